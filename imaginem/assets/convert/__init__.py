@@ -1,0 +1,29 @@
+"""Make ONNX files of weights that come in another format; the same bytes every time."""
+
+from pathlib import Path
+
+from imaginem.errors import ConfigurationError
+
+
+def convert(name: str, sources: list[Path]) -> bytes:
+    """Return the ONNX file that a converter makes.
+
+    Args:
+        name: `efficientnet` or `centernet`.
+        sources: the files it reads, in the manifest's order.
+
+    Raises:
+        ConfigurationError: the package `onnx` is missing, or a file is not as expected.
+    """
+    try:
+        if name == "efficientnet":
+            from imaginem.assets.convert.efficientnet import to_onnx
+
+            return to_onnx(sources[0])
+        from imaginem.assets.convert.centernet import convert_graph
+
+        return convert_graph(sources[0], sources[1])
+    except ImportError as problem:
+        raise ConfigurationError(
+            f"{problem.name} is needed to convert weights: `pip install -r requirements-local.txt`"
+        ) from None

@@ -1,0 +1,270 @@
+"""CenterNet, from a TensorFlow.js graph model to ONNX: the operators that it needs.
+
+TensorFlow keeps channels last and ONNX convolves channels first, so each convolution
+stands between two transposes; onnxruntime removes those that cancel out.
+"""
+
+import base64
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import TensorProto
+from pydantic_core import from_json
+
+from imaginem.assets.convert.graph import GraphBuilder
+from imaginem.errors import ConfigurationError
+
+_OUTPUT = "tower_0/detections"
+_TYPES = {"float32": "<f4", "float16": "<f2", "int32": "<i4"}
+_CASTS = {"DT_FLOAT": TensorProto.FLOAT, 1: TensorProto.FLOAT} | {
+    "DT_INT32": TensorProto.INT32,
+    3: TensorProto.INT32,
+}
+_PADDING = {"SAME": "SAME_UPPER", "VALID": "VALID"}
+# FloorDiv and FloorMod see no negative number in this graph.
+_BINARY = {"Add": "Add", "AddV2": "Add", "Sub": "Sub", "Mul": "Mul", "Equal": "Equal"} | {
+    "FloorDiv": "Div",
+    "FloorMod": "Mod",
+}
+_CONVOLUTIONS = ("_FusedConv2D", "Conv2D", "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative")
+_FAR = 2**31 - 1
+
+Node = dict[str, Any]
+
+
+def convert_graph(model: Path, weights: Path) -> bytes:
+    """Return the network as ONNX: RGB 0-255, 1x512x512x3, to `detections` 1x100x6."""
+    raw = from_json(model.read_bytes())
+    values = _read_weights(raw["weightsManifest"], weights.read_bytes())
+    return _Converter(raw["modelTopology"]["node"], values).convert()
+
+
+def _read_weights(manifest: list[dict[str, Any]], data: bytes) -> dict[str, NDArray[Any]]:
+    values: dict[str, NDArray[Any]] = {}
+    offset = 0
+    for group in manifest:
+        for entry in group["weights"]:
+            stored = np.dtype(_TYPES[entry.get("quantization", entry)["dtype"]])
+            count = int(np.prod(entry["shape"])) if entry["shape"] else 1
+            part = np.frombuffer(data, stored, count, offset)
+            offset += count * stored.itemsize
+            wanted = np.float32 if entry["dtype"] == "float32" else np.int32
+            values[entry["name"]] = part.astype(wanted).reshape(entry["shape"])
+    if offset != len(data):
+        raise ConfigurationError("the weight file has another size than its manifest says")
+    return values
+
+
+def _integers(attribute: dict[str, Any]) -> list[int]:
+    return [int(value) for value in attribute.get("list", {}).get("i", [])]
+
+
+def _text(attribute: dict[str, Any]) -> str:
+    return base64.b64decode(attribute["s"]).decode()
+
+
+def _flag(attributes: dict[str, Any], name: str) -> bool:
+    return bool(attributes.get(name, {}).get("b"))
+
+
+class _Converter:
+    """Walks the graph from its inputs to the detections."""
+
+    def __init__(self, nodes: list[Node], weights: dict[str, NDArray[Any]]) -> None:
+        self._nodes = {node["name"]: node for node in nodes}
+        self._weights = weights
+        self._graph = GraphBuilder()
+        self._names: dict[str, str] = {}
+        self._inputs: dict[str, list[int]] = {}
+        self._makers: dict[str, Callable[[Node], str]] = {
+            "Const": self._const,
+            "Placeholder": self._placeholder,
+            "Identity": lambda node: self._ref(node["input"][0]),
+            "MaxPool": self._max_pool,
+            "Mean": self._mean,
+            "Reshape": self._reshape,
+            "ExpandDims": self._expand,
+            "ConcatV2": self._concat,
+            "GatherV2": self._gather,
+            "Cast": self._cast,
+            "TopKV2": self._top_k,
+            "ResizeBilinear": self._resize,
+            "StridedSlice": self._slice,
+        }
+        self._makers |= dict.fromkeys(_CONVOLUTIONS, self._convolution)
+        self._makers |= dict.fromkeys(_BINARY, self._binary)
+        self._makers |= dict.fromkeys(("Relu6", "Relu", "Sigmoid"), self._activation)
+
+    def convert(self) -> bytes:
+        """Return the finished model."""
+        for name in self._order():
+            node = self._nodes[name]
+            if node["op"] not in self._makers:
+                raise ConfigurationError(f"the operator {node['op']} is not known here")
+            self._names[name] = self._makers[node["op"]](node)
+        self._graph.name_output(self._names[_OUTPUT], "detections")
+        return self._graph.finish("centernet", self._inputs, {"detections": [1, 100, 6]}, opset=18)
+
+    def _order(self) -> list[str]:
+        """Return the nodes that the output needs, each after what it needs."""
+        order: list[str] = []
+        seen: set[str] = set()
+        stack = [(_OUTPUT, False)]
+        while stack:
+            name, done = stack.pop()
+            if done:
+                order.append(name)
+            elif name not in seen:
+                seen.add(name)
+                stack.append((name, True))
+                needed = self._nodes[name].get("input", [])
+                stack += [(each.lstrip("^").split(":")[0], False) for each in reversed(needed)]
+        return order
+
+    def _ref(self, name: str) -> str:
+        base, _, port = name.lstrip("^").partition(":")
+        return self._names[base if port in ("", "0") else f"{base}:{port}"]
+
+    def _value(self, name: str) -> NDArray[Any]:
+        node = self._nodes[name.split(":")[0]]
+        while node["op"] == "Identity":
+            node = self._nodes[node["input"][0].split(":")[0]]
+        return self._weights[node["name"]]
+
+    def _const(self, node: Node) -> str:
+        return self._graph.constant(self._weights[node["name"]], node["name"])
+
+    def _placeholder(self, node: Node) -> str:
+        shape = [int(side["size"]) for side in node["attr"]["shape"]["shape"]["dim"]]
+        self._inputs[node["name"]] = [1, *shape[1:]]
+        return str(node["name"])
+
+    def _channels_first(self, x: str) -> str:
+        return self._graph.add("Transpose", [x], perm=[0, 3, 1, 2])
+
+    def _channels_last(self, x: str) -> str:
+        return self._graph.add("Transpose", [x], perm=[0, 2, 3, 1])
+
+    def _convolution(self, node: Node) -> str:
+        attributes, inputs = node["attr"], node["input"]
+        if "data_format" in attributes and _text(attributes["data_format"]) != "NHWC":
+            raise ConfigurationError("only channels-last graphs are converted")
+        kernel = self._value(inputs[1])
+        height, width, channels, out = kernel.shape
+        groups = 1
+        if "epthwise" in node["op"]:
+            kernel = kernel.reshape(height, width, 1, channels * out)
+            groups = int(channels)
+        dilations = _integers(attributes["dilations"]) if "dilations" in attributes else [1] * 4
+        listed = attributes.get("fused_ops", {}).get("list", {}).get("s", [])
+        fused = [base64.b64decode(name).decode() for name in listed]
+        operands = [
+            self._channels_first(self._ref(inputs[0])),
+            self._graph.constant(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))),
+        ]
+        if "BiasAdd" in fused:
+            operands.append(self._graph.constant(self._value(inputs[2])))
+        y = self._graph.add(
+            "Conv",
+            operands,
+            strides=_integers(attributes["strides"])[1:3],
+            dilations=dilations[1:3],
+            group=groups,
+            kernel_shape=[int(height), int(width)],
+            auto_pad=_PADDING[_text(attributes["padding"])],
+        )
+        for name in fused:
+            y = y if name == "BiasAdd" else self._activate(y, name)
+        return self._channels_last(y)
+
+    def _activate(self, x: str, name: str) -> str:
+        if name == "Relu6":
+            limits = [self._graph.constant(np.float32(0)), self._graph.constant(np.float32(6))]
+            return self._graph.add("Clip", [x, *limits])
+        return self._graph.add(name, [x])
+
+    def _activation(self, node: Node) -> str:
+        return self._activate(self._ref(node["input"][0]), node["op"])
+
+    def _binary(self, node: Node) -> str:
+        return self._graph.add(_BINARY[node["op"]], [self._ref(name) for name in node["input"][:2]])
+
+    def _max_pool(self, node: Node) -> str:
+        pooled = self._graph.add(
+            "MaxPool",
+            [self._channels_first(self._ref(node["input"][0]))],
+            kernel_shape=_integers(node["attr"]["ksize"])[1:3],
+            strides=_integers(node["attr"]["strides"])[1:3],
+            auto_pad=_PADDING[_text(node["attr"]["padding"])],
+        )
+        return self._channels_last(pooled)
+
+    def _with_vector(self, kind: str, node: Node, **attributes: Any) -> str:
+        vector = np.atleast_1d(self._value(node["input"][1])).astype(np.int64)
+        operands = [self._ref(node["input"][0]), self._graph.constant(vector)]
+        return self._graph.add(kind, operands, **attributes)
+
+    def _mean(self, node: Node) -> str:
+        return self._with_vector("ReduceMean", node, keepdims=int(_flag(node["attr"], "keep_dims")))
+
+    def _reshape(self, node: Node) -> str:
+        return self._with_vector("Reshape", node)
+
+    def _expand(self, node: Node) -> str:
+        return self._with_vector("Unsqueeze", node)
+
+    def _concat(self, node: Node) -> str:
+        parts = [self._ref(name) for name in node["input"][:-1]]
+        return self._graph.add("Concat", parts, axis=int(self._value(node["input"][-1])))
+
+    def _gather(self, node: Node) -> str:
+        operands = [self._ref(name) for name in node["input"][:2]]
+        return self._graph.add("Gather", operands, axis=int(self._value(node["input"][2])))
+
+    def _cast(self, node: Node) -> str:
+        target = _CASTS[node["attr"]["DstT"]["type"]]
+        return self._graph.add("Cast", [self._ref(node["input"][0])], to=target)
+
+    def _top_k(self, node: Node) -> str:
+        count = int(np.atleast_1d(self._value(node["input"][1]))[0])
+        operands = [self._ref(node["input"][0]), self._graph.integers(count)]
+        scores, indices = self._graph.add_many("TopK", operands, 2, axis=-1)
+        self._names[f"{node['name']}:1"] = self._graph.add("Cast", [indices], to=TensorProto.INT32)
+        return scores
+
+    def _resize(self, node: Node) -> str:
+        mode = "half_pixel" if _flag(node["attr"], "half_pixel_centers") else "asymmetric"
+        if _flag(node["attr"], "align_corners"):
+            mode = "align_corners"
+        x = self._channels_first(self._ref(node["input"][0]))
+        bounds = [self._graph.integers(0), self._graph.integers(2)]
+        kept = self._graph.add("Slice", [self._graph.add("Shape", [x]), *bounds])
+        size = self._graph.constant(self._value(node["input"][1]).astype(np.int64))
+        shape = self._graph.add("Concat", [kept, size], axis=0)
+        resized = self._graph.add(
+            "Resize", [x, "", "", shape], mode="linear", coordinate_transformation_mode=mode
+        )
+        return self._channels_last(resized)
+
+    def _slice(self, node: Node) -> str:
+        def mask(name: str) -> int:
+            return int(node["attr"].get(f"{name}_mask", {}).get("i", 0))
+
+        if mask("new_axis") or mask("ellipsis"):
+            raise ConfigurationError("this kind of slice is not converted")
+        begins, ends, strides = (
+            [int(value) for value in self._value(name)] for name in node["input"][1:4]
+        )
+        shrunk = [axis for axis in range(len(begins)) if mask("shrink_axis") >> axis & 1]
+        for axis in range(len(begins)):
+            begins[axis] = 0 if mask("begin") >> axis & 1 else begins[axis]
+            ends[axis] = _FAR if mask("end") >> axis & 1 else ends[axis]
+            if axis in shrunk:
+                ends[axis] = begins[axis] + 1 if begins[axis] != -1 else _FAR
+        operands = [self._ref(node["input"][0]), self._graph.integers(*begins)]
+        operands += [self._graph.integers(*ends), self._graph.integers(*range(len(begins)))]
+        y = self._graph.add("Slice", [*operands, self._graph.integers(*strides)])
+        return self._graph.add("Squeeze", [y, self._graph.integers(*shrunk)]) if shrunk else y

@@ -1,0 +1,65 @@
+"""The cache folder of assets: where a file lies, and whether it is the pinned one."""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+from imaginem.assets.manifest import Asset, Manifest, load_manifest
+from imaginem.errors import ConfigurationError
+
+
+class AssetStore:
+    """The assets in one cache folder.
+
+    Args:
+        folder: the setting IMAGINEM_ASSETS; made when something is fetched.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest | None = None) -> None:
+        self.folder = folder
+        self.manifest = manifest or load_manifest()
+
+    def path(self, name: str) -> Path:
+        """Return where a file lies.
+
+        Raises:
+            ConfigurationError: it isn't there.
+        """
+        asset = self.manifest.assets[name]
+        found = self.place(asset)
+        if found is None or not found.is_file() or found.stat().st_size != asset.size:
+            raise ConfigurationError(f"{name} is missing: run `imaginem assets fetch`")
+        return found
+
+    def place(self, asset: Asset) -> Path | None:
+        """Return where a file belongs; None when the package that holds it isn't installed."""
+        if not asset.installed:
+            return self.folder / asset.file_name
+        spec = importlib.util.find_spec(asset.installed)
+        if spec is None or spec.origin is None:
+            return None
+        return Path(spec.origin).parent / asset.member
+
+    def problem(self, asset: Asset) -> str:
+        """Return what is wrong with a file; empty when it is the pinned one."""
+        place = self.place(asset)
+        if place is None:
+            return f"the package {asset.installed} is not installed"
+        if not place.is_file():
+            return "missing"
+        if sha256_of(place) != asset.sha256:
+            return "not the pinned file: its sha256 differs"
+        return ""
+
+    def lacks(self, asset: Asset) -> bool:
+        """Tell whether a file must still be fetched; a fetched file has its pinned size."""
+        place = self.place(asset)
+        if asset.installed or place is None:
+            return False
+        return not place.is_file() or place.stat().st_size != asset.size
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,45 @@
+"""`imaginem`: the commands, in groups of files."""
+
+from typing import Annotated
+
+import typer
+
+import imaginem
+from imaginem.cli import assets, jobs, operate, serve, steps
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Turns photos into a rich, searchable, tagged set.",
+)
+serve.register(app)
+jobs.register(app)
+steps.register(app)
+operate.register(app)
+app.add_typer(assets.app, name="assets")
+app.add_typer(operate.poison_app, name="poison")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"imaginem {imaginem.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Turns photos into a rich, searchable, tagged set."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

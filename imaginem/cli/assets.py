@@ -1,0 +1,87 @@
+"""`imaginem assets`: pinned weights and sample photos."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from imaginem.assets import AssetStore
+from imaginem.assets.fetch import fetch
+from imaginem.cli.shared import (
+    App,
+    Exit,
+    Json,
+    err,
+    fail,
+    make_runtime,
+    out,
+    print_json,
+    told_errors,
+)
+
+app = typer.Typer(no_args_is_help=True, help="Weights and sample photos.")
+
+
+def fetch_with_bars(store: AssetStore, kinds: list[str], console: Console) -> list[str]:
+    """Fetch what is missing, with a bar for each package."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        bars: dict[str, TaskID] = {}
+
+        def report(name: str, done: int, size: int) -> None:
+            if name not in bars:
+                bars[name] = progress.add_task(name, total=size)
+            progress.update(bars[name], completed=done)
+
+        return fetch(store, kinds, report)
+
+
+@app.command("fetch")
+def fetch_command(
+    samples: Annotated[bool, typer.Option(help="Fetch the sample photos too.")] = True,
+    bench: Annotated[bool, typer.Option(help="Fetch the photos for measuring too.")] = False,
+    app_folder: App = Path(),
+) -> None:
+    """Download the pinned weights and sample photos that are missing; go on after a break."""
+    with told_errors():
+        store = AssetStore(make_runtime(app_folder).settings.assets)
+        kinds = ["model", *(["sample"] if samples else []), *(["bench"] if bench else [])]
+        fetched = fetch_with_bars(store, kinds, err)
+        out.print(
+            f"{len(fetched)} files fetched into {store.folder}"
+            if fetched
+            else f"nothing is missing in {store.folder}",
+            soft_wrap=True,
+        )
+
+
+@app.command("verify")
+def verify(as_json: Json = False, app_folder: App = Path()) -> None:
+    """Check every fetched file against its pinned sha256."""
+    with told_errors():
+        store = AssetStore(make_runtime(app_folder).settings.assets)
+        found = [
+            (asset, store.problem(asset)) for asset in store.manifest.of_kind("model", "sample")
+        ]
+        if as_json:
+            print_json([{"name": a.name, "licence": a.licence, "problem": p} for a, p in found])
+        else:
+            for asset, problem in found:
+                mark = f"[red]{problem}[/]" if problem else "[green]ok[/]"
+                out.print(f"{asset.name}: {mark} ({asset.licence})", highlight=False)
+        if any(problem for _, problem in found):
+            fail("some files are not the pinned ones: run `imaginem assets fetch`", Exit.FAILED)

@@ -1,0 +1,177 @@
+"""`imaginem submit`, `status` and `results`."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import track
+from rich.table import Table
+
+from imaginem.cli.intake import (
+    check_pipeline_steps,
+    find_sources,
+    job_ids,
+    new_batch,
+    submit_one,
+)
+from imaginem.cli.progress import (
+    BatchProgress,
+    as_json,
+    problems_of,
+    render,
+    steps_of,
+    summarise,
+    watch,
+)
+from imaginem.cli.report import result_table
+from imaginem.cli.shared import (
+    App,
+    Exit,
+    Json,
+    err,
+    fail,
+    load_registry,
+    make_runtime,
+    out,
+    print_json,
+    told_errors,
+)
+from imaginem.names import property_name
+from imaginem.ports import LogEntry
+
+_NOBODY_WORKS = (
+    "nothing has touched these jobs for {seconds:.0f} s: is `imaginem start` running on the same "
+    "storage?"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("submit")(submit)
+    app.command("status")(status)
+    app.command("results")(results)
+
+
+def submit(
+    photos: Annotated[list[str], typer.Argument(metavar="PATH|DIR|URL...")],
+    batch: Annotated[str, typer.Option(help="Batch id; a new one by default.")] = "",
+    pipeline: Annotated[str, typer.Option(help="Steps, with commas between.")] = "",
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Show progress until all have ended.")
+    ] = False,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait at most.")] = 3600,
+    as_json_: Json = False,
+    app: App = Path(),
+) -> None:
+    """Upload photos and put one job for each on the first queue."""
+    with told_errors():
+        runtime = make_runtime(app)
+        registry = load_registry(app)
+        names = [n.strip() for n in pipeline.split(",") if n.strip()] or list(
+            runtime.settings.pipeline
+        )
+        for warning in check_pipeline_steps(names, registry):
+            err.print(f"[yellow]note:[/] {warning}", soft_wrap=True)
+        batch_id, sources = batch or new_batch(), find_sources(photos)
+        ids = job_ids(sources)
+        pairs = list(zip(sources, ids, strict=True))
+        for source, job_id in track(pairs, "uploading", console=err, disable=len(pairs) < 5):
+            submit_one(runtime, source, batch_id, job_id, names)
+        if not wait:
+            if as_json_:
+                print_json({"batch_id": batch_id, "jobs": ids})
+            else:
+                out.print(f"{len(ids)} jobs in batch {batch_id}; see `imaginem status {batch_id}`")
+            return
+        progress = watch(runtime.log, batch_id, ids, err, timeout=timeout)
+        _end(runtime, progress, ids, timeout, as_json_)
+
+
+def _end(
+    runtime: Any, progress: BatchProgress, ids: list[str], timeout: float, json_wanted: bool
+) -> None:
+    if json_wanted:
+        print_json(as_json(progress))
+    else:
+        out.print(result_table(runtime, progress.batch_id, ids))
+    if not progress.jobs:
+        fail(_NOBODY_WORKS.format(seconds=timeout))
+    if progress.ended < len(ids):
+        fail(f"{len(ids) - progress.ended} jobs have not ended within {timeout:.0f} s")
+    if any(state not in ("succeeded", "handed_over") for state in progress.jobs.values()):
+        raise typer.Exit(int(Exit.FAILED))
+
+
+def status(
+    batch: Annotated[str, typer.Argument(metavar="BATCH")],
+    job: Annotated[str, typer.Argument(metavar="[JOB]")] = "",
+    watch_: Annotated[
+        bool, typer.Option("--watch", help="Keep showing it until all ended.")
+    ] = False,
+    as_json_: Json = False,
+    app: App = Path(),
+) -> None:
+    """Show how far a batch has come by step, or one job in detail."""
+    with told_errors():
+        runtime = make_runtime(app)
+        if job:
+            entry = runtime.log.read((batch, job))
+            if entry is None:
+                fail(f"there is no job {job} in batch {batch}")
+                return
+            _show_job(entry, as_json_)
+            return
+        if watch_:
+            watch(runtime.log, batch, None, out)
+            return
+        progress = summarise(batch, runtime.log.batch(batch))
+        if not progress.jobs:
+            fail(f"there is no batch {batch}")
+        if as_json_:
+            print_json(as_json(progress))
+        else:
+            out.print(render(progress, len(progress.jobs), problems=50))
+
+
+def _show_job(entry: LogEntry, json_wanted: bool) -> None:
+    if json_wanted:
+        print_json({"batch_id": entry.batch_id, "job_id": entry.job_id, **dict(entry.properties)})
+        return
+    table = Table("step", "state", "reason", box=None, padding=(0, 1))
+    reasons = dict(problems_of(entry))
+    for name in steps_of(entry):
+        state = entry.state_of(property_name(name)) or "waiting"
+        table.add_row(name, state, reasons.get(name, ""))
+    out.print(f"{entry.job_id}: {entry.properties.get('job_state')}", highlight=False)
+    out.print(table)
+
+
+def results(
+    batch: Annotated[str, typer.Argument(metavar="BATCH")],
+    as_json_: Json = False,
+    app: App = Path(),
+) -> None:
+    """Show what was found in a batch's photos."""
+    with told_errors():
+        runtime = make_runtime(app)
+        found = list(runtime.results.batch(batch))
+        if not found:
+            fail(f"there are no results of batch {batch} yet; see `imaginem status {batch}`")
+        if as_json_:
+            print_json(
+                [
+                    {
+                        "batch_id": result.batch_id,
+                        "id": result.id,
+                        "image_url": result.image_url,
+                        "image_parameters": result.image_parameters,
+                        "processing_pipeline": list(result.processing_pipeline),
+                        "unfinished": list(result.unfinished),
+                        "timestamp": result.timestamp,
+                        "job_output": result.job_output,
+                    }
+                    for result in found
+                ]
+            )
+        else:
+            out.print(result_table(runtime, batch, [result.id for result in found]))

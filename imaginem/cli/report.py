@@ -1,0 +1,79 @@
+"""What was found in photos, as a table: tags, text, faces, and who looks like whom."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from imaginem.ports import FaceGallery, JobKey, JobResult
+from imaginem.runtime import Runtime
+
+
+@dataclass(frozen=True)
+class MatchedPhoto:
+    """Another photo with a face that looks like one in this photo."""
+
+    batch_id: str
+    job_id: str
+    confidence: float
+    band: str
+
+
+def matched_photos(gallery: FaceGallery, key: JobKey) -> list[MatchedPhoto]:
+    """Return the photos that match a job's, best first: pairs are seen from either side."""
+    faces = [face.face_id for face in gallery.faces_of(key)]
+    matches = gallery.matches_of(faces)
+    owners = gallery.owners([match.matched_face_id for match in matches])
+    best: dict[JobKey, MatchedPhoto] = {}
+    for match in matches:
+        owner = owners.get(match.matched_face_id)
+        if owner is not None:
+            found = MatchedPhoto(owner.batch_id, owner.job_id, match.confidence, match.band)
+            best.setdefault((owner.batch_id, owner.job_id), found)
+    return sorted(best.values(), key=lambda found: -found.confidence)
+
+
+def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
+    """Return a table of what was found in these jobs' photos."""
+    table = Table(title=f"batch {escape(batch_id)}", show_lines=True)
+    table.add_column("photo", overflow="fold")
+    for name in ("tags", "text", "faces", "looks like"):
+        table.add_column(name, overflow="fold")
+    for job_id in sorted(ids):
+        key = (batch_id, job_id)
+        result = runtime.results.read(key)
+        if result is None:
+            table.add_row(escape(job_id), "[red]no result[/]", "", "", "")
+            continue
+        table.add_row(
+            escape(job_id),
+            escape(_tags(result)) or "-",
+            escape(_text(result)) or "-",
+            str(len(_list(result.job_output, "facedetection", "faces"))),
+            "\n".join(
+                f"{escape(found.job_id)} {found.confidence:.2f} {found.band}"
+                for found in matched_photos(runtime.gallery, key)
+            )
+            or "-",
+        )
+    return table
+
+
+def _list(outputs: Mapping[str, Any], step: str, name: str) -> list[Any]:
+    output = outputs.get(step)
+    value = output.get(name) if isinstance(output, dict) else None
+    return value if isinstance(value, list) else []
+
+
+def _tags(result: JobResult) -> str:
+    tags = _list(result.job_output, "generalclassification", "tags")[:4]
+    return ", ".join(f"{tag['name']} {tag['confidence']:.2f}" for tag in tags)
+
+
+def _text(result: JobResult) -> str:
+    output = result.job_output.get("ocr")
+    text = output.get("full_text", "") if isinstance(output, dict) else ""
+    first = " / ".join(text.splitlines()[:3])
+    return first if len(first) <= 70 else first[:69] + "…"

@@ -1,0 +1,97 @@
+"""What the commands share: settings and services, errors as one line, output as table or JSON."""
+
+import importlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from imaginem.errors import ConfigurationError, ImaginemError, StorageUnavailable
+from imaginem.registry import Registry, default_registry
+from imaginem.runtime import Runtime
+from imaginem.settings import apply_local_settings, read_settings
+
+out = Console()
+err = Console(stderr=True)
+
+
+class Exit(IntEnum):
+    """Exit codes; also in docs/cli.md."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    CONFIGURATION = 3
+    STORAGE = 4
+
+
+App = Annotated[Path, typer.Option("--app", help="Folder of function_app.py.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@contextmanager
+def told_errors() -> Iterator[None]:
+    """Show our errors as one line and exit with their code."""
+    try:
+        yield
+    except ConfigurationError as problem:
+        fail(str(problem), Exit.CONFIGURATION)
+    except StorageUnavailable as problem:
+        fail(f"{problem}. Is it running? `imaginem start` brings its own storage", Exit.STORAGE)
+    except ImaginemError as problem:
+        fail(str(problem), Exit.FAILED)
+
+
+def fail(message: str, code: Exit = Exit.FAILED) -> None:
+    """Print an error and exit."""
+    err.print(f"[bold red]error:[/] {_escaped(message)}", soft_wrap=True)
+    raise typer.Exit(int(code))
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def make_runtime(app: Path) -> Runtime:
+    """Return the runtime for an app's folder; its local.settings.json counts as environment.
+
+    Raises:
+        ConfigurationError: names every setting that is wrong.
+    """
+    apply_local_settings(app)
+    os.environ.setdefault("IMAGINEM_HOME", str(app / ".imaginem"))
+    return Runtime(read_settings())
+
+
+def load_registry(app: Path) -> Registry:
+    """Import an app's steps and return them.
+
+    Raises:
+        ConfigurationError: there is no package of steps, or it doesn't import.
+    """
+    sys.path.insert(0, str(app.resolve()))
+    try:
+        importlib.import_module("steps")
+    except ModuleNotFoundError as problem:
+        if problem.name == "steps":
+            raise ConfigurationError(
+                f"there is no folder steps/ in {app}: name the app's folder with --app"
+            ) from None
+        raise ConfigurationError(f"steps can't be imported: {problem}") from None
+    except (ImportError, SyntaxError) as problem:
+        raise ConfigurationError(f"steps can't be imported: {problem}") from None
+    return default_registry
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, without colours, for programs to read."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")

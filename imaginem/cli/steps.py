@@ -1,0 +1,79 @@
+"""`imaginem steps`, `resolve` and `new-step`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from imaginem.cli.shared import App, Exit, Json, fail, load_registry, out, print_json, told_errors
+from imaginem.names import STEP_NAME
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("steps")(steps)
+    app.command("resolve")(resolve)
+    app.command("new-step")(new_step)
+
+
+def steps(as_json: Json = False, app: App = Path()) -> None:
+    """List the steps and what each needs."""
+    with told_errors():
+        registry = load_registry(app)
+    if as_json:
+        print_json(
+            [
+                {"name": s.name, "requires": [n.name for n in s.requires], "summary": s.summary}
+                for s in registry
+            ]
+        )
+        return
+    table = Table("step", "needs", "does", box=None, padding=(0, 1))
+    for step in registry:
+        table.add_row(step.name, ", ".join(n.name for n in step.requires) or "-", step.summary)
+    out.print(table)
+
+
+def resolve(
+    names: Annotated[list[str], typer.Argument(metavar="STEP...")],
+    as_json: Json = False,
+    app: App = Path(),
+) -> None:
+    """Print these steps and all that they need, in the order they run."""
+    with told_errors():
+        registry = load_registry(app)
+    try:
+        ordered = registry.resolve(names)
+    except KeyError as problem:
+        fail(f"{problem.args[0]}; `imaginem steps` lists them", Exit.USAGE)
+        return
+    if as_json:
+        print_json(ordered)
+    else:
+        out.print(",".join(ordered), soft_wrap=True, highlight=False)
+
+
+def new_step(
+    name: Annotated[str, typer.Argument(help="Name of the step, and of its queue.")],
+    app: App = Path(),
+) -> None:
+    """Write a step that works, and its test, ready to edit."""
+    if not STEP_NAME.fullmatch(name):
+        fail(f"{name!r} can't be a step's name: use 3 to 63 of a-z and 0-9", Exit.USAGE)
+    step_file, test_file = app / "steps" / f"{name}.py", app / "tests" / "unit" / f"test_{name}.py"
+    for file in (step_file, test_file):
+        if file.exists():
+            fail(f"{file} exists already", Exit.USAGE)
+    if not step_file.parent.is_dir():
+        fail(f"there is no folder steps/ in {app}: name the app's folder with --app", Exit.USAGE)
+    for file, template in ((step_file, "step.py.txt"), (test_file, "test_step.py.txt")):
+        text = (_TEMPLATES / template).read_text("utf-8")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(
+            text.replace("STEPNAME", name).replace("StepName", name.capitalize()), "utf-8"
+        )
+        out.print(f"wrote {file}", highlight=False, soft_wrap=True)
+    out.print(f"try it: imaginem submit PHOTO --pipeline {name},pipelineoutput --wait")

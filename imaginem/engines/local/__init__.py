@@ -1,0 +1,1 @@
+"""Engines that run here, on ONNX models; see `docs/models.md`."""

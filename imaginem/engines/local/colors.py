@@ -1,0 +1,110 @@
+"""Colours, black-and-white, clip art and line drawings: counted on a thumbnail, no model."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from imaginem.outputs import Colors, ImageType
+
+Array = NDArray[Any]
+
+_SIDE = 96
+_BORDER = 0.15  # of the side: what counts as background
+_GREY_CHROMA = 12  # of 255: less is no colour to the eye
+_DOMINANT = 0.15
+# Hue in OpenCV's degrees (0 to 180) where each of Azure's colour names ends.
+_HUES = (
+    (8, "Red"),
+    (22, "Orange"),
+    (35, "Yellow"),
+    (80, "Green"),
+    (98, "Teal"),
+    (130, "Blue"),
+    (152, "Purple"),
+    (170, "Pink"),
+    (181, "Red"),
+)
+_BROWN_VALUE = 150
+
+
+def thumbnail(rgb: Array) -> Array:
+    """Return the photo as 96 x 96."""
+    return cv2.resize(rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+
+
+def colors(small: Array) -> Colors:
+    """Return the colours of a thumbnail."""
+    names = _names(small)
+    edge = int(_SIDE * _BORDER)
+    inner = np.zeros((_SIDE, _SIDE), bool)
+    inner[edge:-edge, edge:-edge] = True
+    shares = _shares(names.reshape(-1))
+    return Colors(
+        dominant_color_foreground=_first(names[inner]),
+        dominant_color_background=_first(names[~inner]),
+        dominant_colors=[name for name, share in shares if share >= _DOMINANT],
+        accent_color=_accent(small),
+        is_bw_img=bool(np.percentile(_chroma(small), 98) < _GREY_CHROMA),
+    )
+
+
+def _chroma(small: Array) -> Array:
+    difference: Array = small.max(2).astype(int) - small.min(2).astype(int)
+    return difference
+
+
+def _names(small: Array) -> Array:
+    """Return each pixel's colour name."""
+    hsv = cv2.cvtColor(small, cv2.COLOR_RGB2HSV).astype(int)
+    hue, value, chroma = hsv[:, :, 0], hsv[:, :, 2], _chroma(small)
+    names = np.full(hue.shape, "Red", dtype="<U8")
+    low = 0
+    for high, name in _HUES:
+        names[(hue >= low) & (hue < high)] = name
+        low = high
+    warm = (names == "Orange") | (names == "Red") | (names == "Yellow")
+    names[warm & (value < _BROWN_VALUE)] = "Brown"
+    grey = chroma < _GREY_CHROMA * 2
+    names[grey] = "Gray"
+    names[grey & (value > 200)] = "White"
+    names[value < 45] = "Black"
+    return names
+
+
+def _shares(names: Array) -> list[tuple[str, float]]:
+    found, counts = np.unique(names, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    return [(str(found[i]), float(counts[i]) / len(names)) for i in order]
+
+
+def _first(names: Array) -> str:
+    return _shares(names)[0][0]
+
+
+def _accent(small: Array) -> str:
+    """Return the most vivid tenth's median colour as RRGGBB."""
+    pixels = small.reshape(-1, 3)
+    vivid = np.argsort(-_chroma(small).reshape(-1), kind="stable")[: len(pixels) // 10]
+    red, green, blue = (int(value) for value in np.median(pixels[vivid], axis=0))
+    return f"{red:02X}{green:02X}{blue:02X}"
+
+
+def image_type(rgb: Array) -> ImageType:
+    """Tell drawings from photos: drawings have flat areas and few colours."""
+    height, width = rgb.shape[:2]
+    step = max(1, max(height, width) // 512)
+    sampled = rgb[::step, ::step].astype(np.int16)
+    flat = (
+        float(np.mean(np.all(np.abs(np.diff(sampled, axis=1)) <= 1, axis=2))) if width > 1 else 1.0
+    )
+    rough = len(np.unique((sampled // 32).reshape(-1, 3), axis=0))
+    grey = sampled.mean(2)
+    paper, ink = float((grey > 215).mean()), float((grey < 100).mean())
+    colorless = float(np.percentile(sampled.max(2) - sampled.min(2), 98)) < _GREY_CHROMA
+    drawing = colorless and paper > 0.7 and 0.005 < ink < 0.25 and flat > 0.5
+    clip = 0
+    for kind, (least_flat, most_colors) in enumerate(((0.6, 60), (0.75, 40), (0.9, 24)), 1):
+        clip = kind if flat >= least_flat and rough <= most_colors and not drawing else clip
+    return ImageType(clip_art_type=clip, line_drawing_type=int(drawing))

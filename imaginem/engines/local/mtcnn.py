@@ -1,0 +1,223 @@
+"""MTCNN face detection (Zhang et al. 2016): three networks, each stricter than the one before."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from imaginem.assets import AssetStore
+from imaginem.engines.local.session import Model, shared_model
+
+Array = NDArray[Any]
+
+_SMALLEST = 24  # pixels of a face in the resized photo; less finds little more and costs a lot
+_PROPOSAL, _REFINED, _FINAL = 0.6, 0.7, 0.95  # scores that pass each network
+_SHRINK = 0.709  # sides of the pyramid's next level: half the area
+_CELL, _STRIDE = 12, 2  # what the first network sees, and how it moves
+_BATCH = 256
+_FIRST_SIDE, _SECOND_SIDE = 1024, 2048
+# A second, finer look pays only where small faces are likely; measured in docs/models.md.
+_LARGE_PHOTO, _CROWD, _SMALL_FACE = 1400, 6, 0.06
+
+
+@dataclass(frozen=True)
+class Detection:
+    """Faces of a photo, in its pixels.
+
+    Attributes:
+        boxes: n x 4, left, top, right, bottom.
+        scores: n.
+        points: n x 5 x 2: eye, eye, nose, mouth corner, mouth corner; the picture's left first.
+    """
+
+    boxes: Array
+    scores: Array
+    points: Array
+
+    def __len__(self) -> int:
+        """Return how many faces there are."""
+        return len(self.boxes)
+
+    def only(self, keep: Array) -> "Detection":
+        """Return the faces of these indices."""
+        return Detection(self.boxes[keep], self.scores[keep], self.points[keep])
+
+
+def _nothing() -> Detection:
+    return Detection(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))
+
+
+def suppress(boxes: Array, scores: Array, limit: float, *, by_smaller: bool = False) -> Array:
+    """Return the indices that non-maximum suppression keeps, best first.
+
+    Args:
+        boxes: n x 4, left, top, right, bottom.
+        scores: n.
+        limit: overlap from which the weaker box goes.
+        by_smaller: measure the overlap by the smaller box instead of the union.
+    """
+    left, top, right, bottom = boxes.T
+    areas = (right - left + 1) * (bottom - top + 1)
+    order = np.argsort(-scores, kind="stable")
+    kept: list[int] = []
+    while len(order):
+        best, rest = order[0], order[1:]
+        kept.append(int(best))
+        width = np.minimum(right[best], right[rest]) - np.maximum(left[best], left[rest]) + 1
+        height = np.minimum(bottom[best], bottom[rest]) - np.maximum(top[best], top[rest]) + 1
+        shared = np.maximum(0, width) * np.maximum(0, height)
+        whole = (
+            np.minimum(areas[best], areas[rest])
+            if by_smaller
+            else areas[best] + areas[rest] - shared
+        )
+        order = rest[shared / whole <= limit]
+    return np.array(kept, int)
+
+
+def _squares(boxes: Array) -> Array:
+    """Return the boxes as squares round the same centres."""
+    size = boxes[:, 2:] - boxes[:, :2]
+    side = size.max(axis=1, keepdims=True)
+    corner = boxes[:, :2] + size / 2 - side / 2
+    return np.concatenate([corner, corner + side], axis=1)
+
+
+def _moved(boxes: Array, offsets: Array) -> Array:
+    """Return boxes corrected by a network's offsets, which are shares of the box."""
+    moved: Array = boxes + offsets * np.tile(boxes[:, 2:] - boxes[:, :2], 2)
+    return moved
+
+
+def _crops(picture: Array, boxes: Array, side: int) -> Array:
+    """Return square crops for a network: n x side x side x 3, x before y, -1 to 1."""
+    height, width = picture.shape[:2]
+    crops = np.zeros((len(boxes), side, side, 3), np.float32)
+    for index, (x1, y1, x2, y2) in enumerate(boxes.round().astype(int)):
+        x2, y2 = max(x2, x1 + 1), max(y2, y1 + 1)
+        inner = picture[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
+        if inner.shape[0] != y2 - y1 or inner.shape[1] != x2 - x1:
+            padded = np.zeros((y2 - y1, x2 - x1, 3), np.uint8)
+            if inner.size:
+                row, column = max(-y1, 0), max(-x1, 0)
+                padded[row : row + inner.shape[0], column : column + inner.shape[1]] = inner
+            inner = padded
+        crops[index] = cv2.resize(inner, (side, side), interpolation=cv2.INTER_AREA)
+    return np.ascontiguousarray(((crops - 127.5) / 128).transpose(0, 2, 1, 3))
+
+
+class Mtcnn:
+    """The detector."""
+
+    def __init__(self, store: AssetStore) -> None:
+        self._proposal = shared_model(store.path("mtcnn-pnet.onnx"))
+        self._refine = shared_model(store.path("mtcnn-rnet.onnx"))
+        self._output = shared_model(store.path("mtcnn-onet.onnx"))
+
+    def detect(self, rgb: Array) -> Detection:
+        """Return the faces of a photo, largest first.
+
+        Args:
+            rgb: height x width x 3, 8 bits.
+        """
+        found = self._look(rgb, _FIRST_SIDE)
+        longest = max(rgb.shape[:2])
+        if longest > _LARGE_PHOTO and _may_hold_small_faces(found, longest):
+            finer = self._look(rgb, _SECOND_SIDE)
+            found = _merged(found, finer)
+        heights = found.boxes[:, 3] - found.boxes[:, 1]
+        return found.only(np.argsort(-heights, kind="stable"))
+
+    def _look(self, rgb: Array, longest: int) -> Detection:
+        """Run the three networks on the photo shrunk to this longest side."""
+        scale = min(1.0, longest / max(rgb.shape[:2]))
+        picture = rgb
+        if scale < 1:
+            size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
+            picture = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+        boxes = self._propose(picture)
+        if len(boxes):
+            boxes = self._refined(picture, boxes)
+        if not len(boxes):
+            return _nothing()
+        found = self._final(picture, boxes)
+        return Detection(found.boxes / scale, found.scores, found.points / scale)
+
+    def _propose(self, picture: Array) -> Array:
+        height, width = picture.shape[:2]
+        scale = _CELL / _SMALLEST
+        boxes, scores, offsets = [], [], []
+        while min(height, width) * scale >= _CELL:
+            size = (int(np.ceil(width * scale)), int(np.ceil(height * scale)))
+            level = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+            turned = np.ascontiguousarray(((level - 127.5) / 128).transpose(1, 0, 2))[None]
+            offset, probability = self._proposal.run({"input_1": turned})
+            face = probability[0, :, :, 1]
+            xs, ys = np.where(face >= _PROPOSAL)
+            if len(xs):
+                corner = np.stack([xs, ys], 1) * _STRIDE
+                level_boxes = np.concatenate([corner + 1, corner + _CELL], 1) / scale
+                level_scores = face[xs, ys]
+                keep = suppress(level_boxes, level_scores, 0.5)
+                boxes.append(level_boxes[keep])
+                scores.append(level_scores[keep])
+                offsets.append(offset[0][xs, ys][keep])
+            scale *= _SHRINK
+        if not boxes:
+            return np.zeros((0, 4))
+        every = np.concatenate(boxes)
+        keep = suppress(every, np.concatenate(scores), 0.7)
+        return _squares(_moved(every[keep], np.concatenate(offsets)[keep]))
+
+    def _refined(self, picture: Array, boxes: Array) -> Array:
+        offsets, probability = _in_batches(self._refine, "input_2", _crops(picture, boxes, 24))
+        passed = np.where(probability[:, 1] > _REFINED)[0]
+        if not len(passed):
+            return np.zeros((0, 4))
+        boxes, scores, offsets = boxes[passed], probability[passed, 1], offsets[passed]
+        keep = suppress(boxes, scores, 0.7)
+        return _squares(_moved(boxes[keep], offsets[keep]))
+
+    def _final(self, picture: Array, boxes: Array) -> Detection:
+        crops = _crops(picture, boxes, 48)
+        offsets, marks, probability = _in_batches(self._output, "input_3", crops)
+        passed = np.where(probability[:, 1] > _FINAL)[0]
+        if not len(passed):
+            return _nothing()
+        boxes, marks = boxes[passed], marks[passed]
+        size = boxes[:, 2:] - boxes[:, :2]
+        xs = boxes[:, :1] + size[:, :1] * marks[:, :5]
+        ys = boxes[:, 1:2] + size[:, 1:] * marks[:, 5:]
+        found = Detection(
+            _moved(boxes, offsets[passed]), probability[passed, 1], np.stack([xs, ys], 2)
+        )
+        return found.only(suppress(found.boxes, found.scores, 0.7, by_smaller=True))
+
+
+def _in_batches(model: Model, name: str, crops: Array) -> list[Array]:
+    """Run a network on many crops, a bounded number at once."""
+    parts = [
+        model.run({name: crops[start : start + _BATCH]}) for start in range(0, len(crops), _BATCH)
+    ]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+
+def _may_hold_small_faces(found: Detection, longest: int) -> bool:
+    if not len(found) or len(found) >= _CROWD:
+        return True
+    heights = found.boxes[:, 3] - found.boxes[:, 1]
+    return bool(heights.min() < _SMALL_FACE * longest)
+
+
+def _merged(one: Detection, other: Detection) -> Detection:
+    both = Detection(
+        np.concatenate([one.boxes, other.boxes]),
+        np.concatenate([one.scores, other.scores]),
+        np.concatenate([one.points, other.points]),
+    )
+    if not len(both):
+        return both
+    both = both.only(suppress(both.boxes, both.scores, 0.4))
+    return both.only(suppress(both.boxes, both.scores, 0.6, by_smaller=True))

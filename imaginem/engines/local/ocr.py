@@ -1,0 +1,160 @@
+"""The local OCR engine: PP-OCRv6 through RapidOCR."""
+
+import logging
+import statistics
+import threading
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from imaginem.assets import AssetStore
+from imaginem.errors import ConfigurationError
+from imaginem.imaging import Photo
+from imaginem.outputs import OcrText, TextLine, Word
+
+Array = NDArray[Any]
+
+_LONGEST = 960  # pixels that text is looked for in; see docs/models.md for what it misses
+_SMALL = 800  # photos with a smaller longest side are doubled: their letters are tiny
+_LEAST = 0.75
+_UPSIDE_DOWN = 0.7  # median score under which the photo is read upside down too
+_SCRIPTS = {
+    "HIRAGANA": "ja",
+    "KATAKANA": "ja",
+    "CJK": "zh",
+    "HANGUL": "ko",
+    "LATIN": "und-Latn",
+    "CYRILLIC": "und-Cyrl",
+    "ARABIC": "und-Arab",
+    "GREEK": "el",
+}
+
+
+class LocalOcr:
+    """Reads text; one photo at a time in a process, since the reader keeps state."""
+
+    name = "pp-ocrv6"
+
+    def __init__(self, store: AssetStore) -> None:
+        self._detection = store.path("ocr-detection.onnx")
+        self._recognition = store.path("ocr-recognition.onnx")
+        self._reader: Any = None
+        self._lock = threading.Lock()
+
+    def read(self, photo: Photo) -> OcrText:
+        """Return the text in reading order; polygons are in the photo's pixels."""
+        bgr: Array = np.ascontiguousarray(photo.array[:, :, ::-1])
+        scale = 2 if max(photo.width, photo.height) < _SMALL else 1
+        if scale > 1:
+            bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        with self._lock:
+            lines = self._lines(bgr)
+            if lines and statistics.median(line.confidence for line in lines) < _UPSIDE_DOWN:
+                turned = self._lines(np.ascontiguousarray(bgr[::-1, ::-1]))
+                lines = max(lines, _turned(turned, bgr.shape[1], bgr.shape[0]), key=_trust)
+        kept = [_scaled(line, scale) for line in lines if _worth_keeping(line)]
+        text = "\n".join(line.text for line in kept)
+        return OcrText(full_text=text, lines=kept, language=language(text))
+
+    def _lines(self, bgr: Array) -> list[TextLine]:
+        found = self._open()(bgr, return_word_box=True, use_cls=False)
+        if found.txts is None or found.boxes is None:
+            return []
+        words = found.word_results or [()] * len(found.txts)
+        return [
+            TextLine(
+                text=text,
+                confidence=round(float(score), 4),
+                polygon=_polygon(box),
+                words=[
+                    Word(
+                        text=word[0], confidence=round(float(word[1]), 4), polygon=_polygon(word[2])
+                    )
+                    for word in in_line
+                    if word and word[0] and word[2] is not None
+                ],
+            )
+            for text, score, box, in_line in zip(
+                found.txts, found.scores, found.boxes, words, strict=True
+            )
+        ]
+
+    def _open(self) -> Any:
+        if self._reader is None:
+            try:
+                from rapidocr import RapidOCR
+            except ImportError:
+                raise ConfigurationError(
+                    "the local engine needs rapidocr: `pip install -r requirements-local.txt`"
+                ) from None
+            self._reader = RapidOCR(
+                params={
+                    "Global.log_level": "critical",
+                    # The classifier of text direction turns upright lines over at times.
+                    "Global.use_cls": False,
+                    "Global.max_side_len": 2000,
+                    "EngineConfig.onnxruntime.intra_op_num_threads": 1,
+                    "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+                    "EngineConfig.onnxruntime.enable_cpu_mem_arena": False,
+                    "Det.model_path": str(self._detection),
+                    "Det.limit_type": "max",
+                    "Det.limit_side_len": _LONGEST,
+                    "Rec.model_path": str(self._recognition),
+                    "Rec.rec_batch_num": 1,
+                }
+            )
+            logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
+        return self._reader
+
+
+def _polygon(corners: Any) -> list[int]:
+    return [round(float(value)) for value in np.asarray(corners, float).reshape(-1)[:8]]
+
+
+def _trust(lines: Sequence[TextLine]) -> float:
+    return statistics.median(line.confidence for line in lines) if lines else 0.0
+
+
+def _worth_keeping(line: TextLine) -> bool:
+    """Tell text from noise: a lone character or a low score is mostly a pattern."""
+    return line.confidence >= _LEAST and len(line.text.strip()) > 1
+
+
+def _mapped(word: Any, change: Any) -> Any:
+    xs = [change(index, value) for index, value in enumerate(word.polygon)]
+    return word.model_copy(update={"polygon": xs})
+
+
+def _scaled(line: TextLine, scale: int) -> TextLine:
+    """Return a line in the pixels of the photo that was enlarged."""
+    words = [_mapped(word, lambda _, value: round(value / scale)) for word in line.words]
+    scaled: TextLine = _mapped(line, lambda _, value: round(value / scale))
+    return scaled.model_copy(update={"words": words})
+
+
+def _turned(lines: Sequence[TextLine], width: int, height: int) -> list[TextLine]:
+    """Return lines that were read upside down, in the upright photo's pixels."""
+
+    def change(index: int, value: int) -> int:
+        return (width if index % 2 == 0 else height) - 1 - value
+
+    return [
+        _mapped(line, change).model_copy(
+            update={"words": [_mapped(word, change) for word in line.words]}
+        )
+        for line in lines
+    ]
+
+
+def language(text: str) -> str:
+    """Return the script as a BCP 47 tag: letters tell the script, not always the language."""
+    letters = (unicodedata.name(c, "").split(" ")[0] for c in text if c.isalpha())
+    counts = Counter(_SCRIPTS.get(script, "und") for script in letters)
+    if counts.get("ja"):
+        return "ja"  # kana stand in Japanese alone, its other letters count as Chinese
+    return counts.most_common(1)[0][0] if counts else ""

@@ -1,0 +1,116 @@
+"""The local face prints: embeddings in the gallery, matched by cosine similarity."""
+
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from imaginem.assets import AssetStore
+from imaginem.engines.local.embedding import align, make_embedder
+from imaginem.engines.local.landmarks import FIVE, Landmarks
+from imaginem.engines.local.quality import LOW, MEDIUM, quality
+from imaginem.errors import PermanentError
+from imaginem.imaging import Photo
+from imaginem.outputs import Face, FaceMatch, FacePrint
+from imaginem.ports import Alike, EnrolledFace, FaceGallery, JobKey
+
+_CAUTION = 0.05  # added to both thresholds for a face of medium quality
+
+
+class LocalPrints:
+    """Tells faces apart; a match's confidence is the cosine of the two embeddings."""
+
+    def __init__(
+        self,
+        store: AssetStore,
+        gallery: FaceGallery,
+        *,
+        match_threshold: float,
+        possible_threshold: float,
+        match_limit: int,
+        model_file: Path | None = None,
+    ) -> None:
+        self._embedder = make_embedder(store, model_file)
+        self._landmarks = Landmarks(store)
+        self._gallery = gallery
+        self._match = match_threshold
+        self._possible = possible_threshold
+        self._limit = match_limit
+
+    @property
+    def name(self) -> str:
+        """Return the model's name."""
+        return self._embedder.description.name
+
+    def enrol(self, key: JobKey, photo: Photo, faces: Sequence[Face]) -> list[FacePrint]:
+        """Put the faces into the gallery as the job's faces."""
+        enrolled = [self._enrolled(photo, face) for face in faces]
+        self._gallery.enrol(key, enrolled)
+        return [
+            FacePrint(
+                face_id=face.face_id,
+                model=face.model,
+                dimensions=self._embedder.description.dimensions,
+                quality=face.quality,
+            )
+            for face in enrolled
+        ]
+
+    def _enrolled(self, photo: Photo, face: Face) -> EnrolledFace:
+        where = face.face_rectangle
+        if face.face_id is None:
+            raise PermanentError("job_output.facedetection.faces: a face has no face_id")
+        if where.width < 2 or where.height < 2 or not _overlaps(face, photo):
+            raise PermanentError(
+                f"face {face.face_id} lies outside the photo: detect the faces of this photo again"
+            )
+        found = face.face_landmarks
+        if not all(name in found for name in FIVE):  # a face that another detector found
+            found = self._landmarks.points(photo.array, where)
+        points = np.array([[found[name].x, found[name].y] for name in FIVE])
+        aligned = align(photo.array, points)
+        return EnrolledFace(
+            face_id=face.face_id,
+            model=self.name,
+            embedding=self._embedder.embed(aligned).tobytes(),
+            quality=quality(face, aligned),
+            rectangle=(where.left, where.top, where.width, where.height),
+            photo_sha256=photo.sha256,
+        )
+
+    def match(self, key: JobKey, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
+        """Find who looks like these faces; the pairs are kept for both sides."""
+        qualities = self._gallery.qualities(face_ids)
+        matches = []
+        for face_id in face_ids:
+            alike = self._gallery.similar(key, face_id, least=self._possible, limit=self._limit * 2)
+            banded = [(other, self._band(other, qualities.get(face_id, 0))) for other in alike]
+            matches += [
+                FaceMatch(
+                    face_id=face_id,
+                    matched_face_id=other.face_id,
+                    confidence=round(min(other.similarity, 1.0), 4),
+                    band=band,
+                )
+                for other, band in banded
+                if band
+            ][: self._limit]
+        self._gallery.keep_matches(key, matches)
+        return matches
+
+    def _band(self, other: Alike, mine: float) -> str:
+        """Return `match`, `possible`, or nothing; poor faces must be more alike."""
+        worse = min(other.quality, mine)
+        caution = 0.0 if worse >= MEDIUM else _CAUTION
+        if worse < LOW:
+            return "possible" if other.similarity >= self._match + caution else ""
+        if other.similarity >= self._match + caution:
+            return "match"
+        return "possible" if other.similarity >= self._possible + caution else ""
+
+
+def _overlaps(face: Face, photo: Photo) -> bool:
+    where = face.face_rectangle
+    across = where.left < photo.width and where.left + where.width > 0
+    return across and where.top < photo.height and where.top + where.height > 0

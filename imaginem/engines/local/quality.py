@@ -1,0 +1,47 @@
+"""How far a match of a face can be trusted: the weakest of five measures."""
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from imaginem.outputs import Face
+
+LOW, MEDIUM = 0.25, 0.6
+"""Below LOW a face is kept but hardly matched; below MEDIUM thresholds rise a little."""
+
+# Where each measure starts to count and where it is good; fitted to the photos of
+# docs/models.md, where the weak cases are blur, faces under 40 pixels, and darkness.
+_HEIGHT = (20.0, 60.0)
+_CONFIDENCE = (0.93, 0.99)
+_SHARPNESS = (float(np.log(15)), float(np.log(80)))
+_TURN = (75.0, 40.0)
+_BRIGHTNESS = (12.0, 35.0)
+
+
+def _ramp(value: float, bounds: tuple[float, float]) -> float:
+    low, high = bounds
+    return float(np.clip((value - low) / (high - low), 0, 1))
+
+
+def quality(face: Face, aligned: NDArray[Any]) -> float:
+    """Return 0 (useless) to 1 (good).
+
+    Args:
+        face: as detected.
+        aligned: the face as 112 x 112 x 3.
+    """
+    grey = cv2.cvtColor(aligned, cv2.COLOR_RGB2GRAY).astype(np.float32)[16:104, 16:96]
+    contrast = (grey - grey.mean()) / (grey.std() + 4) * 50
+    sharpness = float(cv2.Laplacian(contrast, cv2.CV_32F).var())
+    measures = [
+        _ramp(face.face_rectangle.height, _HEIGHT),
+        _ramp(float(np.log(max(sharpness, 1e-6))), _SHARPNESS),
+        _ramp(float(grey.mean()), _BRIGHTNESS),
+    ]
+    if face.detection_confidence is not None:
+        measures.append(_ramp(face.detection_confidence, _CONFIDENCE))
+    if face.face_attributes.head_pose is not None:
+        measures.append(_ramp(abs(face.face_attributes.head_pose.yaw), _TURN))
+    return round(min(measures), 3)

@@ -1,0 +1,134 @@
+"""Tags by EfficientNet-Lite0 (Tan & Le 2019), trained on ImageNet's 1,000 classes."""
+
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic_core import from_json
+
+from imaginem.assets import AssetStore
+from imaginem.engines.local.session import shared_model
+from imaginem.outputs import Category, Tag
+
+Array = NDArray[Any]
+
+_SIDE = 224
+_LEAST = 0.05
+_MOST = 8
+
+# ImageNet's classes are ordered by WordNet, so whole families are ranges of indices.
+FAMILIES: tuple[tuple[str, int, int], ...] = (
+    ("fish", 0, 6),
+    ("bird", 7, 24),
+    ("bird", 80, 100),
+    ("bird", 127, 146),
+    ("lizard", 38, 48),
+    ("snake", 52, 68),
+    ("spider", 72, 77),
+    ("dog", 151, 268),
+    ("cat", 281, 285),
+    ("bear", 294, 297),
+    ("insect", 300, 326),
+    ("monkey", 365, 382),
+)
+# Azure Vision's categories ("Image categorization", the 86-category taxonomy).
+_CATEGORIES: tuple[tuple[str, int, int], ...] = (
+    ("animal_dog", 151, 268),
+    ("animal_cat", 281, 285),
+    ("animal_panda", 388, 388),
+    ("animal_horse", 339, 340),
+    ("animal_", 0, 397),
+    ("food_fresh", 936, 957),
+    ("food_", 924, 935),
+    ("food_", 958, 969),
+    ("drink_", 967, 969),
+    ("outdoor_mountain", 970, 970),
+    ("outdoor_mountain", 972, 972),
+    ("outdoor_mountain", 979, 980),
+    ("outdoor_oceanbeach", 973, 978),
+    ("plant_flower", 984, 989),
+    ("plant_", 990, 998),
+)
+_CATEGORY_BY_WORD = {
+    "building_church": ("church", "bell cote", "monastery", "mosque", "stupa"),
+    "building_": ("palace", "castle", "barn", "boathouse", "library", "planetarium", "prison"),
+    "trans_car": ("cab", "convertible", "jeep", "limousine", "minivan", "racer", "sports car"),
+    "trans_bus": ("minibus", "school bus", "trolleybus"),
+    "trans_bicycle": ("mountain bike", "bicycle-built-for-two", "tricycle"),
+    "trans_trainstation": ("bullet train", "electric locomotive", "steam locomotive"),
+    "sky_object": ("missile", "projectile", "airship", "airliner", "parachute", "balloon"),
+    "text_menu": ("menu",),
+    "text_": ("crossword puzzle", "book jacket", "comic book", "web site"),
+    "drink_": ("espresso", "coffee mug", "beer glass", "red wine", "cup", "teapot"),
+    "outdoor_waterside": ("lakeside", "dock", "pier", "seashore"),
+}
+
+
+class Tagger:
+    """Says what the middle of a photo shows."""
+
+    def __init__(self, store: AssetStore) -> None:
+        self._model = shared_model(store.path("efficientnet-lite0.onnx"))
+        self._label_file: Path = store.path("imagenet-labels.json")
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The 1,000 classes; of several names the first."""
+        raw: dict[str, str] = from_json(self._label_file.read_bytes())
+        return [raw[str(index)].split(",")[0] for index in range(len(raw))]
+
+    def probabilities(self, rgb: Array) -> Array:
+        """Return the 1,000 classes' probabilities for the photo's central square."""
+        height, width = rgb.shape[:2]
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        square = rgb[top : top + side, left : left + side]
+        way = cv2.INTER_AREA if side > _SIDE else cv2.INTER_LINEAR
+        small = cv2.resize(square, (_SIDE, _SIDE), interpolation=way).astype(np.float32)
+        batch = np.ascontiguousarray(((small - 127) / 128).transpose(2, 0, 1)[None])
+        found: Array = self._model.run({"input": batch}, "probs")[0][0]
+        return found
+
+    def tags(self, probabilities: Array, *, least: float = _LEAST) -> list[Tag]:
+        """Return classes and families worth naming, best first.
+
+        Args:
+            probabilities: of `probabilities`.
+            least: confidence below which a class isn't named.
+        """
+        best = np.argsort(-probabilities, kind="stable")[:_MOST]
+        named = {self.labels[i]: float(probabilities[i]) for i in best if probabilities[i] >= least}
+        for family, share in families(probabilities).items():
+            if share >= max(least, 0.3):
+                named[family] = max(named.get(family, 0.0), share)
+        ordered = sorted(named.items(), key=lambda item: -item[1])
+        return [Tag(name=name, confidence=round(share, 4)) for name, share in ordered]
+
+    def categories(self, probabilities: Array) -> list[Category]:
+        """Return Azure's categories that hold at least a fifth of the probability."""
+        shares: dict[str, float] = {}
+        counted = np.zeros(len(probabilities), bool)
+        for name, first, last in _CATEGORIES:
+            part = np.zeros(len(probabilities), bool)
+            part[first : last + 1] = True
+            part &= ~counted
+            counted |= part
+            shares[name] = shares.get(name, 0.0) + float(probabilities[part].sum())
+        for name, words in _CATEGORY_BY_WORD.items():
+            indices = [
+                i for i, label in enumerate(self.labels) if label in words and not counted[i]
+            ]
+            shares[name] = shares.get(name, 0.0) + float(probabilities[indices].sum())
+        kept = sorted(((s, n) for n, s in shares.items() if s >= 0.2), reverse=True)
+        return [Category(name=name, score=round(min(share, 1.0), 4)) for share, name in kept]
+
+
+def families(probabilities: Array) -> dict[str, float]:
+    """Return the probability of each family of animals: its members' sum."""
+    shares: dict[str, float] = {}
+    for name, first, last in FAMILIES:
+        shares[name] = shares.get(name, 0.0) + float(probabilities[first : last + 1].sum())
+    return shares

@@ -1,0 +1,252 @@
+"""Get a photo from an address that a user gave, without reaching where nobody should.
+
+The name is resolved here, every address checked, and the checked address is the one
+connected to; redirects go through the same check. Proxies of the environment are not used.
+"""
+
+import ipaddress
+import socket
+import time
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from imaginem.errors import PermanentError, RetryableError
+from imaginem.imaging import BYTE_LIMIT
+from imaginem.names import without_query
+
+if TYPE_CHECKING:
+    import httpcore
+
+    Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 10.0
+TOTAL_SECONDS = 30.0
+REDIRECTS = 5
+
+# Azure's wire server: public by its number, but it hands out machine secrets.
+_AZURE_WIRE_SERVER = ipaddress.ip_address("168.63.129.16")
+# RFC 6052 and RFC 6890: IPv6 ranges that carry an IPv4 address within.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
+_IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
+
+
+def is_public(address: "Address") -> bool:
+    """Tell whether an IP address is on the public internet, looking inside IPv6 wrappings."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64 or address in _IPV4_COMPATIBLE:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(inner)
+        if address.teredo is not None or address in _NAT64_LOCAL:
+            return False
+    return address.is_global and not address.is_multicast and address != _AZURE_WIRE_SERVER
+
+
+class GuardedFetcher:
+    """Fetches photos over http(s).
+
+    Args:
+        allowed_hosts: names, or `name:port`, that may resolve to private addresses.
+        total_seconds: how long one fetch may take, redirects included.
+    """
+
+    def __init__(
+        self, allowed_hosts: Collection[str] = (), *, total_seconds: float = TOTAL_SECONDS
+    ) -> None:
+        self._allowed = {host.strip().lower() for host in allowed_hosts if host.strip()}
+        self._total_seconds = total_seconds
+
+    def __call__(self, url: str) -> bytes:
+        """Return the bytes at an address.
+
+        Raises:
+            PermanentError: no http(s) address, a forbidden one, 4xx, or over 20 MB.
+            RetryableError: 429, 5xx, a time-out or a broken connection.
+        """
+        deadline = time.monotonic() + self._total_seconds
+        for _ in range(REDIRECTS + 1):
+            parts = check_address(url)
+            found = self._get(url, parts, deadline)
+            if isinstance(found, bytes):
+                return found
+            url = urljoin(url, found)
+        raise PermanentError(f"{without_query(url)}: more than {REDIRECTS} redirects")
+
+    def _get(self, url: str, parts: SplitResult, deadline: float) -> bytes | str:
+        """Return the body, or the address that a redirect names."""
+        import httpcore
+
+        shown = without_query(url)
+        headers = [
+            ("Host", _host_header(parts)),
+            ("User-Agent", "imaginem"),
+            ("Accept", "image/*"),
+        ]
+        timeout = {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS}
+        backend = _guarded_backend(self._is_allowed(parts))
+        try:
+            with (
+                httpcore.ConnectionPool(network_backend=backend) as pool,
+                pool.stream(
+                    "GET", _ascii_url(parts), headers=headers, extensions={"timeout": timeout}
+                ) as response,
+            ):
+                target = _redirect(response)
+                if target is not None:
+                    return target
+                _check_status(response, shown)
+                return _read(response, shown, deadline)
+        except httpcore.TimeoutException:
+            raise RetryableError(f"{shown}: no answer in time") from None
+        except httpcore.ConnectError as problem:
+            if "CERTIFICATE" in str(problem).upper():
+                raise PermanentError(f"{shown}: its certificate is not trusted") from None
+            raise RetryableError(f"{shown}: can't connect ({problem})") from None
+        except (httpcore.NetworkError, httpcore.ProtocolError) as problem:
+            raise RetryableError(f"{shown}: the connection broke ({problem})") from None
+        except httpcore.UnsupportedProtocol:
+            raise PermanentError(f"{shown}: not an http(s) address") from None
+
+    def _is_allowed(self, parts: SplitResult) -> bool:
+        host = (parts.hostname or "").lower()
+        return host in self._allowed or f"{host}:{_port(parts)}" in self._allowed
+
+
+def check_address(url: str) -> SplitResult:
+    """Return the parts of an http(s) address.
+
+    Raises:
+        PermanentError: it is something else.
+    """
+    shown = without_query(url)[:200]
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or any(c.isspace() for c in url):
+        raise PermanentError(
+            f"job_definition.input.image_url: {shown!r} is not an http(s) address of a photo"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise PermanentError("job_definition.input.image_url: remove user and password from it")
+    return parts
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _host_header(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    host = (
+        f"[{host}]" if ":" in host else host.encode("idna").decode() if not host.isascii() else host
+    )
+    return host if parts.port is None else f"{host}:{parts.port}"
+
+
+def _ascii_url(parts: SplitResult) -> str:
+    from urllib.parse import quote
+
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    query = quote(parts.query, safe="/?%:@!$&'()*+,;=~-._")
+    return f"{parts.scheme}://{_host_header(parts)}{path}" + (f"?{query}" if query else "")
+
+
+def _redirect(response: "httpcore.Response") -> str | None:
+    if response.status not in (301, 302, 303, 307, 308):
+        return None
+    return _header(response, b"location")
+
+
+def _header(response: "httpcore.Response", name: bytes) -> str | None:
+    for key, value in response.headers:
+        if key.lower() == name:
+            return value.decode("latin-1")
+    return None
+
+
+def _check_status(response: "httpcore.Response", shown: str) -> None:
+    status = response.status
+    if status == 200:
+        return
+    if status in (408, 429) or status >= 500:
+        after = _header(response, b"retry-after") or ""
+        seconds = float(after) if after.isdigit() else None
+        raise RetryableError(f"{shown} answered {status}", retry_after=seconds)
+    raise PermanentError(f"{shown} answered {status}: check the address and that it is public")
+
+
+def _read(response: "httpcore.Response", shown: str, deadline: float) -> bytes:
+    too_large = PermanentError(
+        f"{shown}: more than {BYTE_LIMIT} bytes (20 MB): send a smaller photo"
+    )
+    declared = _header(response, b"content-length") or ""
+    if declared.isdigit() and int(declared) > BYTE_LIMIT:
+        raise too_large
+    body = bytearray()
+    chunks: Iterable[bytes] = response.iter_stream()
+    for chunk in chunks:
+        body += chunk
+        if len(body) > BYTE_LIMIT:
+            raise too_large
+        if time.monotonic() > deadline:
+            raise RetryableError(f"{shown}: not received in time")
+    return bytes(body)
+
+
+def _resolve(host: str, port: int, *, private_too: bool) -> list[str]:
+    """Return the addresses to connect to, all of them checked."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as problem:
+        if problem.errno == socket.EAI_AGAIN:
+            raise RetryableError(f"the name {host} can't be looked up now") from None
+        raise PermanentError(f"there is no host named {host}: check the address") from None
+    except UnicodeError:
+        raise PermanentError(f"{host!r} is no host name") from None
+    addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
+    for address in addresses:
+        if not private_too and not is_public(ipaddress.ip_address(address)):
+            raise PermanentError(
+                f"{host} leads to {address}, an address inside a network: photos are fetched "
+                "from public addresses only (ALLOWED_IMAGE_HOSTS opens exceptions)"
+            )
+    return addresses
+
+
+def _guarded_backend(private_too: bool) -> "httpcore.NetworkBackend":
+    import httpcore
+
+    class GuardedBackend(httpcore.NetworkBackend):
+        """Connects to checked addresses only; TLS still proves the name."""
+
+        def __init__(self) -> None:
+            self._plain = httpcore.SyncBackend()
+
+        def connect_tcp(
+            self,
+            host: str,
+            port: int,
+            timeout: float | None = None,
+            local_address: str | None = None,
+            socket_options: Any = None,
+        ) -> httpcore.NetworkStream:
+            failure: httpcore.ConnectError | None = None
+            for address in _resolve(host, port, private_too=private_too):
+                try:
+                    return self._plain.connect_tcp(
+                        address, port, timeout, local_address, socket_options
+                    )
+                except httpcore.ConnectError as problem:
+                    failure = problem
+            raise failure or httpcore.ConnectError(f"{host} has no address")
+
+        def sleep(self, seconds: float) -> None:
+            self._plain.sleep(seconds)
+
+    return GuardedBackend()

@@ -1,0 +1,69 @@
+"""Binds a registry of steps to an Azure Functions app (Python v2 model)."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import azure.functions as func
+
+from imaginem.poison import bury
+from imaginem.ports import Services
+from imaginem.process import Delivery, process_step
+from imaginem.registry import Registry, Step
+from imaginem.runtime import default_runtime
+
+CONNECTION = "AzureWebJobsStorage"
+
+# One line a request of the storage SDKs, with the address and its query, is too much to log.
+logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
+
+
+def add_steps(
+    app: func.FunctionApp | func.AsgiFunctionApp,
+    registry: Registry,
+    services: Callable[[], Services] = default_runtime,
+) -> None:
+    """Give the app one queue trigger for each step, and one for its poison queue.
+
+    Args:
+        app: a FunctionApp, or AsgiFunctionApp.
+        registry: the steps.
+        services: called at each message, so that nothing is built before it is needed.
+    """
+    for step in registry:
+        _add(app, step.name, step.name, _step_function(step, registry, services))
+        poisoned = _poison_function(step.name, services)
+        _add(app, f"{step.name}_poison", f"{step.name}-poison", poisoned)
+
+
+def _add(app: Any, name: str, queue: str, function: Callable[..., None]) -> None:
+    trigger = app.queue_trigger(arg_name="message", queue_name=queue, connection=CONNECTION)
+    app.function_name(name=name)(trigger(function))
+
+
+def _step_function(
+    step: Step[Any], registry: Registry, services: Callable[[], Services]
+) -> Callable[[func.QueueMessage], None]:
+    def run(message: func.QueueMessage) -> None:
+        process_step(step, _delivery(message), services(), registry)
+
+    run.__name__, run.__doc__ = step.name, step.summary
+    return run
+
+
+def _poison_function(
+    queue: str, services: Callable[[], Services]
+) -> Callable[[func.QueueMessage], None]:
+    def move(message: func.QueueMessage) -> None:
+        delivery = _delivery(message)
+        bury(services(), queue, delivery.id, delivery.body)
+
+    move.__name__ = f"{queue}_poison"
+    move.__doc__ = f"Move a message that {queue} could not process to pipelinepoison."
+    return move
+
+
+def _delivery(message: func.QueueMessage) -> Delivery:
+    """Return the message as the core knows it; the host may send text that is no UTF-8."""
+    body = message.get_body().decode("utf-8", "replace")
+    return Delivery(body, str(message.id), int(getattr(message, "dequeue_count", None) or 1))

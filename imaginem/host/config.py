@@ -1,0 +1,89 @@
+"""The part of `host.json` that the local host follows."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imaginem.errors import ConfigurationError
+
+_TIMESPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,7}))?")
+
+
+@dataclass(frozen=True)
+class HostConfig:
+    """Settings of the queue listeners, with the defaults of Azure Functions 4.
+
+    Attributes:
+        batch_size: messages that a listener takes at once.
+        new_batch_threshold: messages in work at which it takes more.
+        max_dequeue_count: deliveries after which a message is poisoned.
+        visibility_timeout: seconds between the tries of a message that failed.
+        max_polling_interval: seconds between looks into an empty queue, at most.
+        function_timeout: seconds that a function may run.
+        route_prefix: of HTTP functions.
+    """
+
+    batch_size: int = 16
+    new_batch_threshold: int = 8
+    max_dequeue_count: int = 5
+    visibility_timeout: float = 0.0
+    max_polling_interval: float = 60.0
+    function_timeout: float = 1800.0
+    route_prefix: str = "api"
+
+
+def read_host_config(folder: Path) -> HostConfig:
+    """Read a function app's `host.json`.
+
+    Raises:
+        ConfigurationError: it is missing or can't be understood; names the field.
+    """
+    path = folder / "host.json"
+    try:
+        raw = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"there is no host.json in {folder}: name the function app's folder with --app"
+        ) from None
+    except ValueError as problem:
+        raise ConfigurationError(f"host.json is not JSON: {problem}") from None
+    queues = _section(raw, "extensions", "queues")
+    default = HostConfig()
+    batch = _whole(queues, "batchSize", default.batch_size)
+    return HostConfig(
+        batch_size=batch,
+        new_batch_threshold=_whole(queues, "newBatchThreshold", max(batch // 2, 1)),
+        max_dequeue_count=_whole(queues, "maxDequeueCount", default.max_dequeue_count),
+        visibility_timeout=_seconds(queues, "visibilityTimeout", default.visibility_timeout),
+        max_polling_interval=_seconds(queues, "maxPollingInterval", default.max_polling_interval),
+        function_timeout=_seconds(raw, "functionTimeout", default.function_timeout),
+        route_prefix=str(
+            _section(raw, "extensions", "http").get("routePrefix", default.route_prefix)
+        ),
+    )
+
+
+def _section(raw: Any, *names: str) -> dict[str, Any]:
+    for name in names:
+        raw = raw.get(name, {}) if isinstance(raw, dict) else {}
+    return raw if isinstance(raw, dict) else {}
+
+
+def _whole(section: dict[str, Any], name: str, default: int) -> int:
+    value = section.get(name, default)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ConfigurationError(f"host.json: {name} is {value!r}: give a whole number")
+    return value
+
+
+def _seconds(section: dict[str, Any], name: str, default: float) -> float:
+    if name not in section:
+        return default
+    found = _TIMESPAN.fullmatch(str(section[name]))
+    if found is None:
+        raise ConfigurationError(f"host.json: {name} is {section[name]!r}: give hh:mm:ss")
+    days, hours, minutes, seconds, fraction = found.groups(default="0")
+    whole = ((int(days) * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds)
+    return whole + float(f"0.{fraction}")

@@ -1,0 +1,158 @@
+"""Starts and stops Azurite, Microsoft's emulator of Azure Storage."""
+
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from imaginem.errors import ConfigurationError
+from imaginem.nodejs import find_package, node_command
+from imaginem.storage.account import emulator_connection_string
+
+_START_SECONDS = 30
+_STOP_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class EmulatorPorts:
+    """Loopback ports of the three services; Azurite's own by default."""
+
+    blob: int = 10000
+    queue: int = 10001
+    table: int = 10002
+
+    @classmethod
+    def free(cls) -> "EmulatorPorts":
+        """Return three ports that nothing uses now."""
+        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
+            found = []
+            for each in (one, two, three):
+                each.bind(("127.0.0.1", 0))
+                found.append(int(each.getsockname()[1]))
+        return cls(*found)
+
+    @property
+    def connection_string(self) -> str:
+        """The connection string of an emulator on these ports."""
+        return emulator_connection_string(self.blob, self.queue, self.table)
+
+
+class Emulator:
+    """An Azurite process; a context manager.
+
+    Args:
+        data: folder of its data; None keeps everything in memory.
+        ports: where it listens, on 127.0.0.1 alone.
+        app: folder from which `node_modules` is looked for.
+    """
+
+    def __init__(
+        self, data: Path | None, ports: EmulatorPorts | None = None, app: Path | None = None
+    ) -> None:
+        self.ports = ports or EmulatorPorts()
+        self._data = data
+        self._app = app or Path.cwd()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def connection_string(self) -> str:
+        """The connection string of this emulator."""
+        return self.ports.connection_string
+
+    def start(self) -> bool:
+        """Start it; return False when one is already answering on these ports.
+
+        Raises:
+            ConfigurationError: Node or Azurite is missing, or a port is taken.
+        """
+        listening = [_listens(port) for port in self._all_ports()]
+        if all(listening):
+            return False
+        if any(listening):
+            taken = self._all_ports()[listening.index(True)]
+            raise ConfigurationError(
+                f"port {taken} is in use, so the storage emulator can't start: stop what uses it, "
+                "or name another account in AzureWebJobsStorage"
+            )
+        command = self._command()
+        self._process = subprocess.Popen(  # noqa: S603 - our own arguments
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is ours to handle: it must outlive the workers
+        )
+        self._wait()
+        return True
+
+    def _all_ports(self) -> tuple[int, int, int]:
+        return self.ports.blob, self.ports.queue, self.ports.table
+
+    def _command(self) -> list[str]:
+        package = find_package("azurite", self._app.resolve()) or find_package(
+            "azurite", Path(__file__).resolve().parent
+        )
+        if package is None:
+            raise ConfigurationError(
+                "the storage emulator is not installed: run `npm ci` beside package.json, or name "
+                "a storage account in AzureWebJobsStorage"
+            )
+        command = [*node_command(), str(package / "dist" / "src" / "azurite.js")]
+        command += ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
+        for service in ("blob", "queue", "table"):
+            port = str(getattr(self.ports, service))
+            command += [f"--{service}Host", "127.0.0.1", f"--{service}Port", port]
+        if self._data is None:
+            return [*command, "--inMemoryPersistence"]
+        self._data.mkdir(parents=True, exist_ok=True)
+        return [*command, "--location", str(self._data)]
+
+    def _wait(self) -> None:
+        assert self._process is not None  # noqa: S101 - start made it
+        deadline = time.monotonic() + _START_SECONDS
+        while not all(_listens(port) for port in self._all_ports()):
+            ended = self._process.poll() is not None
+            if ended or time.monotonic() > deadline:
+                self._process.kill()
+                assert self._process.stderr is not None  # noqa: S101 - PIPE was asked for
+                why = self._process.stderr.read().decode("utf-8", "replace").strip()[-500:]
+                raise ConfigurationError(
+                    f"the storage emulator did not start: {why or 'no answer'}"
+                )
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """Stop it, if we started it."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stderr is not None:
+            self._process.stderr.close()
+        self._process = None
+
+    def __enter__(self) -> "Emulator":
+        """Start it."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        problem: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop it."""
+        self.stop()
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

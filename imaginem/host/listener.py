@@ -1,0 +1,168 @@
+"""A queue listener: takes messages, keeps hold of them while they are worked on, ends them."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from imaginem.errors import NotFound, StorageUnavailable
+from imaginem.host.config import HostConfig
+from imaginem.host.pool import WorkerPool
+from imaginem.host.triggers import Trigger
+from imaginem.ports import QueueItem, Queues
+
+_logger = logging.getLogger("imaginem.host")
+
+LEASE_SECONDS = 60.0
+"""How long a taken message stays hidden; renewed while it is worked on."""
+_RENEW_SECONDS = 20.0
+_SHORTEST_POLL = 0.1
+
+
+@dataclass
+class _Held:
+    item: QueueItem
+    renewed: float
+
+
+class QueueListener:
+    """Feeds one queue's messages to its function, by the rules of `host.json`."""
+
+    def __init__(
+        self, trigger: Trigger, queues: Queues, pool: WorkerPool, config: HostConfig
+    ) -> None:
+        self._trigger, self._queues, self._pool, self._config = trigger, queues, pool, config
+        self._held: dict[str, _Held] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(
+            target=self._run, name=f"queue {trigger.queue}", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to listen."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more messages."""
+        self._stop.set()
+        self._wake.set()
+
+    def join(self) -> None:
+        """Wait until every message that was taken has ended."""
+        self._thread.join()
+        while self._busy():
+            time.sleep(0.02)
+
+    def _busy(self) -> int:
+        with self._lock:
+            return len(self._held)
+
+    def _run(self) -> None:
+        wait = _SHORTEST_POLL
+        while not self._stop.is_set():
+            if self._busy() > self._config.new_batch_threshold:
+                self._wake.wait(_SHORTEST_POLL)
+                self._wake.clear()
+                continue
+            try:
+                items = self._queues.receive(
+                    self._trigger.queue, self._config.batch_size, LEASE_SECONDS
+                )
+            except NotFound:
+                items = []
+            except StorageUnavailable as problem:
+                _logger.warning("%s; trying again", problem)
+                items = []
+            for item in items:
+                self._begin(item)
+            # The Functions host backs off at random, so that instances don't poll in step.
+            wait = _SHORTEST_POLL if items else wait * random.uniform(1.2, 2.0)  # noqa: S311
+            wait = min(wait, self._config.max_polling_interval)
+            if not items:
+                self._stop.wait(wait)
+
+    def _begin(self, item: QueueItem) -> None:
+        with self._lock:
+            self._held[item.id] = _Held(item, time.monotonic())
+        if item.dequeue_count > self._config.max_dequeue_count:
+            self._finish(item.id, "delivered too often")
+            return
+        future = self._pool.submit(
+            self._trigger.function,
+            kind="queue",
+            message_id=item.id,
+            body=item.body,
+            dequeue_count=item.dequeue_count,
+            receipt=item.receipt,
+            inserted=item.inserted.isoformat() if item.inserted else None,
+        )
+        future.add_done_callback(lambda done: self._ended(item.id, done))
+
+    def _ended(self, message_id: str, done: "Future[None]") -> None:
+        if done.cancelled():
+            self._release(message_id, 0)
+        else:
+            problem = done.exception()
+            self._finish(message_id, None if problem is None else str(problem))
+        self._wake.set()
+
+    def _finish(self, message_id: str, error: str | None) -> None:
+        """Delete, poison or release a message, by what came of it."""
+        item = self._item(message_id)
+        queue, poison = self._trigger.queue, f"{self._trigger.queue}-poison"
+        if error is None:
+            self._end(message_id, lambda: self._queues.delete(queue, item))
+        elif queue.endswith("-poison"):
+            self._forget(message_id)  # it has no poison queue; it comes back when its lease ends
+        elif item.dequeue_count >= self._config.max_dequeue_count:
+            _logger.error(
+                "%s: a message failed %d times and is poisoned", queue, item.dequeue_count
+            )
+
+            def bury() -> None:
+                self._queues.send(poison, item.body)
+                self._queues.delete(queue, item)
+
+            self._end(message_id, bury)
+        else:
+            self._release(message_id, self._config.visibility_timeout)
+
+    def _release(self, message_id: str, delay: float) -> None:
+        item = self._item(message_id)
+        self._end(message_id, lambda: self._queues.extend(self._trigger.queue, item, delay))
+
+    def _end(self, message_id: str, action: Callable[[], object]) -> None:
+        """Do the last thing to a message; storage that is down leaves it to its lease."""
+        try:
+            action()
+        except (NotFound, StorageUnavailable) as problem:
+            _logger.warning("%s: %s", self._trigger.queue, problem)
+        self._forget(message_id)
+
+    def _item(self, message_id: str) -> QueueItem:
+        with self._lock:
+            return self._held[message_id].item
+
+    def _forget(self, message_id: str) -> None:
+        with self._lock:
+            self._held.pop(message_id, None)
+
+    def renew(self) -> None:
+        """Keep hold of the messages that have been in work for a while."""
+        due = time.monotonic() - _RENEW_SECONDS
+        with self._lock:
+            old = [held for held in self._held.values() if held.renewed < due]
+        for held in old:
+            with self._lock:
+                if held.item.id not in self._held:
+                    continue
+                try:
+                    held.item = self._queues.extend(self._trigger.queue, held.item, LEASE_SECONDS)
+                    held.renewed = time.monotonic()
+                except (NotFound, StorageUnavailable) as problem:
+                    _logger.warning("%s: a lease was not renewed: %s", self._trigger.queue, problem)

@@ -1,0 +1,212 @@
+"""The host: workers, listeners, timers and HTTP together, until it is told to stop."""
+
+import logging
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from imaginem.errors import ConfigurationError, StorageUnavailable
+from imaginem.host.config import HostConfig, read_host_config
+from imaginem.host.listener import QueueListener
+from imaginem.host.pool import WorkerPool, worker_environment
+from imaginem.host.timers import Timer
+from imaginem.host.triggers import Trigger
+from imaginem.ports import Queues
+
+_logger = logging.getLogger("imaginem.host")
+_RENEW_EVERY = 5.0
+_WATCH_EVERY = 1.0
+_HTTP_START_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class HostOptions:
+    """How the host runs.
+
+    Attributes:
+        app: folder of `function_app.py` and `host.json`.
+        workers: processes that run functions.
+        threads: functions at once in each: one computes while another waits for storage.
+        port: of HTTP on 127.0.0.1; 0 serves none.
+        environment: settings for the workers besides this process's environment.
+        log: file for what workers print; None for stderr.
+        watch: start anew when a Python file of the app changes.
+    """
+
+    app: Path
+    workers: int = 2
+    threads: int = 2
+    port: int = 7071
+    environment: Mapping[str, str] = field(default_factory=dict)
+    log: IO[bytes] | None = None
+    watch: bool = False
+
+
+class Host:
+    """Runs a function app on this machine."""
+
+    def __init__(self, options: HostOptions, queues: Queues) -> None:
+        self._options, self._queues = options, queues
+        self._stop = threading.Event()
+        self._session: _Session | None = None
+
+    def start(self) -> list[Trigger]:
+        """Start everything and return the app's triggers.
+
+        Raises:
+            ConfigurationError: the app or host.json is wrong, or the port is taken.
+        """
+        self._session = _Session(self._options, self._queues)
+        return self._session.triggers
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """Process ids of the workers."""
+        return self._session.pool.pids if self._session else []
+
+    def run_until_stopped(self, reloaded: Callable[[], None] = lambda: None) -> None:
+        """Keep running until `request_stop`; start anew when the app's files change."""
+        seen = _fingerprint(self._options.app)
+        while not self._stop.wait(_WATCH_EVERY):
+            if self._session is not None and self._options.port:
+                self._session.keep_http()
+            now = _fingerprint(self._options.app) if self._options.watch else seen
+            if now != seen:
+                seen = now
+                _logger.info("the app's files changed: starting anew")
+                self.close()
+                try:
+                    self.start()
+                except ConfigurationError as problem:
+                    _logger.error("%s; waiting for the next change", problem)
+                else:
+                    reloaded()
+
+    def request_stop(self) -> None:
+        """Make `run_until_stopped` return."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """Let running functions end, give back waiting messages, stop everything."""
+        if self._session is not None:
+            self._session.close()
+            self._session = None
+
+
+def _fingerprint(app: Path) -> dict[str, float]:
+    """Return the app's source files with their times of change."""
+    files = [*app.glob("*.py"), *app.glob("steps/**/*.py"), *app.glob("host.json")]
+    return {str(path): path.stat().st_mtime for path in files if path.is_file()}
+
+
+class _Session:
+    """One life of the app: from its import to the next change of its files."""
+
+    def __init__(self, options: HostOptions, queues: Queues) -> None:
+        self._options = options
+        self.config: HostConfig = read_host_config(options.app)
+        environment = worker_environment(options.environment)
+        self._environment = environment
+        self._closing = threading.Event()
+        self._http: subprocess.Popen[bytes] | None = None
+        self._listeners: list[QueueListener] = []
+        self._timers: list[Timer] = []
+        self.pool = WorkerPool(
+            options.app,
+            options.workers,
+            options.threads,
+            environment,
+            options.log,
+            self.config.function_timeout,
+        )
+        if options.port and _taken(options.port):
+            raise ConfigurationError(
+                f"port {options.port} is in use: choose another with --port, or stop what uses it"
+            )
+        if options.port:
+            self._start_http()
+        try:
+            self.triggers = self.pool.start()
+            self._serve(queues)
+            if options.port:
+                self._wait_for_http()
+        except (ConfigurationError, StorageUnavailable):
+            self.close()
+            raise
+
+    def _serve(self, queues: Queues) -> None:
+        for trigger in self.triggers:
+            if trigger.kind == "queue":
+                queues.create(trigger.queue)  # on Azure the deployment makes them
+                self._listeners.append(QueueListener(trigger, queues, self.pool, self.config))
+            elif trigger.kind == "timer":
+                self._timers.append(
+                    Timer(trigger, lambda function: self.pool.submit(function, kind="timer"))
+                )
+        for listener in self._listeners:
+            listener.start()
+        for timer in self._timers:
+            timer.start()
+        threading.Thread(target=self._renew, daemon=True).start()
+
+    def _renew(self) -> None:
+        while not self._closing.wait(_RENEW_EVERY):
+            for listener in self._listeners:
+                listener.renew()
+
+    def _start_http(self) -> None:
+        command = [sys.executable, "-m", "imaginem.host.http", str(self._options.app)]
+        self._http = subprocess.Popen(  # noqa: S603 - our own arguments
+            [*command, str(self._options.port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=self._options.log,
+            env=self._environment,
+            start_new_session=True,
+        )
+
+    def keep_http(self) -> None:
+        """Start the HTTP process again if it died."""
+        if self._http is not None and self._http.poll() is not None:
+            _logger.warning(
+                "the HTTP process ended with code %s; starting it again", self._http.returncode
+            )
+            self._start_http()
+
+    def _wait_for_http(self) -> None:
+        deadline = time.monotonic() + _HTTP_START_SECONDS
+        while not _taken(self._options.port):
+            if time.monotonic() > deadline or (self._http and self._http.poll() is not None):
+                raise ConfigurationError("HTTP did not start; the lines above say why")
+            time.sleep(0.05)
+
+    def close(self) -> None:
+        for timer in self._timers:
+            timer.stop()
+        for listener in self._listeners:
+            listener.stop()
+        self.pool.cancel_pending()
+        for listener in self._listeners:
+            listener.join()
+        self._closing.set()
+        self.pool.close()
+        if self._http is not None:
+            if self._http.stdin is not None:
+                self._http.stdin.close()
+            try:
+                self._http.wait(10)
+            except subprocess.TimeoutExpired:
+                self._http.kill()
+                self._http.wait()
+
+
+def _taken(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

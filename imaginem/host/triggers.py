@@ -1,0 +1,95 @@
+"""What a function app asks the host for, read off the app object itself."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imaginem.errors import ConfigurationError
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """One function and what makes it run.
+
+    Attributes:
+        kind: `queue`, `timer` or `http`.
+        argument: name of the function's parameter.
+        queue: the queue's name; empty for other kinds.
+        schedule: NCRONTAB expression of a timer.
+        route: of an HTTP function, without the prefix.
+        methods: HTTP methods.
+    """
+
+    function: str
+    kind: str
+    argument: str
+    queue: str = ""
+    schedule: str = ""
+    route: str = ""
+    methods: tuple[str, ...] = field(default=())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the trigger as JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A function with its trigger."""
+
+    trigger: Trigger
+    call: Callable[..., Any]
+
+
+def load_app(folder: Path) -> list[Bound]:
+    """Import `function_app.py` of a folder and return its functions.
+
+    Raises:
+        ConfigurationError: there is none, it doesn't import, or it holds no app.
+    """
+    path = folder / "function_app.py"
+    if not path.is_file():
+        raise ConfigurationError(
+            f"there is no function_app.py in {folder}: name the function app's folder with --app"
+        )
+    sys.path.insert(0, str(folder.resolve()))
+    from azure.functions import FunctionApp
+    from azure.functions.decorators.function_app import ExternalHttpFunctionApp
+
+    module = importlib.import_module("function_app")
+    found = [
+        v for v in vars(module).values() if isinstance(v, FunctionApp | ExternalHttpFunctionApp)
+    ]
+    if len(found) != 1:
+        raise ConfigurationError(
+            f"function_app.py must hold one app at its top level, and it holds {len(found)}"
+        )
+    return [_bound(function) for function in found[0].get_functions()]
+
+
+def _bound(function: Any) -> Bound:
+    name = function.get_function_name()
+    binding = function.get_trigger().get_dict_repr()
+    kind = str(binding["type"]).removesuffix("Trigger")
+    if kind not in ("queue", "timer", "http"):
+        raise ConfigurationError(
+            f"{name}: the local host knows queue, timer and HTTP triggers, not {binding['type']!r}"
+        )
+    methods = tuple(_plain(method) for method in binding.get("methods") or ())
+    trigger = Trigger(
+        function=name,
+        kind=kind,
+        argument=binding["name"],
+        queue=binding.get("queueName", ""),
+        schedule=binding.get("schedule", ""),
+        route=binding.get("route") or name if kind == "http" else "",
+        methods=methods,
+    )
+    return Bound(trigger, function.get_user_function())
+
+
+def _plain(value: Any) -> str:
+    return str(getattr(value, "value", value))

@@ -1,0 +1,123 @@
+"""A worker process: loads the function app and runs what the host sends it.
+
+Host and worker talk in lines of JSON over the worker's stdin and stdout. What functions
+print goes to stderr. When stdin ends, the host is gone, and so is the worker.
+"""
+
+import asyncio
+import inspect
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from imaginem.errors import ImaginemError
+from imaginem.host.triggers import Bound, load_app
+from imaginem.names import one_line
+
+_logger = logging.getLogger("imaginem.host.worker")
+
+
+class Worker:
+    """Runs invocations on a few threads."""
+
+    def __init__(self, functions: list[Bound], threads: int, out: TextIO) -> None:
+        self._functions = {bound.trigger.function: bound for bound in functions}
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="function")
+        self._out = out
+        self._lock = threading.Lock()
+
+    def tell(self, **message: Any) -> None:
+        """Send a line to the host."""
+        with self._lock:
+            self._out.write(json.dumps(message) + "\n")
+            self._out.flush()
+
+    def serve(self, lines: TextIO) -> None:
+        """Run what the host sends until it says stop or goes away."""
+        functions = [bound.trigger.as_dict() for bound in self._functions.values()]
+        self.tell(op="ready", functions=functions, pid=os.getpid())
+        for line in lines:
+            message = json.loads(line)
+            if message["op"] == "stop":
+                self._threads.shutdown(wait=True)
+                return
+            running = self._threads.submit(self._call, message)
+            running.add_done_callback(partial(self._ended, message))
+        os._exit(1)  # the host died: what runs now is delivered again
+
+    def _call(self, message: dict[str, Any]) -> None:
+        bound = self._functions[message["function"]]
+        result = bound.call(**{bound.trigger.argument: _argument(message)})
+        if inspect.iscoroutine(result):
+            asyncio.run(result)
+
+    def _ended(self, message: dict[str, Any], done: "Future[None]") -> None:
+        """Tell the host what came of a function, whatever it raised."""
+        problem = done.exception()
+        error = None if problem is None else one_line(f"{type(problem).__name__}: {problem}")
+        if problem is not None:
+            _logger.error("%s failed", message["function"], exc_info=problem)
+        self.tell(op="done", id=message["id"], error=error)
+
+
+def _argument(message: dict[str, Any]) -> Any:
+    """Return what the trigger's function is called with, as the Functions worker makes it."""
+    import azure.functions as func
+    from azure.functions.queue import QueueMessage
+    from azure.functions.timer import TimerRequest
+
+    if message["kind"] == "timer":
+        timer: func.TimerRequest = TimerRequest(past_due=bool(message.get("past_due")))
+        return timer
+    inserted = message.get("inserted")
+    return QueueMessage(  # type: ignore[no-untyped-call]  # the SDK has no annotations here
+        id=message["message_id"],
+        body=message["body"].encode("utf-8", "surrogatepass"),
+        dequeue_count=message["dequeue_count"],
+        insertion_time=datetime.fromisoformat(inserted) if inserted else datetime.now(UTC),
+        pop_receipt=message["receipt"],
+    )
+
+
+def main(folder: str, threads: str) -> int:
+    """Load the app and serve; the process's entry."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when we stop
+    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+    )
+    logging.getLogger("azure").setLevel(logging.WARNING)
+    try:
+        functions = load_app(Path(folder))
+    except (
+        ImaginemError,
+        ImportError,
+        SyntaxError,
+        AttributeError,
+        NameError,
+        TypeError,
+    ) as problem:
+        _logger.exception("function_app.py can't be loaded")
+        text = one_line(f"{type(problem).__name__}: {problem}")
+        out.write(json.dumps({"op": "failed", "error": text}) + "\n")
+        out.flush()
+        return 1
+    with os.fdopen(os.dup(0), "r", encoding="utf-8") as lines:
+        Worker(functions, int(threads), out).serve(lines)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

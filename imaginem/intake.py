@@ -1,0 +1,81 @@
+"""Where a job's photo is, and its bytes.
+
+A photo in our own account is read with our credentials, from the input and faces
+containers alone. One from elsewhere is fetched once, on the first hop, and kept in
+the input container; the address it came from loses its query there.
+"""
+
+import hashlib
+
+from imaginem.errors import NotFound, PermanentError
+from imaginem.fetching import check_address
+from imaginem.imaging import BYTE_LIMIT, Photo, decode_photo
+from imaginem.models import JobMessage
+from imaginem.names import job_prefix, without_query
+from imaginem.ports import Services
+
+
+def take_in(message: JobMessage, services: Services) -> JobMessage:
+    """Return the message with its photo in our account, fetching it if it is elsewhere.
+
+    What makes it impossible is noted in the message, so that no later step tries again.
+
+    Raises:
+        RetryableError: the other side may answer later.
+    """
+    url = message.job_definition.input.image_url
+    noted = message.job_definition.bookkeeping.image_error
+    try:
+        if not noted and services.blobs.locate(url) is None and not kept_copy(message, services):
+            check_address(url)
+            message = message.noting(image=_keep(services.fetch(url), message, services))
+    except PermanentError as problem:
+        message = message.noting(image_error=str(problem))
+    return message.with_image_url(without_query(url))
+
+
+def _keep(data: bytes, message: JobMessage, services: Services) -> str:
+    name = f"{_prefix(message)}{hashlib.sha256(data).hexdigest()[:32]}"
+    container = services.limits.input_container
+    return services.blobs.put(container, name, data, "application/octet-stream")
+
+
+def _prefix(message: JobMessage) -> str:
+    return job_prefix(message.job_definition.batch_id, message.job_definition.id)
+
+
+def kept_copy(message: JobMessage, services: Services) -> tuple[str, str] | None:
+    """Return container and name of our copy, if the noted address is really this job's."""
+    found = services.blobs.locate(message.job_definition.bookkeeping.image)
+    if found and found[0] == services.limits.input_container:
+        return found if found[1].startswith(_prefix(message)) else None
+    return None
+
+
+def read_photo(message: JobMessage, services: Services) -> Photo:
+    """Return the job's photo, decoded.
+
+    Raises:
+        PermanentError: it can't be had or is no photo; says why.
+    """
+    noted = message.job_definition.bookkeeping.image_error
+    if noted:
+        raise PermanentError(noted)
+    url = without_query(message.job_definition.input.image_url)
+    place = kept_copy(message, services) or services.blobs.locate(url)
+    if place is None:
+        raise PermanentError(f"{url} was not taken in: send the job again")
+    container, name = place
+    allowed = (services.limits.input_container, services.limits.faces_container)
+    if container not in allowed:
+        raise PermanentError(
+            f"image_url is in the container {container!r}: photos are read from "
+            f"{' and '.join(allowed)} only"
+        )
+    try:
+        data = services.blobs.get(container, name, BYTE_LIMIT)
+    except NotFound:
+        raise PermanentError(
+            f"there is no photo at {url}: upload it, then send the job again"
+        ) from None
+    return decode_photo(data)

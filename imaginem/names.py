@@ -1,0 +1,113 @@
+"""Names that storage services accept: table keys, blob segments, properties, queues."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from imaginem.errors import InvalidMessage
+
+STEP_NAME = re.compile(r"[a-z][a-z0-9]{2,62}")
+# Microsoft, "Naming Queues and Metadata": 3-63 of a-z 0-9 -, no dash at the ends or doubled.
+_QUEUE_NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
+# Microsoft, "Understanding the Table service data model": these may not stand in a key.
+_FORBIDDEN_IN_KEY = re.compile(r"[/\\#?%\x00-\x1f\x7f-\x9f]")
+_KEY_LIMIT = 512  # UTF-16 units: 1 KiB
+_SEGMENT_LIMIT = 200  # two segments and a file name stay under a blob name's 1,024
+_URL_QUERY = re.compile(r"(https?://[^\s\"'<>?#]+)[?#][^\s\"'<>]*", re.IGNORECASE)
+_SECRET = re.compile(
+    r"(?i)\b(AccountKey|SharedAccessSignature|pwd|password|api[-_]?key|sig|access_token)"
+    r"(\s*[=:]\s*)([^\s;&,\"']+)"
+)
+
+RESERVED_PROPERTIES = frozenset(
+    {
+        "image_url",
+        "job_output",
+        "job_state",
+        "processing_pipeline",
+        "imaginem_run",
+        "imaginem_delivery",
+        "imaginem_previous_runs",
+    }
+)
+
+
+def table_key(text: str, field: str) -> str:
+    """Return `text` as a table key, percent-encoding what keys forbid.
+
+    Raises:
+        InvalidMessage: the key is empty or, encoded, longer than 512 characters.
+    """
+    key = _FORBIDDEN_IN_KEY.sub(lambda found: quote(found.group(), safe=""), text)
+    if not key:
+        raise InvalidMessage(f"{field} is empty: give it a name of 1 to {_KEY_LIMIT} characters")
+    if len(key.encode("utf-16-le")) // 2 > _KEY_LIMIT:
+        raise InvalidMessage(f"{field} is longer than {_KEY_LIMIT} characters: shorten it")
+    return key
+
+
+def blob_segment(text: str) -> str:
+    """Return `text` as one path segment of a blob name: no slash, no dot segment, bounded."""
+    segment = quote(text, safe="")
+    if set(segment) <= {"."}:
+        segment = segment.replace(".", "%2E")
+    if len(segment) <= _SEGMENT_LIMIT:
+        return segment
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return f"{segment[: _SEGMENT_LIMIT - 33]}-{digest}"
+
+
+def job_prefix(batch_id: str, job_id: str) -> str:
+    """Return the folder that a job's blobs lie in: `<batch>/<job>/`."""
+    return f"{blob_segment(batch_id)}/{blob_segment(job_id)}/"
+
+
+def property_name(queue: str) -> str:
+    """Return a queue's name as a table property: Azure wants identifiers, so `-` is `_`."""
+    return queue.replace("-", "_")
+
+
+def step_properties(queue: str) -> set[str]:
+    """Return the `pipelinelogs` properties that one queue of a pipeline uses."""
+    name = property_name(queue)
+    return {name, f"{name}_output", f"{name}_exception"}
+
+
+def check_pipeline(pipeline: Sequence[str]) -> None:
+    """Check the names of a pipeline.
+
+    Raises:
+        InvalidMessage: a name is no queue name, is reserved, or stands twice.
+    """
+    seen: set[str] = set(RESERVED_PROPERTIES)
+    for index, name in enumerate(pipeline):
+        where = f"job_definition.processing_pipeline[{index}]: {name!r}"
+        if not _QUEUE_NAME.fullmatch(name):
+            raise InvalidMessage(
+                f"{where} is no queue name: 3 to 63 of a-z, 0-9 and single dashes inside"
+            )
+        if name.endswith("-poison") or name.startswith("azure-webjobs-"):
+            raise InvalidMessage(f"{where} is reserved by the Functions host: remove it")
+        if name in pipeline[:index]:
+            raise InvalidMessage(f"{where} stands twice: a job runs each step once, remove one")
+        properties = step_properties(name)
+        if properties & seen:
+            raise InvalidMessage(f"{where} clashes with a log property: rename the queue")
+        seen |= properties
+
+
+def without_query(url: str) -> str:
+    """Return an address without query and fragment, where SAS tokens live."""
+    return re.split(r"[?#]", url, maxsplit=1)[0]
+
+
+def redact(text: str) -> str:
+    """Return `text` without the query of any address in it and without keys or passwords."""
+    return _SECRET.sub(r"\1\2***", _URL_QUERY.sub(r"\1", text))
+
+
+def one_line(text: str, limit: int = 600) -> str:
+    """Return `text` redacted, on one line, cut at `limit` characters."""
+    line = " ".join(redact(text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

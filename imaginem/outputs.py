@@ -1,0 +1,238 @@
+"""What engines find in a photo, in the field names of Azure Vision and Azure Face.
+
+Coordinates are pixels of the upright photo. Scores and confidences are 0 to 1.
+"""
+
+import re
+import uuid
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+
+
+def _snake(key: str) -> str:
+    return _CAPITAL.sub("_", key).lower()
+
+
+class StepOutput(BaseModel):
+    """Base of every step's output.
+
+    Field names written the way the original system wrote them (`FaceRectangle`, or
+    Azure's `faceRectangle`) are understood; fields that the model lacks are left out of it.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_original_names(cls, value: Any) -> Any:
+        if isinstance(value, dict) and any(key != key.lower() for key in value):
+            return {_snake(key): item for key, item in value.items()}
+        return value
+
+
+class Tag(StepOutput):
+    """A word for what is in the photo."""
+
+    name: str
+    confidence: float
+
+
+class Category(StepOutput):
+    """One of Azure Vision's categories, such as `people_portrait`."""
+
+    name: str
+    score: float
+
+
+class Caption(StepOutput):
+    """A sentence about the photo."""
+
+    text: str
+    confidence: float
+
+
+class Description(StepOutput):
+    """Sentences about the photo, and the words they are made of."""
+
+    tags: list[str] = Field(default_factory=list)
+    captions: list[Caption] = Field(default_factory=list)
+
+
+class Box(StepOutput):
+    """A rectangle: left edge, top edge, width, height."""
+
+    x: int
+    y: int
+    w: int
+    h: int
+
+
+class FoundObject(StepOutput):
+    """A thing, and where it is."""
+
+    object: str
+    confidence: float
+    rectangle: Box
+
+
+class Colors(StepOutput):
+    """The photo's colours: Azure's twelve names, and an accent as RRGGBB."""
+
+    dominant_color_foreground: str = ""
+    dominant_color_background: str = ""
+    dominant_colors: list[str] = Field(default_factory=list)
+    accent_color: str = ""
+    is_bw_img: bool = False
+
+
+class Adult(StepOutput):
+    """How likely the photo is to be unfit for others to see."""
+
+    is_adult_content: bool = False
+    adult_score: float = 0.0
+    is_racy_content: bool = False
+    racy_score: float | None = None
+    is_gory_content: bool | None = None
+    gore_score: float | None = None
+
+
+class ImageType(StepOutput):
+    """Clip art, 0 (no) to 3 (good clip art); line drawing, 0 or 1."""
+
+    clip_art_type: int = 0
+    line_drawing_type: int = 0
+
+
+class PhotoMetadata(StepOutput):
+    """Size in pixels, upright, and file format."""
+
+    width: int
+    height: int
+    format: str
+
+
+class ImageAnalysis(StepOutput):
+    """What is in a photo: the fields of Azure Vision's *analyze*."""
+
+    tags: list[Tag] = Field(default_factory=list)
+    categories: list[Category] = Field(default_factory=list)
+    description: Description = Field(default_factory=Description)
+    objects: list[FoundObject] = Field(default_factory=list)
+    color: Colors = Field(default_factory=Colors)
+    adult: Adult = Field(default_factory=Adult)
+    image_type: ImageType = Field(default_factory=ImageType)
+    metadata: PhotoMetadata
+
+
+class Word(StepOutput):
+    """A word and its four corners, clockwise from the top left: [x1, y1, … x4, y4]."""
+
+    text: str
+    confidence: float
+    polygon: list[int]
+
+
+class TextLine(Word):
+    """A line of text with its words."""
+
+    words: list[Word] = Field(default_factory=list)
+
+
+class OcrText(StepOutput):
+    """The text in a photo, in reading order."""
+
+    full_text: str = ""
+    lines: list[TextLine] = Field(default_factory=list)
+    language: str = ""
+
+
+class Rectangle(StepOutput):
+    """Where a face is."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+class Point(StepOutput):
+    """A landmark."""
+
+    x: float
+    y: float
+
+
+class HeadPose(StepOutput):
+    """Degrees: yaw turns the head, pitch nods it, roll tilts it."""
+
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+
+
+class FaceAttributes(StepOutput):
+    """What is said of a face; age, gender and emotion are not, on purpose."""
+
+    head_pose: HeadPose | None = None
+    blur: float | None = None
+
+
+class Face(StepOutput):
+    """One detected face.
+
+    Attributes:
+        face_id: empty until the step names it.
+        detection_confidence: None where the engine does not tell.
+    """
+
+    face_id: uuid.UUID | None = None
+    face_rectangle: Rectangle
+    face_landmarks: dict[str, Point] = Field(default_factory=dict)
+    face_attributes: FaceAttributes = Field(default_factory=FaceAttributes)
+    detection_confidence: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _landmarks_in_snake_case(cls, value: Any) -> Any:
+        key = "FaceLandmarks" if isinstance(value, dict) and "FaceLandmarks" in value else None
+        if key and isinstance(value[key], dict):
+            return {**value, key: {_snake(name): spot for name, spot in value[key].items()}}
+        return value
+
+
+class FacePrint(StepOutput):
+    """A face that is in the gallery now; its embedding stays there.
+
+    Attributes:
+        model: names the model; prints of different models are never compared.
+        dimensions: length of the embedding.
+        quality: how far a match of this face can be trusted.
+    """
+
+    face_id: uuid.UUID
+    model: str
+    dimensions: int
+    quality: float
+
+
+class FaceMatch(StepOutput):
+    """Two faces that look like one person; a machine suggests, a person confirms."""
+
+    face_id: uuid.UUID
+    matched_face_id: uuid.UUID
+    confidence: float
+    band: str
+
+
+_FACE_NAMESPACE = uuid.UUID("0d3c8a52-6f0e-5c1b-9a44-7e8b1d2f6a30")
+
+
+def name_face(
+    job: tuple[str, str], photo_sha256: str, detector: str, where: Rectangle
+) -> uuid.UUID:
+    """Return a face's id: the same job, photo, detector and place give the same id."""
+    parts = (*job, photo_sha256, detector, where.left, where.top, where.width, where.height)
+    return uuid.uuid5(_FACE_NAMESPACE, "\x1f".join(str(part) for part in parts))

@@ -1,0 +1,358 @@
+"""What the pipeline needs from the outside world, as protocols.
+
+Adapters implement them (`storage`, `results`, `engines`), `imaginem.testing` has
+in-memory twins, and one contract suite holds all of them to the same behaviour.
+"""
+
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from imaginem.outputs import (
+    Face,
+    FaceMatch,
+    FacePrint,
+    ImageAnalysis,
+    OcrText,
+)
+
+if TYPE_CHECKING:
+    from imaginem.imaging import Photo
+
+JobKey = tuple[str, str]
+"""Batch id and job id, as the message has them."""
+
+
+@dataclass(frozen=True)
+class QueueItem:
+    """A message taken from a queue; `receipt` proves that we hold it."""
+
+    id: str
+    body: str
+    dequeue_count: int
+    receipt: str
+    inserted: datetime | None = None
+
+
+class Queues(Protocol):
+    """Named queues that deliver at least once."""
+
+    def send(self, queue: str, body: str, *, delay: float = 0) -> str:
+        """Put a message that never expires; make the queue if it is missing; return its id."""
+
+    def receive(self, queue: str, count: int, lease: float) -> list[QueueItem]:
+        """Take up to `count` messages, hidden from others for `lease` seconds."""
+
+    def extend(self, queue: str, item: QueueItem, lease: float) -> QueueItem:
+        """Hide a message for `lease` seconds from now. Raises NotFound if it isn't ours."""
+
+    def delete(self, queue: str, item: QueueItem) -> None:
+        """Remove a message that is done. Raises NotFound if it isn't ours."""
+
+    def create(self, queue: str) -> None:
+        """Make a queue unless it exists."""
+
+    def count(self, queue: str) -> int | None:
+        """Return about how many messages wait or are hidden; None if there is no such queue."""
+
+    def clear(self, queue: str) -> None:
+        """Remove every message. Raises NotFound."""
+
+    def names(self) -> list[str]:
+        """Return the queues' names, sorted."""
+
+
+class Blobs(Protocol):
+    """Private containers of bytes."""
+
+    def put(self, container: str, name: str, data: bytes, content_type: str) -> str:
+        """Write a blob, making the container if it is missing; return its address."""
+
+    def get(self, container: str, name: str, limit: int) -> bytes:
+        """Return a blob's bytes. Raises NotFound; PermanentError over `limit` bytes."""
+
+    def delete(self, container: str, name: str) -> None:
+        """Remove a blob if it exists."""
+
+    def list(self, container: str, prefix: str) -> list[str]:
+        """Return the names that start with `prefix`, sorted."""
+
+    def locate(self, url: str) -> tuple[str, str] | None:
+        """Return container and name of an address in our own account, else None."""
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """A job's row in `pipelinelogs`."""
+
+    batch_id: str
+    job_id: str
+    properties: Mapping[str, Any]
+    fence: str
+    updated: datetime | None = None
+
+    def state_of(self, queue_property: str) -> str:
+        """Return a step's state without its `step N: `; empty when it has none."""
+        return str(self.properties.get(queue_property, "")).partition(": ")[2]
+
+
+class JobLog(Protocol):
+    """The table `pipelinelogs`: one entity a job. Fences are ETags."""
+
+    def insert(self, key: JobKey, properties: Mapping[str, Any]) -> str:
+        """Create the entity, return its fence. Raises FenceLost if it exists."""
+
+    def merge(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        """Change some properties, return the new fence. Raises FenceLost, also when missing."""
+
+    def replace(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        """Set all properties, return the new fence. Raises FenceLost, also when missing."""
+
+    def read(self, key: JobKey) -> LogEntry | None:
+        """Return a job's entity."""
+
+    def batch(self, batch_id: str) -> Iterator[LogEntry]:
+        """Return a batch's entities, by job id."""
+
+
+@dataclass(frozen=True)
+class PoisonEntry:
+    """A message that could not be processed, and why."""
+
+    queue: str
+    id: str
+    reason: str
+    body: str
+    attempts: int = 1
+    batch_id: str = ""
+    job_id: str = ""
+    at: datetime | None = None
+
+
+class PoisonLog(Protocol):
+    """The table `pipelinepoison`."""
+
+    def add(self, entry: PoisonEntry) -> None:
+        """Keep an entry; the same queue and id again replaces it."""
+
+    def list(self, queue: str | None = None) -> list[PoisonEntry]:
+        """Return the entries of one queue or of all, by queue and id."""
+
+    def read(self, queue: str, message_id: str) -> PoisonEntry | None:
+        """Return one entry."""
+
+    def drop(self, queue: str, message_id: str) -> None:
+        """Remove an entry if it exists."""
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """A job as SQL keeps it; `job_output` has every linked output inlined."""
+
+    batch_id: str
+    id: str
+    processing_pipeline: Sequence[str]
+    image_url: str
+    image_parameters: Any
+    job_output: Mapping[str, Any]
+    photo_url: str = ""
+    unfinished: Sequence[str] = ()
+    timestamp: datetime | None = None
+
+
+class Results(Protocol):
+    """The table `pipeline_output`, and what search needs."""
+
+    def save(self, result: JobResult) -> None:
+        """Write a job's result; the same job again replaces it."""
+
+    def read(self, key: JobKey) -> JobResult | None:
+        """Return a job's result."""
+
+    def batch(self, batch_id: str) -> Iterator[JobResult]:
+        """Return a batch's results, by job id."""
+
+
+@dataclass(frozen=True)
+class EnrolledFace:
+    """A face of the gallery, with its embedding (L2-normalised float32, as bytes)."""
+
+    face_id: uuid.UUID
+    model: str
+    embedding: bytes
+    quality: float
+    rectangle: tuple[int, int, int, int]
+    photo_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Alike:
+    """A face that looks like the one asked for; similarity is the cosine, -1 to 1."""
+
+    face_id: uuid.UUID
+    similarity: float
+    quality: float
+
+
+@dataclass(frozen=True)
+class FaceOwner:
+    """Whose photo a face was found in."""
+
+    face_id: uuid.UUID
+    batch_id: str
+    job_id: str
+    rectangle: tuple[int, int, int, int]
+
+
+class FaceGallery(Protocol):
+    """Faces with their embeddings, and the pairs that look alike."""
+
+    def enrol(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
+        """Make `faces` the job's faces: new ones added, known ones kept, others removed.
+
+        Raises:
+            PermanentError: a face id belongs to another job.
+        """
+
+    def similar(self, key: JobKey, face_id: uuid.UUID, *, least: float, limit: int) -> list[Alike]:
+        """Return other jobs' faces of the same model by cosine similarity, best first.
+
+        Raises:
+            NotFound: the face isn't in the gallery.
+        """
+
+    def qualities(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, float]:
+        """Return the quality of each face that is in the gallery."""
+
+    def keep_matches(self, key: JobKey, matches: Sequence[FaceMatch]) -> None:
+        """Store pairs so that both sides show them; a pair stored before is updated."""
+
+    def matches_of(self, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
+        """Return the stored pairs of these faces, best first, each seen from its face."""
+
+    def owners(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, FaceOwner]:
+        """Return whose photos these faces are in."""
+
+    def faces_of(self, key: JobKey) -> list[FaceOwner]:
+        """Return a job's faces."""
+
+
+class VisionEngine(Protocol):
+    """Says what is in a photo."""
+
+    @property
+    def name(self) -> str:
+        """Return the engine's name."""
+
+    def analyze(self, photo: "Photo") -> ImageAnalysis:
+        """Return tags, categories, objects, colours and the rest."""
+
+
+class OcrEngine(Protocol):
+    """Reads text."""
+
+    @property
+    def name(self) -> str:
+        """Return the engine's name."""
+
+    def read(self, photo: "Photo") -> OcrText:
+        """Return the text in reading order."""
+
+
+class FaceEngine(Protocol):
+    """Finds faces."""
+
+    @property
+    def name(self) -> str:
+        """Return the detector's name; it is part of each face's id."""
+
+    def detect(self, photo: "Photo") -> list[Face]:
+        """Return the faces, largest first, not yet named."""
+
+
+class FacePrintEngine(Protocol):
+    """Tells faces apart: keeps their prints and finds who looks alike."""
+
+    @property
+    def name(self) -> str:
+        """Return the model's name."""
+
+    def enrol(self, key: JobKey, photo: "Photo", faces: Sequence[Face]) -> list[FacePrint]:
+        """Make these named faces the job's faces in the gallery."""
+
+    def match(self, key: JobKey, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
+        """Return and keep who looks like these faces, best first for each."""
+
+
+class Fetcher(Protocol):
+    """Gets a photo from an address outside our account."""
+
+    def __call__(self, url: str) -> bytes:
+        """Return its bytes. Raises PermanentError or RetryableError."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The numbers and names of the settings that the core needs."""
+
+    default_pipeline: Sequence[str] = ()
+    input_container: str = "inputimages"
+    faces_container: str = "faces"
+    max_attempts: int = 5
+    max_dequeue_count: int = 5
+    retry_seconds: float = 2.0
+    step_names: frozenset[str] = field(default_factory=frozenset)
+
+
+class Services(Protocol):
+    """Everything that a hop can reach; made by `runtime`, or by `testing` in memory."""
+
+    @property
+    def limits(self) -> Limits:
+        """Return the numbers and names of the settings."""
+
+    @property
+    def queues(self) -> Queues:
+        """Return the queues."""
+
+    @property
+    def blobs(self) -> Blobs:
+        """Return the blobs."""
+
+    @property
+    def log(self) -> JobLog:
+        """Return the progress table."""
+
+    @property
+    def poison(self) -> PoisonLog:
+        """Return the table of what could not be processed."""
+
+    @property
+    def results(self) -> Results:
+        """Return the results."""
+
+    @property
+    def gallery(self) -> FaceGallery:
+        """Return the face gallery."""
+
+    @property
+    def fetch(self) -> Fetcher:
+        """Return the guarded fetcher."""
+
+    @property
+    def vision(self) -> VisionEngine:
+        """Return the engine of generalclassification."""
+
+    @property
+    def ocr(self) -> OcrEngine:
+        """Return the engine of ocr."""
+
+    @property
+    def faces(self) -> FaceEngine:
+        """Return the engine of facedetection."""
+
+    @property
+    def prints(self) -> FacePrintEngine:
+        """Return the engine of faceprint and facematch."""

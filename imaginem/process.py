@@ -1,0 +1,294 @@
+"""Run one step for one delivered message: load, run, record, advance.
+
+`transition` is the whole of it but the sending: message in, next message out. Delivery
+is at least once, so every line is repeatable: deterministic ids and names, merges and
+upserts. `process_step` is what a queue trigger calls.
+"""
+
+import logging
+import random
+from dataclasses import dataclass
+from typing import Any
+
+from imaginem.context import JobContext
+from imaginem.errors import (
+    ImaginemError,
+    InvalidMessage,
+    PermanentError,
+    RetryableError,
+    StorageUnavailable,
+)
+from imaginem.fence import Hold, Verdict, close_hop, open_hop
+from imaginem.intake import take_in
+from imaginem.models import JobMessage, decode_message
+from imaginem.names import one_line, property_name, without_query
+from imaginem.offload import as_property, fit
+from imaginem.poison import keep_exhausted, keep_invalid
+from imaginem.ports import Services
+from imaginem.registry import Registry, Step
+
+_logger = logging.getLogger("imaginem.process")
+_LONGEST_DELAY = 15 * 60.0
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A queue message as the host hands it over."""
+
+    body: str
+    id: str
+    dequeue_count: int = 1
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message to put on a queue, `delay` seconds from now."""
+
+    queue: str
+    body: str
+    delay: float = 0
+
+
+@dataclass(frozen=True)
+class Transition:
+    """What came of a hop.
+
+    Attributes:
+        state: `success`, `failed`, `skipped`, `retrying`, `dropped` or `invalid`.
+        outgoing: what to send; None when the job ended or goes on elsewhere.
+    """
+
+    state: str
+    outgoing: Outgoing | None = None
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    state: str
+    output: Any = None
+    reason: str = ""
+
+
+def process_step(
+    step: Step[Any], delivery: Delivery, services: Services, registry: Registry
+) -> Transition:
+    """Run a step for a delivered message and send the job on.
+
+    Raises:
+        Exception: a defect in the step, or storage is down; the host redelivers.
+    """
+    moved = transition(step, delivery, services, registry)
+    if moved.outgoing is not None:
+        sent = moved.outgoing
+        services.queues.send(sent.queue, sent.body, delay=sent.delay)
+    return moved
+
+
+def transition(
+    step: Step[Any], delivery: Delivery, services: Services, registry: Registry
+) -> Transition:
+    """Do all of a hop but the sending; see `process_step`."""
+    try:
+        message = load(step, delivery, services)
+    except InvalidMessage as problem:
+        keep_invalid(services, step.name, delivery.id, delivery.body, one_line(str(problem)))
+        return Transition("invalid")
+    hold = open_hop(services.log, message, delivery.id, _opening(message))
+    if hold is None:
+        return Transition("dropped")
+    message = message.noting(run=hold.run)
+    try:
+        message = take_in(message, services)
+        outcome = _run(step, message, services)
+    except RetryableError as problem:
+        attempts = message.job_definition.bookkeeping.attempt + 1
+        if attempts < services.limits.max_attempts:
+            return _retry(message, hold, services, problem)
+        reason = one_line(f"{type(problem).__name__}: {problem} (tried {attempts} times)")
+        keep_exhausted(services, step.name, delivery.id, message, reason, attempts)
+        outcome = _Outcome("failed", reason=reason)
+    except StorageUnavailable:
+        raise
+    except Exception as problem:  # a defect: the host redelivers, and poisons in the end
+        if delivery.dequeue_count >= services.limits.max_dequeue_count:
+            _record_defect(message, hold, services, problem)
+        raise
+    try:
+        return _record_and_advance(step, message, hold, outcome, services, registry)
+    except InvalidMessage as problem:  # it would not fit the next queue
+        keep_invalid(services, step.name, delivery.id, delivery.body, one_line(str(problem)))
+        _record_defect(message, hold, services, problem)
+        return Transition("invalid")
+
+
+def load(step: Step[Any], delivery: Delivery, services: Services) -> JobMessage:
+    """Decode and check a message.
+
+    Raises:
+        InvalidMessage: it is no job for this step.
+    """
+    message = decode_message(delivery.body, services.limits.default_pipeline)
+    definition = message.job_definition
+    if message.current != step.name:
+        raise InvalidMessage(
+            f"the message lies on the queue {step.name!r}, but "
+            f"processing_pipeline[{definition.processing_step}] is {message.current!r}: put it on "
+            "that queue, or correct processing_step"
+        )
+    if definition.bookkeeping.run and definition.bookkeeping.fence:
+        return message
+    return message.noting(run="", fence="", attempt=0, image_error="", unfinished=[])
+
+
+def _opening(message: JobMessage) -> dict[str, Any]:
+    """Return the properties that a run of a job starts with."""
+    definition = message.job_definition
+    index = definition.processing_step
+    return {
+        "image_url": without_query(definition.input.image_url),
+        "job_state": "running",
+        "processing_pipeline": ",".join(definition.processing_pipeline),
+        "imaginem_earlier_steps": " ".join(definition.processing_pipeline[:index]),
+        property_name(message.current): f"step {index}: processing",
+    }
+
+
+def _run(step: Step[Any], message: JobMessage, services: Services) -> _Outcome:
+    """Run the step; what cannot be mended by trying again becomes an outcome."""
+    unfinished = message.job_definition.bookkeeping.unfinished
+    lacking = [needed.name for needed in step.requires if needed.name in unfinished]
+    if lacking:
+        reason = f"needs {' and '.join(lacking)}, which did not succeed"
+        return _Outcome("skipped", reason=reason)
+    try:
+        output = step(JobContext(message, services))
+    except (PermanentError, InvalidMessage) as problem:
+        return _Outcome("failed", reason=one_line(f"PermanentError: {problem}"))
+    return _Outcome("success", output=output.model_dump(mode="json", exclude_none=True))
+
+
+def _retry(
+    message: JobMessage, hold: Hold, services: Services, problem: RetryableError
+) -> Transition:
+    """Record that the step is retried, and put a delayed copy on its queue."""
+    definition = message.job_definition
+    name = property_name(message.current)
+    attempt = definition.bookkeeping.attempt + 1
+    reason = one_line(f"{type(problem).__name__}: {problem}")
+    hold, verdict = close_hop(
+        services.log,
+        hold,
+        {
+            name: f"step {definition.processing_step}: retrying",
+            f"{name}_exception": f"{reason} (try {attempt} of {services.limits.max_attempts})",
+        },
+    )
+    if verdict is Verdict.RESEND:  # concluded by us, not sent on, and the output is not at hand
+        raise problem
+    if verdict is Verdict.DROP:
+        return Transition("dropped")
+    copy = fit(message.noting(run=hold.run, fence=hold.fence, attempt=attempt), services.blobs)
+    delay = retry_delay(attempt, services.limits.retry_seconds, problem.retry_after)
+    return Transition("retrying", Outgoing(message.current, copy.encode(), delay))
+
+
+def retry_delay(attempt: int, base: float, at_least: float | None) -> float:
+    """Return the seconds to wait before a try: doubling, jittered, never under Retry-After."""
+    growing: float = min(base * 2 ** (attempt - 1), _LONGEST_DELAY)
+    jittered = growing * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
+    return max(jittered, at_least or 0.0)
+
+
+def _record_defect(message: JobMessage, hold: Hold, services: Services, problem: Exception) -> None:
+    """On the last try of a defective step, say so in the log before the host poisons it."""
+    name = property_name(message.current)
+    known = isinstance(problem, ImaginemError)
+    text = str(problem) if known else "a defect in the step; the host's log has the details"
+    close_hop(
+        services.log,
+        hold,
+        {
+            name: f"step {message.job_definition.processing_step}: failed",
+            f"{name}_exception": one_line(f"{type(problem).__name__}: {text}"),
+            "job_state": "failed",
+        },
+    )
+
+
+def _record_and_advance(
+    step: Step[Any],
+    message: JobMessage,
+    hold: Hold,
+    outcome: _Outcome,
+    services: Services,
+    registry: Registry,
+) -> Transition:
+    """Write the outcome into the log and make the next message."""
+    definition = message.job_definition
+    index, key, name = definition.processing_step, hold.key, property_name(step.name)
+    shares = len(definition.processing_pipeline) + 2
+    properties: dict[str, Any] = {name: f"step {index}: {outcome.state}"}
+    if outcome.state == "success":
+        message = message.with_outputs({**message.job_output, step.name: outcome.output})
+        properties[f"{name}_output"] = as_property(
+            step.name, outcome.output, key, services.blobs, shares=shares
+        )
+        properties[f"{name}_exception"] = ""
+    else:
+        properties[f"{name}_exception"] = outcome.reason
+        unfinished = [*definition.bookkeeping.unfinished, step.name]
+        message = message.noting(unfinished=unfinished)
+    following = message.following
+    message = fit(message.noting(attempt=0, fence=""), services.blobs)
+    if following is None:
+        properties |= _ending(message, services, registry, shares)
+    else:
+        properties |= _handing_on(following, index + 1, registry)
+        message = message.at_step(index + 1)
+    hold, verdict = close_hop(services.log, hold, properties)
+    if verdict is Verdict.DROP:
+        return Transition("dropped")
+    _logger.info("%s: %s", step.name, outcome.state, extra={"batch_id": key[0], "job_id": key[1]})
+    if following is None:
+        return Transition(outcome.state)
+    sent = message.noting(run=hold.run, fence=hold.fence)
+    return Transition(outcome.state, Outgoing(following, sent.encode()))
+
+
+def _handing_on(following: str, index: int, registry: Registry) -> dict[str, Any]:
+    """Return the properties that say whose turn it is next."""
+    name = property_name(following)
+    properties: dict[str, Any] = {name: f"step {index}: processing", "job_state": "running"}
+    if following not in registry:
+        properties["job_state"] = "handed_over"
+        properties[f"{name}_exception"] = (
+            f"handed over to the queue {following}: no step here serves it"
+            f"{registry.suggestion(following)}"
+        )
+    return properties
+
+
+def _ending(
+    message: JobMessage, services: Services, registry: Registry, shares: int
+) -> dict[str, Any]:
+    """Return the properties that end a job."""
+    definition = message.job_definition
+    key = (definition.batch_id, definition.id)
+    final = message.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    final["job_definition"].pop("_imaginem", None)
+    return {
+        "job_state": job_state(message, registry),
+        "job_output": as_property("job_output", final, key, services.blobs, shares=shares),
+    }
+
+
+def job_state(message: JobMessage, registry: Registry) -> str:
+    """Return how a job ended: closing steps count only if there is nothing else."""
+    definition = message.job_definition
+    unfinished = set(definition.bookkeeping.unfinished)
+    if not unfinished:
+        return "succeeded"
+    ran = definition.processing_pipeline
+    told = [name for name in ran if not (name in registry and registry.get(name).closing)] or ran
+    got = [name for name in told if name not in unfinished and name in message.job_output]
+    return "partial" if got else "failed"

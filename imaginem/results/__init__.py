@@ -1,0 +1,7 @@
+"""Results and face gallery in SQL, on SQLAlchemy."""
+
+from imaginem.results.database import Database
+from imaginem.results.gallery import SqlGallery
+from imaginem.results.output import SqlResults
+
+__all__ = ["Database", "SqlGallery", "SqlResults"]

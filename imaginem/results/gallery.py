@@ -1,0 +1,236 @@
+"""The face gallery: embeddings, exact cosine search, and the pairs that look alike."""
+
+import threading
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from imaginem.errors import NotFound, PermanentError
+from imaginem.outputs import FaceMatch
+from imaginem.ports import Alike, EnrolledFace, FaceOwner, JobKey
+from imaginem.results.database import Database
+from imaginem.results.schema import FaceMatchRow, FaceRow
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+_AT_ONCE = 500  # ids in one statement; SQL Server takes 2,100 parameters
+
+
+_Read = tuple[uuid.UUID, bytes, str, str, float]
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """The embeddings of one model, as rows."""
+
+    rows: "NDArray[np.float32]"
+    ids: list[uuid.UUID]
+    jobs: list[JobKey]
+    qualities: list[float]
+    last: int
+
+
+class SqlGallery:
+    """Faces in SQL; the embeddings in use are also kept in this process's memory."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._matrices: dict[str, _Matrix] = {}
+        self._lock = threading.Lock()
+
+    def enrol(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
+        """Make `faces` the job's faces in one transaction."""
+        with self._database.session() as session:
+            known = {row.face_id: row for row in _rows_of(session, [f.face_id for f in faces])}
+            for face in faces:
+                row = known.get(face.face_id)
+                if row is not None and (row.batch_id, row.job_id) != key:
+                    raise PermanentError(f"face_id {face.face_id} belongs to another job")
+            mine = select(FaceRow.face_id).where(
+                FaceRow.batch_id == key[0], FaceRow.job_id == key[1]
+            )
+            kept = {face.face_id for face in faces}
+            _forget(session, [i for i in session.scalars(mine) if i not in kept])
+            changed = [
+                f.face_id for f in faces if f.face_id in known and _differs(known[f.face_id], f)
+            ]
+            _forget(session, changed)
+            session.flush()
+            session.add_all(
+                _row(key, face)
+                for face in faces
+                if face.face_id not in known or face.face_id in changed
+            )
+
+    def similar(self, key: JobKey, face_id: uuid.UUID, *, least: float, limit: int) -> list[Alike]:
+        """Compare a face with every other of its model, exactly."""
+        import numpy as np
+
+        with self._database.session(reading=True) as session:
+            row = session.scalar(select(FaceRow).where(FaceRow.face_id == face_id))
+            if row is None:
+                raise NotFound(f"face {face_id} is not in the gallery")
+            matrix = self._matrix(session, row.model)
+        scores = matrix.rows @ np.frombuffer(row.embedding, np.float32)
+        order = np.argsort(-scores, kind="stable")
+        found: list[Alike] = []
+        for index in order:
+            if scores[index] < least or len(found) == limit:
+                break
+            if matrix.jobs[index] != key:
+                found.append(
+                    Alike(matrix.ids[index], float(scores[index]), matrix.qualities[index])
+                )
+        return found
+
+    def _matrix(self, session: Session, model: str) -> _Matrix:
+        """Return the model's embeddings; new rows are added, after a removal all are read."""
+        import numpy as np
+
+        count, last = session.execute(
+            select(func.count(), func.max(FaceRow.number)).where(FaceRow.model == model)
+        ).one()
+        with self._lock:
+            held = self._matrices.get(model)
+            if held is not None and held.last == last and len(held.ids) == count:
+                return held
+            start = held.last if held is not None else 0
+            new = self._read(session, model, start)
+            if held is not None and len(held.ids) + len(new) != count:
+                held, new = None, self._read(session, model, 0)
+            rows = np.array([np.frombuffer(row[1], np.float32) for row in new], np.float32)
+            made = _Matrix(
+                rows=rows if held is None else np.concatenate([held.rows, rows]),
+                ids=[*(held.ids if held else []), *(row[0] for row in new)],
+                jobs=[*(held.jobs if held else []), *((row[2], row[3]) for row in new)],
+                qualities=[*(held.qualities if held else []), *(row[4] for row in new)],
+                last=last or 0,
+            )
+            self._matrices[model] = made
+            return made
+
+    @staticmethod
+    def _read(session: Session, model: str, after: int) -> list[_Read]:
+        query = (
+            select(
+                FaceRow.face_id,
+                FaceRow.embedding,
+                FaceRow.batch_id,
+                FaceRow.job_id,
+                FaceRow.quality,
+            )
+            .where(FaceRow.model == model, FaceRow.number > after)
+            .order_by(FaceRow.number)
+        )
+        return [(row[0], row[1], row[2], row[3], row[4]) for row in session.execute(query)]
+
+    def qualities(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, float]:
+        """Return the quality of each face that is in the gallery."""
+        with self._database.session(reading=True) as session:
+            return {row.face_id: row.quality for row in _rows_of(session, face_ids)}
+
+    def keep_matches(self, key: JobKey, matches: Sequence[FaceMatch]) -> None:
+        """Store pairs from both sides; a face that is gone by now is left out."""
+        with self._database.session() as session:
+            ids = {i for match in matches for i in (match.face_id, match.matched_face_id)}
+            known = {row.face_id for row in _rows_of(session, sorted(ids))}
+            for match in matches:
+                if match.face_id in known and match.matched_face_id in known:
+                    _keep(session, match.face_id, match.matched_face_id, match)
+                    _keep(session, match.matched_face_id, match.face_id, match)
+
+    def matches_of(self, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
+        """Return the stored pairs of these faces."""
+        with self._database.session(reading=True) as session:
+            rows = [
+                row
+                for some in _portions(face_ids)
+                for row in session.scalars(
+                    select(FaceMatchRow).where(FaceMatchRow.face_id.in_(some))
+                )
+            ]
+        rows.sort(key=lambda row: (-row.confidence, str(row.matched_face_id)))
+        return [
+            FaceMatch(
+                face_id=row.face_id,
+                matched_face_id=row.matched_face_id,
+                confidence=row.confidence,
+                band=row.band,
+            )
+            for row in rows
+        ]
+
+    def owners(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, FaceOwner]:
+        """Return whose photos these faces are in."""
+        with self._database.session(reading=True) as session:
+            return {row.face_id: _owner(row) for row in _rows_of(session, face_ids)}
+
+    def faces_of(self, key: JobKey) -> list[FaceOwner]:
+        """Return a job's faces, in the order they were enrolled."""
+        query = (
+            select(FaceRow)
+            .where(FaceRow.batch_id == key[0], FaceRow.job_id == key[1])
+            .order_by(FaceRow.number)
+        )
+        with self._database.session(reading=True) as session:
+            return [_owner(row) for row in session.scalars(query)]
+
+
+def _portions(ids: Sequence[uuid.UUID]) -> Iterable[Sequence[uuid.UUID]]:
+    return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
+
+
+def _rows_of(session: Session, ids: Sequence[uuid.UUID]) -> list[FaceRow]:
+    return [
+        row
+        for some in _portions(ids)
+        for row in session.scalars(select(FaceRow).where(FaceRow.face_id.in_(some)))
+    ]
+
+
+def _forget(session: Session, ids: Sequence[uuid.UUID]) -> None:
+    """Remove faces and their pairs, from both sides."""
+    for some in _portions(ids):
+        pairs = or_(FaceMatchRow.face_id.in_(some), FaceMatchRow.matched_face_id.in_(some))
+        session.execute(delete(FaceMatchRow).where(pairs))
+        session.execute(delete(FaceRow).where(FaceRow.face_id.in_(some)))
+
+
+def _differs(row: FaceRow, face: EnrolledFace) -> bool:
+    return row.model != face.model or row.embedding != face.embedding
+
+
+def _row(key: JobKey, face: EnrolledFace) -> FaceRow:
+    left, top, width, height = face.rectangle
+    return FaceRow(
+        face_id=face.face_id,
+        batch_id=key[0],
+        job_id=key[1],
+        photo_sha256=face.photo_sha256,
+        left=left,
+        top=top,
+        width=width,
+        height=height,
+        model=face.model,
+        embedding=face.embedding,
+        quality=face.quality,
+    )
+
+
+def _keep(session: Session, one: uuid.UUID, other: uuid.UUID, match: FaceMatch) -> None:
+    session.merge(
+        FaceMatchRow(
+            face_id=one, matched_face_id=other, confidence=match.confidence, band=match.band
+        )
+    )
+
+
+def _owner(row: FaceRow) -> FaceOwner:
+    rectangle = (row.left, row.top, row.width, row.height)
+    return FaceOwner(row.face_id, row.batch_id, row.job_id, rectangle)

@@ -1,0 +1,99 @@
+"""`pipeline_output`, and the labels and text that search needs."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import delete, select
+
+from imaginem.ports import JobKey, JobResult
+from imaginem.results.database import Database
+from imaginem.results.schema import Label, PipelineOutput, now
+
+_NAME_LIMIT = 200
+
+
+class SqlResults:
+    """Jobs' results in SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def save(self, result: JobResult) -> None:
+        """Write a job's result and its labels; the same job again replaces both."""
+        key = (result.batch_id, result.id)
+        outputs = result.job_output
+        with self._database.session() as session:
+            session.merge(
+                PipelineOutput(
+                    batch_id=result.batch_id,
+                    id=result.id,
+                    processing_pipeline=",".join(result.processing_pipeline),
+                    image_url=result.image_url,
+                    image_parameters=to_json(result.image_parameters).decode(),
+                    photo_url=result.photo_url,
+                    job_output=to_json(dict(outputs)).decode(),
+                    unfinished=",".join(result.unfinished),
+                    full_text=str(_part(outputs, "ocr", "full_text") or ""),
+                    faces=len(_part(outputs, "facedetection", "faces") or []),
+                    timestamp=now(),
+                )
+            )
+            session.flush()
+            session.execute(delete(Label).where(Label.batch_id == key[0], Label.id == key[1]))
+            session.add_all(
+                Label(batch_id=key[0], id=key[1], kind=kind, name=name, confidence=confidence)
+                for (kind, name), confidence in labels(outputs).items()
+            )
+
+    def read(self, key: JobKey) -> JobResult | None:
+        """Return a job's result."""
+        with self._database.session(reading=True) as session:
+            row = session.get(PipelineOutput, key)
+            return None if row is None else _result(row)
+
+    def batch(self, batch_id: str) -> Iterator[JobResult]:
+        """Return a batch's results, by job id."""
+        query = (
+            select(PipelineOutput)
+            .where(PipelineOutput.batch_id == batch_id)
+            .order_by(PipelineOutput.id)
+        )
+        with self._database.session(reading=True) as session:
+            rows = session.scalars(query).all()
+        return (_result(row) for row in rows)
+
+
+def _result(row: PipelineOutput) -> JobResult:
+    return JobResult(
+        batch_id=row.batch_id,
+        id=row.id,
+        processing_pipeline=row.processing_pipeline.split(","),
+        image_url=row.image_url,
+        image_parameters=from_json(row.image_parameters),
+        photo_url=row.photo_url,
+        job_output=from_json(row.job_output),
+        unfinished=tuple(name for name in row.unfinished.split(",") if name),
+        timestamp=row.timestamp,
+    )
+
+
+def _part(outputs: Mapping[str, Any], step: str, name: str) -> Any:
+    """Return a field of a step's output; outputs may be pre-filled with anything."""
+    output = outputs.get(step)
+    return output.get(name) if isinstance(output, dict) else None
+
+
+def labels(outputs: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+    """Return the photo's labels by kind and name, each with its best confidence."""
+    found: dict[tuple[str, str], float] = {}
+    for kind, field, name_field, score_field in (
+        ("tag", "tags", "name", "confidence"),
+        ("category", "categories", "name", "score"),
+        ("object", "objects", "object", "confidence"),
+    ):
+        for item in _part(outputs, "generalclassification", field) or []:
+            if isinstance(item, dict) and item.get(name_field):
+                label = (kind, str(item[name_field])[:_NAME_LIMIT])
+                found[label] = max(found.get(label, 0.0), float(item.get(score_field) or 0.0))
+    return found

@@ -1,0 +1,173 @@
+"""The composition root: settings become adapters, each made when it is first used."""
+
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar, overload
+
+from imaginem.ports import (
+    Blobs,
+    FaceEngine,
+    FaceGallery,
+    FacePrintEngine,
+    Fetcher,
+    JobLog,
+    Limits,
+    OcrEngine,
+    PoisonLog,
+    Queues,
+    Results,
+    VisionEngine,
+)
+from imaginem.settings import DEVELOPMENT_STORAGE, Settings, read_settings
+
+T = TypeVar("T")
+
+
+class _Once(Generic[T]):
+    """An attribute made on first use, once even when threads race (cached_property is not)."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "_Once[T]": ...
+    @overload
+    def __get__(self, instance: "Runtime", owner: type) -> T: ...
+    def __get__(self, instance: "Runtime | None", owner: type) -> "T | _Once[T]":
+        if instance is None:
+            return self
+        made: T
+        with instance.lock:
+            if self._name in instance.made:
+                made = instance.made[self._name]
+            else:
+                made = instance.made[self._name] = self._make(instance)
+        return made
+
+
+class Runtime:
+    """Adapters for these settings; fulfils `imaginem.ports.Services`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.lock = threading.RLock()
+        self.made: dict[str, Any] = {}
+
+    @_Once
+    def limits(self) -> Limits:
+        """The numbers and names of the settings."""
+        return self.settings.limits()
+
+    @_Once
+    def _account(self) -> Any:
+        from imaginem.storage.account import Account, emulator_connection_string
+
+        connection = self.settings.storage_connection
+        if connection == DEVELOPMENT_STORAGE:
+            connection = emulator_connection_string()
+        return Account(connection, self.settings.storage_account, self.settings.storage_client_id)
+
+    @_Once
+    def queues(self) -> Queues:
+        """Azure Storage queues."""
+        from imaginem.storage import AzureQueues
+
+        return AzureQueues(self._account)
+
+    @_Once
+    def blobs(self) -> Blobs:
+        """Azure Storage blobs."""
+        from imaginem.storage import AzureBlobs
+
+        return AzureBlobs(self._account)
+
+    @_Once
+    def log(self) -> JobLog:
+        """The table `pipelinelogs`."""
+        from imaginem.storage import AzureJobLog
+
+        return AzureJobLog(self._account)
+
+    @_Once
+    def poison(self) -> PoisonLog:
+        """The table `pipelinepoison`."""
+        from imaginem.storage import AzurePoisonLog
+
+        return AzurePoisonLog(self._account, self.blobs)
+
+    @_Once
+    def database(self) -> Any:
+        """The SQL database."""
+        from imaginem.results import Database
+
+        return Database(self.settings.sql_connection, self.settings.home)
+
+    @_Once
+    def results(self) -> Results:
+        """The SQL results."""
+        from imaginem.results import SqlResults
+
+        return SqlResults(self.database)
+
+    @_Once
+    def gallery(self) -> FaceGallery:
+        """The face gallery in SQL."""
+        from imaginem.results import SqlGallery
+
+        return SqlGallery(self.database)
+
+    @_Once
+    def fetch(self) -> Fetcher:
+        """The guarded fetcher."""
+        from imaginem.fetching import GuardedFetcher
+
+        return GuardedFetcher(self.settings.allowed_image_hosts)
+
+    @_Once
+    def vision(self) -> VisionEngine:
+        """The engine of generalclassification."""
+        from imaginem.engines import vision_engine
+
+        return vision_engine(self.settings)
+
+    @_Once
+    def ocr(self) -> OcrEngine:
+        """The engine of ocr."""
+        from imaginem.engines import ocr_engine
+
+        return ocr_engine(self.settings)
+
+    @_Once
+    def faces(self) -> FaceEngine:
+        """The engine of facedetection."""
+        from imaginem.engines import face_engine
+
+        return face_engine(self.settings)
+
+    @_Once
+    def prints(self) -> FacePrintEngine:
+        """The engine of faceprint and facematch."""
+        from imaginem.engines import face_print_engine
+
+        return face_print_engine(self.settings, self.gallery)
+
+
+_default_lock = threading.Lock()
+_default: Runtime | None = None
+
+
+def default_runtime() -> Runtime:
+    """Return this process's runtime, made from the environment on first use.
+
+    Raises:
+        ConfigurationError: names every setting that is wrong.
+    """
+    global _default
+    with _default_lock:
+        if _default is None:
+            _default = Runtime(read_settings())
+        return _default

@@ -1,0 +1,7 @@
+"""Azure Storage adapters: queues, blobs and tables, on an account or on Azurite alike."""
+
+from imaginem.storage.blob import AzureBlobs
+from imaginem.storage.queue import AzureQueues
+from imaginem.storage.table import AzureJobLog, AzurePoisonLog
+
+__all__ = ["AzureBlobs", "AzureJobLog", "AzurePoisonLog", "AzureQueues"]

@@ -1,0 +1,92 @@
+"""The storage account's addresses and credentials, and what its errors mean to us."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ResourceNotFoundError,
+)
+
+from imaginem.errors import NotFound, StorageUnavailable
+from imaginem.names import one_line
+
+# Published by Microsoft for the emulator: "Use the Azurite emulator", well-known account.
+_EMULATOR_ACCOUNT = "devstoreaccount1"
+_EMULATOR_KEY = (
+    "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+)
+
+CLIENT_OPTIONS: dict[str, Any] = {"retry_total": 3, "connection_timeout": 10, "read_timeout": 60}
+"""A hop must not outlive its lease; the host redelivers what storage refuses for long."""
+
+
+def emulator_connection_string(blob: int = 10000, queue: int = 10001, table: int = 10002) -> str:
+    """Return the connection string of an Azurite on these loopback ports."""
+    root = "http://127.0.0.1"
+    return (
+        f"DefaultEndpointsProtocol=http;AccountName={_EMULATOR_ACCOUNT};"
+        f"AccountKey={_EMULATOR_KEY};"
+        f"BlobEndpoint={root}:{blob}/{_EMULATOR_ACCOUNT};"
+        f"QueueEndpoint={root}:{queue}/{_EMULATOR_ACCOUNT};"
+        f"TableEndpoint={root}:{table}/{_EMULATOR_ACCOUNT};"
+    )
+
+
+@dataclass(frozen=True)
+class Account:
+    """A storage account: a connection string, or a name and a managed identity.
+
+    Attributes:
+        connection_string: empty when an identity is used.
+        name: of the account, when an identity is used.
+        client_id: of a user-assigned identity; empty for the system's.
+    """
+
+    connection_string: str = ""
+    name: str = ""
+    client_id: str = ""
+
+    def client(self, kind: Any, service: str) -> Any:
+        """Return a service client.
+
+        Args:
+            kind: the SDK's service client class.
+            service: `blob`, `queue` or `table`.
+        """
+        if self.connection_string:
+            return kind.from_connection_string(self.connection_string, **CLIENT_OPTIONS)
+        from azure.identity import DefaultAzureCredential
+
+        credential = DefaultAzureCredential(managed_identity_client_id=self.client_id or None)
+        endpoint = f"https://{self.name}.{service}.core.windows.net"
+        return kind(endpoint, credential=credential, **CLIENT_OPTIONS)
+
+
+@contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Turn the SDK's errors into ours.
+
+    Raises:
+        NotFound: what was asked for does not exist.
+        StorageUnavailable: storage refused or did not answer.
+    """
+    try:
+        yield
+    except ResourceNotFoundError:
+        raise NotFound(f"{what} does not exist") from None
+    except ClientAuthenticationError as problem:
+        raise StorageUnavailable(
+            f"{what}: storage refused our credentials ({one_line(problem.message, 200)}): check "
+            "AzureWebJobsStorage and the role assignments"
+        ) from None
+    except HttpResponseError as problem:
+        raise StorageUnavailable(f"{what}: {one_line(problem.message, 300)}") from None
+    except AzureError as problem:
+        raise StorageUnavailable(
+            f"{what}: storage did not answer ({one_line(str(problem), 200)})"
+        ) from None

@@ -1,0 +1,85 @@
+"""Blobs on Azure Blob Storage, in private containers."""
+
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.storage.blob import BlobServiceClient, ContentSettings
+
+from imaginem.errors import PermanentError
+from imaginem.names import without_query
+from imaginem.storage.account import Account, storage_errors
+
+
+class AzureBlobs:
+    """Blobs of one storage account."""
+
+    def __init__(self, account: Account) -> None:
+        self._service: BlobServiceClient = account.client(BlobServiceClient, "blob")
+        self._root = urlsplit(without_query(str(self._service.url)))
+
+    def put(self, container: str, name: str, data: bytes, content_type: str) -> str:
+        """Write a blob; on 404 make the container and write again."""
+        blob = self._service.get_blob_client(container, name)
+        settings = ContentSettings(content_type=content_type)
+        with storage_errors(f"blob {container}/{name}"):
+            try:
+                blob.upload_blob(data, overwrite=True, content_settings=settings)
+            except ResourceNotFoundError:
+                self._create(container)
+                blob.upload_blob(data, overwrite=True, content_settings=settings)
+        return without_query(str(blob.url))
+
+    def _create(self, container: str) -> None:
+        try:
+            self._service.create_container(container)  # private is the default
+        except ResourceExistsError:
+            return
+
+    def get(self, container: str, name: str, limit: int) -> bytes:
+        """Return a blob's bytes, unless they are too many."""
+        with storage_errors(f"blob {container}/{name}"):
+            stream = self._service.get_blob_client(container, name).download_blob()
+            if stream.size > limit:
+                raise PermanentError(
+                    f"{container}/{name} has {stream.size} bytes; the limit is {limit}"
+                )
+            return bytes(stream.readall())
+
+    def delete(self, container: str, name: str) -> None:
+        """Remove a blob if it exists."""
+        with storage_errors(f"blob {container}/{name}"):
+            try:
+                self._service.get_blob_client(container, name).delete_blob()
+            except ResourceNotFoundError:
+                return
+
+    def list(self, container: str, prefix: str) -> list[str]:
+        """Return the names that start with `prefix`."""
+        with storage_errors(f"container {container}"):
+            try:
+                found = self._service.get_container_client(container).list_blob_names(
+                    name_starts_with=prefix
+                )
+                return sorted(str(name) for name in found)
+            except ResourceNotFoundError:
+                return []
+
+    def locate(self, url: str) -> tuple[str, str] | None:
+        """Return container and name of an address in our account."""
+        try:
+            parts = urlsplit(without_query(url))
+            same = _place(parts) == _place(self._root)
+        except ValueError:
+            return None
+        prefix = f"{self._root.path.rstrip('/')}/"
+        if not same or parts.scheme not in ("http", "https") or not parts.path.startswith(prefix):
+            return None
+        container, _, name = parts.path[len(prefix) :].partition("/")
+        return (container, unquote(name)) if container and name else None
+
+
+def _place(parts: SplitResult) -> tuple[str, int | None]:
+    """Return host and port; the emulator is called by number and by name."""
+    host = (parts.hostname or "").lower()
+    default = {"http": 80, "https": 443}.get(parts.scheme)
+    return "127.0.0.1" if host == "localhost" else host, parts.port or default

@@ -1,0 +1,195 @@
+"""The tables `pipelinelogs` and `pipelinepoison` on Azure Table Storage."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.data.tables import TableClient, TableEntity, TableServiceClient, UpdateMode
+
+from imaginem.errors import FenceLost, NotFound
+from imaginem.names import blob_segment, table_key
+from imaginem.ports import Blobs, JobKey, LogEntry, PoisonEntry
+from imaginem.storage.account import Account, storage_errors
+
+LOG_TABLE = "pipelinelogs"
+POISON_TABLE = "pipelinepoison"
+_POISON_CONTAINER = "largemessages"
+_BODY_LIMIT = 30_000  # UTF-16 units; a property holds 32 Ki of them
+_BODY_BYTES = 1024 * 1024
+
+
+def _keys(key: JobKey) -> tuple[str, str]:
+    return table_key(key[0], "batch_id"), table_key(key[1], "id")
+
+
+def _create(table: TableClient) -> None:
+    try:
+        table.create_table()
+    except ResourceExistsError:
+        return
+
+
+class AzureJobLog:
+    """`pipelinelogs`; a fence is an entity's ETag."""
+
+    def __init__(self, account: Account) -> None:
+        service: TableServiceClient = account.client(TableServiceClient, "table")
+        self._table = service.get_table_client(LOG_TABLE)
+
+    def insert(self, key: JobKey, properties: Mapping[str, Any]) -> str:
+        """Create the entity; on a missing table make it and create again."""
+        entity = _entity(_keys(key), properties)
+        with storage_errors(f"table {LOG_TABLE}"):
+            try:
+                try:
+                    return str(self._table.create_entity(entity)["etag"])
+                except ResourceNotFoundError:
+                    _create(self._table)
+                    return str(self._table.create_entity(entity)["etag"])
+            except ResourceExistsError:
+                raise FenceLost(f"the log entity of {key} exists") from None
+
+    def merge(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        """Change some properties."""
+        return self._update(key, properties, fence, UpdateMode.MERGE)
+
+    def replace(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        """Set all properties."""
+        return self._update(key, properties, fence, UpdateMode.REPLACE)
+
+    def _update(
+        self, key: JobKey, properties: Mapping[str, Any], fence: str, mode: UpdateMode
+    ) -> str:
+        with storage_errors(f"table {LOG_TABLE}"):
+            try:
+                changed = self._table.update_entity(
+                    _entity(_keys(key), properties),
+                    mode=mode,
+                    etag=fence,
+                    match_condition=MatchConditions.IfNotModified,
+                )
+            except (ResourceModifiedError, ResourceNotFoundError):
+                raise FenceLost(f"the log entity of {key} has changed") from None
+            return str(changed["etag"])
+
+    def read(self, key: JobKey) -> LogEntry | None:
+        """Return a job's entity."""
+        try:
+            with storage_errors(f"table {LOG_TABLE}"):
+                return _log_entry(self._table.get_entity(*_keys(key)))
+        except NotFound:
+            return None
+
+    def batch(self, batch_id: str) -> Iterator[LogEntry]:
+        """Return a batch's entities, a page at a time."""
+        try:
+            with storage_errors(f"table {LOG_TABLE}"):
+                for entity in self._table.query_entities(
+                    "PartitionKey eq @batch", parameters={"batch": table_key(batch_id, "batch_id")}
+                ):
+                    yield _log_entry(entity)
+        except NotFound:
+            return
+
+
+def _entity(keys: tuple[str, str], properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {"PartitionKey": keys[0], "RowKey": keys[1], **properties}
+
+
+def _log_entry(entity: TableEntity) -> LogEntry:
+    properties = {name: value for name, value in entity.items() if not name.endswith("Key")}
+    return LogEntry(
+        batch_id=unquote(str(entity["PartitionKey"])),
+        job_id=unquote(str(entity["RowKey"])),
+        properties=properties,
+        fence=str(entity.metadata["etag"]),
+        updated=_utc(entity.metadata.get("timestamp")),
+    )
+
+
+def _utc(value: object) -> datetime | None:
+    return value.astimezone(UTC) if isinstance(value, datetime) else None
+
+
+class AzurePoisonLog:
+    """`pipelinepoison`; a large body lies in a private blob."""
+
+    def __init__(self, account: Account, blobs: Blobs) -> None:
+        service: TableServiceClient = account.client(TableServiceClient, "table")
+        self._table = service.get_table_client(POISON_TABLE)
+        self._blobs = blobs
+
+    def add(self, entry: PoisonEntry) -> None:
+        """Keep an entry."""
+        entity: dict[str, Any] = {
+            "PartitionKey": entry.queue,
+            "RowKey": entry.id,
+            "reason": entry.reason,
+            "batch_id": entry.batch_id,
+            "job_id": entry.job_id,
+            "attempts": entry.attempts,
+        }
+        if len(entry.body.encode("utf-16-le", "replace")) // 2 > _BODY_LIMIT:
+            name = _body_name(entry.queue, entry.id)
+            data = entry.body.encode("utf-8", "replace")
+            entity["body_url"] = self._blobs.put(_POISON_CONTAINER, name, data, "text/plain")
+        else:
+            entity["body"] = entry.body
+        with storage_errors(f"table {POISON_TABLE}"):
+            try:
+                self._table.upsert_entity(entity, mode=UpdateMode.REPLACE)
+            except ResourceNotFoundError:
+                _create(self._table)
+                self._table.upsert_entity(entity, mode=UpdateMode.REPLACE)
+
+    def list(self, queue: str | None = None) -> list[PoisonEntry]:
+        """Return the entries."""
+        query, values = ("PartitionKey eq @queue", {"queue": queue}) if queue else ("", {})
+        try:
+            with storage_errors(f"table {POISON_TABLE}"):
+                found = self._table.query_entities(query, parameters=values)
+                return [self._read(entity) for entity in found]
+        except NotFound:
+            return []
+
+    def read(self, queue: str, message_id: str) -> PoisonEntry | None:
+        """Return one entry."""
+        try:
+            with storage_errors(f"table {POISON_TABLE}"):
+                return self._read(self._table.get_entity(queue, message_id))
+        except NotFound:
+            return None
+
+    def drop(self, queue: str, message_id: str) -> None:
+        """Remove an entry and its blob."""
+        with storage_errors(f"table {POISON_TABLE}"):
+            self._table.delete_entity(queue, message_id)
+        self._blobs.delete(_POISON_CONTAINER, _body_name(queue, message_id))
+
+    def _read(self, entity: TableEntity) -> PoisonEntry:
+        queue, message_id = str(entity["PartitionKey"]), str(entity["RowKey"])
+        body = entity.get("body")
+        if body is None:
+            name = _body_name(queue, message_id)
+            body = self._blobs.get(_POISON_CONTAINER, name, _BODY_BYTES).decode()
+        return PoisonEntry(
+            queue=queue,
+            id=message_id,
+            reason=str(entity.get("reason", "")),
+            body=str(body),
+            attempts=int(entity.get("attempts", 1)),
+            batch_id=str(entity.get("batch_id", "")),
+            job_id=str(entity.get("job_id", "")),
+            at=_utc(entity.metadata.get("timestamp")),
+        )
+
+
+def _body_name(queue: str, message_id: str) -> str:
+    return f"poison/{queue}/{blob_segment(message_id)}"

@@ -1,0 +1,7 @@
+"""The pipeline's steps. Every module in this folder is imported, so a file is a step."""
+
+import importlib
+import pkgutil
+
+for _found in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name):
+    importlib.import_module(f"{__name__}.{_found.name}")

@@ -1,0 +1,21 @@
+"""The faces in the photo."""
+
+from imaginem import JobContext, StepOutput, step
+from imaginem.outputs import Face, name_face
+
+
+class DetectedFaces(StepOutput):
+    """The faces, each with an id that a redelivered job gives again."""
+
+    faces: list[Face]
+
+
+@step()
+def facedetection(job: JobContext) -> DetectedFaces:
+    """Find the faces: rectangle, landmarks, head pose."""
+    photo, engine = job.image, job.faces
+    named = {}
+    for face in engine.detect(photo):
+        face_id = name_face(job.key, photo.sha256, engine.name, face.face_rectangle)
+        named[face_id] = face.model_copy(update={"face_id": face_id})
+    return DetectedFaces(faces=list(named.values()))

@@ -1,0 +1,18 @@
+"""Who looks like the faces in the photo."""
+
+from imaginem import JobContext, StepOutput, step
+from imaginem.outputs import FaceMatch
+from steps.faceprint import faceprint
+
+
+class FaceMatches(StepOutput):
+    """Faces of other photos that look alike; suggestions, which a person confirms."""
+
+    matches: list[FaceMatch]
+
+
+@step(requires=(faceprint,))
+def facematch(job: JobContext) -> FaceMatches:
+    """Find faces of other photos that look like the ones in this photo."""
+    ids = [face.face_id for face in job.output(faceprint).faces]
+    return FaceMatches(matches=job.prints.match(job.key, ids))

@@ -1,0 +1,18 @@
+"""A print of each face, kept in the gallery."""
+
+from imaginem import JobContext, StepOutput, step
+from imaginem.outputs import FacePrint
+from steps.facedetection import facedetection
+
+
+class FacePrints(StepOutput):
+    """The faces that the gallery knows now; the prints themselves never leave it."""
+
+    faces: list[FacePrint]
+
+
+@step(requires=(facedetection,))
+def faceprint(job: JobContext) -> FacePrints:
+    """Enrol each face in the gallery, so that photos processed later, or now, find it."""
+    faces = job.output(facedetection).faces
+    return FacePrints(faces=job.prints.enrol(job.key, job.image, faces))

@@ -1,0 +1,10 @@
+"""The text in the photo."""
+
+from imaginem import JobContext, step
+from imaginem.outputs import OcrText
+
+
+@step()
+def ocr(job: JobContext) -> OcrText:
+    """Read the text in the photo, in reading order."""
+    return job.ocr.read(job.image)

@@ -1,0 +1,28 @@
+"""The job's result in SQL."""
+
+from imaginem import JobContext, StepOutput, step
+from imaginem.ports import JobResult
+
+
+class Written(StepOutput):
+    """That the result was written."""
+
+    done: bool
+
+
+@step(closing=True)
+def pipelineoutput(job: JobContext) -> Written:
+    """Write the job to SQL, with every large output inlined."""
+    job.results.save(
+        JobResult(
+            batch_id=job.batch_id,
+            id=job.job_id,
+            processing_pipeline=job.pipeline,
+            image_url=job.image_url,
+            image_parameters=job.image_parameters,
+            photo_url=job.photo_url,
+            job_output=job.outputs,
+            unfinished=job.unfinished,
+        )
+    )
+    return Written(done=True)

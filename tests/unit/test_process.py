@@ -1,0 +1,484 @@
+"""process_step: what a hop writes and sends, and what each kind of failure comes to."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from imaginem import JobContext, PermanentError, RetryableError, StepOutput, step
+from imaginem.errors import StorageUnavailable
+from imaginem.models import MESSAGE_LIMIT, decode_message
+from imaginem.poison import bury, replay
+from imaginem.ports import Limits, LogEntry, PoisonEntry
+from imaginem.process import Delivery, process_step, retry_delay, transition
+from imaginem.registry import Registry, Step
+from imaginem.testing import MemoryServices, message_for, photo_bytes, run_all
+
+
+class Found(StepOutput):
+    what: str
+
+
+KEY = ("batch-1", "job-1")
+Body = Callable[[JobContext], Found]
+
+
+class Bench:
+    """Two steps, `first` and `second` (which needs `first`), and a closing `report`."""
+
+    def __init__(self, **limits: Any) -> None:
+        self.registry = Registry()
+        pipeline = ("first", "second", "report")
+        chosen = Limits(default_pipeline=pipeline, retry_seconds=0, **limits)
+        self.services = MemoryServices(limits=chosen)
+        self.first_does: Body = lambda job: Found(what="one")
+        self.second_does: Body = lambda job: Found(what="two")
+
+        @step(registry=self.registry)
+        def first(job: JobContext) -> Found:
+            """Run the test's function."""
+            return self.first_does(job)
+
+        @step(requires=(first,), registry=self.registry)
+        def second(job: JobContext) -> Found:
+            """Run the test's function."""
+            return self.second_does(job)
+
+        @step(closing=True, registry=self.registry)
+        def report(job: JobContext) -> Found:
+            """Report."""
+            return Found(what="reported")
+
+        self.first, self.second, self.report = first, second, report
+        self.url = self.services.blobs.put(
+            "inputimages", "batch-1/photo", photo_bytes(), "image/png"
+        )
+
+    def message(self, *pipeline: str, **given: Any) -> str:
+        return message_for(self.url, pipeline or ("first", "second", "report"), **given).encode()
+
+    def drop(self, *pipeline: str, **given: Any) -> None:
+        message = message_for(self.url, pipeline or ("first", "second", "report"), **given)
+        self.services.queues.send(message.current, message.encode())
+
+    def run(self) -> None:
+        run_all(self.services, self.registry)
+
+    @property
+    def entry(self) -> LogEntry:
+        found = self.services.log.read(KEY)
+        assert found is not None
+        return found
+
+    def states(self, *names: str) -> list[str]:
+        return [self.entry.state_of(name) for name in names]
+
+    @property
+    def poisoned(self) -> list[PoisonEntry]:
+        return self.services.poison.list()
+
+    def waiting(self, queue: str) -> list[str]:
+        return [item.body for item in self.services.queues.receive(queue, 32, 30)]
+
+    def hop(self, step: Step[Any], body: str, message_id: str, count: int = 1) -> str:
+        delivery = Delivery(body, message_id, count)
+        return process_step(step, delivery, self.services, self.registry).state
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def test_a_job_travels_from_queue_to_queue_and_ends(bench: Bench) -> None:
+    bench.drop()
+    bench.run()
+
+    properties = bench.entry.properties
+    assert properties["job_state"] == "succeeded"
+    assert properties["first"] == "step 0: success"
+    assert properties["second"] == "step 1: success"
+    assert properties["image_url"] == bench.url
+    assert json.loads(properties["first_output"]) == {"what": "one"}
+    final = json.loads(properties["job_output"])
+    assert final["job_output"]["report"] == {"what": "reported"}
+    assert "_imaginem" not in final["job_definition"]
+
+
+def test_the_log_says_whose_turn_it_is_while_a_step_runs(bench: Bench) -> None:
+    seen: list[str] = []
+
+    def look(job: JobContext) -> Found:
+        seen.extend(bench.states("first", "second"))
+        return Found(what="two")
+
+    bench.second_does = look
+    bench.drop()
+    bench.run()
+
+    assert seen == ["success", "processing"]
+
+
+def test_a_step_reads_the_typed_output_of_the_one_it_needs(bench: Bench) -> None:
+    bench.second_does = lambda job: Found(what=job.output(bench.first).what + " and two")
+    bench.drop()
+    bench.run()
+
+    assert json.loads(bench.entry.properties["second_output"]) == {"what": "one and two"}
+
+
+def test_what_cannot_be_mended_fails_the_step_and_the_job_goes_on(bench: Bench) -> None:
+    def refuse(job: JobContext) -> Found:
+        raise PermanentError("the photo is upside down: turn it")
+
+    bench.first_does = refuse
+    bench.drop()
+    bench.run()
+
+    assert bench.states("first", "second", "report") == ["failed", "skipped", "success"]
+    assert (
+        bench.entry.properties["first_exception"]
+        == "PermanentError: the photo is upside down: turn it"
+    )
+    assert bench.entry.properties["second_exception"] == "needs first, which did not succeed"
+    assert bench.entry.properties["job_state"] == "failed"
+    assert bench.poisoned == []
+
+
+def test_a_job_with_some_success_ends_as_partial(bench: Bench) -> None:
+    def refuse(job: JobContext) -> Found:
+        raise PermanentError("no")
+
+    bench.second_does = refuse
+    bench.drop()
+    bench.run()
+
+    assert bench.entry.properties["job_state"] == "partial"
+
+
+def test_what_may_be_mended_is_tried_again_with_a_delay(bench: Bench) -> None:
+    problems = [RetryableError("busy", retry_after=7), RetryableError("busy")]
+
+    def sometimes(job: JobContext) -> Found:
+        if problems:
+            raise problems.pop(0)
+        return Found(what="one")
+
+    bench.first_does = sometimes
+    moved = transition(bench.first, Delivery(bench.message(), "m1"), bench.services, bench.registry)
+
+    assert moved.state == "retrying"
+    assert moved.outgoing is not None
+    assert moved.outgoing.queue == "first"
+    assert moved.outgoing.delay >= 7
+    assert bench.states("first") == ["retrying"]
+    assert "busy (try 1 of 5)" in bench.entry.properties["first_exception"]
+
+    bench.services.queues.send("first", moved.outgoing.body)
+    bench.run()
+    assert bench.entry.properties["job_state"] == "succeeded"
+    assert bench.entry.properties["first_exception"] == ""
+
+
+def test_after_the_last_try_the_job_goes_on_and_a_copy_can_be_replayed() -> None:
+    bench = Bench(max_attempts=3)
+    busy = [True]
+
+    def down(job: JobContext) -> Found:
+        if busy[0]:
+            raise RetryableError("the service is down")
+        return Found(what="one")
+
+    bench.first_does = down
+    bench.drop()
+    bench.run()
+
+    assert bench.states("first", "second", "report") == ["failed", "skipped", "success"]
+    (kept,) = bench.poisoned
+    assert kept.reason == "RetryableError: the service is down (tried 3 times)"
+    assert (kept.queue, kept.attempts, kept.job_id) == ("first", 3, "job-1")
+
+    busy[0] = False
+    replay(bench.services, kept.queue, kept.id)
+    bench.run()
+    assert bench.poisoned == []
+    assert bench.states("first", "second", "report") == ["success"] * 3
+    assert bench.entry.properties["job_state"] == "succeeded"
+
+
+def test_a_replay_in_the_middle_keeps_what_earlier_steps_found() -> None:
+    bench = Bench(max_attempts=1)
+    busy = [True]
+
+    def down(job: JobContext) -> Found:
+        if busy[0]:
+            raise RetryableError("down")
+        return Found(what=job.output(bench.first).what)
+
+    bench.second_does = down
+    bench.drop()
+    bench.run()
+    assert bench.states("first", "second") == ["success", "failed"]
+
+    busy[0] = False
+    (kept,) = bench.poisoned
+    replay(bench.services, kept.queue, kept.id)
+    bench.run()
+    assert bench.states("first", "second", "report") == ["success"] * 3
+    assert json.loads(bench.entry.properties["second_output"]) == {"what": "one"}
+
+
+def test_a_defect_is_raised_so_that_the_host_delivers_again(bench: Bench) -> None:
+    def broken(job: JobContext) -> Found:
+        empty: dict[str, str] = {}
+        return Found(what=empty["secret-value"])
+
+    bench.first_does = broken
+    with pytest.raises(KeyError):
+        bench.hop(bench.first, bench.message(), "m1")
+    assert bench.states("first") == ["processing"]
+
+    with pytest.raises(KeyError):
+        bench.hop(bench.first, bench.message(), "m1", count=5)
+    assert bench.states("first") == ["failed"]
+    assert bench.entry.properties["job_state"] == "failed"
+    assert bench.entry.properties["first_exception"].startswith("KeyError: a defect in the step")
+    assert "secret-value" not in bench.entry.properties["first_exception"]
+
+    bury(bench.services, "first", "p1", bench.message())
+    assert bench.states("first") == ["poisoned"]
+    (kept,) = bench.poisoned
+    assert kept.reason.startswith("KeyError: a defect")
+
+    bench.first_does = lambda job: Found(what="one")
+    replay(bench.services, "first", "p1")
+    bench.run()
+    assert bench.entry.properties["job_state"] == "succeeded"
+
+
+def test_storage_that_is_down_is_left_to_the_host(bench: Bench) -> None:
+    def unreachable(job: JobContext) -> Found:
+        raise StorageUnavailable("blobs did not answer")
+
+    bench.first_does = unreachable
+    with pytest.raises(StorageUnavailable):
+        bench.hop(bench.first, bench.message(), "m1")
+    assert bench.waiting("first") == [] if "first" in bench.services.queues.names() else True
+
+
+def test_a_message_that_is_no_job_is_kept_with_its_reason(bench: Bench) -> None:
+    assert bench.hop(bench.first, "hello", "m1") == "invalid"
+    no_id = json.dumps({"job_definition": {"batch_id": "b", "input": {"image_url": "u"}}})
+    assert bench.hop(bench.first, no_id, "m2") == "invalid"
+
+    one, other = bench.poisoned
+    assert (one.body, one.attempts) == ("hello", 1)
+    assert "neither JSON" in one.reason
+    assert other.reason == "job_definition.id: field required"
+    assert other.batch_id == "b"
+
+
+def test_a_message_on_the_wrong_queue_is_kept_with_its_reason(bench: Bench) -> None:
+    assert bench.hop(bench.second, bench.message(), "m1") == "invalid"
+    assert "lies on the queue 'second'" in bench.poisoned[0].reason
+
+
+def test_an_unknown_queue_gets_the_job_and_the_log_says_so(bench: Bench) -> None:
+    bench.drop("first", "seconds", "report")
+    bench.run()
+
+    assert bench.entry.properties["job_state"] == "handed_over"
+    assert "did you mean second?" in bench.entry.properties["seconds_exception"]
+    assert bench.states("first", "seconds") == ["success", "processing"]
+    (body,) = bench.waiting("seconds")
+    assert decode_message(body, ()).job_definition.processing_step == 1
+
+
+def test_an_outside_consumer_can_hand_the_job_back(bench: Bench) -> None:
+    bench.drop("first", "outside", "report")
+    bench.run()
+    (body,) = bench.waiting("outside")
+    value = json.loads(body)
+    value["job_definition"]["processing_step"] = 2
+    value["job_output"]["outside"] = {"any": "thing"}
+    bench.services.queues.send("report", json.dumps(value))
+    bench.run()
+
+    assert bench.entry.properties["job_state"] == "succeeded"
+    assert bench.states("report") == ["success"]
+
+
+def test_five_copies_of_one_message_end_as_one_job(bench: Bench) -> None:
+    for _ in range(5):
+        bench.drop()
+    bench.run()
+
+    assert bench.entry.properties["job_state"] == "succeeded"
+    assert bench.states("first", "second", "report") == ["success"] * 3
+
+
+def test_a_redelivered_first_message_goes_on_where_it_stopped(bench: Bench) -> None:
+    body = bench.message()
+    moved = transition(bench.first, Delivery(body, "m1"), bench.services, bench.registry)
+    assert moved.outgoing is not None  # recorded, but the worker dies before it sends
+
+    assert bench.hop(bench.first, body, "m1", 2) == "success"
+    bench.run()
+    assert bench.entry.properties["job_state"] == "succeeded"
+
+
+def test_a_redelivery_after_the_job_went_on_changes_nothing(bench: Bench) -> None:
+    body = bench.message()
+    bench.hop(bench.first, body, "m1")
+    bench.run()
+    before = bench.entry
+
+    assert bench.hop(bench.first, body, "m1", 2) == "dropped"
+    assert bench.entry == before
+
+
+def test_of_two_copies_of_a_later_message_one_goes_on(bench: Bench) -> None:
+    moved = transition(bench.first, Delivery(bench.message(), "m1"), bench.services, bench.registry)
+    assert moved.outgoing is not None
+    body = moved.outgoing.body
+
+    assert bench.hop(bench.second, body, "copy-a") == "success"
+    assert bench.hop(bench.second, body, "copy-b") == "dropped"
+    assert len(bench.waiting("report")) == 1
+
+
+def test_a_worker_that_died_between_recording_and_sending_sends_again(bench: Bench) -> None:
+    moved = transition(bench.first, Delivery(bench.message(), "m1"), bench.services, bench.registry)
+    assert moved.outgoing is not None
+    body = moved.outgoing.body
+    transition(bench.second, Delivery(body, "m2"), bench.services, bench.registry)  # not sent
+
+    assert bench.hop(bench.second, body, "m2", 2) == "success"
+    bench.run()
+    assert bench.entry.properties["job_state"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"run": "someone", "fence": "made-up"},
+        {"run": "someone", "fence": "made-up", "attempt": 4},
+        {"run": "", "fence": "made-up"},
+        {"run": "someone", "fence": ""},
+    ],
+)
+def test_a_forged_fence_never_loses_a_job(bench: Bench, forged: dict[str, Any]) -> None:
+    for existing in (False, True):
+        if existing:
+            bench.drop()
+            bench.run()
+        value = json.loads(bench.message())
+        value["job_definition"]["_imaginem"] = forged
+        bench.services.queues.send("first", json.dumps(value))
+        bench.run()
+        assert bench.entry.properties["job_state"] == "succeeded"
+
+
+def test_a_new_run_takes_over_and_the_old_one_ends(bench: Bench) -> None:
+    old = transition(bench.first, Delivery(bench.message(), "old"), bench.services, bench.registry)
+    assert old.outgoing is not None
+    bench.first_does = lambda job: Found(what="newer")
+    bench.drop()
+    bench.run()
+
+    assert bench.hop(bench.second, old.outgoing.body, "old-2") == "dropped"
+    assert json.loads(bench.entry.properties["first_output"]) == {"what": "newer"}
+    assert bench.entry.properties["job_state"] == "succeeded"
+
+
+def test_a_retry_that_races_with_its_original_ends_once(bench: Bench) -> None:
+    problems = [RetryableError("busy")]
+
+    def sometimes(job: JobContext) -> Found:
+        if problems:
+            raise problems.pop()
+        return Found(what="one")
+
+    bench.first_does = sometimes
+    body = bench.message()
+    bench.hop(bench.first, body, "m1")  # recorded as retrying, the copy is sent
+    assert bench.hop(bench.first, body, "m1", 2) == "success"  # the original comes again
+    bench.run()
+
+    assert bench.entry.properties["job_state"] == "succeeded"
+    assert bench.states("first") == ["success"]
+
+
+def test_large_outputs_travel_beside_the_message(bench: Bench) -> None:
+    large = "x" * 100_000
+    bench.first_does = lambda job: Found(what=large)
+    bench.second_does = lambda job: Found(what=str(len(job.output(bench.first).what)))
+    bench.drop("first", "second", "outside")
+    bench.run()
+
+    (body,) = bench.waiting("outside")
+    assert len(body.encode()) <= MESSAGE_LIMIT
+    linked = json.loads(body)["job_output"]["first"]
+    assert set(linked) == {"linked_content"}
+    assert "/largemessages/batch-1/job-1/" in linked["linked_content"]
+    assert json.loads(bench.entry.properties["first_output"]) == linked
+    assert json.loads(bench.entry.properties["second_output"]) == {"what": "100000"}
+
+
+def test_many_middling_outputs_are_offloaded_until_the_message_fits(bench: Bench) -> None:
+    given = {f"earlier{number}": {"text": "y" * 9_000} for number in range(6)}
+    bench.drop("first", "outside", outputs=given)
+    bench.run()
+
+    (body,) = bench.waiting("outside")
+    assert len(body.encode()) <= MESSAGE_LIMIT
+    assert any("linked_content" in output for output in json.loads(body)["job_output"].values())
+
+
+def test_linked_content_elsewhere_is_not_followed(bench: Bench) -> None:
+    bench.services.blobs.put("largemessages", "other/job/first.json", b'{"what": "stolen"}', "")
+    for url in (
+        "https://memory.test/largemessages/other/job/first.json",
+        "https://memory.test/largemessages/batch-1/job-1/../../other/job/first.json",
+        "https://memory.test/inputimages/batch-1/photo",
+        "https://elsewhere.test/largemessages/batch-1/job-1/x.json",
+    ):
+        bench.second_does = lambda job: job.output(bench.first)
+        bench.drop("second", outputs={"first": {"linked_content": url}})
+        bench.run()
+        assert bench.states("second") == ["failed"], url
+
+
+def test_a_missing_output_is_told_with_its_remedy(bench: Bench) -> None:
+    bench.second_does = lambda job: job.output(bench.first)
+    bench.drop("second")
+    bench.run()
+
+    assert "put first before this step" in bench.entry.properties["second_exception"]
+
+
+def test_a_query_never_reaches_log_or_poison(bench: Bench) -> None:
+    secret = "sig=very-secret"
+
+    def refuse(job: JobContext) -> Found:
+        raise PermanentError(f"https://x.test/a.jpg?{secret} answered 404")
+
+    bench.first_does = refuse
+    message = message_for(f"{bench.url}?{secret}", ["first", "outside"])
+    bench.services.queues.send("first", message.encode())
+    bench.hop(bench.first, f'{{"image_url": "https://x.test/a?{secret}"', "m1")
+    bench.run()
+
+    shown = json.dumps(
+        [dict(bench.entry.properties), [vars(e) for e in bench.poisoned]], default=str
+    )
+    assert "very-secret" not in shown
+    assert "very-secret" not in bench.waiting("outside")[0]
+
+
+def test_delays_grow_and_honour_retry_after() -> None:
+    assert 1 <= retry_delay(1, 2, None) <= 3
+    assert 16 <= retry_delay(5, 2, None) <= 48
+    assert retry_delay(1, 2, 600) == 600
+    assert retry_delay(40, 2, None) <= 15 * 60 * 1.5

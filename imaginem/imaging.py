@@ -2,9 +2,11 @@
 
 import hashlib
 import io
+import struct
 import threading
+import zlib
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from imaginem.errors import PermanentError
 
@@ -20,6 +22,20 @@ BYTE_LIMIT = 20 * 1024 * 1024
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 """What is decoded besides HEIF, in Pillow's names."""
 
+# Decoders raise any of these on damaged files.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    struct.error,
+    zlib.error,
+)
 _heif_lock = threading.Lock()
 _heif_ready = False
 
@@ -107,8 +123,7 @@ def decode_photo(data: bytes) -> Photo:
         raise PermanentError(
             "the file is not a photo that can be read: send JPEG, PNG, GIF, BMP, WEBP, TIFF or HEIC"
         ) from None
-    except (OSError, ValueError, SyntaxError, EOFError, KeyError, TypeError, IndexError) as problem:
-        # Pillow's decoders raise any of these on damaged files.
+    except _DAMAGE as problem:
         raise PermanentError(f"the photo is damaged: {problem}; send the original again") from None
     return Photo(pil, format_name=format_name, sha256=hashlib.sha256(data).hexdigest())
 
@@ -127,11 +142,13 @@ def _too_many_pixels(size: str) -> str:
 
 def _to_rgb(picture: "Image.Image") -> "Image.Image":
     """Return 8-bit RGB; what is transparent becomes white, 16-bit grey is scaled."""
-    from PIL import Image, ImageStat
+    from PIL import Image
 
     if picture.mode.startswith("I") or picture.mode == "F":
-        top = max(float(ImageStat.Stat(picture.convert("F")).extrema[0][1]), 255.0)
-        return picture.point(lambda value: value * (255.0 / top)).convert("L").convert("RGB")
+        shades = picture.convert("F")
+        _, brightest = cast(tuple[float, float], shades.getextrema())  # one band
+        top = max(brightest, 255.0)
+        return shades.point(lambda value: value * (255.0 / top)).convert("L").convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         layered = picture.convert("RGBA")
         paper = Image.new("RGBA", layered.size, "white")

@@ -1,0 +1,229 @@
+"""Addresses that a user gives: what is reached, and what never is."""
+
+import http.server
+import ipaddress
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pytest
+
+from imaginem import fetching
+from imaginem.errors import PermanentError, RetryableError
+from imaginem.fetching import GuardedFetcher, is_public
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "168.63.129.16",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1",
+        "fd00:ec2::254",
+        "ff02::1",
+        "::ffff:127.0.0.1",
+        "::ffff:a9fe:a9fe",
+        "::127.0.0.1",
+        "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::1",
+        "2002:a9fe:a9fe::1",
+        "2001:0:53aa:64c:0:0:5601:5601",
+    ],
+)
+def test_an_address_inside_is_not_public(address: str) -> None:
+    assert not is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"])
+def test_an_address_outside_is_public(address: str) -> None:
+    assert is_public(ipaddress.ip_address(address))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1/x",
+        "http://localhost/x",
+        "http://127.1/x",
+        "http://2130706433/x",
+        "http://0x7f000001/x",
+        "http://0177.0.0.1/x",
+        "http://[::1]/x",
+        "http://[::ffff:127.0.0.1]/x",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://0/x",
+    ],
+)
+def test_no_notation_reaches_inside(url: str) -> None:
+    with pytest.raises(PermanentError, match="address inside a network"):
+        GuardedFetcher()(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "YOUR_IMAGE_URL",
+        "<<URL>>",
+        "your image url",
+        "",
+        "file:///etc/passwd",
+        "ftp://x.test/a",
+        "http://",
+        "http:///x",
+        "http://x.test:port/",
+        "http://x.test/a b",
+        "data:image/png;base64,AAAA",
+    ],
+)
+def test_what_is_no_web_address_is_told(url: str) -> None:
+    with pytest.raises(PermanentError, match="not an http"):
+        GuardedFetcher()(url)
+
+
+def test_credentials_in_an_address_are_refused() -> None:
+    with pytest.raises(PermanentError, match="remove user and password"):
+        GuardedFetcher()("http://user:pass@x.test/a")
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    """Answers by path."""
+
+    answers: ClassVar[dict[str, tuple[int, dict[str, str], bytes]]] = {}
+    seen: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        type(self).seen.append(f"{self.headers['Host']}{self.path}")
+        status, headers, body = self.answers.get(self.path, (404, {}, b""))
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        if "Content-Length" not in headers:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    Site.answers, Site.seen = {}, []
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://localhost:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def allowed(site: str) -> GuardedFetcher:
+    return GuardedFetcher([site.removeprefix("http://")])
+
+
+def test_an_allowed_host_is_fetched(site: str, allowed: GuardedFetcher) -> None:
+    Site.answers["/a.jpg?x=1"] = (200, {"Content-Length": "3"}, b"abc")
+
+    assert allowed(f"{site}/a.jpg?x=1") == b"abc"
+
+
+def test_redirects_are_followed_and_checked_again(site: str, allowed: GuardedFetcher) -> None:
+    Site.answers["/one"] = (302, {"Location": "/two", "Content-Length": "0"}, b"")
+    Site.answers["/two"] = (200, {"Content-Length": "2"}, b"ok")
+    Site.answers["/inside"] = (
+        302,
+        {"Location": "http://169.254.169.254/", "Content-Length": "0"},
+        b"",
+    )
+    Site.answers["/file"] = (302, {"Location": "file:///etc/passwd", "Content-Length": "0"}, b"")
+    Site.answers["/loop"] = (302, {"Location": "/loop", "Content-Length": "0"}, b"")
+
+    assert allowed(f"{site}/one") == b"ok"
+    for path, told in (
+        ("/inside", "inside a network"),
+        ("/file", "not an http"),
+        ("/loop", "redirects"),
+    ):
+        with pytest.raises(PermanentError, match=told):
+            allowed(f"{site}{path}")
+
+
+def test_the_checked_address_is_the_one_connected_to(
+    site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that answers public once and private the next time gains nothing."""
+    answers = iter(["93.184.216.34", "127.0.0.1", "127.0.0.1"])
+    connected: list[str] = []
+
+    def resolve(host: str, port: int, **_: Any) -> list[Any]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (next(answers), port))]
+
+    def connect(address: tuple[str, int], *_: Any, **__: Any) -> socket.socket:
+        connected.append(address[0])
+        raise OSError("unreachable in this test")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(socket, "create_connection", connect)
+    with pytest.raises(RetryableError, match="can't connect"):
+        GuardedFetcher()("http://rebinding.test/x")
+
+    assert connected == ["93.184.216.34"]
+
+
+def test_statuses_say_whether_to_try_again(site: str, allowed: GuardedFetcher) -> None:
+    Site.answers["/busy"] = (429, {"Retry-After": "7", "Content-Length": "0"}, b"")
+    Site.answers["/down"] = (503, {"Content-Length": "0"}, b"")
+    Site.answers["/no"] = (403, {"Content-Length": "0"}, b"")
+
+    with pytest.raises(RetryableError, match="answered 429") as busy:
+        allowed(f"{site}/busy")
+    assert busy.value.retry_after == 7
+    with pytest.raises(RetryableError, match="answered 503"):
+        allowed(f"{site}/down")
+    for path in ("/no", "/missing"):
+        with pytest.raises(PermanentError, match="check the address"):
+            allowed(f"{site}{path}")
+
+
+def test_a_large_answer_is_cut_off(
+    site: str, allowed: GuardedFetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "BYTE_LIMIT", 1000)
+    Site.answers["/declared"] = (200, {"Content-Length": "2000"}, b"x" * 2000)
+    Site.answers["/endless"] = (200, {}, b"x" * 5000)
+
+    for path in ("/declared", "/endless"):
+        with pytest.raises(PermanentError, match="20 MB"):
+            allowed(f"{site}{path}")
+
+
+def test_a_slow_answer_is_given_up(site: str) -> None:
+    Site.answers["/slow"] = (200, {"Content-Length": "10"}, b"0123456789")
+    impatient = GuardedFetcher([site.removeprefix("http://")], total_seconds=-1)
+
+    with pytest.raises(RetryableError, match="in time"):
+        impatient(f"{site}/slow")
+
+
+def test_a_name_that_does_not_exist_is_told() -> None:
+    with pytest.raises((PermanentError, RetryableError), match=r"nowhere\.invalid"):
+        GuardedFetcher()("http://nowhere.invalid/x")
+
+
+def test_a_query_is_not_in_the_error(site: str, allowed: GuardedFetcher) -> None:
+    with pytest.raises(PermanentError) as told:
+        allowed(f"{site}/missing?sig=secret")
+    assert "secret" not in str(told.value)

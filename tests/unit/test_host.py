@@ -1,0 +1,235 @@
+"""The local host's own rules: host.json, timers, routes, listeners, workers' triggers."""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator, MutableMapping
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imaginem.errors import ConfigurationError
+from imaginem.host.config import HostConfig, read_host_config
+from imaginem.host.http import HttpHost, route_pattern
+from imaginem.host.listener import QueueListener
+from imaginem.host.timers import next_run
+from imaginem.host.triggers import Bound, Trigger
+from imaginem.testing import MemoryQueues
+
+
+def configured(tmp_path: Path, **queues: Any) -> HostConfig:
+    (tmp_path / "host.json").write_text(json.dumps({"extensions": {"queues": queues}}))
+    return read_host_config(tmp_path)
+
+
+def test_host_json_is_followed(tmp_path: Path) -> None:
+    config = configured(
+        tmp_path,
+        batchSize=4,
+        newBatchThreshold=2,
+        maxDequeueCount=3,
+        visibilityTimeout="00:00:30",
+        maxPollingInterval="00:01:00.500",
+    )
+
+    assert (config.batch_size, config.new_batch_threshold, config.max_dequeue_count) == (4, 2, 3)
+    assert (config.visibility_timeout, config.max_polling_interval) == (30.0, 60.5)
+
+
+def test_what_host_json_leaves_out_is_as_on_azure(tmp_path: Path) -> None:
+    assert configured(tmp_path) == HostConfig()
+    assert configured(tmp_path, batchSize=6).new_batch_threshold == 3
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [({"batchSize": "many"}, "batchSize"), ({"visibilityTimeout": "30s"}, "visibilityTimeout")],
+)
+def test_a_wrong_value_in_host_json_is_named(
+    tmp_path: Path, wrong: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        configured(tmp_path, **wrong)
+
+
+def test_a_missing_host_json_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="--app"):
+        read_host_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("0 */5 * * * *", datetime(2026, 1, 1, 0, 5, tzinfo=UTC)),
+        ("30 0 1 * * *", datetime(2026, 1, 1, 1, 0, 30, tzinfo=UTC)),
+        ("*/5 * * * *", datetime(2026, 1, 1, 0, 5, tzinfo=UTC)),
+    ],
+)
+def test_timers_read_ncrontab(schedule: str, expected: datetime) -> None:
+    assert next_run(schedule, datetime(2026, 1, 1, 0, 0, 31, tzinfo=UTC)) == expected
+
+
+def test_a_wrong_schedule_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="NCRONTAB"):
+        next_run("every day", datetime.now(UTC))
+
+
+@pytest.mark.parametrize(
+    ("prefix", "route", "path", "matches"),
+    [
+        ("", "/{*route}", "/", True),
+        ("", "/{*route}", "/api/x/y", True),
+        ("api", "jobs/{id}", "/api/jobs/7", True),
+        ("api", "jobs/{id}", "/api/jobs/7/8", False),
+        ("api", "jobs/{id:int}", "/api/jobs/7", True),
+        ("api", "health", "/api/health/", True),
+        ("api", "health", "/health", False),
+    ],
+)
+def test_routes_match_as_on_azure(prefix: str, route: str, path: str, matches: bool) -> None:
+    assert bool(route_pattern(prefix, route).fullmatch(path)) is matches
+
+
+def ask(
+    host: HttpHost, path: str, headers: dict[str, str], method: str = "GET"
+) -> tuple[int, bytes]:
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(event: MutableMapping[str, Any]) -> None:
+        sent.append(event)
+
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": method, "path": path, "query_string": b"q=1", "headers": raw}
+    asyncio.run(host(scope, receive, send))
+    return int(sent[0]["status"]), bytes(sent[1]["body"])
+
+
+@pytest.fixture
+def http_host() -> HttpHost:
+    import azure.functions as func
+
+    def hello(req: func.HttpRequest) -> func.HttpResponse:
+        principal = req.headers.get("x-ms-client-principal", "nobody")
+        return func.HttpResponse(
+            f"{req.method} {req.params['q']} {req.route_params.get('id')} {principal}"
+        )
+
+    trigger = Trigger("hello", "http", "req", route="hello/{id}", methods=("GET",))
+    return HttpHost([Bound(trigger, hello)], "")
+
+
+def test_an_http_function_answers(http_host: HttpHost) -> None:
+    assert ask(http_host, "/hello/7", {"Host": "127.0.0.1:7071"}) == (200, b"GET 1 7 nobody")
+    assert ask(http_host, "/other", {"Host": "localhost:7071"})[0] == 404
+    assert ask(http_host, "/hello/7", {"Host": "localhost"}, "POST")[0] == 404
+
+
+def test_a_name_from_elsewhere_is_refused(http_host: HttpHost) -> None:
+    assert ask(http_host, "/hello/7", {"Host": "evil.test:7071"})[0] == 421
+    assert ask(http_host, "/hello/7", {})[0] == 421
+
+
+def test_a_forged_caller_is_not_believed(http_host: HttpHost) -> None:
+    headers = {"Host": "localhost", "X-MS-CLIENT-PRINCIPAL": "admin"}
+    assert ask(http_host, "/hello/7", headers) == (200, b"GET 1 7 nobody")
+
+
+class Pool:
+    """Stands for the workers: the test ends each call itself."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[dict[str, Any], Future[None]]] = []
+
+    def submit(self, function: str, **message: Any) -> "Future[None]":
+        future: Future[None] = Future()
+        self.calls.append((message, future))
+        return future
+
+
+@pytest.fixture
+def queues() -> MemoryQueues:
+    return MemoryQueues()
+
+
+def listening(queues: MemoryQueues, queue: str, **rules: Any) -> tuple[QueueListener, Pool]:
+    pool = Pool()
+    config = HostConfig(
+        **{"batch_size": 4, "new_batch_threshold": 2, "max_polling_interval": 0.02} | rules
+    )
+    trigger = Trigger("f", "queue", "message", queue=queue)
+    return QueueListener(trigger, queues, pool, config), pool  # type: ignore[arg-type]
+
+
+def eventually(holds: Any) -> None:
+    deadline = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+@pytest.fixture
+def started() -> Iterator[list[QueueListener]]:
+    listeners: list[QueueListener] = []
+    yield listeners
+    for listener in listeners:
+        listener.stop()
+        listener.join()
+
+
+def test_a_listener_takes_a_batch_and_more_when_few_are_left(
+    queues: MemoryQueues, started: list[QueueListener]
+) -> None:
+    for number in range(10):
+        queues.send("work", str(number))
+    listener, pool = listening(queues, "work")
+    started.append(listener)
+    listener.start()
+    eventually(lambda: len(pool.calls) == 4)
+    time.sleep(0.05)
+    assert len(pool.calls) == 4
+    for _, future in pool.calls[:2]:
+        future.set_result(None)
+    eventually(lambda: len(pool.calls) == 6 or len(pool.calls) == 8)
+    eventually(lambda: queues.count("work") == 8)
+    for _ in range(10):
+        for _, future in list(pool.calls):
+            if not future.done():
+                future.set_result(None)
+        time.sleep(0.03)
+    eventually(lambda: queues.count("work") == 0)
+
+
+def test_a_failed_message_comes_back_and_is_poisoned_in_the_end(
+    queues: MemoryQueues, started: list[QueueListener]
+) -> None:
+    queues.send("work", "body")
+    listener, pool = listening(queues, "work", max_dequeue_count=3, visibility_timeout=0)
+    started.append(listener)
+    listener.start()
+    for number in range(3):
+        eventually(lambda number=number: len(pool.calls) == number + 1)
+        pool.calls[number][1].set_exception(RuntimeError("no"))
+    eventually(lambda: queues.count("work-poison") == 1)
+
+    assert queues.count("work") == 0
+    assert [call[0]["dequeue_count"] for call in pool.calls] == [1, 2, 3]
+    assert queues.receive("work-poison", 1, 1)[0].body == "body"
+
+
+def test_waiting_messages_are_given_back_when_the_host_stops(queues: MemoryQueues) -> None:
+    queues.send("work", "body")
+    listener, pool = listening(queues, "work")
+    listener.start()
+    eventually(lambda: len(pool.calls) == 1)
+    listener.stop()
+    pool.calls[0][1].cancel()
+    pool.calls[0][1].set_running_or_notify_cancel()
+    listener.join()
+
+    assert len(queues.receive("work", 1, 1)) == 1

@@ -1,0 +1,173 @@
+"""Decoding photos: every format, upright, bounded; anything else a clear error."""
+
+import base64
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from imaginem.errors import PermanentError
+from imaginem.imaging import BYTE_LIMIT, decode_photo
+from imaginem.testing import photo_bytes
+
+
+def saved(picture: Image.Image, format_name: str, **options: object) -> bytes:
+    out = io.BytesIO()
+    picture.save(out, format=format_name, **options)
+    return out.getvalue()
+
+
+def refusal(data: bytes) -> str:
+    with pytest.raises(PermanentError) as told:
+        decode_photo(data)
+    return str(told.value)
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF"])
+def test_each_format_is_decoded(format_name: str) -> None:
+    photo = decode_photo(photo_bytes(40, 30, "teal", format_name))
+
+    assert (photo.width, photo.height, photo.format) == (40, 30, format_name)
+    assert photo.array.shape == (30, 40, 3)
+    assert abs(photo.array.reshape(-1, 3).mean(0) - [0, 128, 128]).max() < 4
+
+
+# 64 x 48 pixels of teal, encoded once: no encoder of HEIC is among the dependencies.
+HEIC = (
+    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAA"
+    "AAAAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAABoQABAAAAAAAAAB0AAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAAB"
+    "AABodmMxAAAAAA5waXRtAAAAAAABAAAA/WlwcnAAAADdaXBjbwAAAHZodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADw"
+    "NgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbq5Ka5uAhoMCAA"
+    "AAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm5jbHgAAQANAAaAAAAAFGlzcGUAAAAAAAAAQAAAAEAAAAAoY2xhcA"
+    "AAAEAAAAABAAAAMAAAAAEAAAAAAAAAAv////AAAAACAAAAEHBpeGkAAAAAAwgICAAAABhpcG1hAAAAAAAAAAEAAQWB"
+    "AgMFhAAAACVtZGF0AAAAGSgBrxOA+BDhp//6uKK/1K1f+n+S/OikM+A="
+)
+
+
+def test_heic_is_decoded() -> None:
+    photo = decode_photo(base64.b64decode(HEIC))
+
+    assert (photo.width, photo.height, photo.format) == (64, 48, "HEIF")
+    assert abs(photo.array.reshape(-1, 3).mean(0) - [0, 128, 128]).max() < 6
+
+
+def test_damaged_heic_is_refused() -> None:
+    damaged = base64.b64decode(HEIC)[:-10]
+
+    assert "damaged" in refusal(damaged)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_photos_are_turned_upright(orientation: int) -> None:
+    picture = Image.new("RGB", (40, 20), "white")
+    picture.putpixel((0, 0), (0, 0, 0))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    photo = decode_photo(saved(picture, "PNG", exif=exif))
+
+    turned = orientation >= 5
+    assert (photo.width, photo.height) == ((20, 40) if turned else (40, 20))
+    corners = {1: (0, 0), 2: (39, 0), 3: (39, 19), 4: (0, 19)} | {
+        5: (0, 0),
+        6: (19, 0),
+        7: (19, 39),
+        8: (0, 39),
+    }
+    assert photo.pil.getpixel(corners[orientation]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_every_mode_becomes_plain_rgb(mode: str) -> None:
+    format_name = "TIFF" if mode in ("CMYK", "F", "I") else "PNG"
+    data = saved(Image.new(mode, (8, 6)), format_name)
+
+    assert decode_photo(data).array.shape == (6, 8, 3)
+
+
+def test_transparency_becomes_white() -> None:
+    photo = decode_photo(saved(Image.new("RGBA", (4, 4), (255, 0, 0, 0)), "PNG"))
+
+    assert photo.pil.getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_sixteen_bit_grey_keeps_its_shades() -> None:
+    grey = Image.fromarray(np.linspace(0, 65535, 64, dtype=np.uint16).reshape(8, 8))
+    photo = decode_photo(saved(grey, "PNG"))
+
+    assert photo.array.min() == 0
+    assert photo.array.max() > 250
+    assert len(np.unique(photo.array)) > 32
+
+
+def bomb(width: int, height: int) -> bytes:
+    """Return a small PNG file that unfolds to width x height black pixels."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        )
+
+    packer = zlib.compressobj(9)
+    row = b"\x00" * (width // 8 + 1 + (width % 8 > 0))
+    body = b"".join(packer.compress(row * 100) for _ in range(height // 100 + 1)) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("side", [10_000, 40_000])
+def test_a_decompression_bomb_is_refused_before_it_unfolds(side: int) -> None:
+    told = refusal(bomb(side, side))
+
+    assert "limit is 64 megapixels" in told
+
+
+def test_too_many_bytes_are_refused() -> None:
+    assert "20 MB" in refusal(b"\xff" * (BYTE_LIMIT + 1))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"hello",
+        b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
+        b"%PDF-1.7",
+        b"GIF89a",
+        photo_bytes()[:60],
+        photo_bytes(format_name="JPEG")[:-200],
+    ],
+)
+def test_what_is_no_whole_photo_is_refused(data: bytes) -> None:
+    told = refusal(data)
+
+    assert "can be read" in told or "damaged" in told
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of what it skips
+@given(st.data())
+def test_damaged_files_never_raise_anything_else(data: st.DataObject) -> None:
+    whole = bytearray(
+        photo_bytes(format_name=data.draw(st.sampled_from(["JPEG", "PNG", "GIF", "TIFF", "BMP"])))
+    )
+    for _ in range(data.draw(st.integers(1, 8))):
+        whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        decode_photo(bytes(whole))
+    except PermanentError:
+        return
+
+
+def test_the_module_imports_no_numpy() -> None:
+    import subprocess
+    import sys
+
+    code = "import imaginem.imaging, sys; assert not {'numpy', 'PIL'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])

@@ -1,0 +1,70 @@
+"""Names that storage accepts, and text that may be shown."""
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imaginem.errors import InvalidMessage
+from imaginem.names import blob_segment, job_prefix, one_line, redact, table_key, without_query
+
+
+@given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))
+def test_different_ids_never_share_a_key(one: str, other: str) -> None:
+    assert (table_key(one, "id") == table_key(other, "id")) == (one == other)
+
+
+@given(st.text(min_size=1, max_size=100))
+def test_a_key_has_no_forbidden_character(text: str) -> None:
+    key = table_key(text, "id")
+
+    assert not set(key) & set("/\\#?\t\n\r\x7f")
+
+
+@given(st.text(min_size=1, max_size=500), st.text(min_size=1, max_size=500))
+def test_a_job_cannot_reach_into_anothers_folder(batch: str, job: str) -> None:
+    prefix = job_prefix(batch, job)
+
+    assert prefix.count("/") == 2
+    assert ".." not in prefix.split("/")
+    assert len(prefix) < 500
+    assert set(prefix) <= set(string.ascii_letters + string.digits + "-._~%/")
+
+
+@given(st.text(min_size=1, max_size=400), st.text(min_size=1, max_size=400))
+def test_different_ids_never_share_a_folder(one: str, other: str) -> None:
+    assert (blob_segment(one) == blob_segment(other)) == (one == other)
+
+
+def test_dots_are_no_way_up() -> None:
+    assert blob_segment("..") == "%2E%2E"
+
+
+def test_a_key_is_counted_after_encoding() -> None:
+    assert table_key("%" * 170, "id") == "%25" * 170
+    with pytest.raises(InvalidMessage, match="longer"):
+        table_key("%" * 171, "id")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://a.test/b.jpg?sv=1&sig=SECRET answered 403",
+        "AccountKey=SECRET;more",
+        "Server=x;Pwd=SECRET;",
+        "password: SECRET",
+        "api-key=SECRET",
+    ],
+)
+def test_secrets_are_taken_out(text: str) -> None:
+    assert "SECRET" not in redact(text)
+
+
+def test_addresses_lose_query_and_fragment() -> None:
+    assert without_query("https://a.test/b?c#d") == "https://a.test/b"
+
+
+def test_a_line_is_one_line() -> None:
+    assert one_line("a\n  b\tc") == "a b c"
+    assert len(one_line("x" * 5000)) == 600

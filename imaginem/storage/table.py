@@ -1,5 +1,6 @@
 """The tables `pipelinelogs` and `pipelinepoison` on Azure Table Storage."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +8,7 @@ from urllib.parse import unquote
 
 from azure.core import MatchConditions
 from azure.core.exceptions import (
+    HttpResponseError,
     ResourceExistsError,
     ResourceModifiedError,
     ResourceNotFoundError,
@@ -22,6 +24,7 @@ LOG_TABLE = "pipelinelogs"
 POISON_TABLE = "pipelinepoison"
 _POISON_CONTAINER = "largemessages"
 _BODY_LIMIT = 30_000  # UTF-16 units; a property holds 32 Ki of them
+_ETAG = re.compile(r'(W/)?"[^"]+"')
 _BODY_BYTES = 1024 * 1024
 
 
@@ -67,6 +70,8 @@ class AzureJobLog:
     def _update(
         self, key: JobKey, properties: Mapping[str, Any], fence: str, mode: UpdateMode
     ) -> str:
+        if not _ETAG.fullmatch(fence):  # forged; `*` would even match everything
+            raise FenceLost(f"{fence[:40]!r} is no fence")
         with storage_errors(f"table {LOG_TABLE}"):
             try:
                 changed = self._table.update_entity(
@@ -77,6 +82,10 @@ class AzureJobLog:
                 )
             except (ResourceModifiedError, ResourceNotFoundError):
                 raise FenceLost(f"the log entity of {key} has changed") from None
+            except HttpResponseError as problem:
+                if problem.status_code == 400:  # an ETag of another shape than the service's
+                    raise FenceLost(f"{fence[:40]!r} is no fence") from None
+                raise
             return str(changed["etag"])
 
     def read(self, key: JobKey) -> LogEntry | None:

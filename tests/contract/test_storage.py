@@ -1,0 +1,274 @@
+"""Queues, blobs and tables: the in-memory twins and Azure Storage behave alike."""
+
+import time
+import uuid
+from typing import Any
+
+import pytest
+
+from imaginem.errors import FenceLost, NotFound, PermanentError, StorageUnavailable
+from imaginem.host import Emulator, EmulatorPorts
+from imaginem.ports import Blobs, JobLog, PoisonEntry, PoisonLog, Queues
+from imaginem.storage import AzureBlobs, AzureJobLog, AzurePoisonLog, AzureQueues
+from imaginem.storage.account import Account
+from imaginem.testing import MemoryBlobs, MemoryLog, MemoryPoison, MemoryQueues
+
+BACKENDS = ("memory", "azurite")
+
+
+@pytest.fixture(scope="module")
+def account(azurite: Emulator) -> Account:
+    return Account(azurite.connection_string)
+
+
+@pytest.fixture(params=BACKENDS)
+def queues(request: pytest.FixtureRequest, account: Account) -> Queues:
+    return MemoryQueues() if request.param == "memory" else AzureQueues(account)
+
+
+@pytest.fixture(params=BACKENDS)
+def blobs(request: pytest.FixtureRequest, account: Account) -> Blobs:
+    return MemoryBlobs() if request.param == "memory" else AzureBlobs(account)
+
+
+@pytest.fixture(params=BACKENDS)
+def log(request: pytest.FixtureRequest, account: Account) -> JobLog:
+    return MemoryLog() if request.param == "memory" else AzureJobLog(account)
+
+
+@pytest.fixture(params=BACKENDS)
+def poison(request: pytest.FixtureRequest, account: Account) -> PoisonLog:
+    if request.param == "memory":
+        return MemoryPoison()
+    return AzurePoisonLog(account, AzureBlobs(account))
+
+
+@pytest.fixture
+def name() -> str:
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+class TestQueues:
+    def test_a_message_is_received_once_and_deleted(self, queues: Queues, name: str) -> None:
+        sent = queues.send(name, 'a "body" <with> & ümlauts')
+        (item,) = queues.receive(name, 5, 30)
+
+        assert (item.id, item.body, item.dequeue_count) == (sent, 'a "body" <with> & ümlauts', 1)
+        assert queues.receive(name, 5, 30) == []
+        queues.delete(name, item)
+        assert queues.count(name) == 0
+
+    def test_sending_makes_a_missing_queue(self, queues: Queues, name: str) -> None:
+        assert queues.count(name) is None
+        queues.send(name, "x")
+        assert queues.count(name) == 1
+        assert name in queues.names()
+
+    def test_creating_twice_is_no_error(self, queues: Queues, name: str) -> None:
+        queues.create(name)
+        queues.create(name)
+        assert queues.count(name) == 0
+
+    def test_a_message_that_is_not_deleted_comes_back(self, queues: Queues, name: str) -> None:
+        queues.send(name, "x")
+        (first,) = queues.receive(name, 1, 1)
+        time.sleep(1.2)
+        (again,) = queues.receive(name, 1, 30)
+
+        assert (again.id, again.dequeue_count) == (first.id, 2)
+        with pytest.raises(NotFound):
+            queues.delete(name, first)
+
+    def test_a_delayed_message_is_hidden_at_first(self, queues: Queues, name: str) -> None:
+        queues.send(name, "x", delay=1)
+        assert queues.receive(name, 1, 1) == []
+        assert queues.count(name) == 1
+        time.sleep(1.2)
+        assert len(queues.receive(name, 1, 1)) == 1
+
+    def test_a_hold_is_extended_and_given_back(self, queues: Queues, name: str) -> None:
+        queues.send(name, "x")
+        (item,) = queues.receive(name, 1, 1)
+        held = queues.extend(name, item, 30)
+        time.sleep(1.2)
+        assert queues.receive(name, 1, 1) == []
+        queues.extend(name, held, 0)
+        assert len(queues.receive(name, 1, 1)) == 1
+
+    def test_a_message_keeps_its_body_when_its_hold_changes(
+        self, queues: Queues, name: str
+    ) -> None:
+        queues.send(name, "x")
+        (item,) = queues.receive(name, 1, 30)
+        queues.extend(name, item, 0)
+        assert queues.receive(name, 1, 1)[0].body == "x"
+
+    def test_clearing_removes_all(self, queues: Queues, name: str) -> None:
+        for _ in range(3):
+            queues.send(name, "x")
+        queues.clear(name)
+        assert queues.count(name) == 0
+
+    def test_a_missing_queue_is_told(self, queues: Queues, name: str) -> None:
+        with pytest.raises(NotFound):
+            queues.receive(name, 1, 1)
+        with pytest.raises(NotFound):
+            queues.clear(name)
+
+
+class TestBlobs:
+    def test_a_blob_is_written_over_and_read(self, blobs: Blobs, name: str) -> None:
+        blobs.put(name, "a/b.txt", b"one", "text/plain")
+        url = blobs.put(name, "a/b.txt", b"two", "text/plain")
+
+        assert blobs.get(name, "a/b.txt", 10) == b"two"
+        assert blobs.locate(url) == (name, "a/b.txt")
+        assert "?" not in url
+
+    @pytest.mark.parametrize("path", ["a b/ü.txt", "%2E%2E/x%2Fy.png", "a+b/c&d='e'.png"])
+    def test_any_name_survives_its_address(self, blobs: Blobs, name: str, path: str) -> None:
+        url = blobs.put(name, path, b"x", "text/plain")
+
+        assert blobs.locate(url) == (name, path)
+        assert blobs.get(name, path, 10) == b"x"
+
+    def test_a_missing_blob_or_container_is_told(self, blobs: Blobs, name: str) -> None:
+        with pytest.raises(NotFound):
+            blobs.get(name, "x", 10)
+        blobs.put(name, "y", b"", "text/plain")
+        with pytest.raises(NotFound):
+            blobs.get(name, "x", 10)
+
+    def test_a_blob_over_the_limit_is_refused(self, blobs: Blobs, name: str) -> None:
+        blobs.put(name, "x", b"12345", "text/plain")
+        with pytest.raises(PermanentError, match="limit is 4"):
+            blobs.get(name, "x", 4)
+        assert blobs.get(name, "x", 5) == b"12345"
+
+    def test_blobs_are_listed_and_removed(self, blobs: Blobs, name: str) -> None:
+        for path in ("b/2", "a/1", "b/1"):
+            blobs.put(name, path, b"", "text/plain")
+        assert blobs.list(name, "b/") == ["b/1", "b/2"]
+        blobs.delete(name, "b/1")
+        blobs.delete(name, "b/1")
+        assert blobs.list(name, "b/") == ["b/2"]
+        assert blobs.list(f"{name}x", "") == []
+
+    @pytest.mark.parametrize(
+        "url",
+        [
+            "https://elsewhere.test/inputimages/a",
+            "http://127.0.0.1:1/devstoreaccount1/c/a",
+            "YOUR_IMAGE_URL",
+            "",
+            "http://[broken/x",
+            "ftp://127.0.0.1/x/y",
+        ],
+    )
+    def test_an_address_elsewhere_is_not_ours(self, blobs: Blobs, url: str) -> None:
+        assert blobs.locate(url) is None
+
+
+class TestLog:
+    def test_an_entity_is_inserted_once(self, log: JobLog, name: str) -> None:
+        log.insert((name, "job"), {"a": "1"})
+        with pytest.raises(FenceLost):
+            log.insert((name, "job"), {"a": "2"})
+        entry = log.read((name, "job"))
+        assert entry is not None
+        assert dict(entry.properties) == {"a": "1"}
+
+    def test_merging_keeps_and_replacing_drops_other_properties(
+        self, log: JobLog, name: str
+    ) -> None:
+        fence = log.insert((name, "job"), {"a": "1", "b": "1"})
+        fence = log.merge((name, "job"), {"b": "2"}, fence)
+        entry = log.read((name, "job"))
+        assert entry is not None
+        assert (dict(entry.properties), entry.fence) == ({"a": "1", "b": "2"}, fence)
+        log.replace((name, "job"), {"c": "3"}, fence)
+        entry = log.read((name, "job"))
+        assert entry is not None
+        assert dict(entry.properties) == {"c": "3"}
+
+    def test_an_old_fence_is_lost(self, log: JobLog, name: str) -> None:
+        old = log.insert((name, "job"), {})
+        log.merge((name, "job"), {"a": "1"}, old)
+        for change in (log.merge, log.replace):
+            with pytest.raises(FenceLost):
+                change((name, "job"), {"a": "2"}, old)
+            with pytest.raises(FenceLost):
+                change((name, "job"), {"a": "2"}, "made-up")
+            with pytest.raises(FenceLost):
+                change((name, "job"), {"a": "2"}, "*")
+            with pytest.raises(FenceLost):
+                change((name, "job"), {"a": "2"}, '"made-up"')
+
+    def test_a_missing_entity_has_no_fence(self, log: JobLog, name: str) -> None:
+        assert log.read((name, "job")) is None
+        with pytest.raises(FenceLost):
+            log.merge((name, "job"), {"a": "1"}, "W/\"datetime'2026'\"")
+
+    @pytest.mark.parametrize(
+        "job", ["a/b\\c#d?e%f", "it's", "ü 漢字 😀", "..", "a\tb\nc", "x" * 512]
+    )
+    def test_any_id_is_kept(self, log: JobLog, name: str, job: str) -> None:
+        fence = log.insert((name, job), {"a": "1"})
+        log.merge((name, job), {"a": "2"}, fence)
+        entry = log.read((name, job))
+        assert entry is not None
+        assert (entry.batch_id, entry.job_id, entry.properties["a"]) == (name, job, "2")
+
+    def test_a_batch_is_read_in_order(self, log: JobLog, name: str) -> None:
+        for job in ("c", "a", "b"):
+            log.insert((name, job), {"n": job})
+        log.insert((f"{name}x", "z"), {})
+        assert [entry.job_id for entry in log.batch(name)] == ["a", "b", "c"]
+        assert list(log.batch(f"{name}-none")) == []
+
+    def test_a_full_property_is_kept(self, log: JobLog, name: str) -> None:
+        text = "ü" * 30_000
+        log.insert((name, "job"), {"a": text})
+        entry = log.read((name, "job"))
+        assert entry is not None
+        assert entry.properties["a"] == text
+
+
+class TestPoison:
+    @pytest.mark.parametrize("body", ["hello", "x" * 60_000, "", "\u0000\ufffd ü"])
+    def test_any_body_is_kept_and_dropped(self, poison: PoisonLog, name: str, body: str) -> None:
+        entry = PoisonEntry(name, "id-1", "because", body, 5, "batch", "job")
+        poison.add(entry)
+        poison.add(entry)
+        (kept,) = poison.list(name)
+
+        assert kept.at is not None
+        assert (kept.queue, kept.id, kept.reason, kept.body) == (name, "id-1", "because", body)
+        assert (kept.attempts, kept.batch_id, kept.job_id) == (5, "batch", "job")
+        assert poison.read(name, "id-1") == kept
+        assert kept in poison.list()
+        poison.drop(name, "id-1")
+        poison.drop(name, "id-1")
+        assert poison.list(name) == []
+        assert poison.read(name, "id-1") is None
+
+
+def test_storage_that_does_not_answer_is_told() -> None:
+    gone: Any = Account(EmulatorPorts(1, 2, 3).connection_string)
+    with pytest.raises(StorageUnavailable, match="did not answer"):
+        AzureQueues(gone).names()
+    with pytest.raises(StorageUnavailable):
+        AzureJobLog(gone).read(("a", "b"))
+
+
+def test_a_wrong_key_is_told_without_showing_it(azurite: Emulator) -> None:
+    wrong = azurite.connection_string.replace("Eby8", "AAAA")
+    with pytest.raises(StorageUnavailable) as told:
+        AzureQueues(Account(wrong)).names()
+    assert "AAAA" not in str(told.value)
+
+
+def test_the_emulator_is_called_by_both_names(azurite: Emulator) -> None:
+    blobs = AzureBlobs(Account(azurite.connection_string))
+    url = f"http://localhost:{azurite.ports.blob}/devstoreaccount1/inputimages/a/b.jpg"
+    assert blobs.locate(url) == ("inputimages", "a/b.jpg")

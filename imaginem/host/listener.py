@@ -29,12 +29,22 @@ class _Held:
 
 
 class QueueListener:
-    """Feeds one queue's messages to its function, by the rules of `host.json`."""
+    """Feeds one queue's messages to its function, by the rules of `host.json`.
+
+    Args:
+        done: called when a function has ended; what it sent may wait on another queue.
+    """
 
     def __init__(
-        self, trigger: Trigger, queues: Queues, pool: WorkerPool, config: HostConfig
+        self,
+        trigger: Trigger,
+        queues: Queues,
+        pool: WorkerPool,
+        config: HostConfig,
+        done: Callable[[], None] = lambda: None,
     ) -> None:
         self._trigger, self._queues, self._pool, self._config = trigger, queues, pool, config
+        self._done = done
         self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
@@ -43,9 +53,18 @@ class QueueListener:
             target=self._run, name=f"queue {trigger.queue}", daemon=True
         )
 
+    @property
+    def queue(self) -> str:
+        """The queue's name."""
+        return self._trigger.queue
+
     def start(self) -> None:
         """Begin to listen."""
         self._thread.start()
+
+    def nudge(self) -> None:
+        """Look into the queue now."""
+        self._wake.set()
 
     def stop(self) -> None:
         """Take no more messages."""
@@ -83,8 +102,9 @@ class QueueListener:
             # The Functions host backs off at random, so that instances don't poll in step.
             wait = _SHORTEST_POLL if items else wait * random.uniform(1.2, 2.0)  # noqa: S311
             wait = min(wait, self._config.max_polling_interval)
-            if not items:
-                self._stop.wait(wait)
+            if not items and self._wake.wait(wait):
+                self._wake.clear()
+                wait = _SHORTEST_POLL
 
     def _begin(self, item: QueueItem) -> None:
         with self._lock:
@@ -110,6 +130,7 @@ class QueueListener:
             problem = done.exception()
             self._finish(message_id, None if problem is None else str(problem))
         self._wake.set()
+        self._done()
 
     def _finish(self, message_id: str, error: str | None) -> None:
         """Delete, poison or release a message, by what came of it."""

@@ -112,6 +112,13 @@ class WorkerPool:
         self._pump()
         return invocation.future
 
+    @property
+    def idle(self) -> bool:
+        """Tell whether a worker could begin something now."""
+        with self._lock:
+            running = sum(len(process.running) for process in self._processes)
+            return not self._pending and running < self._count * self._threads
+
     def cancel_pending(self) -> None:
         """Cancel what no worker has begun."""
         with self._lock:

@@ -144,7 +144,9 @@ class _Session:
         for trigger in self.triggers:
             if trigger.kind == "queue":
                 queues.create(trigger.queue)  # on Azure the deployment makes them
-                self._listeners.append(QueueListener(trigger, queues, self.pool, self.config))
+                self._listeners.append(
+                    QueueListener(trigger, queues, self.pool, self.config, self._look_again)
+                )
             elif trigger.kind == "timer":
                 self._timers.append(
                     Timer(trigger, lambda function: self.pool.submit(function, kind="timer"))
@@ -154,6 +156,13 @@ class _Session:
         for timer in self._timers:
             timer.start()
         threading.Thread(target=self._renew, daemon=True).start()
+
+    def _look_again(self) -> None:
+        """Look for what a function has just sent, if there is somebody to work on it."""
+        if self.pool.idle:
+            for listener in self._listeners:
+                if not listener.queue.endswith("-poison"):
+                    listener.nudge()
 
     def _renew(self) -> None:
         while not self._closing.wait(_RENEW_EVERY):

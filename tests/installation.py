@@ -1,0 +1,147 @@
+"""A whole Imaginem for tests: a host with real workers on a storage emulator of its own."""
+
+import dataclasses
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from azure.storage.queue import QueueServiceClient
+
+from imaginem.assets import AssetStore
+from imaginem.cli.progress import ENDED
+from imaginem.host import Host, HostOptions
+from imaginem.ports import LogEntry, PoisonEntry
+from imaginem.runtime import Runtime
+from imaginem.settings import Settings, read_settings
+
+ALL_STEPS = (
+    "generalclassification",
+    "ocr",
+    "facedetection",
+    "facecrop",
+    "faceprint",
+    "facematch",
+    "pipelineoutput",
+)
+
+
+class Installation:
+    """A function app that runs, and what a test asks of it."""
+
+    def __init__(
+        self, app: Path, home: Path, connection: str, *, workers: int = 2, **settings: str
+    ) -> None:
+        self.app, self.home = app, home
+        self.environment = {
+            "AzureWebJobsStorage": connection,
+            "IMAGINEM_HOME": str(home),
+            "RETRY_SECONDS": "0.2",
+            "MAX_ATTEMPTS": "2",
+            **settings,
+        }
+        self.settings: Settings = dataclasses.replace(read_settings(self.environment), home=home)
+        self.runtime = Runtime(self.settings)
+        home.mkdir(parents=True, exist_ok=True)
+        self._log = (home / "host.log").open("ab")
+        self.host = Host(
+            HostOptions(app, workers=workers, port=0, environment=self.environment, log=self._log),
+            self.runtime.queues,
+        )
+        self.client = QueueServiceClient.from_connection_string(connection)
+
+    def start(self) -> None:
+        self.host.start()
+
+    def stop(self) -> None:
+        self.host.close()
+        self._log.close()
+        self.runtime.database.close()
+
+    @property
+    def log_text(self) -> str:
+        return (self.home / "host.log").read_text("utf-8", "replace")
+
+    @property
+    def assets(self) -> AssetStore:
+        return AssetStore(self.settings.assets)
+
+    def upload(self, data: bytes, name: str | None = None) -> str:
+        """Put a photo into the input container and return its address."""
+        name = name or f"uploads/{uuid.uuid4().hex}"
+        return self.runtime.blobs.put("inputimages", name, data, "application/octet-stream")
+
+    def put(self, queue: str, text: str) -> str:
+        """Put a message with a plain SDK client, as an outsider does; return its id."""
+        client = self.client.get_queue_client(queue)
+        return str(client.send_message(text).id)
+
+    def job(
+        self,
+        image_url: str,
+        pipeline: Sequence[str] = ALL_STEPS,
+        *,
+        batch: str,
+        job: str = "job-1",
+        **more: Any,
+    ) -> str:
+        """Put a job on its first queue; return its text."""
+        value = {
+            "job_definition": {
+                "id": job,
+                "batch_id": batch,
+                "input": {"image_url": image_url},
+                "processing_pipeline": list(pipeline),
+                "processing_step": 0,
+            },
+            **more,
+        }
+        text = json.dumps(value)
+        self.put(pipeline[0], text)
+        return text
+
+    def entry(self, batch: str, job: str = "job-1") -> LogEntry:
+        found = self.runtime.log.read((batch, job))
+        assert found is not None
+        return found
+
+    def wait(self, batch: str, jobs: Iterable[str] = ("job-1",), seconds: float = 90) -> LogEntry:
+        """Wait until jobs have ended; return the last one's entity."""
+        deadline = time.monotonic() + seconds
+        waiting = list(jobs)
+        last = None
+        while waiting:
+            last = self.runtime.log.read((batch, waiting[0]))
+            if last is not None and last.properties["job_state"] in ENDED:
+                waiting.pop(0)
+                continue
+            if time.monotonic() > deadline:
+                told = dict(last.properties) if last else "it has no log entity"
+                raise AssertionError(
+                    f"{batch}/{waiting[0]} has not ended: {told}\n{self.log_text[-3000:]}"
+                )
+            time.sleep(0.05)
+        assert last is not None
+        return last
+
+    def wait_poisoned(self, message_id: str, queue: str, seconds: float = 60) -> PoisonEntry:
+        """Wait until a message is in pipelinepoison."""
+        deadline = time.monotonic() + seconds
+        while (entry := self.runtime.poison.read(queue, message_id)) is None:
+            assert time.monotonic() < deadline, self.log_text[-3000:]
+            time.sleep(0.05)
+        return entry
+
+    def outputs(self, batch: str, job: str = "job-1") -> dict[str, Any]:
+        """Return a job's outputs from SQL."""
+        result = self.runtime.results.read((batch, job))
+        assert result is not None
+        return dict(result.job_output)
+
+
+def command_environment(installation_environment: dict[str, str]) -> dict[str, str]:
+    """Return the environment for a command that works on an installation's storage."""
+    return {**os.environ, **installation_environment, "COLUMNS": "200", "NO_COLOR": "1"}

@@ -1,0 +1,147 @@
+"""The function app as Azure runs it: with nothing but requirements.txt, and in the real worker."""
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imaginem.host import Emulator
+from tests.conftest import ROOT
+from tests.installation import ALL_STEPS
+
+LIST_TRIGGERS = """
+import json, sys
+import function_app
+print(json.dumps({
+    "triggers": {
+        f.get_function_name(): f.get_trigger().get_dict_repr().get("queueName")
+        for f in function_app.app.get_functions()
+    },
+    "loaded": [m for m in ("onnxruntime", "cv2", "rapidocr", "numpy", "sqlalchemy", "PIL",
+                           "pyodbc", "httpcore", "azure.identity") if m in sys.modules],
+}))
+"""
+
+
+def environment_of(python: str, folder: str, *requirements: str) -> Path:
+    """Return the Python of a virtual environment with these requirements, made once."""
+    home = ROOT / folder
+    stamp = home / "ready"
+    wanted = "\n".join(requirements) + (ROOT / "requirements.txt").read_text()
+    binary = home / ("Scripts" if os.name == "nt" else "bin") / "python"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        shutil.rmtree(home, ignore_errors=True)
+        if python == sys.executable:
+            venv.create(home, with_pip=True)
+        else:
+            subprocess.run([python, "-m", "venv", str(home)], check=True)
+        pip = [str(binary), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, *requirements], check=True)
+        stamp.write_text(wanted)
+    return binary
+
+
+@functools.cache
+def python_313() -> str | None:
+    """Return a Python 3.13 or newer, which azure-functions-runtime needs."""
+    candidates = [sys.executable, *(shutil.which(f"python3.{minor}") or "" for minor in (13, 14))]
+    pyenv = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+    candidates += [str(path / "bin" / "python") for path in sorted(pyenv.glob("3.1[3-9]*"))]
+    test = "import sys, ensurepip; sys.exit(sys.version_info < (3, 13))"
+    for candidate in filter(None, candidates):
+        try:
+            if subprocess.run([candidate, "-c", test], capture_output=True).returncode == 0:
+                return candidate
+        except OSError:
+            continue
+    return None
+
+
+def test_the_app_imports_with_nothing_but_its_requirements() -> None:
+    python = environment_of(sys.executable, ".venv-azure", "-r", str(ROOT / "requirements.txt"))
+    ran = subprocess.run(
+        [str(python), "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}){LIST_TRIGGERS}"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert ran.returncode == 0, ran.stderr
+    told = json.loads(ran.stdout)
+
+    queues = {*ALL_STEPS, "sample"}
+    assert {q for q in told["triggers"].values() if q} == queues | {f"{q}-poison" for q in queues}
+    assert told["triggers"]["http_app_func"] is None
+    assert len(told["triggers"]) == 2 * len(queues) + 1
+    assert told["loaded"] == []
+
+
+@pytest.fixture(scope="module")
+def worker_python() -> Path:
+    found = python_313()
+    if found is None:
+        pytest.skip("no Python 3.13 or newer on this machine: azure-functions-runtime needs it")
+    requirements = str(ROOT / "requirements.txt")
+    worker = ("azure-functions-runtime==1.3.0", "grpcio==1.85.1", "protobuf==7.36.2")
+    return environment_of(found, ".venv-worker", "-r", requirements, *worker)
+
+
+@pytest.fixture(scope="module")
+def protos(worker_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The protobuf stubs of the Functions host's protocol, which a sister package carries."""
+    folder = tmp_path_factory.mktemp("protos")
+    command = [str(worker_python), "-m", "pip", "download", "--quiet", "--no-deps"]
+    subprocess.run([*command, "azure-functions-runtime-v1==1.2.0", "-d", str(folder)], check=True)
+    (wheel,) = folder.glob("*.whl")
+    import zipfile
+
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.startswith("tests/protos/"):
+                archive.extract(name, folder)
+    (folder / "tests" / "protos").rename(folder / "azfunc_protos")
+    return folder
+
+
+def test_the_real_worker_indexes_and_runs_the_app(
+    worker_python: Path, protos: Path, azurite: Emulator, tmp_path: Path
+) -> None:
+    driver = Path(__file__).with_name("drive_worker.py")
+    ran = subprocess.run(
+        [str(worker_python), str(driver), str(ROOT), str(protos)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+        env={
+            **os.environ,
+            "AzureWebJobsStorage": azurite.connection_string,
+            "IMAGINEM_HOME": str(tmp_path),
+        },
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    told: dict[str, Any] = json.loads(ran.stdout.strip().splitlines()[-1])
+
+    assert told["init"] == "success"
+    assert told["functions"]["sample"] == "sample"
+    assert told["functions"]["sample_poison"] == "sample-poison"
+    assert len(told["functions"]) == 17
+    assert told["success"]["status"] == "success"
+    assert told["health"] == {"status": "success", "code": "200", "body": '{"status":"ok"'}
+    assert told["failure"]["status"] == "failure"
+    assert "StorageUnavailable" in told["failure"]["told"]
+
+    from imaginem.runtime import Runtime
+    from imaginem.settings import read_settings
+
+    runtime = Runtime(read_settings({"AzureWebJobsStorage": azurite.connection_string}))
+    entry = runtime.log.read(("worker", "job-1"))
+    assert entry is not None
+    assert entry.properties["sample"] == "step 0: success"
+    assert entry.properties["job_state"] == "succeeded"

@@ -78,15 +78,13 @@ def load_registry(app: Path) -> Registry:
     Raises:
         ConfigurationError: there is no package of steps, or it doesn't import.
     """
+    if not (app / "steps").is_dir():
+        raise ConfigurationError(
+            f"there is no folder steps/ in {app}: name the app's folder with --app"
+        )
     sys.path.insert(0, str(app.resolve()))
     try:
         importlib.import_module("steps")
-    except ModuleNotFoundError as problem:
-        if problem.name == "steps":
-            raise ConfigurationError(
-                f"there is no folder steps/ in {app}: name the app's folder with --app"
-            ) from None
-        raise ConfigurationError(f"steps can't be imported: {problem}") from None
     except (ImportError, SyntaxError) as problem:
         raise ConfigurationError(f"steps can't be imported: {problem}") from None
     return default_registry

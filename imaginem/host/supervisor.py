@@ -129,10 +129,10 @@ class _Session:
             raise ConfigurationError(
                 f"port {options.port} is in use: choose another with --port, or stop what uses it"
             )
-        if options.port:
-            self._start_http()
         try:
-            self.triggers = self.pool.start()
+            self.triggers = self.pool.start()  # first: it tells why an app can't be loaded
+            if options.port:
+                self._start_http()
             self._serve(queues)
             if options.port:
                 self._wait_for_http()

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -109,8 +110,9 @@ def main(folder: str, threads: str) -> int:
         NameError,
         TypeError,
     ) as problem:
-        _logger.exception("function_app.py can't be loaded")
-        text = one_line(f"{type(problem).__name__}: {problem}")
+        where = traceback.extract_tb(problem.__traceback__)[-1]
+        place = f" ({where.filename}, line {where.lineno})" if where.filename else ""
+        text = one_line(f"{type(problem).__name__}: {problem}{place}")
         out.write(json.dumps({"op": "failed", "error": text}) + "\n")
         out.flush()
         return 1

@@ -1,0 +1,299 @@
+"""The command line against a real `imaginem start`, on an app in a folder of its own."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from imaginem.host import Emulator
+from tests.installation import command_environment
+
+Sample = Callable[[str], bytes]
+
+
+class CommandLine:
+    """Runs `imaginem` in an app's folder, the way a person does."""
+
+    def __init__(self, app: Path, environment: dict[str, str]) -> None:
+        self.app, self.environment = app, command_environment(environment)
+
+    def __call__(self, *arguments: str, code: int = 0, stdin: str = "") -> str:
+        ran = subprocess.run(
+            [sys.executable, "-m", "imaginem.cli", *arguments],
+            capture_output=True,
+            text=True,
+            cwd=self.app,
+            env=self.environment,
+            input=stdin,
+            timeout=120,
+        )
+        assert ran.returncode == code, f"{arguments}: {ran.stdout}\n{ran.stderr}"
+        assert "Traceback" not in ran.stderr
+        return ran.stdout + ran.stderr
+
+    def json(self, *arguments: str, code: int = 0) -> object:
+        ran = subprocess.run(
+            [sys.executable, "-m", "imaginem.cli", *arguments, "--json"],
+            capture_output=True,
+            text=True,
+            cwd=self.app,
+            env=self.environment,
+            timeout=120,
+        )
+        assert ran.returncode == code, ran.stderr
+        return json.loads(ran.stdout)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def cli(app_copy: Path, azurite: Emulator) -> CommandLine:
+    return CommandLine(
+        app_copy,
+        {
+            "AzureWebJobsStorage": azurite.connection_string,
+            "IMAGINEM_HOME": str(app_copy / ".imaginem"),
+            "RETRY_SECONDS": "0.1",
+        },
+    )
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def started(cli: CommandLine, port: int) -> Iterator[subprocess.Popen[str]]:
+    """`imaginem start`, ready, and stopped with SIGTERM at the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "imaginem.cli", "start", "--port", str(port)],
+        cwd=cli.app,
+        env=cli.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert f"http://127.0.0.1:{port}/" in line, line + (
+        process.stderr.read() if process.stderr else ""
+    )
+    yield process
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_a_new_step_works_after_editing_one_file(
+    cli: CommandLine, started: subprocess.Popen[str], sample: Sample, tmp_path: Path
+) -> None:
+    """What docs/add-a-step.md teaches, as it teaches it."""
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(sample("grace_hopper.jpg"))
+    guide = (Path(__file__).parents[2] / "docs" / "add-a-step.md").read_text("utf-8")
+    commands = re.findall(r"^imaginem (.+)$", guide, re.MULTILINE)
+    (code,) = re.findall(r"```python\n(.+?)```", guide, re.DOTALL)[:1]
+
+    assert commands[0] == "new-step blurriness"
+    cli(*commands[0].split())
+    assert started.stdout is not None
+    assert "ready" in started.stdout.readline()
+    tested = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "tests/unit/test_blurriness.py",
+            "-p",
+            "no:cacheprovider",
+        ],
+        cwd=cli.app,
+        env={**cli.environment, "PYTHONPATH": "."},
+        capture_output=True,
+        text=True,
+    )
+    assert tested.returncode == 0, tested.stdout
+    (cli.app / "steps" / "blurriness.py").write_text(code)
+    assert "ready" in started.stdout.readline()
+
+    submit = next(command for command in commands if command.startswith("submit"))
+    assert submit == "submit photo.jpg --pipeline blurriness,pipelineoutput --wait"
+    shown = cli(*submit.replace("photo.jpg", str(photo)).split())
+    assert "1/1 jobs ended: 1 succeeded" in shown
+    batch = re.findall(r"batch (\S+)", shown)[-1]
+    (result,) = cli.json("results", batch)  # type: ignore[misc]
+    blurriness = result["job_output"]["blurriness"]  # type: ignore[has-type]
+    assert blurriness["sharpness"] > 0
+
+
+def test_photos_are_submitted_watched_and_read(
+    cli: CommandLine, started: subprocess.Popen[str], port: int, sample: Sample, tmp_path: Path
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a cup.png").write_bytes(sample("coffee.png"))
+    (folder / "page.png").write_bytes(sample("page.png"))
+    (folder / "notes.txt").write_text("no photo")
+    steps = "sample,ocr,pipelineoutput"
+    submitted = cli.json("submit", str(folder), "--batch", "mine", "--pipeline", steps)
+    assert submitted == {"batch_id": "mine", "jobs": ["a-cup.png", "page.png"]}
+    assert "2/2 jobs ended: 2 succeeded" in cli("status", "mine", "--watch")
+
+    status = cli.json("status", "mine")
+    assert isinstance(status, dict)
+    assert status["jobs"] == {"a-cup.png": "succeeded", "page.png": "succeeded"}
+    assert status["steps"]["ocr"] == {"success": 2}
+    job = cli.json("status", "mine", "page.png")
+    assert isinstance(job, dict)
+    assert job["ocr"] == "step 1: success"
+    assert "success" in cli("status", "mine", "page.png")
+    assert "Region-based segmentation" in cli("results", "mine")
+
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health") as answer:
+        assert json.load(answer)["status"] == "ok"
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port}/api/health", headers={"Host": "evil.test"}
+    )
+    with pytest.raises(urllib.error.HTTPError, match="421"):
+        urllib.request.urlopen(request)
+
+
+def test_what_fails_is_shown_with_its_reason_and_exit_code(
+    cli: CommandLine, started: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    photo = tmp_path / "broken.jpg"
+    photo.write_bytes(b"no photo")
+    shown = cli("submit", str(photo), "--pipeline", "sample,pipelineoutput", "--wait", code=1)
+
+    assert "broken.jpg sample: PermanentError: the file is not a photo that can be read" in shown
+
+
+def test_poison_is_listed_replayed_and_dropped(
+    cli: CommandLine, started: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    (tmp_path / "bad.json").write_text("no json")
+    cli("send", "sample", str(tmp_path / "bad.json"))
+    deadline = time.monotonic() + 30
+    while not (listed := cli.json("poison", "list", "sample")):
+        assert time.monotonic() < deadline
+    assert isinstance(listed, list)
+    first = listed[0]["id"]
+    assert "neither JSON" in listed[0]["reason"]
+    assert "neither JSON" in cli("poison", "list", "sample")
+    cli("poison", "replay", "sample", first)
+    while not (again := cli.json("poison", "list", "sample")) or again[0]["id"] == first:  # type: ignore[index]
+        assert time.monotonic() < deadline
+    cli("poison", "drop", "sample")
+    assert cli.json("poison", "list", "sample") == []
+    assert "no message x" in cli("poison", "replay", "sample", "x", code=1)
+
+
+def test_steps_are_listed_and_resolved(cli: CommandLine) -> None:
+    listed = cli.json("steps")
+    assert isinstance(listed, list)
+    assert {
+        "name": "facecrop",
+        "requires": ["facedetection"],
+        "summary": "Cut each detected face out of the photo and keep it as a PNG.",
+    } in listed
+    assert "facedetection,faceprint,facematch,pipelineoutput" in cli(
+        "resolve", "pipelineoutput", "facematch"
+    )
+    assert "did you mean facecrop?" in cli("resolve", "facedcrop", code=2)
+
+
+def test_queues_are_filled_and_cleared(cli: CommandLine) -> None:
+    cli("send", "outside", "-", stdin="one")
+    cli("send", "outside", "-", stdin="two")
+    assert "2 messages removed" in cli("clear", "outside", "--yes")
+    assert "there is no queue nowhere" in cli("clear", "nowhere", "--yes", code=1)
+
+
+def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None:
+    checks = cli.json("doctor", code=1)
+    assert isinstance(checks, list)
+    problems = {check["check"]: check["problem"] for check in checks if check["problem"]}
+    assert list(problems) == ["storage emulator"]  # the copy of the app has no node_modules
+    assert "npm ci" in problems["storage emulator"]
+
+    cli.environment["PIPELINE_DEFINITION"] = "ocr,facedcrop"
+    cli.environment["IMAGINEM_ASSETS"] = str(cli.app / "none")
+    told = cli("doctor", code=1)
+    assert "facedcrop, which no step serves" in told
+    assert "run `imaginem assets fetch`" in told
+
+    cli.environment["VISION_ENGINE"] = "nonsense"
+    assert "VISION_ENGINE is 'nonsense': give local" in cli("doctor", code=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["submit", "/no/such/photo.jpg"], 3, "there is no file or folder"),
+        (["submit", "https://x.test/a.jpg", "--pipeline", "OCR"], 1, "is no queue name"),
+        (["status", "nothing"], 1, "there is no batch nothing"),
+        (["results", "nothing"], 1, "there are no results of batch nothing yet"),
+        (["new-step", "Bad-Name"], 2, "can't be a step's name"),
+        (["new-step", "ocr"], 2, "exists already"),
+        (["steps", "--app", "/"], 3, "there is no folder steps/"),
+        (["start", "--app", "/"], 3, "host.json"),
+        (["send", "ocr", "/no/such/file"], 2, "can't be read"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    cli: CommandLine, arguments: list[str], code: int, told: str
+) -> None:
+    assert told in cli(*arguments, code=code)
+
+
+def test_storage_that_is_not_there_is_told(cli: CommandLine) -> None:
+    cli.environment["AzureWebJobsStorage"] = "UseDevelopmentStorage=true"
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 10002)) == 0:
+            pytest.skip("a storage emulator runs on the standard ports of this machine")
+    assert "`imaginem start` brings its own storage" in cli("status", "x", code=4)
+
+
+def test_a_port_in_use_is_told(cli: CommandLine) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert f"port {port} is in use" in cli("start", "--port", port, code=3)
+
+
+def test_an_app_that_does_not_import_is_told(cli: CommandLine) -> None:
+    (cli.app / "steps" / "oops.py").write_text("import nothing_like_this\n")
+    assert "nothing_like_this" in cli("start", "--port", str(free_port()), code=3)
+    assert "steps can't be imported" in cli("steps", code=3)
+
+
+def test_assets_verify_finds_a_changed_file(cli: CommandLine, tmp_path: Path) -> None:
+    source = Path(os.environ.get("IMAGINEM_ASSETS", "~/.cache/imaginem")).expanduser()
+    copy = tmp_path / "assets"
+    copy.mkdir()
+    for file in source.iterdir():
+        if file.is_file() and file.suffix != ".lock":
+            (copy / file.name).symlink_to(file)
+    cli.environment["IMAGINEM_ASSETS"] = str(copy)
+    assert "coffee.png: ok" in cli("assets", "verify")
+    (damaged,) = copy.glob("coffee-*.png")
+    damaged.unlink()
+    damaged.write_bytes(b"x" * 466706)
+    assert "coffee.png: not the pinned file" in cli("assets", "verify", code=1)

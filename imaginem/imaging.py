@@ -5,6 +5,7 @@ import io
 import struct
 import threading
 import zlib
+from collections import OrderedDict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -126,6 +127,33 @@ def decode_photo(data: bytes) -> Photo:
     except _DAMAGE as problem:
         raise PermanentError(f"the photo is damaged: {problem}; send the original again") from None
     return Photo(pil, format_name=format_name, sha256=hashlib.sha256(data).hexdigest())
+
+
+class PhotoCache:
+    """Decodes photos, and keeps the last few: a job's steps ask for the same one in turn.
+
+    Args:
+        pixels: of all photos that are kept, together.
+    """
+
+    def __init__(self, pixels: int = 10_000_000) -> None:
+        self._limit = pixels
+        self._photos: OrderedDict[str, Photo] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __call__(self, data: bytes) -> Photo:
+        """Return the photo in a file's bytes; errors as of `decode_photo`."""
+        digest = hashlib.sha256(data).hexdigest()
+        with self._lock:
+            if digest in self._photos:
+                self._photos.move_to_end(digest)
+                return self._photos[digest]
+        photo = decode_photo(data)
+        with self._lock:
+            self._photos[digest] = photo
+            while sum(kept.width * kept.height for kept in self._photos.values()) > self._limit:
+                self._photos.popitem(last=False)
+        return photo
 
 
 def _check_pixels(width: int, height: int) -> None:

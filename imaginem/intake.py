@@ -9,7 +9,7 @@ import hashlib
 
 from imaginem.errors import NotFound, PermanentError
 from imaginem.fetching import check_address
-from imaginem.imaging import BYTE_LIMIT, Photo, decode_photo
+from imaginem.imaging import BYTE_LIMIT, Photo
 from imaginem.models import JobMessage
 from imaginem.names import job_prefix, without_query
 from imaginem.ports import Services
@@ -78,4 +78,4 @@ def read_photo(message: JobMessage, services: Services) -> Photo:
         raise PermanentError(
             f"there is no photo at {url}: upload it, then send the job again"
         ) from None
-    return decode_photo(data)
+    return services.decode(data)

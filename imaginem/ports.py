@@ -293,6 +293,13 @@ class Fetcher(Protocol):
         """Return its bytes. Raises PermanentError or RetryableError."""
 
 
+class Decoder(Protocol):
+    """Makes a photo of a file's bytes."""
+
+    def __call__(self, data: bytes) -> "Photo":
+        """Return the photo. Raises PermanentError."""
+
+
 @dataclass(frozen=True)
 class Limits:
     """The numbers and names of the settings that the core needs."""
@@ -340,6 +347,10 @@ class Services(Protocol):
     @property
     def fetch(self) -> Fetcher:
         """Return the guarded fetcher."""
+
+    @property
+    def decode(self) -> Decoder:
+        """Return the decoder of photos."""
 
     @property
     def vision(self) -> VisionEngine:

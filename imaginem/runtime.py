@@ -4,8 +4,10 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
+from imaginem.imaging import PhotoCache
 from imaginem.ports import (
     Blobs,
+    Decoder,
     FaceEngine,
     FaceGallery,
     FacePrintEngine,
@@ -126,6 +128,11 @@ class Runtime:
         from imaginem.fetching import GuardedFetcher
 
         return GuardedFetcher(self.settings.allowed_image_hosts)
+
+    @_Once
+    def decode(self) -> Decoder:
+        """The decoder of photos, which remembers the last few."""
+        return PhotoCache()
 
     @_Once
     def vision(self) -> VisionEngine:

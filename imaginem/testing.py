@@ -18,7 +18,7 @@ from PIL import Image
 
 from imaginem.context import JobContext
 from imaginem.errors import FenceLost, NotFound, PermanentError
-from imaginem.imaging import Photo
+from imaginem.imaging import Photo, decode_photo
 from imaginem.models import JobMessage, decode_message
 from imaginem.names import table_key
 from imaginem.outputs import (
@@ -428,6 +428,7 @@ class MemoryServices:
     results: MemoryResults = field(default_factory=MemoryResults)
     gallery: MemoryGallery = field(default_factory=MemoryGallery)
     fetch: Any = no_network
+    decode: Any = decode_photo
     vision: Any = field(default_factory=FakeVision)
     ocr: Any = field(default_factory=FakeOcr)
     faces: Any = field(default_factory=FakeFaces)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imaginem.errors import PermanentError
-from imaginem.imaging import BYTE_LIMIT, decode_photo
+from imaginem.imaging import BYTE_LIMIT, PhotoCache, decode_photo
 from imaginem.testing import photo_bytes
 
 
@@ -171,3 +171,16 @@ def test_the_module_imports_no_numpy() -> None:
 
     code = "import imaginem.imaging, sys; assert not {'numpy', 'PIL'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_the_cache_decodes_a_photo_once_and_keeps_few() -> None:
+    cache = PhotoCache(pixels=64 * 48 * 2)
+    files = [photo_bytes(color=color) for color in ("red", "green", "blue")]
+    first = cache(files[0])
+
+    assert cache(files[0]) is first
+    assert cache(files[1]).sha256 != first.sha256
+    cache(files[2])
+    assert cache(files[0]) is not first
+    large = photo_bytes(640, 480)
+    assert cache(large) is not cache(large)

@@ -1,0 +1,1 @@
+"""Measures where each budget of the architecture stands; `make bench`."""

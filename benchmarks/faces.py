@@ -1,0 +1,100 @@
+"""How many faces are found, and how alike the same and different people are."""
+
+import io
+from itertools import combinations
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.result import Result
+from imaginem.assets import AssetStore
+from imaginem.engines.local.embedding import align, make_embedder
+from imaginem.engines.local.faces import LocalFaces
+from imaginem.engines.local.landmarks import FIVE
+from imaginem.imaging import Photo, decode_photo
+from imaginem.outputs import Face
+from imaginem.settings import read_settings
+
+# Faces that a person counts.
+_GROUPS = {"group1.jpg": 3, "group2.jpg": 3, "group3.jpg": 3} | {
+    "group4.jpg": 4,
+    "group5.jpg": 5,
+    "group6.jpg": 4,
+}
+_NO_FACES = ("coffee.png", "chelsea.png", "china.jpg", "flower.jpg", "page.png", "rocket.jpg")
+_ONE_PERSON = ("obama.jpg", "obama2.jpg", "obama3.jpg", "obama_partial_face.jpg")
+_OTHERS = ("biden.jpg", "grace_hopper.jpg", "astronaut.png", "camera.png")
+
+
+def _photo(store: AssetStore, name: str) -> Photo:
+    return decode_photo(store.path(name).read_bytes())
+
+
+def _crowd(store: AssetStore, height: int) -> Photo:
+    """Return a photo of 12 megapixels with 24 real faces of this height."""
+    large = _photo(store, "coffee.png").pil.resize((4000, 2667))
+    people = [
+        (_photo(store, "astronaut.png").pil.crop((100, 20, 340, 280)), 116),
+        (_photo(store, "grace_hopper.jpg").pil.crop((90, 0, 420, 420)), 223),
+    ]
+    for number in range(24):
+        person, face = people[number % 2]
+        scale = height / face
+        size = (round(person.width * scale), round(person.height * scale))
+        spot = (100 + (number % 6) * 640, 100 + (number // 6) * 620)
+        large.paste(person.resize(size, Image.Resampling.LANCZOS), spot)
+    out = io.BytesIO()
+    large.save(out, "JPEG", quality=92)
+    return decode_photo(out.getvalue())
+
+
+def run() -> list[Result]:
+    """Return recall by size and the distances between people."""
+    store = AssetStore(read_settings().assets)
+    faces = LocalFaces(store)
+    found = {name: faces.detect(_photo(store, name)) for name in _GROUPS}
+    right = sum(min(len(found[name]), count) for name, count in _GROUPS.items())
+    false = sum(len(faces.detect(_photo(store, name))) for name in _NO_FACES)
+    results = [
+        Result("faces found in 6 group photos", right, f"{right} of {sum(_GROUPS.values())}"),
+        Result("faces found where there are none", false, f"{false} in {len(_NO_FACES)} photos"),
+    ]
+    for height in (30, 40, 50, 80):
+        count = len(faces.detect(_crowd(store, height)))
+        results.append(
+            Result(f"faces of {height} px found in 12 megapixels", count, f"{count} of 24")
+        )
+    return results + _distances(store, faces, found)
+
+
+def _distances(store: AssetStore, faces: LocalFaces, groups: dict[str, list[Face]]) -> list[Result]:
+    embedder = make_embedder(store, None)
+
+    def embed(photo: Photo, face: Face) -> np.ndarray:
+        spots = face.face_landmarks
+        points = np.array([[spots[name].x, spots[name].y] for name in FIVE])
+        return embedder.embed(align(photo.array, points))
+
+    def largest(name: str) -> np.ndarray:
+        photo = _photo(store, name)
+        return embed(photo, faces.detect(photo)[0])
+
+    same = [float(a @ b) for a, b in combinations([largest(n) for n in _ONE_PERSON], 2)]
+    strangers = [largest(name) for name in (_ONE_PERSON[0], *_OTHERS)]
+    different = [float(a @ b) for a, b in combinations(strangers, 2)]
+    for name, members in groups.items():  # two faces of one photo are two people
+        photo = _photo(store, name)
+        crowd = [embed(photo, face) for face in members]
+        different += [float(a @ b) for a, b in combinations(crowd, 2)]
+        different += [float(a @ b) for a in crowd for b in strangers]
+    wrong = sum(value >= 0.45 for value in different)
+    missed = sum(value < 0.45 for value in same)
+    return [
+        Result("least cosine, one person", min(same), f"{min(same):.2f} of {len(same)} pairs"),
+        Result(
+            "greatest cosine, two people",
+            max(different),
+            f"{max(different):.2f} of {len(different)} pairs",
+        ),
+        Result("false matches / missed matches at 0.45", wrong + missed, f"{wrong} / {missed}"),
+    ]

@@ -113,8 +113,8 @@ class JobLog(Protocol):
     def read(self, key: JobKey) -> LogEntry | None:
         """Return a job's entity."""
 
-    def batch(self, batch_id: str) -> Iterator[LogEntry]:
-        """Return a batch's entities, by job id."""
+    def batch(self, batch_id: str, *, only: Sequence[str] = ()) -> Iterator[LogEntry]:
+        """Return a batch's entities, by job id; with `only`, just these properties."""
 
 
 @dataclass(frozen=True)

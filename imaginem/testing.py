@@ -216,10 +216,12 @@ class MemoryLog:
         """Read an entity."""
         return self._entries.get(key)
 
-    def batch(self, batch_id: str) -> Iterator[LogEntry]:
+    def batch(self, batch_id: str, *, only: Sequence[str] = ()) -> Iterator[LogEntry]:
         """Read a batch."""
-        keys = sorted(key for key in self._entries if key[0] == batch_id)
-        return iter([self._entries[key] for key in keys])
+        for key in sorted(key for key in self._entries if key[0] == batch_id):
+            entry = self._entries[key]
+            chosen = {n: v for n, v in entry.properties.items() if not only or n in only}
+            yield replace(entry, properties=chosen)
 
 
 def _check_keys(key: JobKey) -> None:

@@ -18,6 +18,7 @@ from imaginem.cli.progress import (
     BatchProgress,
     as_json,
     problems_of,
+    read_batch,
     render,
     steps_of,
     summarise,
@@ -124,7 +125,7 @@ def status(
         if watch_:
             watch(runtime.log, batch, None, out)
             return
-        progress = summarise(batch, runtime.log.batch(batch))
+        progress = summarise(batch, read_batch(runtime.log, batch, set()))
         if not progress.jobs:
             fail(f"there is no batch {batch}")
         if as_json_:

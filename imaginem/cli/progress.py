@@ -63,7 +63,7 @@ def steps_of(entry: LogEntry) -> list[str]:
 
 def problems_of(entry: LogEntry) -> list[tuple[str, str]]:
     """Return the steps of a job that told a problem, and what."""
-    told = ((s, entry.properties.get(f"{property_name(s)}_exception")) for s in steps_of(entry))
+    told = ((s, entry.properties.get(_reason(s))) for s in steps_of(entry))
     return [(name, str(text)) for name, text in told if text]
 
 
@@ -79,6 +79,25 @@ def summarise(batch_id: str, entries: Iterable[LogEntry]) -> BatchProgress:
             steps.setdefault(name, StepCount(name)).states[state] += 1
         problems += [(entry.job_id, name, text) for name, text in problems_of(entry)]
     return BatchProgress(batch_id, jobs, list(steps.values()), problems)
+
+
+def read_batch(log: JobLog, batch_id: str, names: set[str]) -> list[LogEntry]:
+    """Return what progress needs of a batch's entities, and not what its steps found.
+
+    Args:
+        names: queues known so far; those of newly seen pipelines are added.
+    """
+    while True:
+        wanted = [p for name in names for p in (property_name(name), _reason(name))]
+        entries = list(log.batch(batch_id, only=["job_state", "processing_pipeline", *wanted]))
+        seen = {name for entry in entries for name in steps_of(entry)}
+        if seen <= names:
+            return entries
+        names |= seen
+
+
+def _reason(name: str) -> str:
+    return f"{property_name(name)}_exception"
 
 
 def as_json(progress: BatchProgress) -> dict[str, Any]:
@@ -141,12 +160,11 @@ def watch(
     """
     started = time.monotonic()
     ids = set(wanted) if wanted is not None else None
+    names: set[str] = set()
     with Live(console=console, refresh_per_second=8, transient=False) as live:
         while True:
-            progress = summarise(
-                batch_id,
-                (e for e in log.batch(batch_id) if ids is None or e.job_id in ids),
-            )
+            entries = read_batch(log, batch_id, names)
+            progress = summarise(batch_id, (e for e in entries if ids is None or e.job_id in ids))
             expected = len(ids) if ids is not None else len(progress.jobs)
             live.update(render(progress, expected))
             late = timeout is not None and time.monotonic() - started > timeout

@@ -48,7 +48,8 @@ class QueueListener:
         self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._wake = threading.Event()
+        self._room = threading.Event()  # one of our messages has ended
+        self._wake = threading.Event()  # something may have come into the queue
         self._thread = threading.Thread(
             target=self._run, name=f"queue {trigger.queue}", daemon=True
         )
@@ -69,6 +70,7 @@ class QueueListener:
     def stop(self) -> None:
         """Take no more messages."""
         self._stop.set()
+        self._room.set()
         self._wake.set()
 
     def join(self) -> None:
@@ -85,8 +87,8 @@ class QueueListener:
         wait = _SHORTEST_POLL
         while not self._stop.is_set():
             if self._busy() > self._config.new_batch_threshold:
-                self._wake.wait(_SHORTEST_POLL)
-                self._wake.clear()
+                self._room.wait()
+                self._room.clear()
                 continue
             try:
                 items = self._queues.receive(
@@ -129,7 +131,6 @@ class QueueListener:
         else:
             problem = done.exception()
             self._finish(message_id, None if problem is None else str(problem))
-        self._wake.set()
         self._done()
 
     def _finish(self, message_id: str, error: str | None) -> None:
@@ -172,6 +173,7 @@ class QueueListener:
     def _forget(self, message_id: str) -> None:
         with self._lock:
             self._held.pop(message_id, None)
+        self._room.set()
 
     def renew(self) -> None:
         """Keep hold of the messages that have been in work for a while."""

@@ -1,7 +1,7 @@
 """The tables `pipelinelogs` and `pipelinepoison` on Azure Table Storage."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
@@ -96,12 +96,15 @@ class AzureJobLog:
         except NotFound:
             return None
 
-    def batch(self, batch_id: str) -> Iterator[LogEntry]:
+    def batch(self, batch_id: str, *, only: Sequence[str] = ()) -> Iterator[LogEntry]:
         """Return a batch's entities, a page at a time."""
+        wanted = ["PartitionKey", "RowKey", "Timestamp", *only] if only else None
         try:
             with storage_errors(f"table {LOG_TABLE}"):
                 for entity in self._table.query_entities(
-                    "PartitionKey eq @batch", parameters={"batch": table_key(batch_id, "batch_id")}
+                    "PartitionKey eq @batch",
+                    parameters={"batch": table_key(batch_id, "batch_id")},
+                    select=wanted,
                 ):
                     yield _log_entry(entity)
         except NotFound:
@@ -113,7 +116,11 @@ def _entity(keys: tuple[str, str], properties: Mapping[str, Any]) -> dict[str, A
 
 
 def _log_entry(entity: TableEntity) -> LogEntry:
-    properties = {name: value for name, value in entity.items() if not name.endswith("Key")}
+    properties = {
+        name: value
+        for name, value in entity.items()
+        if value is not None and name not in ("PartitionKey", "RowKey")
+    }
     return LogEntry(
         batch_id=unquote(str(entity["PartitionKey"])),
         job_id=unquote(str(entity["RowKey"])),

@@ -226,6 +226,11 @@ class TestLog:
         assert [entry.job_id for entry in log.batch(name)] == ["a", "b", "c"]
         assert list(log.batch(f"{name}-none")) == []
 
+    def test_a_batch_is_read_without_what_is_not_wanted(self, log: JobLog, name: str) -> None:
+        log.insert((name, "job"), {"a": "1", "b": "2"})
+        (entry,) = log.batch(name, only=["b", "never-set"])
+        assert (entry.job_id, dict(entry.properties)) == ("job", {"b": "2"})
+
     def test_a_full_property_is_kept(self, log: JobLog, name: str) -> None:
         text = "ü" * 30_000
         log.insert((name, "job"), {"a": text})

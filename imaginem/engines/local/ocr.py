@@ -121,8 +121,8 @@ def _trust(lines: Sequence[TextLine]) -> float:
 
 
 def _worth_keeping(line: TextLine) -> bool:
-    """Tell text from noise: a lone character or a low score is mostly a pattern."""
-    return line.confidence >= _LEAST and len(line.text.strip()) > 1
+    """Tell text from noise: a lone letter, signs or a low score are mostly a pattern."""
+    return line.confidence >= _LEAST and sum(c.isalnum() for c in line.text) > 1
 
 
 def _mapped(word: Any, change: Any) -> Any:

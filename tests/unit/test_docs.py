@@ -1,0 +1,80 @@
+"""The documentation says what the code does: commands, settings, files and examples."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from imaginem.assets import load_manifest
+from imaginem.cli.__main__ import app
+from imaginem.registry import Registry, default_registry
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def commands(group: typer.Typer, prefix: str = "") -> list[str]:
+    names = [
+        prefix + (found.name or (found.callback.__name__ if found.callback else ""))
+        for found in group.registered_commands
+    ]
+    for inner in group.registered_groups:
+        assert inner.typer_instance is not None
+        names += commands(inner.typer_instance, f"{prefix}{inner.name} ")
+    return names
+
+
+def test_every_command_is_documented() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8")
+
+    assert {name for name in commands(app) if f"`{name}" not in page} == set()
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    code = (ROOT / "imaginem" / "settings.py").read_text("utf-8")
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    read = set(re.findall(r'"((?:[A-Z][A-Z]+_[A-Z_]+|AzureWebJobsStorage\w*))"', code))
+    rows = "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
+    told = set(re.findall(r"`([A-Z]\w+)`", rows))
+
+    assert read == told
+
+
+def test_every_step_is_documented() -> None:
+    page = (ROOT / "docs" / "messages.md").read_text("utf-8")
+
+    assert {step.name for step in default_registry if f"| `{step.name}` |" not in page} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
+        assert target.startswith("http") or (page.parent / target).exists(), target
+
+
+def test_every_package_of_the_manifest_is_named_on_the_models_page() -> None:
+    page = (ROOT / "docs" / "models.md").read_text("utf-8")
+    manifest = load_manifest()
+    packages = {asset.package for asset in manifest.of_kind("model") if asset.package}
+
+    for package in packages:
+        name, _, version = package.partition("==")
+        assert f"`{name}` {version}" in page, package
+
+
+def test_the_readmes_step_works() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.+?)```", readme, re.DOTALL)
+    registry = Registry()
+    scope: dict[str, object] = {"registry": registry, "__name__": "headcount"}
+    exec(code.replace("requires=", "registry=registry, requires="), scope)
+
+    assert registry.names() == ["headcount"]
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for page in PAGES:
+        for target in re.findall(r"^make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target

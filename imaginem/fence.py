@@ -57,9 +57,18 @@ class Hold:
 
 
 def open_hop(
-    log: JobLog, message: JobMessage, delivery: str, opening: Mapping[str, Any]
+    log: JobLog,
+    message: JobMessage,
+    delivery: str,
+    opening: Mapping[str, Any],
+    *,
+    look_first: bool = False,
 ) -> Hold | None:
     """Claim the job for this delivery; the first hop of a run writes the entity.
+
+    Args:
+        look_first: the message was delayed or delivered before, so the job may have gone on
+            without it: read the entity before the step has effects elsewhere.
 
     Returns:
         None when another delivery of the same message has concluded the step.
@@ -75,9 +84,17 @@ def open_hop(
         opening=opening,
         earlier=tuple(definition.processing_pipeline[: definition.processing_step]),
     )
-    if kept.run and kept.fence:
+    if not (kept.run and kept.fence):
+        return _start_run(log, replace(hold, fence=""))
+    if not look_first:
         return hold
-    return _start_run(log, hold)
+    entry = log.read(hold.key)
+    verdict = judge(entry, hold)
+    if verdict is Verdict.DROP:
+        return None
+    if entry is None or verdict is Verdict.TAKE_OVER:
+        return _start_run(log, hold)
+    return replace(hold, fence=entry.fence)
 
 
 def close_hop(

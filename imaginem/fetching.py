@@ -4,11 +4,11 @@ The name is resolved here, every address checked, and the checked address is the
 connected to; redirects go through the same check. Proxies of the environment are not used.
 """
 
-import ipaddress
-import socket
 import time
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from imaginem.errors import PermanentError, RetryableError
@@ -18,32 +18,10 @@ from imaginem.names import without_query
 if TYPE_CHECKING:
     import httpcore
 
-    Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0
 TOTAL_SECONDS = 30.0
 REDIRECTS = 5
-
-# Azure's wire server: public by its number, but it hands out machine secrets.
-_AZURE_WIRE_SERVER = ipaddress.ip_address("168.63.129.16")
-# RFC 6052 and RFC 6890: IPv6 ranges that carry an IPv4 address within.
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_NAT64_LOCAL = ipaddress.ip_network("64:ff9b:1::/48")
-_IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
-
-
-def is_public(address: "Address") -> bool:
-    """Tell whether an IP address is on the public internet, looking inside IPv6 wrappings."""
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64 or address in _IPV4_COMPATIBLE:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-        if address.teredo is not None or address in _NAT64_LOCAL:
-            return False
-    return address.is_global and not address.is_multicast and address != _AZURE_WIRE_SERVER
 
 
 class GuardedFetcher:
@@ -80,6 +58,8 @@ class GuardedFetcher:
         """Return the body, or the address that a redirect names."""
         import httpcore
 
+        from imaginem.guard import GuardedBackend
+
         shown = without_query(url)
         headers = [
             ("Host", _host_header(parts)),
@@ -87,7 +67,7 @@ class GuardedFetcher:
             ("Accept", "image/*"),
         ]
         timeout = {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS}
-        backend = _guarded_backend(self._is_allowed(parts))
+        backend = GuardedBackend(self._is_allowed(parts), deadline)
         try:
             with (
                 httpcore.ConnectionPool(network_backend=backend) as pool,
@@ -108,8 +88,6 @@ class GuardedFetcher:
             raise RetryableError(f"{shown}: can't connect ({problem})") from None
         except (httpcore.NetworkError, httpcore.ProtocolError) as problem:
             raise RetryableError(f"{shown}: the connection broke ({problem})") from None
-        except httpcore.UnsupportedProtocol:
-            raise PermanentError(f"{shown}: not an http(s) address") from None
 
     def _is_allowed(self, parts: SplitResult) -> bool:
         host = (parts.hostname or "").lower()
@@ -127,6 +105,11 @@ def check_address(url: str) -> SplitResult:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError:
+        host = None
+    try:
+        if host and not host.isascii():
+            host.encode("idna")
+    except UnicodeError:
         host = None
     if not host or parts.scheme not in ("http", "https") or any(c.isspace() for c in url):
         raise PermanentError(
@@ -175,10 +158,19 @@ def _check_status(response: "httpcore.Response", shown: str) -> None:
     if status == 200:
         return
     if status in (408, 429) or status >= 500:
-        after = _header(response, b"retry-after") or ""
-        seconds = float(after) if after.isdigit() else None
+        seconds = _seconds(_header(response, b"retry-after") or "")
         raise RetryableError(f"{shown} answered {status}", retry_after=seconds)
     raise PermanentError(f"{shown} answered {status}: check the address and that it is public")
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Return Retry-After in seconds; RFC 9110 allows a date too."""
+    if retry_after.isdigit():
+        return float(retry_after)
+    try:
+        return (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+    except (TypeError, ValueError):
+        return None
 
 
 def _read(response: "httpcore.Response", shown: str, deadline: float) -> bytes:
@@ -197,56 +189,3 @@ def _read(response: "httpcore.Response", shown: str, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise RetryableError(f"{shown}: not received in time")
     return bytes(body)
-
-
-def _resolve(host: str, port: int, *, private_too: bool) -> list[str]:
-    """Return the addresses to connect to, all of them checked."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except socket.gaierror as problem:
-        if problem.errno == socket.EAI_AGAIN:
-            raise RetryableError(f"the name {host} can't be looked up now") from None
-        raise PermanentError(f"there is no host named {host}: check the address") from None
-    except UnicodeError:
-        raise PermanentError(f"{host!r} is no host name") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
-    for address in addresses:
-        if not private_too and not is_public(ipaddress.ip_address(address)):
-            raise PermanentError(
-                f"{host} leads to {address}, an address inside a network: photos are fetched "
-                "from public addresses only (ALLOWED_IMAGE_HOSTS opens exceptions)"
-            )
-    return addresses
-
-
-def _guarded_backend(private_too: bool) -> "httpcore.NetworkBackend":
-    import httpcore
-
-    class GuardedBackend(httpcore.NetworkBackend):
-        """Connects to checked addresses only; TLS still proves the name."""
-
-        def __init__(self) -> None:
-            self._plain = httpcore.SyncBackend()
-
-        def connect_tcp(
-            self,
-            host: str,
-            port: int,
-            timeout: float | None = None,
-            local_address: str | None = None,
-            socket_options: Any = None,
-        ) -> httpcore.NetworkStream:
-            failure: httpcore.ConnectError | None = None
-            for address in _resolve(host, port, private_too=private_too):
-                try:
-                    return self._plain.connect_tcp(
-                        address, port, timeout, local_address, socket_options
-                    )
-                except httpcore.ConnectError as problem:
-                    failure = problem
-            raise failure or httpcore.ConnectError(f"{host} has no address")
-
-        def sleep(self, seconds: float) -> None:
-            self._plain.sleep(seconds)
-
-    return GuardedBackend()

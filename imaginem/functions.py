@@ -11,6 +11,7 @@ from imaginem.ports import Services
 from imaginem.process import Delivery, process_step
 from imaginem.registry import Registry, Step
 from imaginem.runtime import default_runtime
+from imaginem.settings import read_settings
 
 CONNECTION = "AzureWebJobsStorage"
 
@@ -29,7 +30,12 @@ def add_steps(
         app: a FunctionApp, or AsgiFunctionApp.
         registry: the steps.
         services: called at each message, so that nothing is built before it is needed.
+
+    Raises:
+        ConfigurationError: names every setting that is wrong.
     """
+    if services is default_runtime:
+        read_settings()  # a wrong setting shows at the start, not at the first message
     for step in registry:
         _add(app, step.name, step.name, _step_function(step, registry, services))
         poisoned = _poison_function(step.name, services)

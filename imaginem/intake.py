@@ -7,7 +7,7 @@ the input container; the address it came from loses its query there.
 
 import hashlib
 
-from imaginem.errors import NotFound, PermanentError
+from imaginem.errors import NotFound, PermanentError, RetryableError
 from imaginem.fetching import check_address
 from imaginem.imaging import BYTE_LIMIT, Photo
 from imaginem.models import JobMessage
@@ -15,10 +15,13 @@ from imaginem.names import job_prefix, without_query
 from imaginem.ports import Services
 
 
-def take_in(message: JobMessage, services: Services) -> JobMessage:
+def take_in(message: JobMessage, services: Services, *, last_try: bool = False) -> JobMessage:
     """Return the message with its photo in our account, fetching it if it is elsewhere.
 
     What makes it impossible is noted in the message, so that no later step tries again.
+
+    Args:
+        last_try: what could be tried later counts as impossible now.
 
     Raises:
         RetryableError: the other side may answer later.
@@ -31,6 +34,10 @@ def take_in(message: JobMessage, services: Services) -> JobMessage:
             message = message.noting(image=_keep(services.fetch(url), message, services))
     except PermanentError as problem:
         message = message.noting(image_error=str(problem))
+    except RetryableError as problem:
+        if not last_try:
+            raise
+        message = message.noting(image_error=f"{problem}; tried in vain, send the job again later")
     return message.with_image_url(without_query(url))
 
 

@@ -18,6 +18,8 @@ OUTPUT_LIMIT = 16 * 1024
 PIPELINE_LIMIT = 50
 """Steps of a pipeline at most, so that its log entity keeps under 255 properties."""
 
+_URL_LIMIT = 8192
+
 _NumberAsText = Annotated[
     str, BeforeValidator(lambda v: str(v) if isinstance(v, int) and not isinstance(v, bool) else v)
 ]
@@ -101,7 +103,9 @@ class JobMessage(BaseModel):
 
     def encode(self) -> str:
         """Return the message as JSON text, unknown fields included."""
-        return self.model_dump_json(by_alias=True, exclude_unset=True)
+        text = self.model_dump_json(by_alias=True, exclude_unset=True)
+        # Queues carry XML, which these two may not stand in; as JSON escapes they may.
+        return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
     def noting(self, **changes: object) -> "JobMessage":
         """Return a copy with other bookkeeping."""
@@ -185,6 +189,10 @@ def decode_message(body: str | bytes, default_pipeline: Sequence[str]) -> JobMes
 
 def _check(message: JobMessage) -> None:
     definition = message.job_definition
+    if len(definition.input.image_url) > _URL_LIMIT:
+        raise InvalidMessage(
+            f"job_definition.input.image_url is longer than {_URL_LIMIT} characters"
+        )
     table_key(definition.id, "job_definition.id")
     table_key(definition.batch_id, "job_definition.batch_id")
     check_pipeline(definition.processing_pipeline)

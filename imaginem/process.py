@@ -29,6 +29,7 @@ from imaginem.registry import Registry, Step
 
 _logger = logging.getLogger("imaginem.process")
 _LONGEST_DELAY = 15 * 60.0
+_LONGEST_RETRY_AFTER = 60 * 60.0  # the other side decides how long; not for how many days
 
 
 @dataclass(frozen=True)
@@ -93,16 +94,18 @@ def transition(
     except InvalidMessage as problem:
         keep_invalid(services, step.name, delivery.id, delivery.body, one_line(str(problem)))
         return Transition("invalid")
-    hold = open_hop(services.log, message, delivery.id, _opening(message))
+    again = delivery.dequeue_count > 1 or message.job_definition.bookkeeping.attempt > 0
+    hold = open_hop(services.log, message, delivery.id, _opening(message), look_first=again)
     if hold is None:
         return Transition("dropped")
     message = message.noting(run=hold.run)
+    attempts = message.job_definition.bookkeeping.attempt + 1
+    last_try = attempts >= services.limits.max_attempts
     try:
-        message = take_in(message, services)
+        message = take_in(message, services, last_try=last_try)
         outcome = _run(step, message, services)
     except RetryableError as problem:
-        attempts = message.job_definition.bookkeeping.attempt + 1
-        if attempts < services.limits.max_attempts:
+        if not last_try:
             return _retry(message, hold, services, problem)
         reason = one_line(f"{type(problem).__name__}: {problem} (tried {attempts} times)")
         keep_exhausted(services, step.name, delivery.id, message, reason, attempts)
@@ -135,9 +138,12 @@ def load(step: Step[Any], delivery: Delivery, services: Services) -> JobMessage:
             f"processing_pipeline[{definition.processing_step}] is {message.current!r}: put it on "
             "that queue, or correct processing_step"
         )
-    if definition.bookkeeping.run and definition.bookkeeping.fence:
+    kept = definition.bookkeeping
+    if kept.run and kept.fence:
         return message
-    return message.noting(run="", fence="", attempt=0, image_error="", unfinished=[])
+    earlier = definition.processing_pipeline[: definition.processing_step]
+    unfinished = [name for name in kept.unfinished if name in earlier]
+    return message.noting(run="", fence="", attempt=0, image_error="", unfinished=unfinished)
 
 
 def _opening(message: JobMessage) -> dict[str, Any]:
@@ -148,7 +154,6 @@ def _opening(message: JobMessage) -> dict[str, Any]:
         "image_url": without_query(definition.input.image_url),
         "job_state": "running",
         "processing_pipeline": ",".join(definition.processing_pipeline),
-        "imaginem_earlier_steps": " ".join(definition.processing_pipeline[:index]),
         property_name(message.current): f"step {index}: processing",
     }
 
@@ -196,7 +201,7 @@ def retry_delay(attempt: int, base: float, at_least: float | None) -> float:
     """Return the seconds to wait before a try: doubling, jittered, never under Retry-After."""
     growing: float = min(base * 2 ** (attempt - 1), _LONGEST_DELAY)
     jittered = growing * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
-    return max(jittered, at_least or 0.0)
+    return max(jittered, min(at_least or 0.0, _LONGEST_RETRY_AFTER))
 
 
 def _record_defect(message: JobMessage, hold: Hold, services: Services, problem: Exception) -> None:
@@ -230,9 +235,6 @@ def _record_and_advance(
     properties: dict[str, Any] = {name: f"step {index}: {outcome.state}"}
     if outcome.state == "success":
         message = message.with_outputs({**message.job_output, step.name: outcome.output})
-        properties[f"{name}_output"] = as_property(
-            step.name, outcome.output, key, services.blobs, shares=shares
-        )
         properties[f"{name}_exception"] = ""
     else:
         properties[f"{name}_exception"] = outcome.reason
@@ -240,6 +242,11 @@ def _record_and_advance(
         message = message.noting(unfinished=unfinished)
     following = message.following
     message = fit(message.noting(attempt=0, fence=""), services.blobs)
+    if outcome.state == "success":
+        output = message.job_output[step.name]  # linked already when it is large
+        properties[f"{name}_output"] = as_property(
+            step.name, output, key, services.blobs, shares=shares
+        )
     if following is None:
         properties |= _ending(message, services, registry, shares)
     else:
@@ -274,7 +281,8 @@ def _ending(
     """Return the properties that end a job."""
     definition = message.job_definition
     key = (definition.batch_id, definition.id)
-    final = message.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    url = without_query(definition.input.image_url)
+    final = message.with_image_url(url).model_dump(mode="json", by_alias=True, exclude_unset=True)
     final["job_definition"].pop("_imaginem", None)
     return {
         "job_state": job_state(message, registry),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from imaginem.errors import RegistrationError
-from imaginem.names import RESERVED_PROPERTIES, STEP_NAME
+from imaginem.names import STEP_NAME
 from imaginem.outputs import StepOutput
 
 if typing.TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Registry:
         Raises:
             RegistrationError: its name is taken or can't be a queue's name.
         """
-        if not STEP_NAME.fullmatch(step.name) or step.name in RESERVED_PROPERTIES:
+        if not STEP_NAME.fullmatch(step.name):
             raise RegistrationError(
                 f"step {step.name!r}: the name is also its queue's, so use 3 to 63 of a-z and "
                 "0-9, starting with a letter"

@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Settings:
     """All settings; see `docs/settings.md`."""
 
-    storage_connection: str = DEVELOPMENT_STORAGE
+    storage_connection: str = field(default=DEVELOPMENT_STORAGE, repr=False)
     storage_account: str = ""
     storage_client_id: str = ""
     pipeline: tuple[str, ...] = tuple(DEFAULT_PIPELINE.split(","))
@@ -46,7 +46,7 @@ class Settings:
     retry_seconds: float = 2.0
     allowed_image_hosts: tuple[str, ...] = ()
 
-    def limits(self, step_names: frozenset[str] = frozenset()) -> Limits:
+    def limits(self) -> Limits:
         """Return what the core needs of the settings."""
         return Limits(
             default_pipeline=self.pipeline,
@@ -55,7 +55,6 @@ class Settings:
             max_attempts=self.max_attempts,
             max_dequeue_count=MAX_DEQUEUE_COUNT,
             retry_seconds=self.retry_seconds,
-            step_names=step_names,
         )
 
 

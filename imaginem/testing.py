@@ -20,7 +20,7 @@ from imaginem.context import JobContext
 from imaginem.errors import FenceLost, NotFound, PermanentError
 from imaginem.imaging import Photo, decode_photo
 from imaginem.models import JobMessage, decode_message
-from imaginem.names import table_key
+from imaginem.names import is_plain_path, table_key
 from imaginem.outputs import (
     Face,
     FaceMatch,
@@ -171,7 +171,8 @@ class MemoryBlobs:
 
         rest = url.removeprefix(self.root)
         container, _, name = rest.partition("/")
-        return None if rest == url or not name else (container, unquote(name))
+        name = unquote(name)
+        return (container, name) if rest != url and is_plain_path(name) else None
 
 
 class MemoryLog:
@@ -286,6 +287,8 @@ class MemoryGallery:
 
     def enrol(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
         """Make these the job's faces."""
+        if len({face.face_id for face in faces}) < len(faces):
+            raise PermanentError("two faces have the same face_id: detect the faces again")
         for face in faces:
             if face.face_id in self._faces and self._faces[face.face_id][0] != key:
                 raise PermanentError(f"face {face.face_id} belongs to another job")
@@ -316,7 +319,7 @@ class MemoryGallery:
         """Read qualities."""
         return {i: self._faces[i][1].quality for i in face_ids if i in self._faces}
 
-    def keep_matches(self, key: JobKey, matches: Sequence[FaceMatch]) -> None:
+    def keep_matches(self, matches: Sequence[FaceMatch]) -> None:
         """Store pairs."""
         for match in matches:
             one, other = match.face_id, match.matched_face_id

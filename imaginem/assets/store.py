@@ -52,11 +52,8 @@ class AssetStore:
         return ""
 
     def lacks(self, asset: Asset) -> bool:
-        """Tell whether a file must still be fetched; a fetched file has its pinned size."""
-        place = self.place(asset)
-        if asset.installed or place is None:
-            return False
-        return not place.is_file() or place.stat().st_size != asset.size
+        """Tell whether a file must still be fetched, or fetched again."""
+        return not asset.installed and bool(self.problem(asset))
 
 
 def sha256_of(path: Path) -> str:

@@ -1,5 +1,6 @@
 """Photos from a person's disk or from the web become jobs on the first queue."""
 
+import itertools
 import re
 import uuid
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,8 @@ from imaginem.registry import Registry
 PHOTO_ENDINGS = frozenset(
     {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif"}
 )
+
+_LONGEST_ID = 150
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,18 @@ def _photos(folder: Path) -> Iterator[Path]:
 
 def job_ids(sources: Sequence[Source]) -> list[str]:
     """Return a job id for each photo: its name, numbered where names repeat."""
-    used: dict[str, int] = {}
-    ids = []
+    ids: dict[str, None] = {}
     for source in sources:
-        base = re.sub(r"[^\w.-]+", "-", source.name).strip("-") or "photo"
-        used[base] = used.get(base, 0) + 1
-        ids.append(base if used[base] == 1 else f"{base}-{used[base]}")
-    return ids
+        base = re.sub(r"[^\w.-]+", "-", source.name).strip("-")[:_LONGEST_ID] or "photo"
+        numbered = (f"{base}-{number}" for number in itertools.count(2))
+        ids[
+            next(
+                name
+                for name in (base, *itertools.islice(numbered, len(sources)))
+                if name not in ids
+            )
+        ] = None
+    return list(ids)
 
 
 def check_pipeline_steps(names: Sequence[str], registry: Registry) -> list[str]:
@@ -84,19 +92,20 @@ def check_pipeline_steps(names: Sequence[str], registry: Registry) -> list[str]:
 
 def submit_one(
     services: Services, source: Source, batch_id: str, job_id: str, pipeline: Sequence[str]
-) -> None:
-    """Upload a photo and put its job on the first queue of its pipeline.
+) -> str:
+    """Upload a photo and put its job on the first queue; return the id of this run.
 
     Raises:
         InvalidMessage: the pipeline can't be.
     """
-    url, parameters = source.url, {"original_name": source.name}
+    url = source.url
+    parameters: dict[str, Any] = {"original_name": source.name}
     if source.path is not None:
         data = source.path.read_bytes()
         name = f"{blob_segment(batch_id)}/{blob_segment(job_id)}"
         container = services.limits.input_container
         url = services.blobs.put(container, name, data, "application/octet-stream")
-        parameters["size"] = str(len(data))
+        parameters["size"] = len(data)
     value: dict[str, Any] = {
         "job_definition": {
             "id": job_id,
@@ -110,4 +119,4 @@ def submit_one(
     from pydantic_core import to_json
 
     message = decode_message(to_json(value), services.limits.default_pipeline)
-    services.queues.send(message.current, message.encode())
+    return services.queues.send(message.current, message.encode())

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -76,15 +77,17 @@ def submit(
         batch_id, sources = batch or new_batch(), find_sources(photos)
         ids = job_ids(sources)
         pairs = list(zip(sources, ids, strict=True))
-        for source, job_id in track(pairs, "uploading", console=err, disable=len(pairs) < 5):
-            submit_one(runtime, source, batch_id, job_id, names)
+        runs = {
+            job_id: submit_one(runtime, source, batch_id, job_id, names)
+            for source, job_id in track(pairs, "uploading", console=err, disable=len(pairs) < 5)
+        }
         if not wait:
             if as_json_:
                 print_json({"batch_id": batch_id, "jobs": ids})
             else:
                 out.print(f"{len(ids)} jobs in batch {batch_id}; see `imaginem status {batch_id}`")
             return
-        progress = watch(runtime.log, batch_id, ids, err, timeout=timeout)
+        progress = watch(runtime.log, batch_id, runs, err, timeout=timeout)
         _end(runtime, progress, ids, timeout, as_json_)
 
 
@@ -142,8 +145,9 @@ def _show_job(entry: LogEntry, json_wanted: bool) -> None:
     reasons = dict(problems_of(entry))
     for name in steps_of(entry):
         state = entry.state_of(property_name(name)) or "waiting"
-        table.add_row(name, state, reasons.get(name, ""))
-    out.print(f"{entry.job_id}: {entry.properties.get('job_state')}", highlight=False)
+        table.add_row(name, state, escape(reasons.get(name, "")))
+    title = f"{entry.job_id}: {entry.properties.get('job_state')}"
+    out.print(title, highlight=False, markup=False)
     out.print(table)
 
 

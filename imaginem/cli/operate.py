@@ -175,7 +175,7 @@ def examine(app: Path) -> list[Check]:
             if unknown
             else "",
         ),
-        _tried("storage (queues)", runtime.queues.names),
+        _tried("storage (queues)", lambda: runtime.queues.names()),
         _tried("storage (tables)", lambda: runtime.poison.list()),
         _tried("storage (blobs)", lambda: runtime.blobs.list(settings.input_container, "doctor")),
         _tried("database", lambda: runtime.results.read(("doctor", "doctor"))),

@@ -1,8 +1,9 @@
 """A batch's progress, from `pipelinelogs`: counted by step, and shown live."""
 
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +17,7 @@ from rich.text import Text
 from imaginem.names import property_name
 from imaginem.ports import JobLog, LogEntry
 
+_ALWAYS = ("job_state", "processing_pipeline", "imaginem_run", "imaginem_previous_runs")
 ENDED = ("succeeded", "partial", "failed", "handed_over", "cancelled")
 _COLORS = {
     "succeeded": "green",
@@ -89,7 +91,7 @@ def read_batch(log: JobLog, batch_id: str, names: set[str]) -> list[LogEntry]:
     """
     while True:
         wanted = [p for name in names for p in (property_name(name), _reason(name))]
-        entries = list(log.batch(batch_id, only=["job_state", "processing_pipeline", *wanted]))
+        entries = list(log.batch(batch_id, only=[*_ALWAYS, *wanted]))
         seen = {name for entry in entries for name in steps_of(entry)}
         if seen <= names:
             return entries
@@ -147,27 +149,37 @@ def render(progress: BatchProgress, expected: int, problems: int = 10) -> Group:
 def watch(
     log: JobLog,
     batch_id: str,
-    wanted: Sequence[str] | None,
+    runs: Mapping[str, str] | None,
     console: Console,
     *,
     timeout: float | None = None,
+    stop: threading.Event | None = None,
 ) -> BatchProgress:
     """Show progress live until every wanted job has ended, and return it.
 
     Args:
-        wanted: job ids to wait for; None for those that are there.
+        runs: the jobs to wait for, each with the id of the message that started it; None for
+            the jobs that are there.
         timeout: seconds after which to stop anyway.
+        stop: set to stop at once.
     """
     started = time.monotonic()
-    ids = set(wanted) if wanted is not None else None
     names: set[str] = set()
     with Live(console=console, refresh_per_second=8, transient=False) as live:
         while True:
             entries = read_batch(log, batch_id, names)
-            progress = summarise(batch_id, (e for e in entries if ids is None or e.job_id in ids))
-            expected = len(ids) if ids is not None else len(progress.jobs)
+            progress = summarise(batch_id, (e for e in entries if runs is None or _is_of(e, runs)))
+            expected = len(runs) if runs is not None else len(progress.jobs)
             live.update(render(progress, expected))
             late = timeout is not None and time.monotonic() - started > timeout
-            if (progress.jobs and progress.ended >= expected) or late:
+            asked = stop is not None and stop.is_set()
+            if (progress.jobs and progress.ended >= expected) or late or asked:
                 return progress
             time.sleep(0.25)
+
+
+def _is_of(entry: LogEntry, runs: Mapping[str, str]) -> bool:
+    """Tell whether an entity is of the run that was started, or of a later one."""
+    run = runs.get(entry.job_id)
+    known = (entry.properties.get("imaginem_run"), entry.properties.get("imaginem_previous_runs"))
+    return run is not None and run in f"{known[0]} {known[1]}".split()

@@ -7,6 +7,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from imaginem.outputs import Tag
 from imaginem.ports import FaceGallery, JobKey, JobResult
 from imaginem.runtime import Runtime
 
@@ -68,8 +69,10 @@ def _list(outputs: Mapping[str, Any], step: str, name: str) -> list[Any]:
 
 
 def _tags(result: JobResult) -> str:
-    tags = _list(result.job_output, "generalclassification", "tags")[:4]
-    return ", ".join(f"{tag['name']} {tag['confidence']:.2f}" for tag in tags)
+    tags = [
+        Tag.model_validate(tag) for tag in _list(result.job_output, "generalclassification", "tags")
+    ]
+    return ", ".join(f"{tag.name} {tag.confidence:.2f}" for tag in tags[:4])
 
 
 def _text(result: JobResult) -> str:

@@ -59,7 +59,7 @@ def _log_to(stream: IO[str]) -> None:
 
 @contextmanager
 def _signals(host: Host) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM stop the host."""
+    """Let Ctrl-C and SIGTERM stop the host in order, from its start on."""
     wanted = (signal.SIGINT, signal.SIGTERM)
     before = [signal.signal(number, lambda *_: host.request_stop()) for number in wanted]
     try:
@@ -85,13 +85,15 @@ def start(
         runtime = make_runtime(app)
         folder = runtime.settings.home.absolute()
         emulator = Emulator(folder / "storage", app=app)
+        host = Host(_options(app, workers, port, folder), runtime.queues)
         own = runtime.settings.storage_connection == DEVELOPMENT_STORAGE
-        if own and not emulator.start():
-            err.print("using the storage emulator that is running already")
-        try:
-            _run(Host(_options(app, workers, port, folder), runtime.queues), port)
-        finally:
-            emulator.stop()
+        with _signals(host):
+            try:
+                if own and not emulator.start():
+                    err.print("using the storage emulator that is running already")
+                _run(host, port)
+            finally:
+                emulator.stop()
 
 
 def _options(app: Path, workers: int, port: int, home: Path) -> HostOptions:
@@ -107,11 +109,10 @@ def _options(app: Path, workers: int, port: int, home: Path) -> HostOptions:
 def _run(host: Host, port: int) -> None:
     ready = f"Imaginem is ready: http://127.0.0.1:{port}/api/docs (Ctrl-C stops it)"
     try:
-        with _signals(host):
-            host.start()
-            out.print(ready, highlight=False, soft_wrap=True)
-            host.run_until_stopped(lambda: out.print(ready, highlight=False, soft_wrap=True))
-            err.print("stopping: running steps are finished first")
+        host.start()
+        out.print(ready, highlight=False, soft_wrap=True)
+        host.run_until_stopped(lambda: out.print(ready, highlight=False, soft_wrap=True))
+        err.print("stopping: running steps are finished first")
     finally:
         host.close()
 
@@ -148,10 +149,13 @@ def _demo(app: Path, workers: int, home: Path, keep: bool) -> bool:
     with (home / "host.log").open("wb") as log:
         _log_to(open(os.dup(log.fileno()), "w"))  # noqa: SIM115, PTH123 - logging keeps it open
         options = HostOptions(app.absolute(), workers=workers, port=port, environment=own, log=log)
-        with Emulator(home / "storage", ports, app):
-            host = Host(options, runtime.queues)
-            with _signals(host):
+        emulator, host = Emulator(home / "storage", ports, app), Host(options, runtime.queues)
+        with _signals(host):
+            try:
+                emulator.start()
                 return _show(host, runtime, port, keep)
+            finally:
+                emulator.stop()
 
 
 def _show(host: Host, runtime: Runtime, port: int, keep: bool) -> bool:
@@ -161,9 +165,12 @@ def _show(host: Host, runtime: Runtime, port: int, keep: bool) -> bool:
             host.start()
         sources = _shuffled(AssetStore(runtime.settings.assets))
         ids = job_ids(sources)
-        for source, job_id in zip(sources, ids, strict=True):
-            submit_one(runtime, source, "demo", job_id, runtime.settings.pipeline)
-        progress = watch(runtime.log, "demo", ids, out, timeout=600)
+        steps = runtime.settings.pipeline
+        runs = {
+            job_id: submit_one(runtime, source, "demo", job_id, steps)
+            for source, job_id in zip(sources, ids, strict=True)
+        }
+        progress = watch(runtime.log, "demo", runs, out, timeout=600, stop=host.stopping)
         out.print(result_table(runtime, "demo", ids))
         ended = progress.ended == len(ids)
         good = ended and all(state == "succeeded" for state in progress.jobs.values())

@@ -2,10 +2,12 @@
 
 import socket
 import subprocess
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from imaginem.errors import ConfigurationError
 from imaginem.nodejs import find_package, node_command
@@ -77,14 +79,15 @@ class Emulator:
                 "or name another account in AzureWebJobsStorage"
             )
         command = self._command()
-        self._process = subprocess.Popen(  # noqa: S603 - our own arguments
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is ours to handle: it must outlive the workers
-        )
-        self._wait()
+        with tempfile.TemporaryFile() as told:  # a pipe would fill up, as nobody reads it
+            self._process = subprocess.Popen(  # noqa: S603 - our own arguments
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=told,
+                start_new_session=True,  # Ctrl-C is ours to handle: it must outlive the workers
+            )
+            self._wait(self._process, told)
         return True
 
     def _all_ports(self) -> tuple[int, int, int]:
@@ -109,15 +112,13 @@ class Emulator:
         self._data.mkdir(parents=True, exist_ok=True)
         return [*command, "--location", str(self._data)]
 
-    def _wait(self) -> None:
-        assert self._process is not None  # noqa: S101 - start made it
+    def _wait(self, process: subprocess.Popen[bytes], told: IO[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while not all(_listens(port) for port in self._all_ports()):
-            ended = self._process.poll() is not None
-            if ended or time.monotonic() > deadline:
-                self._process.kill()
-                assert self._process.stderr is not None  # noqa: S101 - PIPE was asked for
-                why = self._process.stderr.read().decode("utf-8", "replace").strip()[-500:]
+            if process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                told.seek(0)
+                why = told.read().decode("utf-8", "replace").strip()[-500:]
                 raise ConfigurationError(
                     f"the storage emulator did not start: {why or 'no answer'}"
                 )
@@ -133,8 +134,6 @@ class Emulator:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stderr is not None:
-            self._process.stderr.close()
         self._process = None
 
     def __enter__(self) -> "Emulator":

@@ -26,6 +26,7 @@ _SHORTEST_POLL = 0.1
 class _Held:
     item: QueueItem
     renewed: float
+    ending: bool = False
 
 
 class QueueListener:
@@ -47,6 +48,7 @@ class QueueListener:
         self._done = done
         self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()
+        self._renewing = threading.Lock()  # a receipt changes and is used under this one
         self._stop = threading.Event()
         self._room = threading.Event()  # one of our messages has ended
         self._wake = threading.Event()  # something may have come into the queue
@@ -110,8 +112,12 @@ class QueueListener:
 
     def _begin(self, item: QueueItem) -> None:
         with self._lock:
+            if item.id in self._held:  # its lease ran out while we worked on it: it still runs
+                self._held[item.id].item = item
+                return
             self._held[item.id] = _Held(item, time.monotonic())
-        if item.dequeue_count > self._config.max_dequeue_count:
+        too_often = item.dequeue_count > self._config.max_dequeue_count
+        if too_often and not self.queue.endswith("-poison"):
             self._finish(item.id, "delivered too often")
             return
         future = self._pool.submit(
@@ -135,7 +141,7 @@ class QueueListener:
 
     def _finish(self, message_id: str, error: str | None) -> None:
         """Delete, poison or release a message, by what came of it."""
-        item = self._item(message_id)
+        item = self._last_hold(message_id)
         queue, poison = self._trigger.queue, f"{self._trigger.queue}-poison"
         if error is None:
             self._end(message_id, lambda: self._queues.delete(queue, item))
@@ -155,7 +161,7 @@ class QueueListener:
             self._release(message_id, self._config.visibility_timeout)
 
     def _release(self, message_id: str, delay: float) -> None:
-        item = self._item(message_id)
+        item = self._last_hold(message_id)
         self._end(message_id, lambda: self._queues.extend(self._trigger.queue, item, delay))
 
     def _end(self, message_id: str, action: Callable[[], object]) -> None:
@@ -166,9 +172,12 @@ class QueueListener:
             _logger.warning("%s: %s", self._trigger.queue, problem)
         self._forget(message_id)
 
-    def _item(self, message_id: str) -> QueueItem:
-        with self._lock:
-            return self._held[message_id].item
+    def _last_hold(self, message_id: str) -> QueueItem:
+        """Return a message with its latest receipt, which nobody changes any more."""
+        with self._renewing, self._lock:
+            held = self._held[message_id]
+            held.ending = True
+            return held.item
 
     def _forget(self, message_id: str) -> None:
         with self._lock:
@@ -181,11 +190,11 @@ class QueueListener:
         with self._lock:
             old = [held for held in self._held.values() if held.renewed < due]
         for held in old:
-            with self._lock:
-                if held.item.id not in self._held:
+            with self._renewing:  # not `_lock`, which must never wait for storage
+                if held.ending:
                     continue
                 try:
-                    held.item = self._queues.extend(self._trigger.queue, held.item, LEASE_SECONDS)
+                    held.item = self._queues.extend(self.queue, held.item, LEASE_SECONDS)
                     held.renewed = time.monotonic()
                 except (NotFound, StorageUnavailable) as problem:
-                    _logger.warning("%s: a lease was not renewed: %s", self._trigger.queue, problem)
+                    _logger.warning("%s: a lease was not renewed: %s", self.queue, problem)

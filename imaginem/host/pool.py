@@ -11,6 +11,7 @@ import uuid
 from collections import deque
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -167,7 +168,7 @@ class WorkerPool:
             assert stdin is not None  # noqa: S101 - PIPE was asked for
             stdin.write(json.dumps(message) + "\n")
             stdin.flush()
-        except OSError:
+        except (OSError, ValueError):
             return  # it died: the listener thread notices, and fails what it ran
 
     def _pump(self) -> None:
@@ -178,7 +179,7 @@ class WorkerPool:
                     process
                     for process in self._processes
                     if process.ready.is_set()
-                    and not process.stopping
+                    and not (process.stopping or process.problem)
                     and process.popen.poll() is None
                     and len(process.running) < self._threads
                 ]
@@ -195,13 +196,16 @@ class WorkerPool:
     def _listen(self, process: _Process) -> None:
         """Read what a worker says until it ends."""
         assert process.popen.stdout is not None  # noqa: S101 - PIPE was asked for
-        with process.popen.stdout as lines:
-            for line in lines:
-                self._heard(process, json.loads(line))
-        process.popen.wait()
-        if process.popen.stdin is not None:
-            process.popen.stdin.close()
-        self._ended(process)
+        try:
+            with process.popen.stdout as lines, suppress(ValueError):  # a line cut off by death
+                for line in lines:
+                    self._heard(process, json.loads(line))
+            process.popen.wait()
+            if process.popen.stdin is not None:
+                with suppress(OSError):  # what it was told last can't be written any more
+                    process.popen.stdin.close()
+        finally:
+            self._ended(process)
 
     def _heard(self, process: _Process, message: dict[str, Any]) -> None:
         if message["op"] == "ready":

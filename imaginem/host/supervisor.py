@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -83,10 +84,15 @@ class Host:
                 self.close()
                 try:
                     self.start()
-                except ConfigurationError as problem:
+                except (ConfigurationError, StorageUnavailable) as problem:
                     _logger.error("%s; waiting for the next change", problem)
                 else:
                     reloaded()
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set once somebody asked for the stop."""
+        return self._stop
 
     def request_stop(self) -> None:
         """Make `run_until_stopped` return."""
@@ -101,8 +107,11 @@ class Host:
 
 def _fingerprint(app: Path) -> dict[str, float]:
     """Return the app's source files with their times of change."""
-    files = [*app.glob("*.py"), *app.glob("steps/**/*.py"), *app.glob("host.json")]
-    return {str(path): path.stat().st_mtime for path in files if path.is_file()}
+    found: dict[str, float] = {}
+    for path in (*app.glob("*.py"), *app.glob("steps/**/*.py"), app / "host.json"):
+        with suppress(OSError):  # an editor may replace it at this moment
+            found[str(path)] = path.stat().st_mtime
+    return found
 
 
 class _Session:

@@ -20,7 +20,7 @@ _READING = "imaginem_reading"
 
 
 class Database:
-    """A SQL database; its tables are made on first use when it is SQLite.
+    """A SQL database; its tables are made on first use.
 
     Args:
         address: a SQLAlchemy address; empty for a SQLite file.
@@ -47,11 +47,22 @@ class Database:
             return self._engine
 
     def _open(self) -> Engine:
-        if self._embedded:
-            self._home.mkdir(parents=True, exist_ok=True)
         try:
-            engine = create_engine(self._address, pool_pre_ping=not self._embedded)
-        except (ArgumentError, NoSuchModuleError, ImportError):
+            if self._embedded:
+                self._home.mkdir(parents=True, exist_ok=True)
+            # Parameters hold embeddings and what was found; they are no part of an error.
+            engine = create_engine(
+                self._address, pool_pre_ping=not self._embedded, hide_parameters=True
+            )
+        except OSError as problem:
+            raise ConfigurationError(
+                f"IMAGINEM_HOME {self._home} can't be written ({problem.strerror}): choose another"
+            ) from None
+        except ImportError as problem:
+            raise ConfigurationError(
+                f"SQL_CONNECTION_STRING needs the package {problem.name}: install it"
+            ) from None
+        except (ArgumentError, NoSuchModuleError):
             raise ConfigurationError(
                 "SQL_CONNECTION_STRING can't be understood: leave it empty for SQLite, or give an "
                 "address such as sqlite:///results.db"

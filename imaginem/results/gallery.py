@@ -46,6 +46,8 @@ class SqlGallery:
 
     def enrol(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
         """Make `faces` the job's faces in one transaction."""
+        if len({face.face_id for face in faces}) < len(faces):
+            raise PermanentError("two faces have the same face_id: detect the faces again")
         with self._database.session() as session:
             known = {row.face_id: row for row in _rows_of(session, [f.face_id for f in faces])}
             for face in faces:
@@ -135,7 +137,7 @@ class SqlGallery:
         with self._database.session(reading=True) as session:
             return {row.face_id: row.quality for row in _rows_of(session, face_ids)}
 
-    def keep_matches(self, key: JobKey, matches: Sequence[FaceMatch]) -> None:
+    def keep_matches(self, matches: Sequence[FaceMatch]) -> None:
         """Store pairs from both sides; a face that is gone by now is left out."""
         with self._database.session() as session:
             ids = {i for match in matches for i in (match.face_id, match.matched_face_id)}

@@ -35,7 +35,7 @@ class SqlResults:
                     job_output=to_json(dict(outputs)).decode(),
                     unfinished=",".join(result.unfinished),
                     full_text=str(_part(outputs, "ocr", "full_text") or ""),
-                    faces=len(_part(outputs, "facedetection", "faces") or []),
+                    faces=len(_items(outputs, "facedetection", "faces")),
                     timestamp=now(),
                 )
             )
@@ -84,6 +84,12 @@ def _part(outputs: Mapping[str, Any], step: str, name: str) -> Any:
     return output.get(name) if isinstance(output, dict) else None
 
 
+def _items(outputs: Mapping[str, Any], step: str, name: str) -> list[dict[str, Any]]:
+    """Return a field that is a list of objects, without what is none."""
+    value = _part(outputs, step, name)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def labels(outputs: Mapping[str, Any]) -> dict[tuple[str, str], float]:
     """Return the photo's labels by kind and name, each with its best confidence."""
     found: dict[tuple[str, str], float] = {}
@@ -92,8 +98,9 @@ def labels(outputs: Mapping[str, Any]) -> dict[tuple[str, str], float]:
         ("category", "categories", "name", "score"),
         ("object", "objects", "object", "confidence"),
     ):
-        for item in _part(outputs, "generalclassification", field) or []:
-            if isinstance(item, dict) and item.get(name_field):
-                label = (kind, str(item[name_field])[:_NAME_LIMIT])
-                found[label] = max(found.get(label, 0.0), float(item.get(score_field) or 0.0))
+        for item in _items(outputs, "generalclassification", field):
+            name, score = item.get(name_field), item.get(score_field)
+            if isinstance(name, str) and name and isinstance(score, int | float):
+                label = (kind, name[:_NAME_LIMIT])
+                found[label] = max(found.get(label, 0.0), float(score))
     return found

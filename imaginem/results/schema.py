@@ -4,7 +4,16 @@ import uuid
 from datetime import UTC, datetime
 
 from sqlalchemy import DateTime as SqlDateTime
-from sqlalchemy import Float, ForeignKeyConstraint, Index, LargeBinary, String, Text, Uuid
+from sqlalchemy import (
+    Float,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    Unicode,
+    UnicodeText,
+    Uuid,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -43,15 +52,15 @@ class PipelineOutput(Base):
 
     __tablename__ = "pipeline_output"
 
-    batch_id: Mapped[str] = mapped_column(String(_KEY), primary_key=True)
-    id: Mapped[str] = mapped_column(String(_KEY), primary_key=True)
-    processing_pipeline: Mapped[str] = mapped_column(Text)
-    image_url: Mapped[str] = mapped_column(Text)
-    image_parameters: Mapped[str] = mapped_column(Text, default="null")
-    photo_url: Mapped[str] = mapped_column(Text, default="")
-    job_output: Mapped[str] = mapped_column(Text)
-    unfinished: Mapped[str] = mapped_column(Text, default="")
-    full_text: Mapped[str] = mapped_column(Text, default="")
+    batch_id: Mapped[str] = mapped_column(Unicode(_KEY), primary_key=True)
+    id: Mapped[str] = mapped_column(Unicode(_KEY), primary_key=True)
+    processing_pipeline: Mapped[str] = mapped_column(UnicodeText)
+    image_url: Mapped[str] = mapped_column(UnicodeText)
+    image_parameters: Mapped[str] = mapped_column(UnicodeText, default="null")
+    photo_url: Mapped[str] = mapped_column(UnicodeText, default="")
+    job_output: Mapped[str] = mapped_column(UnicodeText)
+    unfinished: Mapped[str] = mapped_column(UnicodeText, default="")
+    full_text: Mapped[str] = mapped_column(UnicodeText, default="")
     faces: Mapped[int] = mapped_column(default=0)
     timestamp: Mapped[datetime] = mapped_column(UtcTime, default=now, onupdate=now)
 
@@ -63,10 +72,10 @@ class Label(Base):
 
     __tablename__ = "photo_label"
 
-    batch_id: Mapped[str] = mapped_column(String(_KEY), primary_key=True)
-    id: Mapped[str] = mapped_column(String(_KEY), primary_key=True)
+    batch_id: Mapped[str] = mapped_column(Unicode(_KEY), primary_key=True)
+    id: Mapped[str] = mapped_column(Unicode(_KEY), primary_key=True)
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
-    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    name: Mapped[str] = mapped_column(Unicode(200), primary_key=True)
     confidence: Mapped[float] = mapped_column(Float)
 
     __table_args__ = (
@@ -86,8 +95,8 @@ class FaceRow(Base):
 
     number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     face_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True)
-    batch_id: Mapped[str] = mapped_column(String(_KEY))
-    job_id: Mapped[str] = mapped_column(String(_KEY))
+    batch_id: Mapped[str] = mapped_column(Unicode(_KEY))
+    job_id: Mapped[str] = mapped_column(Unicode(_KEY))
     photo_sha256: Mapped[str] = mapped_column(String(64))
     left: Mapped[int]
     top: Mapped[int]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from azure.core.exceptions import (
@@ -12,7 +12,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from imaginem.errors import NotFound, StorageUnavailable
+from imaginem.errors import ConfigurationError, NotFound, StorageUnavailable
 from imaginem.names import one_line
 
 # Published by Microsoft for the emulator: "Use the Azurite emulator", well-known account.
@@ -55,7 +55,7 @@ class Account:
         client_id: of a user-assigned identity; empty for the system's.
     """
 
-    connection_string: str = ""
+    connection_string: str = field(default="", repr=False)
     name: str = ""
     client_id: str = ""
 
@@ -67,7 +67,13 @@ class Account:
             service: `blob`, `queue` or `table`.
         """
         if self.connection_string:
-            return kind.from_connection_string(self.connection_string, **CLIENT_OPTIONS)
+            try:
+                return kind.from_connection_string(self.connection_string, **CLIENT_OPTIONS)
+            except ValueError as problem:
+                raise ConfigurationError(
+                    f"AzureWebJobsStorage is no connection string ({problem}): copy it from the "
+                    "storage account's access keys, or leave it empty for the emulator"
+                ) from None
         from azure.identity import DefaultAzureCredential
 
         credential = DefaultAzureCredential(managed_identity_client_id=self.client_id or None)

@@ -6,7 +6,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient, ContentSettings
 
 from imaginem.errors import PermanentError
-from imaginem.names import without_query
+from imaginem.names import is_plain_path, without_query
 from imaginem.storage.account import Account, storage_errors
 
 
@@ -19,6 +19,7 @@ class AzureBlobs:
 
     def put(self, container: str, name: str, data: bytes, content_type: str) -> str:
         """Write a blob; on 404 make the container and write again."""
+        _check(container, name)
         blob = self._service.get_blob_client(container, name)
         settings = ContentSettings(content_type=content_type)
         with storage_errors(f"blob {container}/{name}"):
@@ -37,6 +38,7 @@ class AzureBlobs:
 
     def get(self, container: str, name: str, limit: int) -> bytes:
         """Return a blob's bytes, unless they are too many."""
+        _check(container, name)
         with storage_errors(f"blob {container}/{name}"):
             stream = self._service.get_blob_client(container, name).download_blob()
             if stream.size > limit:
@@ -75,7 +77,14 @@ class AzureBlobs:
         if not same or parts.scheme not in ("http", "https") or not parts.path.startswith(prefix):
             return None
         container, _, name = parts.path[len(prefix) :].partition("/")
-        return (container, unquote(name)) if container and name else None
+        name = unquote(name)
+        return (container, name) if container and is_plain_path(name) else None
+
+
+def _check(container: str, name: str) -> None:
+    """Refuse names that HTTP would resolve to another container or folder."""
+    if not is_plain_path(name):
+        raise PermanentError(f"{container}/{name[:100]} is no blob's name")
 
 
 def _place(parts: SplitResult) -> tuple[str, int | None]:

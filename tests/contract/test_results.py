@@ -77,7 +77,8 @@ class TestResults:
 
     def test_outputs_of_any_shape_are_kept(self, results: Results) -> None:
         results.save(result(("x", "1"), ocr=5))
-        results.save(result(("x", "2"), generalclassification={"tags": [7, {}]}))
+        shapes: list[object] = [7, {}, {"name": "a", "confidence": "high"}, {"name": 5}]
+        results.save(result(("x", "2"), generalclassification={"tags": shapes, "objects": 5}))
         assert len(list(results.batch("x"))) == 2
 
 
@@ -134,7 +135,7 @@ class TestGallery:
         stays, goes, other = face(1, 0), face(1, 0.1), face(1, 0.2)
         gallery.enrol(ONE, [stays, goes])
         gallery.enrol(TWO, [other])
-        gallery.keep_matches(ONE, [match(stays, other), match(goes, other)])
+        gallery.keep_matches([match(stays, other), match(goes, other)])
         gallery.enrol(ONE, [stays])
 
         assert [owner.face_id for owner in gallery.faces_of(ONE)] == [stays.face_id]
@@ -167,12 +168,17 @@ class TestGallery:
         with pytest.raises(PermanentError, match="belongs to another job"):
             gallery.enrol(TWO, [mine])
 
+    def test_one_face_twice_is_refused(self, gallery: FaceGallery) -> None:
+        mine = face(1, 0)
+        with pytest.raises(PermanentError, match="same face_id"):
+            gallery.enrol(ONE, [mine, mine])
+
     def test_matches_show_from_both_sides(self, gallery: FaceGallery) -> None:
         one, other = face(1, 0), face(1, 0.1)
         gallery.enrol(ONE, [one])
         gallery.enrol(TWO, [other])
-        gallery.keep_matches(ONE, [match(one, other, 0.7)])
-        gallery.keep_matches(TWO, [match(other, one, 0.8)])
+        gallery.keep_matches([match(one, other, 0.7)])
+        gallery.keep_matches([match(other, one, 0.8)])
 
         (from_one,) = gallery.matches_of([one.face_id])
         (from_other,) = gallery.matches_of([other.face_id])
@@ -182,7 +188,7 @@ class TestGallery:
     def test_a_match_with_a_face_that_is_gone_is_left_out(self, gallery: FaceGallery) -> None:
         one = face(1, 0)
         gallery.enrol(ONE, [one])
-        gallery.keep_matches(ONE, [match(one, face(1, 0))])
+        gallery.keep_matches([match(one, face(1, 0))])
         assert gallery.matches_of([one.face_id]) == []
 
     def test_owners_and_qualities_are_looked_up(self, gallery: FaceGallery) -> None:
@@ -196,7 +202,7 @@ class TestGallery:
 
     def test_a_job_without_faces_is_no_error(self, gallery: FaceGallery) -> None:
         gallery.enrol(ONE, [])
-        gallery.keep_matches(ONE, [])
+        gallery.keep_matches([])
         assert gallery.faces_of(ONE) == []
         assert gallery.matches_of([]) == []
 

@@ -6,12 +6,19 @@ from typing import Any
 
 import pytest
 
-from imaginem.errors import FenceLost, NotFound, PermanentError, StorageUnavailable
+from imaginem.errors import (
+    ConfigurationError,
+    FenceLost,
+    NotFound,
+    PermanentError,
+    StorageUnavailable,
+)
 from imaginem.host import Emulator, EmulatorPorts
+from imaginem.models import decode_message
 from imaginem.ports import Blobs, JobLog, PoisonEntry, PoisonLog, Queues
 from imaginem.storage import AzureBlobs, AzureJobLog, AzurePoisonLog, AzureQueues
 from imaginem.storage.account import Account
-from imaginem.testing import MemoryBlobs, MemoryLog, MemoryPoison, MemoryQueues
+from imaginem.testing import MemoryBlobs, MemoryLog, MemoryPoison, MemoryQueues, message_for
 
 BACKENDS = ("memory", "azurite")
 
@@ -168,6 +175,15 @@ class TestBlobs:
     def test_an_address_elsewhere_is_not_ours(self, blobs: Blobs, url: str) -> None:
         assert blobs.locate(url) is None
 
+    @pytest.mark.parametrize(
+        "path", ["a/../../secrets/x", "a/%2e%2e/%2E%2E/secrets/x", "a/./x", ".."]
+    )
+    def test_an_address_that_leads_out_of_its_folder_is_nobodys(
+        self, blobs: Blobs, name: str, path: str
+    ) -> None:
+        root = blobs.put(name, "here", b"", "text/plain").removesuffix("here")
+        assert blobs.locate(root + path) is None
+
 
 class TestLog:
     def test_an_entity_is_inserted_once(self, log: JobLog, name: str) -> None:
@@ -256,6 +272,36 @@ class TestPoison:
         poison.drop(name, "id-1")
         assert poison.list(name) == []
         assert poison.read(name, "id-1") is None
+
+
+def test_a_body_that_was_removed_hides_no_other_entry(account: Account, name: str) -> None:
+    blobs = AzureBlobs(account)
+    poison = AzurePoisonLog(account, blobs)
+    poison.add(PoisonEntry(name, "large", "because", "x" * 60_000))
+    poison.add(PoisonEntry(name, "small", "because", "y"))
+    for blob in blobs.list("largemessages", f"!poison/{name}/"):
+        blobs.delete("largemessages", blob)
+
+    assert [(entry.id, entry.body) for entry in poison.list(name)] == [
+        ("large", ""),
+        ("small", "y"),
+    ]
+
+
+def test_characters_that_xml_forbids_pass_the_queue(account: Account, name: str) -> None:
+    queues = AzureQueues(account)
+    strange = {"note": "a\uffff\ufffe\u0000b"}
+    message = message_for("https://x.test/a", ["ocr"], outputs=strange)
+    queues.send(name, message.encode())
+    (item,) = queues.receive(name, 1, 1)
+
+    assert decode_message(item.body, ()).job_output == strange
+
+
+def test_a_connection_string_that_is_none_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="AzureWebJobsStorage is no connection string"):
+        AzureQueues(Account("nonsense"))
+    assert "nonsense" not in repr(Account("nonsense"))
 
 
 def test_storage_that_does_not_answer_is_told() -> None:

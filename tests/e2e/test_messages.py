@@ -370,3 +370,33 @@ def test_the_host_keeps_running(running: Installation, sample: Sample, batch: st
     assert len(running.host.worker_pids) == 2
     running.job(running.upload(sample("coffee.png")), ("sample",), batch=batch)
     assert running.wait(batch).properties["job_state"] == "succeeded"
+
+
+def test_matching_faces_that_the_gallery_does_not_know_is_told(
+    running: Installation, sample: Sample, batch: str
+) -> None:
+    """facematch on its own, with a faceprint of another installation."""
+    prints = {
+        "faces": [
+            {"face_id": original_face(1)["FaceId"], "model": "m", "dimensions": 1, "quality": 1}
+        ]
+    }
+    url = running.upload(sample("coffee.png"))
+    pipeline = ("facematch", "pipelineoutput")
+    running.job(url, pipeline, batch=batch, job_output={"faceprint": prints})
+    properties = running.wait(batch).properties
+
+    assert "put faceprint before facematch" in properties["facematch_exception"]
+    assert properties["pipelineoutput"] == "step 1: success"
+
+
+def test_a_photo_outside_the_two_containers_is_not_reached_by_a_detour(
+    running: Installation, sample: Sample, batch: str
+) -> None:
+    running.runtime.blobs.put("secrets", "photo.png", sample("coffee.png"), "image/png")
+    root = running.upload(b"", "x").rpartition("/")[0]
+    running.job(f"{root}/a/../../secrets/photo.png", ("sample",), batch=batch)
+    properties = running.wait(batch).properties
+
+    assert properties["sample"] == "step 0: failed"
+    assert "inside a network" in properties["sample_exception"]

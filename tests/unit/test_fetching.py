@@ -1,17 +1,22 @@
 """Addresses that a user gives: what is reached, and what never is."""
 
+import contextlib
 import http.server
 import ipaddress
 import socket
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, ClassVar
 
 import pytest
 
 from imaginem import fetching
 from imaginem.errors import PermanentError, RetryableError
-from imaginem.fetching import GuardedFetcher, is_public
+from imaginem.fetching import GuardedFetcher
+from imaginem.guard import is_public
 
 
 @pytest.mark.parametrize(
@@ -38,6 +43,8 @@ from imaginem.fetching import GuardedFetcher, is_public
         "64:ff9b::a9fe:a9fe",
         "64:ff9b:1::1",
         "2002:a9fe:a9fe::1",
+        "fec0::1",
+        "::ffff:0:a9fe:a9fe",
         "2001:0:53aa:64c:0:0:5601:5601",
     ],
 )
@@ -227,3 +234,37 @@ def test_a_query_is_not_in_the_error(site: str, allowed: GuardedFetcher) -> None
     with pytest.raises(PermanentError) as told:
         allowed(f"{site}/missing?sig=secret")
     assert "secret" not in str(told.value)
+
+
+def test_headers_that_trickle_in_end_in_time() -> None:
+    def trickle() -> None:
+        connection, _ = listener.accept()
+        with connection, contextlib.suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            for _ in range(100):
+                connection.sendall(b"x")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        begun = time.monotonic()
+        with pytest.raises(RetryableError, match="in time"):
+            GuardedFetcher([f"127.0.0.1:{port}"], total_seconds=0.5)(f"http://127.0.0.1:{port}/")
+        assert time.monotonic() - begun < 3
+        thread.join()
+
+
+@pytest.mark.parametrize("host", ["ü..de", "ü" * 80 + ".de"])
+def test_a_name_that_cannot_be_encoded_is_told(host: str) -> None:
+    with pytest.raises(PermanentError, match="not an http"):
+        GuardedFetcher()(f"http://{host}/x")
+
+
+def test_retry_after_may_be_a_date(site: str, allowed: GuardedFetcher) -> None:
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    Site.answers["/busy"] = (503, {"Retry-After": soon, "Content-Length": "0"}, b"")
+    with pytest.raises(RetryableError) as busy:
+        allowed(f"{site}/busy")
+    assert 60 < (busy.value.retry_after or 0) <= 90

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import os
+import signal
 import time
 from collections.abc import Iterator, MutableMapping
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,9 +15,11 @@ from typing import Any
 import pytest
 
 from imaginem.errors import ConfigurationError
+from imaginem.host import listener as listener_module
 from imaginem.host.config import HostConfig, read_host_config
 from imaginem.host.http import HttpHost, route_pattern
 from imaginem.host.listener import QueueListener
+from imaginem.host.pool import WorkerDied, WorkerPool, worker_environment
 from imaginem.host.timers import next_run
 from imaginem.host.triggers import Bound, Trigger
 from imaginem.testing import MemoryQueues
@@ -233,3 +238,81 @@ def test_waiting_messages_are_given_back_when_the_host_stops(queues: MemoryQueue
     listener.join()
 
     assert len(queues.receive("work", 1, 1)) == 1
+
+
+def test_a_message_on_a_poison_queue_is_tried_until_it_is_moved(
+    queues: MemoryQueues, started: list[QueueListener]
+) -> None:
+    queues.send("work-poison", "body")
+    for _ in range(7):  # storage was down for a while
+        (item,) = queues.receive("work-poison", 1, 30)
+        queues.extend("work-poison", item, 0)
+    listener, pool = listening(queues, "work-poison", max_dequeue_count=5)
+    started.append(listener)
+    listener.start()
+    eventually(lambda: len(pool.calls) == 1)
+    pool.calls[0][1].set_result(None)
+    eventually(lambda: queues.count("work-poison") == 0)
+
+
+def test_a_lease_renewed_at_the_last_moment_does_not_keep_the_message(
+    queues: MemoryQueues, started: list[QueueListener], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener_module, "_RENEW_SECONDS", -1)
+    queues.send("work", "body")
+    listener, pool = listening(queues, "work")
+    started.append(listener)
+    listener.start()
+    eventually(lambda: len(pool.calls) == 1)
+    for _ in range(3):
+        listener.renew()
+    pool.calls[0][1].set_result(None)
+    listener.renew()
+    eventually(lambda: queues.count("work") == 0)
+
+
+APP = """
+import os, signal, time
+import azure.functions as func
+
+app = func.FunctionApp()
+
+
+@app.function_name("work")
+@app.queue_trigger(arg_name="message", queue_name="work", connection="AzureWebJobsStorage")
+def work(message: func.QueueMessage) -> None:
+    text = message.get_body().decode()
+    if text == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if text == "fail":
+        raise ValueError("no")
+"""
+
+
+def test_workers_that_die_while_they_are_given_work_are_replaced(tmp_path: Path) -> None:
+    (tmp_path / "function_app.py").write_text(APP)
+    with (tmp_path / "log").open("wb") as log:
+        pool = WorkerPool(tmp_path, 2, 2, worker_environment({}), log, 60)
+        pool.start()
+        try:
+            one = submit(pool, "die")
+            with pytest.raises(WorkerDied):
+                one.result(10)
+            for pid in pool.pids:  # dead before anything is written to them
+                os.kill(pid, signal.SIGKILL)
+            futures = [submit(pool, "well") for _ in range(20)]
+            for future in futures:
+                with suppress(WorkerDied):
+                    future.result(20)
+            assert submit(pool, "well").result(20) is None
+            with pytest.raises(RuntimeError, match="ValueError: no"):
+                submit(pool, "fail").result(20)
+            eventually(lambda: len(pool.pids) == 2)
+        finally:
+            pool.close()
+
+
+def submit(pool: WorkerPool, body: str) -> "Future[None]":
+    return pool.submit(
+        "work", kind="queue", message_id="1", body=body, dequeue_count=1, receipt="r", inserted=None
+    )

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaginem.errors import InvalidMessage
-from imaginem.names import blob_segment, job_prefix, one_line, redact, table_key, without_query
+from imaginem.names import (
+    blob_segment,
+    is_plain_path,
+    job_prefix,
+    one_line,
+    redact,
+    table_key,
+    without_query,
+)
 
 
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))
@@ -68,3 +76,9 @@ def test_addresses_lose_query_and_fragment() -> None:
 def test_a_line_is_one_line() -> None:
     assert one_line("a\n  b\tc") == "a b c"
     assert len(one_line("x" * 5000)) == 600
+
+
+def test_a_path_that_leads_elsewhere_is_no_blobs_name() -> None:
+    for name in ("a/../b", "..", "a/./b", "/a", "a//b", "a/", "", "a\\..\\b"):
+        assert not is_plain_path(name), name
+    assert is_plain_path("batch/job/..photo..jpg")

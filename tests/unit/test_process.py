@@ -482,3 +482,115 @@ def test_delays_grow_and_honour_retry_after() -> None:
     assert 16 <= retry_delay(5, 2, None) <= 48
     assert retry_delay(1, 2, 600) == 600
     assert retry_delay(40, 2, None) <= 15 * 60 * 1.5
+
+
+def test_a_photo_host_that_is_down_costs_the_pixels_and_not_the_job() -> None:
+    bench = Bench(max_attempts=2)
+    fetches: list[str] = []
+
+    def down(url: str) -> bytes:
+        fetches.append(url)
+        raise RetryableError("https://photos.test/a.jpg answered 503")
+
+    bench.services.fetch = down
+    bench.second_does = lambda job: Found(what=str(job.image.width))
+    message = message_for(
+        "https://photos.test/a.jpg?sig=very-secret", ["first", "second", "report"]
+    )
+    bench.services.queues.send("first", message.encode())
+    bench.run()
+
+    assert len(fetches) == 2
+    assert bench.states("first", "second", "report") == ["success", "failed", "success"]
+    assert "answered 503; tried in vain" in bench.entry.properties["second_exception"]
+    assert bench.poisoned == []
+    assert "very-secret" not in json.dumps(dict(bench.entry.properties), default=str)
+
+
+def test_user_and_password_of_an_address_are_kept_nowhere(bench: Bench) -> None:
+    message = message_for("https://me:very-secret@x.test/a.jpg", ["first", "report"])
+    bench.services.queues.send("first", message.encode())
+    bench.run()
+
+    assert bench.entry.properties["image_url"] == "https://x.test/a.jpg"
+    assert "very-secret" not in json.dumps(dict(bench.entry.properties), default=str)
+
+
+def test_a_late_message_of_an_older_run_has_no_effect(bench: Bench) -> None:
+    """Its retry was delayed while somebody sent the job again."""
+    ran: list[str] = []
+    problems = [RetryableError("busy")]
+
+    def second(job: JobContext) -> Found:
+        if problems:
+            raise problems.pop()
+        ran.append(job.image_url)
+        return Found(what="two")
+
+    bench.second_does = second
+    first = transition(
+        bench.first, Delivery(bench.message(), "old"), bench.services, bench.registry
+    )
+    assert first.outgoing is not None
+    delivery = Delivery(first.outgoing.body, "old-2")
+    retried = transition(bench.second, delivery, bench.services, bench.registry)
+    assert retried.outgoing is not None
+    bench.drop()
+    bench.run()
+    assert len(ran) == 1
+
+    assert bench.hop(bench.second, retried.outgoing.body, "old-3") == "dropped"
+    assert len(ran) == 1
+
+
+def test_a_replay_remembers_what_failed_before_it() -> None:
+    bench = Bench(max_attempts=1)
+    busy = [True]
+
+    def refuse(job: JobContext) -> Found:
+        raise PermanentError("no")
+
+    def down(job: JobContext) -> Found:
+        if busy[0]:
+            raise RetryableError("down")
+        return Found(what="reported")
+
+    bench.first_does = refuse
+    bench.second_does = lambda job: Found(what="never")
+    bench.registry.get("report")._function = down
+    bench.drop()
+    bench.run()
+    busy[0] = False
+    (kept,) = bench.poisoned
+    replay(bench.services, kept.queue, kept.id)
+    bench.run()
+
+    assert bench.states("first", "second", "report") == ["failed", "skipped", "success"]
+    assert bench.entry.properties["job_state"] == "failed"
+
+
+def test_a_queue_that_begins_with_a_digit_gets_a_property_that_azure_allows(bench: Bench) -> None:
+    bench.drop("first", "2nd-opinion")
+    bench.run()
+
+    assert bench.entry.properties["_2nd_opinion"] == "step 1: processing"
+
+
+def test_retry_after_is_honoured_within_an_hour() -> None:
+    assert retry_delay(1, 2, 10 * 24 * 3600) == 3600
+
+
+def test_a_large_output_is_uploaded_once(bench: Bench) -> None:
+    puts: list[str] = []
+    put = bench.services.blobs.put
+
+    def counting(container: str, name: str, data: bytes, content_type: str) -> str:
+        puts.append(name)
+        return put(container, name, data, content_type)
+
+    bench.services.blobs.put = counting  # type: ignore[method-assign]
+    bench.first_does = lambda job: Found(what="x" * 100_000)
+    bench.drop("first", "outside")
+    bench.run()
+
+    assert len(puts) == 1

@@ -10,7 +10,7 @@ from imaginem.assets import AssetStore
 from imaginem.engines.local.embedding import align, make_embedder
 from imaginem.engines.local.landmarks import FIVE, Landmarks
 from imaginem.engines.local.quality import LOW, MEDIUM, quality
-from imaginem.errors import PermanentError
+from imaginem.errors import NotFound, PermanentError
 from imaginem.imaging import Photo
 from imaginem.outputs import Face, FaceMatch, FacePrint
 from imaginem.ports import Alike, EnrolledFace, FaceGallery, JobKey
@@ -82,10 +82,20 @@ class LocalPrints:
     def match(self, key: JobKey, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
         """Find who looks like these faces; the pairs are kept for both sides."""
         qualities = self._gallery.qualities(face_ids)
+        if face_ids and not qualities:
+            raise PermanentError(
+                "none of these faces is in the gallery: put faceprint before facematch in "
+                "processing_pipeline"
+            )
         matches = []
-        for face_id in face_ids:
-            alike = self._gallery.similar(key, face_id, least=self._possible, limit=self._limit * 2)
-            banded = [(other, self._band(other, qualities.get(face_id, 0))) for other in alike]
+        for face_id in qualities:  # a face that was erased meanwhile matches nobody
+            try:
+                alike = self._gallery.similar(
+                    key, face_id, least=self._possible, limit=self._limit * 2
+                )
+            except NotFound:
+                continue
+            banded = [(other, self._band(other, qualities[face_id])) for other in alike]
             matches += [
                 FaceMatch(
                     face_id=face_id,
@@ -96,7 +106,7 @@ class LocalPrints:
                 for other, band in banded
                 if band
             ][: self._limit]
-        self._gallery.keep_matches(key, matches)
+        self._gallery.keep_matches(matches)
         return matches
 
     def _band(self, other: Alike, mine: float) -> str:

@@ -1,0 +1,143 @@
+"""The guard under the fetcher: which addresses may be reached, and for how long."""
+
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Iterable
+
+import httpcore
+
+from imaginem.errors import PermanentError, RetryableError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Azure's wire server: public by its number, but it hands out machine secrets.
+_AZURE_WIRE_SERVER = ipaddress.ip_address("168.63.129.16")
+# RFC 6052 and RFC 6890: IPv6 ranges that carry an IPv4 address within.
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_INSIDE = tuple(
+    ipaddress.ip_network(text)
+    for text in ("64:ff9b:1::/48", "fec0::/10", "::ffff:0:0:0/96")  # RFC 8215, 3879, 2765
+)
+_IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
+
+
+def is_public(address: Address) -> bool:
+    """Tell whether an IP address is on the public internet, looking inside IPv6 wrappings."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if address in _NAT64 or address in _IPV4_COMPATIBLE:
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if inner is not None:
+            return is_public(inner)
+        if address.teredo is not None or any(address in network for network in _INSIDE):
+            return False
+    return address.is_global and not address.is_multicast and address != _AZURE_WIRE_SERVER
+
+
+def resolve(host: str, port: int, *, private_too: bool) -> list[str]:
+    """Return the addresses to connect to, all of them checked."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except socket.gaierror as problem:
+        if problem.errno == socket.EAI_AGAIN:
+            raise RetryableError(f"the name {host} can't be looked up now") from None
+        raise PermanentError(f"there is no host named {host}: check the address") from None
+    except UnicodeError:
+        raise PermanentError(f"{host!r} is no host name") from None
+    addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
+    for address in addresses:
+        if not private_too and not is_public(ipaddress.ip_address(address)):
+            raise PermanentError(
+                f"{host} leads to {address}, an address inside a network: photos are fetched "
+                "from public addresses only (ALLOWED_IMAGE_HOSTS opens exceptions)"
+            )
+    return addresses
+
+
+class TimedStream(httpcore.NetworkStream):
+    """A connection that ends by a deadline, even if headers come byte by byte.
+
+    Args:
+        deadline: of `time.monotonic`.
+    """
+
+    def __init__(self, plain: httpcore.NetworkStream, deadline: float) -> None:
+        self._plain = plain
+        self._deadline = deadline
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        """Receive some bytes."""
+        return self._plain.read(max_bytes, time_left(self._deadline, timeout))
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        """Send bytes."""
+        self._plain.write(buffer, time_left(self._deadline, timeout))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._plain.close()
+
+    def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,
+    ) -> httpcore.NetworkStream:
+        """Encrypt from here on; the certificate proves the name, not the address."""
+        left = time_left(self._deadline, timeout)
+        secured = self._plain.start_tls(ssl_context, server_hostname, left)
+        return TimedStream(secured, self._deadline)
+
+    def get_extra_info(self, info: str) -> object:
+        """Return what the connection tells of itself."""
+        return self._plain.get_extra_info(info)
+
+
+def time_left(deadline: float, timeout: float | None) -> float:
+    """Return the seconds that one operation may take.
+
+    Raises:
+        httpcore.ReadTimeout: the deadline is past.
+    """
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        raise httpcore.ReadTimeout("the whole took too long")
+    return min(remaining, timeout or remaining)
+
+
+class GuardedBackend(httpcore.NetworkBackend):
+    """Connects to checked addresses only.
+
+    Args:
+        private_too: the host is an exception of ALLOWED_IMAGE_HOSTS.
+        deadline: of `time.monotonic`.
+    """
+
+    def __init__(self, private_too: bool, deadline: float) -> None:
+        self._private_too, self._deadline = private_too, deadline
+        self._plain = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Look the name up, check every address, and connect to the first that answers."""
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in resolve(host, port, private_too=self._private_too):
+            try:
+                left = time_left(self._deadline, timeout)
+                plain = self._plain.connect_tcp(address, port, left, local_address, socket_options)
+                return TimedStream(plain, self._deadline)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as problem:
+                failure = problem
+        raise failure
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        self._plain.sleep(seconds)

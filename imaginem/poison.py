@@ -134,8 +134,10 @@ def _ids(body: str) -> tuple[str, str]:
 
 
 def _kept_body(body: str) -> str:
-    """Return a body that may be kept: JSON, decoded and redacted; other text redacted."""
+    """Return a body that may be kept: as it came, unless secrets must be taken out."""
     try:
-        return to_json(redact_values(read_json(body))).decode()
+        value = read_json(body)
     except InvalidMessage:
         return redact(body)
+    kept = redact_values(value)
+    return body if kept == value else to_json(kept).decode()

@@ -46,6 +46,7 @@ class QueueListener:
     ) -> None:
         self._trigger, self._queues, self._pool, self._config = trigger, queues, pool, config
         self._done = done
+        self._chance = random.Random()  # noqa: S311 - spreads polls, guards nothing
         self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()
         self._renewing = threading.Lock()  # a receipt changes and is used under this one
@@ -104,7 +105,7 @@ class QueueListener:
             for item in items:
                 self._begin(item)
             # The Functions host backs off at random, so that instances don't poll in step.
-            wait = _SHORTEST_POLL if items else wait * random.uniform(1.2, 2.0)  # noqa: S311
+            wait = _SHORTEST_POLL if items else wait * self._chance.uniform(1.2, 2.0)
             wait = min(wait, self._config.max_polling_interval)
             if not items and self._wake.wait(wait):
                 self._wake.clear()

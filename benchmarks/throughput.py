@@ -137,7 +137,7 @@ def _pipeline(runtime: Runtime, photos: list[bytes]) -> float:
         ]
         if len(states) == len(photos) and all(state in ENDED for state in states):
             break
-        time.sleep(0.2)
+        time.sleep(0.5)
     took = time.perf_counter() - begun
     if set(states) != {"succeeded"}:
         raise RuntimeError(f"jobs of the benchmark ended as {set(states)}")
@@ -157,7 +157,12 @@ def run() -> list[Result]:
         runtime = Runtime(settings)
         log = (home / "host.log").open("wb")
         options = HostOptions(
-            Path.cwd(), workers=_WORKERS, port=0, environment=environment, log=log
+            Path.cwd(),
+            workers=_WORKERS,
+            port=0,
+            environment=environment,
+            log=log,
+            order=settings.pipeline,
         )
         with log, Emulator(home / "storage", ports):
             host = Host(options, runtime.queues)

@@ -6,6 +6,7 @@ import struct
 import threading
 import zlib
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -130,7 +131,7 @@ def decode_photo(data: bytes) -> Photo:
 
 
 class PhotoCache:
-    """Decodes photos, and keeps the last few: a job's steps ask for the same one in turn.
+    """Keeps the last few photos decoded: a job's steps ask for the same one in turn.
 
     Args:
         pixels: of all photos that are kept, together.
@@ -141,16 +142,20 @@ class PhotoCache:
         self._photos: OrderedDict[str, Photo] = OrderedDict()
         self._lock = threading.Lock()
 
-    def __call__(self, data: bytes) -> Photo:
-        """Return the photo in a file's bytes; errors as of `decode_photo`."""
-        digest = hashlib.sha256(data).hexdigest()
+    def photo(self, key: str, read: Callable[[], bytes]) -> Photo:
+        """Return a photo; errors as of `read` and of `decode_photo`.
+
+        Args:
+            key: says which photo it is: the same key, the same photo.
+            read: returns the file's bytes; called when the photo is not at hand.
+        """
         with self._lock:
-            if digest in self._photos:
-                self._photos.move_to_end(digest)
-                return self._photos[digest]
-        photo = decode_photo(data)
+            if key in self._photos:
+                self._photos.move_to_end(key)
+                return self._photos[key]
+        photo = decode_photo(read())
         with self._lock:
-            self._photos[digest] = photo
+            self._photos[key] = photo
             while sum(kept.width * kept.height for kept in self._photos.values()) > self._limit:
                 self._photos.popitem(last=False)
         return photo

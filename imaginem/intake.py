@@ -79,10 +79,11 @@ def read_photo(message: JobMessage, services: Services) -> Photo:
             f"image_url is in the container {container!r}: photos are read from "
             f"{' and '.join(allowed)} only"
         )
+    run = message.job_definition.bookkeeping.run
+    key = f"{run} {container}/{name}"  # during one run of a job its photo stays the same
     try:
-        data = services.blobs.get(container, name, BYTE_LIMIT)
+        return services.photos.photo(key, lambda: services.blobs.get(container, name, BYTE_LIMIT))
     except NotFound:
         raise PermanentError(
             f"there is no photo at {url}: upload it, then send the job again"
         ) from None
-    return services.decode(data)

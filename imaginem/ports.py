@@ -5,7 +5,7 @@ in-memory twins, and one contract suite holds all of them to the same behaviour.
 """
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -293,11 +293,11 @@ class Fetcher(Protocol):
         """Return its bytes. Raises PermanentError or RetryableError."""
 
 
-class Decoder(Protocol):
-    """Makes a photo of a file's bytes."""
+class Photos(Protocol):
+    """Photos that were decoded lately."""
 
-    def __call__(self, data: bytes) -> "Photo":
-        """Return the photo. Raises PermanentError."""
+    def photo(self, key: str, read: Callable[[], bytes]) -> "Photo":
+        """Return the photo of this key, reading it if need be. Raises PermanentError."""
 
 
 @dataclass(frozen=True)
@@ -348,8 +348,8 @@ class Services(Protocol):
         """Return the guarded fetcher."""
 
     @property
-    def decode(self) -> Decoder:
-        """Return the decoder of photos."""
+    def photos(self) -> Photos:
+        """Return the photos that were decoded lately."""
 
     @property
     def vision(self) -> VisionEngine:

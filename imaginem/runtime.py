@@ -7,7 +7,6 @@ from typing import Any, Generic, TypeVar, overload
 from imaginem.imaging import PhotoCache
 from imaginem.ports import (
     Blobs,
-    Decoder,
     FaceEngine,
     FaceGallery,
     FacePrintEngine,
@@ -15,6 +14,7 @@ from imaginem.ports import (
     JobLog,
     Limits,
     OcrEngine,
+    Photos,
     PoisonLog,
     Queues,
     Results,
@@ -130,8 +130,8 @@ class Runtime:
         return GuardedFetcher(self.settings.allowed_image_hosts)
 
     @_Once
-    def decode(self) -> Decoder:
-        """The decoder of photos, which remembers the last few."""
+    def photos(self) -> Photos:
+        """The photos that were decoded lately."""
         return PhotoCache()
 
     @_Once

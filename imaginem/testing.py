@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from imaginem.context import JobContext
 from imaginem.errors import PermanentError
-from imaginem.imaging import Photo, decode_photo
+from imaginem.imaging import Photo, PhotoCache
 from imaginem.memory import (
     MemoryBlobs,
     MemoryGallery,
@@ -153,7 +153,7 @@ class MemoryServices:
     results: MemoryResults = field(default_factory=MemoryResults)
     gallery: MemoryGallery = field(default_factory=MemoryGallery)
     fetch: Any = no_network
-    decode: Any = decode_photo
+    photos: PhotoCache = field(default_factory=lambda: PhotoCache(pixels=0))
     vision: Any = field(default_factory=FakeVision)
     ocr: Any = field(default_factory=FakeOcr)
     faces: Any = field(default_factory=FakeFaces)

@@ -48,7 +48,14 @@ class Installation:
         home.mkdir(parents=True, exist_ok=True)
         self._log = (home / "host.log").open("ab")
         self.host = Host(
-            HostOptions(app, workers=workers, port=0, environment=self.environment, log=self._log),
+            HostOptions(
+                app,
+                workers=workers,
+                port=0,
+                environment=self.environment,
+                log=self._log,
+                order=self.settings.pipeline,
+            ),
             self.runtime.queues,
         )
         self.client = QueueServiceClient.from_connection_string(connection)

@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Annotated
@@ -85,7 +85,8 @@ def start(
         runtime = make_runtime(app)
         folder = runtime.settings.home.absolute()
         emulator = Emulator(folder / "storage", app=app)
-        host = Host(_options(app, workers, port, folder), runtime.queues)
+        order = runtime.settings.pipeline
+        host = Host(_options(app, workers, port, folder, order), runtime.queues)
         own = runtime.settings.storage_connection == DEVELOPMENT_STORAGE
         with _signals(host):
             try:
@@ -96,13 +97,14 @@ def start(
                 emulator.stop()
 
 
-def _options(app: Path, workers: int, port: int, home: Path) -> HostOptions:
+def _options(app: Path, workers: int, port: int, home: Path, order: Sequence[str]) -> HostOptions:
     return HostOptions(
         app=app.absolute(),
         workers=workers,
         port=port,
         environment={"IMAGINEM_HOME": str(home)},
         watch=True,
+        order=order,
     )
 
 
@@ -148,7 +150,14 @@ def _demo(app: Path, workers: int, home: Path, keep: bool) -> bool:
     port = EmulatorPorts.free().blob if keep else 0
     with (home / "host.log").open("wb") as log:
         _log_to(open(os.dup(log.fileno()), "w"))  # noqa: SIM115, PTH123 - logging keeps it open
-        options = HostOptions(app.absolute(), workers=workers, port=port, environment=own, log=log)
+        options = HostOptions(
+            app.absolute(),
+            workers=workers,
+            port=port,
+            environment=own,
+            log=log,
+            order=runtime.settings.pipeline,
+        )
         emulator, host = Emulator(home / "storage", ports, app), Host(options, runtime.queues)
         with _signals(host):
             try:

@@ -1,10 +1,11 @@
 """A queue listener: takes messages, keeps hold of them while they are worked on, ends them."""
 
 import logging
+import math
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ LEASE_SECONDS = 60.0
 """How long a taken message stays hidden; renewed while it is worked on."""
 _RENEW_SECONDS = 20.0
 _SHORTEST_POLL = 0.1
+_LONGEST_WAIT = 1.0
 
 
 @dataclass
@@ -34,6 +36,8 @@ class QueueListener:
 
     Args:
         done: called when a function has ended; what it sent may wait on another queue.
+        expected: somebody nudges the listener when a message should be there, so it need not
+            look often by itself.
     """
 
     def __init__(
@@ -42,7 +46,9 @@ class QueueListener:
         queues: Queues,
         pool: WorkerPool,
         config: HostConfig,
-        done: Callable[[], None] = lambda: None,
+        done: Callable[["QueueListener"], None] = lambda listener: None,
+        *,
+        expected: bool = False,
     ) -> None:
         self._trigger, self._queues, self._pool, self._config = trigger, queues, pool, config
         self._done = done
@@ -50,66 +56,54 @@ class QueueListener:
         self._held: dict[str, _Held] = {}
         self._lock = threading.Lock()
         self._renewing = threading.Lock()  # a receipt changes and is used under this one
-        self._stop = threading.Event()
-        self._room = threading.Event()  # one of our messages has ended
-        self._wake = threading.Event()  # something may have come into the queue
-        self._thread = threading.Thread(
-            target=self._run, name=f"queue {trigger.queue}", daemon=True
-        )
+        self._shortest = config.max_polling_interval if expected else _SHORTEST_POLL
+        self._pause = self._shortest
+        self._due = 0.0
 
     @property
     def queue(self) -> str:
         """The queue's name."""
         return self._trigger.queue
 
-    def start(self) -> None:
-        """Begin to listen."""
-        self._thread.start()
-
     def nudge(self) -> None:
-        """Look into the queue now."""
-        self._wake.set()
+        """Let the next look into the queue be now."""
+        self._due = 0.0
 
-    def stop(self) -> None:
-        """Take no more messages."""
-        self._stop.set()
-        self._room.set()
-        self._wake.set()
+    def due_in(self, now: float) -> float:
+        """Return the seconds until the queue should be looked into; infinite while it is full."""
+        with self._lock:
+            full = len(self._held) > self._config.new_batch_threshold
+        return math.inf if full else self._due - now
+
+    def poll(self) -> int:
+        """Look into the queue and begin what is there; return how many messages that was."""
+        try:
+            items = self._queues.receive(self.queue, self._config.batch_size, LEASE_SECONDS)
+        except NotFound:
+            items = []
+        except StorageUnavailable as problem:
+            _logger.warning("%s; trying again", problem)
+            items = []
+        if len(items) == self._config.batch_size:  # there may be more
+            self._due, self._pause = 0.0, self._shortest
+        else:
+            self._pause = self._shortest if items else self._pause
+            self._due = time.monotonic() + self._pause
+            # The Functions host backs off at random, so that instances don't poll in step.
+            longer = self._pause * self._chance.uniform(1.2, 2.0)
+            self._pause = min(longer, self._config.max_polling_interval)
+        for item in items:
+            self._begin(item)
+        return len(items)
 
     def join(self) -> None:
         """Wait until every message that was taken has ended."""
-        self._thread.join()
         while self._busy():
             time.sleep(0.02)
 
     def _busy(self) -> int:
         with self._lock:
             return len(self._held)
-
-    def _run(self) -> None:
-        wait = _SHORTEST_POLL
-        while not self._stop.is_set():
-            if self._busy() > self._config.new_batch_threshold:
-                self._room.wait()
-                self._room.clear()
-                continue
-            try:
-                items = self._queues.receive(
-                    self._trigger.queue, self._config.batch_size, LEASE_SECONDS
-                )
-            except NotFound:
-                items = []
-            except StorageUnavailable as problem:
-                _logger.warning("%s; trying again", problem)
-                items = []
-            for item in items:
-                self._begin(item)
-            # The Functions host backs off at random, so that instances don't poll in step.
-            wait = _SHORTEST_POLL if items else wait * self._chance.uniform(1.2, 2.0)
-            wait = min(wait, self._config.max_polling_interval)
-            if not items and self._wake.wait(wait):
-                self._wake.clear()
-                wait = _SHORTEST_POLL
 
     def _begin(self, item: QueueItem) -> None:
         with self._lock:
@@ -138,7 +132,7 @@ class QueueListener:
         else:
             problem = done.exception()
             self._finish(message_id, None if problem is None else str(problem))
-        self._done()
+        self._done(self)
 
     def _finish(self, message_id: str, error: str | None) -> None:
         """Delete, poison or release a message, by what came of it."""
@@ -183,7 +177,6 @@ class QueueListener:
     def _forget(self, message_id: str) -> None:
         with self._lock:
             self._held.pop(message_id, None)
-        self._room.set()
 
     def renew(self) -> None:
         """Keep hold of the messages that have been in work for a while."""
@@ -199,3 +192,48 @@ class QueueListener:
                     held.renewed = time.monotonic()
                 except (NotFound, StorageUnavailable) as problem:
                     _logger.warning("%s: a lease was not renewed: %s", self.queue, problem)
+
+
+class Poller:
+    """Looks into queues while workers have room, the ones that finish jobs first.
+
+    Args:
+        listeners: in the order in which they are asked.
+    """
+
+    def __init__(self, listeners: Sequence[QueueListener], pool: WorkerPool) -> None:
+        self._listeners, self._pool = listeners, pool
+        self._stop = False
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look again: there is room, or a message may have come."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Take no more messages, and wait until every one that was taken has ended."""
+        self._stop = True
+        self._wake.set()
+        self._thread.join()
+        self._pool.cancel_pending()
+        for listener in self._listeners:
+            listener.join()
+
+    def _run(self) -> None:
+        while not self._stop:
+            self._wake.clear()
+            if not self._pool.has_room:
+                self._wake.wait(_LONGEST_WAIT)
+            elif not any(self._asked(listener) for listener in self._listeners):
+                now = time.monotonic()
+                soonest = min((each.due_in(now) for each in self._listeners), default=math.inf)
+                self._wake.wait(min(max(soonest, 0.0), _LONGEST_WAIT))
+
+    def _asked(self, listener: QueueListener) -> bool:
+        """Ask a listener whose turn it is; tell whether it had something."""
+        return not self._stop and listener.due_in(time.monotonic()) <= 0 and bool(listener.poll())

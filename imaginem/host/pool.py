@@ -120,6 +120,12 @@ class WorkerPool:
             running = sum(len(process.running) for process in self._processes)
             return not self._pending and running < self._count * self._threads
 
+    @property
+    def has_room(self) -> bool:
+        """Tell whether it pays to take more messages: what waits is soon begun."""
+        with self._lock:
+            return len(self._pending) < self._count * self._threads
+
     def cancel_pending(self) -> None:
         """Cancel what no worker has begun."""
         with self._lock:
@@ -221,10 +227,12 @@ class WorkerPool:
             with self._lock:
                 invocation = process.running.pop(message["id"])
                 self._deaths = 0
+            self._pump()  # first: who hears of the end looks whether there is room
             if message["error"] is None:
                 invocation.future.set_result(None)
             else:
                 invocation.future.set_exception(RuntimeError(message["error"]))
+            return
         self._pump()
 
     def _ended(self, process: _Process) -> None:

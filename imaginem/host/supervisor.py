@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import IO
 
 from imaginem.errors import ConfigurationError, StorageUnavailable
 from imaginem.host.config import HostConfig, read_host_config
-from imaginem.host.listener import QueueListener
+from imaginem.host.listener import Poller, QueueListener
 from imaginem.host.pool import WorkerPool, worker_environment
 from imaginem.host.timers import Timer
 from imaginem.host.triggers import Trigger
@@ -38,6 +38,8 @@ class HostOptions:
         environment: settings for the workers besides this process's environment.
         log: file for what workers print; None for stderr.
         watch: start anew when a Python file of the app changes.
+        order: queues in the order that jobs visit them; later ones are looked into first, so
+            that jobs are finished before new ones begin.
     """
 
     app: Path
@@ -47,6 +49,7 @@ class HostOptions:
     environment: Mapping[str, str] = field(default_factory=dict)
     log: IO[bytes] | None = None
     watch: bool = False
+    order: Sequence[str] = ()
 
 
 class Host:
@@ -124,7 +127,8 @@ class _Session:
         self._environment = environment
         self._closing = threading.Event()
         self._http: subprocess.Popen[bytes] | None = None
-        self._listeners: list[QueueListener] = []
+        self._listeners: dict[str, QueueListener] = {}
+        self._pollers: list[Poller] = []
         self._timers: list[Timer] = []
         self.pool = WorkerPool(
             options.app,
@@ -153,29 +157,46 @@ class _Session:
         for trigger in self.triggers:
             if trigger.kind == "queue":
                 queues.create(trigger.queue)  # on Azure the deployment makes them
-                self._listeners.append(
-                    QueueListener(trigger, queues, self.pool, self.config, self._look_again)
+                self._listeners[trigger.queue] = QueueListener(
+                    trigger,
+                    queues,
+                    self.pool,
+                    self.config,
+                    self._look_again,
+                    expected=trigger.queue in self._options.order[1:],
                 )
             elif trigger.kind == "timer":
                 self._timers.append(
                     Timer(trigger, lambda function: self.pool.submit(function, kind="timer"))
                 )
-        for listener in self._listeners:
-            listener.start()
+        order = list(self._options.order)
+        listeners = sorted(
+            self._listeners.values(),
+            key=lambda each: -order.index(each.queue) if each.queue in order else 1,
+        )
+        for poisoned in (False, True):  # a slow look into one kind must not hold up the other
+            mine = [each for each in listeners if each.queue.endswith("-poison") is poisoned]
+            self._pollers.append(Poller(mine, self.pool))
+        for poller in self._pollers:
+            poller.start()
         for timer in self._timers:
             timer.start()
         threading.Thread(target=self._renew, daemon=True).start()
 
-    def _look_again(self) -> None:
-        """Look for what a function has just sent, if there is somebody to work on it."""
-        if self.pool.idle:
-            for listener in self._listeners:
-                if not listener.queue.endswith("-poison"):
-                    listener.nudge()
+    def _look_again(self, ended: QueueListener) -> None:
+        """Look for what a function has just sent: on the next queue, or with time on all."""
+        order = list(self._options.order)
+        following = order[order.index(ended.queue) + 1 :][:1] if ended.queue in order else []
+        idle = self.pool.idle and not ended.queue.endswith("-poison")
+        for queue, listener in self._listeners.items():
+            if queue in following or (idle and not queue.endswith("-poison")):
+                listener.nudge()
+        for poller in self._pollers:
+            poller.wake()
 
     def _renew(self) -> None:
         while not self._closing.wait(_RENEW_EVERY):
-            for listener in self._listeners:
+            for listener in self._listeners.values():
                 listener.renew()
 
     def _start_http(self) -> None:
@@ -207,11 +228,8 @@ class _Session:
     def close(self) -> None:
         for timer in self._timers:
             timer.stop()
-        for listener in self._listeners:
-            listener.stop()
-        self.pool.cancel_pending()
-        for listener in self._listeners:
-            listener.join()
+        for poller in self._pollers:
+            poller.stop()
         self._closing.set()
         self.pool.close()
         if self._http is not None:

@@ -25,7 +25,7 @@ from imaginem.host.triggers import Bound, load_app
 from imaginem.names import one_line
 
 _logger = logging.getLogger("imaginem.host.worker")
-_TRIM_ABOVE = 600 * 2**20
+_TRIM_ABOVE = 700 * 2**20
 _PAGE = 4096
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from imaginem.errors import ConfigurationError
 from imaginem.host import listener as listener_module
 from imaginem.host.config import HostConfig, read_host_config
 from imaginem.host.http import HttpHost, route_pattern
-from imaginem.host.listener import QueueListener
+from imaginem.host.listener import Poller, QueueListener
 from imaginem.host.pool import WorkerDied, WorkerPool, worker_environment
 from imaginem.host.timers import next_run
 from imaginem.host.triggers import Bound, Trigger
@@ -148,8 +148,15 @@ def test_a_forged_caller_is_not_believed(http_host: HttpHost) -> None:
 class Pool:
     """Stands for the workers: the test ends each call itself."""
 
+    has_room = True
+
     def __init__(self) -> None:
         self.calls: list[tuple[dict[str, Any], Future[None]]] = []
+
+    def cancel_pending(self) -> None:
+        for _, future in self.calls:
+            if future.cancel():
+                future.set_running_or_notify_cancel()
 
     def submit(self, function: str, **message: Any) -> "Future[None]":
         future: Future[None] = Future()
@@ -178,23 +185,31 @@ def eventually(holds: Any) -> None:
         time.sleep(0.002)
 
 
+Start = Callable[[QueueListener, Pool], None]
+
+
 @pytest.fixture
-def started() -> Iterator[list[QueueListener]]:
-    listeners: list[QueueListener] = []
-    yield listeners
-    for listener in listeners:
-        listener.stop()
-        listener.join()
+def start() -> Iterator[Start]:
+    pollers: list[Poller] = []
+
+    def begin(listener: QueueListener, pool: Pool) -> None:
+        poller = Poller([listener], pool)  # type: ignore[arg-type]
+        listener._done = lambda _: poller.wake()
+        pollers.append(poller)
+        poller.start()
+
+    yield begin
+    for poller in pollers:
+        poller.stop()
 
 
 def test_a_listener_takes_a_batch_and_more_when_few_are_left(
-    queues: MemoryQueues, started: list[QueueListener]
+    queues: MemoryQueues, start: Start
 ) -> None:
     for number in range(10):
         queues.send("work", str(number))
     listener, pool = listening(queues, "work")
-    started.append(listener)
-    listener.start()
+    start(listener, pool)
     eventually(lambda: len(pool.calls) == 4)
     time.sleep(0.05)
     assert len(pool.calls) == 4
@@ -211,12 +226,11 @@ def test_a_listener_takes_a_batch_and_more_when_few_are_left(
 
 
 def test_a_failed_message_comes_back_and_is_poisoned_in_the_end(
-    queues: MemoryQueues, started: list[QueueListener]
+    queues: MemoryQueues, start: Start
 ) -> None:
     queues.send("work", "body")
     listener, pool = listening(queues, "work", max_dequeue_count=3, visibility_timeout=0)
-    started.append(listener)
-    listener.start()
+    start(listener, pool)
     for number in range(3):
         eventually(lambda number=number: len(pool.calls) == number + 1)
         pool.calls[number][1].set_exception(RuntimeError("no"))
@@ -230,39 +244,62 @@ def test_a_failed_message_comes_back_and_is_poisoned_in_the_end(
 def test_waiting_messages_are_given_back_when_the_host_stops(queues: MemoryQueues) -> None:
     queues.send("work", "body")
     listener, pool = listening(queues, "work")
-    listener.start()
+    poller = Poller([listener], pool)  # type: ignore[arg-type]
+    poller.start()
     eventually(lambda: len(pool.calls) == 1)
-    listener.stop()
-    pool.calls[0][1].cancel()
-    pool.calls[0][1].set_running_or_notify_cancel()
-    listener.join()
+    poller.stop()
 
     assert len(queues.receive("work", 1, 1)) == 1
 
 
+def test_the_queue_that_finishes_jobs_is_looked_into_first(queues: MemoryQueues) -> None:
+    for queue in ("early", "late"):
+        queues.send(queue, queue)
+    (early, pool), (late, _) = listening(queues, "early"), listening(queues, "late")
+    late._pool = pool  # type: ignore[assignment]
+    poller = Poller([late, early], pool)  # type: ignore[arg-type]
+    poller.start()
+    eventually(lambda: len(pool.calls) == 2)
+    poller.stop()
+
+    assert [call[0]["body"] for call in pool.calls] == ["late", "early"]
+
+
+def test_nothing_is_taken_while_the_workers_have_no_room(queues: MemoryQueues) -> None:
+    queues.send("work", "body")
+    listener, pool = listening(queues, "work")
+    pool.has_room = False
+    poller = Poller([listener], pool)  # type: ignore[arg-type]
+    poller.start()
+    time.sleep(0.1)
+    assert pool.calls == []
+    pool.has_room = True
+    poller.wake()
+    eventually(lambda: len(pool.calls) == 1)
+    poller.stop()
+
+
 def test_a_message_on_a_poison_queue_is_tried_until_it_is_moved(
-    queues: MemoryQueues, started: list[QueueListener]
+    queues: MemoryQueues, start: Start
 ) -> None:
     queues.send("work-poison", "body")
     for _ in range(7):  # storage was down for a while
         (item,) = queues.receive("work-poison", 1, 30)
         queues.extend("work-poison", item, 0)
     listener, pool = listening(queues, "work-poison", max_dequeue_count=5)
-    started.append(listener)
-    listener.start()
+    start(listener, pool)
     eventually(lambda: len(pool.calls) == 1)
     pool.calls[0][1].set_result(None)
     eventually(lambda: queues.count("work-poison") == 0)
 
 
 def test_a_lease_renewed_at_the_last_moment_does_not_keep_the_message(
-    queues: MemoryQueues, started: list[QueueListener], monkeypatch: pytest.MonkeyPatch
+    queues: MemoryQueues, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listener_module, "_RENEW_SECONDS", -1)
     queues.send("work", "body")
     listener, pool = listening(queues, "work")
-    started.append(listener)
-    listener.start()
+    start(listener, pool)
     eventually(lambda: len(pool.calls) == 1)
     for _ in range(3):
         listener.renew()

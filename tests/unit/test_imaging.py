@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imaginem.errors import PermanentError
-from imaginem.imaging import BYTE_LIMIT, PhotoCache, decode_photo
+from imaginem.imaging import BYTE_LIMIT, Photo, PhotoCache, decode_photo
 from imaginem.testing import photo_bytes
 
 
@@ -173,14 +173,29 @@ def test_the_module_imports_no_numpy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
-def test_the_cache_decodes_a_photo_once_and_keeps_few() -> None:
+def test_the_cache_reads_a_photo_once_and_keeps_few() -> None:
     cache = PhotoCache(pixels=64 * 48 * 2)
-    files = [photo_bytes(color=color) for color in ("red", "green", "blue")]
-    first = cache(files[0])
+    reads: list[str] = []
 
-    assert cache(files[0]) is first
-    assert cache(files[1]).sha256 != first.sha256
-    cache(files[2])
-    assert cache(files[0]) is not first
-    large = photo_bytes(640, 480)
-    assert cache(large) is not cache(large)
+    def ask(name: str, width: int = 64) -> Photo:
+        def read() -> bytes:
+            reads.append(name)
+            return photo_bytes(width, 48)
+
+        return cache.photo(name, read)
+
+    assert ask("one") is ask("one")
+    ask("two")
+    ask("three")
+    ask("one")
+    assert reads == ["one", "two", "three", "one"]
+    ask("large", 640)
+    ask("large", 640)
+    assert reads[4:] == ["large", "large"]
+
+
+def test_a_photo_that_cannot_be_read_is_not_kept() -> None:
+    cache = PhotoCache()
+    with pytest.raises(PermanentError):
+        cache.photo("a", lambda: b"no photo")
+    assert cache.photo("a", photo_bytes).width == 64

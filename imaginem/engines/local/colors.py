@@ -99,7 +99,8 @@ def image_type(rgb: Array) -> ImageType:
     flat = (
         float(np.mean(np.all(np.abs(np.diff(sampled, axis=1)) <= 1, axis=2))) if width > 1 else 1.0
     )
-    rough = len(np.unique((sampled // 32).reshape(-1, 3), axis=0))
+    eighths = (sampled // 32) @ np.array([64, 8, 1])  # each colour as one number, 0 to 511
+    rough = int(np.count_nonzero(np.bincount(eighths.reshape(-1), minlength=512)))
     grey = sampled.mean(2)
     paper, ink = float((grey > 215).mean()), float((grey < 100).mean())
     colorless = float(np.percentile(sampled.max(2) - sampled.min(2), 98)) < _GREY_CHROMA

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -38,10 +39,12 @@ def matched_photos(gallery: FaceGallery, key: JobKey) -> list[MatchedPhoto]:
 
 def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
     """Return a table of what was found in these jobs' photos."""
-    table = Table(title=f"batch {escape(batch_id)}", show_lines=True)
-    table.add_column("photo", overflow="fold")
-    for name in ("tags", "text", "faces", "looks like"):
-        table.add_column(name, overflow="fold")
+    table = Table(title=f"\nbatch {escape(batch_id)}", box=box.SIMPLE_HEAD, padding=(0, 1))
+    table.add_column("photo", no_wrap=True, min_width=16)
+    table.add_column("tags", overflow="fold")
+    table.add_column("text", overflow="fold")
+    table.add_column("faces", justify="right")
+    table.add_column("looks like", no_wrap=True)
     for job_id in sorted(ids):
         key = (batch_id, job_id)
         result = runtime.results.read(key)
@@ -72,11 +75,11 @@ def _tags(result: JobResult) -> str:
     tags = [
         Tag.model_validate(tag) for tag in _list(result.job_output, "generalclassification", "tags")
     ]
-    return ", ".join(f"{tag.name} {tag.confidence:.2f}" for tag in tags[:4])
+    return ", ".join(f"{tag.name} {tag.confidence:.2f}" for tag in tags[:3])
 
 
 def _text(result: JobResult) -> str:
     output = result.job_output.get("ocr")
     text = output.get("full_text", "") if isinstance(output, dict) else ""
-    first = " / ".join(text.splitlines()[:3])
-    return first if len(first) <= 70 else first[:69] + "…"
+    first = " / ".join(text.splitlines()[:2])
+    return first if len(first) <= 48 else first[:47] + "…"

@@ -207,6 +207,16 @@ class TestGallery:
         assert gallery.matches_of([]) == []
 
 
+def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
+    for number in range(10):
+        databases = [Database("", tmp_path / str(number)) for _ in range(6)]
+        with ThreadPoolExecutor(6) as pool:
+            read = list(pool.map(lambda each: SqlResults(each).read(("a", "b")), databases))
+        assert read == [None] * 6
+        for database in databases:
+            database.close()
+
+
 def test_many_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     databases = [Database("", tmp_path) for _ in range(4)]
     galleries = [SqlGallery(database) for database in databases]

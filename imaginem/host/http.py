@@ -7,6 +7,7 @@ which Azure names a caller are removed, since nobody has proven them here.
 
 import asyncio
 import inspect
+import logging
 import os
 import re
 import signal
@@ -158,8 +159,13 @@ def main(folder: str, port: str) -> int:
             pass
         server.should_exit = True
 
+    async def serve() -> None:
+        await server.serve()
+        # The bridge's lifespan task lives as long as we do, and would log its end as an error.
+        logging.getLogger("azure.functions.AsgiMiddleware").disabled = True
+
     threading.Thread(target=follow_host, daemon=True).start()
-    asyncio.run(server.serve())
+    asyncio.run(serve())
     return 0
 
 

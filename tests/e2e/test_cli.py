@@ -95,8 +95,9 @@ def started(cli: CommandLine, port: int) -> Iterator[subprocess.Popen[str]]:
     )
     yield process
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
+    _, told = process.communicate(timeout=60)
     assert process.returncode == 0
+    assert "Traceback" not in told
 
 
 def test_a_new_step_works_after_editing_one_file(

@@ -29,7 +29,7 @@ def take_in(message: JobMessage, services: Services, *, last_try: bool = False) 
     url = message.job_definition.input.image_url
     noted = message.job_definition.bookkeeping.image_error
     try:
-        if not noted and services.blobs.locate(url) is None and not kept_copy(message, services):
+        if not noted and services.blobs.locate(url) is None and not _kept_copy(message, services):
             check_address(url)
             message = message.noting(image=_keep(services.fetch(url), message, services))
     except PermanentError as problem:
@@ -51,7 +51,7 @@ def _prefix(message: JobMessage) -> str:
     return job_prefix(message.job_definition.batch_id, message.job_definition.id)
 
 
-def kept_copy(message: JobMessage, services: Services) -> tuple[str, str] | None:
+def _kept_copy(message: JobMessage, services: Services) -> tuple[str, str] | None:
     """Return container and name of our copy, if the noted address is really this job's."""
     found = services.blobs.locate(message.job_definition.bookkeeping.image)
     if found and found[0] == services.limits.input_container:
@@ -69,7 +69,7 @@ def read_photo(message: JobMessage, services: Services) -> Photo:
     if noted:
         raise PermanentError(noted)
     url = without_query(message.job_definition.input.image_url)
-    place = kept_copy(message, services) or services.blobs.locate(url)
+    place = _kept_copy(message, services) or services.blobs.locate(url)
     if place is None:
         raise PermanentError(f"{url} was not taken in: send the job again")
     container, name = place

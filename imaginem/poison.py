@@ -9,7 +9,7 @@ from imaginem.models import JobMessage, decode_message, read_json
 from imaginem.names import one_line, property_name, redact, redact_values
 from imaginem.ports import LogEntry, PoisonEntry, Services
 
-_PLACES_TRIED = 8
+_TRIES = 8
 _KEPT_FOR_REPLAY = ("image", "unfinished", "traceparent")
 _ID_SHOWN = 512  # an invalid message may hold an id of any length
 
@@ -64,7 +64,7 @@ def _mark_poisoned(services: Services, message: JobMessage, reason: str) -> str:
     """Set `step N: poisoned` if the job still waits for this message; return the reason."""
     definition = message.job_definition
     name = property_name(message.current)
-    for _ in range(_PLACES_TRIED):
+    for _ in range(_TRIES):
         entry = services.log.read((definition.batch_id, definition.id))
         if entry is None or not _waits(entry, message, name):
             return reason

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from imaginem.host.config import read_host_config
 from imaginem.host.triggers import Bound, load_app
@@ -86,8 +87,6 @@ class HttpHost:
         query = scope["query_string"].decode("latin-1")
         url = f"http://{headers['host']}{scope['path']}" + (f"?{query}" if query else "")
         kept = {k: v for k, v in headers.items() if not k.startswith("x-ms-client-principal")}
-        from urllib.parse import parse_qsl
-
         request = HttpRequest(
             scope["method"],
             url,

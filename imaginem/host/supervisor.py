@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -128,6 +129,7 @@ class _Session:
         self._closing = threading.Event()
         self._http: subprocess.Popen[bytes] | None = None
         self._listeners: dict[str, QueueListener] = {}
+        self._following = dict(pairwise(options.order))
         self._pollers: list[Poller] = []
         self._timers: list[Timer] = []
         self.pool = WorkerPool(
@@ -163,16 +165,15 @@ class _Session:
                     self.pool,
                     self.config,
                     self._look_again,
-                    expected=trigger.queue in self._options.order[1:],
+                    expected=trigger.queue in self._following.values(),
                 )
             elif trigger.kind == "timer":
                 self._timers.append(
                     Timer(trigger, lambda function: self.pool.submit(function, kind="timer"))
                 )
-        order = list(self._options.order)
+        place = {queue: number for number, queue in enumerate(self._options.order)}
         listeners = sorted(
-            self._listeners.values(),
-            key=lambda each: -order.index(each.queue) if each.queue in order else 1,
+            self._listeners.values(), key=lambda each: place.get(each.queue, -1), reverse=True
         )
         for poisoned in (False, True):  # a slow look into one kind must not hold up the other
             mine = [each for each in listeners if each.queue.endswith("-poison") is poisoned]
@@ -185,11 +186,10 @@ class _Session:
 
     def _look_again(self, ended: QueueListener) -> None:
         """Look for what a function has just sent: on the next queue, or with time on all."""
-        order = list(self._options.order)
-        following = order[order.index(ended.queue) + 1 :][:1] if ended.queue in order else []
+        following = self._following.get(ended.queue)
         idle = self.pool.idle and not ended.queue.endswith("-poison")
         for queue, listener in self._listeners.items():
-            if queue in following or (idle and not queue.endswith("-poison")):
+            if queue == following or (idle and not queue.endswith("-poison")):
                 listener.nudge()
         for poller in self._pollers:
             poller.wake()

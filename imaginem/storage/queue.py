@@ -3,7 +3,7 @@
 import math
 import threading
 
-from azure.core.exceptions import ResourceNotFoundError
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
 
 from imaginem.errors import NotFound
@@ -70,8 +70,6 @@ class AzureQueues:
 
     def create(self, queue: str) -> None:
         """Make a queue unless it exists."""
-        from azure.core.exceptions import ResourceExistsError
-
         with storage_errors(f"queue {queue}"):
             try:
                 self._client(queue).create_queue()

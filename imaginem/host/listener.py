@@ -77,6 +77,7 @@ class QueueListener:
 
     def poll(self) -> int:
         """Look into the queue and begin what is there; return how many messages that was."""
+        self._due = math.inf  # set before looking, so that a nudge meanwhile is not overwritten
         try:
             items = self._queues.receive(self.queue, self._config.batch_size, LEASE_SECONDS)
         except NotFound:
@@ -88,7 +89,7 @@ class QueueListener:
             self._due, self._pause = 0.0, self._shortest
         else:
             self._pause = self._shortest if items else self._pause
-            self._due = time.monotonic() + self._pause
+            self._due = min(self._due, time.monotonic() + self._pause)
             # The Functions host backs off at random, so that instances don't poll in step.
             longer = self._pause * self._chance.uniform(1.2, 2.0)
             self._pause = min(longer, self._config.max_polling_interval)

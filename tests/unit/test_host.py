@@ -22,6 +22,7 @@ from imaginem.host.listener import Poller, QueueListener
 from imaginem.host.pool import WorkerDied, WorkerPool, worker_environment
 from imaginem.host.timers import next_run
 from imaginem.host.triggers import Bound, Trigger
+from imaginem.ports import QueueItem
 from imaginem.testing import MemoryQueues
 
 
@@ -263,6 +264,24 @@ def test_the_queue_that_finishes_jobs_is_looked_into_first(queues: MemoryQueues)
     poller.stop()
 
     assert [call[0]["body"] for call in pool.calls] == ["late", "early"]
+
+
+def test_a_nudge_during_a_look_is_not_lost(
+    queues: MemoryQueues, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener, pool = listening(queues, "work", max_polling_interval=60)
+    receive = queues.receive
+
+    def nudged(queue: str, count: int, lease: float) -> list[QueueItem]:
+        found = receive(queue, count, lease)
+        listener.nudge()  # the message was sent just after the look
+        return found
+
+    queues.create("work")
+    monkeypatch.setattr(queues, "receive", nudged)
+    assert listener.poll() == 0
+    assert listener.due_in(time.monotonic()) <= 0
+    assert pool.calls == []
 
 
 def test_nothing_is_taken_while_the_workers_have_no_room(queues: MemoryQueues) -> None:

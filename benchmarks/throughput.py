@@ -62,7 +62,7 @@ def _bare_worker(settings: Settings, photos: list[bytes], ready: Any, go: Any) -
             box = (where.left, where.top, where.left + where.width, where.top + where.height)
             encode_png(photo.pil.crop(box))
         prints = runtime.prints.enrol(key, photo, faces)
-        runtime.prints.match(key, [each.face_id for each in prints])
+        runtime.prints.match(key, [each.face_id for each in prints], lambda: photo)
 
     work(photos[0])
     ready.release()

@@ -26,6 +26,10 @@ class RetryableError(ImaginemError):
         self.retry_after = retry_after
 
 
+class Busy(RetryableError):
+    """A service has no room now: the message waits its turn, which is no failed try."""
+
+
 class InvalidMessage(ImaginemError):
     """The message can never be processed: it is kept in `pipelinepoison`."""
 

@@ -11,9 +11,11 @@ from imaginem.ports import Services
 from imaginem.process import Delivery, process_step
 from imaginem.registry import Registry, Step
 from imaginem.runtime import default_runtime
-from imaginem.settings import read_settings
+from imaginem.settings import Settings, read_settings
+from imaginem.startup import check_start
 
 CONNECTION = "AzureWebJobsStorage"
+UPKEEP_SCHEDULE = "0 */5 * * * *"
 
 # One line a request of the storage SDKs, with the address and its query, is too much to log.
 logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
@@ -35,11 +37,28 @@ def add_steps(
         ConfigurationError: names every setting that is wrong.
     """
     if services is default_runtime:
-        read_settings()  # a wrong setting shows at the start, not at the first message
+        check_start(read_settings())  # what is wrong shows now, not at the first message
     for step in registry:
         _add(app, step.name, step.name, _step_function(step, registry, services))
         poisoned = _poison_function(step.name, services)
         _add(app, f"{step.name}_poison", f"{step.name}-poison", poisoned)
+
+
+def add_upkeep(
+    app: func.FunctionApp | func.AsgiFunctionApp,
+    services: Callable[[], Services] = default_runtime,
+    settings: Settings | None = None,
+) -> None:
+    """Give the app a timer that looks after face lists, where a service keeps the prints."""
+    if (settings or read_settings()).face_print_engine == "local":
+        return
+
+    def upkeep(timer: func.TimerRequest) -> None:
+        """Train the face lists that have changed, and remove erased faces from them."""
+        services().prints.upkeep()
+
+    trigger = app.timer_trigger(arg_name="timer", schedule=UPKEEP_SCHEDULE, run_on_startup=False)
+    app.function_name(name="upkeep")(trigger(upkeep))
 
 
 def _add(app: Any, name: str, queue: str, function: Callable[..., None]) -> None:

@@ -232,6 +232,28 @@ class MemoryPoison:
         self._entries.pop((queue, message_id), None)
 
 
+class MemoryRegisters:
+    """Shared texts in memory."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, tuple[str, str]] = {}
+        self._lock = threading.Lock()
+        self._fences = itertools.count(1)
+
+    def read(self, name: str) -> tuple[str, str] | None:
+        """Read a register."""
+        return self._texts.get(name)
+
+    def write(self, name: str, text: str, fence: str) -> str:
+        """Change a register."""
+        with self._lock:
+            if self._texts.get(name, ("", ""))[1] != fence:
+                raise FenceLost(f"the register {name} has changed")
+            made = f"fence-{next(self._fences)}"
+            self._texts[name] = (text, made)
+            return made
+
+
 class MemoryResults:
     """`pipeline_output` in memory."""
 

@@ -32,6 +32,7 @@ class Bookkeeping(BaseModel):
         run: id of the queue message that started this run of the job; empty on a first hop.
         fence: ETag of the job's log entity when the last hop closed it.
         attempt: tries of the current step that asked for another one.
+        waits: times that the current step found a service busy.
         traceparent: W3C trace context of the run.
         image: address of our own copy of a photo that came from elsewhere.
         image_error: why the photo can't be had; fetching is not tried again.
@@ -43,6 +44,7 @@ class Bookkeeping(BaseModel):
     run: str = ""
     fence: str = ""
     attempt: int = 0
+    waits: int = 0
     traceparent: str = ""
     image: str = ""
     image_error: str = ""

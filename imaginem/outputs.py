@@ -5,6 +5,7 @@ Coordinates are pixels of the upright photo. Scores and confidences are 0 to 1.
 
 import re
 import uuid
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -178,6 +179,8 @@ class FaceAttributes(StepOutput):
 
     head_pose: HeadPose | None = None
     blur: float | None = None
+    mask: str | None = None
+    quality_for_recognition: str | None = None
 
 
 class Face(StepOutput):
@@ -186,6 +189,8 @@ class Face(StepOutput):
     Attributes:
         face_id: empty until the step names it.
         detection_confidence: None where the engine does not tell.
+        service_face_id: the service's own id of the face, where it gave one; it lapses.
+        service_face_until: when it lapses.
     """
 
     face_id: uuid.UUID | None = None
@@ -193,6 +198,8 @@ class Face(StepOutput):
     face_landmarks: dict[str, Point] = Field(default_factory=dict)
     face_attributes: FaceAttributes = Field(default_factory=FaceAttributes)
     detection_confidence: float | None = None
+    service_face_id: uuid.UUID | None = None
+    service_face_until: datetime | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -6,6 +6,7 @@ in-memory twins, and one contract suite holds all of them to the same behaviour.
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -147,6 +148,20 @@ class PoisonLog(Protocol):
         """Remove an entry if it exists."""
 
 
+class Registers(Protocol):
+    """Small named texts that all instances share, changed by compare-and-swap."""
+
+    def read(self, name: str) -> tuple[str, str] | None:
+        """Return a register's text and its fence; None if it was never written."""
+
+    def write(self, name: str, text: str, fence: str) -> str:
+        """Change a register, return its new fence. An empty fence creates it.
+
+        Raises:
+            FenceLost: somebody else has written it.
+        """
+
+
 @dataclass(frozen=True)
 class JobResult:
     """A job as SQL keeps it; `job_output` has every linked output inlined."""
@@ -177,7 +192,11 @@ class Results(Protocol):
 
 @dataclass(frozen=True)
 class EnrolledFace:
-    """A face of the gallery, with its embedding (L2-normalised float32, as bytes)."""
+    """A face of the gallery.
+
+    Attributes:
+        embedding: L2-normalised float32, as bytes; empty where a service keeps the print.
+    """
 
     face_id: uuid.UUID
     model: str
@@ -239,6 +258,126 @@ class FaceGallery(Protocol):
         """Return a job's faces."""
 
 
+@dataclass(frozen=True)
+class ServiceFace:
+    """What a face is called by a service that keeps its print.
+
+    Attributes:
+        service_face_id: searchable at once; empty when there is none that lives.
+        lapses: when it is forgotten by the service.
+        list_id: face list that it is in or is being added to.
+        persisted_face_id: its name there; empty while it is being added.
+    """
+
+    face_id: uuid.UUID
+    service_face_id: str = ""
+    lapses: datetime | None = None
+    list_id: str = ""
+    persisted_face_id: str = ""
+
+
+@dataclass(frozen=True)
+class FaceList:
+    """A face list of a service; lists are filled one after the other.
+
+    Attributes:
+        changed: since the last training began.
+        training: of ours that runs now; empty when none does.
+        searchable: it has been trained.
+        uncertain: it may hold faces that nobody knows, after an interrupted addition.
+    """
+
+    list_id: str
+    number: int
+    full: bool = False
+    changed: bool = False
+    training: str = ""
+    searchable: bool = False
+    uncertain: bool = False
+
+
+class ServiceFaces(Protocol):
+    """Which face is called what by the service, and what is left to do there."""
+
+    def read(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ServiceFace]:
+        """Return what is known of faces."""
+
+    def note(self, faces: Mapping[uuid.UUID, tuple[str, datetime]]) -> None:
+        """Keep the service's ids of faces, each with the moment that it lapses."""
+
+    def lapsed(self, service_face_ids: Sequence[str]) -> None:
+        """Forget ids that the service knows no more."""
+
+    def adding(self, face_id: uuid.UUID, list_id: str) -> None:
+        """Note, before the call, that a face is added to a list."""
+
+    def added(self, face_id: uuid.UUID, list_id: str, persisted_face_id: str) -> None:
+        """Note, after the call, what it is called there."""
+
+    def fresh(self, now: datetime) -> dict[str, uuid.UUID]:
+        """Return faces that live and that no trained list covers, by the service's ids."""
+
+    def owners(self, list_id: str, persisted: Sequence[str]) -> dict[str, uuid.UUID]:
+        """Return which faces these are; those that nobody knows are left out."""
+
+    def lists(self) -> list[FaceList]:
+        """Return the lists, the first one first."""
+
+    def put_list(self, face_list: FaceList) -> None:
+        """Make or change a list."""
+
+    def begin_training(self, list_id: str, training: str) -> None:
+        """Note which faces a training that begins now will cover."""
+
+    def end_training(self, list_id: str, training: str) -> None:
+        """Note that a training has succeeded: its faces are found through their list."""
+
+    def removals(self, list_id: str, most: int) -> list[str]:
+        """Return faces that are gone here and must go there."""
+
+    def removed(self, list_id: str, persisted_face_ids: Sequence[str]) -> None:
+        """Note that they are gone there."""
+
+
+class Span(Protocol):
+    """Something that takes time, seen in a trace."""
+
+    @property
+    def traceparent(self) -> str:
+        """Return the W3C trace context that continues the trace from here; may be empty."""
+
+    def note(self, **attributes: str | int | float | bool) -> None:
+        """Add attributes."""
+
+    def fail(self, reason: str) -> None:
+        """Mark it as failed."""
+
+
+class Telemetry(Protocol):
+    """Traces and metrics. Attributes never hold an address's query, a key or a face."""
+
+    def span(
+        self, name: str, *, parent: str = "", kind: str = "internal", **attributes: str | int
+    ) -> AbstractContextManager[Span]:
+        """Begin a span; without `parent`, inside the span that this thread is in.
+
+        Args:
+            name: of few values.
+            parent: W3C trace context of what caused it.
+            kind: `internal`, `client` (a call of ours) or `consumer` (a message taken).
+            attributes: to find it by.
+        """
+
+    def count(self, name: str, amount: float = 1, **attributes: str) -> None:
+        """Add to a counter."""
+
+    def measure(self, name: str, value: float, **attributes: str) -> None:
+        """Add to a histogram."""
+
+    def flush(self) -> None:
+        """Send what is waiting, before the process ends."""
+
+
 class VisionEngine(Protocol):
     """Says what is in a photo."""
 
@@ -268,8 +407,13 @@ class FaceEngine(Protocol):
     def name(self) -> str:
         """Return the detector's name; it is part of each face's id."""
 
-    def detect(self, photo: "Photo") -> list[Face]:
-        """Return the faces, largest first, not yet named."""
+    def detect(self, photo: "Photo", *, to_print: bool = False) -> list[Face]:
+        """Return the faces, largest first, not yet named.
+
+        Args:
+            photo: to look at.
+            to_print: prints will be made of them, for which some engines can prepare.
+        """
 
 
 class FacePrintEngine(Protocol):
@@ -282,8 +426,19 @@ class FacePrintEngine(Protocol):
     def enrol(self, key: JobKey, photo: "Photo", faces: Sequence[Face]) -> list[FacePrint]:
         """Make these named faces the job's faces in the gallery."""
 
-    def match(self, key: JobKey, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
-        """Return and keep who looks like these faces, best first for each."""
+    def match(
+        self, key: JobKey, face_ids: Sequence[uuid.UUID], photo: "Callable[[], Photo]"
+    ) -> list[FaceMatch]:
+        """Return and keep who looks like these faces, best first for each.
+
+        Args:
+            key: the job whose faces these are.
+            face_ids: as enrolled.
+            photo: gives the job's photo; asked only where the print has lapsed meanwhile.
+        """
+
+    def upkeep(self) -> None:
+        """Do what is to be done now and then, however often it is called."""
 
 
 class Fetcher(Protocol):
@@ -308,6 +463,7 @@ class Limits:
     input_container: str = "inputimages"
     faces_container: str = "faces"
     max_attempts: int = 5
+    max_waits: int = 100
     max_dequeue_count: int = 5
     retry_seconds: float = 2.0
 
@@ -350,6 +506,10 @@ class Services(Protocol):
     @property
     def photos(self) -> Photos:
         """Return the photos that were decoded lately."""
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """Return where traces and metrics go."""
 
     @property
     def vision(self) -> VisionEngine:

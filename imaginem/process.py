@@ -12,6 +12,7 @@ from typing import Any
 
 from imaginem.context import JobContext
 from imaginem.errors import (
+    Busy,
     ImaginemError,
     InvalidMessage,
     PermanentError,
@@ -94,20 +95,23 @@ def transition(
     except InvalidMessage as problem:
         keep_invalid(services, step.name, delivery.id, delivery.body, one_line(str(problem)))
         return Transition("invalid")
-    again = delivery.dequeue_count > 1 or message.job_definition.bookkeeping.attempt > 0
+    kept = message.job_definition.bookkeeping
+    again = delivery.dequeue_count > 1 or kept.attempt > 0 or kept.waits > 0
     hold = open_hop(services.log, message, delivery.id, _opening(message), look_first=again)
     if hold is None:
         return Transition("dropped")
     message = message.noting(run=hold.run)
-    attempts = message.job_definition.bookkeeping.attempt + 1
+    attempts = kept.attempt + 1
     last_try = attempts >= services.limits.max_attempts
     try:
         message = take_in(message, services, last_try=last_try)
         outcome = _run(step, message, services)
     except RetryableError as problem:
-        if not last_try:
+        waiting = isinstance(problem, Busy)
+        if (kept.waits < services.limits.max_waits) if waiting else not last_try:
             return _retry(message, hold, services, problem)
-        reason = one_line(f"{type(problem).__name__}: {problem} (tried {attempts} times)")
+        tries = f"waited {kept.waits} times" if waiting else f"tried {attempts} times"
+        reason = one_line(f"{type(problem).__name__}: {problem} ({tries})")
         keep_exhausted(services, step.name, delivery.id, message, reason, attempts)
         outcome = _Outcome("failed", reason=reason)
     except StorageUnavailable:
@@ -143,7 +147,9 @@ def load(step: Step[Any], delivery: Delivery, services: Services) -> JobMessage:
         return message
     earlier = definition.processing_pipeline[: definition.processing_step]
     unfinished = [name for name in kept.unfinished if name in earlier]
-    return message.noting(run="", fence="", attempt=0, image_error="", unfinished=unfinished)
+    return message.noting(
+        run="", fence="", attempt=0, waits=0, image_error="", unfinished=unfinished
+    )
 
 
 def _opening(message: JobMessage) -> dict[str, Any]:
@@ -178,28 +184,35 @@ def _retry(
     """Record that the step is retried, and put a delayed copy on its queue."""
     definition = message.job_definition
     name = property_name(message.current)
-    attempt = definition.bookkeeping.attempt + 1
+    attempt, waits = definition.bookkeeping.attempt, definition.bookkeeping.waits
+    if isinstance(problem, Busy):
+        waits += 1
+        told, pause = f"wait {waits} of {services.limits.max_waits}", waits
+    else:
+        attempt += 1
+        told, pause = f"try {attempt} of {services.limits.max_attempts}", attempt
     reason = one_line(f"{type(problem).__name__}: {problem}")
     hold, verdict = close_hop(
         services.log,
         hold,
         {
             name: f"step {definition.processing_step}: retrying",
-            f"{name}_exception": f"{reason} (try {attempt} of {services.limits.max_attempts})",
+            f"{name}_exception": f"{reason} ({told})",
         },
     )
     if verdict is Verdict.RESEND:  # concluded by us, not sent on, and the output is not at hand
         raise problem
     if verdict is Verdict.DROP:
         return Transition("dropped")
-    copy = fit(message.noting(run=hold.run, fence=hold.fence, attempt=attempt), services.blobs)
-    delay = retry_delay(attempt, services.limits.retry_seconds, problem.retry_after)
+    message = message.noting(run=hold.run, fence=hold.fence, attempt=attempt, waits=waits)
+    copy = fit(message, services.blobs)
+    delay = retry_delay(pause, services.limits.retry_seconds, problem.retry_after)
     return Transition("retrying", Outgoing(message.current, copy.encode(), delay))
 
 
 def retry_delay(attempt: int, base: float, at_least: float | None) -> float:
     """Return the seconds to wait before a try: doubling, jittered, never under Retry-After."""
-    growing: float = min(base * 2 ** (attempt - 1), _LONGEST_DELAY)
+    growing: float = min(base * 2 ** min(attempt - 1, 20), _LONGEST_DELAY)
     jittered = growing * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
     return max(jittered, min(at_least or 0.0, _LONGEST_RETRY_AFTER))
 
@@ -241,7 +254,7 @@ def _record_and_advance(
         unfinished = [*definition.bookkeeping.unfinished, step.name]
         message = message.noting(unfinished=unfinished)
     following = message.following
-    message = fit(message.noting(attempt=0, fence=""), services.blobs)
+    message = fit(message.noting(attempt=0, waits=0, fence=""), services.blobs)
     if outcome.state == "success":
         output = message.job_output[step.name]  # linked already when it is large
         properties[f"{name}_output"] = as_property(

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
+from imaginem.engines.parts import EngineParts
+from imaginem.identity import credential
 from imaginem.imaging import PhotoCache
 from imaginem.ports import (
     Blobs,
@@ -17,10 +19,14 @@ from imaginem.ports import (
     Photos,
     PoisonLog,
     Queues,
+    Registers,
     Results,
+    ServiceFaces,
+    Telemetry,
     VisionEngine,
 )
 from imaginem.settings import DEVELOPMENT_STORAGE, Settings, read_settings
+from imaginem.telemetry import SilentTelemetry
 
 T = TypeVar("T")
 
@@ -71,7 +77,12 @@ class Runtime:
         connection = self.settings.storage_connection
         if connection == DEVELOPMENT_STORAGE:
             connection = emulator_connection_string()
-        return Account(connection, self.settings.storage_account, self.settings.storage_client_id)
+        return Account(
+            connection,
+            self.settings.storage_account,
+            self.settings.client_id,
+            self.settings.storage_endpoints,
+        )
 
     @_Once
     def queues(self) -> Queues:
@@ -102,11 +113,23 @@ class Runtime:
         return AzurePoisonLog(self._account, self.blobs)
 
     @_Once
+    def registers(self) -> Registers:
+        """Small texts that all instances share."""
+        from imaginem.storage import AzureRegisters
+
+        return AzureRegisters(self._account)
+
+    @_Once
     def database(self) -> Any:
         """The SQL database."""
         from imaginem.results import Database
 
-        return Database(self.settings.sql_connection, self.settings.home)
+        return Database(self.settings.sql_connection, self.settings.home, self._sql_token)
+
+    def _sql_token(self) -> str:
+        from imaginem.results.address import SCOPE
+
+        return credential(self.settings.client_id).get_token(SCOPE).token
 
     @_Once
     def results(self) -> Results:
@@ -123,6 +146,18 @@ class Runtime:
         return SqlGallery(self.database)
 
     @_Once
+    def service_faces(self) -> ServiceFaces:
+        """Which face is called what by the service that keeps its print."""
+        from imaginem.results import SqlServiceFaces
+
+        return SqlServiceFaces(self.database)
+
+    @_Once
+    def telemetry(self) -> Telemetry:
+        """Where traces and metrics go."""
+        return SilentTelemetry()
+
+    @_Once
     def fetch(self) -> Fetcher:
         """The guarded fetcher."""
         from imaginem.fetching import GuardedFetcher
@@ -135,32 +170,42 @@ class Runtime:
         return PhotoCache()
 
     @_Once
+    def parts(self) -> EngineParts:
+        """What engines are made of."""
+        return EngineParts(
+            registers=self.registers,
+            telemetry=self.telemetry,
+            service_faces=lambda: self.service_faces,
+            credential=lambda: credential(self.settings.client_id),
+        )
+
+    @_Once
     def vision(self) -> VisionEngine:
         """The engine of generalclassification."""
         from imaginem.engines import vision_engine
 
-        return vision_engine(self.settings)
+        return vision_engine(self.settings, self.parts)
 
     @_Once
     def ocr(self) -> OcrEngine:
         """The engine of ocr."""
         from imaginem.engines import ocr_engine
 
-        return ocr_engine(self.settings)
+        return ocr_engine(self.settings, self.parts)
 
     @_Once
     def faces(self) -> FaceEngine:
         """The engine of facedetection."""
         from imaginem.engines import face_engine
 
-        return face_engine(self.settings)
+        return face_engine(self.settings, self.parts)
 
     @_Once
     def prints(self) -> FacePrintEngine:
         """The engine of faceprint and facematch."""
         from imaginem.engines import face_print_engine
 
-        return face_print_engine(self.settings, self.gallery)
+        return face_print_engine(self.settings, self.parts, self.gallery)
 
 
 _default_lock = threading.Lock()

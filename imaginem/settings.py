@@ -2,13 +2,13 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
-from imaginem.errors import ConfigurationError, InvalidMessage
-from imaginem.names import check_pipeline
+from imaginem import parsing
+from imaginem.errors import ConfigurationError
+from imaginem.parsing import Reader
 from imaginem.ports import Limits
 
 DEFAULT_PIPELINE = (
@@ -17,9 +17,35 @@ DEFAULT_PIPELINE = (
 MAX_DEQUEUE_COUNT = 5
 """Must equal `maxDequeueCount` of host.json: a step's last try is told by it."""
 DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
-ENGINES = ("local",)
+ENGINES = ("local", "azure")
+ACCESS = ("local", "health", "platform")
+# Confidence means something else in each: a cosine here, Azure's own scale there.
+_THRESHOLDS = {"local": (0.45, 0.37), "azure": (0.5, 0.4)}
 
-T = TypeVar("T")
+
+@dataclass(frozen=True)
+class ServiceSettings:
+    """One Azure AI account.
+
+    Attributes:
+        key: empty when the app's identity is used.
+        per_second: calls that its tier takes; 0 for no pacing.
+        price: of 1,000 calls, in any currency, for the estimate in the metrics.
+    """
+
+    endpoint: str = ""
+    key: str = field(default="", repr=False)
+    per_second: float = 10.0
+    price: float = 1.0
+
+
+@dataclass(frozen=True)
+class TelemetrySettings:
+    """Where traces, metrics and logs go; nowhere if all is empty."""
+
+    insights: str = field(default="", repr=False)
+    otlp: str = ""
+    console: bool = False
 
 
 @dataclass(frozen=True)
@@ -28,11 +54,15 @@ class Settings:
 
     storage_connection: str = field(default=DEVELOPMENT_STORAGE, repr=False)
     storage_account: str = ""
-    storage_client_id: str = ""
+    storage_endpoints: Mapping[str, str] = field(default_factory=dict)
+    client_id: str = ""
     pipeline: tuple[str, ...] = tuple(DEFAULT_PIPELINE.split(","))
     vision_engine: str = "local"
     face_engine: str = "local"
     face_print_engine: str = "local"
+    vision: ServiceSettings = field(default_factory=ServiceSettings)
+    face: ServiceSettings = field(default_factory=ServiceSettings)
+    face_list: str = "imaginem"
     sql_connection: str = field(default="", repr=False)
     home: Path = Path(".imaginem")
     assets: Path = Path("~/.cache/imaginem")
@@ -43,8 +73,12 @@ class Settings:
     possible_threshold: float = 0.37
     match_limit: int = 20
     max_attempts: int = 5
+    max_waits: int = 100
     retry_seconds: float = 2.0
     allowed_image_hosts: tuple[str, ...] = ()
+    on_azure: bool = False
+    http_access: str = "local"
+    telemetry: TelemetrySettings = field(default_factory=TelemetrySettings)
 
     def limits(self) -> Limits:
         """Return what the core needs of the settings."""
@@ -53,42 +87,15 @@ class Settings:
             input_container=self.input_container,
             faces_container=self.faces_container,
             max_attempts=self.max_attempts,
+            max_waits=self.max_waits,
             max_dequeue_count=MAX_DEQUEUE_COUNT,
             retry_seconds=self.retry_seconds,
         )
 
-
-class _Reader:
-    """Reads settings and collects every problem, so that all are told at once."""
-
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
-        self.problems: list[str] = []
-
-    def text(self, name: str, default: str = "") -> str:
-        return self._environment.get(name, "").strip() or default
-
-    def parsed(self, name: str, default: T, parse: Callable[[str], T], expected: str) -> T:
-        raw = self.text(name)
-        if not raw:
-            return default
-        try:
-            return parse(raw)
-        except (ValueError, InvalidMessage) as problem:
-            detail = f" ({problem})" if isinstance(problem, InvalidMessage) else ""
-            self.problems.append(f"{name} is {raw!r}: give {expected}{detail}")
-            return default
-
-    def names(self, name: str) -> tuple[str, ...]:
-        return tuple(part.strip() for part in self.text(name).split(",") if part.strip())
-
-    def engine(self, name: str, default: str) -> str:
-        def check(raw: str) -> str:
-            if raw.lower() not in ENGINES:
-                raise ValueError
-            return raw.lower()
-
-        return self.parsed(name, default, check, " or ".join(ENGINES))
+    @property
+    def engines(self) -> set[str]:
+        """The engines in use."""
+        return {self.vision_engine, self.face_engine, self.face_print_engine}
 
 
 def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -97,95 +104,150 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
     Raises:
         ConfigurationError: names every setting that is wrong, and how to mend it.
     """
-    read = _Reader(os.environ if environment is None else environment)
-    account = read.text("AzureWebJobsStorage__accountName")
+    read = Reader(os.environ if environment is None else environment)
     default = Settings()
-    face_engine = read.engine("FACE_ENGINE", default.face_engine)
-    match = read.parsed("FACE_MATCH_THRESHOLD", default.match_threshold, _share, "0 to 1")
-    possible = read.parsed(
-        "FACE_POSSIBLE_THRESHOLD", min(default.possible_threshold, match), _share, "0 to 1"
-    )
-    if possible > match:
-        read.problems.append(
-            f"FACE_POSSIBLE_THRESHOLD ({possible}) is above FACE_MATCH_THRESHOLD ({match}): "
-            "lower it"
-        )
-    connection = read.text("AzureWebJobsStorage", "" if account else DEVELOPMENT_STORAGE)
-    if account and connection:
-        read.problems.append(
-            "AzureWebJobsStorage and AzureWebJobsStorage__accountName are both set: remove one"
-        )
+    connection, account, endpoints = _storage(read)
+    face_engine = read.one_of("FACE_ENGINE", default.face_engine, ENGINES)
+    print_engine = read.one_of("FACE_PRINT_ENGINE", face_engine, ENGINES)
+    vision_engine = read.one_of("VISION_ENGINE", default.vision_engine, ENGINES)
+    match, possible = _thresholds(read, print_engine)
+    on_azure = bool(read.text("WEBSITE_SITE_NAME"))
     settings = Settings(
         storage_connection=connection,
         storage_account=account,
-        storage_client_id=read.text("AzureWebJobsStorage__clientId", read.text("AZURE_CLIENT_ID")),
+        storage_endpoints=endpoints,
+        client_id=read.text("AzureWebJobsStorage__clientId", read.text("AZURE_CLIENT_ID")),
         pipeline=read.parsed(
-            "PIPELINE_DEFINITION", default.pipeline, _pipeline, "step names with commas between"
+            "PIPELINE_DEFINITION",
+            default.pipeline,
+            parsing.pipeline,
+            "step names with commas between",
         ),
-        vision_engine=read.engine("VISION_ENGINE", default.vision_engine),
+        vision_engine=vision_engine,
         face_engine=face_engine,
-        face_print_engine=read.engine("FACE_PRINT_ENGINE", face_engine),
+        face_print_engine=print_engine,
+        vision=_service(read, "VISION", vision_engine == "azure"),
+        face=_service(read, "FACE", "azure" in (face_engine, print_engine)),
+        face_list=read.parsed(
+            "FACE_LIST", default.face_list, parsing.list_name, "1 to 50 of a-z, 0-9, - and _"
+        ),
         sql_connection=read.text("SQL_CONNECTION_STRING"),
         home=Path(read.text("IMAGINEM_HOME", str(default.home))).expanduser(),
         assets=Path(read.text("IMAGINEM_ASSETS", str(default.assets))).expanduser(),
-        face_model=read.parsed("FACE_MODEL", None, _file, "the path of a model's JSON file"),
+        face_model=read.parsed("FACE_MODEL", None, parsing.file, "the path of a model's JSON file"),
         input_container=read.parsed(
-            "INPUT_CONTAINER", default.input_container, _container, "a container name"
+            "INPUT_CONTAINER", default.input_container, parsing.container, "a container name"
         ),
         faces_container=read.parsed(
-            "FACES_CONTAINER", default.faces_container, _container, "a container name"
+            "FACES_CONTAINER", default.faces_container, parsing.container, "a container name"
         ),
         match_threshold=match,
         possible_threshold=possible,
-        match_limit=read.parsed("FACE_MATCH_LIMIT", default.match_limit, _positive, "1 or more"),
-        max_attempts=read.parsed("MAX_ATTEMPTS", default.max_attempts, _positive, "1 or more"),
-        retry_seconds=read.parsed("RETRY_SECONDS", default.retry_seconds, _seconds, "seconds"),
+        match_limit=read.parsed(
+            "FACE_MATCH_LIMIT", default.match_limit, parsing.positive, "1 or more"
+        ),
+        max_attempts=read.parsed(
+            "MAX_ATTEMPTS", default.max_attempts, parsing.positive, "1 or more"
+        ),
+        max_waits=read.parsed("MAX_WAITS", default.max_waits, parsing.positive, "1 or more"),
+        retry_seconds=read.parsed(
+            "RETRY_SECONDS", default.retry_seconds, parsing.seconds, "seconds"
+        ),
         allowed_image_hosts=read.names("ALLOWED_IMAGE_HOSTS"),
+        on_azure=on_azure,
+        http_access=_access(read, on_azure),
+        telemetry=TelemetrySettings(
+            insights=read.text("APPLICATIONINSIGHTS_CONNECTION_STRING"),
+            otlp=read.parsed(
+                "OTEL_EXPORTER_OTLP_ENDPOINT", "", parsing.address, "an http(s) address"
+            ),
+            console=read.one_of("IMAGINEM_TELEMETRY", "", ("console",)) == "console",
+        ),
     )
     if read.problems:
         raise ConfigurationError("settings: " + "; ".join(read.problems))
     return settings
 
 
-def _share(raw: str) -> float:
-    value = float(raw)
-    if not 0 <= value <= 1:
-        raise ValueError
-    return value
+def _storage(read: Reader) -> tuple[str, str, dict[str, str]]:
+    """Return connection string, account name and endpoints of the storage account."""
+    account = read.text("AzureWebJobsStorage__accountName")
+    asked = {
+        "blob": "AzureWebJobsStorage__blobServiceUri",
+        "queue": "AzureWebJobsStorage__queueServiceUri",
+        "table": "AzureWebJobsStorage__tableServiceUri",
+    }
+    endpoints = {
+        service: found
+        for service, name in asked.items()
+        if (found := read.parsed(name, "", parsing.address, "an http(s) address"))
+    }
+    if endpoints and not account and len(endpoints) < len(asked):
+        read.problems.append(f"{' and '.join(asked.values())}: set all three, or __accountName")
+    by_identity = bool(account or endpoints)
+    connection = read.text("AzureWebJobsStorage", "" if by_identity else DEVELOPMENT_STORAGE)
+    if by_identity and connection:
+        read.problems.append(
+            "AzureWebJobsStorage and AzureWebJobsStorage__accountName are both set: remove one"
+        )
+    return connection, account, endpoints
 
 
-def _file(raw: str) -> Path | None:
-    path = Path(raw).expanduser()
-    if not path.is_file():
-        raise ValueError
-    return path
+def _thresholds(read: Reader, engine: str) -> tuple[float, float]:
+    usual_match, usual_possible = _THRESHOLDS[engine]
+    match = read.parsed("FACE_MATCH_THRESHOLD", usual_match, parsing.share, "0 to 1")
+    possible = read.parsed(
+        "FACE_POSSIBLE_THRESHOLD", min(usual_possible, match), parsing.share, "0 to 1"
+    )
+    if possible > match:
+        read.problems.append(
+            f"FACE_POSSIBLE_THRESHOLD ({possible}) is above FACE_MATCH_THRESHOLD ({match}): "
+            "lower it"
+        )
+    return match, possible
 
 
-def _positive(raw: str) -> int:
-    value = int(raw)
-    if value < 1:
-        raise ValueError
-    return value
+_SERVICES = {
+    "VISION": ("VISION_ENDPOINT", "VISION_API_KEY", "VISION_CALLS_PER_SECOND", "VISION_PRICE"),
+    "FACE": ("FACE_ENDPOINT", "FACE_API_KEY", "FACE_CALLS_PER_SECOND", "FACE_PRICE"),
+}
 
 
-def _seconds(raw: str) -> float:
-    value = float(raw)
-    if not 0 <= value < 3600:
-        raise ValueError
-    return value
+def _service(read: Reader, name: str, used: bool) -> ServiceSettings:
+    default = ServiceSettings()
+    endpoint, key, per_second, price = _SERVICES[name]
+    found = ServiceSettings(
+        endpoint=read.parsed(endpoint, "", parsing.address, "the account's https address"),
+        key=read.text(key),
+        per_second=read.parsed(per_second, default.per_second, parsing.amount, "calls a second"),
+        price=read.parsed(price, default.price, parsing.amount, "the price of 1,000 calls"),
+    )
+    if used and not found.endpoint and not read.text(endpoint):
+        read.problems.append(
+            f"{name}_ENGINE is azure, but {endpoint} is empty: give the account's address, such "
+            "as https://<name>.cognitiveservices.azure.com"
+        )
+    if found.endpoint.startswith("http://") and not found.key:
+        read.problems.append(
+            f"{endpoint} is http, over which no identity's token is sent: use https, or set {key}"
+        )
+    return found
 
 
-def _pipeline(raw: str) -> tuple[str, ...]:
-    names = tuple(part.strip() for part in raw.split(",") if part.strip())
-    if not names:
-        raise ValueError
-    check_pipeline(names)
-    return names
-
-
-def _container(raw: str) -> str:
-    check_pipeline([raw])  # containers follow the same naming rule as queues
-    return raw
+def _access(read: Reader, on_azure: bool) -> str:
+    """Return who may call the API; see docs/settings.md."""
+    access = read.one_of("HTTP_ACCESS", "health" if on_azure else "local", ACCESS)
+    if on_azure and access == "local":
+        read.problems.append(
+            "HTTP_ACCESS is 'local', which opens the API to everybody on Azure: set 'platform' "
+            "with platform authentication on, or 'health'"
+        )
+    if on_azure and access == "platform" and read.text("WEBSITE_AUTH_ENABLED").lower() == "false":
+        read.problems.append(
+            "HTTP_ACCESS is 'platform', but platform authentication is off: turn it on "
+            "(authSettingsV2), or set 'health'"
+        )
+    return access
 
 
 def local_settings(folder: Path) -> dict[str, str]:

@@ -6,7 +6,7 @@ The twins here pass the same contract suite as the real adapters.
 
 import io
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,7 @@ from imaginem.memory import (
     MemoryLog,
     MemoryPoison,
     MemoryQueues,
+    MemoryRegisters,
     MemoryResults,
 )
 from imaginem.models import JobMessage, decode_message
@@ -41,6 +42,7 @@ from imaginem.ports import (
 )
 from imaginem.process import Delivery, Transition, process_step
 from imaginem.registry import Registry, Step
+from imaginem.telemetry import SilentTelemetry
 
 __all__ = [
     "Failing",
@@ -53,6 +55,7 @@ __all__ = [
     "MemoryLog",
     "MemoryPoison",
     "MemoryQueues",
+    "MemoryRegisters",
     "MemoryResults",
     "MemoryServices",
     "job_for",
@@ -89,7 +92,7 @@ class FakeFaces:
 
     name = "fake"
 
-    def detect(self, photo: Photo) -> list[Face]:
+    def detect(self, photo: Photo, *, to_print: bool = False) -> list[Face]:
         """Return one face."""
         where = Rectangle(
             left=photo.width // 4,
@@ -113,9 +116,14 @@ class FakePrints:
             if face.face_id is not None
         ]
 
-    def match(self, key: JobKey, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
+    def match(
+        self, key: JobKey, face_ids: Sequence[uuid.UUID], photo: Callable[[], Photo]
+    ) -> list[FaceMatch]:
         """Return no match."""
         return []
+
+    def upkeep(self) -> None:
+        """Do nothing."""
 
 
 class Failing:
@@ -127,13 +135,13 @@ class Failing:
         self._problem = problem
         self._left = times or -1
 
-    def _fail(self, *args: object) -> Any:
+    def _fail(self, *args: object, **more: object) -> Any:
         if self._left == 0:
             return ImageAnalysis(metadata=PhotoMetadata(width=1, height=1, format="PNG"))
         self._left -= 1
         raise self._problem
 
-    analyze = read = detect = enrol = match = _fail
+    analyze = read = detect = enrol = match = upkeep = _fail
 
 
 def no_network(url: str) -> bytes:
@@ -154,6 +162,7 @@ class MemoryServices:
     gallery: MemoryGallery = field(default_factory=MemoryGallery)
     fetch: Any = no_network
     photos: PhotoCache = field(default_factory=lambda: PhotoCache(pixels=0))
+    telemetry: Any = field(default_factory=SilentTelemetry)
     vision: Any = field(default_factory=FakeVision)
     ocr: Any = field(default_factory=FakeOcr)
     faces: Any = field(default_factory=FakeFaces)

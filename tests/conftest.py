@@ -1,12 +1,16 @@
 """Servers and folders that tests share."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from imaginem.host import Emulator, EmulatorPorts
+from imaginem.results.migrate import upgrade
+from tests.postgres import Postgres, find_tools
 
 ROOT = Path(__file__).parents[1]
 
@@ -28,3 +32,25 @@ def app_copy(tmp_path: Path) -> Path:
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "steps", app / "steps", ignore=ignored)
     return app
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server; `.ci/run` installs it, elsewhere its tests may be skipped."""
+    tools = find_tools()
+    if tools is None:
+        assert not os.environ.get("CI"), "PostgreSQL is missing: apt-get install postgresql"
+        pytest.skip("PostgreSQL is not installed (apt-get install postgresql)")
+    server = Postgres(tools)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: Postgres) -> str:
+    """Name of a PostgreSQL database that has the tables, to copy."""
+    address = postgres.database()
+    engine = create_engine(address)
+    upgrade(engine)
+    engine.dispose()
+    return address.rpartition("/")[2].partition("?")[0]

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import imaginem
-from imaginem.cli import assets, jobs, operate, serve, steps
+from imaginem.cli import assets, demo, double, jobs, operate, serve, steps
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -14,9 +14,11 @@ app = typer.Typer(
     help="Turns photos into a rich, searchable, tagged set.",
 )
 serve.register(app)
+demo.register(app)
 jobs.register(app)
 steps.register(app)
 operate.register(app)
+double.register(app)
 app.add_typer(assets.app, name="assets")
 app.add_typer(operate.poison_app, name="poison")
 

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from imaginem.engines.bands import Bands
+from imaginem.engines.parts import EngineParts
 from imaginem.ports import FaceEngine, FaceGallery, FacePrintEngine, OcrEngine, VisionEngine
 from imaginem.settings import Settings
 
@@ -15,36 +17,52 @@ def _store(settings: Settings) -> "AssetStore":
     return AssetStore(settings.assets)
 
 
-def vision_engine(settings: Settings) -> VisionEngine:
+def vision_engine(settings: Settings, parts: EngineParts) -> VisionEngine:
     """Return the engine of generalclassification."""
+    if settings.vision_engine == "azure":
+        from imaginem.engines.azure.make import make_vision
+
+        return make_vision(settings, parts)
     from imaginem.engines.local.vision import LocalVision
 
     return LocalVision(_store(settings))
 
 
-def ocr_engine(settings: Settings) -> OcrEngine:
+def ocr_engine(settings: Settings, parts: EngineParts) -> OcrEngine:
     """Return the engine of ocr."""
+    if settings.vision_engine == "azure":
+        from imaginem.engines.azure.make import make_ocr
+
+        return make_ocr(settings, parts)
     from imaginem.engines.local.ocr import LocalOcr
 
     return LocalOcr(_store(settings))
 
 
-def face_engine(settings: Settings) -> FaceEngine:
+def face_engine(settings: Settings, parts: EngineParts) -> FaceEngine:
     """Return the engine of facedetection."""
+    if settings.face_engine == "azure":
+        from imaginem.engines.azure.make import make_faces
+
+        return make_faces(settings, parts)
     from imaginem.engines.local.faces import LocalFaces
 
     return LocalFaces(_store(settings))
 
 
-def face_print_engine(settings: Settings, gallery: FaceGallery) -> FacePrintEngine:
+def face_print_engine(
+    settings: Settings, parts: EngineParts, gallery: FaceGallery
+) -> FacePrintEngine:
     """Return the engine of faceprint and facematch."""
-    from imaginem.engines.local.prints import LocalPrints
+    if settings.face_print_engine == "azure":
+        from imaginem.engines.azure.make import make_prints
+
+        return make_prints(settings, parts, gallery)
+    from imaginem.engines.local.prints import FacePrinter, LocalPrints
 
     return LocalPrints(
-        _store(settings),
+        FacePrinter(_store(settings), settings.face_model),
         gallery,
-        match_threshold=settings.match_threshold,
-        possible_threshold=settings.possible_threshold,
+        bands=Bands(settings.match_threshold, settings.possible_threshold),
         match_limit=settings.match_limit,
-        model_file=settings.face_model,
     )

@@ -3,5 +3,6 @@
 from imaginem.results.database import Database
 from imaginem.results.gallery import SqlGallery
 from imaginem.results.output import SqlResults
+from imaginem.results.service_faces import SqlServiceFaces
 
-__all__ = ["Database", "SqlGallery", "SqlResults"]
+__all__ = ["Database", "SqlGallery", "SqlResults", "SqlServiceFaces"]

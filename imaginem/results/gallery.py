@@ -2,25 +2,28 @@
 
 import threading
 import uuid
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import bindparam, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from imaginem.errors import NotFound, PermanentError
 from imaginem.outputs import FaceMatch
 from imaginem.ports import Alike, EnrolledFace, FaceOwner, JobKey
 from imaginem.results.database import Database
-from imaginem.results.schema import FaceMatchRow, FaceRow
+from imaginem.results.schema import FaceMatchRow, FaceRow, now
+from imaginem.results.service_faces import forget_there
+from imaginem.results.types import cosine_distance, job_number, portions
+from imaginem.results.upsert import upsert
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_AT_ONCE = 500  # ids in one statement; SQL Server takes 2,100 parameters
-
+_SAME = 1e-5  # of a component, between two readings of one print
 
 _Read = tuple[uuid.UUID, bytes, str, str, float]
 
@@ -48,15 +51,14 @@ class SqlGallery:
         """Make `faces` the job's faces in one transaction."""
         if len({face.face_id for face in faces}) < len(faces):
             raise PermanentError("two faces have the same face_id: detect the faces again")
+        self._database.check_key(key)
         with self._database.session() as session:
             known = {row.face_id: row for row in _rows_of(session, [f.face_id for f in faces])}
             for face in faces:
                 row = known.get(face.face_id)
                 if row is not None and (row.batch_id, row.job_id) != key:
                     raise PermanentError(f"face_id {face.face_id} belongs to another job")
-            mine = select(FaceRow.face_id).where(
-                FaceRow.batch_id == key[0], FaceRow.job_id == key[1]
-            )
+            mine = select(FaceRow.face_id).where(FaceRow.job == job_number(*key))
             kept = {face.face_id for face in faces}
             _forget(session, [i for i in session.scalars(mine) if i not in kept])
             changed = [
@@ -78,6 +80,10 @@ class SqlGallery:
             row = session.scalar(select(FaceRow).where(FaceRow.face_id == face_id))
             if row is None:
                 raise NotFound(f"face {face_id} is not in the gallery")
+            if row.embedding is None:
+                raise NotFound(f"the print of face {face_id} is kept by {row.model}, not here")
+            if session.get_bind().dialect.name == "mssql":
+                return _nearest(session, key, row, least, limit)
             matrix = self._matrix(session, row.model)
         scores = matrix.rows @ np.frombuffer(row.embedding, np.float32)
         order = np.argsort(-scores, kind="stable")
@@ -96,7 +102,9 @@ class SqlGallery:
         import numpy as np
 
         count, last = session.execute(
-            select(func.count(), func.max(FaceRow.number)).where(FaceRow.model == model)
+            select(func.count(), func.max(FaceRow.number)).where(
+                FaceRow.model == model, FaceRow.embedding.is_not(None)
+            )
         ).one()
         with self._lock:
             held = self._matrices.get(model)
@@ -127,10 +135,10 @@ class SqlGallery:
                 FaceRow.job_id,
                 FaceRow.quality,
             )
-            .where(FaceRow.model == model, FaceRow.number > after)
+            .where(FaceRow.model == model, FaceRow.number > after, FaceRow.embedding.is_not(None))
             .order_by(FaceRow.number)
         )
-        return [(row[0], row[1], row[2], row[3], row[4]) for row in session.execute(query)]
+        return [(row[0], row[1] or b"", row[2], row[3], row[4]) for row in session.execute(query)]
 
     def qualities(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, float]:
         """Return the quality of each face that is in the gallery."""
@@ -152,7 +160,7 @@ class SqlGallery:
         with self._database.session(reading=True) as session:
             rows = [
                 row
-                for some in _portions(face_ids)
+                for some in portions(face_ids)
                 for row in session.scalars(
                     select(FaceMatchRow).where(FaceMatchRow.face_id.in_(some))
                 )
@@ -175,43 +183,62 @@ class SqlGallery:
 
     def faces_of(self, key: JobKey) -> list[FaceOwner]:
         """Return a job's faces, in the order they were enrolled."""
-        query = (
-            select(FaceRow)
-            .where(FaceRow.batch_id == key[0], FaceRow.job_id == key[1])
-            .order_by(FaceRow.number)
-        )
+        query = select(FaceRow).where(FaceRow.job == job_number(*key)).order_by(FaceRow.number)
         with self._database.session(reading=True) as session:
             return [_owner(row) for row in session.scalars(query)]
 
 
-def _portions(ids: Sequence[uuid.UUID]) -> Iterable[Sequence[uuid.UUID]]:
-    return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))
+def _nearest(session: Session, key: JobKey, face: FaceRow, least: float, limit: int) -> list[Alike]:
+    """Let the server compare: Azure SQL has vectors, so that none need leave it."""
+    distance = cosine_distance(
+        FaceRow.embedding, bindparam("mine", face.embedding, FaceRow.embedding.type)
+    )
+    query = (
+        select(FaceRow.face_id, distance.label("distance"), FaceRow.quality)
+        .where(
+            FaceRow.model == face.model,
+            FaceRow.job != job_number(*key),
+            FaceRow.embedding.is_not(None),
+        )
+        .order_by("distance")
+        .limit(limit)
+    )
+    alike = [Alike(row[0], 1.0 - row[1], row[2]) for row in session.execute(query)]
+    return [other for other in alike if other.similarity >= least]
 
 
 def _rows_of(session: Session, ids: Sequence[uuid.UUID]) -> list[FaceRow]:
     return [
         row
-        for some in _portions(ids)
+        for some in portions(ids)
         for row in session.scalars(select(FaceRow).where(FaceRow.face_id.in_(some)))
     ]
 
 
 def _forget(session: Session, ids: Sequence[uuid.UUID]) -> None:
     """Remove faces and their pairs, from both sides."""
-    for some in _portions(ids):
+    for some in portions(ids):
         pairs = or_(FaceMatchRow.face_id.in_(some), FaceMatchRow.matched_face_id.in_(some))
         session.execute(delete(FaceMatchRow).where(pairs))
         session.execute(delete(FaceRow).where(FaceRow.face_id.in_(some)))
+    forget_there(session, ids)
 
 
 def _differs(row: FaceRow, face: EnrolledFace) -> bool:
-    return row.model != face.model or row.embedding != face.embedding
+    """Tell whether a print is another one; a server's vectors come back not quite exact."""
+    if row.model != face.model:
+        return True
+    held, given = array("f", row.embedding or b""), array("f", face.embedding)
+    if len(held) != len(given):
+        return True
+    return any(abs(one - other) > _SAME for one, other in zip(held, given, strict=True))
 
 
 def _row(key: JobKey, face: EnrolledFace) -> FaceRow:
     left, top, width, height = face.rectangle
     return FaceRow(
         face_id=face.face_id,
+        job=job_number(*key),
         batch_id=key[0],
         job_id=key[1],
         photo_sha256=face.photo_sha256,
@@ -220,17 +247,15 @@ def _row(key: JobKey, face: EnrolledFace) -> FaceRow:
         width=width,
         height=height,
         model=face.model,
-        embedding=face.embedding,
+        embedding=face.embedding or None,
         quality=face.quality,
     )
 
 
 def _keep(session: Session, one: uuid.UUID, other: uuid.UUID, match: FaceMatch) -> None:
-    session.merge(
-        FaceMatchRow(
-            face_id=one, matched_face_id=other, confidence=match.confidence, band=match.band
-        )
-    )
+    pair = {"face_id": one, "matched_face_id": other}
+    told = {"confidence": match.confidence, "band": match.band}
+    upsert(session, FaceMatchRow, pair, told, found=now())
 
 
 def _owner(row: FaceRow) -> FaceOwner:

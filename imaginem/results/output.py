@@ -9,6 +9,8 @@ from sqlalchemy import delete, select
 from imaginem.ports import JobKey, JobResult
 from imaginem.results.database import Database
 from imaginem.results.schema import Label, PipelineOutput, now
+from imaginem.results.types import job_number
+from imaginem.results.upsert import upsert
 
 _NAME_LIMIT = 200
 
@@ -22,27 +24,29 @@ class SqlResults:
     def save(self, result: JobResult) -> None:
         """Write a job's result and its labels; the same job again replaces both."""
         key = (result.batch_id, result.id)
-        outputs = result.job_output
+        self._database.check_key(key)
+        outputs, job = result.job_output, job_number(*key)
         with self._database.session() as session:
-            session.merge(
-                PipelineOutput(
-                    batch_id=result.batch_id,
-                    id=result.id,
-                    processing_pipeline=",".join(result.processing_pipeline),
-                    image_url=result.image_url,
-                    image_parameters=to_json(result.image_parameters).decode(),
-                    photo_url=result.photo_url,
-                    job_output=to_json(dict(outputs)).decode(),
-                    unfinished=",".join(result.unfinished),
-                    full_text=str(_part(outputs, "ocr", "full_text") or ""),
-                    faces=len(_items(outputs, "facedetection", "faces")),
-                    timestamp=now(),
-                )
+            upsert(
+                session,
+                PipelineOutput,
+                {"batch_id": result.batch_id, "id": result.id},
+                {
+                    "processing_pipeline": ",".join(result.processing_pipeline),
+                    "image_url": result.image_url,
+                    "image_parameters": to_json(result.image_parameters).decode(),
+                    "photo_url": result.photo_url,
+                    "job_output": to_json(dict(outputs)).decode(),
+                    "unfinished": ",".join(result.unfinished),
+                    "full_text": str(_part(outputs, "ocr", "full_text") or ""),
+                    "faces": len(_items(outputs, "facedetection", "faces")),
+                    "timestamp": now(),
+                },
+                job=job,
             )
-            session.flush()
-            session.execute(delete(Label).where(Label.batch_id == key[0], Label.id == key[1]))
+            session.execute(delete(Label).where(Label.job == job))
             session.add_all(
-                Label(batch_id=key[0], id=key[1], kind=kind, name=name, confidence=confidence)
+                Label(job=job, kind=kind, name=name, confidence=confidence)
                 for (kind, name), confidence in labels(outputs).items()
             )
 

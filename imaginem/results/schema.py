@@ -1,41 +1,29 @@
-"""The tables."""
+"""The tables; `migrations` bring a database to this state, and a test compares the two."""
 
 import uuid
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime as SqlDateTime
 from sqlalchemy import (
+    BigInteger,
     Float,
-    ForeignKeyConstraint,
+    ForeignKey,
     Index,
-    LargeBinary,
+    Integer,
+    PrimaryKeyConstraint,
     String,
-    Unicode,
     UnicodeText,
+    UniqueConstraint,
     Uuid,
 )
-from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
 
-_KEY = 512
+from imaginem.results.types import UtcTime, exact, vector
 
-
-class UtcTime(TypeDecorator[datetime]):
-    """A moment in UTC; SQLite keeps no zone, so it is put back on reading."""
-
-    impl = SqlDateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Write UTC."""
-        return None if value is None else value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Read UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+KEY = 512
+"""Characters of a batch id or a job id at most, as in the log table."""
+DIMENSIONS = 512
+"""Of the embedding of the face model that comes with Imaginem."""
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts in INTEGER alone
 
 
 def now() -> datetime:
@@ -48,12 +36,13 @@ class Base(DeclarativeBase):
 
 
 class PipelineOutput(Base):
-    """One job's result."""
+    """One job's result; `job` stands for batch id and id in other tables."""
 
     __tablename__ = "pipeline_output"
 
-    batch_id: Mapped[str] = mapped_column(Unicode(_KEY), primary_key=True)
-    id: Mapped[str] = mapped_column(Unicode(_KEY), primary_key=True)
+    batch_id: Mapped[str] = mapped_column(exact(KEY))
+    id: Mapped[str] = mapped_column(exact(KEY))
+    job: Mapped[uuid.UUID] = mapped_column(Uuid)
     processing_pipeline: Mapped[str] = mapped_column(UnicodeText)
     image_url: Mapped[str] = mapped_column(UnicodeText)
     image_parameters: Mapped[str] = mapped_column(UnicodeText, default="null")
@@ -64,7 +53,12 @@ class PipelineOutput(Base):
     faces: Mapped[int] = mapped_column(default=0)
     timestamp: Mapped[datetime] = mapped_column(UtcTime, default=now, onupdate=now)
 
-    __table_args__ = (Index("ix_pipeline_output_timestamp", "timestamp"),)
+    __table_args__ = (
+        # Clustered, Azure SQL would take no more than 900 bytes of key; so it takes 1,700.
+        PrimaryKeyConstraint("batch_id", "id", name="pk_pipeline_output", mssql_clustered=False),
+        UniqueConstraint("job", name="uq_pipeline_output_job"),
+        Index("ix_pipeline_output_timestamp", "timestamp"),
+    )
 
 
 class Label(Base):
@@ -72,43 +66,48 @@ class Label(Base):
 
     __tablename__ = "photo_label"
 
-    batch_id: Mapped[str] = mapped_column(Unicode(_KEY), primary_key=True)
-    id: Mapped[str] = mapped_column(Unicode(_KEY), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
-    name: Mapped[str] = mapped_column(Unicode(200), primary_key=True)
+    job: Mapped[uuid.UUID] = mapped_column(
+        Uuid,
+        ForeignKey("pipeline_output.job", name="fk_photo_label_job", ondelete="CASCADE"),
+    )
+    kind: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(exact(200))
     confidence: Mapped[float] = mapped_column(Float)
 
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["batch_id", "id"],
-            ["pipeline_output.batch_id", "pipeline_output.id"],
-            ondelete="CASCADE",
-        ),
+        PrimaryKeyConstraint("job", "kind", "name", name="pk_photo_label"),
         Index("ix_photo_label_kind_name", "kind", "name"),
     )
 
 
 class FaceRow(Base):
-    """A face and its embedding; embeddings of different models are never compared."""
+    """A face; embeddings of different models are never compared.
+
+    Attributes:
+        embedding: L2-normalised float32; None where a service keeps the print.
+    """
 
     __tablename__ = "face"
 
-    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    face_id: Mapped[uuid.UUID] = mapped_column(Uuid, unique=True)
-    batch_id: Mapped[str] = mapped_column(Unicode(_KEY))
-    job_id: Mapped[str] = mapped_column(Unicode(_KEY))
+    number: Mapped[int] = mapped_column(_NUMBER, autoincrement=True)
+    face_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    job: Mapped[uuid.UUID] = mapped_column(Uuid)
+    batch_id: Mapped[str] = mapped_column(exact(KEY))
+    job_id: Mapped[str] = mapped_column(exact(KEY))
     photo_sha256: Mapped[str] = mapped_column(String(64))
     left: Mapped[int]
     top: Mapped[int]
     width: Mapped[int]
     height: Mapped[int]
     model: Mapped[str] = mapped_column(String(100))
-    embedding: Mapped[bytes] = mapped_column(LargeBinary)
+    embedding: Mapped[bytes | None] = mapped_column(vector(DIMENSIONS))
     quality: Mapped[float] = mapped_column(Float)
     enrolled: Mapped[datetime] = mapped_column(UtcTime, default=now)
 
     __table_args__ = (
-        Index("ix_face_job", "batch_id", "job_id"),
+        PrimaryKeyConstraint("number", name="pk_face"),
+        UniqueConstraint("face_id", name="uq_face_face_id"),
+        Index("ix_face_job", "job"),
         Index("ix_face_model", "model", "number"),
         # SQLite must never give a removed face's number to a new one: searches ask for
         # "numbers above the last I know".
@@ -121,10 +120,78 @@ class FaceMatchRow(Base):
 
     __tablename__ = "face_match"
 
-    face_id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
-    matched_face_id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    face_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    matched_face_id: Mapped[uuid.UUID] = mapped_column(Uuid)
     confidence: Mapped[float] = mapped_column(Float)
     band: Mapped[str] = mapped_column(String(16))
     found: Mapped[datetime] = mapped_column(UtcTime, default=now)
 
-    __table_args__ = (Index("ix_face_match_matched", "matched_face_id"),)
+    __table_args__ = (
+        PrimaryKeyConstraint("face_id", "matched_face_id", name="pk_face_match"),
+        Index("ix_face_match_matched", "matched_face_id"),
+    )
+
+
+class ServiceFaceRow(Base):
+    """What a face is called by the service that keeps its print.
+
+    Attributes:
+        service_face_id: searchable at once, until `lapses`.
+        list_id, persisted_face_id: in a face list, searchable once that is trained. Without
+            the latter the face is being added: the call may have been made or not.
+        training: of the list, that covers the face; empty before.
+        trained: that training has succeeded.
+    """
+
+    __tablename__ = "service_face"
+
+    face_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    service_face_id: Mapped[str] = mapped_column(String(64), default="")
+    lapses: Mapped[datetime | None] = mapped_column(UtcTime)
+    list_id: Mapped[str] = mapped_column(String(64), default="")
+    persisted_face_id: Mapped[str] = mapped_column(String(64), default="")
+    training: Mapped[str] = mapped_column(String(36), default="")
+    trained: Mapped[bool] = mapped_column(default=False)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("face_id", name="pk_service_face"),
+        Index("ix_service_face_persisted", "list_id", "persisted_face_id"),
+        Index("ix_service_face_trained", "trained", "lapses"),
+    )
+
+
+class FaceListRow(Base):
+    """A face list of the service.
+
+    Attributes:
+        number: lists are filled one after the other.
+        full: takes no more faces.
+        changed: something was added or removed since the last training began.
+        training: that runs now; empty when none does.
+        searchable: a training has succeeded.
+        uncertain: an addition was interrupted; the list may hold a face that nobody knows.
+    """
+
+    __tablename__ = "face_list"
+
+    list_id: Mapped[str] = mapped_column(String(64))
+    number: Mapped[int]
+    full: Mapped[bool] = mapped_column(default=False)
+    changed: Mapped[bool] = mapped_column(default=False)
+    training: Mapped[str] = mapped_column(String(36), default="")
+    searchable: Mapped[bool] = mapped_column(default=False)
+    uncertain: Mapped[bool] = mapped_column(default=False)
+
+    __table_args__ = (PrimaryKeyConstraint("list_id", name="pk_face_list"),)
+
+
+class RemovalRow(Base):
+    """A face that the service must forget still: it is gone here already."""
+
+    __tablename__ = "face_removal"
+
+    list_id: Mapped[str] = mapped_column(String(64))
+    persisted_face_id: Mapped[str] = mapped_column(String(64))
+    since: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+    __table_args__ = (PrimaryKeyConstraint("list_id", "persisted_face_id", name="pk_face_removal"),)

@@ -1,6 +1,6 @@
 """The storage account's addresses and credentials, and what its errors mean to us."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -53,11 +53,13 @@ class Account:
         connection_string: empty when an identity is used.
         name: of the account, when an identity is used.
         client_id: of a user-assigned identity; empty for the system's.
+        endpoints: addresses by service, where they are not the public cloud's.
     """
 
     connection_string: str = field(default="", repr=False)
     name: str = ""
     client_id: str = ""
+    endpoints: Mapping[str, str] = field(default_factory=dict)
 
     def client(self, kind: Any, service: str) -> Any:
         """Return a service client.
@@ -77,7 +79,8 @@ class Account:
         from azure.identity import DefaultAzureCredential
 
         credential = DefaultAzureCredential(managed_identity_client_id=self.client_id or None)
-        endpoint = f"https://{self.name}.{service}.core.windows.net"
+        usual = f"https://{self.name}.{service}.core.windows.net"
+        endpoint = self.endpoints.get(service, usual)
         return kind(endpoint, credential=credential, **CLIENT_OPTIONS)
 
 

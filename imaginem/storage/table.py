@@ -34,7 +34,8 @@ def _keys(key: JobKey) -> tuple[str, str]:
     return table_key(key[0], "batch_id"), table_key(key[1], "id")
 
 
-def _create(table: TableClient) -> None:
+def create_table(table: TableClient) -> None:
+    """Make a table unless it exists."""
     try:
         table.create_table()
     except ResourceExistsError:
@@ -56,7 +57,7 @@ class AzureJobLog:
                 try:
                     return str(self._table.create_entity(entity)["etag"])
                 except ResourceNotFoundError:
-                    _create(self._table)
+                    create_table(self._table)
                     return str(self._table.create_entity(entity)["etag"])
             except ResourceExistsError:
                 raise FenceLost(f"the log entity of {key} exists") from None
@@ -164,7 +165,7 @@ class AzurePoisonLog:
             try:
                 self._table.upsert_entity(entity, mode=UpdateMode.REPLACE)
             except ResourceNotFoundError:
-                _create(self._table)
+                create_table(self._table)
                 self._table.upsert_entity(entity, mode=UpdateMode.REPLACE)
 
     def list(self, queue: str | None = None) -> list[PoisonEntry]:

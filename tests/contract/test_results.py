@@ -14,26 +14,44 @@ from imaginem.ports import EnrolledFace, FaceGallery, JobKey, JobResult, Results
 from imaginem.results import Database, SqlGallery, SqlResults
 from imaginem.results.output import labels
 from imaginem.testing import MemoryGallery, MemoryResults
+from tests.postgres import Postgres
 
-BACKENDS = ("memory", "sqlite")
+BACKENDS = ("memory", "sqlite", "postgresql")
 ONE, TWO, THREE = ("b", "one"), ("b", "two"), ("c", "one")
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def sqlite(tmp_path: Path) -> Iterator[Database]:
     made = Database("", tmp_path)
     yield made
     made.close()
 
 
-@pytest.fixture(params=BACKENDS)
-def results(request: pytest.FixtureRequest, database: Database) -> Results:
-    return MemoryResults() if request.param == "memory" else SqlResults(database)
+@pytest.fixture
+def postgresql(postgres: Postgres, migrated: str, tmp_path: Path) -> Iterator[Database]:
+    made = Database(postgres.database(migrated), tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=BACKENDS[1:])
+def database(request: pytest.FixtureRequest) -> Database:
+    found: Database = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture(params=BACKENDS)
-def gallery(request: pytest.FixtureRequest, database: Database) -> FaceGallery:
-    return MemoryGallery() if request.param == "memory" else SqlGallery(database)
+def results(request: pytest.FixtureRequest) -> Results:
+    if request.param == "memory":
+        return MemoryResults()
+    return SqlResults(request.getfixturevalue(request.param))
+
+
+@pytest.fixture(params=BACKENDS)
+def gallery(request: pytest.FixtureRequest) -> FaceGallery:
+    if request.param == "memory":
+        return MemoryGallery()
+    return SqlGallery(request.getfixturevalue(request.param))
 
 
 def result(key: JobKey, **output: object) -> JobResult:

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -15,10 +16,23 @@ from imaginem.errors import (
 )
 from imaginem.host import Emulator, EmulatorPorts
 from imaginem.models import decode_message
-from imaginem.ports import Blobs, JobLog, PoisonEntry, PoisonLog, Queues
-from imaginem.storage import AzureBlobs, AzureJobLog, AzurePoisonLog, AzureQueues
+from imaginem.ports import Blobs, JobLog, PoisonEntry, PoisonLog, Queues, Registers
+from imaginem.storage import (
+    AzureBlobs,
+    AzureJobLog,
+    AzurePoisonLog,
+    AzureQueues,
+    AzureRegisters,
+)
 from imaginem.storage.account import Account
-from imaginem.testing import MemoryBlobs, MemoryLog, MemoryPoison, MemoryQueues, message_for
+from imaginem.testing import (
+    MemoryBlobs,
+    MemoryLog,
+    MemoryPoison,
+    MemoryQueues,
+    MemoryRegisters,
+    message_for,
+)
 
 BACKENDS = ("memory", "azurite")
 
@@ -50,9 +64,49 @@ def poison(request: pytest.FixtureRequest, account: Account) -> PoisonLog:
     return AzurePoisonLog(account, AzureBlobs(account))
 
 
+@pytest.fixture(params=BACKENDS)
+def registers(request: pytest.FixtureRequest, account: Account) -> Registers:
+    return MemoryRegisters() if request.param == "memory" else AzureRegisters(account)
+
+
 @pytest.fixture
 def name() -> str:
     return f"t{uuid.uuid4().hex[:12]}"
+
+
+class TestRegisters:
+    def test_a_register_is_made_once_and_changed_by_whoever_saw_it_last(
+        self, registers: Registers, name: str
+    ) -> None:
+        assert registers.read(name) is None
+        first = registers.write(name, "one", "")
+        with pytest.raises(FenceLost):
+            registers.write(name, "another", "")
+        second = registers.write(name, "two", first)
+        with pytest.raises(FenceLost):
+            registers.write(name, "late", first)
+
+        assert registers.read(name) == ("two", second)
+
+    def test_of_many_who_count_at_once_none_is_lost(self, registers: Registers, name: str) -> None:
+        registers.write(name, "0", "")
+
+        def count() -> None:
+            while True:
+                found = registers.read(name)
+                assert found is not None
+                try:
+                    registers.write(name, str(int(found[0]) + 1), found[1])
+                    return
+                except FenceLost:
+                    continue
+
+        with ThreadPoolExecutor(8) as pool:
+            for done in [pool.submit(count) for _ in range(40)]:
+                done.result()
+        found = registers.read(name)
+        assert found is not None
+        assert found[0] == "40"
 
 
 class TestQueues:

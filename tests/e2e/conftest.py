@@ -2,26 +2,64 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from imaginem.assets import AssetStore
+from imaginem.double import Double, DoubleOptions, DoubleServer
+from imaginem.double.app import LocalEngines
 from imaginem.host import Emulator
 from imaginem.settings import read_settings
 from tests.conftest import ROOT
+from tests.double import KEY
 from tests.installation import Installation
 
 
 @pytest.fixture(scope="session")
-def running(azurite: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def double() -> Iterator[DoubleServer]:
+    """A double of Azure's AI services with the local models behind it, and no quota."""
+    engines = LocalEngines(AssetStore(read_settings().assets))
+    with DoubleServer(Double(engines, DoubleOptions(key=KEY))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["local", "azure"])
+def engine(request: pytest.FixtureRequest) -> str:
+    """The engines that the app uses."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def running(
+    engine: str,
+    azurite: Emulator,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Installation]:
     """The app of this repository on two workers; photos of this machine are allowed."""
+    settings: dict[str, Any] = {"ALLOWED_IMAGE_HOSTS": "127.0.0.1:18099"}
+    if engine == "azure":
+        settings |= azure_settings(request.getfixturevalue("double").address)
     home = tmp_path_factory.mktemp("home")
-    made = Installation(
-        ROOT, home, azurite.connection_string, ALLOWED_IMAGE_HOSTS="127.0.0.1:18099"
-    )
+    made = Installation(ROOT, home, azurite.connection_string, **settings)
     made.start()
     yield made
     made.stop()
+
+
+def azure_settings(address: str) -> dict[str, str]:
+    """Return settings that lead to a double without a quota."""
+    return {
+        f"{service}_{name}": value
+        for service in ("VISION", "FACE")
+        for name, value in {
+            "ENGINE": "azure",
+            "ENDPOINT": address,
+            "API_KEY": KEY,
+            "CALLS_PER_SECOND": "0",
+        }.items()
+    }
 
 
 @pytest.fixture(scope="session")

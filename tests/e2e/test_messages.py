@@ -354,7 +354,7 @@ def test_outputs_over_a_property_are_linked(
     assert len(data) > 64 * 1024
     outputs = running.outputs(batch)
     assert outputs["facedetection"] == json.loads(data)
-    assert len(outputs["facedetection"]["faces"]) > 100
+    assert len(outputs["facedetection"]["faces"]) >= 100  # all that Azure Face gives
     assert outputs["notes"] == {"text": "n" * 40_000}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from imaginem import JobContext, PermanentError, RetryableError, StepOutput, step
-from imaginem.errors import StorageUnavailable
+from imaginem.errors import Busy, StorageUnavailable
 from imaginem.models import MESSAGE_LIMIT, decode_message
 from imaginem.poison import bury, replay
 from imaginem.ports import Limits, LogEntry, PoisonEntry
@@ -205,6 +205,42 @@ def test_after_the_last_try_the_job_goes_on_and_a_copy_can_be_replayed() -> None
     assert bench.poisoned == []
     assert bench.states("first", "second", "report") == ["success"] * 3
     assert bench.entry.properties["job_state"] == "succeeded"
+
+
+def test_a_busy_service_costs_no_try() -> None:
+    bench = Bench(max_attempts=2, max_waits=5)
+    left = [5]
+
+    def crowded(job: JobContext) -> Found:
+        if left[0]:
+            left[0] -= 1
+            raise Busy("no room", retry_after=0)
+        return Found(what="one")
+
+    bench.first_does = crowded
+    bench.drop()
+    bench.run()
+
+    assert bench.states("first", "second", "report") == ["success"] * 3
+    assert bench.poisoned == []
+
+
+def test_a_service_that_is_busy_for_ever_ends_as_a_failed_step_that_can_be_replayed() -> None:
+    bench = Bench(max_attempts=2, max_waits=3)
+    told = []
+
+    def crowded(job: JobContext) -> Found:
+        entry = bench.services.log.read(("batch-1", "job-1"))
+        told.append(entry.properties.get("first_exception", "") if entry else "")
+        raise Busy("no room")
+
+    bench.first_does = crowded
+    bench.drop()
+    bench.run()
+
+    assert told[1:] == [f"Busy: no room (wait {number} of 3)" for number in (1, 2, 3)]
+    assert bench.states("first", "second", "report") == ["failed", "skipped", "success"]
+    assert bench.poisoned[0].reason == "Busy: no room (waited 3 times)"
 
 
 def test_a_replay_in_the_middle_keeps_what_earlier_steps_found() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from imaginem.errors import ConfigurationError
 from imaginem.settings import MAX_DEQUEUE_COUNT, local_settings, read_settings
+from imaginem.startup import check_start
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +30,11 @@ def test_all_problems_are_told_at_once() -> None:
                 "MAX_ATTEMPTS": "none",
                 "PIPELINE_DEFINITION": "ocr,ocr",
                 "FACES_CONTAINER": "Faces!",
+                "VISION_ENDPOINT": "no-address",
+                "FACE_ENDPOINT": "http://127.0.0.1:7080",
+                "FACE_CALLS_PER_SECOND": "fast",
+                "FACE_LIST": "Mine!",
+                "HTTP_ACCESS": "everybody",
                 "AzureWebJobsStorage": "x",
                 "AzureWebJobsStorage__accountName": "y",
             }
@@ -39,6 +45,11 @@ def test_all_problems_are_told_at_once() -> None:
         "MAX_ATTEMPTS",
         "PIPELINE_DEFINITION",
         "FACES_CONTAINER",
+        "VISION_ENDPOINT",
+        "FACE_ENDPOINT is http",
+        "FACE_CALLS_PER_SECOND",
+        "FACE_LIST",
+        "HTTP_ACCESS",
         "AzureWebJobsStorage__accountName",
     ):
         assert name in str(told.value)
@@ -73,3 +84,69 @@ def test_a_broken_local_settings_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "local.settings.json").write_text("{")
     with pytest.raises(ConfigurationError, match=r"local\.settings\.json can't be read"):
         local_settings(tmp_path)
+
+
+AZURE = {
+    "WEBSITE_SITE_NAME": "func-imaginem",
+    "VISION_ENGINE": "azure",
+    "FACE_ENGINE": "azure",
+    "VISION_ENDPOINT": "https://v.cognitiveservices.azure.com/",
+    "FACE_ENDPOINT": "https://f.cognitiveservices.azure.com/",
+    "SQL_CONNECTION_STRING": "Server=tcp:s.database.windows.net;Database=d",
+    "HTTP_ACCESS": "platform",
+}
+
+
+def test_azure_engines_have_a_confidence_scale_of_their_own() -> None:
+    settings = read_settings(AZURE)
+
+    assert (settings.match_threshold, settings.possible_threshold) == (0.5, 0.4)
+    assert settings.vision.endpoint == "https://v.cognitiveservices.azure.com"
+    mixed = read_settings({**AZURE, "FACE_PRINT_ENGINE": "local"})
+    assert (mixed.face_engine, mixed.match_threshold) == ("azure", 0.45)
+
+
+def test_an_azure_engine_needs_its_address() -> None:
+    for name in ("VISION_ENDPOINT", "FACE_ENDPOINT"):
+        with pytest.raises(ConfigurationError, match=f"{name} is empty"):
+            read_settings({**AZURE, name: ""})
+
+
+def test_on_azure_the_api_is_shut_unless_the_platform_authenticates() -> None:
+    assert read_settings({**AZURE, "HTTP_ACCESS": ""}).http_access == "health"
+    assert read_settings(AZURE).http_access == "platform"
+    with pytest.raises(ConfigurationError, match="opens the API to everybody"):
+        read_settings({**AZURE, "HTTP_ACCESS": "local"})
+    with pytest.raises(ConfigurationError, match="platform authentication is off"):
+        read_settings({**AZURE, "WEBSITE_AUTH_ENABLED": "False"})
+    assert read_settings({}).http_access == "local"
+
+
+@pytest.mark.parametrize("address", ["", "sqlite:///x.db"])
+def test_on_azure_the_app_refuses_to_start_with_sqlite(address: str) -> None:
+    with pytest.raises(ConfigurationError, match="SQL_CONNECTION_STRING"):
+        check_start(read_settings({**AZURE, "SQL_CONNECTION_STRING": address}))
+
+
+def test_on_azure_the_app_refuses_to_start_without_its_engines_packages_and_weights(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("imaginem.startup.find_spec", lambda name: None)
+    asked = {**AZURE, "FACE_PRINT_ENGINE": "local", "IMAGINEM_ASSETS": str(tmp_path / "none")}
+    with pytest.raises(ConfigurationError) as told:
+        check_start(read_settings(asked))
+    assert "onnxruntime is not installed" in str(told.value)
+    assert "no weights in" in str(told.value)
+
+    check_start(read_settings(AZURE))
+    check_start(read_settings({"IMAGINEM_ASSETS": "/nowhere"}))  # a laptop: doctor tells
+
+
+def test_storage_endpoints_may_be_given_instead_of_a_name() -> None:
+    names = [f"AzureWebJobsStorage__{service}ServiceUri" for service in ("blob", "queue", "table")]
+    settings = read_settings(dict.fromkeys(names, "https://127.0.0.1:1/devstoreaccount1"))
+
+    assert settings.storage_connection == ""
+    assert set(settings.storage_endpoints) == {"blob", "queue", "table"}
+    with pytest.raises(ConfigurationError, match="set all three"):
+        read_settings({names[0]: "https://127.0.0.1:1/x"})

@@ -21,7 +21,7 @@ class LocalFaces:
         self._detector = Mtcnn(store)
         self._landmarks = Landmarks(store)
 
-    def detect(self, photo: Photo) -> list[Face]:
+    def detect(self, photo: Photo, *, to_print: bool = False) -> list[Face]:
         """Return the faces, largest first."""
         rgb = photo.array
         found = self._detector.detect(rgb)

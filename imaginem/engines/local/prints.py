@@ -1,63 +1,45 @@
 """The local face prints: embeddings in the gallery, matched by cosine similarity."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from imaginem.assets import AssetStore
+from imaginem.engines.bands import Bands
 from imaginem.engines.local.embedding import align, make_embedder
 from imaginem.engines.local.landmarks import FIVE, Landmarks
-from imaginem.engines.local.quality import LOW, MEDIUM, quality
+from imaginem.engines.local.quality import quality
 from imaginem.errors import NotFound, PermanentError
 from imaginem.imaging import Photo
 from imaginem.outputs import Face, FaceMatch, FacePrint
-from imaginem.ports import Alike, EnrolledFace, FaceGallery, JobKey
-
-_CAUTION = 0.05  # added to both thresholds for a face of medium quality
+from imaginem.ports import EnrolledFace, FaceGallery, JobKey
 
 
-class LocalPrints:
-    """Tells faces apart; a match's confidence is the cosine of the two embeddings."""
+class FacePrinter:
+    """Makes embeddings of faces."""
 
-    def __init__(
-        self,
-        store: AssetStore,
-        gallery: FaceGallery,
-        *,
-        match_threshold: float,
-        possible_threshold: float,
-        match_limit: int,
-        model_file: Path | None = None,
-    ) -> None:
+    def __init__(self, store: AssetStore, model_file: Path | None = None) -> None:
         self._embedder = make_embedder(store, model_file)
         self._landmarks = Landmarks(store)
-        self._gallery = gallery
-        self._match = match_threshold
-        self._possible = possible_threshold
-        self._limit = match_limit
 
     @property
     def name(self) -> str:
         """Return the model's name."""
         return self._embedder.description.name
 
-    def enrol(self, key: JobKey, photo: Photo, faces: Sequence[Face]) -> list[FacePrint]:
-        """Put the faces into the gallery as the job's faces."""
-        enrolled = [self._enrolled(photo, face) for face in faces]
-        self._gallery.enrol(key, enrolled)
-        return [
-            FacePrint(
-                face_id=face.face_id,
-                model=face.model,
-                dimensions=self._embedder.description.dimensions,
-                quality=face.quality,
-            )
-            for face in enrolled
-        ]
+    @property
+    def dimensions(self) -> int:
+        """Return the length of an embedding."""
+        return self._embedder.description.dimensions
 
-    def _enrolled(self, photo: Photo, face: Face) -> EnrolledFace:
+    def print_of(self, photo: Photo, face: Face) -> EnrolledFace:
+        """Return a face's embedding and quality.
+
+        Raises:
+            PermanentError: it has no id, or lies outside the photo.
+        """
         where = face.face_rectangle
         if face.face_id is None:
             raise PermanentError("job_output.facedetection.faces: a face has no face_id")
@@ -79,7 +61,40 @@ class LocalPrints:
             photo_sha256=photo.sha256,
         )
 
-    def match(self, key: JobKey, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
+
+class LocalPrints:
+    """Tells faces apart; a match's confidence is the cosine of the two embeddings."""
+
+    def __init__(
+        self, printer: FacePrinter, gallery: FaceGallery, *, bands: Bands, match_limit: int
+    ) -> None:
+        self._printer = printer
+        self._gallery = gallery
+        self._bands = bands
+        self._limit = match_limit
+
+    @property
+    def name(self) -> str:
+        """Return the model's name."""
+        return self._printer.name
+
+    def enrol(self, key: JobKey, photo: Photo, faces: Sequence[Face]) -> list[FacePrint]:
+        """Put the faces into the gallery as the job's faces."""
+        enrolled = [self._printer.print_of(photo, face) for face in faces]
+        self._gallery.enrol(key, enrolled)
+        return [
+            FacePrint(
+                face_id=face.face_id,
+                model=face.model,
+                dimensions=self._printer.dimensions,
+                quality=face.quality,
+            )
+            for face in enrolled
+        ]
+
+    def match(
+        self, key: JobKey, face_ids: Sequence[uuid.UUID], photo: Callable[[], Photo]
+    ) -> list[FaceMatch]:
         """Find who looks like these faces; the pairs are kept for both sides."""
         qualities = self._gallery.qualities(face_ids)
         if face_ids and not qualities:
@@ -91,11 +106,14 @@ class LocalPrints:
         for face_id in qualities:  # a face that was erased meanwhile matches nobody
             try:
                 alike = self._gallery.similar(
-                    key, face_id, least=self._possible, limit=self._limit * 2
+                    key, face_id, least=self._bands.possible, limit=self._limit * 2
                 )
             except NotFound:
                 continue
-            banded = [(other, self._band(other, qualities[face_id])) for other in alike]
+            banded = [
+                (other, self._bands.of(other.similarity, other.quality, qualities[face_id]))
+                for other in alike
+            ]
             matches += [
                 FaceMatch(
                     face_id=face_id,
@@ -109,15 +127,8 @@ class LocalPrints:
         self._gallery.keep_matches(matches)
         return matches
 
-    def _band(self, other: Alike, mine: float) -> str:
-        """Return `match`, `possible`, or nothing; poor faces must be more alike."""
-        worse = min(other.quality, mine)
-        caution = 0.0 if worse >= MEDIUM else _CAUTION
-        if worse < LOW:
-            return "possible" if other.similarity >= self._match + caution else ""
-        if other.similarity >= self._match + caution:
-            return "match"
-        return "possible" if other.similarity >= self._possible + caution else ""
+    def upkeep(self) -> None:
+        """Do nothing: embeddings are found as soon as they are enrolled."""
 
 
 def _overlaps(face: Face, photo: Photo) -> bool:

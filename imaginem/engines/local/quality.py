@@ -8,9 +8,6 @@ from numpy.typing import NDArray
 
 from imaginem.outputs import Face
 
-LOW, MEDIUM = 0.25, 0.6
-"""Below LOW a face is kept but hardly matched; below MEDIUM thresholds rise a little."""
-
 # Where each measure starts to count and where it is good; fitted to the photos of
 # docs/models.md, where the weak cases are blur, faces under 40 pixels, and darkness.
 _HEIGHT = (20.0, 60.0)

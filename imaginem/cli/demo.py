@@ -1,0 +1,168 @@
+"""`imaginem demo`."""
+
+import os
+import random
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from imaginem.assets import AssetStore
+from imaginem.cli.assets import fetch_with_bars
+from imaginem.cli.intake import Source, job_ids, submit_one
+from imaginem.cli.progress import watch
+from imaginem.cli.report import matched_photos, result_table
+from imaginem.cli.serve import log_to, signals
+from imaginem.cli.shared import App, Exit, err, make_runtime, out, told_errors
+from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
+from imaginem.runtime import Runtime
+from imaginem.settings import apply_local_settings, read_settings
+
+DEMO_PHOTOS = (
+    "obama.jpg",
+    "obama2.jpg",
+    "obama3.jpg",
+    "biden.jpg",
+    "grace_hopper.jpg",
+    "astronaut.png",
+    "page.png",
+    "coffee.png",
+    "chelsea.png",
+    "china.jpg",
+)
+"""Three photos of one person, others, and photos without faces."""
+_ONE_PERSON = frozenset({"obama.jpg", "obama2.jpg", "obama3.jpg"})
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("demo")(demo)
+
+
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Stay up afterwards, until Ctrl-C.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
+    azure: Annotated[
+        bool, typer.Option("--azure", help="Use the Azure engines, against a double of Azure.")
+    ] = False,
+    app: App = Path(),
+) -> None:
+    """Run sample photos through the whole pipeline, in a temporary home."""
+    with told_errors():
+        apply_local_settings(app)
+        home = Path(tempfile.mkdtemp(prefix="imaginem-demo-"))
+        try:
+            good = _demo(app, workers, home, keep=keep, azure=azure)
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+    if not good:
+        raise typer.Exit(int(Exit.FAILED))
+
+
+@contextmanager
+def _azure_double(wanted: bool) -> Iterator[dict[str, str]]:
+    """Serve a double of Azure's AI services; return the settings that lead to it."""
+    if not wanted:
+        yield {}
+        return
+    from imaginem.double import Double, DoubleOptions, DoubleServer
+    from imaginem.double.app import LocalEngines
+
+    key = secrets.token_hex(16)
+    engines = LocalEngines(AssetStore(read_settings().assets))
+    with DoubleServer(Double(engines, DoubleOptions(key=key, per_second=10))) as server:
+        yield {
+            "VISION_ENGINE": "azure",
+            "FACE_ENGINE": "azure",
+            "VISION_ENDPOINT": server.address,
+            "FACE_ENDPOINT": server.address,
+            "VISION_API_KEY": key,
+            "FACE_API_KEY": key,
+        }
+
+
+def _demo(app: Path, workers: int, home: Path, *, keep: bool, azure: bool) -> bool:
+    fetch_with_bars(AssetStore(read_settings().assets), ["model", "sample"], err)
+    with _azure_double(azure) as settings:
+        return _run_demo(app, workers, home, keep, settings)
+
+
+def _run_demo(app: Path, workers: int, home: Path, keep: bool, settings: dict[str, str]) -> bool:
+    ports = EmulatorPorts.free()
+    own = {
+        "IMAGINEM_HOME": str(home),
+        "AzureWebJobsStorage": ports.connection_string,
+        "SQL_CONNECTION_STRING": "",
+        **settings,
+    }
+    os.environ.update(own)
+    os.environ.pop("AzureWebJobsStorage__accountName", None)
+    runtime = make_runtime(app)
+    port = EmulatorPorts.free().blob if keep else 0
+    with (home / "host.log").open("wb") as log:
+        log_to(open(os.dup(log.fileno()), "w"))  # noqa: SIM115, PTH123 - logging keeps it open
+        options = HostOptions(
+            app.absolute(),
+            workers=workers,
+            port=port,
+            environment=own,
+            log=log,
+            order=runtime.settings.pipeline,
+        )
+        emulator, host = Emulator(home / "storage", ports, app), Host(options, runtime.queues)
+        with signals(host):
+            try:
+                emulator.start()
+                return _show(host, runtime, port, keep)
+            finally:
+                emulator.stop()
+
+
+def _show(host: Host, runtime: Runtime, port: int, keep: bool) -> bool:
+    """Submit the sample photos, watch them, print what was found."""
+    try:
+        with err.status("starting workers"):
+            host.start()
+        sources = _shuffled(AssetStore(runtime.settings.assets))
+        ids = job_ids(sources)
+        steps = runtime.settings.pipeline
+        runs = {
+            job_id: submit_one(runtime, source, "demo", job_id, steps)
+            for source, job_id in zip(sources, ids, strict=True)
+        }
+        progress = watch(runtime.log, "demo", runs, out, timeout=600, stop=host.stopping)
+        out.print(result_table(runtime, "demo", ids))
+        ended = progress.ended == len(ids)
+        good = ended and all(state == "succeeded" for state in progress.jobs.values())
+        good = _judge(runtime, out) and good
+        if keep:
+            out.print(f"Imaginem is ready: http://127.0.0.1:{port}/api/docs (Ctrl-C stops it)")
+            out.print(f"storage: {runtime.settings.home}", highlight=False, soft_wrap=True)
+            host.run_until_stopped()
+        return good
+    finally:
+        host.close()
+
+
+def _shuffled(store: AssetStore) -> list[Source]:
+    photos = [Source(name, store.path(name)) for name in DEMO_PHOTOS]
+    random.shuffle(photos)
+    return photos
+
+
+def _judge(runtime: Runtime, console: Console) -> bool:
+    """Say whether the photos of one person found each other, and only each other."""
+    good = True
+    for name in DEMO_PHOTOS:
+        found = {photo.job_id for photo in matched_photos(runtime.gallery, ("demo", name))}
+        expected = _ONE_PERSON - {name} if name in _ONE_PERSON else set()
+        good &= found == expected
+    text = "the three photos of one person match each other, from both sides, and nobody else"
+    console.print(f"[green]✓[/] {text}" if good else f"[red]✗[/] not so: {text}")
+    return good

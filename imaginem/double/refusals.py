@@ -1,0 +1,66 @@
+"""What the services answer when they refuse, in the shapes that their documentation shows."""
+
+from starlette.responses import JSONResponse
+
+_WRONG_KEY = (
+    "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a "
+    "valid key for an active subscription and use a correct regional API endpoint for your "
+    "resource."
+)
+_NO_APPROVAL = (
+    "Feature is not supported, missing approval for one or more of the following features: "
+    "Identification,Verification. Please apply for access at https://aka.ms/facerecognition"
+)
+
+
+class Refusal(Exception):
+    """An answer that is no success."""
+
+    def __init__(
+        self, status: int, code: str, message: str, *, inner: str = "", retry_after: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+        self.inner, self.retry_after = inner, retry_after
+
+    def answer(self) -> JSONResponse:
+        """Return it as HTTP."""
+        error: dict[str, object] = {"code": self.code, "message": self.message}
+        if self.inner:
+            error["innererror"] = {"code": self.inner, "message": self.message}
+        headers = {"x-ms-error-code": self.inner or self.code}
+        if self.retry_after:
+            headers["Retry-After"] = str(self.retry_after)
+        return JSONResponse({"error": error}, self.status, headers)
+
+
+def wrong_key() -> Refusal:
+    """Refuse a key or token."""
+    return Refusal(401, "401", _WRONG_KEY)
+
+
+def over_quota(service: str, seconds: int) -> Refusal:
+    """Refuse a call that is one too many."""
+    return Refusal(
+        429,
+        "429",
+        f"Requests to {service} have exceeded rate limit of your current pricing tier. Please "
+        f"retry after {seconds} second. Please contact Azure support service if you would like to "
+        "further increase the default rate limit.",
+        retry_after=seconds,
+    )
+
+
+def no_approval() -> Refusal:
+    """Refuse to identify people without Microsoft's approval."""
+    return Refusal(403, "InvalidRequest", _NO_APPROVAL, inner="UnsupportedFeature")
+
+
+def bad_image(inner: str, message: str) -> Refusal:
+    """Refuse a photo, as Computer Vision does."""
+    return Refusal(400, "InvalidRequest", message, inner=inner)
+
+
+def bad_argument(message: str) -> Refusal:
+    """Refuse a parameter, as Face does."""
+    return Refusal(400, "BadArgument", message)

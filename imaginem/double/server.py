@@ -1,0 +1,82 @@
+"""Serves the double on loopback, from a thread of this process."""
+
+import socket
+import threading
+import time
+from typing import Any
+
+import uvicorn
+
+from imaginem.double.app import Double
+from imaginem.errors import ConfigurationError
+
+_START_SECONDS = 10.0
+
+
+class DoubleServer:
+    """The double on 127.0.0.1.
+
+    Args:
+        double: what to serve.
+        port: 0 for any that is free.
+        tls: certificate and key files, to be reached by https.
+    """
+
+    def __init__(self, double: Double, port: int = 0, tls: tuple[str, str] | None = None) -> None:
+        self.double = double
+        self._tls = tls
+        self._server: Any = None
+        self._thread: threading.Thread | None = None
+        self._port = port
+
+    @property
+    def address(self) -> str:
+        """Return its address."""
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """Begin to serve.
+
+        Raises:
+            ConfigurationError: the port is taken.
+        """
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", self._port))
+        except OSError as problem:
+            listener.close()
+            raise ConfigurationError(
+                f"port {self._port} is taken ({problem.strerror}): choose another with --port"
+            ) from None
+        self._port = listener.getsockname()[1]
+        certificate, key = self._tls or (None, None)
+        config = uvicorn.Config(
+            self.double.asgi(),
+            log_level="warning",
+            lifespan="off",
+            access_log=False,
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+        )
+        server = self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+        self._thread.start()
+        until = time.monotonic() + _START_SECONDS
+        while not server.started and time.monotonic() < until:
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Stop serving; it can be started again on the same port, and remembers everything."""
+        if self._thread is not None:
+            self._server.should_exit = True
+            self._server.force_exit = True
+            self._thread.join()
+            self._thread = None
+
+    def __enter__(self) -> "DoubleServer":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -1,0 +1,1 @@
+"""The Azure engines: Computer Vision and Face, called over HTTP through their SDKs."""

@@ -1,0 +1,54 @@
+"""Makes the Azure engines from settings."""
+
+from imaginem.engines.azure.calls import Service
+from imaginem.engines.azure.face_lists import FaceLists
+from imaginem.engines.azure.face_service import FaceService, face_clients
+from imaginem.engines.azure.faces import AzureFaces
+from imaginem.engines.azure.prints import AzurePrints
+from imaginem.engines.azure.vision import AzureOcr, AzureVision, vision_client
+from imaginem.engines.bands import Bands
+from imaginem.engines.parts import EngineParts
+from imaginem.pacing import Pacer
+from imaginem.ports import FaceGallery
+from imaginem.settings import ServiceSettings, Settings
+
+
+def _service(name: str, settings: ServiceSettings, parts: EngineParts) -> Service:
+    pacer = Pacer(parts.registers, name, settings.per_second)
+    return Service(name, pacer, parts.telemetry, price=settings.price)
+
+
+def make_vision(settings: Settings, parts: EngineParts) -> AzureVision:
+    """Return the engine of generalclassification."""
+    client = vision_client(settings.vision, parts.credential)
+    return AzureVision(client, _service("vision", settings.vision, parts))
+
+
+def make_ocr(settings: Settings, parts: EngineParts) -> AzureOcr:
+    """Return the engine of ocr."""
+    client = vision_client(settings.vision, parts.credential)
+    return AzureOcr(client, _service("vision", settings.vision, parts))
+
+
+def _face_service(settings: Settings, parts: EngineParts) -> FaceService:
+    clients = face_clients(settings.face, parts.credential)
+    return FaceService(clients, _service("face", settings.face, parts))
+
+
+def make_faces(settings: Settings, parts: EngineParts) -> AzureFaces:
+    """Return the engine of facedetection."""
+    prints_there = settings.face_print_engine == "azure"
+    return AzureFaces(_face_service(settings, parts), prints_there=prints_there)
+
+
+def make_prints(settings: Settings, parts: EngineParts, gallery: FaceGallery) -> AzurePrints:
+    """Return the engine of faceprint and facematch."""
+    service, known = _face_service(settings, parts), parts.service_faces()
+    return AzurePrints(
+        service,
+        FaceLists(service, known, settings.face_list),
+        gallery,
+        known,
+        bands=Bands(settings.match_threshold, settings.possible_threshold),
+        match_limit=settings.match_limit,
+    )

@@ -1,0 +1,398 @@
+"""The Azure engines through the real SDKs, over HTTP, against the double: what goes wrong."""
+
+import io
+import logging
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from imaginem.double import Double, DoubleOptions, DoubleServer
+from imaginem.engines.azure.calls import LimitedAccess, ServiceRefused
+from imaginem.errors import Busy, PermanentError, RetryableError
+from imaginem.imaging import Photo, decode_photo
+from imaginem.outputs import Face, FaceMatch, name_face
+from imaginem.ports import JobKey
+from imaginem.runtime import Runtime
+from imaginem.settings import read_settings
+from imaginem.testing import MemoryRegisters, photo_bytes
+from tests.double import KEY, ColorEngines, portrait
+
+
+class Bench:
+    """A double, and a runtime whose engines call it."""
+
+    def __init__(self, home: Path, options: DoubleOptions | None = None, **settings: str) -> None:
+        self.engines = ColorEngines()
+        self.double = Double(self.engines, options)
+        self.server = DoubleServer(self.double)
+        self.server.start()
+        self.home, self.settings = home, settings
+        self.registers = MemoryRegisters()
+        self.runtime = self.instance()
+
+    def instance(self, **settings: str) -> Runtime:
+        """Return another instance of the app, on the same database."""
+        asked = {
+            "VISION_ENGINE": "azure",
+            "FACE_ENGINE": "azure",
+            "VISION_ENDPOINT": self.server.address,
+            "FACE_ENDPOINT": self.server.address,
+            "VISION_API_KEY": KEY,
+            "FACE_API_KEY": KEY,
+            "VISION_CALLS_PER_SECOND": "0",
+            "FACE_CALLS_PER_SECOND": "0",
+            "IMAGINEM_HOME": str(self.home),
+            **self.settings,
+            **settings,
+        }
+        runtime = Runtime(read_settings(asked))
+        runtime.made["registers"] = self.registers
+        return runtime
+
+    def close(self) -> None:
+        self.server.stop()
+        self.runtime.database.close()
+
+    def detect(self, key: JobKey, photo: Photo, runtime: Runtime | None = None) -> list[Face]:
+        """Detect and name faces, as the step does."""
+        engine = (runtime or self.runtime).faces
+        return [
+            face.model_copy(
+                update={"face_id": name_face(key, photo.sha256, engine.name, face.face_rectangle)}
+            )
+            for face in engine.detect(photo, to_print=True)
+        ]
+
+    def enrol(self, job: str, data: bytes) -> tuple[JobKey, Photo, list[uuid.UUID]]:
+        """Detect and enrol the faces of a photo as a job of its own."""
+        key, photo = ("b", job), decode_photo(data)
+        prints = self.runtime.prints.enrol(key, photo, self.detect(key, photo))
+        return key, photo, [each.face_id for each in prints]
+
+    def match(self, enrolled: tuple[JobKey, Photo, list[uuid.UUID]]) -> list[FaceMatch]:
+        key, photo, ids = enrolled
+        return self.runtime.prints.match(key, ids, lambda: photo)
+
+    def train(self) -> None:
+        """Run the timer until every list is trained."""
+        for _ in range(20):
+            self.runtime.prints.upkeep()
+            lists = self.runtime.service_faces.lists()
+            if all(each.searchable and not each.training and not each.changed for each in lists):
+                return
+            time.sleep(0.05)
+        raise AssertionError("the lists were never trained")
+
+    def asked(self, part: str) -> list[str]:
+        return [request for request in self.double.requests if part in request]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    made = Bench(tmp_path)
+    made.double.memory.training_seconds = 0.05
+    yield made
+    made.close()
+
+
+def owners(matches: list[FaceMatch], bench: Bench) -> set[str]:
+    found = bench.runtime.gallery.owners([match.matched_face_id for match in matches])
+    return {owner.job_id for owner in found.values()}
+
+
+class TestWhatIsSent:
+    def test_a_large_photo_is_scaled_down_and_its_coordinates_back(self, bench: Bench) -> None:
+        noisy = Image.effect_noise((4000, 3000), 90).convert("RGB")
+        out = io.BytesIO()
+        noisy.save(out, "JPEG", quality=95)
+        photo = decode_photo(out.getvalue())
+        analysis = bench.runtime.vision.analyze(photo)
+        (face,) = bench.runtime.faces.detect(photo)
+
+        seen_by_vision, seen_by_face = bench.engines.looked_at
+        assert seen_by_vision[0] < 4000
+        assert seen_by_face[0] < 4000
+        (found,) = analysis.objects
+        assert found.rectangle.x == pytest.approx(1000, abs=4)
+        assert found.rectangle.w == pytest.approx(2000, abs=6)
+        assert (analysis.metadata.width, analysis.metadata.format) == (4000, "JPEG")
+        assert face.face_rectangle.left == pytest.approx(1250, abs=4)
+        assert face.face_rectangle.height == pytest.approx(1500, abs=6)
+        assert face.face_landmarks["pupil_left"].x == pytest.approx(1260, abs=12)
+
+    def test_a_photo_that_is_too_small_is_enlarged(self, bench: Bench) -> None:
+        analysis = bench.runtime.vision.analyze(decode_photo(photo_bytes(40, 30)))
+
+        assert min(bench.engines.looked_at[0]) >= 50
+        assert (analysis.metadata.width, analysis.metadata.height) == (40, 30)
+        assert analysis.objects[0].rectangle.w == pytest.approx(20, abs=1)
+
+    def test_a_strip_that_fits_no_service_is_refused_with_a_reason(self, bench: Bench) -> None:
+        with pytest.raises(PermanentError, match="cut it into parts"):
+            bench.runtime.vision.analyze(decode_photo(photo_bytes(6000, 4)))
+
+    def test_any_format_becomes_one_that_the_service_takes(self, bench: Bench) -> None:
+        for format_name in ("WEBP", "TIFF", "GIF", "BMP"):
+            photo = decode_photo(photo_bytes(200, 150, format_name=format_name))
+            assert bench.runtime.vision.analyze(photo).metadata.format == format_name
+
+    def test_text_is_polled_and_its_polygons_are_the_photos(self, bench: Bench) -> None:
+        text = bench.runtime.ocr.read(decode_photo(photo_bytes(300, 200)))
+
+        assert text.full_text == "two words"
+        assert text.language == "en"
+        assert text.lines[0].words[1].polygon == [150, 0, 300, 0, 300, 20, 150, 20]
+        assert text.lines[0].confidence == pytest.approx(0.7)
+
+    def test_no_address_and_no_name_leaves_the_house(self, bench: Bench) -> None:
+        key, photo = ("families of X", "photo of Y"), decode_photo(portrait("ann"))
+        bench.runtime.prints.enrol(key, photo, bench.detect(key, photo))
+        bench.runtime.vision.analyze(photo)
+
+        said = " ".join(bench.double.requests)
+        assert "families" not in said
+        assert "photo%20of" not in said
+        (asked,) = {
+            part
+            for request in bench.asked("/detect")
+            for part in request.partition("?")[2].split("&")
+            if part.startswith("returnFaceAttributes=")
+        }
+        assert asked == "returnFaceAttributes=headPose,mask,blur,qualityForRecognition"
+
+
+class TestFaces:
+    def test_one_detect_call_serves_detection_and_print(self, bench: Bench) -> None:
+        bench.enrol("one", portrait("ann"))
+
+        assert len(bench.asked("/detect")) == 1
+        assert "returnFaceId=true" in bench.asked("/detect")[0]
+
+    def test_no_id_is_asked_for_without_need(self, bench: Bench) -> None:
+        bench.runtime.faces.detect(decode_photo(portrait("ann")))
+        mixed = bench.instance(FACE_PRINT_ENGINE="local")
+        mixed.faces.detect(decode_photo(portrait("ann")), to_print=True)
+
+        assert all("returnFaceId=false" in request for request in bench.asked("/detect"))
+
+    def test_faces_are_found_before_and_after_training(self, bench: Bench) -> None:
+        first = bench.enrol("first", portrait("ann"))
+        second = bench.enrol("second", portrait("ann", noise=5))
+        other = bench.enrol("other", portrait("bob"))
+        assert owners(bench.match(second), bench) == {"first"}
+        assert bench.match(other) == []
+
+        bench.train()
+        third = bench.enrol("third", portrait("ann", noise=9))
+        assert owners(bench.match(third), bench) == {"first", "second"}
+        assert owners(bench.match(first), bench) == {"second", "third"}
+        known = bench.runtime.gallery.matches_of(first[2])
+        assert owners(known, bench) == {"second", "third"}
+        assert {match.band for match in known} == {"match"}
+
+    def test_a_redelivered_job_adds_no_face_twice(self, bench: Bench) -> None:
+        for _ in range(3):
+            bench.enrol("one", portrait("ann"))
+        assert len(bench.asked("/persistedfaces")) == 1
+
+    def test_an_addition_that_was_cut_short_is_swept_up(self, bench: Bench) -> None:
+        key, _, (face_id,) = bench.enrol("one", portrait("ann"))
+        known = bench.runtime.service_faces
+        known.adding(face_id, known.lists()[0].list_id)  # as after a crash before `added`
+        bench.enrol("one", portrait("ann"))
+        held = bench.double.memory.held("imaginem-1").faces
+        assert len(held) == 2
+
+        bench.train()
+        assert list(held) == [known.read([face_id])[face_id].persisted_face_id]
+        assert bench.runtime.gallery.faces_of(key)
+
+    def test_an_erased_face_vanishes_from_the_service(self, bench: Bench) -> None:
+        first = bench.enrol("first", portrait("ann"))
+        bench.train()
+        second = bench.enrol("second", portrait("ann", noise=3))
+        bench.runtime.gallery.enrol(first[0], [])
+
+        assert bench.match(second) == []
+        bench.train()
+        (left,) = bench.double.memory.held("imaginem-1").faces.values()
+        assert left[0] == str(second[2][0])
+        assert bench.runtime.service_faces.removals("imaginem-1", 10) == []
+
+    def test_a_face_that_lapsed_while_its_job_waited_is_looked_at_again(self, bench: Bench) -> None:
+        bench.enrol("first", portrait("ann"))
+        bench.train()
+        second = bench.enrol("second", portrait("ann", noise=3))
+        bench.double.memory.forget_fresh()
+
+        assert owners(bench.match(second), bench) == {"first"}
+        assert len(bench.asked("/detect")) == 3
+
+    def test_a_fresh_face_that_lapsed_spoils_no_search(self, bench: Bench) -> None:
+        for number in range(5):
+            bench.enrol(f"old{number}", portrait("bob", noise=number))
+        bench.double.memory.forget_fresh()
+        bench.enrol("young", portrait("ann"))
+        mine = bench.enrol("mine", portrait("ann", noise=3))
+
+        assert owners(bench.match(mine), bench) == {"young"}
+        before = len(bench.double.requests)
+        assert owners(bench.match(mine), bench) == {"young"}
+        assert len(bench.double.requests) == before + 1  # who lapsed is known now
+
+    def test_a_full_list_is_followed_by_the_next(self, bench: Bench) -> None:
+        bench.double.memory.capacity = 2
+        for number in range(5):
+            bench.enrol(f"ann{number}", portrait("ann", noise=number))
+        lists = bench.runtime.service_faces.lists()
+        assert [(each.list_id, each.full) for each in lists] == [
+            ("imaginem-1", True),
+            ("imaginem-2", True),
+            ("imaginem-3", False),
+        ]
+        bench.train()
+        mine = bench.enrol("mine", portrait("ann", noise=50))
+        assert owners(bench.match(mine), bench) == {f"ann{number}" for number in range(5)}
+
+    def test_an_account_that_is_full_says_so(self, bench: Bench) -> None:
+        bench.double.memory.capacity = bench.double.memory.most_lists = 1
+        bench.enrol("one", portrait("ann"))
+        with pytest.raises(PermanentError, match="takes no more faces"):
+            bench.enrol("two", portrait("bob"))
+
+    def test_a_list_in_training_lets_jobs_wait(self, bench: Bench) -> None:
+        bench.enrol("one", portrait("ann"))
+        bench.train()
+        mine = bench.enrol("two", portrait("ann", noise=2))
+        bench.double.memory.training_seconds = 60
+        bench.runtime.prints.upkeep()
+        with pytest.raises(Busy, match="under training"):
+            bench.match(mine)
+
+    def test_faces_that_another_detector_found_are_printed_too(self, bench: Bench) -> None:
+        key, photo = ("b", "one"), decode_photo(portrait("ann"))
+        found = [
+            face.model_copy(update={"service_face_id": None, "service_face_until": None})
+            for face in bench.detect(key, photo)
+        ]
+        elsewhere = found[0].model_copy(
+            update={
+                "face_id": uuid.uuid4(),
+                "face_rectangle": found[0].face_rectangle.model_copy(
+                    update={"left": 0, "top": 0, "width": 20, "height": 20}
+                ),
+            }
+        )
+        prints = bench.runtime.prints.enrol(key, photo, [*found, elsewhere])
+        assert [each.face_id for each in prints] == [found[0].face_id]
+
+    def test_a_face_that_can_not_be_added_has_no_print(self, bench: Bench) -> None:
+        key, photo = ("b", "one"), decode_photo(portrait("ann"))
+        (face,) = bench.detect(key, photo)
+        small = face.model_copy(
+            update={
+                "face_rectangle": face.face_rectangle.model_copy(
+                    update={"left": 2, "top": 2, "width": 9, "height": 9}
+                )
+            }
+        )
+        assert bench.runtime.prints.enrol(key, photo, [small]) == []
+        assert bench.runtime.gallery.faces_of(key) == []
+
+
+class TestLimitedAccess:
+    @pytest.fixture
+    def bench(self, tmp_path: Path) -> Iterator[Bench]:
+        made = Bench(tmp_path, DoubleOptions(key=KEY, limited_access=False))
+        yield made
+        made.close()
+
+    def test_faces_are_still_detected_and_the_reason_is_told(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        key, photo = ("b", "one"), decode_photo(portrait("ann"))
+        with caplog.at_level(logging.WARNING):
+            faces = bench.detect(key, photo)
+            bench.detect(key, photo)
+
+        assert len(faces) == 1
+        assert faces[0].service_face_id is None
+        assert len(bench.asked("/detect")) == 3  # it was asked for ids once
+        assert "Limited Access" in caplog.text
+        with pytest.raises(LimitedAccess, match="FACE_PRINT_ENGINE=local"):
+            bench.runtime.prints.enrol(key, photo, faces)
+
+    def test_matching_can_be_done_here_instead(self, bench: Bench) -> None:
+        mixed = bench.instance(FACE_PRINT_ENGINE="local")
+        assert mixed.faces.detect(decode_photo(portrait("ann")), to_print=True)
+        assert len(bench.asked("/detect")) == 1
+
+
+class TestRefusals:
+    def test_a_wrong_key_can_be_mended_and_names_the_setting(self, bench: Bench) -> None:
+        wrong = bench.instance(VISION_API_KEY="other", FACE_API_KEY="other")
+        photo = decode_photo(portrait("ann"))
+        for name, call in (
+            ("VISION", lambda: wrong.vision.analyze(photo)),
+            ("VISION", lambda: wrong.ocr.read(photo)),
+            ("FACE", lambda: wrong.faces.detect(photo)),
+        ):
+            with pytest.raises(RetryableError, match=f"{name}_API_KEY") as told:
+                call()
+            assert "other" not in str(told.value)
+
+    def test_a_refusal_keeps_the_services_code(self, bench: Bench) -> None:
+        bench.double.vision._analyze = _refuse_everything  # type: ignore[method-assign,assignment]
+        bench.server.stop()
+        bench.server.start()
+        with pytest.raises(ServiceRefused, match="InvalidImageFormat"):
+            bench.runtime.vision.analyze(decode_photo(portrait("ann")))
+
+    def test_too_many_calls_hold_everybody_off_and_cost_no_try(self, tmp_path: Path) -> None:
+        bench = Bench(tmp_path, DoubleOptions(key=KEY, per_second=2), FACE_CALLS_PER_SECOND="100")
+        photo = decode_photo(portrait("ann"))
+        try:
+            with pytest.raises(Busy) as told:
+                for _ in range(5):
+                    bench.runtime.faces.detect(photo)
+            assert told.value.retry_after == 1
+            other = bench.instance(FACE_CALLS_PER_SECOND="100")
+            began = time.monotonic()
+            other.faces.detect(photo)
+            assert time.monotonic() - began > 0.7
+        finally:
+            bench.close()
+
+    def test_a_service_that_is_away_is_tried_again_later(self, bench: Bench) -> None:
+        bench.server.stop()
+        photo = decode_photo(portrait("ann"))
+        for call in (
+            lambda: bench.runtime.vision.analyze(photo),
+            lambda: bench.runtime.ocr.read(photo),
+            lambda: bench.runtime.faces.detect(photo),
+        ):
+            with pytest.raises(RetryableError, match="no usable answer") as told:
+                call()
+            assert not isinstance(told.value, Busy)
+            assert (told.value.retry_after or 0) >= 10
+        bench.server.start()
+        assert bench.runtime.faces.detect(photo)
+
+    def test_reading_goes_on_when_asking_for_the_result_fails_for_a_while(
+        self, bench: Bench
+    ) -> None:
+        quota = bench.double.quotas["vision"]
+        admitted = iter([0, 1, 1, 0])
+        quota.admit = lambda: next(admitted, 0)  # type: ignore[method-assign]
+        assert bench.runtime.ocr.read(decode_photo(portrait("ann"))).full_text == "two words"
+        assert len(bench.asked("/read/analyze?")) == 1
+
+
+async def _refuse_everything(request: object) -> object:
+    from imaginem.double.refusals import bad_image
+
+    raise bad_image("InvalidImageFormat", "Input data is not a valid image.")

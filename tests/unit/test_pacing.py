@@ -1,0 +1,133 @@
+"""Calls are paced by all instances together, whatever they do at once."""
+
+import heapq
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from imaginem.errors import Busy
+from imaginem.pacing import Pacer
+from imaginem.testing import MemoryRegisters
+
+
+class Clock:
+    """Seconds that pass only when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+def pacer(registers: MemoryRegisters, clock: Clock, per_second: float = 10, **more: float) -> Pacer:
+    return Pacer(registers, "face", per_second, clock=clock, sleep=clock.sleep, **more)
+
+
+def most_in_a_second(times: list[float]) -> int:
+    return max(sum(1 for other in times if start <= other < start + 1) for start in times)
+
+
+def times_of(calls: int, wait: Callable[[], None], clock: Clock) -> list[float]:
+    times = []
+    for _ in range(calls):
+        wait()
+        times.append(clock.now)
+    return times
+
+
+def test_one_instance_stays_under_the_quota_and_uses_it() -> None:
+    clock = Clock()
+    times = times_of(1_000, pacer(MemoryRegisters(), clock).wait, clock)
+
+    assert most_in_a_second(times) <= 10
+    assert 1_000 / (times[-1] - times[0]) >= 0.9 * 10
+
+
+def test_many_instances_share_one_quota() -> None:
+    """Forty instances in virtual time: each calls again as soon as its call is over."""
+    registers = MemoryRegisters()
+    instances = []
+    for _ in range(40):
+        clock = Clock()
+        instances.append((clock, pacer(registers, clock, patience=1e9)))
+    due = [(0.0, number) for number in range(40)]
+    times: list[float] = []
+    while len(times) < 1_000:
+        now, number = heapq.heappop(due)
+        clock, paced = instances[number]
+        clock.now = max(clock.now, 1_000.0 + now)
+        paced.wait()
+        times.append(clock.now)
+        heapq.heappush(due, (clock.now - 1_000.0 + 0.3, number))
+
+    times.sort()
+    assert most_in_a_second(times) <= 10
+    assert 1_000 / (times[-1] - times[0]) >= 0.9 * 10
+
+
+def test_threads_of_one_instance_never_share_a_slot() -> None:
+    registers, taken, lock = MemoryRegisters(), [], threading.Lock()
+    base = 1_000.0
+
+    def sleep(seconds: float) -> None:
+        with lock:
+            taken.append(round(seconds, 6))
+
+    paced = Pacer(registers, "face", 10, clock=lambda: base, sleep=sleep, patience=1e9)
+    threads = [threading.Thread(target=paced.wait) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(taken)) == len(taken) == 49  # the first slot is now
+    assert max(taken) == pytest.approx(49 / 9.5, abs=0.01)
+
+
+def test_a_refusal_holds_everybody_off() -> None:
+    registers, clock = MemoryRegisters(), Clock()
+    one, other = pacer(registers, clock), pacer(registers, clock)
+    other.wait()
+    one.hold_off(7)
+    other.wait()
+    assert clock.now >= 1_007
+
+
+def test_a_call_that_would_wait_too_long_goes_back_to_its_queue() -> None:
+    clock = Clock()
+    paced = pacer(MemoryRegisters(), clock, patience=5)
+    paced.hold_off(60)
+    with pytest.raises(Busy, match="spoken for") as told:
+        paced.wait()
+
+    assert told.value.retry_after == pytest.approx(60)
+    clock.now += 60
+    paced.wait()
+
+
+def test_slots_that_nobody_used_in_time_are_not_made_up_for() -> None:
+    clock = Clock()
+    paced = pacer(MemoryRegisters(), clock)
+    paced.wait()
+    clock.now += 100
+    assert most_in_a_second(times_of(30, paced.wait, clock)) <= 10
+
+
+def test_nonsense_in_the_register_starts_anew() -> None:
+    registers, clock = MemoryRegisters(), Clock()
+    registers.write("face", "soon", "")
+    pacer(registers, clock).wait()
+    assert registers.read("face") != ("soon", "fence-1")
+
+
+def test_no_rate_means_no_pacing() -> None:
+    clock = Clock()
+    times_of(100, pacer(MemoryRegisters(), clock, per_second=0).wait, clock)
+    assert clock.slept == []

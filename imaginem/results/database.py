@@ -192,7 +192,7 @@ def _missing(problem: ImportError) -> str:
 def _check_tables(engine: Engine) -> None:
     """Make a SQLite file's tables; refuse a server's that are of another version."""
     with engine.connect() as connection:
-        found = _revision(connection)
+        found = read_revision(connection)
         old = not found and inspect(connection).has_table("pipeline_output")
     if found == HEAD:
         return
@@ -211,7 +211,8 @@ def _check_tables(engine: Engine) -> None:
     )
 
 
-def _revision(connection: Connection) -> str:
+def read_revision(connection: Connection) -> str:
+    """Return the schema that a database has; empty without one."""
     if not inspect(connection).has_table("alembic_version"):
         return ""
     return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")

@@ -4,7 +4,7 @@ import re
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from imaginem.errors import PermanentError, RetryableError
+from imaginem.errors import ConfigurationError, PermanentError, RetryableError
 from imaginem.names import one_line
 
 # Microsoft, "Troubleshoot transient connection errors": errors of Azure SQL that pass.
@@ -41,6 +41,11 @@ def is_transient(problem: DBAPIError) -> bool:
 def meaning(problem: DBAPIError) -> Exception:
     """Return our error for a driver's: parameters are no part of it."""
     told = one_line(str(problem.orig), 200)
+    if _state(problem) in ("01000", "IM002"):
+        return ConfigurationError(
+            f"the ODBC driver of SQL_CONNECTION_STRING can't be loaded: {told}. Leave Driver "
+            "out to use the newest that is installed, or install msodbcsql18"
+        )
     if isinstance(problem, IntegrityError):
         return RetryableError(f"two jobs wrote the same row: {told}")
     if isinstance(problem, DataError):

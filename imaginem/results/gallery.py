@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import bindparam, delete, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, bindparam, delete, func, or_, select
+from sqlalchemy.orm import Session, defer
 
 from imaginem.errors import NotFound, PermanentError
 from imaginem.outputs import FaceMatch
@@ -53,7 +53,10 @@ class SqlGallery:
             raise PermanentError("two faces have the same face_id: detect the faces again")
         self._database.check_key(key)
         with self._database.session() as session:
-            known = {row.face_id: row for row in _rows_of(session, [f.face_id for f in faces])}
+            known = {
+                row.face_id: row
+                for row in _rows_of(session, [f.face_id for f in faces], prints=True)
+            }
             for face in faces:
                 row = known.get(face.face_id)
                 if row is not None and (row.batch_id, row.job_id) != key:
@@ -190,28 +193,36 @@ class SqlGallery:
 
 def _nearest(session: Session, key: JobKey, face: FaceRow, least: float, limit: int) -> list[Alike]:
     """Let the server compare: Azure SQL has vectors, so that none need leave it."""
-    distance = cosine_distance(
-        FaceRow.embedding, bindparam("mine", face.embedding, FaceRow.embedding.type)
-    )
-    query = (
+    rows = session.execute(nearest_query(key, face.model, face.embedding, limit))
+    alike = [Alike(row[0], 1.0 - row[1], row[2]) for row in rows]
+    return [other for other in alike if other.similarity >= least]
+
+
+def nearest_query(
+    key: JobKey, model: str, embedding: bytes | None, limit: int
+) -> Select[uuid.UUID, float, float]:
+    """Return the query for the faces nearest to one, each with its cosine distance; T-SQL only."""
+    mine = bindparam("mine", embedding, FaceRow.embedding.type)
+    distance = cosine_distance(FaceRow.embedding, mine)
+    return (
         select(FaceRow.face_id, distance.label("distance"), FaceRow.quality)
         .where(
-            FaceRow.model == face.model,
+            FaceRow.model == model,
             FaceRow.job != job_number(*key),
             FaceRow.embedding.is_not(None),
         )
         .order_by("distance")
         .limit(limit)
     )
-    alike = [Alike(row[0], 1.0 - row[1], row[2]) for row in session.execute(query)]
-    return [other for other in alike if other.similarity >= least]
 
 
-def _rows_of(session: Session, ids: Sequence[uuid.UUID]) -> list[FaceRow]:
+def _rows_of(session: Session, ids: Sequence[uuid.UUID], *, prints: bool = False) -> list[FaceRow]:
+    """Return rows; their embeddings stay where they are unless they are asked for."""
+    query = select(FaceRow) if prints else select(FaceRow).options(defer(FaceRow.embedding))
     return [
         row
         for some in portions(ids)
-        for row in session.scalars(select(FaceRow).where(FaceRow.face_id.in_(some)))
+        for row in session.scalars(query.where(FaceRow.face_id.in_(some)))
     ]
 
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import delete, exists, false, or_, select, update
 from sqlalchemy.orm import Session
 
 from imaginem.ports import FaceList, ServiceFace
@@ -66,7 +66,7 @@ class SqlServiceFaces:
     def fresh(self, now: datetime) -> dict[str, uuid.UUID]:
         """Return faces that live and that no trained list covers."""
         query = select(ServiceFaceRow.service_face_id, ServiceFaceRow.face_id).where(
-            ServiceFaceRow.trained.is_(False),
+            ServiceFaceRow.trained == false(),
             ServiceFaceRow.lapses > now,
             ServiceFaceRow.service_face_id != "",
         )
@@ -92,7 +92,7 @@ class SqlServiceFaces:
         waiting = exists().where(
             ServiceFaceRow.list_id == FaceListRow.list_id,
             ServiceFaceRow.persisted_face_id != "",
-            ServiceFaceRow.trained.is_(False),
+            ServiceFaceRow.trained == false(),
             or_(ServiceFaceRow.training == "", ServiceFaceRow.training != FaceListRow.training),
         )
         with self._database.session(reading=True) as session:
@@ -114,7 +114,7 @@ class SqlServiceFaces:
                 .where(
                     ServiceFaceRow.list_id == list_id,
                     ServiceFaceRow.persisted_face_id != "",
-                    ServiceFaceRow.trained.is_(False),
+                    ServiceFaceRow.trained == false(),
                 )
                 .values(training=training)
             )

@@ -1,0 +1,72 @@
+"""`imaginem db`: the schema of the results database."""
+
+import uuid
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imaginem.cli.shared import App, Exit, Json, fail, make_runtime, out, print_json, told_errors
+from imaginem.results.database import read_revision
+from imaginem.results.database import told_errors as told_sql_errors
+from imaginem.results.migrations import HEAD
+
+db_app = typer.Typer(no_args_is_help=True, help="The schema of the results database.")
+_DIALECTS = ("mssql", "postgresql", "sqlite")
+
+
+@db_app.command("upgrade")
+def upgrade(
+    sql: Annotated[
+        str, typer.Option(metavar="DIALECT", help="Print the SQL for a server; change nothing.")
+    ] = "",
+    app: App = Path(),
+) -> None:
+    """Bring the tables up to date. On a server, run it as its administrator."""
+    with told_errors():
+        from imaginem.results import migrate
+
+        if sql:
+            if sql not in _DIALECTS:
+                fail(f"--sql takes {', '.join(_DIALECTS)}, not {sql!r}", Exit.USAGE)
+            out.print(migrate.script(sql), markup=False, highlight=False, soft_wrap=True)
+            return
+        with told_sql_errors():
+            engine = make_runtime(app).database.connect()
+            migrate.upgrade(engine)
+        out.print(f"the schema is {HEAD}, which this version needs")
+
+
+@db_app.command("status")
+def status(as_json: Json = False, app: App = Path()) -> None:
+    """Tell which schema the database has, and which this version needs."""
+    with told_errors(), told_sql_errors():
+        engine = make_runtime(app).database.connect()
+        with engine.connect() as connection:
+            found = read_revision(connection)
+    if as_json:
+        print_json({"schema": found, "needed": HEAD})
+    else:
+        out.print(f"schema {found or 'none'}, needed {HEAD}")
+    if found != HEAD:
+        raise typer.Exit(int(Exit.FAILED))
+
+
+@db_app.command("grant")
+def grant(
+    identity: Annotated[str, typer.Argument(help="Name of the app's managed identity.")],
+    client_id: Annotated[uuid.UUID, typer.Argument(help="Its client id.")],
+    sql: Annotated[bool, typer.Option("--sql", help="Print the SQL; change nothing.")] = False,
+    app: App = Path(),
+) -> None:
+    """Let the app's identity read and write rows in Azure SQL, and nothing more."""
+    with told_errors():
+        from imaginem.results.grant import grant as give
+        from imaginem.results.grant import grant_script
+
+        if sql:
+            out.print(grant_script(identity, client_id), markup=False, soft_wrap=True)
+            return
+        with told_sql_errors():
+            give(make_runtime(app).database.connect(), identity, client_id)
+        out.print(f"{identity} may read and write rows")

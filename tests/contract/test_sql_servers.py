@@ -156,7 +156,7 @@ def use_everything(database: Database) -> None:
 
 _FOREIGN = re.compile(
     r"(?i)\b(LIMIT\s+\d|RETURNING|ILIKE|BYTEA|SERIAL|AUTOINCREMENT|NTEXT|IMAGE|ON CONFLICT)\b"
-    r"|::\w+ "
+    r"|(?<!SCHEMA)::\w+"
 )
 
 

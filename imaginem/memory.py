@@ -146,6 +146,10 @@ class MemoryBlobs:
         """List blobs."""
         return sorted(n for c, n in self._blobs if c == container and n.startswith(prefix))
 
+    def link(self, container: str, name: str, minutes: int) -> str:
+        """Return an address that stands for a link."""
+        return f"{self.root}{container}/{quote(name)}?minutes={minutes}"
+
     def locate(self, url: str) -> tuple[str, str] | None:
         """Find container and name."""
         rest = url.removeprefix(self.root)

@@ -83,6 +83,9 @@ class Blobs(Protocol):
     def locate(self, url: str) -> tuple[str, str] | None:
         """Return container and name of an address in our own account, else None."""
 
+    def link(self, container: str, name: str, minutes: int) -> str:
+        """Return an address that lets whoever has it read this blob for some minutes."""
+
 
 @dataclass(frozen=True)
 class LogEntry:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
 from imaginem.engines.parts import EngineParts
-from imaginem.identity import credential
+from imaginem.identity import credential, get_token
 from imaginem.imaging import PhotoCache
 from imaginem.ports import (
     Blobs,
@@ -129,7 +129,7 @@ class Runtime:
     def _sql_token(self) -> str:
         from imaginem.results.address import SCOPE
 
-        return credential(self.settings.client_id).get_token(SCOPE).token
+        return get_token(self.settings.client_id, SCOPE)
 
     @_Once
     def results(self) -> Results:

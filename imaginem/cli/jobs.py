@@ -39,7 +39,10 @@ from imaginem.cli.shared import (
     told_errors,
 )
 from imaginem.names import property_name
-from imaginem.ports import LogEntry
+from imaginem.ports import JobResult, LogEntry
+from imaginem.runtime import Runtime
+
+_LINK_MINUTES = 15
 
 _NOBODY_WORKS = (
     "nothing has touched these jobs for {seconds:.0f} s: is `imaginem start` running on the same "
@@ -154,6 +157,9 @@ def _show_job(entry: LogEntry, json_wanted: bool) -> None:
 def results(
     batch: Annotated[str, typer.Argument(metavar="BATCH")],
     as_json_: Json = False,
+    links: Annotated[
+        bool, typer.Option("--links", help="Give each photo a link that opens it for 15 minutes.")
+    ] = False,
     app: App = Path(),
 ) -> None:
     """Show what was found in a batch's photos."""
@@ -169,6 +175,7 @@ def results(
                         "batch_id": result.batch_id,
                         "id": result.id,
                         "image_url": result.image_url,
+                        **({"photo_link": _link(runtime, result)} if links else {}),
                         "image_parameters": result.image_parameters,
                         "processing_pipeline": list(result.processing_pipeline),
                         "unfinished": list(result.unfinished),
@@ -180,3 +187,11 @@ def results(
             )
         else:
             out.print(result_table(runtime, batch, [result.id for result in found]))
+            for result in found if links else ():
+                told = f"{result.id}: {_link(runtime, result) or 'no photo'}"
+                out.print(told, markup=False, highlight=False, soft_wrap=True)
+
+
+def _link(runtime: Runtime, result: JobResult) -> str:
+    place = runtime.blobs.locate(result.photo_url) if result.photo_url else None
+    return runtime.blobs.link(*place, _LINK_MINUTES) if place else ""

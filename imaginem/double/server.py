@@ -11,6 +11,7 @@ from imaginem.double.app import Double
 from imaginem.errors import ConfigurationError
 
 _START_SECONDS = 10.0
+_STOP_SECONDS = 3
 
 
 class DoubleServer:
@@ -56,6 +57,7 @@ class DoubleServer:
             log_level="warning",
             lifespan="off",
             access_log=False,
+            timeout_graceful_shutdown=_STOP_SECONDS,
             ssl_certfile=certificate,
             ssl_keyfile=key,
         )
@@ -70,7 +72,6 @@ class DoubleServer:
         """Stop serving; it can be started again on the same port, and remembers everything."""
         if self._thread is not None:
             self._server.should_exit = True
-            self._server.force_exit = True
             self._thread.join()
             self._thread = None
 

@@ -13,6 +13,7 @@ from azure.core.exceptions import (
 )
 
 from imaginem.errors import ConfigurationError, NotFound, StorageUnavailable
+from imaginem.identity import credential
 from imaginem.names import one_line
 
 # Published by Microsoft for the emulator: "Use the Azurite emulator", well-known account.
@@ -76,12 +77,9 @@ class Account:
                     f"AzureWebJobsStorage is no connection string ({problem}): copy it from the "
                     "storage account's access keys, or leave it empty for the emulator"
                 ) from None
-        from azure.identity import DefaultAzureCredential
-
-        credential = DefaultAzureCredential(managed_identity_client_id=self.client_id or None)
         usual = f"https://{self.name}.{service}.core.windows.net"
         endpoint = self.endpoints.get(service, usual)
-        return kind(endpoint, credential=credential, **CLIENT_OPTIONS)
+        return kind(endpoint, credential=credential(self.client_id), **CLIENT_OPTIONS)
 
 
 @contextmanager

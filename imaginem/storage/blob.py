@@ -1,9 +1,16 @@
 """Blobs on Azure Blob Storage, in private containers."""
 
+from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
-from azure.storage.blob import BlobServiceClient, ContentSettings
+from azure.storage.blob import (
+    BlobSasPermissions,
+    BlobServiceClient,
+    ContentSettings,
+    generate_blob_sas,
+)
 
 from imaginem.errors import PermanentError
 from imaginem.names import is_plain_path, without_query
@@ -16,6 +23,9 @@ class AzureBlobs:
     def __init__(self, account: Account) -> None:
         self._service: BlobServiceClient = account.client(BlobServiceClient, "blob")
         self._root = urlsplit(without_query(str(self._service.url)))
+        # An emulator has its account's name in the path, Azure in the host.
+        host = (self._root.hostname or "").partition(".")[0]
+        self._account_name = self._root.path.strip("/") or host
 
     def put(self, container: str, name: str, data: bytes, content_type: str) -> str:
         """Write a blob; on 404 make the container and write again."""
@@ -79,6 +89,30 @@ class AzureBlobs:
         container, _, name = parts.path[len(prefix) :].partition("/")
         name = unquote(name)
         return (container, name) if container and is_plain_path(name) else None
+
+    def link(self, container: str, name: str, minutes: int) -> str:
+        """Return a link for reading one blob; signed by our identity, or by the account's key."""
+        _check(container, name)
+        now = datetime.now(UTC)
+        begins, ends = now - timedelta(minutes=5), now + timedelta(minutes=minutes)
+        signer: dict[str, Any] = {
+            "account_key": getattr(self._service.credential, "account_key", None)
+        }
+        if signer["account_key"] is None:
+            with storage_errors("a key to sign links with"):
+                signer = {
+                    "user_delegation_key": self._service.get_user_delegation_key(begins, ends)
+                }
+        token = generate_blob_sas(
+            self._account_name,
+            container,
+            name,
+            permission=BlobSasPermissions(read=True),
+            start=begins,
+            expiry=ends,
+            **signer,
+        )
+        return f"{self._service.get_blob_client(container, name).url}?{token}"
 
 
 def _check(container: str, name: str) -> None:

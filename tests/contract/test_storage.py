@@ -1,6 +1,8 @@
 """Queues, blobs and tables: the in-memory twins and Azure Storage behave alike."""
 
 import time
+import urllib.error
+import urllib.request
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -377,3 +379,17 @@ def test_the_emulator_is_called_by_both_names(azurite: Emulator) -> None:
     blobs = AzureBlobs(Account(azurite.connection_string))
     url = f"http://localhost:{azurite.ports.blob}/devstoreaccount1/inputimages/a/b.jpg"
     assert blobs.locate(url) == ("inputimages", "a/b.jpg")
+
+
+def test_a_link_opens_one_blob_and_no_other(account: Account, name: str) -> None:
+    blobs = AzureBlobs(account)
+    blobs.put(name, "b/photo of ü", b"photo", "image/png")
+    blobs.put(name, "b/other", b"other", "image/png")
+    link = blobs.link(name, "b/photo of ü", 5)
+
+    assert urllib.request.urlopen(link).read() == b"photo"
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(link.replace("photo%20of%20%C3%BC", "other"))
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(link.partition("?")[0])
+    assert blobs.locate(link) == (name, "b/photo of ü")

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from imaginem.errors import Busy, PermanentError, RetryableError
+from imaginem.identity import no_token
 from imaginem.names import one_line
 from imaginem.pacing import Pacer
 from imaginem.ports import Telemetry
@@ -182,6 +183,8 @@ class Service:
             problem, ValueError | OSError
         ):
             return problem
+        if type(problem).__name__ in ("ClientAuthenticationError", "CredentialUnavailableError"):
+            return no_token(SCOPE, problem)
         why = one_line(str(problem) or type(problem).__name__, 200)
         return RetryableError(
             f"Azure {self.name} {operation}: no usable answer ({why}). Check "

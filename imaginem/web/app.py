@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 import imaginem
 from imaginem.registry import Registry
+from imaginem.web.access import Access
 
 
 class Health(BaseModel):
@@ -30,13 +31,20 @@ class StepNames(BaseModel):
     steps: list[str]
 
 
-def make_app(registry: Registry) -> FastAPI:
-    """Return the HTTP app for these steps."""
+def make_app(registry: Registry, access: str = "local") -> FastAPI:
+    """Return the HTTP app for these steps.
+
+    Args:
+        registry: the steps.
+        access: who may call it; see `imaginem.web.access`.
+    """
+    let_in = Access(access)
+    local = access == "local"
     app = FastAPI(
         title="Imaginem",
         version=imaginem.__version__,
-        docs_url="/api/docs",
-        openapi_url="/api/openapi.json",
+        docs_url="/api/docs" if local else None,
+        openapi_url="/api/openapi.json" if local else None,
         redoc_url=None,
     )
 
@@ -45,7 +53,7 @@ def make_app(registry: Registry) -> FastAPI:
         """Tell that the app answers."""
         return Health(status="ok", version=imaginem.__version__)
 
-    @app.get("/api/pipeline/steps")
+    @app.get("/api/pipeline/steps", dependencies=[let_in.needs("viewer")])
     def steps() -> list[StepInfo]:
         """List the registered steps."""
         return [
@@ -57,7 +65,7 @@ def make_app(registry: Registry) -> FastAPI:
             for step in registry
         ]
 
-    @app.post("/api/pipeline/resolve")
+    @app.post("/api/pipeline/resolve", dependencies=[let_in.needs("viewer")])
     def resolve(wanted: StepNames) -> StepNames:
         """Return the steps and all that they require, in the order they run."""
         try:

@@ -5,11 +5,12 @@ is at least once, so every line is repeatable: deterministic ids and names, merg
 upserts. `process_step` is what a queue trigger calls.
 """
 
-import logging
 import random
+import time
 from dataclasses import dataclass
 from typing import Any
 
+from imaginem.advance import Outcome, Outgoing, Transition, record_and_advance
 from imaginem.context import JobContext
 from imaginem.errors import (
     Busy,
@@ -23,12 +24,11 @@ from imaginem.fence import Hold, Verdict, close_hop, open_hop
 from imaginem.intake import take_in
 from imaginem.models import JobMessage, decode_message
 from imaginem.names import one_line, property_name, without_query
-from imaginem.offload import as_property, fit
+from imaginem.offload import fit
 from imaginem.poison import keep_exhausted, keep_invalid
 from imaginem.ports import Services
 from imaginem.registry import Registry, Step
 
-_logger = logging.getLogger("imaginem.process")
 _LONGEST_DELAY = 15 * 60.0
 _LONGEST_RETRY_AFTER = 60 * 60.0  # the other side decides how long; not for how many days
 
@@ -40,35 +40,6 @@ class Delivery:
     body: str
     id: str
     dequeue_count: int = 1
-
-
-@dataclass(frozen=True)
-class Outgoing:
-    """A message to put on a queue, `delay` seconds from now."""
-
-    queue: str
-    body: str
-    delay: float = 0
-
-
-@dataclass(frozen=True)
-class Transition:
-    """What came of a hop.
-
-    Attributes:
-        state: `success`, `failed`, `skipped`, `retrying`, `dropped` or `invalid`.
-        outgoing: what to send; None when the job ended or goes on elsewhere.
-    """
-
-    state: str
-    outgoing: Outgoing | None = None
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    state: str
-    output: Any = None
-    reason: str = ""
 
 
 def process_step(
@@ -94,7 +65,27 @@ def transition(
         message = load(step, delivery, services)
     except InvalidMessage as problem:
         keep_invalid(services, step.name, delivery.id, delivery.body, one_line(str(problem)))
+        services.telemetry.count("imaginem.poisoned", step=step.name, reason="invalid")
         return Transition("invalid")
+    definition = message.job_definition
+    labels = {"batch_id": definition.batch_id, "job_id": definition.id, "step": step.name}
+    parent, started = definition.bookkeeping.traceparent, time.perf_counter()
+    with services.telemetry.span(step.name, parent=parent, kind="consumer", **labels) as span:
+        if span.traceparent != parent:
+            message = message.noting(traceparent=span.traceparent)
+        moved = _hop(step, message, delivery, services, registry)
+        span.note(state=moved.state)
+        if moved.state in ("failed", "invalid"):
+            span.fail(moved.state)
+    seconds = time.perf_counter() - started
+    services.telemetry.measure("imaginem.step.seconds", seconds, step=step.name, state=moved.state)
+    return moved
+
+
+def _hop(
+    step: Step[Any], message: JobMessage, delivery: Delivery, services: Services, registry: Registry
+) -> Transition:
+    """Do what a hop does once its message is decoded."""
     kept = message.job_definition.bookkeeping
     again = delivery.dequeue_count > 1 or kept.attempt > 0 or kept.waits > 0
     hold = open_hop(services.log, message, delivery.id, _opening(message), look_first=again)
@@ -109,11 +100,14 @@ def transition(
     except RetryableError as problem:
         waiting = isinstance(problem, Busy)
         if (kept.waits < services.limits.max_waits) if waiting else not last_try:
+            why = "busy" if waiting else "error"
+            services.telemetry.count("imaginem.retries", step=step.name, reason=why)
             return _retry(message, hold, services, problem)
         tries = f"waited {kept.waits} times" if waiting else f"tried {attempts} times"
         reason = one_line(f"{type(problem).__name__}: {problem} ({tries})")
         keep_exhausted(services, step.name, delivery.id, message, reason, attempts)
-        outcome = _Outcome("failed", reason=reason)
+        services.telemetry.count("imaginem.poisoned", step=step.name, reason="exhausted")
+        outcome = Outcome("failed", reason=reason)
     except StorageUnavailable:
         raise
     except Exception as problem:  # a defect: the host redelivers, and poisons in the end
@@ -121,7 +115,7 @@ def transition(
             _record_defect(message, hold, services, problem)
         raise
     try:
-        return _record_and_advance(step, message, hold, outcome, services, registry)
+        return record_and_advance(step, message, hold, outcome, services, registry)
     except InvalidMessage as problem:  # it would not fit the next queue
         keep_invalid(services, step.name, delivery.id, delivery.body, one_line(str(problem)))
         _record_defect(message, hold, services, problem)
@@ -164,18 +158,18 @@ def _opening(message: JobMessage) -> dict[str, Any]:
     }
 
 
-def _run(step: Step[Any], message: JobMessage, services: Services) -> _Outcome:
+def _run(step: Step[Any], message: JobMessage, services: Services) -> Outcome:
     """Run the step; what cannot be mended by trying again becomes an outcome."""
     unfinished = message.job_definition.bookkeeping.unfinished
     lacking = [needed.name for needed in step.requires if needed.name in unfinished]
     if lacking:
         reason = f"needs {' and '.join(lacking)}, which did not succeed"
-        return _Outcome("skipped", reason=reason)
+        return Outcome("skipped", reason=reason)
     try:
         output = step(JobContext(message, services))
     except (PermanentError, InvalidMessage) as problem:
-        return _Outcome("failed", reason=one_line(f"PermanentError: {problem}"))
-    return _Outcome("success", output=output.model_dump(mode="json", exclude_none=True))
+        return Outcome("failed", reason=one_line(f"PermanentError: {problem}"))
+    return Outcome("success", output=output.model_dump(mode="json", exclude_none=True))
 
 
 def _retry(
@@ -231,85 +225,3 @@ def _record_defect(message: JobMessage, hold: Hold, services: Services, problem:
             "job_state": "failed",
         },
     )
-
-
-def _record_and_advance(
-    step: Step[Any],
-    message: JobMessage,
-    hold: Hold,
-    outcome: _Outcome,
-    services: Services,
-    registry: Registry,
-) -> Transition:
-    """Write the outcome into the log and make the next message."""
-    definition = message.job_definition
-    index, key, name = definition.processing_step, hold.key, property_name(step.name)
-    shares = len(definition.processing_pipeline) + 2
-    properties: dict[str, Any] = {name: f"step {index}: {outcome.state}"}
-    if outcome.state == "success":
-        message = message.with_outputs({**message.job_output, step.name: outcome.output})
-        properties[f"{name}_exception"] = ""
-    else:
-        properties[f"{name}_exception"] = outcome.reason
-        unfinished = [*definition.bookkeeping.unfinished, step.name]
-        message = message.noting(unfinished=unfinished)
-    following = message.following
-    message = fit(message.noting(attempt=0, waits=0, fence=""), services.blobs)
-    if outcome.state == "success":
-        output = message.job_output[step.name]  # linked already when it is large
-        properties[f"{name}_output"] = as_property(
-            step.name, output, key, services.blobs, shares=shares
-        )
-    if following is None:
-        properties |= _ending(message, services, registry, shares)
-    else:
-        properties |= _handing_on(following, index + 1, registry)
-        message = message.at_step(index + 1)
-    hold, verdict = close_hop(services.log, hold, properties)
-    if verdict is Verdict.DROP:
-        return Transition("dropped")
-    _logger.info("%s: %s", step.name, outcome.state, extra={"batch_id": key[0], "job_id": key[1]})
-    if following is None:
-        return Transition(outcome.state)
-    sent = message.noting(run=hold.run, fence=hold.fence)
-    return Transition(outcome.state, Outgoing(following, sent.encode()))
-
-
-def _handing_on(following: str, index: int, registry: Registry) -> dict[str, Any]:
-    """Return the properties that say whose turn it is next."""
-    name = property_name(following)
-    properties: dict[str, Any] = {name: f"step {index}: processing", "job_state": "running"}
-    if following not in registry:
-        properties["job_state"] = "handed_over"
-        properties[f"{name}_exception"] = (
-            f"handed over to the queue {following}: no step here serves it"
-            f"{registry.suggestion(following)}"
-        )
-    return properties
-
-
-def _ending(
-    message: JobMessage, services: Services, registry: Registry, shares: int
-) -> dict[str, Any]:
-    """Return the properties that end a job."""
-    definition = message.job_definition
-    key = (definition.batch_id, definition.id)
-    url = without_query(definition.input.image_url)
-    final = message.with_image_url(url).model_dump(mode="json", by_alias=True, exclude_unset=True)
-    final["job_definition"].pop("_imaginem", None)
-    return {
-        "job_state": job_state(message, registry),
-        "job_output": as_property("job_output", final, key, services.blobs, shares=shares),
-    }
-
-
-def job_state(message: JobMessage, registry: Registry) -> str:
-    """Return how a job ended: closing steps count only if there is nothing else."""
-    definition = message.job_definition
-    unfinished = set(definition.bookkeeping.unfinished)
-    if not unfinished:
-        return "succeeded"
-    ran = definition.processing_pipeline
-    told = [name for name in ran if not (name in registry and registry.get(name).closing)] or ran
-    got = [name for name in told if name not in unfinished and name in message.job_output]
-    return "partial" if got else "failed"

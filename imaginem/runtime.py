@@ -155,7 +155,12 @@ class Runtime:
     @_Once
     def telemetry(self) -> Telemetry:
         """Where traces and metrics go."""
-        return SilentTelemetry()
+        if not self.settings.telemetry.wanted:
+            return SilentTelemetry()
+        from imaginem.otel import make_telemetry
+
+        own = (lambda: credential(self.settings.client_id)) if self.settings.on_azure else None
+        return make_telemetry(self.settings.telemetry, own)
 
     @_Once
     def fetch(self) -> Fetcher:

@@ -47,6 +47,11 @@ class TelemetrySettings:
     otlp: str = ""
     console: bool = False
 
+    @property
+    def wanted(self) -> bool:
+        """Tell whether there is any place to send to."""
+        return bool(self.insights or self.otlp or self.console)
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image
 from pydantic_core import to_json
 
+from imaginem.advance import Transition
 from imaginem.context import JobContext
 from imaginem.errors import PermanentError
 from imaginem.imaging import Photo, PhotoCache
@@ -40,7 +41,7 @@ from imaginem.ports import (
     JobKey,
     Limits,
 )
-from imaginem.process import Delivery, Transition, process_step
+from imaginem.process import Delivery, process_step
 from imaginem.registry import Registry, Step
 from imaginem.telemetry import SilentTelemetry
 

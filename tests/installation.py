@@ -5,7 +5,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,14 @@ class Installation:
     """A function app that runs, and what a test asks of it."""
 
     def __init__(
-        self, app: Path, home: Path, connection: str, *, workers: int = 2, **settings: str
+        self,
+        app: Path,
+        home: Path,
+        connection: str,
+        *,
+        workers: int = 2,
+        environment: Mapping[str, str] | None = None,
+        **settings: str,
     ) -> None:
         self.app, self.home = app, home
         self.environment = {
@@ -41,6 +48,7 @@ class Installation:
             "IMAGINEM_HOME": str(home),
             "RETRY_SECONDS": "0.2",
             "MAX_ATTEMPTS": "2",
+            **(environment or {}),
             **settings,
         }
         self.settings: Settings = dataclasses.replace(read_settings(self.environment), home=home)

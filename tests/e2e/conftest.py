@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -38,11 +37,11 @@ def running(
     request: pytest.FixtureRequest,
 ) -> Iterator[Installation]:
     """The app of this repository on two workers; photos of this machine are allowed."""
-    settings: dict[str, Any] = {"ALLOWED_IMAGE_HOSTS": "127.0.0.1:18099"}
+    settings = {"ALLOWED_IMAGE_HOSTS": "127.0.0.1:18099"}
     if engine == "azure":
         settings |= azure_settings(request.getfixturevalue("double").address)
     home = tmp_path_factory.mktemp("home")
-    made = Installation(ROOT, home, azurite.connection_string, **settings)
+    made = Installation(ROOT, home, azurite.connection_string, environment=settings)
     made.start()
     yield made
     made.stop()

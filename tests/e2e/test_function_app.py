@@ -25,7 +25,9 @@ print(json.dumps({
         for f in function_app.app.get_functions()
     },
     "loaded": [m for m in ("onnxruntime", "cv2", "rapidocr", "numpy", "sqlalchemy", "PIL",
-                           "pyodbc", "httpcore", "azure.identity") if m in sys.modules],
+                           "pyodbc", "httpcore", "azure.identity", "azure.ai.vision.face",
+                           "azure.cognitiveservices", "opentelemetry.sdk", "azure.monitor")
+               if m in sys.modules],
 }))
 """
 
@@ -64,13 +66,28 @@ def python_313() -> str | None:
     return None
 
 
-def test_the_app_imports_with_nothing_but_its_requirements() -> None:
+ON_AZURE = {
+    "WEBSITE_SITE_NAME": "func-imaginem",
+    "AzureWebJobsStorage__accountName": "stimaginem",
+    "HTTP_ACCESS": "platform",
+    "VISION_ENGINE": "azure",
+    "FACE_ENGINE": "azure",
+    "VISION_ENDPOINT": "https://v.cognitiveservices.azure.com",
+    "FACE_ENDPOINT": "https://f.cognitiveservices.azure.com",
+    "SQL_CONNECTION_STRING": "Server=tcp:s.database.windows.net,1433;Database=imaginem",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING": "InstrumentationKey=0",
+}
+
+
+@pytest.mark.parametrize("settings", [{}, ON_AZURE], ids=["laptop", "azure"])
+def test_the_app_imports_with_nothing_but_its_requirements(settings: dict[str, str]) -> None:
     python = environment_of(sys.executable, ".venv-azure", "-r", str(ROOT / "requirements.txt"))
     ran = subprocess.run(
         [str(python), "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}){LIST_TRIGGERS}"],
         capture_output=True,
         text=True,
         cwd=ROOT,
+        env={**os.environ, **settings},
     )
     assert ran.returncode == 0, ran.stderr
     told = json.loads(ran.stdout)
@@ -78,7 +95,9 @@ def test_the_app_imports_with_nothing_but_its_requirements() -> None:
     queues = {*ALL_STEPS, "sample"}
     assert {q for q in told["triggers"].values() if q} == queues | {f"{q}-poison" for q in queues}
     assert told["triggers"]["http_app_func"] is None
-    assert len(told["triggers"]) == 2 * len(queues) + 1
+    timers = {"upkeep"} if settings else set()
+    assert set(told["triggers"]) >= timers
+    assert len(told["triggers"]) == 2 * len(queues) + 1 + len(timers)
     assert told["loaded"] == []
 
 
@@ -107,6 +126,24 @@ def protos(worker_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
                 archive.extract(name, folder)
     (folder / "tests" / "protos").rename(folder / "azfunc_protos")
     return folder
+
+
+def test_on_azure_a_wrong_installation_does_not_start() -> None:
+    """What is wrong is told when the app is imported, all at once."""
+    python = environment_of(sys.executable, ".venv-azure", "-r", str(ROOT / "requirements.txt"))
+    wrong = {**ON_AZURE, "FACE_PRINT_ENGINE": "local", "SQL_CONNECTION_STRING": ""}
+    ran = subprocess.run(
+        [str(python), "-c", "import function_app"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, **wrong},
+    )
+    assert ran.returncode != 0
+    told = ran.stderr.splitlines()[-1]
+    assert "ConfigurationError" in told
+    assert "SQL_CONNECTION_STRING" in told
+    assert "onnxruntime" in told
 
 
 def test_the_real_worker_indexes_and_runs_the_app(

@@ -5,10 +5,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+INFRA := .venv-infra
+ENGINES ?= azure
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed 's/v\([0-9]*\).*/\1/')
 
-.PHONY: setup setup-dev demo start test test-unit check format bench clean
+.PHONY: setup setup-dev demo start test test-unit check format bench package clean
 
 setup: $(VENV)/.ready node_modules/.ready
 setup-dev: setup $(VENV)/.ready-dev
@@ -50,11 +52,19 @@ test: setup-dev
 test-unit: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 
-check: $(VENV)/.ready-dev
+# checkov and pytest can't share an environment; checkov asks for an older parser than we need.
+$(INFRA)/.ready: infra/requirements.txt
+	$(PYTHON) -m venv $(INFRA)
+	$(INFRA)/bin/python -m pip --disable-pip-version-check install --quiet -r infra/requirements.txt
+	$(INFRA)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps pycep-parser==0.7.1
+	@touch $@
+
+check: $(VENV)/.ready-dev $(INFRA)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(INFRA)/bin/python -m infra.gates
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff format .
@@ -64,6 +74,10 @@ bench: setup-dev
 	$(BIN)/imaginem assets fetch --bench
 	$(BIN)/python -m benchmarks $(ARGS)
 
+package: setup
+	@case ",$(ENGINES)," in *,local,*) $(BIN)/imaginem assets fetch ;; esac
+	$(BIN)/python -m infra.package --engines "$(ENGINES)"
+
 clean:
-	rm -rf $(VENV) .venv-* node_modules .imaginem bench-results.json
+	rm -rf $(VENV) .venv-* node_modules .imaginem dist bench-results.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -23,6 +23,14 @@ ACCESS = ("local", "health", "platform")
 _THRESHOLDS = {"local": (0.45, 0.37), "azure": (0.5, 0.4)}
 
 
+# Where a deployment package has the weights of the local engine, if it has any.
+_PACKAGED_WEIGHTS = Path(__file__).resolve().parents[1] / "weights"
+
+
+def _usual_assets() -> Path:
+    return _PACKAGED_WEIGHTS if _PACKAGED_WEIGHTS.is_dir() else Path("~/.cache/imaginem")
+
+
 @dataclass(frozen=True)
 class ServiceSettings:
     """One Azure AI account.
@@ -70,7 +78,7 @@ class Settings:
     face_list: str = "imaginem"
     sql_connection: str = field(default="", repr=False)
     home: Path = Path(".imaginem")
-    assets: Path = Path("~/.cache/imaginem")
+    assets: Path = field(default_factory=_usual_assets)
     face_model: Path | None = None
     input_container: str = "inputimages"
     faces_container: str = "faces"

@@ -1,0 +1,1 @@
+"""Infrastructure: Bicep, the scripts that deploy it, and the gates that check it."""

@@ -1,0 +1,1 @@
+"""Checks of the Bicep files that need no Azure: `python -m infra.gates`."""

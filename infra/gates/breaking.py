@@ -1,0 +1,139 @@
+"""Breaks a copy of the Bicep files in many ways: the gates must see each."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Break:
+    """A change that makes a file wrong, and a part of what must be told."""
+
+    what: str
+    file: str
+    old: str
+    new: str
+    told: str
+
+
+BREAKS = (
+    Break(
+        "a brace is gone", "modules/ai.bicep", "param tags object", "param tags object }", "syntax"
+    ),
+    Break(
+        "a property is misspelt",
+        "modules/app.bicep",
+        "functionAppConfig:",
+        "functionAppConfigg:",
+        "functionAppConfigg: unknown",
+    ),
+    Break(
+        "a property deep inside is misspelt",
+        "modules/storage.bicep",
+        "daysAfterModificationGreaterThan: crop",
+        "daysAfterModification: crop",
+        "daysAfterModification: unknown",
+    ),
+    Break(
+        "a value is none of those allowed",
+        "modules/app.bicep",
+        "'RedirectToLoginPage'",
+        "'Return402'",
+        "'Return402' is none of",
+    ),
+    Break(
+        "a number is a text",
+        "modules/network.bicep",
+        "registrationEnabled: false",
+        "registrationEnabled: 'no'",
+        "bool is wanted",
+    ),
+    Break(
+        "what is required is missing",
+        "modules/monitoring.bicep",
+        "    Application_Type: 'web'\n",
+        "",
+        "Application_Type: is missing",
+    ),
+    Break(
+        "a type does not exist",
+        "modules/sql.bicep",
+        "Microsoft.Sql/servers/firewallRules@",
+        "Microsoft.Sql/servers/fireRules@",
+        "there is no type",
+    ),
+    Break(
+        "a version does not exist",
+        "modules/ai.bicep",
+        "accounts@2025-06-01",
+        "accounts@2015-06-01",
+        "can't be checked",
+    ),
+    Break(
+        "a setting of the code is not set",
+        "modules/app.bicep",
+        "    VISION_ENDPOINT: visionEndpoint\n",
+        "",
+        "the code reads VISION_ENDPOINT",
+    ),
+    Break(
+        "a setting is set that nothing reads",
+        "modules/app.bicep",
+        "    FACE_ENDPOINT:",
+        "    FACE_ENDPOINTS:",
+        "nothing reads it",
+    ),
+    Break(
+        "a role is not assigned",
+        "modules/storage.bicep",
+        "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
+        "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
+        "needs Storage Queue Data Contributor",
+    ),
+    Break(
+        "a role is another one",
+        "modules/ai.bicep",
+        "a97b65f3-24c7-4388-baec-2e87135dc908",
+        "b97b65f3-24c7-4388-baec-2e87135dc908",
+        "none that is known",
+    ),
+    Break("a queue is missing", "main.bicep", "  'ocr'\n", "", "queues: the code has"),
+    Break(
+        "a table is missing", "modules/storage.bicep", ", 'pipelinestate'", "", "tables: the code"
+    ),
+    Break(
+        "a parameter is not handed on",
+        "main.bicep",
+        "    faceApiKey: faceApiKey\n",
+        "",
+        "the parameter faceApiKey is missing",
+    ),
+    Break(
+        "an output does not exist",
+        "main.bicep",
+        "sql.outputs.databaseName",
+        "sql.outputs.database",
+        "it has no output database",
+    ),
+)
+
+
+def unseen(folder: Path, check: Callable[[Path], list[str]]) -> list[str]:
+    """Return the breaks that a check does not see."""
+    missed = []
+    for each in BREAKS:
+        with tempfile.TemporaryDirectory() as scratch:
+            copy = Path(scratch) / "infra"
+            shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("gates", "__pycache__"))
+            path = copy / each.file
+            text = path.read_text("utf-8")
+            if each.old not in text:
+                missed.append(f"{each.what}: {each.file} has no {each.old!r} to break any more")
+                continue
+            path.write_text(text.replace(each.old, each.new), "utf-8")
+            told = check(copy)
+            if not any(each.told in problem for problem in told):
+                missed.append(f"{each.what} ({each.file}); told was {told[:3]}")
+    return missed

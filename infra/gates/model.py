@@ -1,0 +1,123 @@
+"""Reads Bicep files, and looks through their expressions at the values they may take."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pycep import BicepParser
+from pycep.models import BicepElement
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of a file; its body is without `if` and `for`."""
+
+    file: Path
+    symbol: str
+    type: str
+    version: str
+    existing: bool
+    body: dict[str, Any]
+
+    @property
+    def place(self) -> str:
+        """Return where it stands."""
+        return f"{self.file.name}: {self.symbol}"
+
+
+@dataclass
+class Template:
+    """A file."""
+
+    path: Path
+    parameters: dict[str, Any] = field(default_factory=dict)
+    variables: dict[str, Any] = field(default_factory=dict)
+    modules: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict)
+    resources: list[Resource] = field(default_factory=list)
+
+    def values(self, expression: Any) -> Iterator[Any]:
+        """Return the values that an expression may take; None for one that is not known here."""
+        if isinstance(expression, BicepElement):
+            known = self.variables.get(str(expression))
+            if known is None:
+                yield None
+            else:
+                yield from self.values(known)
+        elif isinstance(expression, dict) and "loop_type" in expression:
+            for value in self.values(expression["config"]):
+                yield [value]
+        elif isinstance(expression, dict) and set(expression) == {"operator"}:
+            yield from self._of_operator(expression["operator"])
+        elif isinstance(expression, dict) and set(expression) == {"function"}:
+            yield from self._of_function(expression["function"])
+        else:
+            yield expression
+
+    def _of_operator(self, operator: dict[str, Any]) -> Iterator[Any]:
+        parts = operator["operands"]
+        if operator["type"] == "conditional":
+            yield from self.values(parts["true_value"])
+            yield from self.values(parts["false_value"])
+        else:
+            yield None
+
+    def _of_function(self, function: dict[str, Any]) -> Iterator[Any]:
+        if function["type"] in ("union", "concat"):
+            for part in function["parameters"].values():
+                yield from self.values(part)
+        else:
+            yield None
+
+
+def read_template(path: Path) -> Template:
+    """Return a file.
+
+    Raises:
+        ValueError: it is no Bicep; says where.
+    """
+    try:
+        found = BicepParser().parse(file_path=path)
+    except Exception as problem:  # the parser's own class differs by version
+        raise ValueError(f"{path.name}: {problem}") from None
+    template = Template(
+        path,
+        parameters=found.get("parameters", {}),
+        variables={name: each["value"] for name, each in found.get("variables", {}).items()},
+        modules=found.get("modules", {}),
+        outputs=found.get("outputs", {}),
+    )
+    for symbol, each in found.get("resources", {}).items():
+        template.resources.append(
+            Resource(
+                file=path,
+                symbol=symbol,
+                type=each["type"],
+                version=each["api_version"],
+                existing=each["existing"],
+                body=_plain(each["config"]),
+            )
+        )
+    return template
+
+
+def _plain(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a body without `if` and `for` around it."""
+    while "loop_type" in body or {"condition", "config"} <= set(body):
+        body = body["config"]
+    return {_key(name): value for name, value in body.items()}
+
+
+def _key(name: str) -> str:
+    return name[1:-1] if name[:1] == name[-1:] == "'" else name
+
+
+def keys(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an object with its quoted keys bare."""
+    return {_key(name): item for name, item in value.items()}
+
+
+def read_templates(folder: Path) -> list[Template]:
+    """Return main.bicep and its modules."""
+    return [read_template(path) for path in sorted(folder.rglob("*.bicep"))]

@@ -1,0 +1,309 @@
+// Imaginem on Azure: a Functions app on Flex Consumption, and all that it needs, in one resource group.
+targetScope = 'resourceGroup'
+
+@description('Region of everything.')
+param location string = resourceGroup().location
+
+@description('Ends the names that must be unique in the world.')
+@minLength(3)
+@maxLength(13)
+param deploymentPostFix string = uniqueString(resourceGroup().id)
+
+@description('The pipeline of jobs that name none: step names with commas between.')
+param pipelineDefinition string = 'generalclassification,ocr,facedetection,facecrop,faceprint,facematch,pipelineoutput'
+
+@description('The steps that have a queue. A step of your own is added here too.')
+param steps array = [
+  'generalclassification'
+  'ocr'
+  'facedetection'
+  'facecrop'
+  'faceprint'
+  'facematch'
+  'pipelineoutput'
+  'sample'
+]
+
+@description('Engine of generalclassification and ocr. "local" needs a package with the local engine inside.')
+@allowed(['azure', 'local'])
+param visionEngine string = 'azure'
+
+@description('Engine of facedetection.')
+@allowed(['azure', 'local'])
+param faceEngine string = 'azure'
+
+@description('Engine of faceprint and facematch. On "azure" the subscription needs Limited Access.')
+@allowed(['azure', 'local'])
+param facePrintEngine string = 'azure'
+
+@description('Address of a Computer Vision account that exists already; empty to make one.')
+param visionEndpoint string = ''
+
+@description('Key of that account; empty to use the app\'s identity.')
+@secure()
+param visionApiKey string = ''
+
+@description('Address of a Face account that exists already; empty to make one.')
+param faceEndpoint string = ''
+
+@description('Key of that account; empty to use the app\'s identity.')
+@secure()
+param faceApiKey string = ''
+
+@description('Tier of the Computer Vision account: F0 is free and slow.')
+param visionSku string = 'S1'
+
+@description('Tier of the Face account: F0 is free and slow.')
+param faceSku string = 'S0'
+
+@description('Calls a second that the Computer Vision account takes.')
+param visionCallsPerSecond int = 10
+
+@description('Calls a second that the Face account takes.')
+param faceCallsPerSecond int = 10
+
+@description('Price of 1,000 calls to Computer Vision, for the estimate in the metrics.')
+param visionPrice string = '1.0'
+
+@description('Price of 1,000 calls to Face, for the estimate in the metrics.')
+param facePrice string = '1.0'
+
+@description('Confidence from which two faces are a match; empty for the engine\'s default.')
+param faceMatchThreshold string = ''
+
+@description('Confidence from which two faces are possibly one person\'s; empty for the default.')
+param facePossibleThreshold string = ''
+
+@description('Hosts inside a network from which photos may be fetched, with commas between.')
+param allowedImageHosts string = ''
+
+@description('SQL login of an administrator. Empty: Entra ID alone, without any password.')
+param administratorLogin string = ''
+
+@description('Password of that login.')
+@secure()
+param administratorLoginPassword string = ''
+
+@description('Object id of the Entra principal that administers SQL. Empty: the migration identity.')
+param sqlAdministratorObjectId string = ''
+
+@description('Name of that principal.')
+param sqlAdministratorName string = ''
+
+@description('Kind of that principal.')
+@allowed(['User', 'Group', 'Application'])
+param sqlAdministratorType string = 'Application'
+
+@description('Collation of the database. Ids are compared exactly whatever it is.')
+param collation string = 'SQL_Latin1_General_CP1_CI_AS'
+
+@description('Size of the database at most.')
+param maxSizeBytes int = 34359738368
+
+@description('Service objective of the database.')
+param requestedServiceObjectiveName string = 'S0'
+
+@description('Repository (owner/name) whose workflow may run migrations and deploy; empty for none.')
+param githubRepository string = ''
+
+@description('Client id of the Entra app that people log in to. Empty: nothing but the health page answers.')
+param authClientId string = ''
+
+@description('Memory of an instance in MB.')
+@allowed([512, 2048, 4096])
+param instanceMemoryMB int = 2048
+
+@description('Instances at most, of every function.')
+@minValue(1)
+@maxValue(1000)
+param maximumInstanceCount int = 40
+
+@description('Instances that never sleep, such as [{ name: \'function:generalclassification\', instanceCount: 1 }].')
+param alwaysReady array = []
+
+@description('Messages that an instance takes from a queue at once.')
+param queueBatchSize int = 4
+
+@description('Messages in work below which an instance takes more.')
+param queueNewBatchThreshold int = 2
+
+@description('HTTP requests that an instance answers at once.')
+param httpConcurrency int = 16
+
+@description('Days after which crops of faces are deleted.')
+param cropRetentionDays int = 365
+
+@description('Days after which large outputs and poisoned bodies are deleted.')
+param messageRetentionDays int = 90
+
+@description('Days that logs are kept.')
+param logRetentionDays int = 30
+
+@description('Keep storage, SQL and the AI accounts off the internet: VNet and private endpoints.')
+param privateNetworking bool = false
+
+@description('Where alerts are sent; empty for none.')
+param alertEmail string = ''
+
+@description('Tags of every resource.')
+param tags object = {}
+
+var makeVision = (visionEngine == 'azure') && empty(visionEndpoint)
+var makeFace = ((faceEngine == 'azure') || (facePrintEngine == 'azure')) && empty(faceEndpoint)
+
+module identity 'modules/identity.bicep' = {
+  name: 'identity'
+  params: {
+    location: location
+    postFix: deploymentPostFix
+    githubRepository: githubRepository
+    tags: tags
+  }
+}
+
+module monitoring 'modules/monitoring.bicep' = {
+  name: 'monitoring'
+  params: {
+    location: location
+    postFix: deploymentPostFix
+    retentionDays: logRetentionDays
+    appPrincipalId: identity.outputs.appPrincipalId
+    tags: tags
+  }
+}
+
+module storage 'modules/storage.bicep' = {
+  name: 'storage'
+  params: {
+    location: location
+    postFix: deploymentPostFix
+    steps: steps
+    cropRetentionDays: cropRetentionDays
+    messageRetentionDays: messageRetentionDays
+    publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    appPrincipalId: identity.outputs.appPrincipalId
+    workspaceId: monitoring.outputs.workspaceId
+    tags: tags
+  }
+}
+
+module vision 'modules/ai.bicep' = if (makeVision) {
+  name: 'vision'
+  params: {
+    location: location
+    name: 'vision-imaginem-${deploymentPostFix}'
+    kind: 'ComputerVision'
+    sku: visionSku
+    publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    appPrincipalId: identity.outputs.appPrincipalId
+    workspaceId: monitoring.outputs.workspaceId
+    tags: tags
+  }
+}
+
+module face 'modules/ai.bicep' = if (makeFace) {
+  name: 'face'
+  params: {
+    location: location
+    name: 'face-imaginem-${deploymentPostFix}'
+    kind: 'Face'
+    sku: faceSku
+    publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    appPrincipalId: identity.outputs.appPrincipalId
+    workspaceId: monitoring.outputs.workspaceId
+    tags: tags
+  }
+}
+
+module sql 'modules/sql.bicep' = {
+  name: 'sql'
+  params: {
+    location: location
+    postFix: deploymentPostFix
+    administratorLogin: administratorLogin
+    administratorLoginPassword: administratorLoginPassword
+    entraObjectId: empty(sqlAdministratorObjectId) ? identity.outputs.migrationPrincipalId : sqlAdministratorObjectId
+    entraName: empty(sqlAdministratorObjectId) ? identity.outputs.migrationName : sqlAdministratorName
+    entraType: empty(sqlAdministratorObjectId) ? 'Application' : sqlAdministratorType
+    collation: collation
+    maxSizeBytes: maxSizeBytes
+    requestedServiceObjectiveName: requestedServiceObjectiveName
+    publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    workspaceId: monitoring.outputs.workspaceId
+    tags: tags
+  }
+}
+
+module network 'modules/network.bicep' = if (privateNetworking) {
+  name: 'network'
+  params: {
+    location: location
+    postFix: deploymentPostFix
+    storageId: storage.outputs.id
+    sqlId: sql.outputs.id
+    visionId: makeVision ? vision!.outputs.id : ''
+    faceId: makeFace ? face!.outputs.id : ''
+    tags: tags
+  }
+}
+
+module app 'modules/app.bicep' = {
+  name: 'app'
+  params: {
+    location: location
+    postFix: deploymentPostFix
+    identityId: identity.outputs.appId
+    identityClientId: identity.outputs.appClientId
+    storageName: storage.outputs.name
+    deploymentContainer: storage.outputs.deploymentContainer
+    insightsConnectionString: monitoring.outputs.connectionString
+    workspaceId: monitoring.outputs.workspaceId
+    subnetId: privateNetworking ? network!.outputs.appSubnetId : ''
+    authClientId: authClientId
+    instanceMemoryMB: instanceMemoryMB
+    maximumInstanceCount: maximumInstanceCount
+    alwaysReady: alwaysReady
+    queueBatchSize: queueBatchSize
+    queueNewBatchThreshold: queueNewBatchThreshold
+    httpConcurrency: httpConcurrency
+    pipelineDefinition: pipelineDefinition
+    visionEngine: visionEngine
+    faceEngine: faceEngine
+    facePrintEngine: facePrintEngine
+    visionEndpoint: makeVision ? vision!.outputs.endpoint : visionEndpoint
+    visionApiKey: visionApiKey
+    faceEndpoint: makeFace ? face!.outputs.endpoint : faceEndpoint
+    faceApiKey: faceApiKey
+    visionCallsPerSecond: visionCallsPerSecond
+    faceCallsPerSecond: faceCallsPerSecond
+    visionPrice: visionPrice
+    facePrice: facePrice
+    faceMatchThreshold: faceMatchThreshold
+    facePossibleThreshold: facePossibleThreshold
+    allowedImageHosts: allowedImageHosts
+    sqlServer: sql.outputs.serverAddress
+    sqlDatabase: sql.outputs.databaseName
+    tags: tags
+  }
+}
+
+module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
+  name: 'alerts'
+  params: {
+    location: location
+    postFix: deploymentPostFix
+    email: alertEmail
+    workspaceId: monitoring.outputs.workspaceId
+    tags: tags
+  }
+}
+
+output appName string = app.outputs.name
+output appAddress string = app.outputs.address
+output appIdentityName string = identity.outputs.appName
+output appIdentityClientId string = identity.outputs.appClientId
+output migrationClientId string = identity.outputs.migrationClientId
+output storageName string = storage.outputs.name
+output sqlServerName string = sql.outputs.serverName
+output sqlServerAddress string = sql.outputs.serverAddress
+output sqlDatabaseName string = sql.outputs.databaseName

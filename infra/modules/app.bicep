@@ -1,0 +1,213 @@
+// The function app: Flex Consumption, its identity, its settings, and who may call it.
+param location string
+param postFix string
+param identityId string
+param identityClientId string
+param storageName string
+param deploymentContainer string
+param insightsConnectionString string
+param workspaceId string
+param subnetId string
+param authClientId string
+param instanceMemoryMB int
+param maximumInstanceCount int
+param alwaysReady array
+param queueBatchSize int
+param queueNewBatchThreshold int
+param httpConcurrency int
+param pipelineDefinition string
+param visionEngine string
+param faceEngine string
+param facePrintEngine string
+param visionEndpoint string
+@secure()
+param visionApiKey string
+param faceEndpoint string
+@secure()
+param faceApiKey string
+param visionCallsPerSecond int
+param faceCallsPerSecond int
+param visionPrice string
+param facePrice string
+param faceMatchThreshold string
+param facePossibleThreshold string
+param allowedImageHosts string
+param sqlServer string
+param sqlDatabase string
+param tags object
+
+resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
+  // checkov:skip=CKV_AZURE_212:Flex Consumption scales by itself; alwaysReady keeps instances up
+  // checkov:skip=CKV_AZURE_225:zone redundancy is set with alwaysReady instances, an operator's choice
+  name: 'plan-imaginem-${postFix}'
+  location: location
+  tags: tags
+  kind: 'functionapp'
+  sku: {
+    name: 'FC1'
+    tier: 'FlexConsumption'
+  }
+  properties: {
+    reserved: true
+  }
+}
+
+resource site 'Microsoft.Web/sites@2024-11-01' = {
+  // checkov:skip=CKV_AZURE_17:people log in with Entra ID; certificates of clients are not used
+  // checkov:skip=CKV_AZURE_212:Flex Consumption has alwaysReady instead of a minimum of instances
+  // checkov:skip=CKV_AZURE_213:Flex Consumption has no health check; deploy.sh and alerts look at the app
+  // checkov:skip=CKV_AZURE_221:browsers call it; platform authentication decides who
+  name: 'func-imaginem-${postFix}'
+  location: location
+  tags: union(tags, { 'azd-service-name': 'imaginem' })
+  kind: 'functionapp,linux'
+  identity: {
+    type: 'UserAssigned'
+    userAssignedIdentities: {
+      '${identityId}': {}
+    }
+  }
+  properties: {
+    serverFarmId: plan.id
+    httpsOnly: true
+    keyVaultReferenceIdentity: identityId
+    virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
+    functionAppConfig: {
+      deployment: {
+        storage: {
+          type: 'blobContainer'
+          value: deploymentContainer
+          authentication: {
+            type: 'UserAssignedIdentity'
+            userAssignedIdentityResourceId: identityId
+          }
+        }
+      }
+      runtime: {
+        name: 'python'
+        version: '3.12'
+      }
+      scaleAndConcurrency: {
+        alwaysReady: alwaysReady
+        instanceMemoryMB: instanceMemoryMB
+        maximumInstanceCount: maximumInstanceCount
+        triggers: {
+          http: {
+            perInstanceConcurrency: httpConcurrency
+          }
+        }
+      }
+    }
+    siteConfig: {
+      ftpsState: 'Disabled'
+      http20Enabled: true
+      minTlsVersion: '1.2'
+      remoteDebuggingEnabled: false
+    }
+  }
+}
+
+resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
+  parent: site
+  name: 'appsettings'
+  properties: {
+    AzureWebJobsStorage__accountName: storageName
+    AzureWebJobsStorage__credential: 'managedidentity'
+    AzureWebJobsStorage__clientId: identityClientId
+    AZURE_CLIENT_ID: identityClientId
+    APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
+    APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+    AzureFunctionsJobHost__extensions__queues__batchSize: string(queueBatchSize)
+    AzureFunctionsJobHost__extensions__queues__newBatchThreshold: string(queueNewBatchThreshold)
+    OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
+    PIPELINE_DEFINITION: pipelineDefinition
+    VISION_ENGINE: visionEngine
+    FACE_ENGINE: faceEngine
+    FACE_PRINT_ENGINE: facePrintEngine
+    VISION_ENDPOINT: visionEndpoint
+    VISION_API_KEY: visionApiKey
+    VISION_CALLS_PER_SECOND: string(visionCallsPerSecond)
+    VISION_PRICE: visionPrice
+    FACE_ENDPOINT: faceEndpoint
+    FACE_API_KEY: faceApiKey
+    FACE_CALLS_PER_SECOND: string(faceCallsPerSecond)
+    FACE_PRICE: facePrice
+    FACE_MATCH_THRESHOLD: faceMatchThreshold
+    FACE_POSSIBLE_THRESHOLD: facePossibleThreshold
+    ALLOWED_IMAGE_HOSTS: allowedImageHosts
+    SQL_CONNECTION_STRING: 'Server=tcp:${sqlServer},1433;Database=${sqlDatabase};Encrypt=yes'
+    HTTP_ACCESS: empty(authClientId) ? 'health' : 'platform'
+  }
+}
+
+// On, whatever is given: without an app to log in to, the platform answers 401 to all but the health page.
+resource authentication 'Microsoft.Web/sites/config@2024-11-01' = {
+  parent: site
+  name: 'authsettingsV2'
+  properties: {
+    platform: {
+      enabled: true
+      runtimeVersion: '~1'
+    }
+    globalValidation: {
+      requireAuthentication: true
+      unauthenticatedClientAction: empty(authClientId) ? 'Return401' : 'RedirectToLoginPage'
+      redirectToProvider: 'azureactivedirectory'
+      excludedPaths: ['/api/health']
+    }
+    identityProviders: {
+      azureActiveDirectory: {
+        enabled: !empty(authClientId)
+        registration: {
+          clientId: authClientId
+          clientSecretSettingName: 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
+          openIdIssuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+        }
+        validation: {
+          allowedAudiences: ['api://${authClientId}', authClientId]
+        }
+      }
+    }
+    login: {
+      tokenStore: {
+        enabled: false
+      }
+    }
+    httpSettings: {
+      requireHttps: true
+    }
+  }
+}
+
+resource noFtp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: site
+  name: 'ftp'
+  properties: {
+    allow: false
+  }
+}
+
+resource noPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: site
+  name: 'scm'
+  properties: {
+    allow: false
+  }
+}
+
+resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  name: 'logins'
+  scope: site
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        category: 'AppServiceAuthenticationLogs'
+        enabled: true
+      }
+    ]
+  }
+}
+
+output name string = site.name
+output address string = 'https://${site.properties.defaultHostName}'

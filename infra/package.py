@@ -1,0 +1,108 @@
+"""Builds the deployment package: `make package ENGINES=azure` or `ENGINES=local`.
+
+Azure installs requirements.txt when the package is published (remote build). What ships
+built is our own code, and the local engine's weights if they are asked for, so that a
+function fetches nothing when it runs.
+"""
+
+import argparse
+import re
+import shutil
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DIST = ROOT / "dist"
+# What a laptop needs and Azure does not: the Functions host is Azure's own there.
+LEFT_OUT = ("cli", "host", "double", "testing.py", "memory.py", "nodejs.py", "assets/convert")
+LOCAL_PACKAGES = ("onnxruntime", "rapidocr", "opencv-python-headless", "numpy")
+_STAMP = (2020, 1, 1, 0, 0, 0)  # the same content gives the same file
+
+
+def collect(engines: set[str], folder: Path) -> None:
+    """Copy what is deployed into an empty folder."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in ("function_app.py", "host.json"):
+        shutil.copy(ROOT / name, folder)
+    ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+    for name in ("imaginem", "steps"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    for name in LEFT_OUT:
+        path = folder / "imaginem" / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    requirements = (ROOT / "requirements.txt").read_text("utf-8")
+    if "local" in engines:
+        requirements += _local_requirements()
+        _copy_weights(folder / "weights")
+    else:
+        shutil.rmtree(folder / "imaginem" / "engines" / "local")
+    (folder / "requirements.txt").write_text(requirements, "utf-8")
+
+
+def _local_requirements() -> str:
+    lines = (ROOT / "requirements-local.txt").read_text("utf-8").splitlines()
+    kept = [line for line in lines if re.split(r"[=;\[]", line)[0] in LOCAL_PACKAGES]
+    return "# The local engine.\n" + "\n".join(kept) + "\n"
+
+
+def _copy_weights(folder: Path) -> None:
+    """Copy the models; they are fetched and checked beforehand by `imaginem assets fetch`."""
+    from imaginem.assets import AssetStore
+    from imaginem.settings import read_settings
+
+    store = AssetStore(read_settings().assets)
+    folder.mkdir()
+    for asset in store.manifest.of_kind("model"):
+        problem = store.problem(asset)
+        if problem:
+            sys.exit(f"{asset.name} {problem}: run `imaginem assets fetch` first")
+        if not asset.installed:  # what a package of requirements.txt brings is not copied
+            shutil.copy(store.path(asset.name), folder)
+
+
+def pack(folder: Path, target: Path) -> None:
+    """Write a folder into a zip file."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _STAMP)
+                entry.compress_type = zipfile.ZIP_DEFLATED
+                entry.external_attr = 0o644 << 16
+                archive.writestr(entry, path.read_bytes())
+
+
+def summary(target: Path) -> str:
+    """Return what is in a package, by folder, with sizes."""
+    sizes: dict[str, tuple[int, int]] = {}
+    with zipfile.ZipFile(target) as archive:
+        for entry in archive.infolist():
+            top = entry.filename.partition("/")[0]
+            count, size = sizes.get(top, (0, 0))
+            sizes[top] = count + 1, size + entry.file_size
+    lines = [
+        f"  {name:<20} {count:>4} files {size / 1024:>10,.0f} KB"
+        for name, (count, size) in sorted(sizes.items())
+    ]
+    packed = target.stat().st_size / 1024
+    return "\n".join([*lines, f"{target.relative_to(ROOT)}: {packed:,.0f} KB packed"])
+
+
+def main() -> None:
+    """Build the package and print what is in it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--engines", default="azure", help="azure, local, or both with a comma")
+    wanted = {name for name in parser.parse_args().engines.split(",") if name}
+    if not wanted or wanted - {"azure", "local"}:
+        parser.error("--engines takes azure, local, or azure,local")
+    folder, target = DIST / "package", DIST / "imaginem.zip"
+    collect(wanted, folder)
+    pack(folder, target)
+    print(summary(target))
+    with_weights = "; the weights are inside" if "local" in wanted else ""
+    print(f"Azure installs requirements.txt when it is published{with_weights}.")
+
+
+if __name__ == "__main__":
+    main()

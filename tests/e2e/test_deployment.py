@@ -1,0 +1,208 @@
+"""The package that is deployed, and the scripts that deploy it (with stand-ins for az)."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from infra.package import LEFT_OUT, collect, pack
+from tests.conftest import ROOT
+from tests.e2e.test_function_app import LIST_TRIGGERS, ON_AZURE, environment_of
+
+LOOK = """
+import sys
+from imaginem.imaging import decode_photo
+from imaginem.runtime import Runtime
+from imaginem.settings import read_settings
+settings = read_settings()
+photo = decode_photo(open(sys.argv[1], "rb").read())
+print(settings.assets, len(Runtime(settings).faces.detect(photo)))
+"""
+
+
+class TestPackage:
+    def test_it_holds_the_app_and_nothing_else(self, tmp_path: Path) -> None:
+        collect({"azure"}, tmp_path / "one")
+        pack(tmp_path / "one", tmp_path / "one.zip")
+        collect({"azure"}, tmp_path / "two")
+        pack(tmp_path / "two", tmp_path / "two.zip")
+
+        with zipfile.ZipFile(tmp_path / "one.zip") as archive:
+            names = archive.namelist()
+        assert {name.partition("/")[0] for name in names} == {
+            "function_app.py",
+            "host.json",
+            "imaginem",
+            "requirements.txt",
+            "steps",
+        }
+        assert not [n for n in names if "test" in n or "__pycache__" in n or "local.settings" in n]
+        assert not [n for n in names for left in LEFT_OUT if n.startswith(f"imaginem/{left}")]
+        assert not [n for n in names if n.startswith("imaginem/engines/local")]
+        assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
+
+    def test_it_imports_with_nothing_but_its_requirements(self, tmp_path: Path) -> None:
+        collect({"azure"}, tmp_path / "app")
+        python = environment_of(sys.executable, ".venv-azure", "-r", str(ROOT / "requirements.txt"))
+        path = f"import sys; sys.path.insert(0, {str(tmp_path / 'app')!r})"
+        ran = subprocess.run(
+            [str(python), "-I", "-c", path + LIST_TRIGGERS],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, **ON_AZURE},
+        )
+        assert ran.returncode == 0, ran.stderr
+        told = json.loads(ran.stdout)
+        assert "upkeep" in told["triggers"]
+        assert told["loaded"] == []
+
+    def test_with_the_local_engine_its_weights_are_inside_and_are_used(
+        self, tmp_path: Path, sample: object
+    ) -> None:
+        app = tmp_path / "app"
+        collect({"local"}, app)
+        assert "onnxruntime==" in (app / "requirements.txt").read_text()
+        (tmp_path / "photo").write_bytes(sample("group5.jpg"))  # type: ignore[operator]
+        code = f"import sys; sys.path.insert(0, {str(app)!r})\n{LOOK}"
+        ran = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / "photo")],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(app)},
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert ran.stdout.split() == [str(app / "weights"), "5"]
+
+
+STAND_IN = """#!/bin/sh
+echo "$(basename "$0") $*" >> "$CALLS"
+case "$*" in
+  *"ad app list"*) ;;
+  *"ad app create"*) echo 11111111-1111-1111-1111-111111111111 ;;
+  *"signed-in-user show --query id"*) echo 22222222-2222-2222-2222-222222222222 ;;
+  *"signed-in-user show"*) echo person@example.org ;;
+  *"outputs.appAddress"*) echo https://func-imaginem-x.azurewebsites.net ;;
+  *"outputs.appName"*) echo func-imaginem-x ;;
+  *"outputs."*) echo something ;;
+  *"sql server show"*) echo Enabled ;;
+  *"write-out"*) printf "$STATUS" ;;
+  *"api.ipify.org"*) echo 203.0.113.7 ;;
+  *"api/health"*) echo ok ;;
+  *"cognitiveservices account list"*) printf 'face-x\\twesteurope\\n' ;;
+esac
+exit 0
+"""
+
+
+class TestScripts:
+    """The scripts' flow; what az and Azure do with it was not run."""
+
+    @pytest.fixture
+    def run(self, tmp_path: Path) -> "Runner":
+        return Runner(tmp_path)
+
+    def test_they_are_shell(self) -> None:
+        for script in (ROOT / "infra").glob("*.sh"):
+            assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
+
+    def test_deploying_shows_then_deploys_then_migrates_then_publishes(self, run: "Runner") -> None:
+        told = run("deploy.sh", "--resource-group", "g", "--location", "westeurope", "--yes")
+
+        assert told.returncode == 0, told.stderr
+        order = [
+            "az group create",
+            "az ad app create",
+            "az deployment group what-if",
+            "az deployment group create",
+            "az ad app federated-credential create",
+            "az sql server firewall-rule create",
+            "imaginem db upgrade",
+            "imaginem db grant",
+            "az sql server firewall-rule delete",
+            "package ENGINES=azure",
+            "az functionapp deployment source config-zip",
+            "api/health",
+        ]
+        places = [run.first(step) for step in order]
+        assert places == sorted(places)
+        assert "sqlAdministratorObjectId=22222222" in run.calls
+        assert "the API asks for a login (401)" in told.stdout
+
+    def test_an_api_that_is_open_is_an_error(self, run: "Runner") -> None:
+        told = run("deploy.sh", "--resource-group", "g", "--location", "w", "--yes", STATUS="200")
+        assert told.returncode == 1
+        assert "answers without a login" in told.stderr
+
+    def test_what_if_changes_nothing(self, run: "Runner") -> None:
+        told = run("deploy.sh", "--resource-group", "g", "--location", "w", "--what-if")
+
+        assert told.returncode == 0, told.stderr
+        assert "what-if" in run.calls
+        for change in ("group create --name imaginem", "app create", "db upgrade", "config-zip"):
+            assert change not in run.calls.replace("az group create", "")
+
+    def test_destroying_asks_for_the_name_and_purges_what_holds_faces(self, run: "Runner") -> None:
+        refused = run("destroy.sh", "--resource-group", "g", stdin="yes\n")
+        assert refused.returncode == 1
+        assert "group delete" not in run.calls
+
+        told = run("destroy.sh", "--resource-group", "g", stdin="g\n")
+        assert told.returncode == 0, told.stderr
+        assert run.first("az group delete") < run.first("az cognitiveservices account purge")
+
+    def test_what_is_missing_is_told(self, run: "Runner") -> None:
+        for script in ("deploy.sh", "destroy.sh", "migrate.sh"):
+            told = run(script)
+            assert told.returncode == 2
+            assert "--resource-group" in told.stderr or "GROUP" in told.stderr
+
+
+class Runner:
+    """Runs a script of a copy of infra/, with stand-ins that note how they are called."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "root"
+        shutil.copytree(ROOT / "infra", self.root / "infra")
+        self.log = folder / "calls"
+        stand_ins = folder / "bin"
+        stand_ins.mkdir()
+        own = self.root / ".venv" / "bin"
+        own.mkdir(parents=True)
+        for path in (*(stand_ins / name for name in ("az", "curl", "make")), own / "imaginem"):
+            path.write_text(STAND_IN)
+            path.chmod(0o755)
+        self.path = f"{stand_ins}:{os.environ['PATH']}"
+
+    @property
+    def calls(self) -> str:
+        return self.log.read_text() if self.log.exists() else ""
+
+    def first(self, start: str) -> int:
+        lines = self.calls.splitlines()
+        found = [index for index, line in enumerate(lines) if start in line]
+        assert found, f"{start} was not called:\n{self.calls}"
+        return found[0]
+
+    def __call__(
+        self, script: str, *arguments: str, stdin: str = "", **environment: str
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            ["bash", str(self.root / "infra" / script), *arguments],
+            capture_output=True,
+            text=True,
+            input=stdin,
+            env={
+                "PATH": self.path,
+                "HOME": str(self.root),
+                "CALLS": str(self.log),
+                "STATUS": "401",
+                **environment,
+            },
+        )

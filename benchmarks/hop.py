@@ -62,7 +62,7 @@ def _hop(services: Services, registry: Registry, name: str, body: str, number: i
 
 
 @contextmanager
-def _counted(ports: EmulatorPorts) -> Iterator[Counter[str]]:
+def counted(ports: EmulatorPorts) -> Iterator[Counter[str]]:
     """Count the requests that the Azure SDKs really send, by service and method."""
     services = {ports.blob: "blob", ports.queue: "queue", ports.table: "table"}
     counts: Counter[str] = Counter()
@@ -94,7 +94,7 @@ def _calls() -> list[Result]:
                 ("two", "later hop that reads the photo", 2),
                 ("three", "last hop", 2),
             ):
-                with _counted(emulator.ports) as counts:
+                with counted(emulator.ports) as counts:
                     body = _hop(runtime, registry, name, body or "", len(results))
                 if job == "warm":
                     continue

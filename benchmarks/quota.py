@@ -1,0 +1,95 @@
+"""1,000 photos on an account that takes 10 calls a second: how many are refused, what is used."""
+
+import os
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from types import SimpleNamespace
+
+from benchmarks.result import Result
+from imaginem.cli.progress import ENDED
+from imaginem.double import Double, DoubleOptions, DoubleServer
+from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
+from imaginem.runtime import Runtime
+from imaginem.settings import read_settings
+from imaginem.testing import FakeFaces, FakeOcr, FakeVision, message_for, photo_bytes
+
+_PHOTOS = 1_000
+_PER_SECOND = 10
+_WORKERS = 2
+_AT_MOST = 200  # jobs in work at once: the emulator slows down with more messages
+_STEPS = ("generalclassification", "pipelineoutput")
+
+
+class _TimedDouble(Double):
+    """Notes when the first and the last call came."""
+
+    first = last = 0.0
+
+    async def _gateway(self, request, go_on):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        self.last = time.monotonic()
+        self.first = self.first or self.last
+        return await super()._gateway(request, go_on)
+
+
+def _batch(runtime: Runtime) -> list[str]:
+    """Send the photos as room comes, wait for all, and return how each ended."""
+    batch = uuid.uuid4().hex[:8]
+    url = runtime.blobs.put("inputimages", f"{batch}/photo", photo_bytes(200, 150), "image/png")
+    sent = 0
+    while True:
+        ended = [
+            entry.properties["job_state"]
+            for entry in runtime.log.batch(batch, only=["job_state"])
+            if entry.properties["job_state"] in ENDED
+        ]
+        if len(ended) == _PHOTOS:
+            return ended
+        while sent < _PHOTOS and sent - len(ended) < _AT_MOST:
+            message = message_for(url, _STEPS, batch_id=batch, job_id=str(sent))
+            runtime.queues.send(_STEPS[0], message.encode())
+            sent += 1
+        time.sleep(1)
+
+
+def run() -> list[Result]:
+    """Return the share of refused calls, and the share of the quota that was used."""
+    engines = SimpleNamespace(vision=FakeVision(), ocr=FakeOcr(), faces=FakeFaces(), printer=None)
+    double = _TimedDouble(engines, DoubleOptions(per_second=_PER_SECOND))
+    with tempfile.TemporaryDirectory() as folder, DoubleServer(double) as server:
+        home, ports = Path(folder), EmulatorPorts.free()
+        environment = {
+            "AzureWebJobsStorage": ports.connection_string,
+            "IMAGINEM_HOME": str(home),
+            "VISION_ENGINE": "azure",
+            "VISION_ENDPOINT": server.address,
+            "VISION_API_KEY": double.key,
+            "VISION_CALLS_PER_SECOND": str(_PER_SECOND),
+        }
+        runtime = Runtime(read_settings({**os.environ, **environment}))
+        with (home / "host.log").open("wb") as log, Emulator(None, ports):
+            options = HostOptions(
+                Path.cwd(),
+                workers=_WORKERS,
+                port=0,
+                environment=environment,
+                log=log,
+                order=_STEPS,
+            )
+            host = Host(options, runtime.queues)
+            host.start()
+            try:
+                ended = _batch(runtime)
+            finally:
+                host.close()
+                runtime.database.close()
+    quota = double.quotas["vision"]
+    failed = sum(state != "succeeded" for state in ended)
+    refused = quota.refused / quota.calls
+    used = (quota.calls - quota.refused) / (double.last - double.first) / _PER_SECOND
+    return [
+        Result(f"failed of {_PHOTOS} jobs", failed, str(failed), "0", failed == 0),
+        Result("calls refused (429)", refused, f"{refused:.1%}", "< 1 %", refused < 0.01),
+        Result("use of the quota", used, f"{used:.0%}", ">= 90 %", used >= 0.9),
+    ]

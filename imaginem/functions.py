@@ -49,13 +49,13 @@ def add_upkeep(
     services: Callable[[], Services] = default_runtime,
     settings: Settings | None = None,
 ) -> None:
-    """Give the app a timer that looks after face lists, where a service keeps the prints."""
-    if (settings or read_settings()).face_print_engine == "local":
+    """Give the app a timer that looks after face lists, if there is an account for them."""
+    if not (settings or read_settings()).face.endpoint:
         return
 
     def upkeep(timer: func.TimerRequest) -> None:
         """Train the face lists that have changed, and remove erased faces from them."""
-        services().prints.upkeep()
+        services().upkeep()
 
     trigger = app.timer_trigger(arg_name="timer", schedule=UPKEEP_SCHEDULE, run_on_startup=False)
     app.function_name(name="upkeep")(trigger(upkeep))

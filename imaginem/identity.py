@@ -31,11 +31,11 @@ def get_token(client_id: str, scope: str) -> str:
     Raises:
         RetryableError: the identity gets none; says why.
     """
-    from azure.core.exceptions import ClientAuthenticationError
+    from azure.core.exceptions import AzureError
 
     try:
         return credential(client_id).get_token(scope).token
-    except ClientAuthenticationError as problem:
+    except AzureError as problem:
         raise no_token(scope, problem) from None
 
 

@@ -5,6 +5,7 @@ a register that all instances share and change by compare-and-swap, so that a th
 queued photos become a steady stream of calls instead of a storm of refusals.
 """
 
+import math
 import random
 import threading
 import time
@@ -20,6 +21,9 @@ _LATE = 0.2
 """Seconds after which an unused slot is forgotten; used later, it would crowd its followers."""
 _TRIES = 60
 _LONGEST_HOLD = 300.0
+_LONGEST_PATIENCE = 300.0
+_FARTHEST = _LONGEST_HOLD + _LONGEST_PATIENCE + 120.0
+"""Seconds ahead of which no slot is ever given out."""
 
 
 class Pacer:
@@ -55,9 +59,13 @@ class Pacer:
         self._waiting = 0
         self._slots: deque[float] = deque()
         self._known: tuple[float, str] | None = None
+        self._held_until = 0.0
 
-    def wait(self) -> None:
+    def wait(self, *, patient: bool = False) -> None:
         """Wait for a slot.
+
+        Args:
+            patient: wait for minutes if need be.
 
         Raises:
             Busy: the next free slot is too far away.
@@ -65,21 +73,24 @@ class Pacer:
         """
         if not self._gap:
             return
+        patience = _LONGEST_PATIENCE if patient else self._patience
+        while True:
+            slot = self._take(patience)
+            delay = slot - self._clock()
+            if delay > 0:
+                self._sleep(delay)
+            if slot >= self._held_until:  # else somebody was told to hold off while we waited
+                return
+
+    def _take(self, patience: float) -> float:
         with self._count:
             self._waiting += 1
         try:
             with self._turn:
-                slot = self._next_slot()
-                # Given out: whoever reserves next must not count this caller again.
-                with self._count:
-                    self._waiting -= 1
-        except BaseException:
+                return self._next_slot(patience)
+        finally:
             with self._count:
                 self._waiting -= 1
-            raise
-        delay = slot - self._clock()
-        if delay > 0:
-            self._sleep(delay)
 
     def hold_off(self, seconds: float) -> None:
         """Let nobody call for some seconds: the service said that it has no room."""
@@ -87,10 +98,11 @@ class Pacer:
             return
         until = self._clock() + min(seconds, _LONGEST_HOLD)
         with self._turn:
+            self._held_until = max(self._held_until, until)
             self._slots.clear()
             self._swap(lambda free: (max(free, until), None))
 
-    def _next_slot(self) -> float:
+    def _next_slot(self, patience: float) -> float:
         now = self._clock()
         while self._slots:
             slot = self._slots.popleft()
@@ -98,15 +110,15 @@ class Pacer:
                 return slot
         with self._count:
             wanted = max(self._waiting, 1)
-        first = self._swap(lambda free: self._reserved(free, wanted))
+        first = self._swap(lambda free: self._reserved(free, wanted, patience))
         self._slots.extend(first + self._gap * number for number in range(wanted))
         return self._slots.popleft()
 
-    def _reserved(self, free: float, wanted: int) -> tuple[float, float]:
+    def _reserved(self, free: float, wanted: int, patience: float) -> tuple[float, float]:
         """Return the next free slot after taking `wanted`, and the first of those."""
         now = self._clock()
         first = max(free, now)
-        if first - now > self._patience:
+        if first - now > patience:
             raise Busy(
                 f"the calls to {self._name} are spoken for until {round(first - now)} s from now",
                 retry_after=first - now,
@@ -117,6 +129,8 @@ class Pacer:
         """Change the shared slot; return what `change` found, or the new slot."""
         for attempt in range(_TRIES):
             free, fence = self._known or self._read()
+            if not math.isfinite(free) or free > self._clock() + _FARTHEST:
+                free = 0.0  # of a clock gone wrong, or written by hand
             changed, found = change(free)
             try:
                 fence = self._registers.write(self._name, repr(changed), fence)

@@ -32,7 +32,9 @@ class Reader:
             return parse(raw)
         except (ValueError, InvalidMessage) as problem:
             detail = f" ({problem})" if isinstance(problem, InvalidMessage) else ""
-            self.problems.append(f"{name} is {raw!r}: give {expected}{detail}")
+            # An address may hold a password, and a key may stand where an address belongs.
+            shown = "can't be used" if parse is address else f"is {raw!r}"
+            self.problems.append(f"{name} {shown}: give {expected}{detail}")
             return default
 
     def names(self, name: str) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from imaginem.ports import Services
 from imaginem.registry import Registry, Step
 
 _LONGEST_DELAY = 15 * 60.0
+_LONGEST_WAIT = 5 * 60.0
 _LONGEST_RETRY_AFTER = 60 * 60.0  # the other side decides how long; not for how many days
 
 
@@ -142,7 +143,13 @@ def load(step: Step[Any], delivery: Delivery, services: Services) -> JobMessage:
     earlier = definition.processing_pipeline[: definition.processing_step]
     unfinished = [name for name in kept.unfinished if name in earlier]
     return message.noting(
-        run="", fence="", attempt=0, waits=0, image_error="", unfinished=unfinished
+        run="",
+        fence="",
+        attempt=0,
+        waits=0,
+        traceparent="",
+        image_error="",
+        unfinished=unfinished,
     )
 
 
@@ -200,7 +207,11 @@ def _retry(
         return Transition("dropped")
     message = message.noting(run=hold.run, fence=hold.fence, attempt=attempt, waits=waits)
     copy = fit(message, services.blobs)
-    delay = retry_delay(pause, services.limits.retry_seconds, problem.retry_after)
+    base = services.limits.retry_seconds
+    if isinstance(problem, Busy):
+        delay = busy_delay(pause, base, problem.retry_after)
+    else:
+        delay = retry_delay(pause, base, problem.retry_after)
     return Transition("retrying", Outgoing(message.current, copy.encode(), delay))
 
 
@@ -208,6 +219,13 @@ def retry_delay(attempt: int, base: float, at_least: float | None) -> float:
     """Return the seconds to wait before a try: doubling, jittered, never under Retry-After."""
     growing: float = min(base * 2 ** min(attempt - 1, 20), _LONGEST_DELAY)
     jittered = growing * random.uniform(0.5, 1.5)  # noqa: S311 - spreads load, guards nothing
+    return max(jittered, min(at_least or 0.0, _LONGEST_RETRY_AFTER))
+
+
+def busy_delay(waits: int, base: float, at_least: float | None) -> float:
+    """Return the seconds to wait for a turn: growing slowly, so that old jobs aren't outrun."""
+    growing: float = min(max(base, at_least or 0.0) * 1.2 ** (waits - 1), _LONGEST_WAIT)
+    jittered = growing * random.uniform(1.0, 1.5)  # noqa: S311 - spreads load, guards nothing
     return max(jittered, min(at_least or 0.0, _LONGEST_RETRY_AFTER))
 
 

@@ -80,7 +80,7 @@ class Runtime:
         return Account(
             connection,
             self.settings.storage_account,
-            self.settings.client_id,
+            self.settings.storage_client_id,
             self.settings.storage_endpoints,
         )
 
@@ -150,7 +150,7 @@ class Runtime:
         """Which face is called what by the service that keeps its print."""
         from imaginem.results import SqlServiceFaces
 
-        return SqlServiceFaces(self.database)
+        return SqlServiceFaces(self.database, self.settings.face.endpoint)
 
     @_Once
     def telemetry(self) -> Telemetry:
@@ -211,6 +211,12 @@ class Runtime:
         from imaginem.engines import face_print_engine
 
         return face_print_engine(self.settings, self.parts, self.gallery)
+
+    def upkeep(self) -> None:
+        """Do what is to be done now and then, however often it is called."""
+        from imaginem.engines import look_after_faces
+
+        look_after_faces(self.settings, self.parts)
 
 
 _default_lock = threading.Lock()

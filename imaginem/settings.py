@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,9 @@ DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
 ENGINES = ("local", "azure")
 ACCESS = ("local", "health", "platform")
 # Confidence means something else in each: a cosine here, Azure's own scale there.
+_INSTRUMENTATION_KEY = re.compile(
+    r"(?i)InstrumentationKey=[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
 _THRESHOLDS = {"local": (0.45, 0.37), "azure": (0.5, 0.4)}
 
 
@@ -68,6 +72,7 @@ class Settings:
     storage_connection: str = field(default=DEVELOPMENT_STORAGE, repr=False)
     storage_account: str = ""
     storage_endpoints: Mapping[str, str] = field(default_factory=dict)
+    storage_client_id: str = ""
     client_id: str = ""
     pipeline: tuple[str, ...] = tuple(DEFAULT_PIPELINE.split(","))
     vision_engine: str = "local"
@@ -129,7 +134,8 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         storage_connection=connection,
         storage_account=account,
         storage_endpoints=endpoints,
-        client_id=read.text("AzureWebJobsStorage__clientId", read.text("AZURE_CLIENT_ID")),
+        storage_client_id=read.text("AzureWebJobsStorage__clientId", read.text("AZURE_CLIENT_ID")),
+        client_id=read.text("AZURE_CLIENT_ID"),
         pipeline=read.parsed(
             "PIPELINE_DEFINITION",
             default.pipeline,
@@ -170,7 +176,7 @@ def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
         on_azure=on_azure,
         http_access=_access(read, on_azure),
         telemetry=TelemetrySettings(
-            insights=read.text("APPLICATIONINSIGHTS_CONNECTION_STRING"),
+            insights=_insights(read),
             otlp=read.parsed(
                 "OTEL_EXPORTER_OTLP_ENDPOINT", "", parsing.address, "an http(s) address"
             ),
@@ -243,6 +249,16 @@ def _service(read: Reader, name: str, used: bool) -> ServiceSettings:
     if found.endpoint.startswith("http://") and not found.key:
         read.problems.append(
             f"{endpoint} is http, over which no identity's token is sent: use https, or set {key}"
+        )
+    return found
+
+
+def _insights(read: Reader) -> str:
+    found = read.text("APPLICATIONINSIGHTS_CONNECTION_STRING")
+    if found and not _INSTRUMENTATION_KEY.search(found):
+        read.problems.append(
+            "APPLICATIONINSIGHTS_CONNECTION_STRING is none of Application "
+            "Insights: copy it from the resource's overview"
         )
     return found
 

@@ -123,9 +123,6 @@ class FakePrints:
         """Return no match."""
         return []
 
-    def upkeep(self) -> None:
-        """Do nothing."""
-
 
 class Failing:
     """An engine of any kind that raises `problem` for its first `times` calls (0: always)."""
@@ -142,7 +139,7 @@ class Failing:
         self._left -= 1
         raise self._problem
 
-    analyze = read = detect = enrol = match = upkeep = _fail
+    analyze = read = detect = enrol = match = _fail
 
 
 def no_network(url: str) -> bytes:
@@ -168,6 +165,9 @@ class MemoryServices:
     ocr: Any = field(default_factory=FakeOcr)
     faces: Any = field(default_factory=FakeFaces)
     prints: Any = field(default_factory=FakePrints)
+
+    def upkeep(self) -> None:
+        """Do nothing."""
 
 
 def photo_bytes(

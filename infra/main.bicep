@@ -4,7 +4,7 @@ targetScope = 'resourceGroup'
 @description('Region of everything.')
 param location string = resourceGroup().location
 
-@description('Ends the names that must be unique in the world.')
+@description('Ends the names that must be unique in the world: small letters and digits.')
 @minLength(3)
 @maxLength(13)
 param deploymentPostFix string = uniqueString(resourceGroup().id)
@@ -97,8 +97,8 @@ param sqlAdministratorType string = 'Application'
 @description('Collation of the database. Ids are compared exactly whatever it is.')
 param collation string = 'SQL_Latin1_General_CP1_CI_AS'
 
-@description('Size of the database at most.')
-param maxSizeBytes int = 34359738368
+@description('Size of the database at most: one that the service objective has, such as 250 GB for S0.')
+param maxSizeBytes int = 268435456000
 
 @description('Service objective of the database.')
 param requestedServiceObjectiveName string = 'S0'
@@ -121,7 +121,7 @@ param maximumInstanceCount int = 40
 @description('Instances that never sleep, such as [{ name: \'function:generalclassification\', instanceCount: 1 }].')
 param alwaysReady array = []
 
-@description('Messages that an instance takes from a queue at once.')
+@description('Messages that an instance takes from a queue at once. Scaling counts with the 4 of host.json.')
 param queueBatchSize int = 4
 
 @description('Messages in work below which an instance takes more.')
@@ -129,6 +129,10 @@ param queueNewBatchThreshold int = 2
 
 @description('HTTP requests that an instance answers at once.')
 param httpConcurrency int = 16
+
+@description('Copies of the storage account: ZRS needs a region with availability zones.')
+@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
+param storageSku string = 'Standard_ZRS'
 
 @description('Days after which crops of faces are deleted.')
 param cropRetentionDays int = 365
@@ -177,6 +181,7 @@ module storage 'modules/storage.bicep' = {
   params: {
     location: location
     postFix: deploymentPostFix
+    sku: storageSku
     steps: steps
     cropRetentionDays: cropRetentionDays
     messageRetentionDays: messageRetentionDays
@@ -271,9 +276,9 @@ module app 'modules/app.bicep' = {
     faceEngine: faceEngine
     facePrintEngine: facePrintEngine
     visionEndpoint: makeVision ? vision!.outputs.endpoint : visionEndpoint
-    visionApiKey: visionApiKey
+    visionApiKey: makeVision ? '' : visionApiKey
     faceEndpoint: makeFace ? face!.outputs.endpoint : faceEndpoint
-    faceApiKey: faceApiKey
+    faceApiKey: makeFace ? '' : faceApiKey
     visionCallsPerSecond: visionCallsPerSecond
     faceCallsPerSecond: faceCallsPerSecond
     visionPrice: visionPrice

@@ -21,6 +21,13 @@ if [ "$public" = Enabled ]; then
 fi
 
 make -C "$root" setup
+"$root/.venv/bin/python" -c 'import pyodbc, sys
+sys.exit(not any(name.startswith("ODBC Driver 18") for name in pyodbc.drivers()))' ||
+  { echo "Microsoft's ODBC Driver 18 is needed: install msodbcsql18" >&2; exit 3; }
 export SQL_CONNECTION_STRING="Server=tcp:$address,1433;Database=$database;Encrypt=yes"
-"$root/.venv/bin/imaginem" db upgrade
+for try in 1 2 3 4 5 6; do # a new firewall rule may take minutes to be known
+  "$root/.venv/bin/imaginem" db upgrade && break
+  [ "$try" -lt 6 ] || exit 1
+  sleep "${PAUSE:-60}"
+done
 "$root/.venv/bin/imaginem" db grant "$identity" "$client_id"

@@ -69,7 +69,8 @@ def demo(
 def _azure_double(wanted: bool) -> Iterator[dict[str, str]]:
     """Serve a double of Azure's AI services; return the settings that lead to it."""
     if not wanted:
-        yield {}
+        # Whatever local.settings.json says: no demo is to enrol faces in an account of yours.
+        yield {f"{name}_ENGINE": "local" for name in ("VISION", "FACE", "FACE_PRINT")}
         return
     from imaginem.double import Double, DoubleOptions, DoubleServer
     from imaginem.double.app import LocalEngines
@@ -80,6 +81,7 @@ def _azure_double(wanted: bool) -> Iterator[dict[str, str]]:
         yield {
             "VISION_ENGINE": "azure",
             "FACE_ENGINE": "azure",
+            "FACE_PRINT_ENGINE": "azure",
             "VISION_ENDPOINT": server.address,
             "FACE_ENDPOINT": server.address,
             "VISION_API_KEY": key,
@@ -102,7 +104,8 @@ def _run_demo(app: Path, workers: int, home: Path, keep: bool, settings: dict[st
         **settings,
     }
     os.environ.update(own)
-    os.environ.pop("AzureWebJobsStorage__accountName", None)
+    for name in [each for each in os.environ if each.startswith("AzureWebJobsStorage__")]:
+        del os.environ[name]
     runtime = make_runtime(app)
     port = EmulatorPorts.free().blob if keep else 0
     with (home / "host.log").open("wb") as log:

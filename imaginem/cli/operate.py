@@ -26,6 +26,7 @@ from imaginem.names import one_line
 from imaginem.nodejs import find_package, node_command
 from imaginem.poison import replay as replay_one
 from imaginem.runtime import Runtime
+from imaginem.settings import DEVELOPMENT_STORAGE
 
 poison_app = typer.Typer(no_args_is_help=True, help="Messages that could not be processed.")
 _BODY_SHOWN = 100
@@ -179,19 +180,23 @@ def examine(app: Path) -> list[Check]:
         _tried("storage (tables)", lambda: runtime.poison.list()),
         _tried("storage (blobs)", lambda: runtime.blobs.list(settings.input_container, "doctor")),
         _tried("database", lambda: runtime.results.read(("doctor", "doctor"))),
-        _tried("node for the storage emulator", node_command),
-        Check(
-            "storage emulator",
-            "" if find_package("azurite", app.resolve()) else "not installed: run `npm ci`",
-        ),
     ]
-    wrong = [f"{a.name} ({p})" for a in store.manifest.of_kind("model") if (p := store.problem(a))]
-    checks.append(
-        Check("weights", f"{', '.join(wrong)}: run `imaginem assets fetch`" if wrong else "")
-    )
+    if settings.storage_connection == DEVELOPMENT_STORAGE:
+        installed = find_package("azurite", app.resolve())
+        checks += [
+            _tried("node for the storage emulator", node_command),
+            Check("storage emulator", "" if installed else "not installed: run `npm ci`"),
+        ]
+    if "local" in settings.engines:
+        checks.append(_weights(store))
     for name in ("vision", "ocr", "faces", "prints"):
         checks.append(_tried(f"engine for {name}", partial(getattr, runtime, name)))
     return checks
+
+
+def _weights(store: AssetStore) -> Check:
+    wrong = [f"{a.name} ({p})" for a in store.manifest.of_kind("model") if (p := store.problem(a))]
+    return Check("weights", f"{', '.join(wrong)}: run `imaginem assets fetch`" if wrong else "")
 
 
 def load_names(app: Path) -> list[str]:

@@ -50,6 +50,17 @@ def face_engine(settings: Settings, parts: EngineParts) -> FaceEngine:
     return LocalFaces(_store(settings))
 
 
+def look_after_faces(settings: Settings, parts: EngineParts) -> None:
+    """Do what is to be done now and then in the Face account, if there is one.
+
+    Where prints are made here by now, faces that were erased must still go there.
+    """
+    if settings.face.endpoint:
+        from imaginem.engines.azure.make import make_lists
+
+        make_lists(settings, parts).upkeep(train=settings.face_print_engine == "azure")
+
+
 def face_print_engine(
     settings: Settings, parts: EngineParts, gallery: FaceGallery
 ) -> FacePrintEngine:

@@ -1,8 +1,9 @@
 """What engines are made of, besides settings."""
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from imaginem.ports import Registers, ServiceFaces, Telemetry
 
@@ -19,9 +20,12 @@ class EngineParts:
         telemetry: where calls are counted.
         service_faces: which face is called what by a service.
         credential: of the app's identity.
+        made: what engines of one account share, by its name; guarded by `lock`.
     """
 
     registers: Registers
     telemetry: Telemetry
     service_faces: Callable[[], ServiceFaces]
     credential: "Callable[[], TokenCredential]"
+    made: dict[str, Any] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)

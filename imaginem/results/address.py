@@ -28,6 +28,12 @@ _SAME = {
     "password": "pwd",
     "trust server certificate": "trustservercertificate",
 }
+_OWN_IDENTITY = {
+    "active directory default",
+    "active directory managed identity",
+    "active directory msi",
+    "activedirectorymsi",
+}
 _UNKNOWN_TO_ODBC = {
     "persist security info",
     "multipleactiveresultsets",
@@ -72,6 +78,9 @@ def odbc_parts(address: str) -> dict[str, str]:
         small = _SAME.get(small, small)
         if small not in _UNKNOWN_TO_ODBC:
             parts[small] = {"true": "yes", "false": "no"}.get(value.lower(), value)
+    # ADO.NET's words for "whoever runs this": a token does that here.
+    if parts.get("authentication", "").strip("\"'").lower() in _OWN_IDENTITY:
+        del parts["authentication"]
     return parts
 
 

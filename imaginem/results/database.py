@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from imaginem.errors import ConfigurationError, PermanentError
+from imaginem.errors import ConfigurationError, PermanentError, RetryableError
 from imaginem.ports import JobKey
 from imaginem.results.address import log_in_with, sqlalchemy_url, wants_token
 from imaginem.results.faults import is_transient, meaning
@@ -27,6 +27,7 @@ _CONNECT_TRIES = 3
 _CONNECT_PAUSE = 1.0
 _RECYCLE_SECONDS = 1500  # Azure SQL's gateway closes idle connections after half an hour
 _LOGIN_SECONDS = 15
+_OTHER_SCHEMA_PAUSE = 60.0
 _MSSQL_KEY_LIMIT = 850  # characters: an index of SQL Server takes 1,700 bytes
 
 
@@ -54,9 +55,8 @@ class Database:
         """Return the engine, connecting lazily.
 
         Raises:
-            ConfigurationError: the address can't be understood, or the tables are of another
-                version.
-            RetryableError: the server does not answer.
+            ConfigurationError: the address can't be understood.
+            RetryableError: the server does not answer, or its tables are of another version.
         """
         with self._lock:
             if self._engine is None:
@@ -193,21 +193,18 @@ def _check_tables(engine: Engine) -> None:
     """Make a SQLite file's tables; refuse a server's that are of another version."""
     with engine.connect() as connection:
         found = read_revision(connection)
-        old = not found and inspect(connection).has_table("pipeline_output")
     if found == HEAD:
         return
     if engine.dialect.name == "sqlite":
-        if old:
-            raise ConfigurationError(
-                f"{engine.url.database} was made by an early version: move it away; it is made anew"
-            )
         from imaginem.results.migrate import upgrade
 
         upgrade(engine)
         return
-    raise ConfigurationError(
+    # While a new version is published, old and new instances and schemas meet: jobs wait.
+    raise RetryableError(
         f"the results database has schema {found or 'none'}, and this version needs {HEAD}: run "
-        "`imaginem db upgrade`"
+        "`imaginem db upgrade`",
+        retry_after=_OTHER_SCHEMA_PAUSE,
     )
 
 

@@ -150,13 +150,16 @@ class SqlGallery:
 
     def keep_matches(self, matches: Sequence[FaceMatch]) -> None:
         """Store pairs from both sides; a face that is gone by now is left out."""
+        pairs: dict[tuple[uuid.UUID, uuid.UUID], FaceMatch] = {}
+        for match in matches:
+            pairs[match.face_id, match.matched_face_id] = match
+            pairs[match.matched_face_id, match.face_id] = match
         with self._database.session() as session:
-            ids = {i for match in matches for i in (match.face_id, match.matched_face_id)}
-            known = {row.face_id for row in _rows_of(session, sorted(ids))}
-            for match in matches:
-                if match.face_id in known and match.matched_face_id in known:
-                    _keep(session, match.face_id, match.matched_face_id, match)
-                    _keep(session, match.matched_face_id, match.face_id, match)
+            known = _held(session, sorted({face_id for pair in pairs for face_id in pair}))
+            # In one order, whoever writes: two jobs that find each other would deadlock.
+            for one, other in sorted(pairs):
+                if one in known and other in known:
+                    _keep(session, one, other, pairs[one, other])
 
     def matches_of(self, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
         """Return the stored pairs of these faces."""
@@ -224,6 +227,21 @@ def _rows_of(session: Session, ids: Sequence[uuid.UUID], *, prints: bool = False
         for some in portions(ids)
         for row in session.scalars(query.where(FaceRow.face_id.in_(some)))
     ]
+
+
+def _held(session: Session, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Return which faces are here; none of them goes before the transaction ends."""
+    query = (
+        select(FaceRow.face_id)
+        .order_by(FaceRow.face_id)
+        .with_for_update(read=True)
+        .with_hint(FaceRow, "WITH (UPDLOCK, HOLDLOCK)", "mssql")
+    )
+    return {
+        face_id
+        for some in portions(ids)
+        for face_id in session.scalars(query.where(FaceRow.face_id.in_(some)))
+    }
 
 
 def _forget(session: Session, ids: Sequence[uuid.UUID]) -> None:

@@ -2,12 +2,15 @@
 
 import io
 import logging
+from collections.abc import Iterable
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine
+from alembic.runtime.migration import MigrationContext
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect
 
-from imaginem.errors import RetryableError
+from imaginem.errors import ConfigurationError, RetryableError
 
 _LOCK = 0x494D4147  # any number that is the same for all
 APPLICATION_LOCK = (
@@ -28,9 +31,32 @@ def upgrade(engine: Engine) -> None:
     """Run what is missing, in one transaction; of several callers one does it, the others wait."""
     with engine.begin() as connection:
         _lock(connection)
+        _check(connection)
         config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+
+
+def _check(connection: Connection) -> None:
+    """Refuse what no migration leads from.
+
+    Raises:
+        ConfigurationError: the tables are older than all migrations, or newer than ours.
+    """
+    found = MigrationContext.configure(connection).get_current_revision()
+    where = connection.engine.url.database
+    if found is None and inspect(connection).has_table("pipeline_output"):
+        raise ConfigurationError(
+            f"{where} was made by an early version: move it away; it is made anew"
+        )
+    if found is not None and found not in {each.revision for each in _revisions()}:
+        raise ConfigurationError(
+            f"{where} has schema {found}, of a newer version than this one: install that version"
+        )
+
+
+def _revisions() -> Iterable[Script]:
+    return ScriptDirectory.from_config(_config()).walk_revisions()
 
 
 def _lock(connection: Connection) -> None:

@@ -164,6 +164,7 @@ class FaceListRow(Base):
     """A face list of the service.
 
     Attributes:
+        account: address of the Face account that it is in.
         number: lists are filled one after the other.
         full: takes no more faces.
         changed: something was added or removed since the last training began.
@@ -175,10 +176,12 @@ class FaceListRow(Base):
     __tablename__ = "face_list"
 
     list_id: Mapped[str] = mapped_column(String(64))
+    account: Mapped[str] = mapped_column(String(200))
     number: Mapped[int]
     full: Mapped[bool] = mapped_column(default=False)
     changed: Mapped[bool] = mapped_column(default=False)
     training: Mapped[str] = mapped_column(String(36), default="")
+    training_began: Mapped[datetime | None] = mapped_column(UtcTime)
     searchable: Mapped[bool] = mapped_column(default=False)
     uncertain: Mapped[bool] = mapped_column(default=False)
 

@@ -1,24 +1,37 @@
-"""Which face is called what by the service that keeps its print."""
+"""Which face is called what by the service that keeps its print.
+
+Every write is one narrow statement, or one transaction around a locked row: enrolling jobs,
+erasures and the timer are at work at once.
+"""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, exists, false, or_, select, update
+from sqlalchemy import delete, exists, false, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from imaginem.ports import FaceList, ServiceFace
 from imaginem.results.database import Database
-from imaginem.results.schema import FaceListRow, RemovalRow, ServiceFaceRow, now
+from imaginem.results.schema import FaceListRow, FaceRow, RemovalRow, ServiceFaceRow, now
 from imaginem.results.types import portions
 from imaginem.results.upsert import upsert
 
+_LOCK = "WITH (UPDLOCK, HOLDLOCK)"  # T-SQL's way; others write FOR UPDATE
+
 
 class SqlServiceFaces:
-    """Names of faces at a service, in SQL."""
+    """Names of faces at a service, in SQL.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        database: where.
+        account: address of the Face account in use; lists of others are left alone.
+    """
+
+    def __init__(self, database: Database, account: str) -> None:
         self._database = database
+        self._account = account
 
     def read(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ServiceFace]:
         """Return what is known of faces."""
@@ -26,15 +39,12 @@ class SqlServiceFaces:
             return {row.face_id: _face(row) for row in _rows(session, face_ids)}
 
     def note(self, faces: Mapping[uuid.UUID, tuple[str, datetime]]) -> None:
-        """Keep the service's ids of faces."""
+        """Keep the service's ids of faces that are in the gallery."""
         with self._database.session() as session:
-            held = {row.face_id: row for row in _rows(session, list(faces))}
-            for face_id, (name, lapses) in faces.items():
-                row = held.get(face_id)
-                if row is None:
-                    row = _new(face_id)
-                    session.add(row)
-                row.service_face_id, row.lapses = name, lapses
+            for face_id, (name, lapses) in sorted(faces.items()):
+                if _is_here(session, face_id):
+                    told = {"service_face_id": name, "lapses": lapses}
+                    upsert(session, ServiceFaceRow, {"face_id": face_id}, told, **_UNPLACED)
 
     def lapsed(self, service_face_ids: Sequence[str]) -> None:
         """Forget ids that the service knows no more."""
@@ -46,22 +56,45 @@ class SqlServiceFaces:
                     .values(service_face_id="", lapses=None)
                 )
 
-    def adding(self, face_id: uuid.UUID, list_id: str) -> None:
-        """Note that a face is added to a list."""
-        self._place(face_id, list_id, "")
+    def adding(self, face_id: uuid.UUID, list_id: str) -> bool:
+        """Note that a face is added to a list; False if it is erased."""
+        with self._database.session() as session:
+            if not _is_here(session, face_id):
+                return False
+            told = {"list_id": list_id, "persisted_face_id": "", "training": "", "trained": False}
+            fresh = {"service_face_id": "", "lapses": None}
+            _give_up(session, face_id, "")
+            upsert(session, ServiceFaceRow, {"face_id": face_id}, told, **fresh)
+            return True
 
     def added(self, face_id: uuid.UUID, list_id: str, persisted_face_id: str) -> None:
-        """Note what it is called there."""
-        self._place(face_id, list_id, persisted_face_id)
-
-    def _place(self, face_id: uuid.UUID, list_id: str, persisted_face_id: str) -> None:
+        """Note what it is called there; if it was erased meanwhile, that it must go again."""
         with self._database.session() as session:
-            row = session.get(ServiceFaceRow, face_id)
-            if row is None:
-                row = _new(face_id)
-                session.add(row)
-            row.list_id, row.persisted_face_id = list_id, persisted_face_id
-            row.training, row.trained = "", False
+            if _is_here(session, face_id):
+                _give_up(session, face_id, persisted_face_id)
+                told = {
+                    "list_id": list_id,
+                    "persisted_face_id": persisted_face_id,
+                    "training": "",
+                    "trained": False,
+                }
+                fresh = {"service_face_id": "", "lapses": None}
+                upsert(session, ServiceFaceRow, {"face_id": face_id}, told, **fresh)
+            else:
+                _queue(session, list_id, persisted_face_id)
+
+    def not_added(self, face_id: uuid.UUID, list_id: str) -> None:
+        """Note that the list has nothing of it."""
+        with self._database.session() as session:
+            session.execute(
+                update(ServiceFaceRow)
+                .where(
+                    ServiceFaceRow.face_id == face_id,
+                    ServiceFaceRow.list_id == list_id,
+                    ServiceFaceRow.persisted_face_id == "",
+                )
+                .values(list_id="")
+            )
 
     def fresh(self, now: datetime) -> dict[str, uuid.UUID]:
         """Return faces that live and that no trained list covers."""
@@ -88,26 +121,51 @@ class SqlServiceFaces:
             }
 
     def lists(self) -> list[FaceList]:
-        """Return the lists; one has changed if it holds faces that no training covers."""
+        """Return the account's lists; one has changed if it has faces that no training covers."""
         waiting = exists().where(
             ServiceFaceRow.list_id == FaceListRow.list_id,
             ServiceFaceRow.persisted_face_id != "",
             ServiceFaceRow.trained == false(),
             or_(ServiceFaceRow.training == "", ServiceFaceRow.training != FaceListRow.training),
         )
+        mine = FaceListRow.account == self._account
         with self._database.session(reading=True) as session:
-            rows = session.scalars(select(FaceListRow).order_by(FaceListRow.number)).all()
-            changed = set(session.scalars(select(FaceListRow.list_id).where(waiting)))
+            query = select(FaceListRow).where(mine).order_by(FaceListRow.number)
+            rows = session.scalars(query).all()
+            changed = set(session.scalars(select(FaceListRow.list_id).where(mine, waiting)))
         return [_list(row, changed=row.changed or row.list_id in changed) for row in rows]
 
-    def put_list(self, face_list: FaceList) -> None:
-        """Make or change a list."""
+    def add_list(self, list_id: str, number: int) -> None:
+        """Note a list that was made."""
         with self._database.session() as session:
-            told = dict(vars(face_list))
-            upsert(session, FaceListRow, {"list_id": told.pop("list_id")}, told)
+            session.add(FaceListRow(list_id=list_id, account=self._account, number=number))
 
-    def begin_training(self, list_id: str, training: str) -> None:
-        """Note which faces a training that begins now will cover."""
+    def mark(
+        self,
+        list_id: str,
+        *,
+        full: bool | None = None,
+        changed: bool | None = None,
+        uncertain: bool | None = None,
+        searchable: bool | None = None,
+    ) -> None:
+        """Change what is given of a list."""
+        asked = {
+            "full": full,
+            "changed": changed,
+            "uncertain": uncertain,
+            "searchable": searchable,
+        }
+        self._change(list_id, **{name: value for name, value in asked.items() if value is not None})
+
+    def _change(self, list_id: str, **values: Any) -> None:
+        with self._database.session() as session:
+            session.execute(
+                update(FaceListRow).where(FaceListRow.list_id == list_id).values(**values)
+            )
+
+    def cover(self, list_id: str, training: str) -> None:
+        """Note which faces a training covers: those that are in the list by now."""
         with self._database.session() as session:
             session.execute(
                 update(ServiceFaceRow)
@@ -119,19 +177,27 @@ class SqlServiceFaces:
                 .values(training=training)
             )
 
-    def end_training(self, list_id: str, training: str) -> None:
-        """Note that a training has succeeded."""
+    def begin_training(self, list_id: str, training: str) -> None:
+        """Note that it runs."""
+        self._change(list_id, training=training, training_began=now())
+
+    def end_training(self, list_id: str, training: str, *, succeeded: bool) -> None:
+        """Note how it ended."""
         with self._database.session() as session:
-            session.execute(
-                update(ServiceFaceRow)
-                .where(ServiceFaceRow.list_id == list_id, ServiceFaceRow.training == training)
-                .values(trained=True)
-            )
-            session.execute(
-                update(FaceListRow)
-                .where(FaceListRow.list_id == list_id)
-                .values(training="", searchable=True)
-            )
+            running = FaceListRow.list_id == list_id, FaceListRow.training == training
+            if succeeded:
+                session.execute(
+                    update(ServiceFaceRow)
+                    .where(ServiceFaceRow.list_id == list_id, ServiceFaceRow.training == training)
+                    .values(trained=True)
+                )
+                session.execute(
+                    update(FaceListRow).where(*running).values(training="", searchable=True)
+                )
+            else:
+                session.execute(
+                    update(FaceListRow).where(*running).values(training="", changed=True)
+                )
 
     def removals(self, list_id: str, most: int) -> list[str]:
         """Return faces that must go there."""
@@ -154,19 +220,68 @@ class SqlServiceFaces:
                     )
                 )
 
+    def stranded(self) -> int:
+        """Return how many faces must go from lists of another account."""
+        mine = select(FaceListRow.list_id).where(FaceListRow.account == self._account)
+        query = select(func.count()).where(RemovalRow.list_id.not_in(mine))
+        with self._database.session(reading=True) as session:
+            return int(session.scalar(query) or 0)
+
+
+_UNPLACED: dict[str, Any] = {
+    "list_id": "",
+    "persisted_face_id": "",
+    "training": "",
+    "trained": False,
+}
+
+
+def _is_here(session: Session, face_id: uuid.UUID) -> bool:
+    """Tell whether a face is in the gallery; it stays there until the transaction ends."""
+    query = (
+        select(FaceRow.number)
+        .where(FaceRow.face_id == face_id)
+        .with_for_update(read=True)
+        .with_hint(FaceRow, _LOCK, "mssql")
+    )
+    return session.scalar(query) is not None
+
+
+def _give_up(session: Session, face_id: uuid.UUID, but: str) -> None:
+    """Queue what a face was called in a list, unless that is its name now, for removal."""
+    query = (
+        select(ServiceFaceRow.list_id, ServiceFaceRow.persisted_face_id)
+        .where(ServiceFaceRow.face_id == face_id, ServiceFaceRow.persisted_face_id != "")
+        .with_for_update()
+        .with_hint(ServiceFaceRow, _LOCK, "mssql")
+    )
+    for list_id, name in session.execute(query).all():
+        if name != but:
+            _queue(session, list_id, name)
+
+
+def _queue(session: Session, list_id: str, persisted_face_id: str) -> None:
+    place = {"list_id": list_id, "persisted_face_id": persisted_face_id}
+    upsert(session, RemovalRow, place, {"since": now()})
+
 
 def forget_there(session: Session, face_ids: Sequence[uuid.UUID]) -> None:
     """Note, in the transaction that removes faces here, that the service must forget them too."""
-    for row in _rows(session, face_ids):
-        if row.persisted_face_id:
-            place = {"list_id": row.list_id, "persisted_face_id": row.persisted_face_id}
-            upsert(session, RemovalRow, place, {"since": now()})
-        elif row.list_id:  # the service may have it under a name that we never learnt
-            session.execute(
-                update(FaceListRow).where(FaceListRow.list_id == row.list_id).values(uncertain=True)
-            )
-        session.delete(row)
-    session.flush()
+    for some in portions(face_ids):
+        query = (
+            select(ServiceFaceRow.list_id, ServiceFaceRow.persisted_face_id)
+            .where(ServiceFaceRow.face_id.in_(some), ServiceFaceRow.list_id != "")
+            .with_for_update()
+            .with_hint(ServiceFaceRow, _LOCK, "mssql")
+        )
+        for list_id, name in session.execute(query).all():
+            if name:
+                _queue(session, list_id, name)
+            else:  # the service may have it under a name that we never learnt
+                session.execute(
+                    update(FaceListRow).where(FaceListRow.list_id == list_id).values(uncertain=True)
+                )
+        session.execute(delete(ServiceFaceRow).where(ServiceFaceRow.face_id.in_(some)))
 
 
 def _rows(session: Session, ids: Sequence[uuid.UUID]) -> Iterable[ServiceFaceRow]:
@@ -175,18 +290,6 @@ def _rows(session: Session, ids: Sequence[uuid.UUID]) -> Iterable[ServiceFaceRow
         for some in portions(ids)
         for row in session.scalars(select(ServiceFaceRow).where(ServiceFaceRow.face_id.in_(some)))
     ]
-
-
-def _new(face_id: uuid.UUID) -> ServiceFaceRow:
-    return ServiceFaceRow(
-        face_id=face_id,
-        service_face_id="",
-        lapses=None,
-        list_id="",
-        persisted_face_id="",
-        training="",
-        trained=False,
-    )
 
 
 def _face(row: ServiceFaceRow) -> ServiceFace:
@@ -206,6 +309,7 @@ def _list(row: FaceListRow, *, changed: bool) -> FaceList:
         full=row.full,
         changed=changed,
         training=row.training,
+        training_began=row.training_began,
         searchable=row.searchable,
         uncertain=row.uncertain,
     )

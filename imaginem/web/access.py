@@ -60,5 +60,5 @@ def roles_of(principal: str) -> set[str]:
         return {
             str(claim["val"]) for claim in claims if claim["typ"] in {*_ROLE_CLAIMS, own or "roles"}
         }
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return set()

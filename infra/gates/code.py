@@ -43,6 +43,11 @@ _ROLES = {
     "Cognitive Services User": "a97b65f3-24c7-4388-baec-2e87135dc908",
     "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
 }
+# Of the workflow that deploys, not of the app.
+_DEPLOYMENT_ROLES = {
+    "b24988ac-6180-42a0-ab88-20f7382dd24c",  # Contributor
+    "f58310d9-a9f6-439a-9e8d-f62e7b41a168",  # Role Based Access Control Administrator
+}
 # What in the code needs which role.
 _NEEDED = {
     r'client\(\w+, "blob"\)': "Storage Blob Data Owner",

@@ -5,33 +5,35 @@ param email string
 param workspaceId string
 param tags object
 
+// A new workspace has no such table yet, and a query of it would be refused.
+var metrics = 'let none = datatable(TimeGenerated:datetime, Name:string, Sum:real, Properties:dynamic)[]; union isfuzzy=true none, AppMetrics'
 var rules = [
   {
     name: 'poisoned'
     title: 'Messages are poisoned'
     severity: 2
-    query: 'AppMetrics | where Name == "imaginem.poisoned" | summarize value = sum(Sum)'
+    query: '${metrics} | where Name == "imaginem.poisoned" | summarize value = sum(Sum)'
     threshold: 0
   }
   {
     name: 'failed'
     title: 'Jobs fail'
     severity: 2
-    query: 'AppMetrics | where Name == "imaginem.jobs" and tostring(Properties.state) == "failed" | summarize value = sum(Sum)'
+    query: '${metrics} | where Name == "imaginem.jobs" and tostring(Properties.state) == "failed" | summarize value = sum(Sum)'
     threshold: 5
   }
   {
     name: 'refused'
     title: 'An Azure AI account refuses calls'
     severity: 3
-    query: 'AppMetrics | where Name == "imaginem.calls" and tostring(Properties.outcome) in ("401", "403", "429", "unreachable") | summarize value = sum(Sum)'
+    query: '${metrics} | where Name == "imaginem.calls" and tostring(Properties.outcome) in ("401", "403", "429", "unreachable") | summarize value = sum(Sum)'
     threshold: 20
   }
   {
     name: 'cost'
     title: 'Calls cost more than usual'
     severity: 3
-    query: 'AppMetrics | where Name == "imaginem.cost" | summarize value = sum(Sum)'
+    query: '${metrics} | where Name == "imaginem.cost" | summarize value = sum(Sum)'
     threshold: 10
   }
 ]
@@ -81,6 +83,7 @@ resource rule 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [for item in
       ]
     }
     autoMitigate: true
+    skipQueryValidation: true
     actions: {
       actionGroups: [people.id]
     }

@@ -107,9 +107,11 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
   }
 }
 
+// One change of the site after the other: Azure refuses them at once. Logins are on before settings.
 resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
   parent: site
   name: 'appsettings'
+  dependsOn: [authentication]
   properties: {
     AzureWebJobsStorage__accountName: storageName
     AzureWebJobsStorage__credential: 'managedidentity'
@@ -182,6 +184,7 @@ resource authentication 'Microsoft.Web/sites/config@2024-11-01' = {
 resource noFtp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
   parent: site
   name: 'ftp'
+  dependsOn: [settings]
   properties: {
     allow: false
   }
@@ -190,6 +193,7 @@ resource noFtp 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-0
 resource noPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
   parent: site
   name: 'scm'
+  dependsOn: [noFtp]
   properties: {
     allow: false
   }

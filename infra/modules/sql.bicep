@@ -22,7 +22,7 @@ resource server 'Microsoft.Sql/servers@2023-08-01' = {
   // checkov:skip=CKV2_AZURE_2:assessments need a storage account with keys, which there is none of; Defender for SQL is a subscription's choice
   // checkov:skip=CKV2_AZURE_27:Entra ID alone is the default; a login with a password exists only if one is given
   // checkov:skip=CKV2_AZURE_45:private endpoints come with privateNetworking
-  name: 'sql-imaginem-${postFix}'
+  name: toLower('sql-imaginem-${postFix}')
   location: location
   tags: tags
   properties: {

@@ -1,6 +1,7 @@
 // Queues, tables and private containers, all made here, so that the app creates none.
 param location string
 param postFix string
+param sku string
 param steps array
 param cropRetentionDays int
 param messageRetentionDays int
@@ -26,12 +27,12 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   // checkov:skip=CKV_AZURE_59:the same: privateNetworking turns public access off
   // checkov:skip=CKV_AZURE_206:photos are kept in one region on purpose; change the sku for copies elsewhere
   // checkov:skip=CKV2_AZURE_1:Microsoft's keys encrypt; keys of your own are an operator's choice
-  name: 'stimaginem${postFix}'
+  name: toLower('stimaginem${replace(postFix, '-', '')}')
   location: location
   tags: tags
   kind: 'StorageV2'
   sku: {
-    name: 'Standard_ZRS'
+    name: sku
   }
   properties: {
     accessTier: 'Hot'

@@ -6,7 +6,9 @@ import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -80,12 +82,16 @@ class Bench:
     def train(self) -> None:
         """Run the timer until every list is trained."""
         for _ in range(20):
-            self.runtime.prints.upkeep()
+            self.runtime.upkeep()
             lists = self.runtime.service_faces.lists()
             if all(each.searchable and not each.training and not each.changed for each in lists):
                 return
             time.sleep(0.05)
         raise AssertionError("the lists were never trained")
+
+    @property
+    def lists(self) -> list[str]:
+        return [each.list_id for each in self.runtime.service_faces.lists()]
 
     def asked(self, part: str) -> list[str]:
         return [request for request in self.double.requests if part in request]
@@ -204,7 +210,7 @@ class TestFaces:
         known = bench.runtime.service_faces
         known.adding(face_id, known.lists()[0].list_id)  # as after a crash before `added`
         bench.enrol("one", portrait("ann"))
-        held = bench.double.memory.held("imaginem-1").faces
+        held = bench.double.memory.held(bench.lists[0]).faces
         assert len(held) == 2
 
         bench.train()
@@ -219,9 +225,9 @@ class TestFaces:
 
         assert bench.match(second) == []
         bench.train()
-        (left,) = bench.double.memory.held("imaginem-1").faces.values()
+        (left,) = bench.double.memory.held(bench.lists[0]).faces.values()
         assert left[0] == str(second[2][0])
-        assert bench.runtime.service_faces.removals("imaginem-1", 10) == []
+        assert bench.runtime.service_faces.removals(bench.lists[0], 10) == []
 
     def test_a_face_that_lapsed_while_its_job_waited_is_looked_at_again(self, bench: Bench) -> None:
         bench.enrol("first", portrait("ann"))
@@ -249,11 +255,7 @@ class TestFaces:
         for number in range(5):
             bench.enrol(f"ann{number}", portrait("ann", noise=number))
         lists = bench.runtime.service_faces.lists()
-        assert [(each.list_id, each.full) for each in lists] == [
-            ("imaginem-1", True),
-            ("imaginem-2", True),
-            ("imaginem-3", False),
-        ]
+        assert [(each.number, each.full) for each in lists] == [(1, True), (2, True), (3, False)]
         bench.train()
         mine = bench.enrol("mine", portrait("ann", noise=50))
         assert owners(bench.match(mine), bench) == {f"ann{number}" for number in range(5)}
@@ -269,7 +271,7 @@ class TestFaces:
         bench.train()
         mine = bench.enrol("two", portrait("ann", noise=2))
         bench.double.memory.training_seconds = 60
-        bench.runtime.prints.upkeep()
+        bench.runtime.upkeep()
         with pytest.raises(Busy, match="under training"):
             bench.match(mine)
 
@@ -302,6 +304,127 @@ class TestFaces:
         )
         assert bench.runtime.prints.enrol(key, photo, [small]) == []
         assert bench.runtime.gallery.faces_of(key) == []
+
+
+class TestErasure:
+    """Nobody's print stays at the service once they are erased here, whatever happens at once."""
+
+    def held(self, bench: Bench) -> dict[str, str]:
+        """Return what the service holds: names there, with our ids."""
+        lists = bench.double.memory.names()
+        return {
+            name: told
+            for list_id in lists
+            for name, (told, _) in bench.double.memory.held(list_id).faces.items()
+        }
+
+    def test_a_job_that_is_erased_while_its_face_is_added(self, bench: Bench) -> None:
+        key, photo = ("b", "one"), decode_photo(portrait("ann"))
+        faces = bench.detect(key, photo)
+        known, added = bench.runtime.service_faces, bench.runtime.service_faces.added
+
+        def erased_first(*arguments: Any) -> None:
+            bench.runtime.gallery.enrol(key, [])
+            added(*arguments)
+
+        known.added = erased_first  # type: ignore[assignment,method-assign]
+        bench.runtime.prints.enrol(key, photo, faces)
+        known.added = added  # type: ignore[method-assign]
+        assert len(self.held(bench)) == 1
+        bench.runtime.upkeep()
+        assert self.held(bench) == {}
+
+    def test_a_job_that_is_delivered_twice_at_once(self, bench: Bench) -> None:
+        key, _, (face_id,) = bench.enrol("one", portrait("ann"))
+        known = bench.runtime.service_faces
+        memory, list_id = bench.double.memory, bench.lists[0]
+        (vector,) = [vector for _, vector in memory.held(list_id).faces.values()]
+        second = memory.add(list_id, str(face_id), vector)
+        known.added(face_id, list_id, second)  # the other delivery's addition, noted later
+        bench.runtime.upkeep()
+        assert list(self.held(bench)) == [second]
+
+        bench.runtime.gallery.enrol(key, [])
+        bench.runtime.upkeep()
+        assert self.held(bench) == {}
+
+    def test_lists_of_other_installations_are_never_touched(self, bench: Bench) -> None:
+        bench.double.memory.make("imaginem-1", "another's", None)
+        bench.double.memory.add("imaginem-1", str(uuid.uuid4()), np.ones(64, np.float32))
+        bench.enrol("one", portrait("ann"))
+        bench.runtime.service_faces.mark(bench.lists[0], uncertain=True)
+        bench.train()
+        assert len(self.held(bench)) == 2
+
+    def test_after_changing_to_the_local_engine_removals_go_on(self, bench: Bench) -> None:
+        key, _, _ = bench.enrol("one", portrait("ann"))
+        mixed = bench.instance(FACE_PRINT_ENGINE="local")
+        mixed.gallery.enrol(key, [])
+        mixed.upkeep()
+        assert self.held(bench) == {}
+        assert bench.asked("/train") == []
+
+    def test_another_account_is_no_place_to_remove_from(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        key, _, _ = bench.enrol("one", portrait("ann"))
+        moved = bench.instance(FACE_ENDPOINT=bench.server.address.replace("127.0.0.1", "localhost"))
+        moved.gallery.enrol(key, [])
+        with caplog.at_level(logging.ERROR):
+            moved.upkeep()
+        assert "1 erased faces are still in face lists of an account" in caplog.text
+        bench.runtime.upkeep()
+        assert self.held(bench) == {}
+
+    def test_one_lists_trouble_keeps_no_other_from_its_upkeep(self, bench: Bench) -> None:
+        bench.double.memory.capacity = 1
+        bench.enrol("one", portrait("ann"))
+        key, _, _ = bench.enrol("two", portrait("bob"))
+        bench.double.memory.drop(bench.lists[0])
+        bench.runtime.gallery.enrol(key, [])
+        with pytest.raises(PermanentError):
+            bench.runtime.upkeep()
+        assert self.held(bench) == {}
+
+    def test_a_training_that_never_ends_keeps_no_face(self, bench: Bench) -> None:
+        key, _, _ = bench.enrol("one", portrait("ann"))
+        bench.double.memory.training_seconds = 1e9
+        bench.runtime.upkeep()
+        bench.runtime.gallery.enrol(key, [])
+        bench.runtime.upkeep()
+        assert self.held(bench) == {}
+
+    def test_a_call_that_was_refused_makes_nobody_sweep(self, bench: Bench) -> None:
+        quota = bench.double.quotas["face"]
+        key, photo = ("b", "one"), decode_photo(portrait("ann"))
+        faces = bench.detect(key, photo)
+        bench.enrol("before", portrait("bob"))
+        quota.admit = lambda: 1  # type: ignore[method-assign]
+        with pytest.raises(Busy):
+            bench.runtime.prints.enrol(key, photo, faces)
+        assert not bench.runtime.service_faces.lists()[0].uncertain
+        del quota.admit
+        bench.runtime.prints.enrol(key, photo, faces)
+        assert not bench.runtime.service_faces.lists()[0].uncertain
+
+    def test_a_list_that_was_full_takes_faces_again_after_an_erasure(self, bench: Bench) -> None:
+        bench.double.memory.capacity = bench.double.memory.most_lists = 1
+        key, _, _ = bench.enrol("one", portrait("ann"))
+        with pytest.raises(PermanentError):
+            bench.enrol("two", portrait("bob"))
+        bench.runtime.gallery.enrol(key, [])
+        bench.runtime.upkeep()
+        bench.enrol("two", portrait("bob"))
+        assert len(self.held(bench)) == 1
+
+    def test_a_list_that_is_gone_stops_no_job(self, bench: Bench) -> None:
+        bench.enrol("one", portrait("ann"))
+        bench.train()
+        bench.double.memory.drop(bench.lists[0])
+        second = bench.enrol("two", portrait("ann", noise=3))
+        assert bench.match(second) == []
+        third = bench.enrol("three", portrait("ann", noise=6))
+        assert owners(bench.match(third), bench) == {"two"}
 
 
 class TestLimitedAccess:

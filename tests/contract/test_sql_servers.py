@@ -27,7 +27,7 @@ from sqlalchemy.sql.elements import ReleaseSavepointClause
 
 from imaginem.errors import ConfigurationError, ImaginemError, PermanentError, RetryableError
 from imaginem.outputs import FaceMatch
-from imaginem.ports import EnrolledFace, FaceList, JobResult
+from imaginem.ports import EnrolledFace, JobResult
 from imaginem.results import Database, SqlGallery, SqlResults, SqlServiceFaces
 from imaginem.results.address import odbc_string, packed, sqlalchemy_url, wants_token
 from imaginem.results.gallery import nearest_query
@@ -65,7 +65,7 @@ class TestMigrations:
         self, postgres: Postgres, tmp_path: Path
     ) -> None:
         database = Database(postgres.database(), tmp_path)
-        with pytest.raises(ConfigurationError, match="imaginem db upgrade"):
+        with pytest.raises(RetryableError, match="imaginem db upgrade"):
             SqlResults(database).read(("a", "b"))
         engine = database.connect()
         with engine.connect() as connection:
@@ -110,7 +110,8 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def use_everything(database: Database) -> None:
     """Call every method of the adapters, on rows that exist and on rows that don't."""
-    results, gallery, known = SqlResults(database), SqlGallery(database), SqlServiceFaces(database)
+    results, gallery = SqlResults(database), SqlGallery(database)
+    known = SqlServiceFaces(database, "https://face.test")
     tags = {"generalclassification": {"tags": [{"name": "cat", "confidence": 0.9}]}}
     for _ in range(2):
         results.save(JobResult("b", "one", ("ocr",), "https://x.test/a", None, tags))
@@ -136,7 +137,8 @@ def use_everything(database: Database) -> None:
     now = datetime.now(UTC)
     for _ in range(2):
         known.note({ids[0]: ("fresh", now + timedelta(hours=1))})
-        known.put_list(FaceList("faces-1", 1))
+    known.add_list("faces-1", 1)
+    known.mark("faces-1", full=False, uncertain=False, changed=False, searchable=False)
     known.adding(ids[0], "faces-1")
     known.adding(ids[1], "faces-1")
     known.added(ids[0], "faces-1", "persisted")
@@ -144,8 +146,13 @@ def use_everything(database: Database) -> None:
     known.fresh(now)
     known.owners("faces-1", ["persisted"])
     known.lists()
+    known.cover("faces-1", "training")
     known.begin_training("faces-1", "training")
-    known.end_training("faces-1", "training")
+    known.end_training("faces-1", "training", succeeded=False)
+    known.begin_training("faces-1", "training")
+    known.end_training("faces-1", "training", succeeded=True)
+    known.not_added(ids[1], "other")
+    known.stranded()
     known.lapsed(["fresh"])
     gallery.enrol(("b", "0"), [])
     gallery.enrol(("b", "1"), [])
@@ -218,6 +225,7 @@ class TestAddress:
             f"{AZURE};Driver={{ODBC Driver 18 for SQL Server}}",
             "Data Source=tcp:x.database.windows.net,1433;Initial Catalog=imaginem;"
             "Encrypt=True;MultipleActiveResultSets=False;Persist Security Info=False;"
+            'Authentication="Active Directory Default";'
             "Driver=ODBC Driver 18 for SQL Server",
         ],
     )
@@ -228,6 +236,7 @@ class TestAddress:
         assert "database=imaginem" in made
         assert "encrypt=yes" in made
         assert "multiple" not in made
+        assert "authentication" not in made
         assert wants_token(sqlalchemy_url(address))
 
     def test_a_user_in_it_logs_in_with_a_password(self) -> None:

@@ -80,9 +80,9 @@ def test_faces_that_lapsed_on_their_way_are_matched_all_the_same(
     running, server = started()
     running.job(running.upload(portrait("ann")), batch=batch, job="first")
     running.wait(batch, ["first"])
-    running.runtime.prints.upkeep()
+    running.runtime.upkeep()
     time.sleep(0.5)
-    running.runtime.prints.upkeep()
+    running.runtime.upkeep()
     running.job(
         running.upload(portrait("ann", noise=4)),
         ("facedetection", "faceprint", "pipelineoutput"),

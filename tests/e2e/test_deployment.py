@@ -84,7 +84,8 @@ class TestPackage:
 STAND_IN = """#!/bin/sh
 echo "$(basename "$0") $*" >> "$CALLS"
 case "$*" in
-  *"ad app list"*) ;;
+  *"group exists"*) echo "${GROUP_EXISTS:-false}" ;;
+  *"group show"*) echo "$TAG" ;;
   *"ad app create"*) echo 11111111-1111-1111-1111-111111111111 ;;
   *"signed-in-user show --query id"*) echo 22222222-2222-2222-2222-222222222222 ;;
   *"signed-in-user show"*) echo person@example.org ;;
@@ -95,7 +96,7 @@ case "$*" in
   *"write-out"*) printf "$STATUS" ;;
   *"api.ipify.org"*) echo 203.0.113.7 ;;
   *"api/health"*) echo ok ;;
-  *"cognitiveservices account list"*) printf 'face-x\\twesteurope\\n' ;;
+  *"list-deleted"*) printf 'face-x\\twesteurope\\n' ;;
 esac
 exit 0
 """
@@ -119,14 +120,15 @@ class TestScripts:
         order = [
             "az group create",
             "az ad app create",
+            "az group update --name g --set tags.imaginem-auth-client=1111",
             "az deployment group what-if",
+            "package ENGINES=azure",
             "az deployment group create",
             "az ad app federated-credential create",
             "az sql server firewall-rule create",
             "imaginem db upgrade",
             "imaginem db grant",
             "az sql server firewall-rule delete",
-            "package ENGINES=azure",
             "az functionapp deployment source config-zip",
             "api/health",
         ]
@@ -140,22 +142,59 @@ class TestScripts:
         assert told.returncode == 1
         assert "answers without a login" in told.stderr
 
+    def test_a_forged_principal_is_tried(self, run: "Runner") -> None:
+        run("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
+        assert "--header X-MS-CLIENT-PRINCIPAL: ey" in run.calls
+
+    def test_an_app_that_is_set_up_needs_no_rights_in_the_directory(self, run: "Runner") -> None:
+        told = run(
+            *("deploy.sh", "--resource-group", "g", "--location", "w", "--yes"),
+            *("--auth-ready", "--auth-client", "c"),
+            SQL_ADMINISTRATOR_OBJECT_ID="o",
+            SQL_ADMINISTRATOR_NAME="n",
+            GROUP_EXISTS="true",
+        )
+        assert told.returncode == 0, told.stderr
+        assert "az ad " not in run.calls
+        assert "authClientId=c" in run.calls
+
+    def test_a_private_network_is_not_migrated_from_outside(self, run: "Runner") -> None:
+        own = run.root / "own.json"
+        own.write_text('{"parameters": {"privateNetworking": {"value": true}}}')
+        asked = ("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
+        told = run(*asked, "--parameters", str(own))
+        assert told.returncode == 2
+        assert "--skip-migration" in told.stderr
+
+        assert run(*asked, "--parameters", str(own), "--skip-migration").returncode == 0
+        assert run.first("az provider register --namespace Microsoft.App") >= 0
+        assert "db upgrade" not in run.calls
+
     def test_what_if_changes_nothing(self, run: "Runner") -> None:
-        told = run("deploy.sh", "--resource-group", "g", "--location", "w", "--what-if")
+        asked = ("deploy.sh", "--resource-group", "g", "--location", "w", "--what-if")
+        assert "no group g yet" in run(*asked).stderr
+        told = run(*asked, GROUP_EXISTS="true")
 
         assert told.returncode == 0, told.stderr
         assert "what-if" in run.calls
-        for change in ("group create --name imaginem", "app create", "db upgrade", "config-zip"):
-            assert change not in run.calls.replace("az group create", "")
+        for change in ("group create", "app create", "db upgrade", "config-zip", "update"):
+            assert change not in run.calls
 
     def test_destroying_asks_for_the_name_and_purges_what_holds_faces(self, run: "Runner") -> None:
-        refused = run("destroy.sh", "--resource-group", "g", stdin="yes\n")
+        there = {"GROUP_EXISTS": "true", "TAG": "registered-here"}
+        refused = run("destroy.sh", "--resource-group", "g", stdin="yes\n", **there)
         assert refused.returncode == 1
         assert "group delete" not in run.calls
 
-        told = run("destroy.sh", "--resource-group", "g", stdin="g\n")
+        told = run("destroy.sh", "--resource-group", "g", stdin="g\n", **there)
         assert told.returncode == 0, told.stderr
+        assert "az ad app delete --id registered-here" in run.calls
         assert run.first("az group delete") < run.first("az cognitiveservices account purge")
+
+    def test_destroying_goes_on_where_it_was_cut_short(self, run: "Runner") -> None:
+        told = run("destroy.sh", "--resource-group", "g")
+        assert told.returncode == 0, told.stderr
+        assert "account purge --resource-group g --name face-x --location westeurope" in run.calls
 
     def test_what_is_missing_is_told(self, run: "Runner") -> None:
         for script in ("deploy.sh", "destroy.sh", "migrate.sh"):
@@ -175,7 +214,8 @@ class Runner:
         stand_ins.mkdir()
         own = self.root / ".venv" / "bin"
         own.mkdir(parents=True)
-        for path in (*(stand_ins / name for name in ("az", "curl", "make")), own / "imaginem"):
+        own_tools = (own / "imaginem", own / "python")
+        for path in (*(stand_ins / name for name in ("az", "curl", "make")), *own_tools):
             path.write_text(STAND_IN)
             path.chmod(0o755)
         self.path = f"{stand_ins}:{os.environ['PATH']}"
@@ -203,6 +243,8 @@ class Runner:
                 "HOME": str(self.root),
                 "CALLS": str(self.log),
                 "STATUS": "401",
+                "TAG": "",
+                "PAUSE": "0",
                 **environment,
             },
         )

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import uuid
 import venv
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ ON_AZURE = {
     "VISION_ENDPOINT": "https://v.cognitiveservices.azure.com",
     "FACE_ENDPOINT": "https://f.cognitiveservices.azure.com",
     "SQL_CONNECTION_STRING": "Server=tcp:s.database.windows.net,1433;Database=imaginem",
-    "APPLICATIONINSIGHTS_CONNECTION_STRING": "InstrumentationKey=0",
+    "APPLICATIONINSIGHTS_CONNECTION_STRING": f"InstrumentationKey={uuid.UUID(int=0)}",
 }
 
 

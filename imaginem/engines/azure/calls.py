@@ -5,18 +5,20 @@ before they do and raises `Refused`.
 """
 
 import json
+import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from imaginem.errors import Busy, PermanentError, RetryableError
+from imaginem.errors import Busy, PermanentError, RetryableError, StorageUnavailable
 from imaginem.identity import no_token
 from imaginem.names import one_line
 from imaginem.pacing import Pacer
 from imaginem.ports import Telemetry
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
+_logger = logging.getLogger("imaginem.engines.azure")
 SCOPE = "https://cognitiveservices.azure.com/.default"
 _UNREACHABLE_PAUSE = 10.0
 """Seconds between tries of a service that is away: five tries outlast half a minute."""
@@ -112,19 +114,31 @@ class Service:
         self._price = price
 
     @contextmanager
-    def call(self, operation: str, *, units: int = 1) -> Iterator[None]:
+    def call(
+        self,
+        operation: str,
+        *,
+        units: int = 1,
+        patient: bool = False,
+        ready: Callable[[], None] | None = None,
+    ) -> Iterator[None]:
         """Make one call inside, when its turn has come.
 
         Args:
             operation: its name in traces, metrics and errors.
             units: calls that it is billed as.
+            patient: waits for its turn however long that takes, since going back to the queue
+                would lose, or pay again, what the calls before it have got.
+            ready: called when the turn has come, before the call.
 
         Raises:
             Busy: no room now; the service, or our own share of its quota, says so.
             RetryableError: it does not answer, or refuses us for a reason that may pass.
             PermanentError: it refuses this photo.
         """
-        self._pacer.wait()
+        self._pacer.wait(patient=patient)
+        if ready:
+            ready()
         labels = {"service": self.name, "operation": operation}
         started = time.perf_counter()
         outcome = "ok"
@@ -155,7 +169,10 @@ class Service:
         code = refused.codes[-1] if refused.codes else str(refused.status)
         if refused.status == 429 or (refused.status == 503 and refused.retry_after):
             wait = refused.retry_after or 1.0
-            self._pacer.hold_off(wait)
+            try:
+                self._pacer.hold_off(wait)
+            except StorageUnavailable as problem:  # the others will find out for themselves
+                _logger.warning("%s", problem)
             return Busy(said, retry_after=wait)
         if "UnsupportedFeature" in refused.codes:
             return LimitedAccess(_ACCESS)

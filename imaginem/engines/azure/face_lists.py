@@ -1,23 +1,28 @@
-"""The face lists of the service: filled one after the other, trained and tidied by a timer."""
+"""The face lists of the service: filled one after the other, trained and tidied by a timer.
+
+An installation makes lists of its own, with names that nobody else has, and touches no other.
+"""
 
 import logging
 import uuid
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 
 from imaginem.engines.azure.calls import ServiceRefused
 from imaginem.engines.azure.face_service import FaceService
-from imaginem.engines.azure.payload import FACE_LIMITS, payload
-from imaginem.errors import PermanentError
+from imaginem.engines.azure.payload import FACE_LIMITS, Payload, payload
+from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.imaging import Photo
 from imaginem.outputs import Rectangle
-from imaginem.ports import FaceList, ServiceFaces
+from imaginem.ports import FaceList, ServiceFace, ServiceFaces
 
 _logger = logging.getLogger("imaginem.engines.azure")
 _REMOVALS_A_TURN = 200
+_LONGEST_TRAINING = timedelta(hours=6)  # Microsoft: a million faces take half an hour
 _MARGIN = 1.0  # of a face's own size around it: the service must find it again in the cut-out
 _SMALLEST_CUT = 200  # pixels; files under 1 KB are refused
-_NO_FACE = ("InvalidImage", "InvalidImageSize", "BadArgument")
+_NO_FACE = frozenset({"InvalidImage", "InvalidImageSize"})
+_NO_LIST = "LargeFaceListNotFound"
 
 
 class FaceLists:
@@ -26,7 +31,7 @@ class FaceLists:
     Args:
         service: the Face account.
         known: which face is called what.
-        name: of the lists; a number is put behind it.
+        name: of the lists; something of their own and a number are put behind it.
     """
 
     def __init__(self, service: FaceService, known: ServiceFaces, name: str) -> None:
@@ -38,19 +43,19 @@ class FaceLists:
         self, photo: Photo, faces: Mapping[uuid.UUID, tuple[int, int, int, int]]
     ) -> dict[uuid.UUID, str]:
         """Add the faces that are in no list yet; return those that can't be, and why."""
-        known = self._known.read(list(faces))
         refused: dict[uuid.UUID, str] = {}
         for face_id, box in faces.items():
-            held = known.get(face_id)
+            # Read now: another delivery of this job may have added it a moment ago.
+            held = self._known.read([face_id]).get(face_id)
             if held and held.persisted_face_id:
                 continue
             if held and held.list_id:  # the call was made, perhaps, and its answer never kept
-                self._change(held.list_id, uncertain=True)
+                self._known.mark(held.list_id, uncertain=True)
             where = Rectangle(left=box[0], top=box[1], width=box[2], height=box[3])
             try:
                 self._add(photo, where, face_id)
             except ServiceRefused as problem:
-                if not set(_NO_FACE) & set(problem.codes):
+                if not _NO_FACE & set(problem.codes):
                     raise
                 refused[face_id] = str(problem)
         return refused
@@ -58,20 +63,30 @@ class FaceLists:
     def _add(self, photo: Photo, where: Rectangle, face_id: uuid.UUID) -> None:
         sent = payload(photo, FACE_LIMITS, _around(where, photo))
         while True:
-            open_list = self._open()
-            self._known.adding(face_id, open_list.list_id)
+            list_id = self._open().list_id
             try:
-                name = self._service.add(
-                    open_list.list_id, sent, sent.rectangle_there(where), face_id
-                )
+                self._add_to(list_id, sent, where, face_id)
+                return
             except ServiceRefused as refused:
-                if "QuotaExceeded" not in refused.codes:
+                if not {"QuotaExceeded", _NO_LIST} & set(refused.codes):
                     raise
-                _logger.warning("the face list %s is full", open_list.list_id)
-                self._change(open_list.list_id, full=True)
-                continue
-            self._known.added(face_id, open_list.list_id, name)
-            return
+                _logger.warning("the face list %s takes no more: %s", list_id, refused)
+                self._known.mark(list_id, full=True)
+
+    def _add_to(self, list_id: str, sent: Payload, where: Rectangle, face_id: uuid.UUID) -> None:
+        """Make the call, noted before and after, so that what was cut short is known."""
+
+        def ready() -> None:
+            if not self._known.adding(face_id, list_id):
+                raise PermanentError("the face was erased while its job was at work")
+
+        rectangle = sent.rectangle_there(where)
+        try:
+            name = self._service.add(list_id, sent, rectangle, face_id, ready=ready)
+        except (ServiceRefused, Busy):  # the service said no: it has nothing of this face
+            self._known.not_added(face_id, list_id)
+            raise
+        self._known.added(face_id, list_id, name)
 
     def _open(self) -> FaceList:
         """Return the list that takes faces now, made if need be."""
@@ -80,87 +95,127 @@ class FaceLists:
         if open_lists:
             return open_lists[-1]
         number = 1 + max((each.number for each in lists), default=0)
-        made = FaceList(f"{self._name}-{number}", number)
+        made = FaceList(f"{self._name}-{uuid.uuid4().hex[:8]}-{number}", number)
         try:
             self._service.make_list(made.list_id)
         except ServiceRefused as refused:
             if "QuotaExceeded" in refused.codes:
                 raise PermanentError(
-                    "the Face account takes no more faces: all its lists are full; erase some, or "
-                    "use another account (FACE_ENDPOINT)"
+                    "the Face account takes no more faces: all its lists are full; erase some"
                 ) from None
             raise
-        self._known.put_list(made)
+        self._known.add_list(made.list_id, number)
         return made
 
-    def _change(self, list_id: str, **changes: bool) -> None:
-        for held in self._known.lists():
-            if held.list_id == list_id:
-                self._known.put_list(replace(held, **changes))  # type: ignore[arg-type]
+    def upkeep(self, *, train: bool = True) -> None:
+        """For each list: remove what was erased, conclude its training, train it again.
 
-    def upkeep(self) -> None:
-        """For each list: conclude its training, remove what was erased, train it again."""
+        Args:
+            train: prints are made there; else erased faces are removed and nothing more.
+        """
+        problems: list[Exception] = []
         for held in self._known.lists():
-            if held.training and not self._concluded(held):
-                continue  # it is being trained: what has changed meanwhile is for the next turn
-            changed = self._remove(held.list_id)
-            if held.uncertain:
-                changed |= self._sweep(held.list_id)
-            now = next(each for each in self._known.lists() if each.list_id == held.list_id)
-            if changed or now.changed or now.uncertain:
-                self._known.put_list(replace(now, changed=True, uncertain=False))
-                self._train(held.list_id)
+            self._tried(lambda held=held: self._look_after(held, train), held, problems)  # type: ignore[misc]
+        stranded = self._known.stranded()
+        if stranded:
+            _logger.error(
+                "%s erased faces are still in face lists of an account that FACE_ENDPOINT no "
+                "longer names: set it back until they are removed, or delete that account",
+                stranded,
+            )
+        if problems:
+            raise problems[0]
 
-    def _concluded(self, held: FaceList) -> bool:
-        """Ask how a training stands; return whether it is over."""
+    @staticmethod
+    def _tried(work: Callable[[], None], held: FaceList, problems: list[Exception]) -> None:
+        """Let one list's trouble not keep the others from being looked after."""
+        try:
+            work()
+        except (RetryableError, PermanentError) as problem:
+            _logger.error("upkeep of the face list %s: %s", held.list_id, problem)
+            problems.append(problem)
+
+    def _look_after(self, held: FaceList, train: bool) -> None:
+        changed = self._remove(held)
+        if held.uncertain:
+            changed |= self._sweep(held.list_id)
+        if changed:
+            self._known.mark(held.list_id, changed=True, full=False)
+        if train and self._is_idle(held) and (changed or held.changed):
+            self._train(held.list_id)
+
+    def _is_idle(self, held: FaceList) -> bool:
+        """Conclude a training that is over; tell whether none runs."""
+        if not held.training:
+            return True
         status = self._service.training(held.list_id)
         if status == "running":
-            return False
-        if status == "succeeded":
-            self._known.end_training(held.list_id, held.training)
-        else:
-            _logger.error(
-                "training of the face list %s: %s; it is begun anew", held.list_id, status
-            )
-            self._known.put_list(replace(held, training="", changed=True))
+            began = held.training_began
+            if began and datetime.now(UTC) - began < _LONGEST_TRAINING:
+                return False
+            status = "running for too long"
+        succeeded = status == "succeeded"
+        self._known.end_training(held.list_id, held.training, succeeded=succeeded)
+        if not succeeded:
+            _logger.error("training of the face list %s: %s", held.list_id, status)
         return True
 
-    def _remove(self, list_id: str) -> bool:
-        gone = self._known.removals(list_id, _REMOVALS_A_TURN)
+    def _remove(self, held: FaceList) -> bool:
+        gone = self._known.removals(held.list_id, _REMOVALS_A_TURN)
         for name in gone:
-            self._service.remove(list_id, name)
-            self._known.removed(list_id, [name])
+            self._service.remove(held.list_id, name)
+            self._known.removed(held.list_id, [name])
         return bool(gone)
 
     def _sweep(self, list_id: str) -> bool:
         """Remove faces that nobody knows: their addition was cut short before it was noted."""
-        found, after = False, ""
-        while page := self._service.page(list_id, after):
-            after = page[-1][0]
-            names = dict(page)
-            owners = self._known.owners(list_id, list(names))
-            for name in names.keys() - owners.keys():
-                if not self._being_added(names[name], list_id):
+        self._known.mark(list_id, uncertain=False)  # what becomes uncertain from now on counts
+        found = left = False
+        try:
+            after = ""
+            while page := self._service.page(list_id, after):
+                after = page[-1][0]
+                ids = {name: _as_id(told) for name, told in page}
+                known = self._known.read([each for each in ids.values() if each])
+                for name, face_id in ids.items():
+                    if face_id and _holds(known.get(face_id), list_id, name):
+                        continue
+                    # Looked at once more, now: removals of this page took their time.
+                    held = self._known.read([face_id]).get(face_id) if face_id else None
+                    if held and held.list_id == list_id and held.persisted_face_id in ("", name):
+                        left |= not held.persisted_face_id
+                        continue
                     self._service.remove(list_id, name)
                     found = True
+        except BaseException:
+            self._known.mark(list_id, uncertain=True)
+            raise
+        if left:
+            self._known.mark(list_id, uncertain=True)
         return found
-
-    def _being_added(self, told: str, list_id: str) -> bool:
-        """Tell whether another instance may be adding this face right now."""
-        try:
-            face_id = uuid.UUID(told)
-        except ValueError:
-            return False
-        held = self._known.read([face_id]).get(face_id)
-        return held is not None and held.list_id == list_id and not held.persisted_face_id
 
     def _train(self, list_id: str) -> None:
         training = str(uuid.uuid4())
+        self._known.cover(list_id, training)
+        self._known.mark(list_id, changed=False)
+        try:
+            self._service.train(list_id)
+        except BaseException:
+            self._known.mark(list_id, changed=True)
+            raise
         self._known.begin_training(list_id, training)
-        self._service.train(list_id)
-        for held in self._known.lists():
-            if held.list_id == list_id:
-                self._known.put_list(replace(held, training=training, changed=False))
+
+
+def _as_id(told: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(told)
+    except ValueError:
+        return None
+
+
+def _holds(held: ServiceFace | None, list_id: str, name: str) -> bool:
+    """Tell whether a face is called so in this list."""
+    return held is not None and (held.list_id, held.persisted_face_id) == (list_id, name)
 
 
 def _around(where: Rectangle, photo: Photo) -> Rectangle:

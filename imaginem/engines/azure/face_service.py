@@ -47,7 +47,10 @@ def face_clients(settings: ServiceSettings, credential: "Callable[[], TokenCrede
 
     def check(answer: Any) -> None:
         seen = answer.http_response
-        text = "" if 200 <= seen.status_code < 300 else seen.text()
+        text = ""
+        if not 200 <= seen.status_code < 300:
+            seen.read()  # some calls hand over an answer that is not read yet
+            text = seen.text()
         check_answer(seen.status_code, seen.headers, text)
 
     signer = AzureKeyCredential(settings.key) if settings.key else credential()
@@ -92,9 +95,11 @@ class FaceService:
                 )
             )
 
-    def similar_faces(self, face_id: str, among: Sequence[str]) -> Similar:
+    def similar_faces(
+        self, face_id: str, among: Sequence[str], *, patient: bool = False
+    ) -> Similar:
         """Compare a face with up to `AT_ONCE` others."""
-        with self._service.call("find similar"):
+        with self._service.call("find similar", patient=patient):
             found = self._face.find_similar(
                 face_id=face_id,
                 face_ids=list(among),
@@ -105,9 +110,11 @@ class FaceService:
                 (str(each.face_id or each.persisted_face_id), each.confidence) for each in found
             ]
 
-    def similar_in_list(self, face_id: str, list_id: str, most: int) -> Similar:
+    def similar_in_list(
+        self, face_id: str, list_id: str, most: int, *, patient: bool = False
+    ) -> Similar:
         """Compare a face with those of a trained list."""
-        with self._service.call("find similar in list"):
+        with self._service.call("find similar in list", patient=patient):
             found = self._face.find_similar_from_large_face_list(
                 face_id=face_id,
                 large_face_list_id=list_id,
@@ -117,28 +124,21 @@ class FaceService:
             return [(str(each.persisted_face_id), each.confidence) for each in found]
 
     def make_list(self, list_id: str) -> None:
-        """Make a list unless it exists."""
-        try:
-            with self._service.call("create list"):
-                self._lists.create(list_id, name=list_id, recognition_model=RECOGNITION)
-        except Exception as problem:
-            if not self._exists(problem, list_id):
-                raise
+        """Make a list."""
+        with self._service.call("create list", patient=True):
+            self._lists.create(list_id, name=list_id, recognition_model=RECOGNITION)
 
-    def _exists(self, problem: Exception, list_id: str) -> bool:
-        """Tell whether a list is there although making it was refused."""
-        if isinstance(problem, ServiceRefused) and "QuotaExceeded" in problem.codes:
-            return False
-        try:
-            with self._service.call("get list"):
-                self._lists.get(list_id)
-        except ServiceRefused:
-            return False
-        return True
-
-    def add(self, list_id: str, sent: Payload, where: Rectangle, face_id: uuid.UUID) -> str:
+    def add(
+        self,
+        list_id: str,
+        sent: Payload,
+        where: Rectangle,
+        face_id: uuid.UUID,
+        *,
+        ready: Callable[[], None],
+    ) -> str:
         """Add a face to a list; return its name there. Our id goes with it, nothing else."""
-        with self._service.call("add face"):
+        with self._service.call("add face", patient=True, ready=ready):
             added = self._lists.add_face(
                 list_id,
                 sent.data,
@@ -151,7 +151,7 @@ class FaceService:
     def remove(self, list_id: str, persisted_face_id: str) -> None:
         """Remove a face from a list, if it is there."""
         try:
-            with self._service.call("delete face"):
+            with self._service.call("delete face", patient=True):
                 self._lists.delete_face(list_id, persisted_face_id)
         except ServiceRefused as refused:
             if not {"PersistedFaceNotFound", "LargeFaceListNotFound"} & set(refused.codes):
@@ -159,19 +159,19 @@ class FaceService:
 
     def page(self, list_id: str, after: str) -> list[tuple[str, str]]:
         """Return up to 1,000 faces of a list behind one, each with what was kept with it."""
-        with self._service.call("list faces"):
+        with self._service.call("list faces", patient=True):
             found = self._lists.get_faces(list_id, start=after or None, top=1000)
             return [(str(each.persisted_face_id), each.user_data or "") for each in found]
 
     def train(self, list_id: str) -> None:
         """Begin to make a list searchable."""
-        with self._service.call("train"):
+        with self._service.call("train", patient=True):
             self._lists.begin_train(list_id, polling=False)
 
     def training(self, list_id: str) -> str:
         """Return how the list's training stands: `running`, `succeeded`, `failed` or `none`."""
         try:
-            with self._service.call("training status"):
+            with self._service.call("training status", patient=True):
                 status = self._lists.get_training_status(list_id).status
         except ServiceRefused as refused:
             if {"LargeFaceListNotTrained", "LargeFaceListNotFound"} & set(refused.codes):

@@ -14,8 +14,13 @@ from imaginem.settings import ServiceSettings, Settings
 
 
 def _service(name: str, settings: ServiceSettings, parts: EngineParts) -> Service:
-    pacer = Pacer(parts.registers, name, settings.per_second)
-    return Service(name, pacer, parts.telemetry, price=settings.price)
+    """Return the account's service: one for all its engines, so that they share their slots."""
+    with parts.lock:
+        if name not in parts.made:
+            pacer = Pacer(parts.registers, name, settings.per_second)
+            parts.made[name] = Service(name, pacer, parts.telemetry, price=settings.price)
+        found: Service = parts.made[name]
+        return found
 
 
 def make_vision(settings: Settings, parts: EngineParts) -> AzureVision:
@@ -41,14 +46,18 @@ def make_faces(settings: Settings, parts: EngineParts) -> AzureFaces:
     return AzureFaces(_face_service(settings, parts), prints_there=prints_there)
 
 
+def make_lists(settings: Settings, parts: EngineParts) -> FaceLists:
+    """Return the face lists of the account."""
+    return FaceLists(_face_service(settings, parts), parts.service_faces(), settings.face_list)
+
+
 def make_prints(settings: Settings, parts: EngineParts, gallery: FaceGallery) -> AzurePrints:
     """Return the engine of faceprint and facematch."""
-    service, known = _face_service(settings, parts), parts.service_faces()
     return AzurePrints(
-        service,
-        FaceLists(service, known, settings.face_list),
+        _face_service(settings, parts),
+        make_lists(settings, parts),
         gallery,
-        known,
+        parts.service_faces(),
         bands=Bands(settings.match_threshold, settings.possible_threshold),
         match_limit=settings.match_limit,
     )

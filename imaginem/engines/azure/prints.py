@@ -9,6 +9,7 @@ knows nothing but our face ids.
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from imaginem.engines.azure.calls import ServiceRefused
@@ -17,7 +18,7 @@ from imaginem.engines.azure.face_service import AT_ONCE, RECOGNITION, FaceServic
 from imaginem.engines.azure.faces import read_faces
 from imaginem.engines.azure.payload import FACE_LIMITS, payload
 from imaginem.engines.bands import Bands
-from imaginem.errors import PermanentError
+from imaginem.errors import PermanentError, RetryableError
 from imaginem.imaging import Photo
 from imaginem.outputs import Face, FaceMatch, FacePrint, Rectangle
 from imaginem.ports import EnrolledFace, FaceGallery, JobKey, ServiceFaces
@@ -26,6 +27,7 @@ _logger = logging.getLogger("imaginem.engines.azure")
 # The service's three words on our scale; see imaginem/engines/bands.py.
 _QUALITY = {"low": 0.2, "medium": 0.5, "high": 0.9}
 _UNTOLD_QUALITY = 0.5
+_GONE = {"LargeFaceListNotFound", "LargeFaceListNotTrained"}
 _OVERLAP = 0.3  # two rectangles of one face share at least this much of their union
 _CANDIDATES = 5  # as many for each match wanted: some are of the same job, some erased
 
@@ -124,21 +126,23 @@ class AzurePrints:
             )
         live = self._live(list(qualities), photo)
         mine = {face.face_id for face in self._gallery.faces_of(key)}
-        fresh = {
-            name: face
-            for name, face in self._known.fresh(datetime.now(UTC)).items()
-            if face not in mine
-        }
         matches: list[FaceMatch] = []
-        for face_id in live:
-            found = self._similar(face_id, live, list(fresh), photo)
+        for number, face_id in enumerate(live):
+            # Read anew for each face: the search before may have found that some lapsed.
+            fresh = {
+                name: face
+                for name, face in self._known.fresh(datetime.now(UTC)).items()
+                if face not in mine
+            }
+            search = _Search(live[face_id], list(fresh), patient=number > 0)
+            found = self._similar(face_id, search, photo)
             alike: dict[uuid.UUID, float] = {}
             for other, confidence in self._named(found, fresh):
-                alike[other] = max(confidence, alike.get(other, 0.0))
-            matches += self._banded(
-                face_id, {i: c for i, c in alike.items() if i not in mine}, qualities
-            )
-        self._gallery.keep_matches(matches)
+                if other not in mine:
+                    alike[other] = max(confidence, alike.get(other, 0.0))
+            banded = self._banded(face_id, alike, qualities)
+            self._gallery.keep_matches(banded)  # kept, whatever becomes of the other faces
+            matches += banded
         return matches
 
     def _live(self, face_ids: Sequence[uuid.UUID], photo: Callable[[], Photo]) -> _Live:
@@ -172,52 +176,67 @@ class AzurePrints:
         return {name: live[0] for face in named for name, live in _noted(face)}
 
     def _similar(
-        self, face_id: uuid.UUID, live: _Live, fresh: Sequence[str], photo: Callable[[], Photo]
+        self, face_id: uuid.UUID, search: "_Search", photo: Callable[[], Photo]
     ) -> list[tuple[str, Similar]]:
         """Search everywhere; return what was found by list, the fresh ones under no list."""
         try:
-            return self._search(live[face_id], fresh)
+            return self._everywhere(search)
         except _Lapsed:
             revived = self._revived([face_id], photo)
             if face_id not in revived:
                 return []
-            live[face_id] = revived[face_id]
-            return self._search(live[face_id], fresh)
+        search.face, search.patient = revived[face_id], True
+        try:
+            return self._everywhere(search)
+        except _Lapsed:
+            raise RetryableError(
+                f"Azure face: the id of face {face_id} lapsed as soon as it was given"
+            ) from None
 
-    def _search(self, service_face_id: str, fresh: Sequence[str]) -> list[tuple[str, Similar]]:
+    def _everywhere(self, search: "_Search") -> list[tuple[str, Similar]]:
         most = min(max(self._limit * _CANDIDATES, 100), AT_ONCE)
         found: list[tuple[str, Similar]] = []
         for face_list in self._known.lists():
-            if face_list.searchable:
-                try:
-                    alike = self._service.similar_in_list(service_face_id, face_list.list_id, most)
-                except ServiceRefused as refused:
-                    raise _as_lapsed(refused) from None
-                found.append((face_list.list_id, alike))
-        for start in range(0, len(fresh), AT_ONCE):
-            found.append(("", self._among(service_face_id, fresh[start : start + AT_ONCE])))
+            if not face_list.searchable:
+                continue
+            list_id = face_list.list_id
+            try:
+                alike = self._service.similar_in_list(
+                    search.face, list_id, most, patient=search.patient
+                )
+            except ServiceRefused as refused:
+                if _GONE & set(refused.codes):
+                    _logger.error("the face list %s is gone, and its faces with it", list_id)
+                    self._known.mark(list_id, searchable=False, full=True)
+                    continue
+                raise _as_lapsed(refused) from None
+            search.patient = True
+            found.append((list_id, alike))
+        for start in range(0, len(search.fresh), AT_ONCE):
+            found.append(("", self._among(search, search.fresh[start : start + AT_ONCE])))
         return found
 
-    def _among(self, service_face_id: str, others: Sequence[str]) -> Similar:
+    def _among(self, search: "_Search", others: Sequence[str]) -> Similar:
         """Compare with fresh faces; the service refuses all if it knows one of them no more."""
         try:
-            return self._service.similar_faces(service_face_id, others)
+            alike = self._service.similar_faces(search.face, others, patient=search.patient)
+            search.patient = True
+            return alike
         except ServiceRefused as refused:
             if "FaceNotFound" not in refused.codes:
                 raise
+        search.patient = True
         if len(others) == 1:
-            self._check_alive(service_face_id)
+            self._check_alive(search)
             self._known.lapsed(others)
             return []
         middle = len(others) // 2
-        return self._among(service_face_id, others[:middle]) + self._among(
-            service_face_id, others[middle:]
-        )
+        return self._among(search, others[:middle]) + self._among(search, others[middle:])
 
-    def _check_alive(self, service_face_id: str) -> None:
+    def _check_alive(self, search: "_Search") -> None:
         """Raise _Lapsed if it is our own face that the service knows no more."""
         try:
-            self._service.similar_faces(service_face_id, [service_face_id])
+            self._service.similar_faces(search.face, [search.face], patient=True)
         except ServiceRefused as refused:
             raise _as_lapsed(refused) from None
 
@@ -253,9 +272,19 @@ class AzurePrints:
                 )
         return matches[: self._limit]
 
-    def upkeep(self) -> None:
-        """Train what was added, remove what was erased."""
-        self._lists.upkeep()
+
+@dataclass
+class _Search:
+    """A face to search for.
+
+    Attributes:
+        fresh: ids of faces to compare it with.
+        patient: it has made calls already, which going back to the queue would make again.
+    """
+
+    face: str
+    fresh: Sequence[str]
+    patient: bool
 
 
 class _Lapsed(Exception):

@@ -13,7 +13,7 @@ from imaginem.engines.azure.calls import (
     check_answer,
 )
 from imaginem.engines.azure.payload import VISION_LIMITS, Payload, payload
-from imaginem.errors import PermanentError, RetryableError
+from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.imaging import Photo
 from imaginem.outputs import (
     Adult,
@@ -210,17 +210,18 @@ class AzureOcr:
     def _result(self, operation: str) -> Any:
         """Ask until it is done. While asking, being refused costs time and no new reading."""
         until = self._clock() + _POLL_LIMIT
-        pause, last = _POLL_SECONDS, ""
+        pause = _POLL_SECONDS
+        last: RetryableError | None = None
         while self._clock() < until:
             self._sleep(pause)
             pause = _POLL_SECONDS
             try:
-                with self._service.call("read result", units=0):
+                with self._service.call("read result", units=0, patient=True):
                     found = self._client.get_read_result(operation)
                     if found is None:
                         raise ValueError("an empty answer")
             except RetryableError as problem:
-                last = f": {problem}"
+                last = problem
                 pause = min(problem.retry_after or _POLL_SECONDS, _POLL_LIMIT / 6)
                 continue
             status = str(getattr(found.status, "value", found.status))
@@ -228,7 +229,10 @@ class AzureOcr:
                 return found
             if status == "failed":
                 raise PermanentError("Azure vision read: the photo could not be read; send another")
-        raise RetryableError(f"Azure vision read: no result within {_POLL_LIMIT:.0f} s{last}")
+        late = f"Azure vision read: no result within {_POLL_LIMIT:.0f} s"
+        if isinstance(last, Busy):
+            raise Busy(f"{late}: {last}", retry_after=last.retry_after)
+        raise RetryableError(f"{late}: {last}" if last else late)
 
 
 def _line(found: Any, sent: Payload) -> TextLine:

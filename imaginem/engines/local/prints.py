@@ -127,9 +127,6 @@ class LocalPrints:
         self._gallery.keep_matches(matches)
         return matches
 
-    def upkeep(self) -> None:
-        """Do nothing: embeddings are found as soon as they are enrolled."""
-
 
 def _overlaps(face: Face, photo: Photo) -> bool:
     where = face.face_rectangle

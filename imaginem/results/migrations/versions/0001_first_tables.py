@@ -105,10 +105,12 @@ def _service_faces() -> None:
     op.create_table(
         "face_list",
         sa.Column("list_id", sa.String(64), nullable=False),
+        sa.Column("account", sa.String(200), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("full", sa.Boolean(), nullable=False),
         sa.Column("changed", sa.Boolean(), nullable=False),
         sa.Column("training", sa.String(36), nullable=False),
+        sa.Column("training_began", UtcTime(), nullable=True),
         sa.Column("searchable", sa.Boolean(), nullable=False),
         sa.Column("uncertain", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("list_id", name="pk_face_list"),

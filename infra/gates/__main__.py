@@ -22,7 +22,12 @@ def check(folder: Path, schemas: Schemas, *, with_checkov: bool = True) -> list[
     properties = Properties(schemas)
     for template in templates:
         properties.check(template)
-    found = [*properties.problems, *wiring.problems(templates), *code.problems(templates)]
+    found = [
+        *properties.problems,
+        *wiring.problems(templates),
+        *code.problems(templates),
+        *security.values(templates),
+    ]
     return found + (security.problems(folder) if with_checkov else [])
 
 

@@ -1,10 +1,11 @@
 """Bicep and code agree: settings, roles, queues, tables, containers."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
-from infra.gates.model import Template
+from infra.gates.model import Resource, Template
 
 ROOT = Path(__file__).parents[2]
 # Read by the Functions host or the platform, not by our code; each is needed there.
@@ -48,6 +49,7 @@ _DEPLOYMENT_ROLES = {
     "b24988ac-6180-42a0-ab88-20f7382dd24c",  # Contributor
     "f58310d9-a9f6-439a-9e8d-f62e7b41a168",  # Role Based Access Control Administrator
 }
+_ROLE_NUMBER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # What in the code needs which role.
 _NEEDED = {
     r'client\(\w+, "blob"\)': "Storage Blob Data Owner",
@@ -60,7 +62,13 @@ _NEEDED = {
 
 def problems(templates: list[Template], root: Path = ROOT) -> list[str]:
     """Return where Bicep and code differ."""
-    return [*_settings(templates, root), *_roles(templates, root), *_names(templates, root)]
+    return [
+        *_settings(templates, root),
+        *_roles(templates, root),
+        *_names(templates, root),
+        *_metrics(templates, root),
+        *_parameters(templates),
+    ]
 
 
 def _settings(templates: list[Template], root: Path) -> list[str]:
@@ -78,6 +86,10 @@ def _settings(templates: list[Template], root: Path) -> list[str]:
         f"app settings: Bicep sets {name}, and nothing reads it"
         for name in sorted(set_there - read - _HOSTS_OWN)
     ]
+    found += [
+        f"app settings: the Functions host needs {name}, and Bicep does not set it"
+        for name in sorted(_HOSTS_OWN - set_there)
+    ]
     idle = sorted(_NOT_ON_AZURE.keys() - read)
     return [*found, *(f"app settings: {name} is no setting any more" for name in idle)]
 
@@ -87,23 +99,42 @@ def _all(templates: list[Template], kind: str) -> list[dict[str, Any]]:
 
 
 def _roles(templates: list[Template], root: Path) -> list[str]:
-    """Compare roles by number: a comment beside a number proves nothing."""
-    text = "\n".join(template.path.read_text("utf-8") for template in templates)
-    assigned = {role for role, number in _ROLES.items() if number in text}
-    numbers = set(re.findall(r"'([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})'", text))
+    """Compare roles that are really assigned, to one resource each, with what the code needs."""
+    found: list[str] = []
+    numbers: set[str] = set()
+    for template in templates:
+        for resource in template.resources:
+            if resource.type != "Microsoft.Authorization/roleAssignments":
+                continue
+            mine = _role_numbers(template, resource)
+            if not mine:
+                found.append(f"roles: {resource.place} names no role by its number")
+            if "scope" not in resource.body:
+                found.append(f"roles: {resource.place} has no scope: it is for the whole group")
+            if resource.conditional and not mine <= _DEPLOYMENT_ROLES:
+                found.append(f"roles: {resource.place} is conditional")
+            numbers |= mine
     code = "\n".join(path.read_text("utf-8") for path in (root / "imaginem").rglob("*.py"))
     needed = {role for pattern, role in _NEEDED.items() if re.search(pattern, code)}
-    found = [
-        f"roles: the code needs {role}, which is not assigned" for role in sorted(needed - assigned)
-    ]
-    found += [
-        f"roles: {role} is assigned, and nothing needs it" for role in sorted(assigned - needed)
-    ]
-    unknown = sorted(numbers - set(_ROLES.values()))
-    return [
-        *found,
-        *(f"roles: {number} is assigned, and is none that is known" for number in unknown),
-    ]
+    assigned = {role for role, number in _ROLES.items() if number in numbers}
+    for role in sorted(needed - assigned):
+        found.append(f"roles: the code needs {role}, which is not assigned")
+    for role in sorted(assigned - needed):
+        found.append(f"roles: {role} is assigned, and nothing needs it")
+    for number in sorted(numbers - set(_ROLES.values()) - _DEPLOYMENT_ROLES):
+        found.append(f"roles: {number} is assigned, and is none that is known")
+    return found
+
+
+def _role_numbers(template: Template, resource: Resource) -> set[str]:
+    """Return the roles of an assignment: by a variable, or by a loop through one."""
+    told = [str(resource.body["properties"].get("roleDefinitionId"))]
+    if isinstance(resource.loop, str):
+        told.append(str(template.variables.get(str(resource.loop))))
+    for name, value in template.variables.items():
+        if isinstance(value, str) and re.search(rf"\b{name}\b", told[0]):
+            told.append(value)
+    return set(_ROLE_NUMBER.findall(" ".join(told)))
 
 
 def _names(templates: list[Template], root: Path) -> list[str]:
@@ -129,3 +160,29 @@ def _names(templates: list[Template], root: Path) -> list[str]:
         for what, ours, theirs in expected
         if ours != theirs
     ]
+
+
+def _metrics(templates: list[Template], root: Path) -> list[str]:
+    """Compare the metrics that alerts ask for with those that the code counts."""
+    code = "\n".join(path.read_text("utf-8") for path in (root / "imaginem").rglob("*.py"))
+    counted = set(re.findall(r'\.(?:count|measure)\(\s*"([\w.]+)"', code))
+    text = "\n".join(template.path.read_text("utf-8") for template in templates)
+    asked = set(re.findall(r'Name == "([\w.]+)"', text))
+    return [f"alerts: nothing counts {name}" for name in sorted(asked - counted)]
+
+
+def _parameters(templates: list[Template]) -> list[str]:
+    """Compare the parameter file with main.bicep, and the poison queues with the queues."""
+    (main,) = [template for template in templates if template.path.name == "main.bicep"]
+    (storage,) = [template for template in templates if template.path.name == "storage.bicep"]
+    path = main.path.with_name("main.parameters.json")
+    given = set(json.loads(path.read_text("utf-8"))["parameters"])
+    unknown = sorted(given - set(main.parameters))
+    found = [f"{path.name}: main.bicep has no parameter {name}" for name in unknown]
+    if "-poison" not in str(storage.variables["queues"]):
+        found.append("queues: Bicep makes no poison queues")
+    for name in ("queue", "table", "container"):
+        loops = [str(each.loop) for each in storage.resources if each.symbol == name]
+        if loops != [f"{name}s"]:
+            found.append(f"storage.bicep: {name} does not go through {name}s")
+    return found

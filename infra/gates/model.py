@@ -11,7 +11,13 @@ from pycep.models import BicepElement
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource of a file; its body is without `if` and `for`."""
+    """A resource of a file.
+
+    Attributes:
+        body: without `if` and `for` around it.
+        conditional: there is an `if`.
+        loop: what `for` goes through; None without one.
+    """
 
     file: Path
     symbol: str
@@ -19,6 +25,8 @@ class Resource:
     version: str
     existing: bool
     body: dict[str, Any]
+    conditional: bool = False
+    loop: Any = None
 
     @property
     def place(self) -> str:
@@ -96,17 +104,22 @@ def read_template(path: Path) -> Template:
                 type=each["type"],
                 version=each["api_version"],
                 existing=each["existing"],
-                body=_plain(each["config"]),
+                **_unwrapped(each["config"]),
             )
         )
     return template
 
 
-def _plain(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a body without `if` and `for` around it."""
+def _unwrapped(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a body, and what was around it."""
+    conditional, loop = False, None
     while "loop_type" in body or {"condition", "config"} <= set(body):
+        if "loop_type" in body:
+            loop = body["loop_type"]["detail"]["array_name"]
+        conditional |= body.get("condition") is not None
         body = body["config"]
-    return {_key(name): value for name, value in body.items()}
+    plain = {_key(name): value for name, value in body.items()}
+    return {"body": plain, "conditional": conditional, "loop": loop}
 
 
 def _key(name: str) -> str:

@@ -1,6 +1,5 @@
 """The only reader of the environment: app settings, checked once and all together."""
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -277,28 +276,3 @@ def _access(read: Reader, on_azure: bool) -> str:
             "(authSettingsV2), or set 'health'"
         )
     return access
-
-
-def local_settings(folder: Path) -> dict[str, str]:
-    """Return the `Values` of a folder's `local.settings.json`, as Core Tools reads them.
-
-    Raises:
-        ConfigurationError: the file is no JSON object with text values.
-    """
-    path = folder / "local.settings.json"
-    if not path.exists():
-        return {}
-    try:
-        values = json.loads(path.read_text("utf-8")).get("Values", {})
-        return {str(name): str(value) for name, value in values.items()}
-    except (ValueError, AttributeError) as problem:
-        raise ConfigurationError(
-            f"local.settings.json can't be read ({problem}): compare it with "
-            "local.settings.json.example"
-        ) from None
-
-
-def apply_local_settings(folder: Path) -> None:
-    """Put `local.settings.json` into the environment; what is set there already wins."""
-    for name, value in local_settings(folder).items():
-        os.environ.setdefault(name, value)

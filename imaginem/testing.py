@@ -19,13 +19,12 @@ from imaginem.errors import PermanentError
 from imaginem.imaging import Photo, PhotoCache
 from imaginem.memory import (
     MemoryBlobs,
-    MemoryGallery,
     MemoryLog,
     MemoryPoison,
     MemoryQueues,
     MemoryRegisters,
-    MemoryResults,
 )
+from imaginem.memory_results import MemoryGallery, MemoryResults
 from imaginem.models import JobMessage, decode_message
 from imaginem.outputs import (
     Face,

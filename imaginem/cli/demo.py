@@ -21,8 +21,9 @@ from imaginem.cli.report import matched_photos, result_table
 from imaginem.cli.serve import log_to, signals
 from imaginem.cli.shared import App, Exit, err, make_runtime, out, told_errors
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
+from imaginem.local_settings import apply_local_settings
 from imaginem.runtime import Runtime
-from imaginem.settings import apply_local_settings, read_settings
+from imaginem.settings import read_settings
 
 DEMO_PHOTOS = (
     "obama.jpg",

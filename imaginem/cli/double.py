@@ -8,7 +8,8 @@ import typer
 
 from imaginem.assets import AssetStore
 from imaginem.cli.shared import App, err, out, told_errors
-from imaginem.settings import apply_local_settings, read_settings
+from imaginem.local_settings import apply_local_settings
+from imaginem.settings import read_settings
 
 
 def register(app: typer.Typer) -> None:

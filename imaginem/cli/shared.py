@@ -14,9 +14,10 @@ import typer
 from rich.console import Console
 
 from imaginem.errors import ConfigurationError, ImaginemError, StorageUnavailable
+from imaginem.local_settings import apply_local_settings
 from imaginem.registry import Registry, default_registry
 from imaginem.runtime import Runtime
-from imaginem.settings import apply_local_settings, read_settings
+from imaginem.settings import read_settings
 
 out = Console()
 err = Console(stderr=True)

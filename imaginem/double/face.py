@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from imaginem.double.face_answers import told_attributes, told_landmarks
 from imaginem.double.faces import FaceMemory
 from imaginem.double.images import BadImage, read_image
 from imaginem.double.refusals import Refusal, bad_argument, no_approval
-from imaginem.engines.bands import LOW, MEDIUM
 from imaginem.imaging import Photo
 from imaginem.outputs import Face, Rectangle
 from imaginem.ports import EnrolledFace, FaceEngine
@@ -24,15 +24,6 @@ _SMALLEST_FACE, _MOST_FACES = 36, 100
 _LIST_ID = re.compile(r"[a-z0-9_-]{1,64}")
 _ATTRIBUTES = {"headpose", "mask", "blur", "qualityforrecognition"}
 _RETIRED = {"age", "gender", "smile", "facialhair", "emotion", "hair", "makeup"}
-_LANDMARKS = {
-    "pupil_left", "pupil_right", "nose_tip", "mouth_left", "mouth_right", "eyebrow_left_outer",
-    "eyebrow_left_inner", "eye_left_outer", "eye_left_top", "eye_left_bottom", "eye_left_inner",
-    "eyebrow_right_inner", "eyebrow_right_outer", "eye_right_inner", "eye_right_top",
-    "eye_right_bottom", "eye_right_outer", "nose_root_left", "nose_root_right",
-    "nose_left_alar_top", "nose_right_alar_top", "nose_left_alar_out_tip",
-    "nose_right_alar_out_tip", "upper_lip_top", "upper_lip_bottom", "under_lip_top",
-    "under_lip_bottom",
-}  # fmt: skip
 
 
 class Printer(Protocol):
@@ -97,9 +88,9 @@ class FaceDouble:
                 life = min(seconds, self.face_id_seconds)
                 told["faceId"] = self._memory.remember(_vector(prints[index]), life)
             if landmarks:
-                told["faceLandmarks"] = _landmarks(face)
+                told["faceLandmarks"] = told_landmarks(face)
             if attributes:
-                told["faceAttributes"] = _told(face, prints[index], attributes)
+                told["faceAttributes"] = told_attributes(face, prints[index], attributes)
             answer.append(told)
         return JSONResponse(answer)
 
@@ -276,28 +267,3 @@ def _target(found: list[Face], raw: str | None, photo: Photo) -> Face:
 
 def _vector(made: EnrolledFace) -> Any:
     return np.frombuffer(made.embedding, np.float32)
-
-
-def _landmarks(face: Face) -> dict[str, dict[str, float]]:
-    return {
-        re.sub("_(.)", lambda found: found.group(1).upper(), name): {"x": spot.x, "y": spot.y}
-        for name, spot in face.face_landmarks.items()
-        if name in _LANDMARKS
-    }
-
-
-def _told(face: Face, made: EnrolledFace, wanted: Sequence[str]) -> dict[str, Any]:
-    pose = face.face_attributes.head_pose
-    level = "high" if made.quality >= MEDIUM else "medium" if made.quality >= LOW else "low"
-    blur = round(1 - made.quality, 3)
-    every: dict[str, Any] = {
-        "headPose": pose.model_dump() if pose else {"pitch": 0.0, "roll": 0.0, "yaw": 0.0},
-        "mask": {"type": "noMask", "noseAndMouthCovered": False},
-        "blur": {
-            "blurLevel": "low" if blur < 0.25 else "medium" if blur < 0.75 else "high",
-            "value": blur,
-        },
-        "qualityForRecognition": level,
-    }
-    asked = {name.strip().lower() for name in wanted}
-    return {name: value for name, value in every.items() if name.lower() in asked}

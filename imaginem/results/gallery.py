@@ -14,8 +14,8 @@ from imaginem.errors import NotFound, PermanentError
 from imaginem.outputs import FaceMatch
 from imaginem.ports import Alike, EnrolledFace, FaceOwner, JobKey
 from imaginem.results.database import Database
+from imaginem.results.removal import LOCK, forget_there
 from imaginem.results.schema import FaceMatchRow, FaceRow, now
-from imaginem.results.service_faces import forget_there
 from imaginem.results.types import cosine_distance, job_number, portions
 from imaginem.results.upsert import upsert
 
@@ -235,7 +235,7 @@ def _held(session: Session, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
         select(FaceRow.face_id)
         .order_by(FaceRow.face_id)
         .with_for_update(read=True)
-        .with_hint(FaceRow, "WITH (UPDLOCK, HOLDLOCK)", "mssql")
+        .with_hint(FaceRow, LOCK, "mssql")
     )
     return {
         face_id

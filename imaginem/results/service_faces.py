@@ -14,11 +14,10 @@ from sqlalchemy.orm import Session
 
 from imaginem.ports import FaceList, ServiceFace
 from imaginem.results.database import Database
+from imaginem.results.removal import LOCK, give_up, queue_removal
 from imaginem.results.schema import FaceListRow, FaceRow, RemovalRow, ServiceFaceRow, now
 from imaginem.results.types import portions
 from imaginem.results.upsert import upsert
-
-_LOCK = "WITH (UPDLOCK, HOLDLOCK)"  # T-SQL's way; others write FOR UPDATE
 
 
 class SqlServiceFaces:
@@ -63,7 +62,7 @@ class SqlServiceFaces:
                 return False
             told = {"list_id": list_id, "persisted_face_id": "", "training": "", "trained": False}
             fresh = {"service_face_id": "", "lapses": None}
-            _give_up(session, face_id, "")
+            give_up(session, face_id, "")
             upsert(session, ServiceFaceRow, {"face_id": face_id}, told, **fresh)
             return True
 
@@ -71,7 +70,7 @@ class SqlServiceFaces:
         """Note what it is called there; if it was erased meanwhile, that it must go again."""
         with self._database.session() as session:
             if _is_here(session, face_id):
-                _give_up(session, face_id, persisted_face_id)
+                give_up(session, face_id, persisted_face_id)
                 told = {
                     "list_id": list_id,
                     "persisted_face_id": persisted_face_id,
@@ -81,7 +80,7 @@ class SqlServiceFaces:
                 fresh = {"service_face_id": "", "lapses": None}
                 upsert(session, ServiceFaceRow, {"face_id": face_id}, told, **fresh)
             else:
-                _queue(session, list_id, persisted_face_id)
+                queue_removal(session, list_id, persisted_face_id)
 
     def not_added(self, face_id: uuid.UUID, list_id: str) -> None:
         """Note that the list has nothing of it."""
@@ -242,46 +241,9 @@ def _is_here(session: Session, face_id: uuid.UUID) -> bool:
         select(FaceRow.number)
         .where(FaceRow.face_id == face_id)
         .with_for_update(read=True)
-        .with_hint(FaceRow, _LOCK, "mssql")
+        .with_hint(FaceRow, LOCK, "mssql")
     )
     return session.scalar(query) is not None
-
-
-def _give_up(session: Session, face_id: uuid.UUID, but: str) -> None:
-    """Queue what a face was called in a list, unless that is its name now, for removal."""
-    query = (
-        select(ServiceFaceRow.list_id, ServiceFaceRow.persisted_face_id)
-        .where(ServiceFaceRow.face_id == face_id, ServiceFaceRow.persisted_face_id != "")
-        .with_for_update()
-        .with_hint(ServiceFaceRow, _LOCK, "mssql")
-    )
-    for list_id, name in session.execute(query).all():
-        if name != but:
-            _queue(session, list_id, name)
-
-
-def _queue(session: Session, list_id: str, persisted_face_id: str) -> None:
-    place = {"list_id": list_id, "persisted_face_id": persisted_face_id}
-    upsert(session, RemovalRow, place, {"since": now()})
-
-
-def forget_there(session: Session, face_ids: Sequence[uuid.UUID]) -> None:
-    """Note, in the transaction that removes faces here, that the service must forget them too."""
-    for some in portions(face_ids):
-        query = (
-            select(ServiceFaceRow.list_id, ServiceFaceRow.persisted_face_id)
-            .where(ServiceFaceRow.face_id.in_(some), ServiceFaceRow.list_id != "")
-            .with_for_update()
-            .with_hint(ServiceFaceRow, _LOCK, "mssql")
-        )
-        for list_id, name in session.execute(query).all():
-            if name:
-                _queue(session, list_id, name)
-            else:  # the service may have it under a name that we never learnt
-                session.execute(
-                    update(FaceListRow).where(FaceListRow.list_id == list_id).values(uncertain=True)
-                )
-        session.execute(delete(ServiceFaceRow).where(ServiceFaceRow.face_id.in_(some)))
 
 
 def _rows(session: Session, ids: Sequence[uuid.UUID]) -> Iterable[ServiceFaceRow]:

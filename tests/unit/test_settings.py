@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from imaginem.errors import ConfigurationError
-from imaginem.settings import MAX_DEQUEUE_COUNT, local_settings, read_settings
+from imaginem.local_settings import local_settings
+from imaginem.settings import MAX_DEQUEUE_COUNT, read_settings
 from imaginem.startup import check_start
 
 ROOT = Path(__file__).parents[2]

@@ -9,11 +9,10 @@ knows nothing but our face ids.
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from imaginem.engines.azure.calls import ServiceRefused
 from imaginem.engines.azure.face_lists import FaceLists
+from imaginem.engines.azure.face_search import FaceSearch, Lapsed, Search
 from imaginem.engines.azure.face_service import AT_ONCE, RECOGNITION, FaceService, Similar
 from imaginem.engines.azure.faces import read_faces
 from imaginem.engines.azure.payload import FACE_LIMITS, payload
@@ -27,7 +26,6 @@ _logger = logging.getLogger("imaginem.engines.azure")
 # The service's three words on our scale; see imaginem/engines/bands.py.
 _QUALITY = {"low": 0.2, "medium": 0.5, "high": 0.9}
 _UNTOLD_QUALITY = 0.5
-_GONE = {"LargeFaceListNotFound", "LargeFaceListNotTrained"}
 _OVERLAP = 0.3  # two rectangles of one face share at least this much of their union
 _CANDIDATES = 5  # as many for each match wanted: some are of the same job, some erased
 
@@ -55,6 +53,8 @@ class AzurePrints:
         self._known = known
         self._bands = bands
         self._limit = match_limit
+        most = min(max(match_limit * _CANDIDATES, 100), AT_ONCE)
+        self._searcher = FaceSearch(service, known, most)
 
     def enrol(self, key: JobKey, photo: Photo, faces: Sequence[Face]) -> list[FacePrint]:
         """Make the faces the job's faces; one that the service can't print is left out."""
@@ -134,7 +134,7 @@ class AzurePrints:
                 for name, face in self._known.fresh(datetime.now(UTC)).items()
                 if face not in mine
             }
-            search = _Search(live[face_id], list(fresh), patient=number > 0)
+            search = Search(live[face_id], list(fresh), patient=number > 0)
             found = self._similar(face_id, search, photo)
             alike: dict[uuid.UUID, float] = {}
             for other, confidence in self._named(found, fresh):
@@ -176,69 +176,22 @@ class AzurePrints:
         return {name: live[0] for face in named for name, live in _noted(face)}
 
     def _similar(
-        self, face_id: uuid.UUID, search: "_Search", photo: Callable[[], Photo]
+        self, face_id: uuid.UUID, search: Search, photo: Callable[[], Photo]
     ) -> list[tuple[str, Similar]]:
         """Search everywhere; return what was found by list, the fresh ones under no list."""
         try:
-            return self._everywhere(search)
-        except _Lapsed:
+            return self._searcher.everywhere(search)
+        except Lapsed:
             revived = self._revived([face_id], photo)
             if face_id not in revived:
                 return []
         search.face, search.patient = revived[face_id], True
         try:
-            return self._everywhere(search)
-        except _Lapsed:
+            return self._searcher.everywhere(search)
+        except Lapsed:
             raise RetryableError(
                 f"Azure face: the id of face {face_id} lapsed as soon as it was given"
             ) from None
-
-    def _everywhere(self, search: "_Search") -> list[tuple[str, Similar]]:
-        most = min(max(self._limit * _CANDIDATES, 100), AT_ONCE)
-        found: list[tuple[str, Similar]] = []
-        for face_list in self._known.lists():
-            if not face_list.searchable:
-                continue
-            list_id = face_list.list_id
-            try:
-                alike = self._service.similar_in_list(
-                    search.face, list_id, most, patient=search.patient
-                )
-            except ServiceRefused as refused:
-                if _GONE & set(refused.codes):
-                    _logger.error("the face list %s is gone, and its faces with it", list_id)
-                    self._known.mark(list_id, searchable=False, full=True)
-                    continue
-                raise _as_lapsed(refused) from None
-            search.patient = True
-            found.append((list_id, alike))
-        for start in range(0, len(search.fresh), AT_ONCE):
-            found.append(("", self._among(search, search.fresh[start : start + AT_ONCE])))
-        return found
-
-    def _among(self, search: "_Search", others: Sequence[str]) -> Similar:
-        """Compare with fresh faces; the service refuses all if it knows one of them no more."""
-        try:
-            alike = self._service.similar_faces(search.face, others, patient=search.patient)
-            search.patient = True
-            return alike
-        except ServiceRefused as refused:
-            if "FaceNotFound" not in refused.codes:
-                raise
-        search.patient = True
-        if len(others) == 1:
-            self._check_alive(search)
-            self._known.lapsed(others)
-            return []
-        middle = len(others) // 2
-        return self._among(search, others[:middle]) + self._among(search, others[middle:])
-
-    def _check_alive(self, search: "_Search") -> None:
-        """Raise _Lapsed if it is our own face that the service knows no more."""
-        try:
-            self._service.similar_faces(search.face, [search.face], patient=True)
-        except ServiceRefused as refused:
-            raise _as_lapsed(refused) from None
 
     def _named(
         self, found: Iterable[tuple[str, Similar]], fresh: dict[str, uuid.UUID]
@@ -271,28 +224,6 @@ class AzurePrints:
                     )
                 )
         return matches[: self._limit]
-
-
-@dataclass
-class _Search:
-    """A face to search for.
-
-    Attributes:
-        fresh: ids of faces to compare it with.
-        patient: it has made calls already, which going back to the queue would make again.
-    """
-
-    face: str
-    fresh: Sequence[str]
-    patient: bool
-
-
-class _Lapsed(Exception):
-    """The service knows our own face no more."""
-
-
-def _as_lapsed(refused: ServiceRefused) -> Exception:
-    return _Lapsed() if "FaceNotFound" in refused.codes else refused
 
 
 def _lives(face: Face, now: datetime) -> bool:

@@ -1,0 +1,100 @@
+"""Searches a face everywhere: in trained lists, and among the fresh faces of the last day."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imaginem.engines.azure.calls import ServiceRefused
+from imaginem.engines.azure.face_service import AT_ONCE, FaceService, Similar
+from imaginem.ports import ServiceFaces
+
+_logger = logging.getLogger("imaginem.engines.azure")
+_GONE = {"LargeFaceListNotFound", "LargeFaceListNotTrained"}
+
+
+@dataclass
+class Search:
+    """A face to search for.
+
+    Attributes:
+        fresh: ids of faces to compare it with.
+        patient: it has made calls already, which going back to the queue would make again.
+    """
+
+    face: str
+    fresh: Sequence[str]
+    patient: bool
+
+
+class Lapsed(Exception):
+    """The service knows our own face no more."""
+
+
+def _as_lapsed(refused: ServiceRefused) -> Exception:
+    return Lapsed() if "FaceNotFound" in refused.codes else refused
+
+
+class FaceSearch:
+    """Searches one account.
+
+    Args:
+        service: the Face account.
+        known: which face is called what.
+        most: faces to find in each list at most.
+    """
+
+    def __init__(self, service: FaceService, known: ServiceFaces, most: int) -> None:
+        self._service = service
+        self._known = known
+        self._most = most
+
+    def everywhere(self, search: Search) -> list[tuple[str, Similar]]:
+        """Return what was found by list; the fresh ones under no list.
+
+        Raises:
+            Lapsed: the service knows the face that is searched for no more.
+        """
+        found: list[tuple[str, Similar]] = []
+        for face_list in self._known.lists():
+            if not face_list.searchable:
+                continue
+            list_id = face_list.list_id
+            try:
+                alike = self._service.similar_in_list(
+                    search.face, list_id, self._most, patient=search.patient
+                )
+            except ServiceRefused as refused:
+                if _GONE & set(refused.codes):
+                    _logger.error("the face list %s is gone, and its faces with it", list_id)
+                    self._known.mark(list_id, searchable=False, full=True)
+                    continue
+                raise _as_lapsed(refused) from None
+            search.patient = True
+            found.append((list_id, alike))
+        for start in range(0, len(search.fresh), AT_ONCE):
+            found.append(("", self._among(search, search.fresh[start : start + AT_ONCE])))
+        return found
+
+    def _among(self, search: Search, others: Sequence[str]) -> Similar:
+        """Compare with fresh faces; the service refuses all if it knows one of them no more."""
+        try:
+            alike = self._service.similar_faces(search.face, others, patient=search.patient)
+            search.patient = True
+            return alike
+        except ServiceRefused as refused:
+            if "FaceNotFound" not in refused.codes:
+                raise
+        search.patient = True
+        if len(others) == 1:
+            self._check_alive(search)
+            self._known.lapsed(others)
+            return []
+        middle = len(others) // 2
+        return self._among(search, others[:middle]) + self._among(search, others[middle:])
+
+    def _check_alive(self, search: Search) -> None:
+        """Raise Lapsed if it is our own face that the service knows no more."""
+        try:
+            self._service.similar_faces(search.face, [search.face], patient=True)
+        except ServiceRefused as refused:
+            raise _as_lapsed(refused) from None

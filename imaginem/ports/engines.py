@@ -1,0 +1,71 @@
+"""What looks at photos."""
+
+import uuid
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from imaginem.outputs import Face, FaceMatch, FacePrint, ImageAnalysis, OcrText
+from imaginem.ports.storage import JobKey
+
+if TYPE_CHECKING:
+    from imaginem.imaging import Photo
+
+
+class VisionEngine(Protocol):
+    """Says what is in a photo."""
+
+    @property
+    def name(self) -> str:
+        """Return the engine's name."""
+
+    def analyze(self, photo: "Photo") -> ImageAnalysis:
+        """Return tags, categories, objects, colours and the rest."""
+
+
+class OcrEngine(Protocol):
+    """Reads text."""
+
+    @property
+    def name(self) -> str:
+        """Return the engine's name."""
+
+    def read(self, photo: "Photo") -> OcrText:
+        """Return the text in reading order."""
+
+
+class FaceEngine(Protocol):
+    """Finds faces."""
+
+    @property
+    def name(self) -> str:
+        """Return the detector's name; it is part of each face's id."""
+
+    def detect(self, photo: "Photo", *, to_print: bool = False) -> list[Face]:
+        """Return the faces, largest first, not yet named.
+
+        Args:
+            photo: to look at.
+            to_print: prints will be made of them, for which some engines can prepare.
+        """
+
+
+class FacePrintEngine(Protocol):
+    """Tells faces apart: keeps their prints and finds who looks alike."""
+
+    @property
+    def name(self) -> str:
+        """Return the model's name."""
+
+    def enrol(self, key: JobKey, photo: "Photo", faces: Sequence[Face]) -> list[FacePrint]:
+        """Make these named faces the job's faces in the gallery."""
+
+    def match(
+        self, key: JobKey, face_ids: Sequence[uuid.UUID], photo: "Callable[[], Photo]"
+    ) -> list[FaceMatch]:
+        """Return and keep who looks like these faces, best first for each.
+
+        Args:
+            key: the job whose faces these are.
+            face_ids: as enrolled.
+            photo: gives the job's photo; asked only where the print has lapsed meanwhile.
+        """

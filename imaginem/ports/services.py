@@ -1,0 +1,103 @@
+"""Everything that a hop can reach."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from imaginem.ports.engines import FaceEngine, FacePrintEngine, OcrEngine, VisionEngine
+from imaginem.ports.results import FaceGallery, Results
+from imaginem.ports.storage import Blobs, JobLog, PoisonLog, Queues
+from imaginem.ports.telemetry import Telemetry
+
+if TYPE_CHECKING:
+    from imaginem.imaging import Photo
+
+
+class Fetcher(Protocol):
+    """Gets a photo from an address outside our account."""
+
+    def __call__(self, url: str) -> bytes:
+        """Return its bytes. Raises PermanentError or RetryableError."""
+
+
+class Photos(Protocol):
+    """Photos that were decoded lately."""
+
+    def photo(self, key: str, read: Callable[[], bytes]) -> "Photo":
+        """Return the photo of this key, reading it if need be. Raises PermanentError."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The numbers and names of the settings that the core needs."""
+
+    default_pipeline: Sequence[str] = ()
+    input_container: str = "inputimages"
+    faces_container: str = "faces"
+    max_attempts: int = 5
+    max_waits: int = 100
+    max_dequeue_count: int = 5
+    retry_seconds: float = 2.0
+
+
+class Services(Protocol):
+    """Everything that a hop can reach; made by `runtime`, or by `testing` in memory."""
+
+    @property
+    def limits(self) -> Limits:
+        """Return the numbers and names of the settings."""
+
+    @property
+    def queues(self) -> Queues:
+        """Return the queues."""
+
+    @property
+    def blobs(self) -> Blobs:
+        """Return the blobs."""
+
+    @property
+    def log(self) -> JobLog:
+        """Return the progress table."""
+
+    @property
+    def poison(self) -> PoisonLog:
+        """Return the table of what could not be processed."""
+
+    @property
+    def results(self) -> Results:
+        """Return the results."""
+
+    @property
+    def gallery(self) -> FaceGallery:
+        """Return the face gallery."""
+
+    @property
+    def fetch(self) -> Fetcher:
+        """Return the guarded fetcher."""
+
+    @property
+    def photos(self) -> Photos:
+        """Return the photos that were decoded lately."""
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """Return where traces and metrics go."""
+
+    @property
+    def vision(self) -> VisionEngine:
+        """Return the engine of generalclassification."""
+
+    @property
+    def ocr(self) -> OcrEngine:
+        """Return the engine of ocr."""
+
+    @property
+    def faces(self) -> FaceEngine:
+        """Return the engine of facedetection."""
+
+    @property
+    def prints(self) -> FacePrintEngine:
+        """Return the engine of faceprint and facematch."""
+
+    def upkeep(self) -> None:
+        """Do what is to be done now and then, however often it is called."""

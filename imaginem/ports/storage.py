@@ -1,0 +1,152 @@
+"""Queues, blobs and tables."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    pass
+
+
+JobKey = tuple[str, str]
+"""Batch id and job id, as the message has them."""
+
+
+@dataclass(frozen=True)
+class QueueItem:
+    """A message taken from a queue; `receipt` proves that we hold it."""
+
+    id: str
+    body: str
+    dequeue_count: int
+    receipt: str
+    inserted: datetime | None = None
+
+
+class Queues(Protocol):
+    """Named queues that deliver at least once."""
+
+    def send(self, queue: str, body: str, *, delay: float = 0) -> str:
+        """Put a message that never expires; make the queue if it is missing; return its id."""
+
+    def receive(self, queue: str, count: int, lease: float) -> list[QueueItem]:
+        """Take up to `count` messages, hidden from others for `lease` seconds."""
+
+    def extend(self, queue: str, item: QueueItem, lease: float) -> QueueItem:
+        """Hide a message for `lease` seconds from now. Raises NotFound if it isn't ours."""
+
+    def delete(self, queue: str, item: QueueItem) -> None:
+        """Remove a message that is done. Raises NotFound if it isn't ours."""
+
+    def create(self, queue: str) -> None:
+        """Make a queue unless it exists."""
+
+    def count(self, queue: str) -> int | None:
+        """Return about how many messages wait or are hidden; None if there is no such queue."""
+
+    def clear(self, queue: str) -> None:
+        """Remove every message. Raises NotFound."""
+
+    def names(self) -> list[str]:
+        """Return the queues' names, sorted."""
+
+
+class Blobs(Protocol):
+    """Private containers of bytes."""
+
+    def put(self, container: str, name: str, data: bytes, content_type: str) -> str:
+        """Write a blob, making the container if it is missing; return its address."""
+
+    def get(self, container: str, name: str, limit: int) -> bytes:
+        """Return a blob's bytes. Raises NotFound; PermanentError over `limit` bytes."""
+
+    def delete(self, container: str, name: str) -> None:
+        """Remove a blob if it exists."""
+
+    def list(self, container: str, prefix: str) -> list[str]:
+        """Return the names that start with `prefix`, sorted."""
+
+    def locate(self, url: str) -> tuple[str, str] | None:
+        """Return container and name of an address in our own account, else None."""
+
+    def link(self, container: str, name: str, minutes: int) -> str:
+        """Return an address that lets whoever has it read this blob for some minutes."""
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """A job's row in `pipelinelogs`."""
+
+    batch_id: str
+    job_id: str
+    properties: Mapping[str, Any]
+    fence: str
+    updated: datetime | None = None
+
+    def state_of(self, queue_property: str) -> str:
+        """Return a step's state without its `step N: `; empty when it has none."""
+        return str(self.properties.get(queue_property, "")).partition(": ")[2]
+
+
+class JobLog(Protocol):
+    """The table `pipelinelogs`: one entity a job. Fences are ETags."""
+
+    def insert(self, key: JobKey, properties: Mapping[str, Any]) -> str:
+        """Create the entity, return its fence. Raises FenceLost if it exists."""
+
+    def merge(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        """Change some properties, return the new fence. Raises FenceLost, also when missing."""
+
+    def replace(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        """Set all properties, return the new fence. Raises FenceLost, also when missing."""
+
+    def read(self, key: JobKey) -> LogEntry | None:
+        """Return a job's entity."""
+
+    def batch(self, batch_id: str, *, only: Sequence[str] = ()) -> Iterator[LogEntry]:
+        """Return a batch's entities, by job id; with `only`, just these properties."""
+
+
+@dataclass(frozen=True)
+class PoisonEntry:
+    """A message that could not be processed, and why."""
+
+    queue: str
+    id: str
+    reason: str
+    body: str
+    attempts: int = 1
+    batch_id: str = ""
+    job_id: str = ""
+    at: datetime | None = None
+
+
+class PoisonLog(Protocol):
+    """The table `pipelinepoison`."""
+
+    def add(self, entry: PoisonEntry) -> None:
+        """Keep an entry; the same queue and id again replaces it."""
+
+    def list(self, queue: str | None = None) -> list[PoisonEntry]:
+        """Return the entries of one queue or of all, by queue and id."""
+
+    def read(self, queue: str, message_id: str) -> PoisonEntry | None:
+        """Return one entry."""
+
+    def drop(self, queue: str, message_id: str) -> None:
+        """Remove an entry if it exists."""
+
+
+class Registers(Protocol):
+    """Small named texts that all instances share, changed by compare-and-swap."""
+
+    def read(self, name: str) -> tuple[str, str] | None:
+        """Return a register's text and its fence; None if it was never written."""
+
+    def write(self, name: str, text: str, fence: str) -> str:
+        """Change a register, return its new fence. An empty fence creates it.
+
+        Raises:
+            FenceLost: somebody else has written it.
+        """

@@ -178,6 +178,8 @@ def make_telemetry(
             "credential": credential() if credential else None,
             "disable_offline_storage": True,
         }
+        # The Functions host would send the same records there once more, without the jobs' ids.
+        logging.getLogger("imaginem").propagate = False
         spans.append(AzureMonitorTraceExporter(**options))
         metrics.append(AzureMonitorMetricExporter(**options))
         logs.append(AzureMonitorLogExporter(**options))

@@ -1,0 +1,153 @@
+"""One suite over both engines: local models, and Azure's services as their double plays them."""
+
+import io
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from PIL import Image
+
+from imaginem.assets import AssetStore
+from imaginem.double import Double, DoubleServer
+from imaginem.double.app import LocalEngines
+from imaginem.errors import PermanentError
+from imaginem.imaging import Photo, decode_photo
+from imaginem.outputs import Face, ImageAnalysis, OcrText, name_face
+from imaginem.ports import JobKey
+from imaginem.runtime import Runtime
+from imaginem.settings import read_settings
+from imaginem.testing import MemoryRegisters
+
+
+@pytest.fixture(scope="module")
+def double() -> Iterator[DoubleServer]:
+    with DoubleServer(Double(LocalEngines(AssetStore(read_settings().assets)))) as server:
+        yield server
+
+
+@pytest.fixture(params=["local", "azure"], scope="module")
+def engines(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Runtime]:
+    settings = {"IMAGINEM_HOME": str(tmp_path_factory.mktemp(request.param))}
+    for service in ("VISION", "FACE"):
+        settings[f"{service}_ENGINE"] = request.param
+        if request.param == "azure":
+            settings[f"{service}_ENDPOINT"] = request.getfixturevalue("double").address
+            settings[f"{service}_API_KEY"] = "double"
+            settings[f"{service}_CALLS_PER_SECOND"] = "0"
+    runtime = Runtime(read_settings(settings))
+    runtime.made["registers"] = MemoryRegisters()
+    yield runtime
+    runtime.database.close()
+
+
+def photo(name: str, turned: int = 0) -> Photo:
+    data = AssetStore(read_settings().assets).path(name).read_bytes()
+    if turned:
+        with Image.open(io.BytesIO(data)) as opened:
+            out = io.BytesIO()
+            opened.convert("RGB").rotate(turned, expand=True).save(out, "JPEG", quality=90)
+            data = out.getvalue()
+    return decode_photo(data)
+
+
+def named(engines: Runtime, key: JobKey, seen: Photo) -> list[Face]:
+    faces = engines.faces.detect(seen, to_print=True)
+    return [
+        face.model_copy(
+            update={"face_id": name_face(key, seen.sha256, "test", face.face_rectangle)}
+        )
+        for face in faces
+    ]
+
+
+def enrol(engines: Runtime, job: str, name: str) -> tuple[JobKey, Photo, list[uuid.UUID]]:
+    key, seen = ("contract", job), photo(name)
+    prints = engines.prints.enrol(key, seen, named(engines, key, seen))
+    return key, seen, [each.face_id for each in prints]
+
+
+def test_an_analysis_holds_what_is_promised(engines: Runtime) -> None:
+    seen = photo("chelsea.png")
+    found = engines.vision.analyze(seen)
+
+    assert ImageAnalysis.model_validate_json(found.model_dump_json()) == found
+    assert (found.metadata.width, found.metadata.height) == (seen.width, seen.height)
+    assert found.metadata.format == "PNG"
+    assert "cat" in [tag.name for tag in found.tags]
+    assert found.color.dominant_colors
+    for thing in found.objects:
+        box = thing.rectangle
+        assert 0 <= box.x <= box.x + box.w <= seen.width + 1
+        assert 0 <= box.y <= box.y + box.h <= seen.height + 1
+        assert 0 <= thing.confidence <= 1
+
+
+def test_text_comes_in_reading_order_with_words_in_their_lines(engines: Runtime) -> None:
+    seen = photo("page.png")
+    found = engines.ocr.read(seen)
+
+    assert OcrText.model_validate_json(found.model_dump_json()) == found
+    assert "Region" in found.full_text
+    for line in found.lines:
+        assert line.text.split() == [word.text for word in line.words]
+        assert len(line.polygon) == 8
+        assert all(-2 <= x <= seen.width + 2 for x in line.polygon[::2])
+
+
+def test_faces_lie_in_the_photo_and_have_eyes(engines: Runtime) -> None:
+    seen = photo("group5.jpg")
+    faces = engines.faces.detect(seen)
+
+    assert len(faces) == 5
+    sizes = [face.face_rectangle.width * face.face_rectangle.height for face in faces]
+    assert max(sizes) == sizes[0] or sizes == sorted(sizes, reverse=True)
+    for face in faces:
+        where, left_eye = face.face_rectangle, face.face_landmarks["pupil_left"]
+        assert where.left <= left_eye.x <= where.left + where.width
+        assert where.top <= left_eye.y <= where.top + where.height
+        assert face.face_id is None
+        assert face.face_attributes.head_pose is not None
+
+
+def test_a_photo_without_faces_is_no_error(engines: Runtime) -> None:
+    key, seen = ("contract", "coffee"), photo("coffee.png")
+
+    assert engines.faces.detect(seen, to_print=True) == []
+    assert engines.prints.enrol(key, seen, []) == []
+    assert engines.prints.match(key, [], lambda: seen) == []
+
+
+def test_one_person_is_found_and_nobody_else_until_erased(engines: Runtime) -> None:
+    first = enrol(engines, "obama", "obama.jpg")
+    enrol(engines, "biden", "biden.jpg")
+    key, seen, ids = enrol(engines, "obama2", "obama2.jpg")
+    matches = engines.prints.match(key, ids, lambda: seen)
+
+    assert [match.matched_face_id for match in matches] == first[2]
+    assert matches[0].band == "match"
+    assert 0.5 < matches[0].confidence <= 1
+    (back,) = engines.gallery.matches_of(first[2])
+    assert back.matched_face_id == ids[0]
+
+    engines.gallery.enrol(first[0], [])
+    assert engines.prints.match(key, ids, lambda: seen) == []
+
+
+def test_enrolling_again_gives_the_same_prints(engines: Runtime) -> None:
+    key, _seen, ids = enrol(engines, "grace", "grace_hopper.jpg")
+    assert enrol(engines, "grace", "grace_hopper.jpg")[2] == ids
+    assert [face.face_id for face in engines.gallery.faces_of(key)] == ids
+
+
+def test_faces_that_were_never_enrolled_are_told(engines: Runtime) -> None:
+    seen = photo("grace_hopper.jpg")
+    with pytest.raises(PermanentError, match="put faceprint before facematch"):
+        engines.prints.match(("contract", "nobody"), [uuid.uuid4()], lambda: seen)
+
+
+def test_prints_need_faces_with_names(engines: Runtime) -> None:
+    seen = photo("grace_hopper.jpg")
+    with pytest.raises(PermanentError, match="face_id"):
+        engines.prints.enrol(("contract", "unnamed"), seen, engines.faces.detect(seen))

@@ -155,7 +155,7 @@ class SqlGallery:
             pairs[match.face_id, match.matched_face_id] = match
             pairs[match.matched_face_id, match.face_id] = match
         with self._database.session() as session:
-            known = _held(session, sorted({face_id for pair in pairs for face_id in pair}))
+            known = _held(session, list({face_id for pair in pairs for face_id in pair}))
             # In one order, whoever writes: two jobs that find each other would deadlock.
             for one, other in sorted(pairs):
                 if one in known and other in known:
@@ -229,23 +229,28 @@ def _rows_of(session: Session, ids: Sequence[uuid.UUID], *, prints: bool = False
     ]
 
 
-def _held(session: Session, ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-    """Return which faces are here; none of them goes before the transaction ends."""
+def _held(session: Session, ids: Sequence[uuid.UUID], *, to_remove: bool = False) -> set[uuid.UUID]:
+    """Return which faces are here; none of them goes before the transaction ends.
+
+    Whoever writes faces or pairs comes here first, and in one order: so nobody waits for
+    somebody who waits for him.
+    """
     query = (
         select(FaceRow.face_id)
         .order_by(FaceRow.face_id)
-        .with_for_update(read=True)
+        .with_for_update(read=not to_remove)
         .with_hint(FaceRow, LOCK, "mssql")
     )
     return {
         face_id
-        for some in portions(ids)
+        for some in portions(sorted(ids))
         for face_id in session.scalars(query.where(FaceRow.face_id.in_(some)))
     }
 
 
 def _forget(session: Session, ids: Sequence[uuid.UUID]) -> None:
     """Remove faces and their pairs, from both sides."""
+    _held(session, ids, to_remove=True)
     for some in portions(ids):
         pairs = or_(FaceMatchRow.face_id.in_(some), FaceMatchRow.matched_face_id.in_(some))
         session.execute(delete(FaceMatchRow).where(pairs))

@@ -1,5 +1,6 @@
 """Results and face gallery: the in-memory twins and SQL behave alike."""
 
+import random
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import pytest
 from imaginem.errors import ConfigurationError, NotFound, PermanentError
 from imaginem.outputs import FaceMatch
 from imaginem.ports import EnrolledFace, FaceGallery, JobKey, JobResult, Results
-from imaginem.results import Database, SqlGallery, SqlResults
+from imaginem.results import Database, SqlGallery, SqlResults, SqlServiceFaces
 from imaginem.results.output import labels
 from imaginem.testing import MemoryGallery, MemoryResults
 from tests.postgres import Postgres
@@ -255,3 +256,37 @@ def test_many_writers_at_once_lose_nothing(tmp_path: Path) -> None:
 def test_an_address_that_is_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="SQL_CONNECTION_STRING"):
         SqlResults(Database("nonsense", tmp_path)).read(("a", "b"))
+
+
+def test_matching_erasing_and_adding_at_once_stops_nobody(database: Database) -> None:
+    """On PostgreSQL a wrong order of locks would show as deadlocks."""
+    people, known = SqlGallery(database), SqlServiceFaces(database, "account")
+    faces = [face(1, number) for number in range(20)]
+    for number, each in enumerate(faces):
+        people.enrol(("b", str(number)), [each])
+    known.add_list("list", 1)
+    chance = random.Random(7)
+
+    def work(kind: int, number: int, others: list[EnrolledFace]) -> None:
+        mine = faces[number]
+        if kind < 2:
+            people.keep_matches([match(mine, other) for other in others if other is not mine])
+        elif kind == 2:
+            people.enrol(("b", str(number)), [])
+            people.enrol(("b", str(number)), [mine])
+        elif known.adding(mine.face_id, "list"):
+            known.added(mine.face_id, "list", uuid.uuid4().hex)
+
+    with ThreadPoolExecutor(6) as pool:
+        jobs = [
+            pool.submit(work, chance.randrange(4), chance.randrange(20), chance.sample(faces, 8))
+            for _ in range(150)
+        ]
+    for job in jobs:
+        job.result()
+    people.enrol(("b", "0"), [])
+    gone = faces[0].face_id
+    assert gone not in {
+        found.matched_face_id for found in people.matches_of([each.face_id for each in faces])
+    }
+    assert people.matches_of([gone]) == []

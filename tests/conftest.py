@@ -22,6 +22,13 @@ def azurite() -> Iterator[Emulator]:
         yield emulator
 
 
+@pytest.fixture(scope="module")
+def own_azurite() -> Iterator[Emulator]:
+    """One that no other test's host takes messages from."""
+    with Emulator(None, EmulatorPorts.free(), ROOT) as emulator:
+        yield emulator
+
+
 @pytest.fixture
 def app_copy(tmp_path: Path) -> Path:
     """The function app in a folder of its own, to add steps to."""

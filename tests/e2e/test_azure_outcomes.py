@@ -19,7 +19,7 @@ Started = Callable[..., tuple[Installation, DoubleServer]]
 
 
 @pytest.fixture
-def started(azurite: Emulator, tmp_path: Path) -> Iterator[Started]:
+def started(own_azurite: Emulator, tmp_path: Path) -> Iterator[Started]:
     """Start an installation on a double with these options and settings."""
     with ExitStack() as stack:
 
@@ -29,7 +29,7 @@ def started(azurite: Emulator, tmp_path: Path) -> Iterator[Started]:
             server = stack.enter_context(DoubleServer(Double(ColorEngines(), options)))
             asked = {**azure_settings(server.address), **settings}
             made = Installation(
-                ROOT, tmp_path / "home", azurite.connection_string, workers=1, environment=asked
+                ROOT, tmp_path / "home", own_azurite.connection_string, workers=1, environment=asked
             )
             stack.callback(made.stop)
             made.start()

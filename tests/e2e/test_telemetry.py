@@ -23,7 +23,7 @@ def collector() -> Iterator[Collector]:
 
 
 def test_one_job_is_one_trace_and_tells_no_secret(
-    azurite: Emulator, collector: Collector, tmp_path: Path
+    own_azurite: Emulator, collector: Collector, tmp_path: Path
 ) -> None:
     with DoubleServer(Double(ColorEngines())) as double:
         settings: dict[str, str] = {
@@ -31,7 +31,7 @@ def test_one_job_is_one_trace_and_tells_no_secret(
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.address,
         }
         made = Installation(
-            ROOT, tmp_path / "home", azurite.connection_string, workers=2, environment=settings
+            ROOT, tmp_path / "home", own_azurite.connection_string, workers=2, environment=settings
         )
         made.start()
         url = made.upload(portrait("ann"), "a batch/photo of ann.png")

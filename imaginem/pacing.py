@@ -73,21 +73,21 @@ class Pacer:
         """
         if not self._gap:
             return
-        patience = _LONGEST_PATIENCE if patient else self._patience
+        deadline = self._clock() + (_LONGEST_PATIENCE if patient else self._patience)
         while True:
-            slot = self._take(patience)
+            slot = self._take(deadline)
             delay = slot - self._clock()
             if delay > 0:
                 self._sleep(delay)
             if slot >= self._held_until:  # else somebody was told to hold off while we waited
                 return
 
-    def _take(self, patience: float) -> float:
+    def _take(self, deadline: float) -> float:
         with self._count:
             self._waiting += 1
         try:
             with self._turn:
-                return self._next_slot(patience)
+                return self._next_slot(deadline)
         finally:
             with self._count:
                 self._waiting -= 1
@@ -102,28 +102,32 @@ class Pacer:
             self._slots.clear()
             self._swap(lambda free: (max(free, until), None))
 
-    def _next_slot(self, patience: float) -> float:
+    def _next_slot(self, deadline: float) -> float:
         now = self._clock()
-        while self._slots:
-            slot = self._slots.popleft()
-            if slot >= now - _LATE:
-                return slot
-        with self._count:
-            wanted = max(self._waiting, 1)
-        first = self._swap(lambda free: self._reserved(free, wanted, patience))
-        self._slots.extend(first + self._gap * number for number in range(wanted))
+        while self._slots and self._slots[0] < now - _LATE:
+            self._slots.popleft()
+        if not self._slots:
+            with self._count:
+                wanted = max(self._waiting, 1)
+            first = self._swap(lambda free: self._reserved(free, wanted, deadline))
+            self._slots.extend(first + self._gap * number for number in range(wanted))
+        self._check_near(self._slots[0], deadline)  # else it stays for somebody more patient
         return self._slots.popleft()
 
-    def _reserved(self, free: float, wanted: int, patience: float) -> tuple[float, float]:
+    def _reserved(self, free: float, wanted: int, deadline: float) -> tuple[float, float]:
         """Return the next free slot after taking `wanted`, and the first of those."""
-        now = self._clock()
-        first = max(free, now)
-        if first - now > patience:
-            raise Busy(
-                f"the calls to {self._name} are spoken for until {round(first - now)} s from now",
-                retry_after=first - now,
-            )
+        first = max(free, self._clock(), self._held_until)
+        self._check_near(first, deadline)
         return first + self._gap * wanted, first
+
+    def _check_near(self, slot: float, deadline: float) -> None:
+        if slot <= deadline:
+            return
+        away = slot - self._clock()
+        raise Busy(
+            f"the calls to {self._name} are spoken for until {round(away)} s from now",
+            retry_after=away,
+        )
 
     def _swap(self, change: Callable[[float], tuple[float, float | None]]) -> float:
         """Change the shared slot; return what `change` found, or the new slot."""

@@ -95,7 +95,9 @@ def amount(raw: str) -> float:
 def address(raw: str) -> str:
     """Read an http(s) address without query."""
     parts = urlsplit(raw)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.username:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise ValueError
+    if "@" in parts.netloc:  # a name or a password, which would be logged with the address
         raise ValueError
     return raw.rstrip("/")
 

@@ -126,10 +126,10 @@ class Runtime:
 
         return Database(self.settings.sql_connection, self.settings.home, self._sql_token)
 
-    def _sql_token(self) -> str:
+    def _sql_token(self, client_id: str) -> str:
         from imaginem.results.address import SCOPE
 
-        return get_token(self.settings.client_id, SCOPE)
+        return get_token(client_id or self.settings.client_id, SCOPE)
 
     @_Once
     def results(self) -> Results:

@@ -20,9 +20,19 @@ DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
 ENGINES = ("local", "azure")
 ACCESS = ("local", "health", "platform")
 # Confidence means something else in each: a cosine here, Azure's own scale there.
-_INSTRUMENTATION_KEY = re.compile(
-    r"(?i)InstrumentationKey=[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_INSTRUMENTATION_KEY = re.compile(r"(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+STORAGE_IDENTITY = tuple(
+    f"AzureWebJobsStorage__{part}"
+    for part in (
+        "accountName",
+        "credential",
+        "clientId",
+        "blobServiceUri",
+        "queueServiceUri",
+        "tableServiceUri",
+    )
 )
+"""Settings that name a storage account without a key."""
 _THRESHOLDS = {"local": (0.45, 0.37), "azure": (0.5, 0.4)}
 
 
@@ -252,9 +262,20 @@ def _service(read: Reader, name: str, used: bool) -> ServiceSettings:
     return found
 
 
+def _is_insights(text: str) -> bool:
+    """Tell whether the exporter will take a connection string; it is strict."""
+    parts = [part.split("=") for part in text.split(";")]
+    if any(len(part) != 2 for part in parts):
+        return False
+    named = {name.lower(): value for name, value in parts}
+    if named.get("authorization", "ikey").lower() != "ikey":
+        return False
+    return bool(_INSTRUMENTATION_KEY.fullmatch(named.get("instrumentationkey", "")))
+
+
 def _insights(read: Reader) -> str:
     found = read.text("APPLICATIONINSIGHTS_CONNECTION_STRING")
-    if found and not _INSTRUMENTATION_KEY.search(found):
+    if found and not _is_insights(found):
         read.problems.append(
             "APPLICATIONINSIGHTS_CONNECTION_STRING is none of Application "
             "Insights: copy it from the resource's overview"

@@ -23,7 +23,7 @@ from imaginem.cli.shared import App, Exit, err, make_runtime, out, told_errors
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
 from imaginem.local_settings import apply_local_settings
 from imaginem.runtime import Runtime
-from imaginem.settings import read_settings
+from imaginem.settings import STORAGE_IDENTITY, read_settings
 
 DEMO_PHOTOS = (
     "obama.jpg",
@@ -101,12 +101,12 @@ def _run_demo(app: Path, workers: int, home: Path, keep: bool, settings: dict[st
     own = {
         "IMAGINEM_HOME": str(home),
         "AzureWebJobsStorage": ports.connection_string,
+        # Empty rather than absent: local.settings.json would fill them in, here and in workers.
+        **dict.fromkeys(STORAGE_IDENTITY, ""),
         "SQL_CONNECTION_STRING": "",
         **settings,
     }
     os.environ.update(own)
-    for name in [each for each in os.environ if each.startswith("AzureWebJobsStorage__")]:
-        del os.environ[name]
     runtime = make_runtime(app)
     port = EmulatorPorts.free().blob if keep else 0
     with (home / "host.log").open("wb") as log:

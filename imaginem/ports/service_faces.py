@@ -4,10 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    pass
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -17,8 +14,8 @@ class ServiceFace:
     Attributes:
         service_face_id: searchable at once; empty when there is none that lives.
         lapses: when it is forgotten by the service.
-        list_id: face list that it is in or is being added to.
-        persisted_face_id: its name there; empty while it is being added.
+        list_id: face list that it is in; empty when it is in none.
+        persisted_face_id: its name there.
     """
 
     face_id: uuid.UUID
@@ -37,7 +34,7 @@ class FaceList:
         training: of ours that runs now; empty when none does.
         training_began: when it did.
         searchable: it has been trained.
-        uncertain: it may hold faces that nobody knows, after an interrupted addition.
+        empty: it holds no face of ours.
     """
 
     list_id: str
@@ -47,7 +44,7 @@ class FaceList:
     training: str = ""
     training_began: datetime | None = None
     searchable: bool = False
-    uncertain: bool = False
+    empty: bool = True
 
 
 class ServiceFaces(Protocol):
@@ -66,14 +63,29 @@ class ServiceFaces(Protocol):
     def lapsed(self, service_face_ids: Sequence[str]) -> None:
         """Forget ids that the service knows no more."""
 
-    def adding(self, face_id: uuid.UUID, list_id: str) -> bool:
-        """Note, before the call, that a face is added to a list; False if it is erased."""
+    def adding(self, face_id: uuid.UUID, list_id: str) -> uuid.UUID | None:
+        """Note, before the call, that a face is added to a list.
 
-    def added(self, face_id: uuid.UUID, list_id: str, persisted_face_id: str) -> None:
+        Returns:
+            What to conclude the addition with; None if the face is erased.
+        """
+
+    def added(
+        self, addition: uuid.UUID, face_id: uuid.UUID, list_id: str, persisted_face_id: str
+    ) -> None:
         """Note, after the call, what it is called there."""
 
-    def not_added(self, face_id: uuid.UUID, list_id: str) -> None:
+    def not_added(self, addition: uuid.UUID) -> None:
         """Note that the call was refused, so that the list has nothing of it."""
+
+    def under_way(self, list_id: str, since: datetime) -> set[uuid.UUID]:
+        """Return faces of which an addition to the list began since then and is not concluded."""
+
+    def cut_short(self, list_id: str, before: datetime) -> bool:
+        """Tell whether an addition that began before then was never concluded."""
+
+    def swept(self, list_id: str, before: datetime) -> None:
+        """Note that nothing is left in the list of additions that were cut short before then."""
 
     def fresh(self, now: datetime) -> dict[str, uuid.UUID]:
         """Return faces that live and that no trained list covers, by the service's ids."""
@@ -87,13 +99,15 @@ class ServiceFaces(Protocol):
     def add_list(self, list_id: str, number: int) -> None:
         """Note a list that was made."""
 
+    def drop_list(self, list_id: str) -> None:
+        """Note that the service has the list no more, nor any face of it."""
+
     def mark(
         self,
         list_id: str,
         *,
         full: bool | None = None,
         changed: bool | None = None,
-        uncertain: bool | None = None,
         searchable: bool | None = None,
     ) -> None:
         """Change what is given of a list, and nothing else."""

@@ -7,7 +7,7 @@ identity logs in with a token.
 
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sqlalchemy import URL, Engine, event, make_url
@@ -27,13 +27,27 @@ _SAME = {
     "user": "uid",
     "password": "pwd",
     "trust server certificate": "trustservercertificate",
+    "integrated security": "trusted_connection",
 }
+# The words for "whoever runs this", without blanks: a token does that here.
 _OWN_IDENTITY = {
-    "active directory default",
-    "active directory managed identity",
-    "active directory msi",
+    "activedirectorydefault",
+    "activedirectorymanagedidentity",
     "activedirectorymsi",
+    "activedirectoryworkloadidentity",
 }
+_OTHERS = {
+    name.lower(): name
+    for name in (
+        "ActiveDirectoryIntegrated",
+        "ActiveDirectoryInteractive",
+        "ActiveDirectoryPassword",
+        "ActiveDirectoryServicePrincipal",
+        "SqlPassword",
+    )
+}
+_SAID = {"true": "yes", "false": "no", "sspi": "yes"}
+_LOGIN = {"uid", "pwd", "authentication", "trusted_connection"}
 _UNKNOWN_TO_ODBC = {
     "persist security info",
     "multipleactiveresultsets",
@@ -70,18 +84,40 @@ def sqlalchemy_url(address: str) -> URL:
     return URL.create("mssql+pyodbc", query={"odbc_connect": odbc_string(address)})
 
 
-def odbc_parts(address: str) -> dict[str, str]:
-    """Return the parts of a connection string by ODBC's names, in small letters."""
+def _named_parts(address: str) -> dict[str, str]:
     parts: dict[str, str] = {}
     for name, value in _PART.findall(address):
         small = " ".join(name.lower().split())
         small = _SAME.get(small, small)
         if small not in _UNKNOWN_TO_ODBC:
-            parts[small] = {"true": "yes", "false": "no"}.get(value.lower(), value)
-    # ADO.NET's words for "whoever runs this": a token does that here.
-    if parts.get("authentication", "").strip("\"'").lower() in _OWN_IDENTITY:
-        del parts["authentication"]
+            parts[small] = _SAID.get(value.lower(), value)
+    if "authentication" in parts:  # ADO.NET writes blanks between the words
+        way = "".join(parts["authentication"].strip("\"'{}").split())
+        parts["authentication"] = _OTHERS.get(way.lower(), way)
     return parts
+
+
+def _logs_in_itself(parts: Mapping[str, str]) -> bool:
+    return parts.get("authentication", "").lower() in _OWN_IDENTITY
+
+
+def odbc_parts(address: str) -> dict[str, str]:
+    """Return the parts of a connection string by ODBC's names, in small letters."""
+    parts = _named_parts(address)
+    if _logs_in_itself(parts):  # a user beside it is an identity's client id; see `identity_of`
+        parts = {name: parts[name] for name in parts if name not in _LOGIN}
+    if parts.get("trusted_connection") == "no":
+        del parts["trusted_connection"]
+    return parts
+
+
+def identity_of(address: str) -> str:
+    """Return the client id of the identity that an address names for logging in, if any."""
+    if "://" in address:
+        raw = sqlalchemy_url(address).query.get("odbc_connect", "")
+        address = raw if isinstance(raw, str) else raw[0]
+    parts = _named_parts(address)
+    return parts.get("uid", "").strip("\"'{}") if _logs_in_itself(parts) else ""
 
 
 def odbc_string(address: str) -> str:
@@ -109,7 +145,7 @@ def wants_token(url: URL) -> bool:
     raw = url.query.get("odbc_connect", "")
     parts = odbc_parts(raw if isinstance(raw, str) else raw[0])
     names = {*parts, *(name.lower() for name in url.query)}
-    return not (url.username or names & {"uid", "pwd", "authentication", "trusted_connection"})
+    return not (url.username or names & _LOGIN)
 
 
 def _newest_driver() -> str:

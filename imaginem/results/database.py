@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from imaginem.errors import ConfigurationError, PermanentError, RetryableError
 from imaginem.ports import JobKey
-from imaginem.results.address import log_in_with, sqlalchemy_url, wants_token
+from imaginem.results.address import identity_of, log_in_with, sqlalchemy_url, wants_token
 from imaginem.results.faults import is_transient, meaning
 from imaginem.results.migrations import HEAD
 
@@ -37,11 +38,12 @@ class Database:
     Args:
         address: empty for a SQLite file; else see `imaginem.results.address`.
         home: the folder of that file.
-        get_token: returns a token for Azure SQL, where no user is named.
+        get_token: returns a token for Azure SQL, where no user is named: of the identity with this
+            client id, or of the app's own without one.
     """
 
     def __init__(
-        self, address: str, home: Path, get_token: Callable[[], str] | None = None
+        self, address: str, home: Path, get_token: Callable[[str], str] | None = None
     ) -> None:
         self._home = home
         self._embedded = not address
@@ -96,7 +98,7 @@ class Database:
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin)
         if self._get_token is not None and wants_token(engine.url):
-            log_in_with(engine, self._get_token)
+            log_in_with(engine, partial(self._get_token, identity_of(self._address)))
         return engine
 
     @contextmanager

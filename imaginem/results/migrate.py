@@ -51,7 +51,8 @@ def _check(connection: Connection) -> None:
         )
     if found is not None and found not in {each.revision for each in _revisions()}:
         raise ConfigurationError(
-            f"{where} has schema {found}, of a newer version than this one: install that version"
+            f"{where} has schema {found}, which this version doesn't know: install the newer "
+            "version that made it, or, if one from before the first release did, move it away"
         )
 
 

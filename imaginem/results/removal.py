@@ -3,10 +3,10 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from imaginem.results.schema import FaceListRow, RemovalRow, ServiceFaceRow, now
+from imaginem.results.schema import RemovalRow, ServiceFaceRow, now
 from imaginem.results.types import portions
 from imaginem.results.upsert import upsert
 
@@ -33,19 +33,17 @@ def queue_removal(session: Session, list_id: str, persisted_face_id: str) -> Non
 
 
 def forget_there(session: Session, face_ids: Sequence[uuid.UUID]) -> None:
-    """Note, in the transaction that removes faces here, that the service must forget them too."""
+    """Note, in the transaction that removes faces here, that the service must forget them too.
+
+    A face that is being added at this moment is seen to by whoever adds it, or by the sweep.
+    """
     for some in portions(face_ids):
         query = (
             select(ServiceFaceRow.list_id, ServiceFaceRow.persisted_face_id)
-            .where(ServiceFaceRow.face_id.in_(some), ServiceFaceRow.list_id != "")
+            .where(ServiceFaceRow.face_id.in_(some), ServiceFaceRow.persisted_face_id != "")
             .with_for_update()
             .with_hint(ServiceFaceRow, LOCK, "mssql")
         )
         for list_id, name in session.execute(query).all():
-            if name:
-                queue_removal(session, list_id, name)
-            else:  # the service may have it under a name that we never learnt
-                session.execute(
-                    update(FaceListRow).where(FaceListRow.list_id == list_id).values(uncertain=True)
-                )
+            queue_removal(session, list_id, name)
         session.execute(delete(ServiceFaceRow).where(ServiceFaceRow.face_id.in_(some)))

@@ -137,8 +137,7 @@ class ServiceFaceRow(Base):
 
     Attributes:
         service_face_id: searchable at once, until `lapses`.
-        list_id, persisted_face_id: in a face list, searchable once that is trained. Without
-            the latter the face is being added: the call may have been made or not.
+        list_id, persisted_face_id: in a face list, searchable once that is trained.
         training: of the list, that covers the face; empty before.
         trained: that training has succeeded.
     """
@@ -170,7 +169,6 @@ class FaceListRow(Base):
         changed: something was added or removed since the last training began.
         training: that runs now; empty when none does.
         searchable: a training has succeeded.
-        uncertain: an addition was interrupted; the list may hold a face that nobody knows.
     """
 
     __tablename__ = "face_list"
@@ -183,9 +181,28 @@ class FaceListRow(Base):
     training: Mapped[str] = mapped_column(String(36), default="")
     training_began: Mapped[datetime | None] = mapped_column(UtcTime)
     searchable: Mapped[bool] = mapped_column(default=False)
-    uncertain: Mapped[bool] = mapped_column(default=False)
 
     __table_args__ = (PrimaryKeyConstraint("list_id", name="pk_face_list"),)
+
+
+class AdditionRow(Base):
+    """A face that is being added to a list of the service.
+
+    The row is made before the call and goes after it. One that stays tells that the call was cut
+    short: the list may hold a face under a name that nobody knows.
+    """
+
+    __tablename__ = "face_addition"
+
+    addition: Mapped[uuid.UUID] = mapped_column(Uuid)
+    face_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    list_id: Mapped[str] = mapped_column(String(64))
+    since: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("addition", name="pk_face_addition"),
+        Index("ix_face_addition_list", "list_id", "since"),
+    )
 
 
 class RemovalRow(Base):

@@ -15,7 +15,14 @@ from sqlalchemy.orm import Session
 from imaginem.ports import FaceList, ServiceFace
 from imaginem.results.database import Database
 from imaginem.results.removal import LOCK, give_up, queue_removal
-from imaginem.results.schema import FaceListRow, FaceRow, RemovalRow, ServiceFaceRow, now
+from imaginem.results.schema import (
+    AdditionRow,
+    FaceListRow,
+    FaceRow,
+    RemovalRow,
+    ServiceFaceRow,
+    now,
+)
 from imaginem.results.types import portions
 from imaginem.results.upsert import upsert
 
@@ -55,45 +62,52 @@ class SqlServiceFaces:
                     .values(service_face_id="", lapses=None)
                 )
 
-    def adding(self, face_id: uuid.UUID, list_id: str) -> bool:
-        """Note that a face is added to a list; False if it is erased."""
+    def adding(self, face_id: uuid.UUID, list_id: str) -> uuid.UUID | None:
+        """Note that a face is added to a list; None if it is erased."""
+        addition = uuid.uuid4()
         with self._database.session() as session:
             if not _is_here(session, face_id):
-                return False
-            told = {"list_id": list_id, "persisted_face_id": "", "training": "", "trained": False}
-            fresh = {"service_face_id": "", "lapses": None}
-            give_up(session, face_id, "")
-            upsert(session, ServiceFaceRow, {"face_id": face_id}, told, **fresh)
-            return True
+                return None
+            session.add(AdditionRow(addition=addition, face_id=face_id, list_id=list_id))
+        return addition
 
-    def added(self, face_id: uuid.UUID, list_id: str, persisted_face_id: str) -> None:
+    def added(
+        self, addition: uuid.UUID, face_id: uuid.UUID, list_id: str, persisted_face_id: str
+    ) -> None:
         """Note what it is called there; if it was erased meanwhile, that it must go again."""
         with self._database.session() as session:
             if _is_here(session, face_id):
                 give_up(session, face_id, persisted_face_id)
-                told = {
-                    "list_id": list_id,
-                    "persisted_face_id": persisted_face_id,
-                    "training": "",
-                    "trained": False,
-                }
+                told = {**_UNPLACED, "list_id": list_id, "persisted_face_id": persisted_face_id}
                 fresh = {"service_face_id": "", "lapses": None}
                 upsert(session, ServiceFaceRow, {"face_id": face_id}, told, **fresh)
             else:
                 queue_removal(session, list_id, persisted_face_id)
+            session.execute(delete(AdditionRow).where(AdditionRow.addition == addition))
 
-    def not_added(self, face_id: uuid.UUID, list_id: str) -> None:
+    def not_added(self, addition: uuid.UUID) -> None:
         """Note that the list has nothing of it."""
         with self._database.session() as session:
-            session.execute(
-                update(ServiceFaceRow)
-                .where(
-                    ServiceFaceRow.face_id == face_id,
-                    ServiceFaceRow.list_id == list_id,
-                    ServiceFaceRow.persisted_face_id == "",
-                )
-                .values(list_id="")
-            )
+            session.execute(delete(AdditionRow).where(AdditionRow.addition == addition))
+
+    def under_way(self, list_id: str, since: datetime) -> set[uuid.UUID]:
+        """Return faces that are being added."""
+        query = select(AdditionRow.face_id).where(
+            AdditionRow.list_id == list_id, AdditionRow.since >= since
+        )
+        with self._database.session(reading=True) as session:
+            return set(session.scalars(query))
+
+    def cut_short(self, list_id: str, before: datetime) -> bool:
+        """Tell whether an addition was never concluded."""
+        query = select(AdditionRow.addition).where(*_cut_short(list_id, before)).limit(1)
+        with self._database.session(reading=True) as session:
+            return session.scalar(query) is not None
+
+    def swept(self, list_id: str, before: datetime) -> None:
+        """Forget additions that were cut short."""
+        with self._database.session() as session:
+            session.execute(delete(AdditionRow).where(*_cut_short(list_id, before)))
 
     def fresh(self, now: datetime) -> dict[str, uuid.UUID]:
         """Return faces that live and that no trained list covers."""
@@ -127,17 +141,33 @@ class SqlServiceFaces:
             ServiceFaceRow.trained == false(),
             or_(ServiceFaceRow.training == "", ServiceFaceRow.training != FaceListRow.training),
         )
+        placed = exists().where(ServiceFaceRow.list_id == FaceListRow.list_id)
         mine = FaceListRow.account == self._account
         with self._database.session(reading=True) as session:
             query = select(FaceListRow).where(mine).order_by(FaceListRow.number)
             rows = session.scalars(query).all()
             changed = set(session.scalars(select(FaceListRow.list_id).where(mine, waiting)))
-        return [_list(row, changed=row.changed or row.list_id in changed) for row in rows]
+            filled = set(session.scalars(select(FaceListRow.list_id).where(mine, placed)))
+        return [
+            _list(
+                row, changed=row.changed or row.list_id in changed, empty=row.list_id not in filled
+            )
+            for row in rows
+        ]
 
     def add_list(self, list_id: str, number: int) -> None:
         """Note a list that was made."""
         with self._database.session() as session:
             session.add(FaceListRow(list_id=list_id, account=self._account, number=number))
+
+    def drop_list(self, list_id: str) -> None:
+        """Forget a list that is gone, and that its faces were there."""
+        with self._database.session() as session:
+            session.execute(
+                update(ServiceFaceRow).where(ServiceFaceRow.list_id == list_id).values(**_UNPLACED)
+            )
+            for table in (RemovalRow, AdditionRow, FaceListRow):
+                session.execute(delete(table).where(table.list_id == list_id))
 
     def mark(
         self,
@@ -145,16 +175,10 @@ class SqlServiceFaces:
         *,
         full: bool | None = None,
         changed: bool | None = None,
-        uncertain: bool | None = None,
         searchable: bool | None = None,
     ) -> None:
         """Change what is given of a list."""
-        asked = {
-            "full": full,
-            "changed": changed,
-            "uncertain": uncertain,
-            "searchable": searchable,
-        }
+        asked = {"full": full, "changed": changed, "searchable": searchable}
         self._change(list_id, **{name: value for name, value in asked.items() if value is not None})
 
     def _change(self, list_id: str, **values: Any) -> None:
@@ -227,12 +251,11 @@ class SqlServiceFaces:
             return int(session.scalar(query) or 0)
 
 
-_UNPLACED: dict[str, Any] = {
-    "list_id": "",
-    "persisted_face_id": "",
-    "training": "",
-    "trained": False,
-}
+_UNPLACED = {"list_id": "", "persisted_face_id": "", "training": "", "trained": False}
+
+
+def _cut_short(list_id: str, before: datetime) -> tuple[Any, Any]:
+    return AdditionRow.list_id == list_id, AdditionRow.since < before
 
 
 def _is_here(session: Session, face_id: uuid.UUID) -> bool:
@@ -264,7 +287,7 @@ def _face(row: ServiceFaceRow) -> ServiceFace:
     )
 
 
-def _list(row: FaceListRow, *, changed: bool) -> FaceList:
+def _list(row: FaceListRow, *, changed: bool, empty: bool) -> FaceList:
     return FaceList(
         list_id=row.list_id,
         number=row.number,
@@ -273,5 +296,5 @@ def _list(row: FaceListRow, *, changed: bool) -> FaceList:
         training=row.training,
         training_began=row.training_began,
         searchable=row.searchable,
-        uncertain=row.uncertain,
+        empty=empty,
     )

@@ -5,19 +5,24 @@ import logging
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import update
 
 from imaginem.double import Double, DoubleOptions, DoubleServer
+from imaginem.double.faces import FaceMemory
+from imaginem.double.refusals import Refusal
 from imaginem.engines.azure.calls import LimitedAccess, ServiceRefused
 from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.imaging import Photo, decode_photo
 from imaginem.outputs import Face, FaceMatch, name_face
 from imaginem.ports import JobKey
+from imaginem.results.schema import AdditionRow
 from imaginem.runtime import Runtime
 from imaginem.settings import read_settings
 from imaginem.testing import MemoryRegisters, photo_bytes
@@ -88,6 +93,11 @@ class Bench:
                 return
             time.sleep(0.05)
         raise AssertionError("the lists were never trained")
+
+    def let_additions_age(self) -> None:
+        """Let a quarter of an hour pass for additions that were never concluded."""
+        with self.runtime.database.session() as session:
+            session.execute(update(AdditionRow).values(since=datetime(2020, 1, 1, tzinfo=UTC)))
 
     @property
     def lists(self) -> list[str]:
@@ -208,14 +218,65 @@ class TestFaces:
     def test_an_addition_that_was_cut_short_is_swept_up(self, bench: Bench) -> None:
         key, _, (face_id,) = bench.enrol("one", portrait("ann"))
         known = bench.runtime.service_faces
-        known.adding(face_id, known.lists()[0].list_id)  # as after a crash before `added`
-        bench.enrol("one", portrait("ann"))
         held = bench.double.memory.held(bench.lists[0]).faces
-        assert len(held) == 2
+        (vector,) = [vector for _, vector in held.values()]
+        known.adding(face_id, bench.lists[0])  # as after a crash before `added`
+        bench.double.memory.add(bench.lists[0], str(face_id), vector)
 
+        bench.train()
+        assert len(held) == 2  # whoever adds it may be at work still
+        bench.let_additions_age()
         bench.train()
         assert list(held) == [known.read([face_id])[face_id].persisted_face_id]
         assert bench.runtime.gallery.faces_of(key)
+
+    def test_an_addition_whose_answer_was_lost_and_whose_job_gave_up(self, bench: Bench) -> None:
+        bench.enrol("one", portrait("ann"))
+        memory, list_id = bench.double.memory, bench.lists[0]
+        key, photo = ("b", "two"), decode_photo(portrait("bob"))
+        faces = bench.detect(key, photo)
+
+        def lost(*arguments: Any) -> str:
+            FaceMemory.add(memory, *arguments)
+            raise Refusal(500, "InternalServerError", "Oops.")
+
+        memory.add = lost  # type: ignore[assignment,method-assign]
+        with pytest.raises(RetryableError):
+            bench.runtime.prints.enrol(key, photo, faces)
+        del memory.add
+        bench.let_additions_age()
+        bench.train()
+        assert len(memory.held(list_id).faces) == 1
+        pages = len(bench.asked("GET"))
+        bench.runtime.upkeep()
+        assert len(bench.asked("GET")) == pages  # it is swept once
+
+    def test_a_second_delivery_that_has_to_wait_forgets_nothing_of_the_first(
+        self, bench: Bench
+    ) -> None:
+        key, photo = ("b", "one"), decode_photo(portrait("ann"))
+        faces = bench.detect(key, photo)
+        bench.enrol("before", portrait("bob"))
+        bench.runtime.gallery.enrol(key, [])
+        other = bench.instance()
+        quota, memory = bench.double.quotas["face"], bench.double.memory
+        known, added = bench.runtime.service_faces, bench.runtime.service_faces.added
+
+        def after_another_has_waited(*arguments: Any) -> None:
+            quota.admit = lambda: 1  # type: ignore[method-assign]
+            with pytest.raises(Busy):
+                other.prints.enrol(key, photo, faces)
+            del quota.admit
+            bench.runtime.upkeep()
+            added(*arguments)
+
+        known.added = after_another_has_waited  # type: ignore[assignment,method-assign]
+        bench.runtime.prints.enrol(key, photo, faces)
+        bench.let_additions_age()
+        bench.train()
+        ours = bench.runtime.service_faces.read([face.face_id for face in faces if face.face_id])
+        (held,) = ours.values()
+        assert held.persisted_face_id in memory.held(bench.lists[0]).faces
 
     def test_an_erased_face_vanishes_from_the_service(self, bench: Bench) -> None:
         first = bench.enrol("first", portrait("ann"))
@@ -340,7 +401,9 @@ class TestErasure:
         memory, list_id = bench.double.memory, bench.lists[0]
         (vector,) = [vector for _, vector in memory.held(list_id).faces.values()]
         second = memory.add(list_id, str(face_id), vector)
-        known.added(face_id, list_id, second)  # the other delivery's addition, noted later
+        addition = known.adding(face_id, list_id)
+        assert addition
+        known.added(addition, face_id, list_id, second)  # the other delivery's, noted later
         bench.runtime.upkeep()
         assert list(self.held(bench)) == [second]
 
@@ -351,8 +414,9 @@ class TestErasure:
     def test_lists_of_other_installations_are_never_touched(self, bench: Bench) -> None:
         bench.double.memory.make("imaginem-1", "another's", None)
         bench.double.memory.add("imaginem-1", str(uuid.uuid4()), np.ones(64, np.float32))
-        bench.enrol("one", portrait("ann"))
-        bench.runtime.service_faces.mark(bench.lists[0], uncertain=True)
+        _, _, (face_id,) = bench.enrol("one", portrait("ann"))
+        bench.runtime.service_faces.adding(face_id, bench.lists[0])
+        bench.let_additions_age()
         bench.train()
         assert len(self.held(bench)) == 2
 
@@ -380,11 +444,30 @@ class TestErasure:
         bench.double.memory.capacity = 1
         bench.enrol("one", portrait("ann"))
         key, _, _ = bench.enrol("two", portrait("bob"))
-        bench.double.memory.drop(bench.lists[0])
+        held, train = bench.double.memory.held(bench.lists[1]), bench.double.memory.train
+
+        def broken(list_id: str) -> None:
+            if list_id == bench.lists[0]:
+                raise Refusal(500, "InternalServerError", "Oops.")
+            train(list_id)
+
+        bench.double.memory.train = broken  # type: ignore[method-assign]
         bench.runtime.gallery.enrol(key, [])
-        with pytest.raises(PermanentError):
+        with pytest.raises(RetryableError):
             bench.runtime.upkeep()
-        assert self.held(bench) == {}
+        assert held.faces == {}
+
+    def test_a_list_that_somebody_deleted_is_forgotten_once(
+        self, bench: Bench, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        bench.enrol("one", portrait("ann"))
+        bench.double.memory.drop(bench.lists[0])
+        bench.runtime.upkeep()
+        assert "run the photos of these faces again" in caplog.text
+        assert bench.lists == []
+        bench.enrol("one", portrait("ann"))
+        assert len(self.held(bench)) == 1
+        assert len(bench.asked("/persistedfaces")) == 2
 
     def test_a_training_that_never_ends_keeps_no_face(self, bench: Bench) -> None:
         key, _, _ = bench.enrol("one", portrait("ann"))
@@ -402,10 +485,9 @@ class TestErasure:
         quota.admit = lambda: 1  # type: ignore[method-assign]
         with pytest.raises(Busy):
             bench.runtime.prints.enrol(key, photo, faces)
-        assert not bench.runtime.service_faces.lists()[0].uncertain
         del quota.admit
         bench.runtime.prints.enrol(key, photo, faces)
-        assert not bench.runtime.service_faces.lists()[0].uncertain
+        assert not bench.runtime.service_faces.cut_short(bench.lists[0], datetime.now(UTC))
 
     def test_a_list_that_was_full_takes_faces_again_after_an_erasure(self, bench: Bench) -> None:
         bench.double.memory.capacity = bench.double.memory.most_lists = 1
@@ -417,13 +499,54 @@ class TestErasure:
         bench.enrol("two", portrait("bob"))
         assert len(self.held(bench)) == 1
 
+    def test_an_account_with_no_room_in_any_list_says_so_without_making_more(
+        self, bench: Bench
+    ) -> None:
+        bench.enrol("one", portrait("ann"))
+        bench.double.memory.capacity = 0
+        for number in range(3):
+            with pytest.raises(PermanentError, match="takes no more faces"):
+                bench.enrol(f"two{number}", portrait("bob"))
+        assert len(bench.double.memory.names()) == 2
+
+    def test_a_list_that_is_not_there_yet_is_tried_again_later(self, bench: Bench) -> None:
+        memory = bench.double.memory
+        memory.make = lambda *_: None  # type: ignore[method-assign]
+        with pytest.raises(RetryableError, match="is not there yet"):
+            bench.enrol("one", portrait("ann"))
+        del memory.make
+        bench.enrol("one", portrait("ann"))
+        assert len(self.held(bench)) == 1
+
+    def test_a_list_that_lost_its_training_is_trained_again(self, bench: Bench) -> None:
+        first = bench.enrol("first", portrait("ann"))
+        bench.train()
+        second = bench.enrol("second", portrait("ann", noise=3))
+        bench.double.memory.held(bench.lists[0]).trained = None
+        assert bench.match(second) == []
+        bench.train()
+        assert owners(bench.match(second), bench) == {"first"}
+        assert [each.full for each in bench.runtime.service_faces.lists()] == [False]
+        assert first[2]
+
+    def test_a_face_of_another_account_is_added_to_this_one(self, bench: Bench) -> None:
+        key, photo, _ = bench.enrol("one", portrait("ann"))
+        moved = bench.instance(FACE_ENDPOINT=bench.server.address.replace("127.0.0.1", "localhost"))
+        moved.prints.enrol(key, photo, bench.detect(key, photo, moved))
+        assert len(self.held(bench)) == 2
+        bench.runtime.upkeep()
+        assert len(self.held(bench)) == 1
+
     def test_a_list_that_is_gone_stops_no_job(self, bench: Bench) -> None:
         bench.enrol("one", portrait("ann"))
         bench.train()
         bench.double.memory.drop(bench.lists[0])
         second = bench.enrol("two", portrait("ann", noise=3))
-        assert bench.match(second) == []
+        assert owners(bench.match(second), bench) == {"one"}  # by its fresh id, for a day
+        bench.double.memory.forget_fresh()
         third = bench.enrol("three", portrait("ann", noise=6))
+        assert owners(bench.match(third), bench) == set()
+        bench.train()
         assert owners(bench.match(third), bench) == {"two"}
 
 

@@ -277,8 +277,8 @@ def test_matching_erasing_and_adding_at_once_stops_nobody(database: Database) ->
             with one_delivery[number]:  # of two deliveries of a job one is tried again, rightly
                 people.enrol(("b", str(number)), [])
                 people.enrol(("b", str(number)), [mine])
-        elif known.adding(mine.face_id, "list"):
-            known.added(mine.face_id, "list", uuid.uuid4().hex)
+        elif addition := known.adding(mine.face_id, "list"):
+            known.added(addition, mine.face_id, "list", uuid.uuid4().hex)
 
     with ThreadPoolExecutor(6) as pool:
         jobs = [

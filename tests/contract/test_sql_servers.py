@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
 import sqlfluff.core
@@ -29,7 +30,7 @@ from imaginem.errors import ConfigurationError, ImaginemError, PermanentError, R
 from imaginem.outputs import FaceMatch
 from imaginem.ports import EnrolledFace, JobResult
 from imaginem.results import Database, SqlGallery, SqlResults, SqlServiceFaces
-from imaginem.results.address import odbc_string, packed, sqlalchemy_url, wants_token
+from imaginem.results.address import identity_of, odbc_string, packed, sqlalchemy_url, wants_token
 from imaginem.results.gallery import nearest_query
 from imaginem.results.grant import grant_script
 from imaginem.results.migrate import APPLICATION_LOCK, _config, script, upgrade
@@ -138,10 +139,17 @@ def use_everything(database: Database) -> None:
     for _ in range(2):
         known.note({ids[0]: ("fresh", now + timedelta(hours=1))})
     known.add_list("faces-1", 1)
-    known.mark("faces-1", full=False, uncertain=False, changed=False, searchable=False)
-    known.adding(ids[0], "faces-1")
-    known.adding(ids[1], "faces-1")
-    known.added(ids[0], "faces-1", "persisted")
+    known.mark("faces-1", full=False, changed=False, searchable=False)
+    addition, refused = known.adding(ids[0], "faces-1"), known.adding(ids[1], "faces-1")
+    assert addition
+    assert refused
+    assert known.under_way("faces-1", now - timedelta(hours=1)) == set(ids)
+    known.added(addition, ids[0], "faces-1", "persisted")
+    assert known.cut_short("faces-1", now + timedelta(hours=1))
+    known.not_added(refused)
+    known.swept("faces-1", now + timedelta(hours=1))
+    assert not known.cut_short("faces-1", now + timedelta(hours=1))
+    assert not known.lists()[0].empty
     known.read(ids)
     known.fresh(now)
     known.owners("faces-1", ["persisted"])
@@ -151,14 +159,14 @@ def use_everything(database: Database) -> None:
     known.end_training("faces-1", "training", succeeded=False)
     known.begin_training("faces-1", "training")
     known.end_training("faces-1", "training", succeeded=True)
-    known.not_added(ids[1], "other")
     known.stranded()
     known.lapsed(["fresh"])
     gallery.enrol(("b", "0"), [])
     gallery.enrol(("b", "1"), [])
     assert known.removals("faces-1", 10) == ["persisted"]
-    assert known.lists()[0].uncertain
     known.removed("faces-1", ["persisted"])
+    known.drop_list("faces-1")
+    assert known.lists() == []
 
 
 _FOREIGN = re.compile(
@@ -246,6 +254,42 @@ class TestAddress:
         assert not wants_token(sqlalchemy_url(address))
         assert not wants_token(sqlalchemy_url("postgresql+psycopg://me@host/db"))
 
+    @pytest.mark.parametrize(
+        ("login", "made"),
+        [
+            ("Authentication=Active Directory Password", "authentication=ActiveDirectoryPassword"),
+            (
+                "Authentication='Active Directory Service Principal'",
+                "authentication=ActiveDirectoryServicePrincipal",
+            ),
+            ("Authentication=ActiveDirectoryPassword", "authentication=ActiveDirectoryPassword"),
+            ("Authentication=Sql Password", "authentication=SqlPassword"),
+            ("Integrated Security=SSPI", "trusted_connection=yes"),
+        ],
+    )
+    def test_other_ways_to_log_in_are_the_drivers(self, login: str, made: str) -> None:
+        address = f"{AZURE};{login};Driver=x"
+        assert made in odbc_string(address)
+        assert not wants_token(sqlalchemy_url(address))
+        assert identity_of(address) == ""
+
+    @pytest.mark.parametrize(
+        "login",
+        [
+            "Authentication=Active Directory Managed Identity;User Id=1234",
+            "Authentication=ActiveDirectoryMsi;UID={1234}",
+            "User Id=1234;Authentication=ActiveDirectoryDefault;Trusted_Connection=no",
+        ],
+    )
+    def test_an_identity_that_is_named_logs_in_with_its_token(self, login: str) -> None:
+        address = f"{AZURE};{login};Driver=x"
+        as_odbc = f"mssql+pyodbc:///?odbc_connect={quote_plus(address)}"
+        for each in (address, as_odbc):
+            assert wants_token(sqlalchemy_url(each))
+            assert identity_of(each) == "1234"
+        assert "uid" not in odbc_string(address)
+        assert "trusted" not in odbc_string(address)
+
     def test_what_is_missing_is_named(self) -> None:
         with pytest.raises(ConfigurationError, match="names no database"):
             odbc_string("Server=x")
@@ -293,7 +337,7 @@ class TestRealDriver:
             server.close()
 
     def failure(self, tmp_path: Path, address: str, token: str = "") -> ImaginemError:
-        database = Database(address, tmp_path, lambda: token)
+        database = Database(address, tmp_path, lambda client_id: token)
         with pytest.raises(ImaginemError) as told, database.session(reading=True):
             pass
         assert "hunter2" not in str(told.value)

@@ -131,3 +131,29 @@ def test_no_rate_means_no_pacing() -> None:
     clock = Clock()
     times_of(100, pacer(MemoryRegisters(), clock, per_second=0).wait, clock)
     assert clock.slept == []
+
+
+def test_holding_off_again_and_again_keeps_nobody_beyond_his_patience() -> None:
+    registers, clock = MemoryRegisters(), Clock()
+    paced = pacer(registers, clock, patience=5)
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        paced.hold_off(3)  # as told to another thread meanwhile
+
+    paced = Pacer(registers, "face", 10, clock=clock, sleep=sleep, patience=5)
+    paced.hold_off(3)
+    with pytest.raises(Busy):
+        paced.wait()
+    assert clock.now <= 1_005
+
+
+def test_a_slot_too_far_for_one_is_left_for_somebody_patient() -> None:
+    clock = Clock()
+    paced = pacer(MemoryRegisters(), clock, per_second=1, patience=0.5)
+    paced._waiting = 3  # as if two others waited, so that slots are taken for them too
+    paced.wait()
+    with pytest.raises(Busy):
+        paced.wait()
+    paced.wait(patient=True)
+    assert clock.now == pytest.approx(1_000 + 1 / 0.95)

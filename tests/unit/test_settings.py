@@ -151,3 +151,36 @@ def test_storage_endpoints_may_be_given_instead_of_a_name() -> None:
     assert set(settings.storage_endpoints) == {"blob", "queue", "table"}
     with pytest.raises(ConfigurationError, match="set all three"):
         read_settings({names[0]: "https://127.0.0.1:1/x"})
+
+
+@pytest.mark.parametrize(
+    "address", ["https://:s3cret@host", "https://me@host", "https://me:s@host"]
+)
+def test_an_address_with_a_login_in_it_is_refused_and_not_shown(address: str) -> None:
+    with pytest.raises(ConfigurationError, match="OTEL_EXPORTER_OTLP_ENDPOINT") as told:
+        read_settings({"OTEL_EXPORTER_OTLP_ENDPOINT": address})
+    assert "s3cret" not in str(told.value)
+
+
+_INSTRUMENTATION = "InstrumentationKey=00000000-0000-0000-0000-000000000000"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nonsense",
+        f"{_INSTRUMENTATION};",
+        f"{_INSTRUMENTATION};x",
+        f"{_INSTRUMENTATION};a=b=c",
+        f"{_INSTRUMENTATION};Authorization=aad",
+    ],
+)
+def test_a_connection_string_that_the_exporter_refuses_is_told_at_start(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="APPLICATIONINSIGHTS_CONNECTION_STRING"):
+        read_settings({"APPLICATIONINSIGHTS_CONNECTION_STRING": text})
+
+
+def test_a_whole_connection_string_of_application_insights_is_taken() -> None:
+    text = f"{_INSTRUMENTATION};IngestionEndpoint=https://x.in.applicationinsights.azure.com/"
+    settings = read_settings({"APPLICATIONINSIGHTS_CONNECTION_STRING": text})
+    assert settings.telemetry.insights == text

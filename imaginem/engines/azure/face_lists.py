@@ -5,7 +5,7 @@ An installation makes lists of its own, with names that nobody else has, and tou
 
 import logging
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from imaginem.engines.azure.calls import ServiceRefused
@@ -22,7 +22,9 @@ _LONGEST_TRAINING = timedelta(hours=6)  # Microsoft: a million faces take half a
 _MARGIN = 1.0  # of a face's own size around it: the service must find it again in the cut-out
 _SMALLEST_CUT = 200  # pixels; files under 1 KB are refused
 _NO_FACE = frozenset({"InvalidImage", "InvalidImageSize"})
-_NO_LIST = "LargeFaceListNotFound"
+_NO_LIST, _FULL = "LargeFaceListNotFound", "QuotaExceeded"
+_ACCOUNT_FULL = "the Face account takes no more faces: all its lists are full; erase some"
+_CUT_SHORT = timedelta(minutes=15)  # no call lasts as long: what is not concluded by then never is
 
 
 class FaceLists:
@@ -44,13 +46,12 @@ class FaceLists:
     ) -> dict[uuid.UUID, str]:
         """Add the faces that are in no list yet; return those that can't be, and why."""
         refused: dict[uuid.UUID, str] = {}
+        mine = {each.list_id for each in self._known.lists()}
         for face_id, box in faces.items():
             # Read now: another delivery of this job may have added it a moment ago.
             held = self._known.read([face_id]).get(face_id)
-            if held and held.persisted_face_id:
+            if held and held.persisted_face_id and held.list_id in mine:
                 continue
-            if held and held.list_id:  # the call was made, perhaps, and its answer never kept
-                self._known.mark(held.list_id, uncertain=True)
             where = Rectangle(left=box[0], top=box[1], width=box[2], height=box[3])
             try:
                 self._add(photo, where, face_id)
@@ -63,49 +64,69 @@ class FaceLists:
     def _add(self, photo: Photo, where: Rectangle, face_id: uuid.UUID) -> None:
         sent = payload(photo, FACE_LIMITS, _around(where, photo))
         while True:
-            list_id = self._open().list_id
+            target, just_made = self._open()
             try:
-                self._add_to(list_id, sent, where, face_id)
+                self._add_to(target.list_id, sent, where, face_id)
                 return
             except ServiceRefused as refused:
-                if not {"QuotaExceeded", _NO_LIST} & set(refused.codes):
+                if _NO_LIST in refused.codes:
+                    if just_made:
+                        raise RetryableError(
+                            f"Azure face: the list {target.list_id} was made, but is not there yet"
+                        ) from None
+                    self.list_is_gone(target.list_id)
+                elif _FULL in refused.codes:
+                    if target.empty:  # so it is the account that is full
+                        raise PermanentError(_ACCOUNT_FULL) from None
+                    _logger.info("the face list %s is full", target.list_id)
+                    self._known.mark(target.list_id, full=True)
+                else:
                     raise
-                _logger.warning("the face list %s takes no more: %s", list_id, refused)
-                self._known.mark(list_id, full=True)
 
     def _add_to(self, list_id: str, sent: Payload, where: Rectangle, face_id: uuid.UUID) -> None:
         """Make the call, noted before and after, so that what was cut short is known."""
+        additions: list[uuid.UUID] = []
 
         def ready() -> None:
-            if not self._known.adding(face_id, list_id):
+            addition = self._known.adding(face_id, list_id)
+            if addition is None:
                 raise PermanentError("the face was erased while its job was at work")
+            additions.append(addition)
 
         rectangle = sent.rectangle_there(where)
         try:
             name = self._service.add(list_id, sent, rectangle, face_id, ready=ready)
         except (ServiceRefused, Busy):  # the service said no: it has nothing of this face
-            self._known.not_added(face_id, list_id)
+            for addition in additions:
+                self._known.not_added(addition)
             raise
-        self._known.added(face_id, list_id, name)
+        self._known.added(additions[0], face_id, list_id, name)
 
-    def _open(self) -> FaceList:
-        """Return the list that takes faces now, made if need be."""
+    def _open(self) -> tuple[FaceList, bool]:
+        """Return the list that takes faces now, and whether it was made for that just now."""
         lists = self._known.lists()
         open_lists = [each for each in lists if not each.full]
         if open_lists:
-            return open_lists[-1]
+            return open_lists[-1], False
         number = 1 + max((each.number for each in lists), default=0)
         made = FaceList(f"{self._name}-{uuid.uuid4().hex[:8]}-{number}", number)
         try:
             self._service.make_list(made.list_id)
         except ServiceRefused as refused:
-            if "QuotaExceeded" in refused.codes:
-                raise PermanentError(
-                    "the Face account takes no more faces: all its lists are full; erase some"
-                ) from None
+            if _FULL in refused.codes:
+                raise PermanentError(_ACCOUNT_FULL) from None
             raise
         self._known.add_list(made.list_id, number)
-        return made
+        return made, True
+
+    def list_is_gone(self, list_id: str) -> None:
+        """Forget a list that somebody deleted at the service."""
+        _logger.error(
+            "the face list %s is gone at the service, and its faces with it: run the photos of "
+            "these faces again for them to be found",
+            list_id,
+        )
+        self._known.drop_list(list_id)
 
     def upkeep(self, *, train: bool = True) -> None:
         """For each list: remove what was erased, conclude its training, train it again.
@@ -115,7 +136,7 @@ class FaceLists:
         """
         problems: list[Exception] = []
         for held in self._known.lists():
-            self._tried(lambda held=held: self._look_after(held, train), held, problems)  # type: ignore[misc]
+            self._tried(held, train, problems)
         stranded = self._known.stranded()
         if stranded:
             _logger.error(
@@ -126,19 +147,25 @@ class FaceLists:
         if problems:
             raise problems[0]
 
-    @staticmethod
-    def _tried(work: Callable[[], None], held: FaceList, problems: list[Exception]) -> None:
+    def _tried(self, held: FaceList, train: bool, problems: list[Exception]) -> None:
         """Let one list's trouble not keep the others from being looked after."""
         try:
-            work()
+            try:
+                self._look_after(held, train)
+            except ServiceRefused as refused:
+                if _NO_LIST not in refused.codes:
+                    raise
+                self.list_is_gone(held.list_id)
         except (RetryableError, PermanentError) as problem:
             _logger.error("upkeep of the face list %s: %s", held.list_id, problem)
             problems.append(problem)
 
     def _look_after(self, held: FaceList, train: bool) -> None:
         changed = self._remove(held)
-        if held.uncertain:
-            changed |= self._sweep(held.list_id)
+        old = datetime.now(UTC) - _CUT_SHORT
+        if self._known.cut_short(held.list_id, old):
+            changed |= self._sweep(held.list_id, old)
+            self._known.swept(held.list_id, old)
         if changed:
             self._known.mark(held.list_id, changed=True, full=False)
         if train and self._is_idle(held) and (changed or held.changed):
@@ -167,31 +194,21 @@ class FaceLists:
             self._known.removed(held.list_id, [name])
         return bool(gone)
 
-    def _sweep(self, list_id: str) -> bool:
+    def _sweep(self, list_id: str, old: datetime) -> bool:
         """Remove faces that nobody knows: their addition was cut short before it was noted."""
-        self._known.mark(list_id, uncertain=False)  # what becomes uncertain from now on counts
-        found = left = False
-        try:
-            after = ""
-            while page := self._service.page(list_id, after):
-                after = page[-1][0]
-                ids = {name: _as_id(told) for name, told in page}
-                known = self._known.read([each for each in ids.values() if each])
-                for name, face_id in ids.items():
-                    if face_id and _holds(known.get(face_id), list_id, name):
-                        continue
-                    # Looked at once more, now: removals of this page took their time.
-                    held = self._known.read([face_id]).get(face_id) if face_id else None
-                    if held and held.list_id == list_id and held.persisted_face_id in ("", name):
-                        left |= not held.persisted_face_id
-                        continue
-                    self._service.remove(list_id, name)
-                    found = True
-        except BaseException:
-            self._known.mark(list_id, uncertain=True)
-            raise
-        if left:
-            self._known.mark(list_id, uncertain=True)
+        found = False
+        after = ""
+        while page := self._service.page(list_id, after):
+            after = page[-1][0]
+            ids = {name: _as_id(told) for name, told in page}
+            # In this order: an addition that is concluded between the two reads is in the second.
+            coming = self._known.under_way(list_id, old)
+            known = self._known.read([each for each in ids.values() if each])
+            for name, face_id in ids.items():
+                if face_id and (face_id in coming or _holds(known.get(face_id), list_id, name)):
+                    continue
+                self._service.remove(list_id, name)
+                found = True
         return found
 
     def _train(self, list_id: str) -> None:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imaginem.engines.azure.calls import ServiceRefused
+from imaginem.engines.azure.face_lists import FaceLists
 from imaginem.engines.azure.face_service import AT_ONCE, FaceService, Similar
 from imaginem.ports import ServiceFaces
 
 _logger = logging.getLogger("imaginem.engines.azure")
-_GONE = {"LargeFaceListNotFound", "LargeFaceListNotTrained"}
 
 
 @dataclass
@@ -39,12 +39,16 @@ class FaceSearch:
 
     Args:
         service: the Face account.
+        lists: the account's face lists.
         known: which face is called what.
         most: faces to find in each list at most.
     """
 
-    def __init__(self, service: FaceService, known: ServiceFaces, most: int) -> None:
+    def __init__(
+        self, service: FaceService, lists: FaceLists, known: ServiceFaces, most: int
+    ) -> None:
         self._service = service
+        self._lists = lists
         self._known = known
         self._most = most
 
@@ -64,16 +68,26 @@ class FaceSearch:
                     search.face, list_id, self._most, patient=search.patient
                 )
             except ServiceRefused as refused:
-                if _GONE & set(refused.codes):
-                    _logger.error("the face list %s is gone, and its faces with it", list_id)
-                    self._known.mark(list_id, searchable=False, full=True)
-                    continue
-                raise _as_lapsed(refused) from None
+                if not self._is_unsearchable(list_id, refused):
+                    raise _as_lapsed(refused) from None
+                search.patient = True
+                continue
             search.patient = True
             found.append((list_id, alike))
         for start in range(0, len(search.fresh), AT_ONCE):
             found.append(("", self._among(search, search.fresh[start : start + AT_ONCE])))
         return found
+
+    def _is_unsearchable(self, list_id: str, refused: ServiceRefused) -> bool:
+        """Note that a list is gone, or trained no more; tell whether it is either."""
+        if "LargeFaceListNotFound" in refused.codes:
+            self._lists.list_is_gone(list_id)
+        elif "LargeFaceListNotTrained" in refused.codes:
+            _logger.error("the face list %s is trained no more: it is trained anew", list_id)
+            self._known.mark(list_id, searchable=False, changed=True)
+        else:
+            return False
+        return True
 
     def _among(self, search: Search, others: Sequence[str]) -> Similar:
         """Compare with fresh faces; the service refuses all if it knows one of them no more."""

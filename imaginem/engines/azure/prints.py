@@ -54,7 +54,7 @@ class AzurePrints:
         self._bands = bands
         self._limit = match_limit
         most = min(max(match_limit * _CANDIDATES, 100), AT_ONCE)
-        self._searcher = FaceSearch(service, known, most)
+        self._searcher = FaceSearch(service, lists, known, most)
 
     def enrol(self, key: JobKey, photo: Photo, faces: Sequence[Face]) -> list[FacePrint]:
         """Make the faces the job's faces; one that the service can't print is left out."""

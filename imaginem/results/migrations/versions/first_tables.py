@@ -5,7 +5,7 @@ from alembic import op
 
 from imaginem.results.types import UtcTime, exact, vector
 
-revision = "0001"
+revision = "first_tables"
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -112,9 +112,17 @@ def _service_faces() -> None:
         sa.Column("training", sa.String(36), nullable=False),
         sa.Column("training_began", UtcTime(), nullable=True),
         sa.Column("searchable", sa.Boolean(), nullable=False),
-        sa.Column("uncertain", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("list_id", name="pk_face_list"),
     )
+    op.create_table(
+        "face_addition",
+        sa.Column("addition", sa.Uuid(), nullable=False),
+        sa.Column("face_id", sa.Uuid(), nullable=False),
+        sa.Column("list_id", sa.String(64), nullable=False),
+        sa.Column("since", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("addition", name="pk_face_addition"),
+    )
+    op.create_index("ix_face_addition_list", "face_addition", ["list_id", "since"])
     op.create_table(
         "face_removal",
         sa.Column("list_id", sa.String(64), nullable=False),

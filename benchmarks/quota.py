@@ -8,9 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from benchmarks.result import Result
-from imaginem.cli.progress import ENDED
 from imaginem.double import Double, DoubleOptions, DoubleServer
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
+from imaginem.progress import ENDED
 from imaginem.runtime import Runtime
 from imaginem.settings import read_settings
 from imaginem.testing import FakeFaces, FakeOcr, FakeVision, message_for, photo_bytes

@@ -17,10 +17,10 @@ import psutil
 
 from benchmarks.result import Result
 from imaginem.assets import AssetStore
-from imaginem.cli.progress import ENDED
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
 from imaginem.imaging import decode_photo, encode_png
 from imaginem.outputs import name_face
+from imaginem.progress import ENDED
 from imaginem.runtime import Runtime
 from imaginem.settings import Settings, read_settings
 from imaginem.testing import MemoryGallery, message_for

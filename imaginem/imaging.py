@@ -6,7 +6,8 @@ import struct
 import threading
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -97,7 +98,28 @@ def decode_photo(data: bytes) -> Photo:
     Raises:
         PermanentError: not a photo, damaged, too many bytes or pixels; says which.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import ImageOps
+
+    with opened_photo(data) as opened:
+        pil = _to_rgb(ImageOps.exif_transpose(opened))
+        format_name = _format(opened)
+    return Photo(pil, format_name=format_name, sha256=hashlib.sha256(data).hexdigest())
+
+
+def check_photo(data: bytes) -> str:
+    """Return the format of a photo's file after a look at its head; nothing is decoded.
+
+    Raises:
+        PermanentError: as of `decode_photo`, but for damage further on.
+    """
+    with opened_photo(data) as opened:
+        return _format(opened)
+
+
+@contextmanager
+def opened_photo(data: bytes) -> "Iterator[Image.Image]":
+    """Open a photo's file, whatever it claims to be; errors on the way become clear."""
+    from PIL import Image, UnidentifiedImageError
 
     if len(data) > BYTE_LIMIT:
         raise PermanentError(
@@ -115,10 +137,7 @@ def decode_photo(data: bytes) -> Photo:
     try:
         with Image.open(io.BytesIO(data), formats=formats) as opened:
             _check_pixels(opened.width, opened.height)
-            # MPO is the JPEG of phones that keep two pictures in one file.
-            format_name = "JPEG" if opened.format == "MPO" else str(opened.format)
-            upright = ImageOps.exif_transpose(opened)
-            pil = _to_rgb(upright)
+            yield opened
     except bombs:
         raise PermanentError(_too_many_pixels("far too many")) from None
     except UnidentifiedImageError:
@@ -127,7 +146,11 @@ def decode_photo(data: bytes) -> Photo:
         ) from None
     except _DAMAGE as problem:
         raise PermanentError(f"the photo is damaged: {problem}; send the original again") from None
-    return Photo(pil, format_name=format_name, sha256=hashlib.sha256(data).hexdigest())
+
+
+def _format(opened: "Image.Image") -> str:
+    # MPO is the JPEG of phones that keep two pictures in one file.
+    return "JPEG" if opened.format == "MPO" else str(opened.format)
 
 
 class PhotoCache:

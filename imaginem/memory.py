@@ -195,6 +195,11 @@ class MemoryLog:
         """Read an entity."""
         return self._entries.get(key)
 
+    def delete(self, key: JobKey) -> None:
+        """Remove an entity."""
+        _check_keys(key)
+        self._entries.pop(key, None)
+
     def batch(self, batch_id: str, *, only: Sequence[str] = ()) -> Iterator[LogEntry]:
         """Read a batch."""
         for key in sorted(key for key in self._entries if key[0] == batch_id):

@@ -64,16 +64,25 @@ class MemoryGallery:
 
     def similar(self, key: JobKey, face_id: uuid.UUID, *, least: float, limit: int) -> list[Alike]:
         """Find alike faces."""
-        import numpy as np
-
         if face_id not in self._faces:
             raise NotFound(f"face {face_id} is not in the gallery")
         mine = self._faces[face_id][1]
-        vector = np.frombuffer(mine.embedding, np.float32)
+        return self._nearest(mine.model, mine.embedding, least, limit, but=key)
+
+    def nearest(self, model: str, embedding: bytes, *, least: float, limit: int) -> list[Alike]:
+        """Find faces alike."""
+        return self._nearest(model, embedding, least, limit)
+
+    def _nearest(
+        self, model: str, embedding: bytes, least: float, limit: int, but: JobKey | None = None
+    ) -> list[Alike]:
+        import numpy as np
+
+        vector = np.frombuffer(embedding, np.float32)
         found = [
             Alike(other.face_id, _cosine(vector, other.embedding), other.quality)
             for owner, other in self._faces.values()
-            if owner != key and other.model == mine.model
+            if owner != but and other.model == model
         ]
         alike = [face for face in found if face.similarity >= least]
         alike.sort(key=lambda face: -face.similarity)

@@ -93,6 +93,8 @@ def _hop(
     if hold is None:
         return Transition("dropped")
     message = message.noting(run=hold.run)
+    if services.cancellations.is_cancelled(message.job_definition.batch_id):
+        return _cancel(message, hold, services)
     attempts = kept.attempt + 1
     last_try = attempts >= services.limits.max_attempts
     try:
@@ -121,6 +123,22 @@ def _hop(
         keep_invalid(services, step.name, delivery.id, delivery.body, one_line(str(problem)))
         _record_defect(message, hold, services, problem)
         return Transition("invalid")
+
+
+def _cancel(message: JobMessage, hold: Hold, services: Services) -> Transition:
+    """End a job of a cancelled batch here; what its steps have found so far stays in the log."""
+    name = property_name(message.current)
+    close_hop(
+        services.log,
+        hold,
+        {
+            name: f"step {message.job_definition.processing_step}: skipped",
+            f"{name}_exception": "the batch was cancelled",
+            "job_state": "cancelled",
+        },
+    )
+    services.telemetry.count("imaginem.jobs", state="cancelled")
+    return Transition("cancelled")
 
 
 def load(step: Step[Any], delivery: Delivery, services: Services) -> JobMessage:

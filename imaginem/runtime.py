@@ -4,11 +4,14 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar, overload
 
+from imaginem.cancelling import CancelledBatches
 from imaginem.engines.parts import EngineParts
 from imaginem.identity import credential, get_token
 from imaginem.imaging import PhotoCache
 from imaginem.ports import (
+    Archive,
     Blobs,
+    Cancellations,
     FaceEngine,
     FaceGallery,
     FacePrintEngine,
@@ -120,6 +123,11 @@ class Runtime:
         return AzureRegisters(self._account)
 
     @_Once
+    def cancellations(self) -> Cancellations:
+        """Which batches are cancelled."""
+        return CancelledBatches(self.registers)
+
+    @_Once
     def database(self) -> Any:
         """The SQL database."""
         from imaginem.results import Database
@@ -137,6 +145,13 @@ class Runtime:
         from imaginem.results import SqlResults
 
         return SqlResults(self.database)
+
+    @_Once
+    def archive(self) -> Archive:
+        """Photos by what was found in them, in SQL."""
+        from imaginem.results import SqlArchive
+
+        return SqlArchive(self.database)
 
     @_Once
     def gallery(self) -> FaceGallery:

@@ -14,6 +14,7 @@ from PIL import Image
 from pydantic_core import to_json
 
 from imaginem.advance import Transition
+from imaginem.cancelling import CancelledBatches
 from imaginem.context import JobContext
 from imaginem.errors import PermanentError
 from imaginem.imaging import Photo, PhotoCache
@@ -39,6 +40,7 @@ from imaginem.outputs import (
 from imaginem.ports import (
     JobKey,
     Limits,
+    SimilarFace,
 )
 from imaginem.process import Delivery, process_step
 from imaginem.registry import Registry, Step
@@ -122,6 +124,10 @@ class FakePrints:
         """Return no match."""
         return []
 
+    def search(self, photo: Photo, faces: Sequence[Face]) -> list[tuple[Face, list[SimilarFace]]]:
+        """Find nobody."""
+        return [(face, []) for face in faces]
+
 
 class Failing:
     """An engine of any kind that raises `problem` for its first `times` calls (0: always)."""
@@ -138,7 +144,7 @@ class Failing:
         self._left -= 1
         raise self._problem
 
-    analyze = read = detect = enrol = match = _fail
+    analyze = read = detect = enrol = match = search = _fail
 
 
 def no_network(url: str) -> bytes:
@@ -164,6 +170,13 @@ class MemoryServices:
     ocr: Any = field(default_factory=FakeOcr)
     faces: Any = field(default_factory=FakeFaces)
     prints: Any = field(default_factory=FakePrints)
+    registers: MemoryRegisters = field(default_factory=MemoryRegisters)
+    cancellations: Any = None
+
+    def __post_init__(self) -> None:
+        """Read cancellations from the registers unless told otherwise."""
+        if self.cancellations is None:
+            self.cancellations = CancelledBatches(self.registers)
 
     def upkeep(self) -> None:
         """Do nothing."""

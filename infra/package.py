@@ -22,7 +22,6 @@ LEFT_OUT = (
     "testing.py",
     "memory.py",
     "memory_results.py",
-    "nodejs.py",
     "assets/convert",
 )
 LOCAL_PACKAGES = ("onnxruntime", "rapidocr", "opencv-python-headless", "numpy")

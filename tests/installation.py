@@ -12,9 +12,9 @@ from typing import Any
 from azure.storage.queue import QueueServiceClient
 
 from imaginem.assets import AssetStore
-from imaginem.cli.progress import ENDED
 from imaginem.host import Host, HostOptions
 from imaginem.ports import LogEntry, PoisonEntry
+from imaginem.progress import ENDED
 from imaginem.runtime import Runtime
 from imaginem.settings import Settings, read_settings
 

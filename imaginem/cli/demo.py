@@ -146,7 +146,7 @@ def _show(host: Host, runtime: Runtime, port: int, keep: bool) -> bool:
         good = ended and all(state == "succeeded" for state in progress.jobs.values())
         good = _judge(runtime, out) and good
         if keep:
-            out.print(f"Imaginem is ready: http://127.0.0.1:{port}/api/docs (Ctrl-C stops it)")
+            out.print(f"Imaginem is ready: http://127.0.0.1:{port}/ (Ctrl-C stops it)")
             out.print(f"storage: {runtime.settings.home}", highlight=False, soft_wrap=True)
             host.run_until_stopped()
         return good

@@ -2,24 +2,18 @@
 
 import itertools
 import re
-import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from imaginem.errors import ConfigurationError
-from imaginem.models import decode_message
-from imaginem.names import blob_segment
-from imaginem.ports import Services
+from imaginem.ports import DashboardServices
 from imaginem.registry import Registry
+from imaginem.submitting import job_id_of, submit_photo
 
 PHOTO_ENDINGS = frozenset(
     {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif"}
 )
-
-_LONGEST_ID = 150
 
 
 @dataclass(frozen=True)
@@ -29,11 +23,6 @@ class Source:
     name: str
     path: Path | None = None
     url: str = ""
-
-
-def new_batch() -> str:
-    """Return a batch id that sorts by time."""
-    return datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + uuid.uuid4().hex[:4]
 
 
 def find_sources(given: Sequence[str]) -> list[Source]:
@@ -68,7 +57,7 @@ def job_ids(sources: Sequence[Source]) -> list[str]:
     """Return a job id for each photo: its name, numbered where names repeat."""
     ids: dict[str, None] = {}
     for source in sources:
-        base = re.sub(r"[^\w.-]+", "-", source.name).strip("-")[:_LONGEST_ID] or "photo"
+        base = job_id_of(source.name)
         numbered = (f"{base}-{number}" for number in itertools.count(2))
         ids[
             next(
@@ -91,32 +80,12 @@ def check_pipeline_steps(names: Sequence[str], registry: Registry) -> list[str]:
 
 
 def submit_one(
-    services: Services, source: Source, batch_id: str, job_id: str, pipeline: Sequence[str]
+    services: DashboardServices,
+    source: Source,
+    batch_id: str,
+    job_id: str,
+    pipeline: Sequence[str],
 ) -> str:
-    """Upload a photo and put its job on the first queue; return the id of this run.
-
-    Raises:
-        InvalidMessage: the pipeline can't be.
-    """
-    url = source.url
-    parameters: dict[str, Any] = {"original_name": source.name}
-    if source.path is not None:
-        data = source.path.read_bytes()
-        name = f"{blob_segment(batch_id)}/{blob_segment(job_id)}"
-        container = services.limits.input_container
-        url = services.blobs.put(container, name, data, "application/octet-stream")
-        parameters["size"] = len(data)
-    value: dict[str, Any] = {
-        "job_definition": {
-            "id": job_id,
-            "batch_id": batch_id,
-            "input": {"image_url": url, "image_parameters": parameters},
-            "processing_pipeline": list(pipeline),
-            "processing_step": 0,
-        },
-        "job_output": {},
-    }
-    from pydantic_core import to_json
-
-    message = decode_message(to_json(value), services.limits.default_pipeline)
-    return services.queues.send(message.current, message.encode())
+    """Submit a photo; return the id of this run. Errors as of `submit_photo`."""
+    photo = source.url if source.path is None else source.path.read_bytes()
+    return submit_photo(services, (batch_id, job_id), source.name, photo, pipeline)

@@ -12,19 +12,9 @@ from imaginem.cli.intake import (
     check_pipeline_steps,
     find_sources,
     job_ids,
-    new_batch,
     submit_one,
 )
-from imaginem.cli.progress import (
-    BatchProgress,
-    as_json,
-    problems_of,
-    read_batch,
-    render,
-    steps_of,
-    summarise,
-    watch,
-)
+from imaginem.cli.progress import render, watch
 from imaginem.cli.report import result_table
 from imaginem.cli.shared import (
     App,
@@ -40,7 +30,16 @@ from imaginem.cli.shared import (
 )
 from imaginem.names import property_name
 from imaginem.ports import JobResult, LogEntry
+from imaginem.progress import (
+    BatchProgress,
+    as_json,
+    problems_of,
+    read_batch,
+    steps_of,
+    summarise,
+)
 from imaginem.runtime import Runtime
+from imaginem.submitting import new_batch
 
 _LINK_MINUTES = 15
 

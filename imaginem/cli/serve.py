@@ -84,7 +84,7 @@ def _options(app: Path, workers: int, port: int, home: Path, order: Sequence[str
 
 
 def _run(host: Host, port: int) -> None:
-    ready = f"Imaginem is ready: http://127.0.0.1:{port}/api/docs (Ctrl-C stops it)"
+    ready = f"Imaginem is ready: http://127.0.0.1:{port}/ (Ctrl-C stops it)"
     try:
         host.start()
         out.print(ready, highlight=False, soft_wrap=True)

@@ -60,9 +60,14 @@ class HttpHost:
         if host not in _LOCAL_NAMES:
             await _answer(send, 421, b"this host answers on 127.0.0.1 and localhost only\n")
             return
-        body = await _read(receive)
+        if "\ufffd" in scope["path"]:  # put there for bytes that were none
+            await _answer(send, 400, b"the address is no UTF-8\n")
+            return
+        told = headers.get("content-length", "0")
+        too_long = told.isdigit() and int(told) > _BODY_LIMIT
+        body = None if too_long else await _read(receive)
         if body is None:
-            await _answer(send, 413, b"the request is larger than 100 MB\n")
+            await _answer(send, 413, b"the request is larger than 100 MB: send photos one by one\n")
             return
         for pattern, bound in self._routes:
             found = pattern.fullmatch(scope["path"])
@@ -85,7 +90,8 @@ class HttpHost:
         from azure.functions import HttpRequest
 
         query = scope["query_string"].decode("latin-1")
-        url = f"http://{headers['host']}{scope['path']}" + (f"?{query}" if query else "")
+        path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")  # as it came
+        url = f"http://{headers['host']}{path}" + (f"?{query}" if query else "")
         kept = {k: v for k, v in headers.items() if not k.startswith("x-ms-client-principal")}
         request = HttpRequest(
             scope["method"],

@@ -4,10 +4,34 @@ Adapters implement them (`storage`, `results`, `engines`), `imaginem.testing` ha
 in-memory twins, and one contract suite holds all of them to the same behaviour.
 """
 
-from imaginem.ports.engines import FaceEngine, FacePrintEngine, OcrEngine, VisionEngine
+from imaginem.ports.engines import (
+    FaceEngine,
+    FacePrintEngine,
+    OcrEngine,
+    SimilarFace,
+    VisionEngine,
+)
 from imaginem.ports.results import Alike, EnrolledFace, FaceGallery, FaceOwner, JobResult, Results
+from imaginem.ports.search import (
+    Archive,
+    BatchInfo,
+    BatchPage,
+    FacePair,
+    FoundPhoto,
+    Groups,
+    PhotoFilter,
+    PhotoPage,
+    Verdict,
+)
 from imaginem.ports.service_faces import FaceList, ServiceFace, ServiceFaces
-from imaginem.ports.services import Fetcher, Limits, Photos, Services
+from imaginem.ports.services import (
+    Cancellations,
+    DashboardServices,
+    Fetcher,
+    Limits,
+    Photos,
+    Services,
+)
 from imaginem.ports.storage import (
     Blobs,
     JobKey,
@@ -23,20 +47,30 @@ from imaginem.ports.telemetry import Span, Telemetry
 
 __all__ = [
     "Alike",
+    "Archive",
+    "BatchInfo",
+    "BatchPage",
     "Blobs",
+    "Cancellations",
+    "DashboardServices",
     "EnrolledFace",
     "FaceEngine",
     "FaceGallery",
     "FaceList",
     "FaceOwner",
+    "FacePair",
     "FacePrintEngine",
     "Fetcher",
+    "FoundPhoto",
+    "Groups",
     "JobKey",
     "JobLog",
     "JobResult",
     "Limits",
     "LogEntry",
     "OcrEngine",
+    "PhotoFilter",
+    "PhotoPage",
     "Photos",
     "PoisonEntry",
     "PoisonLog",
@@ -47,7 +81,9 @@ __all__ = [
     "ServiceFace",
     "ServiceFaces",
     "Services",
+    "SimilarFace",
     "Span",
     "Telemetry",
+    "Verdict",
     "VisionEngine",
 ]

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from imaginem.outputs import Face, FaceMatch, FacePrint, ImageAnalysis, OcrText
@@ -49,6 +50,15 @@ class FaceEngine(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class SimilarFace:
+    """A face of the gallery that looks like one that was searched for."""
+
+    face_id: uuid.UUID
+    confidence: float
+    band: str
+
+
 class FacePrintEngine(Protocol):
     """Tells faces apart: keeps their prints and finds who looks alike."""
 
@@ -68,4 +78,12 @@ class FacePrintEngine(Protocol):
             key: the job whose faces these are.
             face_ids: as enrolled.
             photo: gives the job's photo; asked only where the print has lapsed meanwhile.
+        """
+
+    def search(self, photo: "Photo", faces: Sequence[Face]) -> list[tuple[Face, list[SimilarFace]]]:
+        """Return who looks like the faces of a photo, best first for each; nothing is kept.
+
+        Args:
+            photo: that the faces are in.
+            faces: as detected, to be printed; one that can't be is left out.
         """

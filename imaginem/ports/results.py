@@ -93,6 +93,9 @@ class FaceGallery(Protocol):
             NotFound: the face isn't in the gallery.
         """
 
+    def nearest(self, model: str, embedding: bytes, *, least: float, limit: int) -> list[Alike]:
+        """Return faces of a model by cosine similarity to an embedding, best first."""
+
     def qualities(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, float]:
         """Return the quality of each face that is in the gallery."""
 

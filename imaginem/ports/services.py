@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from imaginem.ports.engines import FaceEngine, FacePrintEngine, OcrEngine, VisionEngine
 from imaginem.ports.results import FaceGallery, Results
+from imaginem.ports.search import Archive
 from imaginem.ports.storage import Blobs, JobLog, PoisonLog, Queues
 from imaginem.ports.telemetry import Telemetry
 
@@ -38,6 +39,19 @@ class Limits:
     max_waits: int = 100
     max_dequeue_count: int = 5
     retry_seconds: float = 2.0
+
+
+class Cancellations(Protocol):
+    """Batches whose jobs are to stop at their next hop."""
+
+    def is_cancelled(self, batch_id: str) -> bool:
+        """Tell whether a batch is cancelled; some seconds late, at no cost for each message."""
+
+    def cancel(self, batch_id: str) -> None:
+        """Stop a batch's jobs at their next hop."""
+
+    def reopen(self, batch_id: str) -> None:
+        """Let a batch take jobs again; those that were stopped stay so."""
 
 
 class Services(Protocol):
@@ -99,5 +113,17 @@ class Services(Protocol):
     def prints(self) -> FacePrintEngine:
         """Return the engine of faceprint and facematch."""
 
+    @property
+    def cancellations(self) -> Cancellations:
+        """Return which batches are cancelled."""
+
     def upkeep(self) -> None:
         """Do what is to be done now and then, however often it is called."""
+
+
+class DashboardServices(Services, Protocol):
+    """What the API and the dashboard need besides."""
+
+    @property
+    def archive(self) -> Archive:
+        """Return photos by what was found in them."""

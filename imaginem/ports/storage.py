@@ -107,6 +107,9 @@ class JobLog(Protocol):
     def batch(self, batch_id: str, *, only: Sequence[str] = ()) -> Iterator[LogEntry]:
         """Return a batch's entities, by job id; with `only`, just these properties."""
 
+    def delete(self, key: JobKey) -> None:
+        """Remove a job's entity if it exists."""
+
 
 @dataclass(frozen=True)
 class PoisonEntry:

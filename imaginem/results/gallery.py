@@ -15,7 +15,7 @@ from imaginem.outputs import FaceMatch
 from imaginem.ports import Alike, EnrolledFace, FaceOwner, JobKey
 from imaginem.results.database import Database
 from imaginem.results.removal import LOCK, forget_there
-from imaginem.results.schema import FaceMatchRow, FaceRow, now
+from imaginem.results.schema import FaceMatchRow, FaceRow, VerdictRow, now
 from imaginem.results.types import cosine_distance, job_number, portions
 from imaginem.results.upsert import upsert
 
@@ -77,24 +77,41 @@ class SqlGallery:
 
     def similar(self, key: JobKey, face_id: uuid.UUID, *, least: float, limit: int) -> list[Alike]:
         """Compare a face with every other of its model, exactly."""
-        import numpy as np
-
         with self._database.session(reading=True) as session:
             row = session.scalar(select(FaceRow).where(FaceRow.face_id == face_id))
             if row is None:
                 raise NotFound(f"face {face_id} is not in the gallery")
             if row.embedding is None:
                 raise NotFound(f"the print of face {face_id} is kept by {row.model}, not here")
-            if session.get_bind().dialect.name == "mssql":
-                return _nearest(session, key, row, least, limit)
-            matrix = self._matrix(session, row.model)
-        scores = matrix.rows @ np.frombuffer(row.embedding, np.float32)
-        order = np.argsort(-scores, kind="stable")
+            return self._nearest(session, row.model, row.embedding, least, limit, but=key)
+
+    def nearest(self, model: str, embedding: bytes, *, least: float, limit: int) -> list[Alike]:
+        """Compare an embedding with every face of a model, exactly."""
+        with self._database.session(reading=True) as session:
+            return self._nearest(session, model, embedding, least, limit)
+
+    def _nearest(
+        self,
+        session: Session,
+        model: str,
+        embedding: bytes,
+        least: float,
+        limit: int,
+        but: JobKey | None = None,
+    ) -> list[Alike]:
+        import numpy as np
+
+        if session.get_bind().dialect.name == "mssql":
+            return _nearest_there(session, but, model, embedding, least, limit)
+        matrix = self._matrix(session, model)
+        if not matrix.ids:
+            return []
+        scores = matrix.rows @ np.frombuffer(embedding, np.float32)
         found: list[Alike] = []
-        for index in order:
+        for index in np.argsort(-scores, kind="stable"):
             if scores[index] < least or len(found) == limit:
                 break
-            if matrix.jobs[index] != key:
+            if matrix.jobs[index] != but:
                 found.append(
                     Alike(matrix.ids[index], float(scores[index]), matrix.qualities[index])
                 )
@@ -185,38 +202,43 @@ class SqlGallery:
     def owners(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, FaceOwner]:
         """Return whose photos these faces are in."""
         with self._database.session(reading=True) as session:
-            return {row.face_id: _owner(row) for row in _rows_of(session, face_ids)}
+            return {row.face_id: owner_of(row) for row in _rows_of(session, face_ids)}
 
     def faces_of(self, key: JobKey) -> list[FaceOwner]:
         """Return a job's faces, in the order they were enrolled."""
         query = select(FaceRow).where(FaceRow.job == job_number(*key)).order_by(FaceRow.number)
         with self._database.session(reading=True) as session:
-            return [_owner(row) for row in session.scalars(query)]
+            return [owner_of(row) for row in session.scalars(query)]
 
 
-def _nearest(session: Session, key: JobKey, face: FaceRow, least: float, limit: int) -> list[Alike]:
+def _nearest_there(
+    session: Session, but: JobKey | None, model: str, embedding: bytes, least: float, limit: int
+) -> list[Alike]:
     """Let the server compare: Azure SQL has vectors, so that none need leave it."""
-    rows = session.execute(nearest_query(key, face.model, face.embedding, limit))
+    rows = session.execute(nearest_query(but, model, embedding, limit))
     alike = [Alike(row[0], 1.0 - row[1], row[2]) for row in rows]
     return [other for other in alike if other.similarity >= least]
 
 
 def nearest_query(
-    key: JobKey, model: str, embedding: bytes | None, limit: int
+    but: JobKey | None, model: str, embedding: bytes | None, limit: int
 ) -> Select[uuid.UUID, float, float]:
-    """Return the query for the faces nearest to one, each with its cosine distance; T-SQL only."""
+    """Return the query for the faces nearest to one, each with its cosine distance; T-SQL only.
+
+    Args:
+        but: the job whose own faces are left out.
+        model: prints of other models are never compared.
+        embedding: L2-normalised float32.
+        limit: faces at most.
+    """
     mine = bindparam("mine", embedding, FaceRow.embedding.type)
     distance = cosine_distance(FaceRow.embedding, mine)
-    return (
-        select(FaceRow.face_id, distance.label("distance"), FaceRow.quality)
-        .where(
-            FaceRow.model == model,
-            FaceRow.job != job_number(*key),
-            FaceRow.embedding.is_not(None),
-        )
-        .order_by("distance")
-        .limit(limit)
+    query = select(FaceRow.face_id, distance.label("distance"), FaceRow.quality).where(
+        FaceRow.model == model, FaceRow.embedding.is_not(None)
     )
+    if but is not None:
+        query = query.where(FaceRow.job != job_number(*but))
+    return query.order_by("distance").limit(limit)
 
 
 def _rows_of(session: Session, ids: Sequence[uuid.UUID], *, prints: bool = False) -> list[FaceRow]:
@@ -254,6 +276,8 @@ def _forget(session: Session, ids: Sequence[uuid.UUID]) -> None:
     for some in portions(ids):
         pairs = or_(FaceMatchRow.face_id.in_(some), FaceMatchRow.matched_face_id.in_(some))
         session.execute(delete(FaceMatchRow).where(pairs))
+        judged = or_(VerdictRow.face_id.in_(some), VerdictRow.other_face_id.in_(some))
+        session.execute(delete(VerdictRow).where(judged))
         session.execute(delete(FaceRow).where(FaceRow.face_id.in_(some)))
     forget_there(session, ids)
 
@@ -292,6 +316,7 @@ def _keep(session: Session, one: uuid.UUID, other: uuid.UUID, match: FaceMatch) 
     upsert(session, FaceMatchRow, pair, told, found=now())
 
 
-def _owner(row: FaceRow) -> FaceOwner:
+def owner_of(row: FaceRow) -> FaceOwner:
+    """Return whose photo a face is in."""
     rectangle = (row.left, row.top, row.width, row.height)
     return FaceOwner(row.face_id, row.batch_id, row.job_id, rectangle)

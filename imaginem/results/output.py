@@ -7,6 +7,7 @@ from pydantic_core import from_json, to_json
 from sqlalchemy import delete, select
 
 from imaginem.ports import JobKey, JobResult
+from imaginem.results.batches import note_batch
 from imaginem.results.database import Database
 from imaginem.results.schema import Label, PipelineOutput, now
 from imaginem.results.types import job_number
@@ -27,6 +28,7 @@ class SqlResults:
         self._database.check_key(key)
         outputs, job = result.job_output, job_number(*key)
         with self._database.session() as session:
+            note_batch(session, result.batch_id)
             upsert(
                 session,
                 PipelineOutput,
@@ -38,7 +40,8 @@ class SqlResults:
                     "photo_url": result.photo_url,
                     "job_output": to_json(dict(outputs)).decode(),
                     "unfinished": ",".join(result.unfinished),
-                    "full_text": str(_part(outputs, "ocr", "full_text") or ""),
+                    "full_text": str(_part(outputs, "ocr", "full_text") or "").casefold(),
+                    "problems": int(bool(result.unfinished)),
                     "faces": len(_items(outputs, "facedetection", "faces")),
                     "timestamp": now(),
                 },

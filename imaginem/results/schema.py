@@ -11,9 +11,11 @@ from sqlalchemy import (
     Integer,
     PrimaryKeyConstraint,
     String,
+    Unicode,
     UnicodeText,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -36,7 +38,13 @@ class Base(DeclarativeBase):
 
 
 class PipelineOutput(Base):
-    """One job's result; `job` stands for batch id and id in other tables."""
+    """One job's result; `job` stands for batch id and id in other tables.
+
+    Attributes:
+        full_text: for search, in small letters (`str.casefold`); as it was read it is in
+            `job_output`.
+        problems: 1 if a step failed or was skipped.
+    """
 
     __tablename__ = "pipeline_output"
 
@@ -51,6 +59,7 @@ class PipelineOutput(Base):
     unfinished: Mapped[str] = mapped_column(UnicodeText, default="")
     full_text: Mapped[str] = mapped_column(UnicodeText, default="")
     faces: Mapped[int] = mapped_column(default=0)
+    problems: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     timestamp: Mapped[datetime] = mapped_column(UtcTime, default=now, onupdate=now)
 
     __table_args__ = (
@@ -58,6 +67,39 @@ class PipelineOutput(Base):
         PrimaryKeyConstraint("batch_id", "id", name="pk_pipeline_output", mssql_clustered=False),
         UniqueConstraint("job", name="uq_pipeline_output_job"),
         Index("ix_pipeline_output_timestamp", "timestamp"),
+        # All that a batch's counts need: the rows themselves are long.
+        Index("ix_pipeline_output_batch", "batch_id", "problems", "faces"),
+    )
+
+
+class PhotoBatch(Base):
+    """A batch of photos; `group_name` says who may see it, empty: everybody with a role."""
+
+    __tablename__ = "photo_batch"
+
+    batch_id: Mapped[str] = mapped_column(exact(KEY))
+    group_name: Mapped[str] = mapped_column(exact(200), default="")
+    created: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("batch_id", name="pk_photo_batch", mssql_clustered=False),
+        Index("ix_photo_batch_created", "created"),
+    )
+
+
+class Submission(Base):
+    """A photo that was sent, so that it counts before its first step."""
+
+    __tablename__ = "submission"
+
+    job: Mapped[uuid.UUID] = mapped_column(Uuid)
+    batch_id: Mapped[str] = mapped_column(exact(KEY))
+    id: Mapped[str] = mapped_column(exact(KEY))
+    since: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("job", name="pk_submission"),
+        Index("ix_submission_batch", "batch_id"),
     )
 
 
@@ -129,6 +171,23 @@ class FaceMatchRow(Base):
     __table_args__ = (
         PrimaryKeyConstraint("face_id", "matched_face_id", name="pk_face_match"),
         Index("ix_face_match_matched", "matched_face_id"),
+    )
+
+
+class VerdictRow(Base):
+    """What a person says of two faces; one row a pair, the smaller id first."""
+
+    __tablename__ = "face_verdict"
+
+    face_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    other_face_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    verdict: Mapped[str] = mapped_column(String(16))
+    who: Mapped[str] = mapped_column(Unicode(200))
+    at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("face_id", "other_face_id", name="pk_face_verdict"),
+        Index("ix_face_verdict_other", "other_face_id"),
     )
 
 

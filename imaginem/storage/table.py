@@ -113,6 +113,11 @@ class AzureJobLog:
         except NotFound:
             return
 
+    def delete(self, key: JobKey) -> None:
+        """Remove a job's entity; the service tells nothing of one that is missing."""
+        with storage_errors(f"table {LOG_TABLE}"):
+            self._table.delete_entity(*_keys(key))
+
 
 def _entity(keys: tuple[str, str], properties: Mapping[str, Any]) -> dict[str, Any]:
     return {"PartitionKey": keys[0], "RowKey": keys[1], **properties}

@@ -1,77 +1,54 @@
-"""The HTTP app: whether the app is up, and which steps there are."""
+"""The HTTP app: the API, and the pages that people use."""
 
-from typing import Any
+from collections.abc import Callable
 
-from fastapi import FastAPI, HTTPException
-from pydantic import BaseModel
+from fastapi import FastAPI
 
 import imaginem
+from imaginem.ports import DashboardServices
 from imaginem.registry import Registry
+from imaginem.runtime import default_runtime
 from imaginem.web.access import Access
+from imaginem.web.api import api_routers
+from imaginem.web.guard import Guard
+from imaginem.web.pages import docs_pages, error_page, page_routers
+from imaginem.web.problems import handle_problems
+from imaginem.web.site import Site
+
+_ABOUT = """\
+Send photos, follow them through the pipeline, and find what is in them, and who.
+
+Errors are problem documents (RFC 9457). In an address, an id's `%`, `/`, `\\`, `#` and `?` are
+percent-encoded twice; other characters once, as usual.
+"""
 
 
-class Health(BaseModel):
-    """That the app answers, and its version."""
-
-    status: str
-    version: str
-
-
-class StepInfo(BaseModel):
-    """A step: its queue has the same name."""
-
-    name: str
-    requires: list[str]
-    summary: str
-
-
-class StepNames(BaseModel):
-    """Names of steps."""
-
-    steps: list[str]
-
-
-def make_app(registry: Registry, access: str = "local") -> FastAPI:
+def make_app(
+    registry: Registry,
+    access: str = "local",
+    services: Callable[[], DashboardServices] = default_runtime,
+) -> FastAPI:
     """Return the HTTP app for these steps.
 
     Args:
         registry: the steps.
         access: who may call it; see `imaginem.web.access`.
+        services: called for each request, so that nothing is built before it is needed.
     """
-    let_in = Access(access)
-    local = access == "local"
     app = FastAPI(
         title="Imaginem",
         version=imaginem.__version__,
-        docs_url="/api/docs" if local else None,
-        openapi_url="/api/openapi.json" if local else None,
+        description=_ABOUT,
+        docs_url=None,  # a page of ours instead: theirs loads scripts from elsewhere
         redoc_url=None,
+        openapi_url=None,
     )
-
-    @app.get("/api/health")
-    def health() -> Health:
-        """Tell that the app answers."""
-        return Health(status="ok", version=imaginem.__version__)
-
-    @app.get("/api/pipeline/steps", dependencies=[let_in.needs("viewer")])
-    def steps() -> list[StepInfo]:
-        """List the registered steps."""
-        return [
-            StepInfo(
-                name=step.name,
-                requires=[needed.name for needed in step.requires],
-                summary=step.summary,
-            )
-            for step in registry
-        ]
-
-    @app.post("/api/pipeline/resolve", dependencies=[let_in.needs("viewer")])
-    def resolve(wanted: StepNames) -> StepNames:
-        """Return the steps and all that they require, in the order they run."""
-        try:
-            return StepNames(steps=registry.resolve(wanted.steps))
-        except KeyError as problem:
-            raise HTTPException(422, str(problem.args[0])) from None
-
-    _: tuple[Any, ...] = (health, steps, resolve)
+    site = Site(registry, Access(access), services)
+    app.add_middleware(Guard)
+    described = api_routers(site)
+    for router in described:
+        app.include_router(router)
+    for router in (*page_routers(site), docs_pages(site, app, described)):
+        app.include_router(router, include_in_schema=False)
+    handle_problems(app, error_page)
     return app

@@ -1,61 +1,279 @@
-"""Who may call the API."""
+"""Who may call the API and the pages, and what every answer carries."""
 
 import base64
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
-from imaginem.registry import Registry
-from imaginem.web import make_app
-from imaginem.web.access import roles_of
+from imaginem.errors import RetryableError, StorageUnavailable
+from imaginem.registry import default_registry
+from imaginem.web.access import Access, caller_of
+from imaginem.web.api import api_routers
+from imaginem.web.pages import page_routers
+from imaginem.web.pages.docs import role_of
+from imaginem.web.site import Site
+from tests.dashboard import WebServices, client, face, keep, pair, web_services
 
 
-def principal(*roles: str) -> dict[str, str]:
+def principal(*roles: str, name: str = "Ann", groups: tuple[str, ...] = ()) -> dict[str, str]:
     """Return the header that platform authentication sets."""
-    claims = [{"typ": "name", "val": "Ann"}, *({"typ": "roles", "val": role} for role in roles)]
+    claims = [{"typ": "name", "val": name}, *({"typ": "roles", "val": role} for role in roles)]
+    claims += [{"typ": "groups", "val": group} for group in groups]
     told = {"auth_typ": "aad", "role_typ": "roles", "claims": claims}
     return {"X-MS-CLIENT-PRINCIPAL": base64.b64encode(json.dumps(told).encode()).decode()}
 
 
-def client(access: str) -> TestClient:
-    return TestClient(make_app(Registry(), access))
+@pytest.fixture
+def services(tmp_path: Path) -> WebServices:
+    return web_services(tmp_path)
 
 
-def test_health_is_for_everybody() -> None:
-    for access in ("local", "health", "platform"):
-        assert client(access).get("/api/health").status_code == 200
+@pytest.fixture
+def platform(services: WebServices) -> TestClient:
+    return client(services, "platform")
 
 
-def test_with_health_alone_nothing_else_answers() -> None:
-    shut = client("health")
-
-    assert shut.get("/api/pipeline/steps", headers=principal("operator")).status_code == 403
-    assert shut.get("/api/docs").status_code == 404
-
-
-def test_the_platform_lets_in_whom_it_knows_and_who_has_a_role() -> None:
-    app = client("platform")
-
-    assert app.get("/api/pipeline/steps").status_code == 401
-    assert app.get("/api/pipeline/steps", headers=principal()).status_code == 403
-    for role in ("viewer", "caseworker", "operator"):
-        assert app.get("/api/pipeline/steps", headers=principal(role)).status_code == 200
-
-
-@pytest.mark.parametrize("header", ["", "nonsense", base64.b64encode(b"[]").decode(), "e30="])
-def test_a_header_that_is_none_gives_no_role(header: str) -> None:
-    assert roles_of(header) == set()
+@pytest.fixture
+def local(services: WebServices) -> TestClient:
+    return client(services)
 
 
 def routes() -> Iterator[APIRoute]:
-    for route in make_app(Registry(), "platform").routes:
-        if isinstance(route, APIRoute):
+    site = Site(default_registry, Access("platform"), lambda: pytest.fail("not called"))
+    for router in (*api_routers(site), *page_routers(site)):
+        for route in router.routes:
+            assert isinstance(route, APIRoute)
             yield route
 
 
-def test_every_route_but_health_needs_a_role() -> None:
-    open_routes = [route.path for route in routes() if not route.dependencies]
-    assert open_routes == ["/api/health"]
+OPEN = {"/api/health", "/static/{name}", "/favicon.ico"}
+CASEWORKERS = {
+    "POST /api/batches/{batch_id}/images",
+    "POST /api/batches/{batch_id}/cancel",
+    "POST /api/batches/{batch_id}/reopen",
+    "DELETE /api/batches/{batch_id}",
+    "POST /api/jobs",
+    "POST /api/jobs/{batch_id}/{job_id}/retry",
+    "DELETE /api/jobs/{batch_id}/{job_id}",
+    "POST /api/faces/search",
+    "PUT /api/faces/{face_id}/matches/{other_id}/verdict",
+    "GET /upload",
+    "POST /batches/{batch_id}/cancel",
+    "POST /batches/{batch_id}/reopen",
+    "POST /batches/{batch_id}/{job_id}/retry",
+    "POST /batches/{batch_id}/erase",
+    "POST /photos/{batch_id}/{job_id}/erase",
+    "POST /photos/{batch_id}/{job_id}/retry",
+    "POST /faces/search",
+    "POST /faces/{face_id}/matches/{other_id}",
+}
+OPERATORS = {
+    "GET /api/operations",
+    "GET /api/poison",
+    "POST /api/poison/{poison_id}/replay",
+    "DELETE /api/poison/{poison_id}",
+    "GET /operations",
+    "GET /operations/now",
+    "POST /operations/poison/{poison_id}/replay",
+    "POST /operations/poison/{poison_id}/drop",
+}
+
+
+class TestRoles:
+    def test_the_table_of_routes_and_roles_is_complete(self) -> None:
+        told = {
+            f"{method} {route.path}": role_of(route)
+            for route in routes()
+            for method in route.methods or ()
+        }
+        for route, role in sorted(told.items()):
+            print(f"{role or 'everybody':<10} {route}")
+        assert {route.split(" ")[1] for route, role in told.items() if not role} == OPEN
+        assert {route for route, role in told.items() if role == "caseworker"} == CASEWORKERS
+        assert {route for route, role in told.items() if role == "operator"} == OPERATORS
+        # What only looks is for viewers; what changes anything never is, but for a computation.
+        changing = {r for r, role in told.items() if role == "viewer" and not r.startswith("GET")}
+        assert changing == {"POST /api/pipeline/resolve"}
+
+    def test_health_is_for_everybody(self, services: WebServices) -> None:
+        for access in ("local", "health", "platform"):
+            assert client(services, access).get("/api/health").status_code == 200
+
+    def test_with_health_alone_nothing_else_answers(self, services: WebServices) -> None:
+        shut = client(services, "health")
+        for address in ("/api/pipeline/steps", "/api/docs", "/photos", "/"):
+            assert shut.get(address, headers=principal("operator")).status_code == 403
+
+    def test_the_platform_lets_in_whom_it_knows_and_who_has_a_role(
+        self, platform: TestClient
+    ) -> None:
+        assert platform.get("/api/images").status_code == 401
+        assert platform.get("/api/images", headers=principal()).status_code == 403
+        for role in ("viewer", "caseworker", "operator"):
+            assert platform.get("/api/images", headers=principal(role)).status_code == 200
+        assert platform.get("/api/poison", headers=principal("caseworker")).status_code == 403
+        assert platform.get("/api/poison", headers=principal("operator")).status_code == 200
+
+    def test_programs_with_an_app_role_are_known_by_their_id(self, platform: TestClient) -> None:
+        claims = [{"typ": "roles", "val": "caseworker"}, {"typ": "appid", "val": "app-1"}]
+        header = base64.b64encode(json.dumps({"claims": claims}).encode()).decode()
+        told = platform.get("/api/me", headers={"X-MS-CLIENT-PRINCIPAL": header}).json()
+        assert told == {"name": "app-1", "role": "caseworker"}
+
+    @pytest.mark.parametrize("header", ["", "nonsense", base64.b64encode(b"[]").decode(), "e30="])
+    def test_a_header_that_is_none_is_nobody(self, header: str) -> None:
+        assert caller_of(header) is None
+
+    def test_pages_offer_only_what_the_caller_may_do(
+        self, services: WebServices, platform: TestClient
+    ) -> None:
+        keep(services, ("b", "one"))
+        shown = platform.get("/photos/b/one", headers=principal("viewer")).text
+        assert "/erase" not in shown
+        assert "/operations" not in shown
+        assert "/erase" in platform.get("/photos/b/one", headers=principal("caseworker")).text
+
+
+class TestGroups:
+    @pytest.fixture(autouse=True)
+    def _two_groups(self, services: WebServices) -> None:
+        services.archive.open_batch("red", "red-group")
+        keep(services, ("red", "one"), {"generalclassification": _tagged("secret")})
+        keep(services, ("open", "two"), {"generalclassification": _tagged("public")})
+        self.faces = face(services, ("red", "one")), face(services, ("open", "two"))
+        pair(services, *self.faces)
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "/api/batches/red",
+            "/api/batches/red/export",
+            "/api/jobs/red/one",
+            "/api/images/red/one/thumbnail",
+            "/api/images/red/one/original",
+            "/api/images/red/one/exif",
+            "/batches/red",
+            "/batches/red/progress",
+            "/photos/red/one",
+            "/photos/red/one/file",
+        ],
+    )
+    def test_a_groups_batch_is_not_there_for_others(
+        self, platform: TestClient, address: str
+    ) -> None:
+        assert platform.get(address, headers=principal("caseworker")).status_code == 404
+        mine = principal("viewer", groups=("red-group",))
+        assert platform.get(address, headers=mine).status_code == 200
+        assert platform.get(address, headers=principal("operator")).status_code == 200
+
+    def test_lists_leave_it_out(self, platform: TestClient) -> None:
+        others, mine = principal("caseworker"), principal("viewer", groups=("red-group",))
+        for address, seen in (
+            ("/api/images", '"job_id":"one"'),
+            ("/api/tags", "secret"),
+            ("/api/batches", '"red"'),
+            (f"/api/faces/{self.faces[1]}/matches", '"red"'),
+            ("/photos", "/photos/red/one"),
+            ("/photos/facets", "secret"),
+            ("/faces", str(self.faces[0])),
+        ):
+            assert seen not in platform.get(address, headers=others).text, address
+            assert seen in platform.get(address, headers=mine).text, address
+
+    def test_its_faces_can_be_neither_seen_nor_judged_by_others(self, platform: TestClient) -> None:
+        hidden, shown = self.faces
+        headers = principal("caseworker")
+        for address in (f"/api/faces/{hidden}/image", f"/api/faces/{hidden}/matches"):
+            assert platform.get(address, headers=headers).status_code == 404
+        judged = platform.put(
+            f"/api/faces/{shown}/matches/{hidden}/verdict",
+            json={"verdict": "confirmed"},
+            headers=headers,
+        )
+        assert judged.status_code == 404
+
+    def test_nobody_makes_a_batch_for_a_group_he_is_not_in(self, platform: TestClient) -> None:
+        from imaginem.testing import photo_bytes
+
+        def send(group: str, **more: tuple[str, ...]) -> int:
+            answer = platform.post(
+                "/api/batches/new/images",
+                files={"file": ("a.png", photo_bytes(), "image/png")},
+                data={"group": group},
+                headers=principal("caseworker", **more),  # type: ignore[arg-type]
+            )
+            return answer.status_code
+
+        assert send("blue") == 422
+        assert send("blue", groups=("blue",)) == 201
+        assert send("red", groups=("red",)) == 404  # it is the blue group's by now
+
+
+def _tagged(name: str) -> dict[str, object]:
+    return {"tags": [{"name": name, "confidence": 0.9}]}
+
+
+class TestForgery:
+    @pytest.mark.parametrize("site", ["cross-site", "same-site"])
+    def test_what_another_sites_page_sends_is_refused(self, local: TestClient, site: str) -> None:
+        answer = local.post("/api/batches/b/cancel", headers={"Sec-Fetch-Site": site})
+        assert answer.status_code == 403
+        assert answer.headers["content-type"] == "application/problem+json"
+
+    def test_older_browsers_tell_by_origin(self, local: TestClient) -> None:
+        evil = local.post("/api/batches/b/cancel", headers={"Origin": "https://evil.test"})
+        own = local.post("/api/batches/b/cancel", headers={"Origin": "http://testserver"})
+        assert (evil.status_code, own.status_code) == (403, 404)
+
+    def test_reading_is_free_of_it_and_programs_send_neither(self, local: TestClient) -> None:
+        assert local.get("/api/tags", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+        assert local.post("/api/pipeline/resolve", json={"steps": ["ocr"]}).status_code == 200
+
+    def test_every_answer_has_the_policy(self, local: TestClient) -> None:
+        for address in ("/upload", "/api/tags", "/api/none", "/static/app.js"):
+            headers = local.get(address).headers
+            assert "script-src 'self'" in headers["content-security-policy"]
+            assert "unsafe" not in headers["content-security-policy"]
+            assert headers["x-content-type-options"] == "nosniff"
+        assert local.get("/photos").headers["cache-control"] == "no-store"
+
+
+class TestProblems:
+    def test_a_browser_gets_a_page_and_a_program_a_document(self, local: TestClient) -> None:
+        page = local.get("/photos/b/none", headers={"Accept": "text/html"})
+        assert "there is no job none" in page.text
+        assert page.status_code == 404
+        told = local.get("/api/jobs/b/none", headers={"Accept": "text/html"}).json()
+        assert told["status"] == 404
+        assert "there is no job none" in told["detail"]
+
+    def test_a_wrong_field_is_named(self, local: TestClient) -> None:
+        told = local.get("/api/images?limit=no").json()
+        assert told["field"] == "limit"
+        assert local.get("/api/images?cursor=nonsense").json()["status"] == 422
+
+    @pytest.mark.parametrize("problem", [RetryableError("SQL is down"), StorageUnavailable("away")])
+    def test_what_may_pass_says_when_to_come_again(
+        self, services: WebServices, local: TestClient, problem: Exception
+    ) -> None:
+        def fail(*_: object) -> None:
+            raise problem
+
+        services.archive.photos = fail
+        answer = local.get("/api/images")
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"]
+        assert answer.json()["detail"] == str(problem)
+
+    def test_a_defect_tells_no_details(self, services: WebServices, local: TestClient) -> None:
+        def fail(*_: object) -> None:
+            raise KeyError("hunter2")
+
+        services.archive.photos = fail
+        answer = local.get("/api/images")
+        assert answer.status_code == 500
+        assert "hunter2" not in answer.text

@@ -20,7 +20,7 @@ from imaginem.engines.bands import Bands
 from imaginem.errors import PermanentError, RetryableError
 from imaginem.imaging import Photo
 from imaginem.outputs import Face, FaceMatch, FacePrint, Rectangle
-from imaginem.ports import EnrolledFace, FaceGallery, JobKey, ServiceFaces
+from imaginem.ports import EnrolledFace, FaceGallery, JobKey, ServiceFaces, SimilarFace
 
 _logger = logging.getLogger("imaginem.engines.azure")
 # The service's three words on our scale; see imaginem/engines/bands.py.
@@ -103,13 +103,13 @@ class AzurePrints:
         return named
 
     def _enrolled(self, photo: Photo, face: Face) -> EnrolledFace:
-        where, told = face.face_rectangle, face.face_attributes.quality_for_recognition
+        where = face.face_rectangle
         assert face.face_id is not None  # noqa: S101 - checked by enrol
         return EnrolledFace(
             face_id=face.face_id,
             model=self.name,
             embedding=b"",
-            quality=_QUALITY.get(str(told).lower(), _UNTOLD_QUALITY),
+            quality=_quality_of(face),
             rectangle=(where.left, where.top, where.width, where.height),
             photo_sha256=photo.sha256,
         )
@@ -144,6 +144,32 @@ class AzurePrints:
             self._gallery.keep_matches(banded)  # kept, whatever becomes of the other faces
             matches += banded
         return matches
+
+    def search(self, photo: Photo, faces: Sequence[Face]) -> list[tuple[Face, list[SimilarFace]]]:
+        """Let the service compare the faces of a photo with those that it keeps."""
+        now = datetime.now(UTC)
+        if any(not _lives(face, now) for face in faces):
+            faces = self._identified(photo, faces)
+        found = []
+        for number, face in enumerate(faces):
+            fresh = self._known.fresh(datetime.now(UTC))
+            search = Search(str(face.service_face_id), list(fresh), patient=number > 0)
+            try:
+                told = self._searcher.everywhere(search)
+            except Lapsed:
+                raise RetryableError(
+                    "Azure face: the id of a face lapsed as soon as it was given"
+                ) from None
+            alike: dict[uuid.UUID, float] = {}
+            for other, confidence in self._named(told, fresh):
+                alike[other] = max(confidence, alike.get(other, 0.0))
+            asked = uuid.uuid4()
+            banded = self._banded(asked, alike, {asked: _quality_of(face)})
+            similar = [
+                SimilarFace(each.matched_face_id, each.confidence, each.band) for each in banded
+            ]
+            found.append((face, similar))
+        return found
 
     def _live(self, face_ids: Sequence[uuid.UUID], photo: Callable[[], Photo]) -> _Live:
         """Return the faces' ids at the service; those that lapsed are asked for again."""
@@ -224,6 +250,11 @@ class AzurePrints:
                     )
                 )
         return matches[: self._limit]
+
+
+def _quality_of(face: Face) -> float:
+    told = face.face_attributes.quality_for_recognition
+    return _QUALITY.get(str(told).lower(), _UNTOLD_QUALITY)
 
 
 def _lives(face: Face, now: datetime) -> bool:

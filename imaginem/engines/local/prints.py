@@ -14,7 +14,7 @@ from imaginem.engines.local.quality import quality
 from imaginem.errors import NotFound, PermanentError
 from imaginem.imaging import Photo
 from imaginem.outputs import Face, FaceMatch, FacePrint
-from imaginem.ports import EnrolledFace, FaceGallery, JobKey
+from imaginem.ports import EnrolledFace, FaceGallery, JobKey, SimilarFace
 
 
 class FacePrinter:
@@ -126,6 +126,22 @@ class LocalPrints:
             ][: self._limit]
         self._gallery.keep_matches(matches)
         return matches
+
+    def search(self, photo: Photo, faces: Sequence[Face]) -> list[tuple[Face, list[SimilarFace]]]:
+        """Compare the faces of a photo with the gallery's."""
+        found = []
+        for face in faces:
+            made = self._printer.print_of(photo, face.model_copy(update={"face_id": uuid.uuid4()}))
+            alike = self._gallery.nearest(
+                made.model, made.embedding, least=self._bands.possible, limit=self._limit * 2
+            )
+            banded = [
+                SimilarFace(other.face_id, round(min(other.similarity, 1.0), 4), band)
+                for other in alike
+                if (band := self._bands.of(other.similarity, other.quality, made.quality))
+            ]
+            found.append((face, banded[: self._limit]))
+        return found
 
 
 def _overlaps(face: Face, photo: Photo) -> bool:

@@ -1,0 +1,76 @@
+"""Erasing jobs everywhere: photos, results, faces, progress, what was poisoned."""
+
+from imaginem.errors import NotFound, PermanentError
+from imaginem.names import blob_segment
+from imaginem.offload import CONTAINER as LARGE_MESSAGES
+from imaginem.ports import DashboardServices, JobKey
+from imaginem.progress import ENDED
+from imaginem.renditions import CONTAINER as THUMBNAILS
+
+
+class AtWork(PermanentError):
+    """A job has not ended: what is erased now would come back with its next step."""
+
+
+def forget_job(services: DashboardServices, key: JobKey) -> None:
+    """Erase a job. Repeatable: what was interrupted is done again from the start.
+
+    Raises:
+        NotFound: nothing is known of it.
+        AtWork: it has not ended.
+    """
+    entry, result = services.log.read(key), services.results.read(key)
+    sent = key[1] in services.archive.submissions(key[0])
+    if entry is None and result is None and not sent:
+        raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
+    if (entry is None and sent and result is None) or (
+        entry is not None and entry.properties.get("job_state") not in ENDED
+    ):
+        raise AtWork(
+            f"job {key[1]} is still at work: cancel batch {key[0]}, or wait until it has ended"
+        )
+    services.gallery.enrol(key, [])
+    place = services.blobs.locate(result.photo_url) if result and result.photo_url else None
+    if place is not None and place[0] == services.limits.input_container:
+        services.blobs.delete(*place)
+    _forget_blobs(services, key)
+    for poisoned in services.poison.list():
+        if (poisoned.batch_id, poisoned.job_id) == key:
+            services.poison.drop(poisoned.queue, poisoned.id)
+    services.archive.forget(key)
+    services.log.delete(key)  # last: as long as it is there, the rest can be found again
+
+
+def forget_batch(services: DashboardServices, batch_id: str) -> int:
+    """Erase all jobs of a batch, and the batch; return how many jobs that were.
+
+    Raises:
+        NotFound: nothing is known of it.
+        AtWork: a job has not ended; nothing is erased then.
+    """
+    jobs = {entry.job_id: entry for entry in services.log.batch(batch_id, only=["job_state"])}
+    sent = services.archive.submissions(batch_id)
+    done = [result.id for result in services.results.batch(batch_id)]
+    if not (jobs or sent or done or services.archive.batch(batch_id)):
+        raise NotFound(f"there is no batch {batch_id}")
+    busy = [name for name, entry in jobs.items() if entry.properties.get("job_state") not in ENDED]
+    busy += [name for name in sent if name not in jobs and name not in done]
+    if busy:
+        raise AtWork(
+            f"{len(busy)} jobs of batch {batch_id} are still at work: cancel it, or wait until "
+            "they have ended"
+        )
+    everybody = sorted({*jobs, *sent, *done})
+    for job_id in everybody:
+        forget_job(services, (batch_id, job_id))
+    services.archive.forget_batch(batch_id)
+    return len(everybody)
+
+
+def _forget_blobs(services: DashboardServices, key: JobKey) -> None:
+    own = f"{blob_segment(key[0])}/{blob_segment(key[1])}"
+    limits = services.limits
+    for container in (limits.input_container, limits.faces_container, LARGE_MESSAGES, THUMBNAILS):
+        for name in services.blobs.list(container, own):
+            if name == own or name.startswith(f"{own}/"):  # not those of job-10 with job-1's
+                services.blobs.delete(container, name)

@@ -1,0 +1,242 @@
+"""What the API takes and answers."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+BatchId = Annotated[str, Field(examples=["spring-2026"])]
+JobId = Annotated[str, Field(examples=["photo.jpg-1a2b3c4d"])]
+
+
+class Answer(BaseModel):
+    """Base of all answers."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Health(Answer):
+    """That the app answers, and its version."""
+
+    status: str = Field(examples=["ok"])
+    version: str = Field(examples=["0.1.0"])
+
+
+class Me(Answer):
+    """Who is calling."""
+
+    name: str = Field(examples=["local user"])
+    role: str = Field(examples=["operator"])
+
+
+class StepInfo(Answer):
+    """A step: its queue has the same name."""
+
+    name: str = Field(examples=["facecrop"])
+    requires: list[str] = Field(examples=[["facedetection"]])
+    summary: str = Field(examples=["Cut each detected face out of the photo."])
+
+
+class StepNames(Answer):
+    """Names of steps."""
+
+    steps: list[str] = Field(max_length=50, examples=[["facecrop", "ocr"]])
+
+
+class Accepted(Answer):
+    """A job that is on its first queue.
+
+    Attributes:
+        run: id of the queue message that started it.
+        url: where its progress is.
+    """
+
+    batch_id: BatchId
+    job_id: JobId
+    run: str
+    url: str = Field(examples=["/api/jobs/spring-2026/photo.jpg-1a2b3c4d"])
+
+
+class Batch(Answer):
+    """A batch; counts are of results in SQL, which lag behind by what is at work."""
+
+    batch_id: BatchId
+    group: str
+    created: datetime
+    submitted: int
+    done: int
+    unfinished: int
+    faces: int
+
+
+class Batches(Answer):
+    """Some batches; `cursor` leads to the next ones, and is empty at the end."""
+
+    batches: list[Batch]
+    cursor: str
+
+
+class JobProblem(Answer):
+    """A step that told a problem."""
+
+    job: str
+    step: str
+    reason: str
+
+
+class Progress(Answer):
+    """How a batch stands, by `pipelinelogs`.
+
+    Attributes:
+        submitted: photos that were sent; those without a job in `jobs` wait on a queue.
+        ended: jobs that have ended.
+        jobs: state of each.
+        steps: counts of states by step.
+    """
+
+    batch_id: BatchId
+    cancelled: bool
+    submitted: int
+    ended: int
+    jobs: dict[str, str]
+    steps: dict[str, dict[str, int]]
+    problems: list[JobProblem]
+
+
+class StepState(Answer):
+    """Where a job stands at a step."""
+
+    name: str = Field(examples=["ocr"])
+    state: str = Field(examples=["success"])
+    reason: str = ""
+
+
+class Match(Answer):
+    """Two faces that look alike; machines suggest, people judge.
+
+    Attributes:
+        band: `match` or `possible`.
+        verdict: `confirmed` or `rejected` by a person; empty when nobody has judged.
+    """
+
+    face_id: uuid.UUID | None = None
+    matched_face_id: uuid.UUID
+    confidence: float = Field(examples=[0.81])
+    band: str = Field(examples=["match"])
+    batch_id: BatchId
+    job_id: JobId
+    verdict: str = ""
+    judged_by: str = ""
+    judged_at: datetime | None = None
+
+
+class Job(Answer):
+    """A job: its progress, and what was found."""
+
+    batch_id: BatchId
+    job_id: JobId
+    state: str = Field(examples=["succeeded"])
+    image_url: str
+    image_parameters: Any = None
+    processing_pipeline: list[str]
+    steps: list[StepState]
+    job_output: Mapping[str, Any] | None = None
+    matches: list[Match] = []
+
+
+class Photo(Answer):
+    """A photo in a list."""
+
+    batch_id: BatchId
+    job_id: JobId
+    name: str = Field(examples=["photo.jpg"])
+    timestamp: datetime
+    faces: int
+    tags: list[str]
+    unfinished: list[str]
+    thumbnail: str = Field(examples=["/api/images/spring-2026/photo.jpg-1a2b3c4d/thumbnail"])
+
+
+class Photos(Answer):
+    """Some photos, newest first; `cursor` leads to the next ones, and is empty at the end."""
+
+    images: list[Photo]
+    cursor: str
+
+
+class LabelCount(Answer):
+    """A label, and how many photos have it."""
+
+    name: str = Field(examples=["person"])
+    count: int
+
+
+class FoundFace(Answer):
+    """A face in the photo that was sent, and who looks like it."""
+
+    rectangle: tuple[int, int, int, int]
+    matches: list[Match]
+
+
+class FaceSearch(Answer):
+    """The faces of the photo that was sent; nothing of it is kept."""
+
+    width: int
+    height: int
+    faces: list[FoundFace]
+
+
+class VerdictAsked(BaseModel):
+    """What a person says of two faces; empty takes it back."""
+
+    verdict: Literal["confirmed", "rejected", ""] = Field(examples=["confirmed"])
+
+
+class Poisoned(Answer):
+    """A message that could not be processed."""
+
+    id: str = Field(examples=["ocr.5a1c0e9e-7b0f-4a52-b0d7-2f6a2f0c9a11"])
+    queue: str = Field(examples=["ocr"])
+    reason: str
+    batch_id: str
+    job_id: str
+    attempts: int
+    at: datetime | None = None
+
+
+class Replayed(Answer):
+    """The new message."""
+
+    run: str
+
+
+class QueueDepth(Answer):
+    """About how many messages wait on a queue; None if there is no such queue."""
+
+    name: str = Field(examples=["ocr"])
+    messages: int | None
+
+
+class CheckResult(Answer):
+    """One thing that was looked at; an empty problem means that it is well."""
+
+    name: str = Field(examples=["database"])
+    problem: str
+
+
+class Operations(Answer):
+    """What runs, and how it is."""
+
+    version: str
+    queues: list[QueueDepth]
+    engines: dict[str, str]
+    checks: list[CheckResult]
+    poisoned: int
+
+
+class Forgotten(Answer):
+    """How many jobs were erased."""
+
+    jobs: int

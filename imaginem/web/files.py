@@ -1,0 +1,55 @@
+"""Answers with a file's bytes: cached by browsers, in parts if asked."""
+
+import re
+from collections.abc import Mapping
+
+from fastapi import HTTPException, Request
+from fastapi.responses import Response
+
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_CACHED = "private, max-age=3600"  # of the one browser: nobody shares these pictures
+
+
+def file_response(
+    request: Request,
+    data: bytes,
+    media_type: str,
+    version: str,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return bytes with ETag, or the part that was asked for (RFC 9110, 14).
+
+    Args:
+        request: may ask for a part, or whether there is anything new.
+        data: the whole file.
+        media_type: of the file.
+        version: tells the file from an earlier one at this address.
+        headers: to add.
+
+    Raises:
+        HTTPException: 416, there is no such part.
+    """
+    tag = f'"{version}"'
+    told = {**(headers or {}), "ETag": tag, "Cache-Control": _CACHED, "Accept-Ranges": "bytes"}
+    known = [each.strip().removeprefix("W/") for each in _header(request, "if-none-match")]
+    if tag in known or "*" in known:
+        return Response(status_code=304, headers=told)
+    wanted = _RANGE.fullmatch(request.headers.get("range", "").strip())
+    if not wanted or not any(wanted.groups()) or _header(request, "if-range") not in ([], [tag]):
+        return Response(data, media_type=media_type, headers=told)
+    first, last = _part(wanted[1], wanted[2], len(data))
+    if first > last:
+        raise HTTPException(416, f"Range: the file has {len(data)} bytes")
+    told["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
+    return Response(data[first : last + 1], 206, headers=told, media_type=media_type)
+
+
+def _header(request: Request, name: str) -> list[str]:
+    return [each for each in request.headers.get(name, "").split(",") if each]
+
+
+def _part(first: str, last: str, size: int) -> tuple[int, int]:
+    """Return the first and last byte; without a first one, `last` counts from the end."""
+    if not first:
+        return max(size - int(last), 0), size - 1
+    return int(first), min(int(last), size - 1) if last else size - 1

@@ -1,0 +1,116 @@
+"""`/batches`."""
+
+from collections import Counter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from imaginem.erasure import forget_batch
+from imaginem.progress import ENDED
+from imaginem.submitting import run_again
+from imaginem.web.access import Caller, check_batch
+from imaginem.web.answers import batch_of, progress_of
+from imaginem.web.api.models import Progress
+from imaginem.web.pages.render import render
+from imaginem.web.site import Site, unpath
+
+_JOBS_SHOWN = 100
+_PROBLEMS_SHOWN = 50
+_DONE = ("success", "failed", "skipped", "poisoned")
+
+
+def progress_values(progress: Progress) -> dict[str, Any]:
+    """Return what the template shows of a batch's progress: failures first."""
+    order = {"failed": 0, "partial": 1, "running": 2, "queued": 3}
+    jobs = sorted(progress.jobs.items(), key=lambda job: (order.get(job[1], 4), job[0]))
+    total = len(progress.jobs)
+    steps = [
+        {
+            "name": name,
+            "done": sum(states.get(state, 0) for state in _DONE),
+            "failed": states.get("failed", 0) + states.get("poisoned", 0),
+            "skipped": states.get("skipped", 0),
+        }
+        for name, states in progress.steps.items()
+    ]
+    running = any(state not in ENDED for state in progress.jobs.values())
+    return {
+        "progress": progress,
+        "total": total,
+        "steps": steps,
+        "running": running,
+        "states": Counter(progress.jobs.values()),
+        "jobs": jobs[:_JOBS_SHOWN],
+        "hidden": max(total - _JOBS_SHOWN, 0),
+        "problems": progress.problems[:_PROBLEMS_SHOWN],
+        "ended_states": ENDED,
+    }
+
+
+def batch_pages(site: Site) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/batches")
+    viewer: Any = site.access.needs("viewer")
+    caseworker: Any = site.access.needs("caseworker")
+
+    def shown(request: Request, name: str, template: str) -> HTMLResponse:
+        return render(request, template, progress_values(progress_of(site.services(), name)))
+
+    @router.get("")
+    def batches(
+        caller: Annotated[Caller, viewer], request: Request, cursor: str = ""
+    ) -> HTMLResponse:
+        page = site.services().archive.batches(caller.groups, cursor, 30)
+        values = {"batches": [batch_of(each) for each in page.batches], "cursor": page.cursor}
+        return render(request, "_batch_rows.html" if cursor else "batches.html", values)
+
+    @router.get("/{batch_id}")
+    def batch(caller: Annotated[Caller, viewer], request: Request, batch_id: str) -> HTMLResponse:
+        check_batch(site.services().archive, unpath(batch_id), caller)
+        return shown(request, unpath(batch_id), "batch.html")
+
+    @router.get("/{batch_id}/progress")
+    def progress(
+        caller: Annotated[Caller, viewer], request: Request, batch_id: str
+    ) -> HTMLResponse:
+        check_batch(site.services().archive, unpath(batch_id), caller)
+        return shown(request, unpath(batch_id), "_progress.html")
+
+    @router.get("/{batch_id}/state")
+    def state(caller: Annotated[Caller, viewer], request: Request, batch_id: str) -> HTMLResponse:
+        check_batch(site.services().archive, unpath(batch_id), caller)
+        return shown(request, unpath(batch_id), "_state.html")
+
+    @router.post("/{batch_id}/cancel")
+    def cancel(
+        caller: Annotated[Caller, caseworker], request: Request, batch_id: str
+    ) -> HTMLResponse:
+        check_batch(site.services().archive, unpath(batch_id), caller)
+        site.services().cancellations.cancel(unpath(batch_id))
+        return shown(request, unpath(batch_id), "_progress.html")
+
+    @router.post("/{batch_id}/reopen")
+    def reopen(
+        caller: Annotated[Caller, caseworker], request: Request, batch_id: str
+    ) -> HTMLResponse:
+        check_batch(site.services().archive, unpath(batch_id), caller)
+        site.services().cancellations.reopen(unpath(batch_id))
+        return shown(request, unpath(batch_id), "_progress.html")
+
+    @router.post("/{batch_id}/{job_id}/retry")
+    def retry(
+        caller: Annotated[Caller, caseworker], request: Request, batch_id: str, job_id: str
+    ) -> HTMLResponse:
+        key = site.visible(batch_id, job_id, caller)
+        run_again(site.services(), key)
+        return shown(request, key[0], "_progress.html")
+
+    @router.post("/{batch_id}/erase")
+    def erase(caller: Annotated[Caller, caseworker], batch_id: str) -> Response:
+        check_batch(site.services().archive, unpath(batch_id), caller)
+        forget_batch(site.services(), unpath(batch_id))
+        return Response(status_code=204, headers={"HX-Redirect": "/batches"})
+
+    _ = (batches, batch, progress, state, cancel, reopen, retry, erase)
+    return router

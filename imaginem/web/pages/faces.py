@@ -1,0 +1,62 @@
+"""`/faces`."""
+
+import uuid
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, File, Form, Request, UploadFile
+from fastapi.responses import HTMLResponse
+
+from imaginem.web.access import Caller
+from imaginem.web.answers import owner_of, told_matches
+from imaginem.web.api.batches import read_upload
+from imaginem.web.api.faces import search_faces
+from imaginem.web.pages.render import render
+from imaginem.web.site import Site
+
+_PICKED = 36
+
+
+def face_pages(site: Site) -> APIRouter:
+    """Return the routes."""
+    router = APIRouter(prefix="/faces")
+    viewer: Any = site.access.needs("viewer")
+    caseworker: Any = site.access.needs("caseworker")
+
+    def matches(face_id: uuid.UUID, caller: Caller) -> dict[str, Any]:
+        services = site.services()
+        batch_id, job_id = owner_of(services, face_id, caller)
+        found = told_matches(services, services.gallery.matches_of([face_id]), caller)
+        return {"face": face_id, "batch_id": batch_id, "job_id": job_id, "matches": found}
+
+    @router.get("")
+    def faces(
+        caller: Annotated[Caller, viewer], request: Request, face: uuid.UUID | None = None
+    ) -> HTMLResponse:
+        chosen = matches(face, caller) if face else None
+        recent = site.services().archive.recent_faces(caller.groups, _PICKED)
+        return render(request, "faces.html", {"chosen": chosen, "recent": recent})
+
+    @router.post("/search")
+    def search(
+        caller: Annotated[Caller, caseworker], request: Request, file: Annotated[UploadFile, File()]
+    ) -> HTMLResponse:
+        found = search_faces(site.services(), read_upload(file), caller)
+        return render(request, "_search.html", {"found": found})
+
+    @router.post("/{face_id}/matches/{other_id}")
+    def judge(
+        caller: Annotated[Caller, caseworker],
+        request: Request,
+        face_id: uuid.UUID,
+        other_id: uuid.UUID,
+        verdict: Annotated[Literal["confirmed", "rejected", ""], Form()] = "",
+    ) -> HTMLResponse:
+        owner_of(site.services(), other_id, caller)
+        matches(face_id, caller)
+        site.services().archive.judge((face_id, other_id), verdict, caller.name)
+        found = matches(face_id, caller)["matches"]
+        (told,) = [match for match in found if match.matched_face_id == other_id]
+        return render(request, "_match.html", {"match": told})
+
+    _ = (faces, search, judge)
+    return router

@@ -1,0 +1,104 @@
+"""Renders templates; every value is escaped."""
+
+import functools
+import hashlib
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+from imaginem.nodejs import find_package
+from imaginem.web import texts
+from imaginem.web.access import EVERYTHING, Caller
+from imaginem.web.answers import image_path
+from imaginem.web.site import path
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_WEB = Path(__file__).parents[1]
+STATIC = _WEB / "static"
+VENDOR = {
+    "htmx.min.js": ("htmx.org", "dist/htmx.min.js"),
+    "pico.min.css": ("@picocss/pico", "css/pico.min.css"),
+}
+"""Files of packages that pages use: here by name, in `package.json` by version."""
+
+
+def static_file(name: str) -> Path | None:
+    """Return a file that pages load; None if there is none of this name."""
+    if name in VENDOR:
+        shipped = STATIC / "vendor" / name  # the deployment package has them here
+        if shipped.exists():
+            return shipped
+        package, inside = VENDOR[name]
+        folder = find_package(package, _WEB)
+        return folder / inside if folder else None
+    found = STATIC / name
+    return found if found.parent == STATIC and found.is_file() else None
+
+
+@functools.cache
+def static_url(name: str) -> str:
+    """Return a file's address, which changes with its content."""
+    file = static_file(name)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file else "missing"
+    return f"/static/{name}?v={digest}"
+
+
+@functools.cache
+def _environment() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(_WEB / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.globals.update(
+        t=texts.translator(),
+        marks=texts.MARKS,
+        language=texts.LANGUAGE,
+        direction=texts.DIRECTION,
+        static=static_url,
+        image_path=image_path,
+    )
+    made.filters.update(path=path, moment=_moment, iso=_iso, bytes=_bytes)
+    return made
+
+
+def _moment(at: datetime) -> str:
+    return at.strftime("%d %b %Y, %H:%M UTC").lstrip("0")
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="seconds")
+
+
+def _bytes(count: float) -> str:
+    for unit in ("B", "KB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def render(
+    request: Request, template: str, values: dict[str, Any] | None = None, status: int = 200
+) -> HTMLResponse:
+    """Return a page, or a part of one.
+
+    Args:
+        request: who asked is in its state.
+        template: its file.
+        values: that the template shows.
+        status: of the answer.
+    """
+    caller: Caller = getattr(request.state, "caller", EVERYTHING)
+    shown = {"caller": caller, "here": request.url.path, **(values or {})}
+    return HTMLResponse(_environment().get_template(template).render(shown), status)

@@ -1,0 +1,117 @@
+"""Errors as RFC 9457 problem documents; people's browsers get a page instead."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from imaginem.erasure import AtWork
+from imaginem.errors import (
+    ConfigurationError,
+    ImaginemError,
+    InvalidMessage,
+    NotFound,
+    PermanentError,
+    RetryableError,
+    StorageUnavailable,
+)
+from imaginem.names import one_line
+
+_logger = logging.getLogger("imaginem.web")
+MEDIA_TYPE = "application/problem+json"
+_RETRY_SECONDS = 10
+_STATUS: dict[type[ImaginemError], int] = {
+    NotFound: 404,
+    AtWork: 409,
+    InvalidMessage: 422,
+    PermanentError: 422,
+    RetryableError: 503,
+    StorageUnavailable: 503,
+    ConfigurationError: 503,
+}
+
+
+class Problem(BaseModel):
+    """What went wrong, and what to do about it (RFC 9457)."""
+
+    type: str = Field(default="about:blank", examples=["about:blank"])
+    title: str = Field(examples=["Not Found"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["there is no batch spring"])
+    field: str | None = Field(default=None, examples=["batch_id"])
+
+
+def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
+    """Return the answers, besides success, that a route documents."""
+    described = (401, 403, 503, *codes)
+    return {
+        code: {
+            "model": Problem,
+            "description": HTTPStatus(code).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        }
+        for code in sorted(described)
+    }
+
+
+def wants_page(request: Request) -> bool:
+    """Tell whether somebody looks at this with a browser."""
+    part = "hx-request" in request.headers or request.url.path.startswith("/api/")
+    return not part and "text/html" in request.headers.get("accept", "")
+
+
+def problem(status: int, detail: str, *, field: str | None = None) -> Response:
+    """Return a problem document."""
+    told = Problem(
+        title=HTTPStatus(status).phrase, status=status, detail=one_line(detail, 1000), field=field
+    )
+    headers = {"Retry-After": str(_RETRY_SECONDS)} if status == 503 else {}
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(
+        told.model_dump(exclude_none=True), status, headers=headers, media_type=MEDIA_TYPE
+    )
+
+
+def handle_problems(app: FastAPI, page: Any) -> None:
+    """Make every error of an app a problem document, or a page.
+
+    Args:
+        app: the app.
+        page: called with request, status and detail; returns a page.
+    """
+
+    def answer(request: Request, status: int, detail: str, field: str | None = None) -> Response:
+        if wants_page(request):
+            shown: Response = page(request, status, one_line(detail, 1000))
+            return shown
+        return problem(status, detail, field=field)
+
+    @app.exception_handler(HTTPException)
+    def refused(request: Request, raised: HTTPException) -> Response:
+        return answer(request, raised.status_code, str(raised.detail))
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, raised: RequestValidationError) -> Response:
+        first = raised.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+        more = len(raised.errors()) - 1
+        told = f"{where}: {first['msg']}" + (f" (and {more} more)" if more else "")
+        return answer(request, 422, told, where)
+
+    @app.exception_handler(ImaginemError)
+    def known(request: Request, raised: ImaginemError) -> Response:
+        status = next((code for kind, code in _STATUS.items() if isinstance(raised, kind)), 500)
+        return answer(request, status, str(raised))
+
+    @app.exception_handler(Exception)
+    def defect(request: Request, raised: Exception) -> Response:
+        _logger.error("%s %s failed", request.method, request.url.path, exc_info=raised)
+        return answer(request, 500, "a defect in Imaginem; its log has the details")
+
+    _ = (refused, invalid, known, defect)

@@ -1,0 +1,39 @@
+// Tells what failed, on every page, and keeps empty fields out of addresses.
+"use strict";
+
+const toasts = document.getElementById("toasts");
+
+function tell(text) {
+  const toast = document.createElement("p");
+  toast.className = "toast";
+  toast.textContent = text;
+  toasts.append(toast);
+  setTimeout(() => toast.remove(), 8000);
+}
+
+function reasonOf(text, otherwise) {
+  try {
+    return JSON.parse(text).detail || otherwise;
+  } catch {
+    return otherwise;
+  }
+}
+
+document.addEventListener("htmx:responseError", (event) => {
+  const request = event.detail.xhr;
+  const reason = reasonOf(request.responseText, String(request.status));
+  tell(document.body.dataset.failed.replace("{reason}", reason));
+});
+
+document.addEventListener("htmx:sendError", () => tell(document.body.dataset.offline));
+
+document.addEventListener("submit", (event) => {
+  if (event.target.method !== "get") return;
+  for (const field of event.target.elements) {
+    if (field.name && !field.value) field.disabled = true;
+  }
+  // The page may come back from the browser's memory: fields must work then.
+  setTimeout(() => {
+    for (const field of event.target.elements) field.disabled = false;
+  });
+});

@@ -1,0 +1,234 @@
+// Chooses photos, sends a few at once, and shows how far each has come.
+"use strict";
+
+const AT_ONCE = 4;
+const TRIES = 3;
+const PHOTO = /\.(jpe?g|png|gif|bmp|webp|tiff?|hei[cf])$/i;
+
+const form = document.getElementById("upload");
+const list = document.getElementById("list");
+const drop = document.getElementById("drop");
+const send = document.getElementById("send");
+const chosen = document.getElementById("chosen");
+const follow = document.getElementById("open");
+const total = document.getElementById("total");
+const texts = form.dataset;
+const photos = [];
+let sending = 0;
+
+function size(bytes) {
+  for (const unit of ["B", "KB", "MB"]) {
+    if (bytes < 1000) return `${Math.round(bytes)} ${unit}`;
+    bytes /= 1000;
+  }
+  return `${bytes.toFixed(1)} GB`;
+}
+
+function fill(text, values) {
+  return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+}
+
+function row(photo) {
+  const item = document.createElement("li");
+  const name = document.createElement("span");
+  name.className = "name";
+  name.textContent = photo.name;
+  const bar = document.createElement("progress");
+  bar.max = 1;
+  bar.value = 0;
+  bar.setAttribute("aria-label", photo.name);
+  const state = document.createElement("span");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "small secondary outline";
+  const reason = document.createElement("span");
+  reason.className = "reason";
+  item.append(name, bar, state, button, reason);
+  button.addEventListener("click", () => {
+    if (photo.state === "failed") {
+      photo.state = "waiting";
+      photo.reason = "";
+      work();
+    } else if (photo.state === "waiting") {
+      photos.splice(photos.indexOf(photo), 1);
+      item.remove();
+    }
+    update();
+  });
+  photo.show = () => {
+    item.dataset.state = photo.state;
+    bar.value = photo.state === "sent" ? 1 : photo.done;
+    state.textContent = texts[photo.state];
+    reason.textContent = photo.reason;
+    button.hidden = photo.state === "sent" || photo.state === "sending" || photo.hopeless;
+    button.textContent = photo.state === "failed" ? texts.retry : texts.remove;
+    button.setAttribute("aria-label", `${button.textContent}: ${photo.name}`);
+  };
+  photo.show();
+  list.append(item);
+}
+
+function add(files) {
+  for (const file of files) {
+    if (!file.type.startsWith("image/") && !PHOTO.test(file.name)) continue;
+    const large = file.size > Number(texts.limit);
+    const photo = {
+      file,
+      name: file.webkitRelativePath || file.name,
+      state: large ? "failed" : "waiting",
+      reason: large ? texts.tooLarge : "",
+      hopeless: large,
+      done: 0,
+    };
+    photos.push(photo);
+    row(photo);
+  }
+  update();
+}
+
+function update() {
+  const of = (state) => photos.filter((photo) => photo.state === state).length;
+  const waiting = of("waiting");
+  const sent = of("sent");
+  send.disabled = !waiting || sending > 0;
+  if (sent || sending) {
+    chosen.textContent = fill(texts.summary, { sent, total: photos.length, failed: of("failed") });
+  } else {
+    const bytes = photos.reduce((sum, photo) => sum + photo.file.size, 0);
+    chosen.textContent = photos.length
+      ? fill(texts.chosen, { count: photos.length, size: size(bytes) })
+      : texts.none;
+  }
+  total.hidden = !sent && !sending;
+  const done = photos.reduce((sum, photo) => sum + (photo.state === "sent" ? 1 : photo.done), 0);
+  total.querySelector("progress").value = photos.length ? done / photos.length : 0;
+  follow.hidden = !sent;
+}
+
+// An id's forbidden characters are encoded twice: see docs/api.md.
+function segment(id) {
+  const key = id.replace(/[%/\\#?]/g, (found) => encodeURIComponent(found));
+  return encodeURIComponent(/^\.{1,2}$/.test(key) ? key.replace(/\./g, "%2E") : key);
+}
+
+function post(photo, batch) {
+  return new Promise((resolve) => {
+    const body = new FormData();
+    body.append("pipeline", steps().join(","));
+    if (form.elements.group) body.append("group", form.elements.group.value);
+    body.append("file", photo.file, photo.file.name);
+    const request = new XMLHttpRequest();
+    request.open("POST", `/api/batches/${segment(batch)}/images`);
+    request.upload.addEventListener("progress", (event) => {
+      photo.done = event.lengthComputable ? (event.loaded / event.total) * 0.95 : 0.5;
+      photo.show();
+      update();
+    });
+    request.addEventListener("load", () => resolve([request.status, request.responseText]));
+    request.addEventListener("error", () => resolve([0, ""]));
+    request.send(body);
+  });
+}
+
+async function upload(photo, batch) {
+  for (let attempt = 1; ; attempt += 1) {
+    const [status, text] = await post(photo, batch);
+    if (status === 201) return "";
+    const passing = status === 0 || status === 429 || status >= 500;
+    if (!passing || attempt === TRIES) {
+      return status === 0 ? document.body.dataset.offline : reasonOf(text, String(status));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** attempt));
+  }
+}
+
+async function work() {
+  const batch = form.elements.batch.value.trim();
+  while (sending < AT_ONCE) {
+    const photo = photos.find((each) => each.state === "waiting");
+    if (!photo) break;
+    sending += 1;
+    photo.state = "sending";
+    photo.show();
+    upload(photo, batch).then((problem) => {
+      sending -= 1;
+      photo.state = problem ? "failed" : "sent";
+      photo.reason = problem;
+      photo.done = 0;
+      photo.show();
+      update();
+      work();
+    });
+  }
+  update();
+  follow.href = `/batches/${segment(batch)}`;
+  const allSent = photos.length > 0 && photos.every((photo) => photo.state === "sent");
+  if (!sending && allSent) location.assign(follow.href);
+}
+
+function steps() {
+  return [...form.querySelectorAll("[name=step]:checked")].map((box) => box.value);
+}
+
+function keepNeeds(changed) {
+  const box = (name) => form.querySelector(`[name=step][value="${name}"]`);
+  if (changed.checked) {
+    for (const name of changed.dataset.requires.split(" ").filter(Boolean)) {
+      const needed = box(name);
+      if (needed && !needed.checked) {
+        needed.checked = true;
+        keepNeeds(needed);
+      }
+    }
+    return;
+  }
+  for (const other of form.querySelectorAll("[name=step]:checked")) {
+    if (other.dataset.requires.split(" ").includes(changed.value)) {
+      other.checked = false;
+      keepNeeds(other);
+    }
+  }
+}
+
+// A dropped folder is read entry by entry.
+async function filesOf(entry) {
+  if (entry.isFile) return [await new Promise((resolve, reject) => entry.file(resolve, reject))];
+  const reader = entry.createReader();
+  const found = [];
+  for (;;) {
+    const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!some.length) return found;
+    for (const each of some) found.push(...(await filesOf(each)));
+  }
+}
+
+drop.addEventListener("dragover", (event) => {
+  event.preventDefault();
+  drop.classList.add("over");
+});
+drop.addEventListener("dragleave", () => drop.classList.remove("over"));
+drop.addEventListener("drop", async (event) => {
+  event.preventDefault();
+  drop.classList.remove("over");
+  const entries = [...event.dataTransfer.items]
+    .map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry())
+    .filter(Boolean);
+  if (!entries.length) return add(event.dataTransfer.files);
+  for (const entry of entries) add(await filesOf(entry));
+  return undefined;
+});
+for (const [button, input] of [["pick-files", "files"], ["pick-folder", "folder"]]) {
+  const field = document.getElementById(input);
+  document.getElementById(button).addEventListener("click", () => field.click());
+  field.addEventListener("change", () => {
+    add(field.files);
+    field.value = "";
+  });
+}
+form.addEventListener("change", (event) => {
+  if (event.target.name === "step") keepNeeds(event.target);
+});
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  work();
+});

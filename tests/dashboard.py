@@ -1,0 +1,83 @@
+"""Services for tests of API and pages: storage in memory, SQL in a SQLite file."""
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+import steps  # noqa: F401 - importing the package registers every step
+from imaginem.outputs import FaceMatch
+from imaginem.ports import EnrolledFace, JobKey, JobResult, Limits
+from imaginem.registry import default_registry
+from imaginem.results import Database, SqlArchive, SqlGallery, SqlResults
+from imaginem.testing import MemoryServices, photo_bytes
+from imaginem.web import make_app
+
+PIPELINE = (
+    "generalclassification",
+    "ocr",
+    "facedetection",
+    "facecrop",
+    "faceprint",
+    "facematch",
+    "pipelineoutput",
+)
+
+
+@dataclass
+class WebServices(MemoryServices):
+    """Everything in memory but SQL."""
+
+    archive: Any = None
+
+
+def web_services(folder: Path) -> WebServices:
+    """Return services with an empty database."""
+    database = Database("", folder)
+    made = WebServices(limits=Limits(default_pipeline=PIPELINE))
+    made.archive, made.results = SqlArchive(database), SqlResults(database)  # type: ignore[assignment]
+    made.gallery = SqlGallery(database)  # type: ignore[assignment]
+    return made
+
+
+def client(services: Any, access: str = "local", **headers: str) -> TestClient:
+    """Return a client that sees errors as a browser does."""
+    app = make_app(default_registry, access, lambda: services)
+    return TestClient(app, raise_server_exceptions=False, headers=headers)
+
+
+def keep(
+    services: WebServices, key: JobKey, outputs: dict[str, Any] | None = None, **more: Any
+) -> None:
+    """Put a finished job's result and photo into the services."""
+    name = more.get("name", key[1])
+    blob = f"{uuid.uuid4()}"
+    url = services.blobs.put("inputimages", blob, more.get("photo") or photo_bytes(), "image/png")
+    services.results.save(
+        JobResult(
+            key[0],
+            key[1],
+            PIPELINE,
+            url,
+            {"original_name": name},
+            outputs or {},
+            photo_url=url,
+            unfinished=more.get("unfinished", ()),
+        )
+    )
+
+
+def face(services: WebServices, key: JobKey) -> uuid.UUID:
+    """Enrol a face of a job; return its id."""
+    face_id = uuid.uuid4()
+    print_ = bytes([0, 0, 128, 63]) * 4
+    services.gallery.enrol(key, [EnrolledFace(face_id, "m", print_, 0.9, (1, 2, 3, 4))])
+    return face_id
+
+
+def pair(services: WebServices, one: uuid.UUID, other: uuid.UUID) -> None:
+    """Let two faces look alike."""
+    found = FaceMatch(face_id=one, matched_face_id=other, confidence=0.81, band="match")
+    services.gallery.keep_matches([found])

@@ -41,6 +41,7 @@ def collect(engines: set[str], folder: Path) -> None:
         path = folder / "imaginem" / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     requirements = (ROOT / "requirements.txt").read_text("utf-8")
+    _copy_page_assets(folder / "imaginem" / "web" / "static" / "vendor")
     if "local" in engines:
         requirements += _local_requirements()
         _copy_weights(folder / "weights")
@@ -53,6 +54,18 @@ def _local_requirements() -> str:
     lines = (ROOT / "requirements-local.txt").read_text("utf-8").splitlines()
     kept = [line for line in lines if re.split(r"[=;\[]", line)[0] in LOCAL_PACKAGES]
     return "# The local engine.\n" + "\n".join(kept) + "\n"
+
+
+def _copy_page_assets(folder: Path) -> None:
+    """Copy what pages load from npm's packages, which Azure does not install."""
+    from imaginem.web.pages.render import VENDOR, static_file
+
+    folder.mkdir()
+    for name in VENDOR:
+        found = static_file(name)
+        if found is None:
+            sys.exit(f"{name} is missing: run `npm ci` first")
+        shutil.copy(found, folder)
 
 
 def _copy_weights(folder: Path) -> None:

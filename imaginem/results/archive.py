@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic_core import from_json
 from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session, aliased, defer
 
 from imaginem.errors import InvalidMessage, NotFound, PermanentError
 from imaginem.ports import (
@@ -190,11 +190,9 @@ def _conditions(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
     for kind in ("tag", "category", "object"):
         name = getattr(wanted, kind)
         if name:
-            found.append(
-                exists().where(
-                    Label.job == PipelineOutput.job, Label.kind == kind, Label.name == name
-                )
-            )
+            own = aliased(Label)  # the query around may count labels itself
+            named = (own.job == PipelineOutput.job, own.kind == kind, own.name == name)
+            found.append(exists().where(*named))
     if wanted.text:
         text = wanted.text.casefold()  # as it is kept; see `SqlResults.save`
         found.append(PipelineOutput.full_text.contains(text, autoescape=True))

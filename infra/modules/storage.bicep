@@ -11,7 +11,7 @@ param appPrincipalId string
 param workspaceId string
 param tags object
 
-var containers = ['inputimages', 'faces', 'largemessages', 'deployment']
+var containers = ['inputimages', 'faces', 'largemessages', 'thumbnails', 'deployment']
 var tables = ['pipelinelogs', 'pipelinepoison', 'pipelinestate']
 var queues = concat(steps, map(steps, name => '${name}-poison'))
 var roles = [
@@ -114,6 +114,25 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-01
             filters: {
               blobTypes: ['blockBlob']
               prefixMatch: ['faces/']
+            }
+          }
+        }
+        {
+          name: 'thumbnails'
+          type: 'Lifecycle'
+          enabled: true
+          definition: {
+            actions: {
+              baseBlob: {
+                delete: {
+                  // Made again when somebody looks.
+                  daysAfterModificationGreaterThan: messageRetentionDays
+                }
+              }
+            }
+            filters: {
+              blobTypes: ['blockBlob']
+              prefixMatch: ['thumbnails/']
             }
           }
         }

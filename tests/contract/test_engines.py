@@ -151,3 +151,17 @@ def test_prints_need_faces_with_names(engines: Runtime) -> None:
     seen = photo("grace_hopper.jpg")
     with pytest.raises(PermanentError, match="face_id"):
         engines.prints.enrol(("contract", "unnamed"), seen, engines.faces.detect(seen))
+
+
+def test_a_photo_that_is_not_kept_finds_who_looks_alike(engines: Runtime) -> None:
+    key, seen = ("search", "obama"), photo("obama.jpg")
+    (face,) = named(engines, key, seen)
+    engines.prints.enrol(key, seen, [face])
+    asked = photo("obama2.jpg")
+    ((found, similar),) = engines.prints.search(asked, engines.faces.detect(asked, to_print=True))
+    assert face.face_id in {each.face_id for each in similar if each.band == "match"}
+    assert found.face_rectangle.width > 10
+    stranger = photo("grace_hopper.jpg")
+    ((_, nobody),) = engines.prints.search(stranger, engines.faces.detect(stranger))
+    assert face.face_id not in {each.face_id for each in nobody}
+    assert engines.gallery.faces_of(("search", "other")) == []

@@ -4,7 +4,9 @@ No SQL Server can run here: what is proven of Azure SQL is that its dialect's st
 T-SQL and that the driver's errors become clear messages.
 """
 
+import base64
 import itertools
+import json
 import re
 import socket
 import threading
@@ -28,8 +30,8 @@ from sqlalchemy.sql.elements import ReleaseSavepointClause
 
 from imaginem.errors import ConfigurationError, ImaginemError, PermanentError, RetryableError
 from imaginem.outputs import FaceMatch
-from imaginem.ports import EnrolledFace, JobResult
-from imaginem.results import Database, SqlGallery, SqlResults, SqlServiceFaces
+from imaginem.ports import EnrolledFace, JobResult, PhotoFilter
+from imaginem.results import Database, SqlArchive, SqlGallery, SqlResults, SqlServiceFaces
 from imaginem.results.address import identity_of, odbc_string, packed, sqlalchemy_url, wants_token
 from imaginem.results.gallery import nearest_query
 from imaginem.results.grant import grant_script
@@ -161,6 +163,7 @@ def use_everything(database: Database) -> None:
     known.end_training("faces-1", "training", succeeded=True)
     known.stranded()
     known.lapsed(["fresh"])
+    use_archive(SqlArchive(database), ids)
     gallery.enrol(("b", "0"), [])
     gallery.enrol(("b", "1"), [])
     assert known.removals("faces-1", 10) == ["persisted"]
@@ -169,6 +172,44 @@ def use_everything(database: Database) -> None:
     assert known.lists() == []
 
 
+def use_archive(archive: SqlArchive, ids: list[uuid.UUID]) -> None:
+    """Call every method of the archive, with and without what is optional."""
+    everything = PhotoFilter(
+        "cat",
+        "people_",
+        "cup",
+        "text",
+        True,
+        datetime.now(UTC),
+        datetime.now(UTC),
+        "b",
+        frozenset("g"),
+    )
+    first = PhotoFilter(groups=frozenset())
+    for wanted in (everything, PhotoFilter(faces=False), first):
+        for kind in ("tag", "object"):
+            archive.labels(wanted, kind)
+        archive.photos(wanted, "", 1)
+    for _ in range(2):
+        archive.submitted(("b", "one"))
+    for groups in (None, frozenset({"g"})):
+        page = archive.batches(groups, limit=1)
+        archive.batches(groups, page.cursor or _CURSOR, limit=1)
+        archive.recent_faces(groups, 1)
+    archive.photos(PhotoFilter(), _CURSOR, 1)
+    archive.open_batch("b")
+    archive.batch("b")
+    archive.submissions("b")
+    for verdict in ("confirmed", "rejected", ""):
+        archive.judge((ids[0], ids[1]), verdict, "Ann")
+    archive.verdicts(ids)
+    archive.forget(("b", "one"))
+    archive.forget_batch("b")
+
+
+_CURSOR = base64.urlsafe_b64encode(
+    json.dumps([datetime.now(UTC).isoformat(), uuid.uuid4().hex]).encode()
+).decode()
 _FOREIGN = re.compile(
     r"(?i)\b(LIMIT\s+\d|RETURNING|ILIKE|BYTEA|SERIAL|AUTOINCREMENT|NTEXT|IMAGE|ON CONFLICT)\b"
     r"|(?<!SCHEMA)::\w+"
@@ -180,7 +221,7 @@ class TestTransactSql:
         linter = sqlfluff.core.Linter(
             config=sqlfluff.core.FluffConfig(overrides={"dialect": "tsql", "templater": "raw"})
         )
-        assert len(statements) > 45
+        assert len(statements) > 70
         for statement in statements:
             print(f"{statement}\n")
             sent = _as_sent(statement)

@@ -1,11 +1,13 @@
 """Erasing jobs everywhere: photos, results, faces, progress, what was poisoned."""
 
+from collections.abc import Sequence
+
 from imaginem.errors import NotFound, PermanentError
 from imaginem.names import blob_segment
 from imaginem.offload import CONTAINER as LARGE_MESSAGES
-from imaginem.ports import DashboardServices, JobKey
-from imaginem.progress import ENDED
+from imaginem.ports import DashboardServices, JobKey, LogEntry
 from imaginem.renditions import CONTAINER as THUMBNAILS
+from imaginem.submitting import at_work
 
 
 class AtWork(PermanentError):
@@ -20,12 +22,9 @@ def forget_job(services: DashboardServices, key: JobKey) -> None:
         AtWork: it has not ended.
     """
     entry, result = services.log.read(key), services.results.read(key)
-    sent = key[1] in services.archive.submissions(key[0])
-    if entry is None and result is None and not sent:
+    if entry is None and result is None and key[1] not in services.archive.submissions(key[0]):
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
-    if (entry is None and sent and result is None) or (
-        entry is not None and entry.properties.get("job_state") not in ENDED
-    ):
+    if key[1] in _in_the_way(services, key[0], [entry] if entry else []):
         raise AtWork(
             f"job {key[1]} is still at work: cancel batch {key[0]}, or wait until it has ended"
         )
@@ -48,23 +47,32 @@ def forget_batch(services: DashboardServices, batch_id: str) -> int:
         NotFound: nothing is known of it.
         AtWork: a job has not ended; nothing is erased then.
     """
-    jobs = {entry.job_id: entry for entry in services.log.batch(batch_id, only=["job_state"])}
+    wanted = ["job_state", "imaginem_run", "imaginem_previous_runs"]
+    entries = list(services.log.batch(batch_id, only=wanted))
     sent = services.archive.submissions(batch_id)
     done = [result.id for result in services.results.batch(batch_id)]
-    if not (jobs or sent or done or services.archive.batch(batch_id)):
+    if not (entries or sent or done or services.archive.batch(batch_id)):
         raise NotFound(f"there is no batch {batch_id}")
-    busy = [name for name, entry in jobs.items() if entry.properties.get("job_state") not in ENDED]
-    busy += [name for name in sent if name not in jobs and name not in done]
+    busy = _in_the_way(services, batch_id, entries)
     if busy:
         raise AtWork(
             f"{len(busy)} jobs of batch {batch_id} are still at work: cancel it, or wait until "
             "they have ended"
         )
-    everybody = sorted({*jobs, *sent, *done})
+    everybody = sorted({*sent, *done, *(entry.job_id for entry in entries)})
     for job_id in everybody:
         forget_job(services, (batch_id, job_id))
     services.archive.forget_batch(batch_id)
     return len(everybody)
+
+
+def _in_the_way(
+    services: DashboardServices, batch_id: str, entries: Sequence[LogEntry]
+) -> list[str]:
+    """Return jobs that would come back; in a cancelled batch those that only wait do not."""
+    stopped = services.cancellations.is_cancelled(batch_id)
+    working = at_work(services, batch_id, entries)
+    return [name for name, state in working.items() if not (stopped and state == "queued")]
 
 
 def _forget_blobs(services: DashboardServices, key: JobKey) -> None:

@@ -96,3 +96,9 @@ def as_json(progress: BatchProgress) -> dict[str, Any]:
             {"job": job, "step": step, "reason": reason} for job, step, reason in progress.problems
         ],
     }
+
+
+def has_begun(entry: LogEntry, run: str) -> bool:
+    """Tell whether an entity is of a run, or of a later one of the same job."""
+    known = (entry.properties.get("imaginem_run"), entry.properties.get("imaginem_previous_runs"))
+    return run in f"{known[0]} {known[1]}".split()

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,8 +11,8 @@ from pydantic_core import to_json
 from imaginem.errors import NotFound, PermanentError
 from imaginem.models import decode_message
 from imaginem.names import blob_segment
-from imaginem.ports import DashboardServices, JobKey
-from imaginem.progress import ENDED, steps_of
+from imaginem.ports import DashboardServices, JobKey, LogEntry
+from imaginem.progress import ENDED, has_begun, steps_of
 
 _LONGEST_ID = 150
 
@@ -65,8 +65,9 @@ def submit_photo(
         container = services.limits.input_container
         url = services.blobs.put(container, place, photo, "application/octet-stream")
         message = message.with_image_url(url)
-    services.archive.submitted(key)
-    return services.queues.send(message.current, message.encode())
+    run = services.queues.send(message.current, message.encode())
+    services.archive.submitted(key, run)
+    return run
 
 
 def _message(key: JobKey, url: str, told: dict[str, Any], pipeline: Sequence[str]) -> bytes:
@@ -94,7 +95,7 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
     entry, result = services.log.read(key), services.results.read(key)
     if entry is None and result is None:
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
-    if entry is not None and entry.properties.get("job_state") not in ENDED:
+    if key[1] in at_work(services, key[0], [] if entry is None else [entry]):
         raise PermanentError(f"job {key[1]} is still at work: wait until it has ended")
     url = result.photo_url if result else ""
     if not url and entry is not None:
@@ -104,3 +105,25 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
     name = told.get("original_name") if isinstance(told, dict) else None
     parameters = told if isinstance(told, dict) else {}
     return submit_photo(services, key, str(name or key[1]), url, pipeline, parameters=parameters)
+
+
+def at_work(
+    services: DashboardServices, batch_id: str, entries: Iterable[LogEntry]
+) -> dict[str, str]:
+    """Return those of a batch's jobs that have not ended, each with its state.
+
+    Args:
+        services: know what was sent.
+        batch_id: of the batch.
+        entries: of `pipelinelogs`; jobs whose latest run is not in theirs wait on a queue.
+    """
+    known = {entry.job_id: entry for entry in entries}
+    found = {
+        name: str(entry.properties.get("job_state", "running"))
+        for name, entry in known.items()
+        if entry.properties.get("job_state") not in ENDED
+    }
+    for name, run in services.archive.submissions(batch_id).items():
+        if name not in known or not has_begun(known[name], run):
+            found[name] = "queued"
+    return found

@@ -39,6 +39,7 @@ class Installation:
         connection: str,
         *,
         workers: int = 2,
+        port: int = 0,
         environment: Mapping[str, str] | None = None,
         **settings: str,
     ) -> None:
@@ -59,7 +60,7 @@ class Installation:
             HostOptions(
                 app,
                 workers=workers,
-                port=0,
+                port=port,
                 environment=self.environment,
                 log=self._log,
                 order=self.settings.pipeline,

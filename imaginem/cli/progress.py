@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imaginem.ports import JobLog, LogEntry
-from imaginem.progress import BatchProgress, read_batch, summarise
+from imaginem.progress import BatchProgress, has_begun, read_batch, summarise
 
 _COLORS = {
     "succeeded": "green",
@@ -91,5 +91,4 @@ def watch(
 def _is_of(entry: LogEntry, runs: Mapping[str, str]) -> bool:
     """Tell whether an entity is of the run that was started, or of a later one."""
     run = runs.get(entry.job_id)
-    known = (entry.properties.get("imaginem_run"), entry.properties.get("imaginem_previous_runs"))
-    return run is not None and run in f"{known[0]} {known[1]}".split()
+    return run is not None and has_begun(entry, run)

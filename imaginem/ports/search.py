@@ -44,6 +44,7 @@ class FoundPhoto:
         name: of the file, as its sender told.
         tags: the surest ones.
         unfinished: steps that failed or were skipped.
+        kept: the photo itself is here to look at.
     """
 
     batch_id: str
@@ -53,6 +54,7 @@ class FoundPhoto:
     faces: int = 0
     tags: Sequence[str] = ()
     unfinished: Sequence[str] = ()
+    kept: bool = True
 
 
 @dataclass(frozen=True)
@@ -142,11 +144,11 @@ class Archive(Protocol):
             PermanentError: it belongs to another group.
         """
 
-    def submitted(self, key: JobKey) -> None:
+    def submitted(self, key: JobKey, run: str) -> None:
         """Note that a photo was sent, so that it is counted before its first step."""
 
-    def submissions(self, batch_id: str) -> list[str]:
-        """Return the ids of jobs that were sent."""
+    def submissions(self, batch_id: str) -> dict[str, str]:
+        """Return the ids of jobs that were sent, each with its latest run."""
 
     def recent_faces(self, groups: Groups, limit: int) -> list[FaceOwner]:
         """Return the faces that were enrolled last."""

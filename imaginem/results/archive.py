@@ -60,6 +60,7 @@ class SqlArchive:
             PipelineOutput.timestamp,
             PipelineOutput.faces,
             PipelineOutput.unfinished,
+            PipelineOutput.photo_url,
         ).where(*_conditions(wanted))
         if cursor:
             at, job = _read_cursor(cursor)
@@ -118,19 +119,19 @@ class SqlArchive:
                     f"batch {batch_id} belongs to another group: choose another batch id"
                 )
 
-    def submitted(self, key: JobKey) -> None:
+    def submitted(self, key: JobKey, run: str) -> None:
         """Note that a photo was sent."""
         self._database.check_key(key)
         with self._database.session() as session:
             note_batch(session, key[0])
-            names = {"batch_id": key[0], "id": key[1], "since": now()}
+            names = {"batch_id": key[0], "id": key[1], "since": now(), "run": run}
             upsert(session, Submission, {"job": job_number(*key)}, names)
 
-    def submissions(self, batch_id: str) -> list[str]:
-        """Return the ids of jobs that were sent."""
-        query = select(Submission.id).where(Submission.batch_id == batch_id)
+    def submissions(self, batch_id: str) -> dict[str, str]:
+        """Return the ids of jobs that were sent, each with its latest run."""
+        query = select(Submission.id, Submission.run).where(Submission.batch_id == batch_id)
         with self._database.session(reading=True) as session:
-            return sorted(session.scalars(query))
+            return {row[0]: row[1] for row in session.execute(query.order_by(Submission.id))}
 
     def recent_faces(self, groups: Groups, limit: int) -> list[FaceOwner]:
         """Return the faces that were enrolled last."""
@@ -237,6 +238,7 @@ def _photo(row: Any, tags: Sequence[str]) -> FoundPhoto:
         faces=row.faces,
         tags=tags,
         unfinished=tuple(name for name in row.unfinished.split(",") if name),
+        kept=bool(row.photo_url),
     )
 
 

@@ -88,13 +88,18 @@ class PhotoBatch(Base):
 
 
 class Submission(Base):
-    """A photo that was sent, so that it counts before its first step."""
+    """A photo that was sent, so that it counts before its first step.
+
+    Attributes:
+        run: id of the queue message; unknown to the log until the first step begins.
+    """
 
     __tablename__ = "submission"
 
     job: Mapped[uuid.UUID] = mapped_column(Uuid)
     batch_id: Mapped[str] = mapped_column(exact(KEY))
     id: Mapped[str] = mapped_column(exact(KEY))
+    run: Mapped[str] = mapped_column(String(64))
     since: Mapped[datetime] = mapped_column(UtcTime, default=now)
 
     __table_args__ = (

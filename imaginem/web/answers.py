@@ -12,7 +12,8 @@ from imaginem.ports import (
     FoundPhoto,
     JobKey,
 )
-from imaginem.progress import problems_of, read_batch, steps_of, summarise
+from imaginem.progress import ENDED, problems_of, read_batch, steps_of, summarise
+from imaginem.submitting import at_work
 from imaginem.web.access import Caller
 from imaginem.web.api.models import (
     Batch,
@@ -38,20 +39,23 @@ def progress_of(services: DashboardServices, batch_id: str) -> Progress:
         NotFound: nothing is known of it.
     """
     known = services.archive.batch(batch_id)
-    summary = summarise(batch_id, read_batch(services.log, batch_id, set()))
-    waiting = set(services.archive.submissions(batch_id)) - set(summary.jobs)
-    if known is None and not summary.jobs and not waiting:
+    entries = read_batch(services.log, batch_id, set())
+    summary = summarise(batch_id, entries)
+    working = at_work(services, batch_id, entries)
+    if known is None and not summary.jobs and not working:
         raise NotFound(f"there is no batch {batch_id}")
-    jobs = {**summary.jobs, **dict.fromkeys(sorted(waiting), "queued")}
+    jobs = {**summary.jobs, **working}
     return Progress(
         batch_id=batch_id,
         cancelled=services.cancellations.is_cancelled(batch_id),
         submitted=len(jobs),
-        ended=summary.ended,
+        ended=sum(state in ENDED for state in jobs.values()),
         jobs=jobs,
         steps={step.name: dict(step.states) for step in summary.steps},
         problems=[
-            JobProblem(job=job, step=step, reason=reason) for job, step, reason in summary.problems
+            JobProblem(job=job, step=step, reason=reason)
+            for job, step, reason in summary.problems
+            if working.get(job) != "queued"  # it is run again: the reason is of before
         ],
     )
 
@@ -64,7 +68,7 @@ def job_of(services: DashboardServices, key: JobKey, caller: Caller) -> Job:
     """
     entry, result = services.log.read(key), services.results.read(key)
     if entry is None and result is None:
-        if key[1] in services.archive.submissions(key[0]):
+        if key[1] in services.archive.submissions(key[0]):  # it waits for its first step
             return Job(
                 batch_id=key[0],
                 job_id=key[1],
@@ -76,10 +80,11 @@ def job_of(services: DashboardServices, key: JobKey, caller: Caller) -> Job:
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
     names = steps_of(entry) if entry else list(result.processing_pipeline if result else ())
     reasons = dict(problems_of(entry)) if entry else {}
+    state = str(entry.properties.get("job_state", "running")) if entry else "succeeded"
     return Job(
         batch_id=key[0],
         job_id=key[1],
-        state=str(entry.properties.get("job_state", "running")) if entry else "succeeded",
+        state=at_work(services, key[0], [entry] if entry else []).get(key[1], state),
         image_url=result.image_url
         if result
         else str(entry.properties.get("image_url", ""))
@@ -165,7 +170,7 @@ def photo_of(found: FoundPhoto) -> Photo:
         faces=found.faces,
         tags=list(found.tags),
         unfinished=list(found.unfinished),
-        thumbnail=thumbnail_url(found),
+        thumbnail=thumbnail_url(found) if found.kept else "",
     )
 
 

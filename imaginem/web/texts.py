@@ -151,6 +151,7 @@ ENGLISH = {
     "faces.file": "Photo",
     "faces.find": "Find who looks alike",
     "faces.found": "{count} faces in this photo",
+    "faces.found.one": "1 face in this photo",
     "faces.found.none": "No face was found in this photo.",
     "faces.similar.none": "Nobody in the gallery looks like this face.",
     "faces.pick": "Or pick a face",

@@ -134,15 +134,15 @@ class TestBatches:
         self, archive: SqlArchive, database: Database
     ) -> None:
         for job in ("one", "two", "three"):
-            archive.submitted(("b", job))
-        archive.submitted(("b", "one"))
+            archive.submitted(("b", job), f"run-{job}")
+        archive.submitted(("b", "one"), "run")
         save(database, ("b", "one"), faces=2)
         save(database, ("b", "two"), faces=1, problem=True)
         batch = archive.batch("b")
 
         assert batch is not None
         assert (batch.submitted, batch.done, batch.unfinished, batch.faces) == (3, 2, 1, 3)
-        assert archive.submissions("b") == ["one", "three", "two"]
+        assert archive.submissions("b") == {"one": "run", "three": "run-three", "two": "run-two"}
         assert archive.batch("none") is None
 
     def test_batches_are_listed_newest_first_by_pages_and_groups(self, archive: SqlArchive) -> None:
@@ -167,14 +167,14 @@ class TestBatches:
 
     def test_many_who_open_one_batch_at_once_make_one(self, archive: SqlArchive) -> None:
         with ThreadPoolExecutor(8) as pool:
-            for done in [pool.submit(archive.submitted, ("b", f"{n}")) for n in range(40)]:
+            for done in [pool.submit(archive.submitted, ("b", f"{n}"), "run") for n in range(40)]:
                 done.result()
         found = archive.batch("b")
         assert found is not None
         assert found.submitted == 40
 
     def test_what_is_forgotten_is_gone(self, archive: SqlArchive, database: Database) -> None:
-        archive.submitted(("b", "one"))
+        archive.submitted(("b", "one"), "run")
         save(database, ("b", "one"), tags=["cat"])
         archive.forget(("b", "one"))
         archive.forget_batch("b")

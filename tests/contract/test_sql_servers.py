@@ -191,7 +191,7 @@ def use_archive(archive: SqlArchive, ids: list[uuid.UUID]) -> None:
             archive.labels(wanted, kind)
         archive.photos(wanted, "", 1)
     for _ in range(2):
-        archive.submitted(("b", "one"))
+        archive.submitted(("b", "one"), "run")
     for groups in (None, frozenset({"g"})):
         page = archive.batches(groups, limit=1)
         archive.batches(groups, page.cursor or _CURSOR, limit=1)

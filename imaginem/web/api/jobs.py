@@ -41,8 +41,8 @@ def job_routes(site: Site) -> APIRouter:
         decoded = decode_message(to_json(message), services.limits.default_pipeline)
         definition = decoded.job_definition
         check_batch(services.archive, definition.batch_id, caller)
-        services.archive.submitted((definition.batch_id, definition.id))
         run = services.queues.send(decoded.current, decoded.encode())
+        services.archive.submitted((definition.batch_id, definition.id), run)
         return accepted(definition.batch_id, definition.id, run)
 
     @router.get("/{batch_id}/{job_id}", responses=responses(404, 422))

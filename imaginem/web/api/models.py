@@ -147,7 +147,7 @@ class Job(Answer):
 
 
 class Photo(Answer):
-    """A photo in a list."""
+    """A photo in a list; `thumbnail` is empty where the photo could not be had."""
 
     batch_id: BatchId
     job_id: JobId

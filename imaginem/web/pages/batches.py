@@ -1,6 +1,7 @@
 """`/batches`."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
@@ -11,7 +12,7 @@ from imaginem.progress import ENDED
 from imaginem.submitting import run_again
 from imaginem.web.access import Caller, check_batch
 from imaginem.web.answers import batch_of, progress_of
-from imaginem.web.api.models import Progress
+from imaginem.web.api.models import JobProblem, Progress
 from imaginem.web.pages.render import render
 from imaginem.web.site import Site, unpath
 
@@ -43,9 +44,20 @@ def progress_values(progress: Progress) -> dict[str, Any]:
         "states": Counter(progress.jobs.values()),
         "jobs": jobs[:_JOBS_SHOWN],
         "hidden": max(total - _JOBS_SHOWN, 0),
-        "problems": progress.problems[:_PROBLEMS_SHOWN],
+        "problems": _by_job(progress.problems)[:_PROBLEMS_SHOWN],
         "ended_states": ENDED,
     }
+
+
+def _by_job(problems: Sequence[JobProblem]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return each job with its reasons, and the steps that told each."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for problem in problems:
+        found.setdefault(problem.job, {}).setdefault(problem.reason, []).append(problem.step)
+    return [
+        (job, [(", ".join(steps), reason) for reason, steps in reasons.items()])
+        for job, reasons in found.items()
+    ]
 
 
 def batch_pages(site: Site) -> APIRouter:

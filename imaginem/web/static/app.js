@@ -37,3 +37,12 @@ document.addEventListener("submit", (event) => {
     for (const field of event.target.elements) field.disabled = false;
   });
 });
+
+// A picture that can't be shown leaves its place, without the browser's torn sign.
+document.addEventListener(
+  "error",
+  (event) => {
+    if (event.target.tagName === "IMG") event.target.classList.add("missing");
+  },
+  true,
+);

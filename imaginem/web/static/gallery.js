@@ -6,6 +6,7 @@ const NEAR = "1500px 0px";
 const gallery = document.getElementById("gallery");
 const end = document.getElementById("end");
 let loading = false;
+let again = null; // the button that is there after a failure; until then nothing is asked for
 
 async function fetchPage(address) {
   const answer = await fetch(address, { headers: { "HX-Request": "true" } });
@@ -16,7 +17,7 @@ async function fetchPage(address) {
 }
 
 async function append(last) {
-  if (loading || !last.dataset.next) return;
+  if (loading || again || !last.dataset.next) return;
   loading = true;
   try {
     const page = await fetchPage(last.dataset.next);
@@ -31,14 +32,15 @@ async function append(last) {
 
 function offerAgain(last, problem) {
   tell(gallery.dataset.failed.replace("{reason}", problem.message));
-  const button = document.createElement("button");
-  button.type = "button";
-  button.textContent = gallery.dataset.more;
-  button.addEventListener("click", () => {
-    button.remove();
+  again = document.createElement("button");
+  again.type = "button";
+  again.textContent = gallery.dataset.more;
+  again.addEventListener("click", () => {
+    again.remove();
+    again = null;
     append(last);
   });
-  gallery.after(button);
+  end.before(again);
 }
 
 function empty(page) {
@@ -68,17 +70,8 @@ const observer = new IntersectionObserver(
         continue;
       }
       refill(target);
-      if (target === gallery.lastElementChild) append(target);
       end.hidden = Boolean(gallery.lastElementChild.dataset.next) || !gallery.querySelector(".card");
     }
-  },
-  { rootMargin: NEAR },
-);
-
-// A page is watched whole: its end may come near after its start did.
-const tail = new IntersectionObserver(
-  (entries) => {
-    if (entries.some((entry) => entry.isIntersecting)) append(gallery.lastElementChild);
   },
   { rootMargin: NEAR },
 );
@@ -88,16 +81,19 @@ function watch(page) {
 }
 
 for (const page of gallery.querySelectorAll(".page")) watch(page);
-tail.observe(end.previousElementSibling === gallery ? sentinel() : end);
 
-function sentinel() {
-  const mark = document.createElement("div");
-  gallery.after(mark);
-  return mark;
-}
-
-// The next page may leave the sentinel in view, which no observer tells again.
+// Its end may come near after its start did, and stay near when a page is short: so the end is
+// watched anew after each page.
+const sentinel = document.createElement("div");
+gallery.after(sentinel);
+const tail = new IntersectionObserver(
+  (entries) => {
+    if (entries.some((entry) => entry.isIntersecting)) append(gallery.lastElementChild);
+  },
+  { rootMargin: NEAR },
+);
+tail.observe(sentinel);
 new MutationObserver(() => {
   tail.disconnect();
-  tail.observe(gallery.nextElementSibling);
+  tail.observe(sentinel);
 }).observe(gallery, { childList: true });

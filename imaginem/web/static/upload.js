@@ -91,7 +91,7 @@ function update() {
   const waiting = of("waiting");
   const sent = of("sent");
   send.disabled = !waiting || sending > 0;
-  if (sent || sending) {
+  if (sent || sending || of("failed")) {
     chosen.textContent = fill(texts.summary, { sent, total: photos.length, failed: of("failed") });
   } else {
     const bytes = photos.reduce((sum, photo) => sum + photo.file.size, 0);

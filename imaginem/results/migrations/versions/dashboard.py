@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("job", sa.Uuid(), nullable=False),
         sa.Column("batch_id", exact(512), nullable=False),
         sa.Column("id", exact(512), nullable=False),
+        sa.Column("run", sa.String(64), nullable=False),
         sa.Column("since", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("job", name="pk_submission"),
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cost, faces, hop, imports, quota, throughput
+from benchmarks import cost, dashboard, faces, hop, imports, quota, throughput
 from benchmarks.result import Result
 
 
@@ -17,7 +17,7 @@ def main() -> int:
     console = Console()
     results: list[Result] = []
     wanted = set(sys.argv[1:])
-    for measure in (hop, cost, imports, quota, throughput, faces):
+    for measure in (hop, cost, imports, dashboard, quota, throughput, faces):
         name = measure.__name__.rpartition(".")[2]
         if wanted and name not in wanted:
             continue

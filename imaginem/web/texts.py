@@ -97,6 +97,7 @@ ENGLISH = {
     "photos.since": "From",
     "photos.until": "To",
     "photos.batch": "Batch",
+    "photos.more_filters": "More filters",
     "photos.apply": "Show",
     "photos.clear": "Clear",
     "photos.none": "No photo fits.",

@@ -14,7 +14,7 @@ from imaginem.web.api.images import Filter, seen_by
 from imaginem.web.pages.render import render
 from imaginem.web.site import Site
 
-PAGE = 48
+PAGE = 24
 _FIELDS = ("text", "tag", "category", "object", "faces", "since", "until", "batch")
 
 
@@ -38,6 +38,7 @@ def photo_pages(site: Site) -> APIRouter:
             "following": urlencode({**kept, "cursor": page.cursor}) if page.cursor else "",
             "asked": kept,
             "query": urlencode(kept),
+            "more_asked": bool(kept.keys() - {"text", "tag"}),
         }
 
     @router.get("")

@@ -46,3 +46,18 @@ document.addEventListener(
   },
   true,
 );
+
+// What a page can do without at first is loaded when it has been painted.
+const later = document.querySelector("meta[name=later]");
+if (later) {
+  requestAnimationFrame(() =>
+    setTimeout(() => {
+      for (const address of later.content.split(" ")) {
+        const script = document.createElement("script");
+        script.src = address;
+        script.async = false; // in this order
+        document.head.append(script);
+      }
+    }),
+  );
+}

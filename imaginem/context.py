@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from imaginem.errors import PermanentError
 from imaginem.imaging import Photo, encode_png
-from imaginem.intake import read_photo
+from imaginem.intake import photo_url, read_photo
 from imaginem.models import JobMessage, explain
 from imaginem.names import job_prefix, without_query
 from imaginem.offload import expand, expand_all
@@ -53,8 +53,7 @@ class JobContext:
     @property
     def photo_url(self) -> str:
         """Where the photo lies in our account; empty when it could not be had."""
-        kept = self._definition.bookkeeping
-        return "" if kept.image_error else kept.image or self.image_url
+        return photo_url(self._message, self._services)
 
     @property
     def image_parameters(self) -> Any:

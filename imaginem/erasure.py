@@ -1,13 +1,11 @@
 """Erasing jobs everywhere: photos, results, faces, progress, what was poisoned."""
 
-from collections.abc import Sequence
-
 from imaginem.errors import NotFound, PermanentError
 from imaginem.names import blob_segment
 from imaginem.offload import CONTAINER as LARGE_MESSAGES
-from imaginem.ports import DashboardServices, JobKey, LogEntry
+from imaginem.ports import DashboardServices, JobKey
 from imaginem.renditions import CONTAINER as THUMBNAILS
-from imaginem.submitting import at_work
+from imaginem.submitting import at_work, is_at_work
 
 
 class AtWork(PermanentError):
@@ -17,27 +15,23 @@ class AtWork(PermanentError):
 def forget_job(services: DashboardServices, key: JobKey) -> None:
     """Erase a job. Repeatable: what was interrupted is done again from the start.
 
+    A photo that lies outside the job's own folder is somebody else's, and stays.
+
     Raises:
         NotFound: nothing is known of it.
         AtWork: it has not ended.
     """
-    entry, result = services.log.read(key), services.results.read(key)
-    if entry is None and result is None and key[1] not in services.archive.submissions(key[0]):
+    entry, sent = services.log.read(key), services.archive.submission(key)
+    if entry is None and sent is None and services.results.read(key) is None:
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
-    if key[1] in _in_the_way(services, key[0], [entry] if entry else []):
+    if is_at_work(entry, sent):
         raise AtWork(
             f"job {key[1]} is still at work: cancel batch {key[0]}, or wait until it has ended"
         )
-    services.gallery.enrol(key, [])
-    place = services.blobs.locate(result.photo_url) if result and result.photo_url else None
-    if place is not None and place[0] == services.limits.input_container:
-        services.blobs.delete(*place)
-    _forget_blobs(services, key)
-    for poisoned in services.poison.list():
-        if (poisoned.batch_id, poisoned.job_id) == key:
-            services.poison.drop(poisoned.queue, poisoned.id)
-    services.archive.forget(key)
-    services.log.delete(key)  # last: as long as it is there, the rest can be found again
+    own = f"{blob_segment(key[0])}/{blob_segment(key[1])}"
+    _forget_blobs(services, own, [own], f"{own}/")
+    _forget_poisoned(services, {key})
+    _forget_rows(services, key)
 
 
 def forget_batch(services: DashboardServices, batch_id: str) -> int:
@@ -50,35 +44,41 @@ def forget_batch(services: DashboardServices, batch_id: str) -> int:
     wanted = ["job_state", "imaginem_run", "imaginem_previous_runs"]
     entries = list(services.log.batch(batch_id, only=wanted))
     sent = services.archive.submissions(batch_id)
-    done = [result.id for result in services.results.batch(batch_id)]
+    done = services.archive.finished(batch_id)
     if not (entries or sent or done or services.archive.batch(batch_id)):
         raise NotFound(f"there is no batch {batch_id}")
-    busy = _in_the_way(services, batch_id, entries)
+    busy = at_work(services, batch_id, entries)
     if busy:
         raise AtWork(
             f"{len(busy)} jobs of batch {batch_id} are still at work: cancel it, or wait until "
             "they have ended"
         )
-    everybody = sorted({*sent, *done, *(entry.job_id for entry in entries)})
-    for job_id in everybody:
-        forget_job(services, (batch_id, job_id))
+    keys = {(batch_id, name) for name in (*sent, *done, *(entry.job_id for entry in entries))}
+    folder = f"{blob_segment(batch_id)}/"
+    _forget_blobs(services, folder, [], folder)
+    _forget_poisoned(services, keys)
+    for key in sorted(keys):
+        _forget_rows(services, key)
     services.archive.forget_batch(batch_id)
-    return len(everybody)
+    return len(keys)
 
 
-def _in_the_way(
-    services: DashboardServices, batch_id: str, entries: Sequence[LogEntry]
-) -> list[str]:
-    """Return jobs that would come back; in a cancelled batch those that only wait do not."""
-    stopped = services.cancellations.is_cancelled(batch_id)
-    working = at_work(services, batch_id, entries)
-    return [name for name, state in working.items() if not (stopped and state == "queued")]
+def _forget_rows(services: DashboardServices, key: JobKey) -> None:
+    services.gallery.enrol(key, [])
+    services.archive.forget(key)
+    services.log.delete(key)  # last: as long as it is there, the rest can be found again
 
 
-def _forget_blobs(services: DashboardServices, key: JobKey) -> None:
-    own = f"{blob_segment(key[0])}/{blob_segment(key[1])}"
+def _forget_poisoned(services: DashboardServices, keys: set[JobKey]) -> None:
+    for poisoned in services.poison.list():
+        if (poisoned.batch_id, poisoned.job_id) in keys:
+            services.poison.drop(poisoned.queue, poisoned.id)
+
+
+def _forget_blobs(services: DashboardServices, prefix: str, names: list[str], folder: str) -> None:
+    """Remove blobs of these names and of a folder: of job-1, but not those of job-10."""
     limits = services.limits
     for container in (limits.input_container, limits.faces_container, LARGE_MESSAGES, THUMBNAILS):
-        for name in services.blobs.list(container, own):
-            if name == own or name.startswith(f"{own}/"):  # not those of job-10 with job-1's
+        for name in services.blobs.list(container, prefix):
+            if name in names or name.startswith(folder):
                 services.blobs.delete(container, name)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from imaginem.ports import JobResult, Services
@@ -25,16 +25,27 @@ COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_rows(services: Services, batch_id: str) -> Iterator[dict[str, Any]]:
-    """Return a row for each result of a batch, by job id; lists are kept as lists."""
+def as_rows(
+    services: Services,
+    batch_id: str,
+    hidden: Callable[[set[str]], set[str]] = lambda batches: set(),
+) -> Iterator[dict[str, Any]]:
+    """Return a row for each result of a batch, by job id; lists are kept as lists.
+
+    Args:
+        services: where results and faces are.
+        batch_id: of the batch.
+        hidden: returns which batches may not be named.
+    """
     for result in services.results.batch(batch_id):
         faces = [face.face_id for face in services.gallery.faces_of((batch_id, result.id))]
-        found = services.gallery.matches_of(faces)
+        found = services.gallery.matches_of(faces) if faces else []
         owners = services.gallery.owners([match.matched_face_id for match in found])
+        unseen = hidden({owner.batch_id for owner in owners.values()}) if owners else set()
         matched = {
             f"{owner.batch_id}/{owner.job_id}"
-            for match in found
-            if (owner := owners.get(match.matched_face_id))
+            for owner in owners.values()
+            if owner.batch_id not in unseen
         }
         yield _row(result, len(faces), sorted(matched))
 

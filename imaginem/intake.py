@@ -59,6 +59,22 @@ def _kept_copy(message: JobMessage, services: Services) -> tuple[str, str] | Non
     return None
 
 
+def photo_url(message: JobMessage, services: Services) -> str:
+    """Return where the job's photo lies in our account; empty when it is nowhere photos may be."""
+    if message.job_definition.bookkeeping.image_error:
+        return ""
+    if _kept_copy(message, services):
+        return message.job_definition.bookkeeping.image
+    url = without_query(message.job_definition.input.image_url)
+    place = services.blobs.locate(url)
+    return url if place and place[0] in photo_containers(services) else ""
+
+
+def photo_containers(services: Services) -> tuple[str, str]:
+    """Return the containers that photos are read from."""
+    return services.limits.input_container, services.limits.faces_container
+
+
 def read_photo(message: JobMessage, services: Services) -> Photo:
     """Return the job's photo, decoded.
 
@@ -73,7 +89,7 @@ def read_photo(message: JobMessage, services: Services) -> Photo:
     if place is None:
         raise PermanentError(f"{url} was not taken in: send the job again")
     container, name = place
-    allowed = (services.limits.input_container, services.limits.faces_container)
+    allowed = photo_containers(services)
     if container not in allowed:
         raise PermanentError(
             f"image_url is in the container {container!r}: photos are read from "

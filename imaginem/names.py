@@ -15,6 +15,7 @@ _QUEUE_NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
 _FORBIDDEN_IN_KEY = re.compile(r"[/\\#?%\x00-\x1f\x7f-\x9f]")
 _KEY_LIMIT = 512  # UTF-16 units: 1 KiB
 _SEGMENT_LIMIT = 200  # two segments and a file name stay under a blob name's 1,024
+_SHORTENED = re.compile(r".{167}-[0-9a-f]{32}")  # what a longer one becomes
 _URL_QUERY = re.compile(r"(https?://[^\s\"'<>?#\\]+)[?#][^\s\"'<>\\]*", re.IGNORECASE)
 _USER = re.compile(r"(https?://)[^\s/?#@\"'<>]*@", re.IGNORECASE)
 _TOLD_BY = r"AccountKey|SharedAccessSignature|pwd|password|api[-_]?key|sig|access_token"
@@ -40,6 +41,8 @@ def table_key(text: str, field: str) -> str:
     Raises:
         InvalidMessage: the key is empty or, encoded, longer than 512 characters.
     """
+    if not text.isprintable() and any("\ud800" <= sign <= "\udfff" for sign in text):
+        raise InvalidMessage(f"{field} holds half a character: write it as UTF-8")
     key = _FORBIDDEN_IN_KEY.sub(lambda found: quote(found.group(), safe=""), text)
     if not key:
         raise InvalidMessage(f"{field} is empty: give it a name of 1 to {_KEY_LIMIT} characters")
@@ -53,7 +56,7 @@ def blob_segment(text: str) -> str:
     segment = quote(text, safe="")
     if set(segment) <= {"."}:
         segment = segment.replace(".", "%2E")
-    if len(segment) <= _SEGMENT_LIMIT:
+    if len(segment) <= _SEGMENT_LIMIT and not _SHORTENED.fullmatch(segment):
         return segment
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
     return f"{segment[: _SEGMENT_LIMIT - 33]}-{digest}"

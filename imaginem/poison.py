@@ -6,7 +6,7 @@ from pydantic_core import to_json
 
 from imaginem.errors import FenceLost, InvalidMessage, NotFound
 from imaginem.models import JobMessage, decode_message, read_json
-from imaginem.names import one_line, property_name, redact, redact_values
+from imaginem.names import one_line, property_name, redact, redact_values, without_query
 from imaginem.ports import LogEntry, PoisonEntry, Services
 
 _TRIES = 8
@@ -66,7 +66,11 @@ def _mark_poisoned(services: Services, message: JobMessage, reason: str) -> str:
     name = property_name(message.current)
     for _ in range(_TRIES):
         entry = services.log.read((definition.batch_id, definition.id))
-        if entry is None or not _waits(entry, message, name):
+        if entry is None:
+            if _insert_poisoned(services, message, reason):
+                return reason
+            continue
+        if not _waits(entry, message, name):
             return reason
         told = str(entry.properties.get(f"{name}_exception", "")) or reason
         try:
@@ -83,6 +87,26 @@ def _mark_poisoned(services: Services, message: JobMessage, reason: str) -> str:
         except FenceLost:
             continue
     return reason
+
+
+def _insert_poisoned(services: Services, message: JobMessage, reason: str) -> bool:
+    """Tell of a job that never began; False if it has begun meanwhile."""
+    definition = message.job_definition
+    name = property_name(message.current)
+    told = {
+        "image_url": without_query(definition.input.image_url),
+        "job_state": "failed",
+        "processing_pipeline": ",".join(definition.processing_pipeline),
+        name: f"step {definition.processing_step}: poisoned",
+        f"{name}_exception": reason,
+        "imaginem_run": "",  # of a run that nobody knows
+        "imaginem_previous_runs": "",
+    }
+    try:
+        services.log.insert((definition.batch_id, definition.id), told)
+    except FenceLost:
+        return False
+    return True
 
 
 def _waits(entry: LogEntry, message: JobMessage, name: str) -> bool:

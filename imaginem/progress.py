@@ -101,4 +101,6 @@ def as_json(progress: BatchProgress) -> dict[str, Any]:
 def has_begun(entry: LogEntry, run: str) -> bool:
     """Tell whether an entity is of a run, or of a later one of the same job."""
     known = (entry.properties.get("imaginem_run"), entry.properties.get("imaginem_previous_runs"))
+    if not known[0]:  # it was poisoned before it could begin
+        return True
     return run in f"{known[0]} {known[1]}".split()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from imaginem.errors import NotFound
 from imaginem.imaging import BYTE_LIMIT, decode_photo, opened_photo
+from imaginem.intake import photo_containers
 from imaginem.names import job_prefix
-from imaginem.ports import Blobs, JobResult
+from imaginem.ports import JobResult, Services
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,36 +35,37 @@ def version_of(result: JobResult) -> str:
     return f"{at.timestamp() * 1000:.0f}" if at else "0"
 
 
-def original(blobs: Blobs, result: JobResult) -> bytes:
+def original(services: Services, result: JobResult) -> bytes:
     """Return the photo's file as it was sent.
 
     Raises:
         NotFound: it could never be had, or is gone.
     """
+    blobs = services.blobs
     place = blobs.locate(result.photo_url) if result.photo_url else None
-    if place is None:
+    if place is None or place[0] not in photo_containers(services):
         raise NotFound(f"the photo of job {result.id} is not kept here")
     return blobs.get(*place, BYTE_LIMIT)
 
 
-def size_of(blobs: Blobs, result: JobResult) -> tuple[int, int]:
+def size_of(services: Services, result: JobResult) -> tuple[int, int]:
     """Return width and height of the upright photo, in which coordinates are told.
 
     Raises:
         NotFound: there is no photo.
         PermanentError: it can't be read.
     """
-    with opened_photo(original(blobs, result)) as opened:
+    with opened_photo(original(services, result)) as opened:
         width, height = opened.size
         turned = opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
     return (height, width) if turned else (width, height)
 
 
-def rendition(blobs: Blobs, result: JobResult, size: str) -> Rendition:
+def rendition(services: Services, result: JobResult, size: str) -> Rendition:
     """Return a smaller copy, upright and without what the file tells besides its pixels.
 
     Args:
-        blobs: where photos and copies are.
+        services: where photos and copies are.
         result: of the photo's job.
         size: a name of `SIZES`.
 
@@ -72,12 +74,16 @@ def rendition(blobs: Blobs, result: JobResult, size: str) -> Rendition:
         PermanentError: it can't be decoded.
     """
     version = version_of(result)
+    blobs = services.blobs
     name = f"{job_prefix(result.batch_id, result.id)}{size}-{version}.jpg"
     try:
         return Rendition(blobs.get(CONTAINER, name, BYTE_LIMIT), version)
     except NotFound:
-        made = _made(decode_photo(original(blobs, result)).pil, size)
+        made = _made(decode_photo(original(services, result)).pil, size)
     blobs.put(CONTAINER, name, made, MEDIA_TYPE)
+    if services.results.read((result.batch_id, result.id)) is None:  # erased meanwhile
+        blobs.delete(CONTAINER, name)
+        raise NotFound(f"the photo of job {result.id} is gone")
     return Rendition(made, version)
 
 

@@ -1,7 +1,7 @@
 """The composition root: settings become adapters, each made when it is first used."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, overload
 
 from imaginem.cancelling import CancelledBatches
@@ -198,6 +198,13 @@ class Runtime:
             service_faces=lambda: self.service_faces,
             credential=lambda: credential(self.settings.client_id),
         )
+
+    @property
+    def engine_names(self) -> Mapping[str, str]:
+        """The names of engines and models in use."""
+        from imaginem.engines import engine_names
+
+        return engine_names(self.settings)
 
     @_Once
     def vision(self) -> VisionEngine:

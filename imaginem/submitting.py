@@ -3,18 +3,20 @@
 import re
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic_core import to_json
 
-from imaginem.errors import NotFound, PermanentError
-from imaginem.models import decode_message
-from imaginem.names import blob_segment
-from imaginem.ports import DashboardServices, JobKey, LogEntry
+from imaginem.errors import NotFound, PermanentError, StorageUnavailable
+from imaginem.models import JobMessage, decode_message
+from imaginem.names import blob_segment, redact_values
+from imaginem.poison import replay
+from imaginem.ports import DashboardServices, JobKey, LogEntry, Submission
 from imaginem.progress import ENDED, has_begun, steps_of
 
 _LONGEST_ID = 150
+_LOST_AFTER = timedelta(days=7)  # a message that nobody took by then was cleared away
 
 
 def new_batch() -> str:
@@ -50,23 +52,52 @@ def submit_photo(
         InvalidMessage: an id or the pipeline can't be.
         PermanentError: the batch was cancelled.
     """
-    if services.cancellations.is_cancelled(key[0]):
-        raise PermanentError(
-            f"batch {key[0]} was cancelled: choose another batch id, or run "
-            "`imaginem cancel --undo`"
-        )
     told: dict[str, Any] = {**(parameters or {}), "original_name": name}
     if isinstance(photo, bytes):
         told["size"] = len(photo)
     url = photo if isinstance(photo, str) else "https://localhost/"
     message = decode_message(_message(key, url, told, pipeline), services.limits.default_pipeline)
+    check_open(services, key[0])
     if isinstance(photo, bytes):  # only now: what can't be a job leaves no blob behind
         place = f"{blob_segment(key[0])}/{blob_segment(key[1])}"
         container = services.limits.input_container
         url = services.blobs.put(container, place, photo, "application/octet-stream")
         message = message.with_image_url(url)
-    run = services.queues.send(message.current, message.encode())
-    services.archive.submitted(key, run)
+    return send_message(services, message)
+
+
+def check_open(services: DashboardServices, batch_id: str) -> None:
+    """Check that a batch takes jobs.
+
+    Raises:
+        PermanentError: it was cancelled.
+    """
+    if services.cancellations.is_cancelled(batch_id):
+        raise PermanentError(
+            f"batch {batch_id} was cancelled: choose another batch id, or run "
+            "`imaginem cancel --undo`"
+        )
+
+
+def send_message(services: DashboardServices, message: JobMessage) -> str:
+    """Put a job on its queue, noted before so that it is known while it waits; return its run.
+
+    Raises:
+        PermanentError: its batch was cancelled, or its ids are more than SQL can hold.
+    """
+    definition = message.job_definition
+    key = (definition.batch_id, definition.id)
+    check_open(services, key[0])
+    parameters = redact_values(definition.input.image_parameters)
+    before = services.archive.submission(key)
+    services.archive.submitted(key, "", parameters)
+    try:
+        run = services.queues.send(message.current, message.encode())
+    except StorageUnavailable:
+        if before is None:
+            services.archive.withdraw(key)
+        raise
+    services.archive.submitted(key, run, parameters)
     return run
 
 
@@ -90,21 +121,39 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
 
     Raises:
         NotFound: nothing is known of the job.
-        PermanentError: it is at work, or its photo is not kept.
+        PermanentError: it is at work, or its photo is not kept here.
     """
     entry, result = services.log.read(key), services.results.read(key)
-    if entry is None and result is None:
+    sent = services.archive.submission(key)
+    if entry is None and result is None and sent is None:
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
-    if key[1] in at_work(services, key[0], [] if entry is None else [entry]):
+    if is_at_work(entry, sent):
         raise PermanentError(f"job {key[1]} is still at work: wait until it has ended")
     url = result.photo_url if result else ""
     if not url and entry is not None:
         url = str(entry.properties.get("image_url", ""))
+    if services.blobs.locate(url) is None:  # its query is gone, and may have been part of it
+        raise PermanentError(f"the photo of job {key[1]} is not kept here: send it again")
     pipeline = steps_of(entry) if entry else list(result.processing_pipeline if result else ())
-    told = result.image_parameters if result else None
-    name = told.get("original_name") if isinstance(told, dict) else None
+    told = result.image_parameters if result else sent.parameters if sent else None
     parameters = told if isinstance(told, dict) else {}
-    return submit_photo(services, key, str(name or key[1]), url, pipeline, parameters=parameters)
+    name = str(parameters.get("original_name") or key[1])
+    return submit_photo(services, key, name, url, pipeline, parameters=parameters)
+
+
+def is_at_work(entry: LogEntry | None, sent: Submission | None) -> bool:
+    """Tell whether a job has not ended, or waits for the first step of a newer run."""
+    if entry is not None and entry.properties.get("job_state") not in ENDED:
+        return True
+    return sent is not None and _waits(entry, sent)
+
+
+def _waits(entry: LogEntry | None, sent: Submission) -> bool:
+    if entry is None:
+        return datetime.now(UTC) - sent.since < _LOST_AFTER
+    if not entry.properties.get("imaginem_run"):  # poisoned before it began; replayed since?
+        return entry.updated is not None and sent.since > entry.updated
+    return bool(sent.run) and not has_begun(entry, sent.run)
 
 
 def at_work(
@@ -123,7 +172,23 @@ def at_work(
         for name, entry in known.items()
         if entry.properties.get("job_state") not in ENDED
     }
-    for name, run in services.archive.submissions(batch_id).items():
-        if name not in known or not has_begun(known[name], run):
+    for name, sent in services.archive.submissions(batch_id).items():
+        if _waits(known.get(name), sent):
             found[name] = "queued"
     return found
+
+
+def replay_job(services: DashboardServices, queue: str, message_id: str) -> str:
+    """Put a poisoned message back on its queue, as a new run of its job; return its id.
+
+    Raises:
+        NotFound: there is no such entry.
+    """
+    entry = services.poison.read(queue, message_id)
+    run = replay(services, queue, message_id)
+    if entry is not None and entry.batch_id and entry.job_id:
+        key = (entry.batch_id, entry.job_id)
+        sent = services.archive.submission(key)
+        if sent is not None:
+            services.archive.submitted(key, run, sent.parameters)
+    return run

@@ -31,6 +31,7 @@ class WebServices(MemoryServices):
     """Everything in memory but SQL."""
 
     archive: Any = None
+    engine_names = {name: "fake" for name in ("vision", "ocr", "faces", "prints")}  # noqa: RUF012
 
 
 def web_services(folder: Path) -> WebServices:

@@ -24,9 +24,9 @@ from imaginem.cli.shared import (
 from imaginem.errors import ImaginemError
 from imaginem.names import one_line
 from imaginem.nodejs import find_package, node_command
-from imaginem.poison import replay as replay_one
 from imaginem.runtime import Runtime
 from imaginem.settings import DEVELOPMENT_STORAGE
+from imaginem.submitting import replay_job
 
 poison_app = typer.Typer(no_args_is_help=True, help="Messages that could not be processed.")
 _BODY_SHOWN = 100
@@ -109,7 +109,7 @@ def replay(
     app: App = Path(),
 ) -> None:
     """Put one poisoned message, or all of a queue, back as new runs of their jobs."""
-    _each(queue, message, app, lambda runtime, found: replay_one(runtime, queue, found), "replayed")
+    _each(queue, message, app, lambda runtime, found: replay_job(runtime, queue, found), "replayed")
 
 
 @poison_app.command("drop")

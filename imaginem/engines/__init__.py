@@ -77,3 +77,34 @@ def face_print_engine(
         bands=Bands(settings.match_threshold, settings.possible_threshold),
         match_limit=settings.match_limit,
     )
+
+
+def engine_names(settings: Settings) -> dict[str, str]:
+    """Return the names of engines and models in use, without making them."""
+    names: dict[str, str] = {}
+    if settings.vision_engine == "azure":
+        from imaginem.engines.azure.vision import AzureOcr, AzureVision
+
+        names |= {"vision": AzureVision.name, "ocr": AzureOcr.name}
+    else:
+        from imaginem.engines.local.ocr import LocalOcr
+        from imaginem.engines.local.vision import LocalVision
+
+        names |= {"vision": LocalVision.name, "ocr": LocalOcr.name}
+    if settings.face_engine == "azure":
+        from imaginem.engines.azure.faces import AzureFaces
+
+        names["faces"] = AzureFaces.name
+    else:
+        from imaginem.engines.local.faces import LocalFaces
+
+        names["faces"] = LocalFaces.name
+    if settings.face_print_engine == "azure":
+        from imaginem.engines.azure.prints import AzurePrints
+
+        names["prints"] = AzurePrints.name
+    else:
+        from imaginem.engines.local.embedding import describe
+
+        names["prints"] = describe(settings.face_model).name
+    return names

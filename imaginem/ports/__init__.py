@@ -5,6 +5,7 @@ in-memory twins, and one contract suite holds all of them to the same behaviour.
 """
 
 from imaginem.ports.engines import (
+    SEARCH_LIMIT,
     FaceEngine,
     FacePrintEngine,
     OcrEngine,
@@ -21,6 +22,7 @@ from imaginem.ports.search import (
     Groups,
     PhotoFilter,
     PhotoPage,
+    Submission,
     Verdict,
 )
 from imaginem.ports.service_faces import FaceList, ServiceFace, ServiceFaces
@@ -46,6 +48,7 @@ from imaginem.ports.storage import (
 from imaginem.ports.telemetry import Span, Telemetry
 
 __all__ = [
+    "SEARCH_LIMIT",
     "Alike",
     "Archive",
     "BatchInfo",
@@ -83,6 +86,7 @@ __all__ = [
     "Services",
     "SimilarFace",
     "Span",
+    "Submission",
     "Telemetry",
     "Verdict",
     "VisionEngine",

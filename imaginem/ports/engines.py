@@ -50,6 +50,10 @@ class FaceEngine(Protocol):
         """
 
 
+SEARCH_LIMIT = 200
+"""Faces that a search returns at most; whoever asked may see only some of them."""
+
+
 @dataclass(frozen=True)
 class SimilarFace:
     """A face of the gallery that looks like one that was searched for."""

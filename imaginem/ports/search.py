@@ -1,10 +1,10 @@
 """Photos by what was found in them, and the batches that they came in."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from imaginem.ports.results import FaceOwner
 from imaginem.ports.storage import JobKey
@@ -96,6 +96,20 @@ class BatchPage:
 
 
 @dataclass(frozen=True)
+class Submission:
+    """That a photo was sent.
+
+    Attributes:
+        run: id of the queue message; empty as long as it is not known.
+        parameters: what the sender said of the photo.
+    """
+
+    run: str
+    since: datetime
+    parameters: Any = None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What a person says of two faces.
 
@@ -137,18 +151,33 @@ class Archive(Protocol):
     def batch(self, batch_id: str) -> BatchInfo | None:
         """Return a batch."""
 
-    def open_batch(self, batch_id: str, group: str = "") -> None:
-        """Note a batch; one that is known keeps its group.
+    def groups_of(self, batch_ids: Collection[str]) -> dict[str, str]:
+        """Return the groups of those batches that are some group's, erased ones too."""
+
+    def open_batch(self, batch_id: str, group: str = "") -> str:
+        """Note a batch; one that is known keeps its group, which is returned.
 
         Raises:
             PermanentError: it belongs to another group.
         """
 
-    def submitted(self, key: JobKey, run: str) -> None:
-        """Note that a photo was sent, so that it is counted before its first step."""
+    def submitted(self, key: JobKey, run: str, parameters: Any = None) -> None:
+        """Note that a photo was sent, so that it is counted before its first step.
 
-    def submissions(self, batch_id: str) -> dict[str, str]:
-        """Return the ids of jobs that were sent, each with its latest run."""
+        Args:
+            key: of the job.
+            run: id of its message; empty as long as it is not known.
+            parameters: what the sender said of the photo.
+        """
+
+    def withdraw(self, key: JobKey) -> None:
+        """Note that it was not sent after all."""
+
+    def submission(self, key: JobKey) -> Submission | None:
+        """Return how a job was sent last."""
+
+    def submissions(self, batch_id: str) -> dict[str, Submission]:
+        """Return a batch's jobs that were sent, by id."""
 
     def recent_faces(self, groups: Groups, limit: int) -> list[FaceOwner]:
         """Return the faces that were enrolled last."""
@@ -162,6 +191,9 @@ class Archive(Protocol):
 
     def verdicts(self, face_ids: Sequence[uuid.UUID]) -> dict[FacePair, Verdict]:
         """Return what people said of these faces, by pair, seen from either side."""
+
+    def finished(self, batch_id: str) -> list[str]:
+        """Return the ids of a batch's jobs that have a result."""
 
     def forget(self, key: JobKey) -> None:
         """Remove a job's result, its labels and that it was sent."""

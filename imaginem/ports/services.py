@@ -1,6 +1,6 @@
 """Everything that a hop can reach."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -123,6 +123,10 @@ class Services(Protocol):
 
 class DashboardServices(Services, Protocol):
     """What the API and the dashboard need besides."""
+
+    @property
+    def engine_names(self) -> Mapping[str, str]:
+        """Return the names of engines and models in use; nothing is loaded for that."""
 
     @property
     def archive(self) -> Archive:

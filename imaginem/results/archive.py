@@ -4,12 +4,12 @@ import base64
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic_core import from_json
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
+from pydantic_core import from_json, to_json
+from sqlalchemy import ColumnElement, and_, delete, exists, false, func, or_, select, update
 from sqlalchemy.orm import Session, aliased, defer
 
 from imaginem.errors import InvalidMessage, NotFound, PermanentError
@@ -23,6 +23,7 @@ from imaginem.ports import (
     JobKey,
     PhotoFilter,
     PhotoPage,
+    Submission,
     Verdict,
 )
 from imaginem.results.batches import note_batch
@@ -33,7 +34,7 @@ from imaginem.results.schema import (
     Label,
     PhotoBatch,
     PipelineOutput,
-    Submission,
+    SubmissionRow,
     VerdictRow,
     now,
 )
@@ -41,6 +42,7 @@ from imaginem.results.types import job_number, portions
 from imaginem.results.upsert import upsert
 
 _TAGS_SHOWN = 3
+_NO_CURSOR = "cursor is none of ours: take it from the page before, or leave it out"
 
 
 class SqlArchive:
@@ -65,7 +67,7 @@ class SqlArchive:
         if cursor:
             at, job = _read_cursor(cursor)
             before = PipelineOutput.timestamp < at
-            tie = and_(PipelineOutput.timestamp == at, PipelineOutput.job < uuid.UUID(job))
+            tie = and_(PipelineOutput.timestamp == at, PipelineOutput.job < _as_uuid(job))
             query = query.where(or_(before, tie))
         query = query.order_by(PipelineOutput.timestamp.desc(), PipelineOutput.job.desc())
         with self._database.session(reading=True) as session:
@@ -89,7 +91,7 @@ class SqlArchive:
 
     def batches(self, groups: Groups, cursor: str = "", limit: int = 50) -> BatchPage:
         """Return batches, newest first."""
-        query = select(PhotoBatch)
+        query = select(PhotoBatch).where(PhotoBatch.erased == false())
         if groups is not None:
             query = query.where(or_(PhotoBatch.group_name == "", PhotoBatch.group_name.in_(groups)))
         if cursor:
@@ -108,30 +110,57 @@ class SqlArchive:
         """Return a batch."""
         with self._database.session(reading=True) as session:
             row = session.get(PhotoBatch, batch_id)
-            return _counted(session, [row])[0] if row is not None else None
+            return _counted(session, [row])[0] if row is not None and not row.erased else None
 
-    def open_batch(self, batch_id: str, group: str = "") -> None:
-        """Note a batch."""
+    def groups_of(self, batch_ids: Collection[str]) -> dict[str, str]:
+        """Return the groups of those batches that are some group's."""
+        query = select(PhotoBatch.batch_id, PhotoBatch.group_name).where(
+            PhotoBatch.group_name != ""
+        )
+        with self._database.session(reading=True) as session:
+            return {
+                row[0]: row[1]
+                for some in portions(list(batch_ids))
+                for row in session.execute(query.where(PhotoBatch.batch_id.in_(some)))
+            }
+
+    def open_batch(self, batch_id: str, group: str = "") -> str:
+        """Note a batch; return whose it is."""
         with self._database.session() as session:
             row = note_batch(session, batch_id, group)
             if group and row.group_name != group:
                 raise PermanentError(
-                    f"batch {batch_id} belongs to another group: choose another batch id"
+                    f"batch {batch_id} is there already, and not this group's: choose another id"
                 )
+            return row.group_name
 
-    def submitted(self, key: JobKey, run: str) -> None:
+    def submitted(self, key: JobKey, run: str, parameters: Any = None) -> None:
         """Note that a photo was sent."""
         self._database.check_key(key)
+        told = to_json(parameters, fallback=str).decode()
         with self._database.session() as session:
             note_batch(session, key[0])
-            names = {"batch_id": key[0], "id": key[1], "since": now(), "run": run}
-            upsert(session, Submission, {"job": job_number(*key)}, names)
+            names = {"batch_id": key[0], "id": key[1], "since": now()}
+            names |= {"run": run, "parameters": told}
+            upsert(session, SubmissionRow, {"job": job_number(*key)}, names)
 
-    def submissions(self, batch_id: str) -> dict[str, str]:
-        """Return the ids of jobs that were sent, each with its latest run."""
-        query = select(Submission.id, Submission.run).where(Submission.batch_id == batch_id)
+    def withdraw(self, key: JobKey) -> None:
+        """Note that it was not sent after all."""
+        with self._database.session() as session:
+            session.execute(delete(SubmissionRow).where(SubmissionRow.job == job_number(*key)))
+
+    def submission(self, key: JobKey) -> Submission | None:
+        """Return how a job was sent last."""
         with self._database.session(reading=True) as session:
-            return {row[0]: row[1] for row in session.execute(query.order_by(Submission.id))}
+            row = session.get(SubmissionRow, job_number(*key))
+            return _submission(row) if row else None
+
+    def submissions(self, batch_id: str) -> dict[str, Submission]:
+        """Return a batch's jobs that were sent."""
+        query = select(SubmissionRow).where(SubmissionRow.batch_id == batch_id)
+        with self._database.session(reading=True) as session:
+            rows = session.scalars(query.order_by(SubmissionRow.id)).all()
+            return {row.id: _submission(row) for row in rows}
 
     def recent_faces(self, groups: Groups, limit: int) -> list[FaceOwner]:
         """Return the faces that were enrolled last."""
@@ -171,18 +200,30 @@ class SqlArchive:
                     found[row.other_face_id, row.face_id] = told
         return found
 
+    def finished(self, batch_id: str) -> list[str]:
+        """Return the ids of a batch's jobs that have a result."""
+        query = select(PipelineOutput.id).where(PipelineOutput.batch_id == batch_id)
+        with self._database.session(reading=True) as session:
+            return list(session.scalars(query))
+
     def forget(self, key: JobKey) -> None:
         """Remove a job's result, its labels and that it was sent."""
         job = job_number(*key)
         with self._database.session() as session:
             session.execute(delete(Label).where(Label.job == job))
-            for table in (PipelineOutput, Submission):
+            for table in (PipelineOutput, SubmissionRow):
                 session.execute(delete(table).where(table.job == job))
 
     def forget_batch(self, batch_id: str) -> None:
         """Remove a batch."""
         with self._database.session() as session:
-            session.execute(delete(PhotoBatch).where(PhotoBatch.batch_id == batch_id))
+            mine = PhotoBatch.batch_id == batch_id
+            session.execute(delete(PhotoBatch).where(mine, PhotoBatch.group_name == ""))
+            session.execute(update(PhotoBatch).where(mine).values(erased=True))
+
+
+def _submission(row: SubmissionRow) -> Submission:
+    return Submission(row.run, row.since, from_json(row.parameters))
 
 
 def _conditions(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
@@ -259,8 +300,8 @@ def _counted(session: Session, rows: Sequence[PhotoBatch]) -> list[BatchInfo]:
         ).where(PipelineOutput.batch_id.in_(some))
         for row in session.execute(counts.group_by(PipelineOutput.batch_id)):
             done[row[0]] = (row[1], int(row[2]), int(row[3]))
-        query = select(Submission.batch_id, func.count()).where(Submission.batch_id.in_(some))
-        sent |= {row[0]: row[1] for row in session.execute(query.group_by(Submission.batch_id))}
+        query = select(SubmissionRow.batch_id, func.count()).where(SubmissionRow.batch_id.in_(some))
+        sent |= {row[0]: row[1] for row in session.execute(query.group_by(SubmissionRow.batch_id))}
     return [
         BatchInfo(
             row.batch_id,
@@ -285,8 +326,14 @@ def _read_cursor(text: str) -> tuple[datetime, str]:
         moment = datetime.fromisoformat(at)
         if moment.tzinfo is None or not isinstance(what, str):
             raise ValueError
+        what.encode()  # half a character is none of ours
         return moment.astimezone(UTC), what
-    except (ValueError, TypeError, OverflowError):
-        raise InvalidMessage(
-            "cursor is none of ours: take it from the page before, or leave it out"
-        ) from None
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise InvalidMessage(_NO_CURSOR) from None
+
+
+def _as_uuid(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise InvalidMessage(_NO_CURSOR) from None

@@ -10,6 +10,7 @@ def note_batch(session: Session, batch_id: str, group: str = "") -> PhotoBatch:
     """Return a batch's row, made if need be; whoever makes it says whose it is."""
     row = session.get(PhotoBatch, batch_id)
     if row is not None:
+        row.erased = False
         return row
     try:
         with session.begin_nested():

@@ -15,6 +15,7 @@ from sqlalchemy import (
     UnicodeText,
     UniqueConstraint,
     Uuid,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -73,12 +74,18 @@ class PipelineOutput(Base):
 
 
 class PhotoBatch(Base):
-    """A batch of photos; `group_name` says who may see it, empty: everybody with a role."""
+    """A batch of photos.
+
+    Attributes:
+        group_name: who may see it; empty: everybody with a role.
+        erased: only the group is kept, so that the name stays the group's.
+    """
 
     __tablename__ = "photo_batch"
 
     batch_id: Mapped[str] = mapped_column(exact(KEY))
     group_name: Mapped[str] = mapped_column(exact(200), default="")
+    erased: Mapped[bool] = mapped_column(default=False, server_default=false())
     created: Mapped[datetime] = mapped_column(UtcTime, default=now)
 
     __table_args__ = (
@@ -87,7 +94,7 @@ class PhotoBatch(Base):
     )
 
 
-class Submission(Base):
+class SubmissionRow(Base):
     """A photo that was sent, so that it counts before its first step.
 
     Attributes:
@@ -100,6 +107,7 @@ class Submission(Base):
     batch_id: Mapped[str] = mapped_column(exact(KEY))
     id: Mapped[str] = mapped_column(exact(KEY))
     run: Mapped[str] = mapped_column(String(64))
+    parameters: Mapped[str] = mapped_column(UnicodeText, default="null")
     since: Mapped[datetime] = mapped_column(UtcTime, default=now)
 
     __table_args__ = (

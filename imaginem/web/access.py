@@ -135,6 +135,5 @@ def check_batch(archive: Archive, batch_id: str, caller: Caller) -> None:
     """
     if caller.groups is None:
         return
-    batch = archive.batch(batch_id)
-    if batch is not None and not caller.may_see(batch.group):
+    if not caller.may_see(archive.groups_of([batch_id]).get(batch_id, "")):
         raise HTTPException(404, f"there is no batch {batch_id}")

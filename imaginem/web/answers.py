@@ -1,7 +1,8 @@
 """What the API answers and the pages show, made from the services."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from imaginem.errors import NotFound
 from imaginem.names import property_name
@@ -13,7 +14,7 @@ from imaginem.ports import (
     JobKey,
 )
 from imaginem.progress import ENDED, problems_of, read_batch, steps_of, summarise
-from imaginem.submitting import at_work
+from imaginem.submitting import at_work, is_at_work
 from imaginem.web.access import Caller
 from imaginem.web.api.models import (
     Batch,
@@ -39,7 +40,7 @@ def progress_of(services: DashboardServices, batch_id: str) -> Progress:
         NotFound: nothing is known of it.
     """
     known = services.archive.batch(batch_id)
-    entries = read_batch(services.log, batch_id, set())
+    entries = read_batch(services.log, batch_id, set(services.limits.default_pipeline))
     summary = summarise(batch_id, entries)
     working = at_work(services, batch_id, entries)
     if known is None and not summary.jobs and not working:
@@ -67,30 +68,22 @@ def job_of(services: DashboardServices, key: JobKey, caller: Caller) -> Job:
         NotFound: nothing is known of it.
     """
     entry, result = services.log.read(key), services.results.read(key)
-    if entry is None and result is None:
-        if key[1] in services.archive.submissions(key[0]):  # it waits for its first step
-            return Job(
-                batch_id=key[0],
-                job_id=key[1],
-                state="queued",
-                image_url="",
-                processing_pipeline=[],
-                steps=[],
-            )
+    sent = services.archive.submission(key)
+    if entry is None and result is None and sent is None:
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
     names = steps_of(entry) if entry else list(result.processing_pipeline if result else ())
     reasons = dict(problems_of(entry)) if entry else {}
     state = str(entry.properties.get("job_state", "running")) if entry else "succeeded"
+    if is_at_work(entry, sent) and (entry is None or state in ENDED):
+        state = "queued"
+    told = entry.properties if entry else {}
+    matches = matches_of(services, key, caller)
     return Job(
         batch_id=key[0],
         job_id=key[1],
-        state=at_work(services, key[0], [entry] if entry else []).get(key[1], state),
-        image_url=result.image_url
-        if result
-        else str(entry.properties.get("image_url", ""))
-        if entry
-        else "",
-        image_parameters=result.image_parameters if result else None,
+        state=state,
+        image_url=result.image_url if result else str(told.get("image_url", "")),
+        image_parameters=result.image_parameters if result else sent.parameters if sent else None,
         processing_pipeline=names,
         steps=[
             StepState(
@@ -100,9 +93,20 @@ def job_of(services: DashboardServices, key: JobKey, caller: Caller) -> Job:
             )
             for name in names
         ],
-        job_output=result.job_output if result else None,
-        matches=matches_of(services, key, caller),
+        job_output=_shown(result.job_output, matches) if result else None,
+        matches=matches,
     )
+
+
+def _shown(outputs: Mapping[str, Any], matches: Sequence[Match]) -> dict[str, Any]:
+    """Return outputs without matches that the caller may not see, or that are gone."""
+    output = outputs.get("facematch")
+    told = output.get("matches") if isinstance(output, dict) else None
+    if not isinstance(output, dict) or not isinstance(told, list):
+        return dict(outputs)
+    seen = {str(match.matched_face_id) for match in matches}
+    kept = [m for m in told if isinstance(m, dict) and str(m.get("matched_face_id")) in seen]
+    return {**outputs, "facematch": {**output, "matches": kept}}
 
 
 def matches_of(services: DashboardServices, key: JobKey, caller: Caller) -> list[Match]:
@@ -144,8 +148,8 @@ def hidden_batches(services: DashboardServices, batches: Iterable[str], caller: 
     """Return which of these batches the caller may not see."""
     if caller.groups is None:
         return set()
-    known = {name: services.archive.batch(name) for name in batches}
-    return {name for name, info in known.items() if info and not caller.may_see(info.group)}
+    groups = services.archive.groups_of(set(batches))
+    return {name for name, group in groups.items() if not caller.may_see(group)}
 
 
 def owner_of(services: DashboardServices, face_id: uuid.UUID, caller: Caller) -> JobKey:

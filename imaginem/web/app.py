@@ -12,7 +12,7 @@ from imaginem.web.access import Access
 from imaginem.web.api import api_routers
 from imaginem.web.guard import Guard
 from imaginem.web.pages import docs_pages, error_page, page_routers
-from imaginem.web.problems import handle_problems
+from imaginem.web.problems import defect, handle_problems
 from imaginem.web.site import Site
 
 _ABOUT = """\
@@ -44,7 +44,7 @@ def make_app(
         openapi_url=None,
     )
     site = Site(registry, Access(access), services)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, defect=defect(error_page))
     described = api_routers(site)
     for router in described:
         app.include_router(router)

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from fastapi import HTTPException, Request
 from fastapi.responses import Response
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
-_CACHED = "private, max-age=3600"  # of the one browser: nobody shares these pictures
+_RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
+# Of the one browser: nobody shares these pictures. An address without its version is asked for
+# anew each time, for what is behind it may change.
+_CACHED, _CHECKED = "private, max-age=3600", "private, no-cache"
 
 
 def file_response(
@@ -30,7 +32,8 @@ def file_response(
         HTTPException: 416, there is no such part.
     """
     tag = f'"{version}"'
-    told = {**(headers or {}), "ETag": tag, "Cache-Control": _CACHED, "Accept-Ranges": "bytes"}
+    told = {**(headers or {}), "ETag": tag, "Accept-Ranges": "bytes"}
+    told["Cache-Control"] = _CACHED if "v" in request.query_params else _CHECKED
     known = [each.strip().removeprefix("W/") for each in _header(request, "if-none-match")]
     if tag in known or "*" in known:
         return Response(status_code=304, headers=told)
@@ -39,7 +42,8 @@ def file_response(
         return Response(data, media_type=media_type, headers=told)
     first, last = _part(wanted[1], wanted[2], len(data))
     if first > last:
-        raise HTTPException(416, f"Range: the file has {len(data)} bytes")
+        told_size = {"Content-Range": f"bytes */{len(data)}"}
+        raise HTTPException(416, f"Range: the file has {len(data)} bytes", told_size)
     told["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
     return Response(data[first : last + 1], 206, headers=told, media_type=media_type)
 

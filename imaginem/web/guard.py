@@ -4,12 +4,14 @@ Pages of other sites can make a browser send requests here with its login. Brows
 in Sec-Fetch-Site, or in Origin; programs send neither and have no login to abuse.
 """
 
+import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from imaginem.web.problems import problem
 
+_logger = logging.getLogger("imaginem.web")
 _SAFE = ("GET", "HEAD", "OPTIONS")
 POLICY = "; ".join(
     (
@@ -39,10 +41,19 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 class Guard:
-    """ASGI middleware."""
+    """ASGI middleware.
 
-    def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]]) -> None:
-        self._app = app
+    Args:
+        app: what it guards.
+        defect: returns the answer to a request that a defect of ours broke.
+    """
+
+    def __init__(
+        self,
+        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        defect: Callable[[Scope], Callable[[Scope, Receive, Send], Awaitable[None]]],
+    ) -> None:
+        self._app, self._defect = app, defect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse forged requests; add headers to answers."""
@@ -50,8 +61,11 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        begun: list[bool] = []
+
         async def guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
+                begun.append(True)
                 told = {name.lower() for name, _ in message["headers"]}
                 added = [each for each in _HEADERS if each[0] not in told]
                 if b"cache-control" not in told:  # what is shown here is nobody else's business
@@ -63,7 +77,13 @@ class Guard:
             refusal = problem(403, "this request came from another site: use Imaginem's own pages")
             await refusal(scope, receive, guarded)
             return
-        await self._app(scope, receive, guarded)
+        try:
+            await self._app(scope, receive, guarded)
+        except Exception as defect:  # outermost: whatever is raised here would show its text
+            if begun:
+                raise
+            _logger.error("%s %s failed", scope["method"], scope["path"], exc_info=defect)
+            await self._defect(scope)(scope, receive, guarded)
 
 
 def _is_own(scope: Scope) -> bool:
@@ -72,4 +92,8 @@ def _is_own(scope: Scope) -> bool:
     if site is not None:
         return site in ("same-origin", "none")
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
+    try:
+        told = urlsplit(origin or "").netloc.lower()
+    except ValueError:
+        return False
+    return origin is None or told == headers.get("host", "").lower()

@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem documents; people's browsers get a page instead."""
 
-import logging
+from collections.abc import Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
@@ -22,7 +22,6 @@ from imaginem.errors import (
 )
 from imaginem.names import one_line
 
-_logger = logging.getLogger("imaginem.web")
 MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = 10
 _STATUS: dict[type[ImaginemError], int] = {
@@ -65,16 +64,25 @@ def wants_page(request: Request) -> bool:
     return not part and "text/html" in request.headers.get("accept", "")
 
 
-def problem(status: int, detail: str, *, field: str | None = None) -> Response:
+def problem(
+    status: int,
+    detail: str,
+    *,
+    field: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
     """Return a problem document."""
     told = Problem(
         title=HTTPStatus(status).phrase, status=status, detail=one_line(detail, 1000), field=field
     )
-    headers = {"Retry-After": str(_RETRY_SECONDS)} if status == 503 else {}
+    added = {"Retry-After": str(_RETRY_SECONDS)} if status == 503 else {}
     if status == 401:
-        headers["WWW-Authenticate"] = "Bearer"
+        added["WWW-Authenticate"] = "Bearer"
     return JSONResponse(
-        told.model_dump(exclude_none=True), status, headers=headers, media_type=MEDIA_TYPE
+        told.model_dump(exclude_none=True),
+        status,
+        headers={**added, **(headers or {})},
+        media_type=MEDIA_TYPE,
     )
 
 
@@ -86,15 +94,21 @@ def handle_problems(app: FastAPI, page: Any) -> None:
         page: called with request, status and detail; returns a page.
     """
 
-    def answer(request: Request, status: int, detail: str, field: str | None = None) -> Response:
+    def answer(
+        request: Request,
+        status: int,
+        detail: str,
+        field: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
         if wants_page(request):
             shown: Response = page(request, status, one_line(detail, 1000))
             return shown
-        return problem(status, detail, field=field)
+        return problem(status, detail, field=field, headers=headers)
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, raised: HTTPException) -> Response:
-        return answer(request, raised.status_code, str(raised.detail))
+        return answer(request, raised.status_code, str(raised.detail), headers=raised.headers)
 
     @app.exception_handler(RequestValidationError)
     def invalid(request: Request, raised: RequestValidationError) -> Response:
@@ -109,9 +123,22 @@ def handle_problems(app: FastAPI, page: Any) -> None:
         status = next((code for kind, code in _STATUS.items() if isinstance(raised, kind)), 500)
         return answer(request, status, str(raised))
 
-    @app.exception_handler(Exception)
-    def defect(request: Request, raised: Exception) -> Response:
-        _logger.error("%s %s failed", request.method, request.url.path, exc_info=raised)
-        return answer(request, 500, "a defect in Imaginem; its log has the details")
+    _ = (refused, invalid, known)
 
-    _ = (refused, invalid, known, defect)
+
+def defect(page: Any) -> Any:
+    """Return what answers a request that a defect of ours broke.
+
+    Args:
+        page: as of `handle_problems`.
+    """
+
+    def answer(scope: MutableMapping[str, Any]) -> Response:
+        request = Request(scope)
+        told = "a defect in Imaginem; its log has the details"
+        if wants_page(request):
+            shown: Response = page(request, 500, told)
+            return shown
+        return problem(500, told)
+
+    return answer

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
-from imaginem.errors import NotFound
+from imaginem.errors import InvalidMessage, NotFound
 from imaginem.names import table_key
 from imaginem.ports import DashboardServices, JobKey, JobResult
 from imaginem.registry import Registry
@@ -58,6 +58,14 @@ def path(text: str) -> str:
     return quote(key, safe="")
 
 
+def photo_page(batch_id: str, job_id: str) -> str:
+    """Return the address of a photo's page; empty for ids that no job can have."""
+    try:
+        return f"/photos/{path(batch_id)}/{path(job_id)}"
+    except InvalidMessage:
+        return ""
+
+
 def attachment(name: str) -> str:
     """Return a Content-Disposition that saves a file under a name (RFC 6266, RFC 8187)."""
     plain = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-") or "file"
@@ -67,4 +75,7 @@ def attachment(name: str) -> str:
 
 def unpath(segment: str) -> str:
     """Return the id that a decoded segment of an address stands for."""
-    return unquote(segment, errors="surrogatepass")
+    try:
+        return unquote(segment, errors="strict")
+    except UnicodeDecodeError:
+        raise NotFound("the address is no UTF-8") from None

@@ -142,7 +142,15 @@ class TestBatches:
 
         assert batch is not None
         assert (batch.submitted, batch.done, batch.unfinished, batch.faces) == (3, 2, 1, 3)
-        assert archive.submissions("b") == {"one": "run", "three": "run-three", "two": "run-two"}
+        sent = archive.submissions("b")
+        assert {name: each.run for name, each in sent.items()} == {
+            "one": "run",
+            "three": "run-three",
+            "two": "run-two",
+        }
+        archive.withdraw(("b", "three"))
+        assert archive.submission(("b", "three")) is None
+        assert archive.finished("b") == ["one", "two"]
         assert archive.batch("none") is None
 
     def test_batches_are_listed_newest_first_by_pages_and_groups(self, archive: SqlArchive) -> None:
@@ -159,7 +167,7 @@ class TestBatches:
     def test_a_batch_stays_its_groups(self, archive: SqlArchive) -> None:
         archive.open_batch("b", "red")
         archive.open_batch("b")
-        with pytest.raises(PermanentError, match="another group"):
+        with pytest.raises(PermanentError, match="not this group"):
             archive.open_batch("b", "blue")
         found = archive.batch("b")
         assert found is not None

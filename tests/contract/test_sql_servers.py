@@ -200,6 +200,10 @@ def use_archive(archive: SqlArchive, ids: list[uuid.UUID]) -> None:
     archive.open_batch("b")
     archive.batch("b")
     archive.submissions("b")
+    archive.submission(("b", "one"))
+    archive.withdraw(("b", "one"))
+    archive.finished("b")
+    archive.groups_of(["b"])
     for verdict in ("confirmed", "rejected", ""):
         archive.judge((ids[0], ids[1]), verdict, "Ann")
     archive.verdicts(ids)

@@ -135,7 +135,10 @@ class TestUpload:
         self, services: WebServices, api: TestClient
     ) -> None:
         assert "id" in send(api, photo_bytes(), job_id="x" * 600).json()["detail"]
-        assert "queue name" in send(api, photo_bytes(), pipeline="No!").json()["detail"]
+        assert "no step is named" in send(api, photo_bytes(), pipeline="No!").json()["detail"]
+        told = send(api, photo_bytes(), pipeline="facedetecton").json()["detail"]
+        assert "did you mean facedetection?" in told
+        assert "queue name" in send(api, photo_bytes(), pipeline="ocr,No!").json()["detail"]
         assert services.blobs.list("inputimages", "") == []
         assert send(api, photo_bytes(), pipeline="").status_code == 201
 
@@ -247,7 +250,8 @@ class TestBatchActions:
         name = send(api, photo_bytes()).json()["job_id"]
         assert api.post("/api/batches/none/cancel").status_code == 404
         assert api.post("/api/jobs/b/none/retry").status_code == 404
-        assert api.post(f"/api/jobs/b/{name}/retry").status_code == 404  # it waits still
+        refused = api.post(f"/api/jobs/b/{name}/retry")  # it waits still
+        assert (refused.status_code, "still at work" in refused.text) == (422, True)
 
     def test_an_export_holds_everything_and_no_formula(
         self, services: WebServices, api: TestClient

@@ -118,14 +118,14 @@ class AzurePrints:
         self, key: JobKey, face_ids: Sequence[uuid.UUID], photo: Callable[[], Photo]
     ) -> list[FaceMatch]:
         """Find who looks like these faces; the pairs are kept for both sides."""
-        qualities = self._gallery.qualities(face_ids)
+        mine = {face.face_id for face in self._gallery.faces_of(key)}
+        qualities = self._gallery.qualities([name for name in face_ids if name in mine])
         if face_ids and not qualities:
             raise PermanentError(
                 "none of these faces is in the gallery: put faceprint before facematch in "
                 "processing_pipeline"
             )
         live = self._live(list(qualities), photo)
-        mine = {face.face_id for face in self._gallery.faces_of(key)}
         matches: list[FaceMatch] = []
         for number, face_id in enumerate(live):
             # Read anew for each face: the search before may have found that some lapsed.

@@ -14,7 +14,7 @@ from imaginem.engines.local.quality import quality
 from imaginem.errors import NotFound, PermanentError
 from imaginem.imaging import Photo
 from imaginem.outputs import Face, FaceMatch, FacePrint
-from imaginem.ports import EnrolledFace, FaceGallery, JobKey, SimilarFace
+from imaginem.ports import SEARCH_LIMIT, EnrolledFace, FaceGallery, JobKey, SimilarFace
 
 
 class FacePrinter:
@@ -96,7 +96,8 @@ class LocalPrints:
         self, key: JobKey, face_ids: Sequence[uuid.UUID], photo: Callable[[], Photo]
     ) -> list[FaceMatch]:
         """Find who looks like these faces; the pairs are kept for both sides."""
-        qualities = self._gallery.qualities(face_ids)
+        own = {face.face_id for face in self._gallery.faces_of(key)}
+        qualities = self._gallery.qualities([name for name in face_ids if name in own])
         if face_ids and not qualities:
             raise PermanentError(
                 "none of these faces is in the gallery: put faceprint before facematch in "
@@ -133,14 +134,14 @@ class LocalPrints:
         for face in faces:
             made = self._printer.print_of(photo, face.model_copy(update={"face_id": uuid.uuid4()}))
             alike = self._gallery.nearest(
-                made.model, made.embedding, least=self._bands.possible, limit=self._limit * 2
+                made.model, made.embedding, least=self._bands.possible, limit=SEARCH_LIMIT
             )
             banded = [
                 SimilarFace(other.face_id, round(min(other.similarity, 1.0), 4), band)
                 for other in alike
                 if (band := self._bands.of(other.similarity, other.quality, made.quality))
             ]
-            found.append((face, banded[: self._limit]))
+            found.append((face, banded))
         return found
 
 

@@ -9,7 +9,7 @@ from pydantic_core import to_json
 from imaginem.erasure import forget_batch
 from imaginem.export import as_csv, as_rows
 from imaginem.web.access import Caller, check_batch
-from imaginem.web.answers import progress_of
+from imaginem.web.answers import hidden_batches, progress_of
 from imaginem.web.api.models import Forgotten, Progress
 from imaginem.web.problems import responses
 from imaginem.web.site import Site, attachment, unpath
@@ -54,7 +54,7 @@ def batch_actions(site: Site) -> APIRouter:
         """Return a batch's results as a table (CSV, UTF-8) or as JSON."""
         services, name = site.services(), unpath(batch_id)
         check_batch(services.archive, name, caller)
-        rows = list(as_rows(services, name))
+        rows = list(as_rows(services, name, lambda told: hidden_batches(services, told, caller)))
         if not rows:
             raise HTTPException(404, f"there are no results of batch {name} yet")
         headers = {"Content-Disposition": attachment(f"{name}.{format}")}

@@ -7,6 +7,7 @@ from fastapi import APIRouter, File, Form, HTTPException, Query, UploadFile
 
 from imaginem.errors import PermanentError
 from imaginem.imaging import BYTE_LIMIT, check_photo
+from imaginem.registry import Registry
 from imaginem.submitting import job_id_of, submit_photo
 from imaginem.web.access import Caller, check_batch
 from imaginem.web.answers import batch_of, progress_of
@@ -65,7 +66,7 @@ def batch_routes(site: Site) -> APIRouter:
         return progress_of(services, name)
 
     @router.post(
-        "/batches/{batch_id}/images", status_code=201, responses=responses(404, 413, 415, 422)
+        "/batches/{batch_id}/images", status_code=201, responses=responses(400, 404, 413, 415, 422)
     )
     def upload(
         caller: Annotated[Caller, caseworker],
@@ -88,14 +89,28 @@ def batch_routes(site: Site) -> APIRouter:
             raise HTTPException(422, "group: you are not in this group")
         wanted = [each.strip() for each in pipeline.split(",") if each.strip()]
         steps = _resolved(site, wanted) or list(services.limits.default_pipeline)
+        check_first(site.registry, steps[0])
         data = read_upload(file)
-        told = (file.filename or "photo").replace("\\", "/").rsplit("/", 1)[-1] or "photo"
+        plain = (file.filename or "").encode("utf-8", "replace").decode()
+        told = plain.replace("\\", "/").rsplit("/", 1)[-1] or "photo"
         job = job_id or f"{job_id_of(told)}-{hashlib.sha256(data).hexdigest()[:8]}"
-        services.archive.open_batch(name, group)
+        if not caller.may_see(services.archive.open_batch(name, group)):
+            raise HTTPException(404, f"there is no batch {name}")  # somebody else was quicker
         return accepted(name, job, submit_photo(services, (name, job), told, data, steps))
 
     _ = (batches, batch, upload)
     return router
+
+
+def check_first(registry: Registry, queue: str) -> None:
+    """Check that a step serves the queue on which a job begins: else nobody would tell of it.
+
+    Raises:
+        HTTPException: 422, no step does.
+    """
+    if queue not in registry:
+        told = registry.suggestion(queue)
+        raise HTTPException(422, f"pipeline: no step is named {queue!r}{told}")
 
 
 def _resolved(site: Site, wanted: list[str]) -> list[str]:

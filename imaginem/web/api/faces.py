@@ -10,7 +10,7 @@ from imaginem.errors import NotFound
 from imaginem.imaging import BYTE_LIMIT, decode_photo
 from imaginem.names import job_prefix
 from imaginem.outputs import FaceMatch
-from imaginem.ports import DashboardServices
+from imaginem.ports import DashboardServices, FacePair
 from imaginem.web.access import Caller
 from imaginem.web.answers import owner_of, told_matches
 from imaginem.web.api.batches import read_upload
@@ -19,6 +19,8 @@ from imaginem.web.api.models import FaceSearch, FoundFace, Match, VerdictAsked
 from imaginem.web.files import file_response
 from imaginem.web.problems import responses
 from imaginem.web.site import Site
+
+_SHOWN = 20
 
 
 def search_faces(services: DashboardServices, data: bytes, caller: Caller) -> FaceSearch:
@@ -39,11 +41,28 @@ def search_faces(services: DashboardServices, data: bytes, caller: Caller) -> Fa
         where = face.face_rectangle
         matches = [
             match.model_copy(update={"face_id": None})
-            for match in told_matches(services, pairs, caller)
+            for match in told_matches(services, pairs, caller)[:_SHOWN]
         ]
         box = (where.left, where.top, where.width, where.height)
         found.append(FoundFace(rectangle=box, matches=matches))
     return FaceSearch(width=photo.width, height=photo.height, faces=found)
+
+
+def judge_pair(
+    services: DashboardServices, pair: FacePair, verdict: str, caller: Caller
+) -> list[Match]:
+    """Keep what a caller says of two faces; return the first one's matches.
+
+    Raises:
+        NotFound: they are no pair that anybody found alike, or hidden from the caller.
+    """
+    for each in pair:
+        owner_of(services, each, caller)
+    found = services.gallery.matches_of([pair[0]])
+    if pair[1] not in {match.matched_face_id for match in found}:
+        raise NotFound(f"face {pair[1]} is no match of face {pair[0]}")
+    services.archive.judge(pair, verdict, caller.name)
+    return told_matches(services, found, caller)
 
 
 def face_routes(site: Site) -> APIRouter:
@@ -52,7 +71,7 @@ def face_routes(site: Site) -> APIRouter:
     viewer: Any = site.access.needs("viewer")
     caseworker: Any = site.access.needs("caseworker")
 
-    @router.post("/search", responses=responses(413, 415, 422))
+    @router.post("/search", responses=responses(400, 413, 415, 422))
     def search(
         caller: Annotated[Caller, caseworker],
         file: Annotated[UploadFile, File(description="One photo, at most 20 MB; it is not kept.")],
@@ -80,7 +99,7 @@ def face_routes(site: Site) -> APIRouter:
         data = services.blobs.get(container, f"{job_prefix(*key)}{face_id}.png", BYTE_LIMIT)
         return file_response(request, data, "image/png", str(face_id))
 
-    @router.put("/{face_id}/matches/{other_id}/verdict", responses=responses(404, 422))
+    @router.put("/{face_id}/matches/{other_id}/verdict", responses=responses(400, 404, 422))
     def judge(
         caller: Annotated[Caller, caseworker],
         face_id: uuid.UUID,
@@ -88,13 +107,8 @@ def face_routes(site: Site) -> APIRouter:
         said: VerdictAsked,
     ) -> list[Match]:
         """Confirm or reject that two faces are one person's; kept with who said so, and when."""
-        services = site.services()
-        for each in (face_id, other_id):
-            owner_of(services, each, caller)
-        if face_id == other_id:
-            raise NotFound("a face is no match of itself")
-        services.archive.judge((face_id, other_id), said.verdict, caller.name)
-        return told_matches(services, services.gallery.matches_of([face_id]), caller)
+        pair = (face_id, other_id)
+        return judge_pair(site.services(), pair, said.verdict, caller)
 
     _ = (search, matches, image, judge)
     return router

@@ -23,7 +23,7 @@ from imaginem.web.problems import responses
 from imaginem.web.site import Site, attachment
 
 # Forms send empty fields along.
-_EMPTY = BeforeValidator(lambda value: None if value == "" else value)
+EMPTY_IS_NONE = BeforeValidator(lambda value: None if value == "" else value)
 Label = Annotated[str, Query(max_length=200)]
 IMAGE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/*": {}}, "description": "The picture."},
@@ -46,9 +46,11 @@ def photo_filter(
     category: Label = "",
     object: Label = "",
     text: Label = "",
-    faces: Annotated[bool | None, _EMPTY, Query(description="With faces, or without.")] = None,
-    since: Annotated[date | None, _EMPTY, Query(description="First day, UTC.")] = None,
-    until: Annotated[date | None, _EMPTY, Query(description="Last day, UTC.")] = None,
+    faces: Annotated[
+        bool | None, EMPTY_IS_NONE, Query(description="With faces, or without.")
+    ] = None,
+    since: Annotated[date | None, EMPTY_IS_NONE, Query(description="First day, UTC.")] = None,
+    until: Annotated[date | None, EMPTY_IS_NONE, Query(description="Last day, UTC.")] = None,
     batch: Annotated[str, Query(max_length=512)] = "",
 ) -> PhotoFilter:
     """Read a filter from an address."""
@@ -80,6 +82,7 @@ def image_routes(site: Site) -> APIRouter:
     """Return the routes."""
     router = APIRouter(prefix="/api", tags=["images"])
     viewer: Any = site.access.needs("viewer")
+    caseworker: Any = site.access.needs("caseworker")
 
     @router.get("/images", responses=responses(422))
     def images(
@@ -107,11 +110,11 @@ def image_routes(site: Site) -> APIRouter:
         response_class=Response,
     )
     def photo(
-        caller: Annotated[Caller, viewer], request: Request, batch_id: str, job_id: str
+        caller: Annotated[Caller, caseworker], request: Request, batch_id: str, job_id: str
     ) -> Response:
-        """Download a photo as it was sent."""
+        """Download a photo as it was sent, with all that its file tells, the place too."""
         result = site.result(batch_id, job_id, caller)
-        data = original(site.services().blobs, result)
+        data = original(site.services(), result)
         try:
             media = _FORMATS[check_photo(data)]
         except PermanentError:
@@ -132,7 +135,7 @@ def image_routes(site: Site) -> APIRouter:
         if gps and not caller.may("caseworker"):
             raise HTTPException(403, "this needs the app role caseworker")
         result = site.result(batch_id, job_id, caller)
-        return read_exif(original(site.services().blobs, result), gps=gps)
+        return read_exif(original(site.services(), result), gps=gps)
 
     @router.get(
         "/images/{batch_id}/{job_id}/{size}",
@@ -148,7 +151,7 @@ def image_routes(site: Site) -> APIRouter:
     ) -> Response:
         """Show a photo, upright, as JPEG: `thumbnail` (320 pixels) or `view` (1,600)."""
         result = site.result(batch_id, job_id, caller)
-        made = rendition(site.services().blobs, result, size)
+        made = rendition(site.services(), result, size)
         return file_response(request, made.data, MEDIA_TYPE, f"{size}-{made.version}")
 
     _ = (images, tags, photo, exif, smaller)

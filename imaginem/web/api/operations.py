@@ -10,15 +10,13 @@ from fastapi.responses import Response
 import imaginem
 from imaginem.errors import ImaginemError
 from imaginem.names import one_line
-from imaginem.poison import replay as replay_one
 from imaginem.ports import DashboardServices, PoisonEntry
 from imaginem.registry import Registry
+from imaginem.submitting import replay_job
 from imaginem.web.access import Caller
 from imaginem.web.api.models import CheckResult, Operations, Poisoned, QueueDepth, Replayed
 from imaginem.web.problems import responses
 from imaginem.web.site import Site
-
-_ENGINES = ("vision", "ocr", "faces", "prints")
 
 
 def operations_of(services: DashboardServices, registry: Registry) -> Operations:
@@ -41,9 +39,7 @@ def operations_of(services: DashboardServices, registry: Registry) -> Operations
     }.items():
         problems[name] = _problem(look)
     engines: dict[str, str] = {}
-    for name in _ENGINES:
-        problem = _problem(lambda name=name: engines.update({name: getattr(services, name).name}))  # type: ignore[misc]
-        problems[f"engine for {name}"] = problem
+    problems["engines"] = _problem(lambda: engines.update(services.engine_names))
     return Operations(
         version=imaginem.__version__,
         queues=[QueueDepth(name=name, messages=depths.get(name)) for name in names],
@@ -58,6 +54,8 @@ def _problem(look: Callable[[], object]) -> str:
         look()
     except ImaginemError as problem:
         return one_line(str(problem))
+    except (ImportError, OSError, ValueError) as problem:  # a package or file is missing
+        return one_line(f"{type(problem).__name__}: {problem}")
     return ""
 
 
@@ -100,7 +98,7 @@ def operations_routes(site: Site) -> APIRouter:
     @router.post("/poison/{poison_id}/replay", status_code=202, responses=responses(404, 422))
     def replay(caller: Annotated[Caller, operator], poison_id: str) -> Replayed:
         """Put a message back on its queue, as a new run of its job."""
-        return Replayed(run=replay_one(site.services(), *place_of(poison_id)))
+        return Replayed(run=replay_job(site.services(), *place_of(poison_id)))
 
     @router.delete(
         "/poison/{poison_id}",

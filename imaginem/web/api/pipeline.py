@@ -38,7 +38,7 @@ def pipeline_routes(site: Site) -> APIRouter:
             for step in site.registry
         ]
 
-    @router.post("/pipeline/resolve", responses=responses(422))
+    @router.post("/pipeline/resolve", responses=responses(400, 422))
     def resolve(caller: Annotated[Caller, viewer], wanted: StepNames) -> StepNames:
         """Return the steps and all that they require, in the order they run."""
         try:

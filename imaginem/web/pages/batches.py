@@ -12,6 +12,7 @@ from imaginem.progress import ENDED
 from imaginem.submitting import run_again
 from imaginem.web.access import Caller, check_batch
 from imaginem.web.answers import batch_of, progress_of
+from imaginem.web.api.batches import Cursor
 from imaginem.web.api.models import JobProblem, Progress
 from imaginem.web.pages.render import render
 from imaginem.web.site import Site, unpath
@@ -35,12 +36,14 @@ def progress_values(progress: Progress) -> dict[str, Any]:
         }
         for name, states in progress.steps.items()
     ]
-    running = any(state not in ENDED for state in progress.jobs.values())
+    open_states = {"queued"} if progress.cancelled else set()  # these end where they wait
+    running = any(state not in {*ENDED, *open_states} for state in progress.jobs.values())
     return {
         "progress": progress,
         "total": total,
         "steps": steps,
         "running": running,
+        "seconds": 1 if total < 500 else 5 if total < 5000 else 20,  # large ones take long to count
         "states": Counter(progress.jobs.values()),
         "jobs": jobs[:_JOBS_SHOWN],
         "hidden": max(total - _JOBS_SHOWN, 0),
@@ -71,7 +74,7 @@ def batch_pages(site: Site) -> APIRouter:
 
     @router.get("")
     def batches(
-        caller: Annotated[Caller, viewer], request: Request, cursor: str = ""
+        caller: Annotated[Caller, viewer], request: Request, cursor: Cursor = ""
     ) -> HTMLResponse:
         page = site.services().archive.batches(caller.groups, cursor, 30)
         values = {"batches": [batch_of(each) for each in page.batches], "cursor": page.cursor}
@@ -99,6 +102,7 @@ def batch_pages(site: Site) -> APIRouter:
         caller: Annotated[Caller, caseworker], request: Request, batch_id: str
     ) -> HTMLResponse:
         check_batch(site.services().archive, unpath(batch_id), caller)
+        progress_of(site.services(), unpath(batch_id))  # raises if there is none
         site.services().cancellations.cancel(unpath(batch_id))
         return shown(request, unpath(batch_id), "_progress.html")
 

@@ -9,7 +9,8 @@ from fastapi.responses import HTMLResponse
 from imaginem.web.access import Caller
 from imaginem.web.answers import owner_of, told_matches
 from imaginem.web.api.batches import read_upload
-from imaginem.web.api.faces import search_faces
+from imaginem.web.api.faces import judge_pair, search_faces
+from imaginem.web.api.images import EMPTY_IS_NONE
 from imaginem.web.pages.render import render
 from imaginem.web.site import Site
 
@@ -30,7 +31,9 @@ def face_pages(site: Site) -> APIRouter:
 
     @router.get("")
     def faces(
-        caller: Annotated[Caller, viewer], request: Request, face: uuid.UUID | None = None
+        caller: Annotated[Caller, viewer],
+        request: Request,
+        face: Annotated[uuid.UUID | None, EMPTY_IS_NONE] = None,
     ) -> HTMLResponse:
         chosen = matches(face, caller) if face else None
         recent = site.services().archive.recent_faces(caller.groups, _PICKED)
@@ -51,10 +54,7 @@ def face_pages(site: Site) -> APIRouter:
         other_id: uuid.UUID,
         verdict: Annotated[Literal["confirmed", "rejected", ""], Form()] = "",
     ) -> HTMLResponse:
-        owner_of(site.services(), other_id, caller)
-        matches(face_id, caller)
-        site.services().archive.judge((face_id, other_id), verdict, caller.name)
-        found = matches(face_id, caller)["matches"]
+        found = judge_pair(site.services(), (face_id, other_id), verdict, caller)
         (told,) = [match for match in found if match.matched_face_id == other_id]
         return render(request, "_match.html", {"match": told})
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from imaginem.errors import StorageUnavailable
-from imaginem.poison import replay as replay_one
+from imaginem.submitting import replay_job
 from imaginem.web.access import Caller
 from imaginem.web.api.operations import operations_of, place_of, poisoned_of
 from imaginem.web.pages.render import render
@@ -41,7 +41,7 @@ def operations_pages(site: Site) -> APIRouter:
     def replay(
         caller: Annotated[Caller, operator], request: Request, poison_id: str
     ) -> HTMLResponse:
-        replay_one(site.services(), *place_of(poison_id))
+        replay_job(site.services(), *place_of(poison_id))
         return render(request, "_operations.html", values())
 
     @router.post("/poison/{poison_id}/drop")

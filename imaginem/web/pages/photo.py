@@ -34,7 +34,7 @@ def single_photo_pages(site: Site) -> APIRouter:
         size, problem = (0, 0), ""
         if result is not None:
             try:
-                size = size_of(services.blobs, result)
+                size = size_of(services, result)
             except ImaginemError as told:
                 problem = str(told)
         parameters = job.image_parameters
@@ -63,7 +63,7 @@ def single_photo_pages(site: Site) -> APIRouter:
         if gps and not caller.may("caseworker"):
             raise HTTPException(403, "this needs the app role caseworker")
         result = site.result(batch_id, job_id, caller)
-        told = read_exif(original(site.services().blobs, result), gps=gps)
+        told = read_exif(original(site.services(), result), gps=gps)
         return render(request, "_file.html", {"told": told, "gps": gps, "job": result})
 
     @router.post("/{batch_id}/{job_id}/erase")

@@ -11,9 +11,9 @@ from fastapi.responses import HTMLResponse
 
 from imaginem.nodejs import find_package
 from imaginem.web import texts
-from imaginem.web.access import EVERYTHING, Caller
+from imaginem.web.access import Caller
 from imaginem.web.answers import image_path
-from imaginem.web.site import path
+from imaginem.web.site import path, photo_page
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -36,8 +36,12 @@ def static_file(name: str) -> Path | None:
         package, inside = VENDOR[name]
         folder = find_package(package, _WEB)
         return folder / inside if folder else None
-    found = STATIC / name
-    return found if found.parent == STATIC and found.is_file() else None
+    return STATIC / name if name in _own() else None
+
+
+@functools.cache
+def _own() -> frozenset[str]:
+    return frozenset(path.name for path in STATIC.iterdir() if path.is_file())
 
 
 @functools.cache
@@ -67,6 +71,7 @@ def _environment() -> "Environment":
         direction=texts.DIRECTION,
         static=static_url,
         image_path=image_path,
+        photo_page=photo_page,
     )
     made.filters.update(path=path, moment=_moment, iso=_iso, bytes=_bytes)
     return made
@@ -99,6 +104,6 @@ def render(
         values: that the template shows.
         status: of the answer.
     """
-    caller: Caller = getattr(request.state, "caller", EVERYTHING)
+    caller: Caller | None = getattr(request.state, "caller", None)
     shown = {"caller": caller, "here": request.url.path, **(values or {})}
     return HTMLResponse(_environment().get_template(template).render(shown), status)

@@ -4,6 +4,7 @@
 const toasts = document.getElementById("toasts");
 
 function tell(text) {
+  if ([...toasts.children].some((toast) => toast.textContent === text)) return;
   const toast = document.createElement("p");
   toast.className = "toast";
   toast.textContent = text;
@@ -26,6 +27,20 @@ document.addEventListener("htmx:responseError", (event) => {
 });
 
 document.addEventListener("htmx:sendError", () => tell(document.body.dataset.offline));
+
+// What is asked for again and again stays as it is while somebody is at work in it.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const part = event.detail.elt;
+  const inside = part !== document.activeElement && part.contains(document.activeElement);
+  if ("poll" in part.dataset && inside) event.preventDefault();
+});
+
+// A button that did its work may be gone with the part that it was in: go on from that part.
+document.addEventListener("htmx:afterSettle", (event) => {
+  const part = event.detail.target && document.getElementById(event.detail.target.id);
+  const acted = event.detail.requestConfig && event.detail.requestConfig.verb === "post";
+  if (acted && part && document.activeElement === document.body) part.focus();
+});
 
 document.addEventListener("submit", (event) => {
   if (event.target.method !== "get") return;

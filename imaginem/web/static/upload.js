@@ -15,6 +15,8 @@ const total = document.getElementById("total");
 const texts = form.dataset;
 const photos = [];
 let sending = 0;
+let skipped = 0;
+let plan = null; // batch, steps and group, as they were when the upload began
 
 function size(bytes) {
   for (const unit of ["B", "KB", "MB"]) {
@@ -70,11 +72,16 @@ function row(photo) {
 
 function add(files) {
   for (const file of files) {
-    if (!file.type.startsWith("image/") && !PHOTO.test(file.name)) continue;
+    const name = file.webkitRelativePath || file.name;
+    const twice = photos.some((each) => each.name === name && each.file.size === file.size);
+    if (twice || (!file.type.startsWith("image/") && !PHOTO.test(file.name))) {
+      skipped += 1;
+      continue;
+    }
     const large = file.size > Number(texts.limit);
     const photo = {
       file,
-      name: file.webkitRelativePath || file.name,
+      name,
       state: large ? "failed" : "waiting",
       reason: large ? texts.tooLarge : "",
       hopeless: large,
@@ -99,6 +106,7 @@ function update() {
       ? fill(texts.chosen, { count: photos.length, size: size(bytes) })
       : texts.none;
   }
+  if (skipped) chosen.textContent += ` ${fill(texts.skipped, { count: skipped })}`;
   total.hidden = !sent && !sending;
   const done = photos.reduce((sum, photo) => sum + (photo.state === "sent" ? 1 : photo.done), 0);
   total.querySelector("progress").value = photos.length ? done / photos.length : 0;
@@ -111,14 +119,14 @@ function segment(id) {
   return encodeURIComponent(/^\.{1,2}$/.test(key) ? key.replace(/\./g, "%2E") : key);
 }
 
-function post(photo, batch) {
+function post(photo) {
   return new Promise((resolve) => {
     const body = new FormData();
-    body.append("pipeline", steps().join(","));
-    if (form.elements.group) body.append("group", form.elements.group.value);
+    body.append("pipeline", plan.steps);
+    body.append("group", plan.group);
     body.append("file", photo.file, photo.file.name);
     const request = new XMLHttpRequest();
-    request.open("POST", `/api/batches/${segment(batch)}/images`);
+    request.open("POST", `/api/batches/${segment(plan.batch)}/images`);
     request.upload.addEventListener("progress", (event) => {
       photo.done = event.lengthComputable ? (event.loaded / event.total) * 0.95 : 0.5;
       photo.show();
@@ -130,9 +138,9 @@ function post(photo, batch) {
   });
 }
 
-async function upload(photo, batch) {
+async function upload(photo) {
   for (let attempt = 1; ; attempt += 1) {
-    const [status, text] = await post(photo, batch);
+    const [status, text] = await post(photo);
     if (status === 201) return "";
     const passing = status === 0 || status === 429 || status >= 500;
     if (!passing || attempt === TRIES) {
@@ -143,14 +151,13 @@ async function upload(photo, batch) {
 }
 
 async function work() {
-  const batch = form.elements.batch.value.trim();
   while (sending < AT_ONCE) {
     const photo = photos.find((each) => each.state === "waiting");
     if (!photo) break;
     sending += 1;
     photo.state = "sending";
     photo.show();
-    upload(photo, batch).then((problem) => {
+    upload(photo).then((problem) => {
       sending -= 1;
       photo.state = problem ? "failed" : "sent";
       photo.reason = problem;
@@ -161,7 +168,7 @@ async function work() {
     });
   }
   update();
-  follow.href = `/batches/${segment(batch)}`;
+  follow.href = `/batches/${segment(plan.batch)}`;
   const allSent = photos.length > 0 && photos.every((photo) => photo.state === "sent");
   if (!sending && allSent) location.assign(follow.href);
 }
@@ -214,7 +221,13 @@ drop.addEventListener("drop", async (event) => {
     .map((item) => item.webkitGetAsEntry && item.webkitGetAsEntry())
     .filter(Boolean);
   if (!entries.length) return add(event.dataTransfer.files);
-  for (const entry of entries) add(await filesOf(entry));
+  for (const entry of entries) {
+    try {
+      add(await filesOf(entry));
+    } catch (problem) {
+      tell(document.body.dataset.failed.replace("{reason}", `${entry.name}: ${problem.message}`));
+    }
+  }
   return undefined;
 });
 for (const [button, input] of [["pick-files", "files"], ["pick-folder", "folder"]]) {
@@ -230,5 +243,8 @@ form.addEventListener("change", (event) => {
 });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
+  const field = (name) => (form.elements[name] ? form.elements[name].value.trim() : "");
+  plan = plan || { batch: field("batch"), steps: steps().join(","), group: field("group") };
+  for (const input of form.querySelectorAll("[name]")) input.disabled = true;
   work();
 });

@@ -17,6 +17,7 @@ def upgrade() -> None:
         "photo_batch",
         sa.Column("batch_id", exact(512), nullable=False),
         sa.Column("group_name", exact(200), nullable=False),
+        sa.Column("erased", sa.Boolean(), nullable=False, server_default=sa.false()),
         sa.Column("created", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("batch_id", name="pk_photo_batch", mssql_clustered=False),
     )
@@ -27,6 +28,7 @@ def upgrade() -> None:
         sa.Column("batch_id", exact(512), nullable=False),
         sa.Column("id", exact(512), nullable=False),
         sa.Column("run", sa.String(64), nullable=False),
+        sa.Column("parameters", sa.UnicodeText(), nullable=False),
         sa.Column("since", UtcTime(), nullable=False),
         sa.PrimaryKeyConstraint("job", name="pk_submission"),
     )

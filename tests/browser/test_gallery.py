@@ -39,7 +39,7 @@ def test_a_thousand_photos_are_seen_once_and_the_page_stays_small(window: Window
     for turn in range(400):
         page.mouse.wheel(0, 1500)
         page.wait_for_timeout(60)
-        seen |= dict.fromkeys(page.locator(".card .name").all_inner_texts())
+        seen |= dict.fromkeys(page.locator(".card .name").all_text_contents())
         if turn % 8 == 7:
             sizes.append(measure())
         if page.locator("#end").is_visible():

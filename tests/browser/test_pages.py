@@ -107,13 +107,34 @@ def test_everything_on_a_photo_works_with_the_keyboard(window: Window) -> None:
 
 
 def test_a_failed_photo_tells_why_and_can_be_run_again(window: Window) -> None:
-    page = window.open("/batches/people")
+    installation = window.dashboard.installation
+    installation.job(installation.upload(b"no photo"), batch="failing", job="broken")
+    installation.wait("failing", ["broken"])
+    page = window.open("/batches/failing")
     row = page.locator(".problems tr", has_text="broken").first
-    expect(row).to_contain_text("generalclassification")
+    expect(row).to_contain_text("generalclassification, ocr, facedetection: PermanentError")
+    expect(row).to_contain_text("not a photo that can be read")
     window.shot("batch-problems", whole=True)
     row.get_by_role("button", name="Run again").click()
     expect(page.locator("#progress[data-running=true]")).to_be_visible()
-    expect(page.locator("#progress[data-running=false]")).to_be_visible(timeout=60_000)
+    expect(page.locator("#progress")).to_be_focused()  # the button is gone
+    expect(page.locator("#progress[data-running=false]")).to_be_visible()
+    expect(row.get_by_role("button", name="Run again")).to_be_visible()
+
+
+def test_a_photo_that_can_not_be_had_again_says_so(window: Window) -> None:
+    window.expected = ["422", "Response Status Error Code 422"]
+    page = window.open("/batches/people")
+    page.get_by_role("button", name="Run again: broken").click()
+    expect(page.locator(".toast")).to_contain_text("send it again")
+
+
+def test_who_is_at_work_in_a_part_keeps_it_while_it_is_polled(window: Window) -> None:
+    page = window.open("/operations")
+    button = page.get_by_role("button", name="Replay")
+    button.focus()
+    page.wait_for_timeout(6_000)  # a poll would have been due
+    expect(button).to_be_focused()
 
 
 class TestUpload:

@@ -78,3 +78,29 @@ def test_every_make_target_that_is_named_exists() -> None:
     for page in PAGES:
         for target in re.findall(r"^make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_text_of_the_pages_is_in_the_catalogue_and_used() -> None:
+    from imaginem.web.texts import ENGLISH
+
+    web = ROOT / "imaginem" / "web"
+    files = [*web.glob("templates/*.html"), *web.glob("pages/*.py")]
+    code = "\n".join(path.read_text("utf-8") for path in files)
+    used = set(re.findall(r"\bt\('([\w.]+)'", code)) | set(re.findall(r"'(match\.\w+)'", code))
+    prefixes = set(re.findall(r"\bt\('([\w.]+\.)' ~", code))
+    built = {key for key in ENGLISH if key.startswith(tuple(prefixes))}
+    assert used - prefixes <= ENGLISH.keys()
+    assert ENGLISH.keys() - used - built == set()
+
+
+def test_every_route_of_the_api_is_documented() -> None:
+    from imaginem.web.access import Access
+    from imaginem.web.api import api_routers
+    from imaginem.web.site import Site
+
+    page = (ROOT / "docs" / "api.md").read_text("utf-8")
+    site = Site(default_registry, Access("local"), lambda: pytest.fail("not called"))
+    paths = {str(getattr(r, "path", "")) for routes in api_routers(site) for r in routes.routes}
+    told = {re.sub(r"\{\w+\}", "", path).rstrip("/").split("//")[-1] for path in paths}
+    last = {part.rpartition("/")[2] for part in told} - {"me", "steps", "resolve", "health"}
+    assert {part for part in last if part and part not in page} == set()

@@ -291,6 +291,13 @@ class TestLog:
         assert entry is not None
         assert (entry.batch_id, entry.job_id, entry.properties["a"]) == (name, job, "2")
 
+    def test_an_entity_is_removed_and_may_be_removed_again(self, log: JobLog, name: str) -> None:
+        log.insert((name, "job"), {"job_state": "failed"})
+        for _ in range(2):
+            log.delete((name, "job"))
+        assert log.read((name, "job")) is None
+        log.insert((name, "job"), {})
+
     def test_a_batch_is_read_in_order(self, log: JobLog, name: str) -> None:
         for job in ("c", "a", "b"):
             log.insert((name, job), {"n": job})

@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -297,3 +298,35 @@ def test_assets_verify_finds_a_changed_file(cli: CommandLine, tmp_path: Path) ->
     damaged.unlink()
     damaged.write_bytes(b"x" * 466706)
     assert "coffee.png: not the pinned file" in cli("assets", "verify", code=1)
+
+
+def test_photos_are_searched_by_face_exported_and_a_batch_is_cancelled(
+    cli: CommandLine, started: subprocess.Popen[str], sample: Sample, tmp_path: Path
+) -> None:
+    for name in ("obama.jpg", "biden.jpg", "obama2.jpg", "page.png"):
+        (tmp_path / name).write_bytes(sample(name))
+    photos = [str(tmp_path / name) for name in ("obama.jpg", "biden.jpg")]
+    cli("submit", *photos, "--batch", "faces", "--wait", "--timeout", "90")
+
+    found: Any = cli.json("faces", "search", str(tmp_path / "obama2.jpg"))
+    (face,) = found
+    assert [(m["job_id"], m["band"]) for m in face["matches"]] == [("obama.jpg", "match")]
+    assert "obama.jpg" in cli("faces", "search", str(tmp_path / "obama2.jpg"))
+    assert "no face" in cli("faces", "search", str(tmp_path / "page.png"))
+    assert "can't be read" in cli("faces", "search", str(tmp_path / "none.jpg"), code=1)
+
+    table = cli("export", "faces", "--csv")
+    assert table.splitlines()[0].lstrip("\ufeff").startswith("batch_id,job_id,name")
+    assert "obama.jpg" in table
+    rows: Any = cli.json("export", "faces")
+    assert [row["job_id"] for row in rows] == ["biden.jpg", "obama.jpg"]
+    assert "2 results" in cli("export", "faces", "--csv", "--to", str(tmp_path / "out.csv"))
+    assert (tmp_path / "out.csv").read_text("utf-8-sig").startswith("batch_id")
+    assert "no results" in cli("export", "none", code=1)
+    cli("export", "faces", "--csv", "--json", code=2)
+
+    assert "is cancelled" in cli("cancel", "faces")
+    assert "was cancelled" in cli("submit", *photos, "--batch", "faces", code=1)
+    assert "takes photos again" in cli("cancel", "faces", "--undo")
+    cli("submit", *photos, "--batch", "faces", "--wait", "--timeout", "90")
+    assert "no batch" in cli("cancel", "none", code=1)

@@ -126,7 +126,8 @@ address="$(told appAddress)"
 if [ -n "$auth_client" ] && [ "$auth_ready" = 0 ]; then
   say "people log in to $auth_client"
   az ad app update --id "$auth_client" --identifier-uris "api://$auth_client" \
-    --requested-access-token-version 2 --enable-id-token-issuance true
+    --requested-access-token-version 2 --enable-id-token-issuance true \
+    --set groupMembershipClaims=SecurityGroup # so that batches can be for one group
   az ad sp show --id "$auth_client" --output none 2>/dev/null || az ad sp create --id "$auth_client" --output none
   callback="$address/.auth/login/aad/callback"
   known="$(az ad app show --id "$auth_client" --query 'web.redirectUris' --output tsv)"

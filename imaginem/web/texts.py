@@ -182,6 +182,29 @@ ENGLISH = {
     "docs.parameters": "Parameters",
     "docs.answers": "Answers",
     "docs.body": "Body",
+    "exif.make": "Camera maker",
+    "exif.model": "Camera",
+    "exif.software": "Software",
+    "exif.changed": "Changed",
+    "exif.taken": "Taken",
+    "exif.digitized": "Digitised",
+    "exif.artist": "Photographer",
+    "exif.copyright": "Copyright",
+    "exif.description": "Description",
+    "exif.latitude": "Latitude",
+    "exif.longitude": "Longitude",
+    "step.waiting": "waiting",
+    "step.processing": "at work",
+    "step.success": "done",
+    "step.failed": "failed",
+    "step.skipped": "skipped",
+    "step.retrying": "trying again",
+    "step.poisoned": "poisoned",
+    "check.queues": "queues",
+    "check.tables": "tables",
+    "check.blobs": "photos and other files",
+    "check.database": "database",
+    "check.engines": "engines",
     "state.queued": "waiting",
     "state.running": "at work",
     "state.succeeded": "done",
@@ -207,6 +230,7 @@ def translator(texts: dict[str, str] = ENGLISH) -> Callable[..., str]:
     """Return a function that gives a text with its values filled in."""
 
     def text(key: str, **values: object) -> str:
-        return texts[key].format(**values) if values else texts[key]
+        found = texts.get(key, key.rpartition(".")[2])  # a state that nobody foresaw
+        return found.format(**values) if values else found
 
     return text

@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Select, bindparam, delete, func, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from imaginem.errors import NotFound, PermanentError
 from imaginem.outputs import FaceMatch
 from imaginem.ports import Alike, EnrolledFace, FaceOwner, JobKey
 from imaginem.results.database import Database
+from imaginem.results.nearest import nearest_there
 from imaginem.results.removal import LOCK, forget_there
 from imaginem.results.schema import FaceMatchRow, FaceRow, VerdictRow, now
-from imaginem.results.types import cosine_distance, job_number, portions
+from imaginem.results.types import job_number, portions
 from imaginem.results.upsert import upsert
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class SqlGallery:
         import numpy as np
 
         if session.get_bind().dialect.name == "mssql":
-            return _nearest_there(session, but, model, embedding, least, limit)
+            return nearest_there(session, but, model, embedding, least, limit)
         matrix = self._matrix(session, model)
         if not matrix.ids:
             return []
@@ -209,36 +210,6 @@ class SqlGallery:
         query = select(FaceRow).where(FaceRow.job == job_number(*key)).order_by(FaceRow.number)
         with self._database.session(reading=True) as session:
             return [owner_of(row) for row in session.scalars(query)]
-
-
-def _nearest_there(
-    session: Session, but: JobKey | None, model: str, embedding: bytes, least: float, limit: int
-) -> list[Alike]:
-    """Let the server compare: Azure SQL has vectors, so that none need leave it."""
-    rows = session.execute(nearest_query(but, model, embedding, limit))
-    alike = [Alike(row[0], 1.0 - row[1], row[2]) for row in rows]
-    return [other for other in alike if other.similarity >= least]
-
-
-def nearest_query(
-    but: JobKey | None, model: str, embedding: bytes | None, limit: int
-) -> Select[uuid.UUID, float, float]:
-    """Return the query for the faces nearest to one, each with its cosine distance; T-SQL only.
-
-    Args:
-        but: the job whose own faces are left out.
-        model: prints of other models are never compared.
-        embedding: L2-normalised float32.
-        limit: faces at most.
-    """
-    mine = bindparam("mine", embedding, FaceRow.embedding.type)
-    distance = cosine_distance(FaceRow.embedding, mine)
-    query = select(FaceRow.face_id, distance.label("distance"), FaceRow.quality).where(
-        FaceRow.model == model, FaceRow.embedding.is_not(None)
-    )
-    if but is not None:
-        query = query.where(FaceRow.job != job_number(*but))
-    return query.order_by("distance").limit(limit)
 
 
 def _rows_of(session: Session, ids: Sequence[uuid.UUID], *, prints: bool = False) -> list[FaceRow]:

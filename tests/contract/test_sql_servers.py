@@ -33,10 +33,10 @@ from imaginem.outputs import FaceMatch
 from imaginem.ports import EnrolledFace, JobResult, PhotoFilter
 from imaginem.results import Database, SqlArchive, SqlGallery, SqlResults, SqlServiceFaces
 from imaginem.results.address import identity_of, odbc_string, packed, sqlalchemy_url, wants_token
-from imaginem.results.gallery import nearest_query
 from imaginem.results.grant import grant_script
 from imaginem.results.migrate import APPLICATION_LOCK, _config, script, upgrade
 from imaginem.results.migrations import HEAD
+from imaginem.results.nearest import nearest_query
 from imaginem.results.schema import Base
 from tests.postgres import Postgres
 

@@ -1,0 +1,40 @@
+"""The faces nearest to one, found by Azure SQL itself."""
+
+import uuid
+
+from sqlalchemy import Select, bindparam, select
+from sqlalchemy.orm import Session
+
+from imaginem.ports import Alike, JobKey
+from imaginem.results.schema import FaceRow
+from imaginem.results.types import cosine_distance, job_number
+
+
+def nearest_there(
+    session: Session, but: JobKey | None, model: str, embedding: bytes, least: float, limit: int
+) -> list[Alike]:
+    """Let the server compare: Azure SQL has vectors, so that none need leave it."""
+    rows = session.execute(nearest_query(but, model, embedding, limit))
+    alike = [Alike(row[0], 1.0 - row[1], row[2]) for row in rows]
+    return [other for other in alike if other.similarity >= least]
+
+
+def nearest_query(
+    but: JobKey | None, model: str, embedding: bytes | None, limit: int
+) -> Select[uuid.UUID, float, float]:
+    """Return the query for the faces nearest to one, each with its cosine distance; T-SQL only.
+
+    Args:
+        but: the job whose own faces are left out.
+        model: prints of other models are never compared.
+        embedding: L2-normalised float32.
+        limit: faces at most.
+    """
+    mine = bindparam("mine", embedding, FaceRow.embedding.type)
+    distance = cosine_distance(FaceRow.embedding, mine)
+    query = select(FaceRow.face_id, distance.label("distance"), FaceRow.quality).where(
+        FaceRow.model == model, FaceRow.embedding.is_not(None)
+    )
+    if but is not None:
+        query = query.where(FaceRow.job != job_number(*but))
+    return query.order_by("distance").limit(limit)

@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
+from sqlalchemy import create_engine, text
 
 from imaginem.errors import InvalidMessage, NotFound, PermanentError
 from imaginem.ports import EnrolledFace, JobKey, JobResult, PhotoFilter
 from imaginem.results import Database, SqlArchive, SqlGallery, SqlResults
+from imaginem.results.migrate import _config, upgrade
 from tests.postgres import Postgres
 
 
@@ -231,3 +234,43 @@ class TestVerdicts:
         assert [each.face_id for each in archive.recent_faces(None, 5)] == [other, one]
         archive.open_batch("b", "red")
         assert archive.recent_faces(frozenset(), 5) == []
+
+
+@pytest.mark.parametrize("server", ["sqlite", "postgresql"])
+def test_what_was_there_before_the_dashboard_is_found(
+    request: pytest.FixtureRequest, tmp_path: Path, server: str
+) -> None:
+    address = f"sqlite:///{tmp_path / 'imaginem.db'}"
+    if server == "postgresql":
+        address = request.getfixturevalue("postgres").database()
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "first_tables")
+        for number, unfinished in enumerate(("", "ocr")):
+            values = {
+                "batch_id": "old",
+                "id": f"{number}",
+                "job": uuid.UUID(int=number).hex,
+                "text": "HELLO",
+                "unfinished": unfinished,
+                "at": "2026-01-01 00:00:00",
+            }
+            connection.execute(text(_OLD_ROW), values)
+    upgrade(engine)
+    engine.dispose()
+    database = Database(address, tmp_path)
+    archive = SqlArchive(database)
+    found = archive.batch("old")
+    assert found is not None
+    assert (found.done, found.unfinished, found.group) == (2, 1, "")
+    assert ids(archive, text="hello") == ["0", "1"]
+    database.close()
+
+
+_OLD_ROW = (
+    "INSERT INTO pipeline_output (batch_id, id, job, processing_pipeline, image_url, "
+    "image_parameters, photo_url, job_output, unfinished, full_text, faces, timestamp) VALUES "
+    "(:batch_id, :id, :job, 'ocr', 'u', 'null', '', '{}', :unfinished, :text, 0, :at)"
+)

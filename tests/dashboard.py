@@ -1,5 +1,7 @@
 """Services for tests of API and pages: storage in memory, SQL in a SQLite file."""
 
+import functools
+import tempfile
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,8 +36,19 @@ class WebServices(MemoryServices):
     engine_names = {name: "fake" for name in ("vision", "ocr", "faces", "prints")}  # noqa: RUF012
 
 
+@functools.cache
+def _empty_database() -> bytes:
+    """Return a database file that has the tables: making them takes a while."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = Database("", Path(folder))
+        SqlArchive(database).batches(None)
+        database.close()
+        return (Path(folder) / "imaginem.db").read_bytes()
+
+
 def web_services(folder: Path) -> WebServices:
     """Return services with an empty database."""
+    (folder / "imaginem.db").write_bytes(_empty_database())
     database = Database("", folder)
     made = WebServices(limits=Limits(default_pipeline=PIPELINE))
     made.archive, made.results = SqlArchive(database), SqlResults(database)  # type: ignore[assignment]

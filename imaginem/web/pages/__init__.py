@@ -1,7 +1,9 @@
 """The pages that people use: server-rendered, with htmx and a little script."""
 
+from pathlib import Path
+
 from fastapi import APIRouter, HTTPException, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 
 from imaginem.web.pages.batches import batch_pages
 from imaginem.web.pages.docs import docs_pages
@@ -9,7 +11,7 @@ from imaginem.web.pages.faces import face_pages
 from imaginem.web.pages.operations import operations_pages
 from imaginem.web.pages.photo import single_photo_pages
 from imaginem.web.pages.photos import photo_pages
-from imaginem.web.pages.render import render, static_file
+from imaginem.web.pages.render import render, static_bytes
 from imaginem.web.pages.upload import upload_pages
 from imaginem.web.site import Site
 
@@ -36,12 +38,12 @@ def _static() -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/static/{name}")
-    def static(name: str) -> Response:
-        found = static_file(name)
+    async def static(name: str) -> Response:
+        found = static_bytes(name)
         if found is None:
             raise HTTPException(404, f"there is no file {name}; for packages' files run `npm ci`")
         headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-        return FileResponse(found, media_type=_TYPES[found.suffix], headers=headers)
+        return Response(found, media_type=_TYPES[Path(name).suffix], headers=headers)
 
     @router.get("/favicon.ico")
     def icon() -> Response:

@@ -44,11 +44,18 @@ def _own() -> frozenset[str]:
     return frozenset(path.name for path in STATIC.iterdir() if path.is_file())
 
 
+@functools.lru_cache(maxsize=32)  # bounded: anybody may ask for any name
+def static_bytes(name: str) -> bytes | None:
+    """Return what is in a file that pages load: some hundred KB in all, so it is kept."""
+    file = static_file(name)
+    return file.read_bytes() if file else None
+
+
 @functools.cache
 def static_url(name: str) -> str:
     """Return a file's address, which changes with its content."""
-    file = static_file(name)
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file else "missing"
+    data = static_bytes(name)
+    digest = hashlib.sha256(data).hexdigest()[:12] if data else "missing"
     return f"/static/{name}?v={digest}"
 
 

@@ -8,6 +8,9 @@ const end = document.getElementById("end");
 let loading = false;
 let again = null; // the button that is there after a failure; until then nothing is asked for
 
+const packed = document.getElementById("more-filters");
+if (packed) packed.replaceWith(packed.content);
+
 async function fetchPage(address) {
   const answer = await fetch(address, { headers: { "HX-Request": "true" } });
   const text = await answer.text();

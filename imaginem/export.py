@@ -2,7 +2,9 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from imaginem.ports import JobResult, Services
@@ -22,6 +24,7 @@ COLUMNS = (
     "matches",
     "image_url",
 )
+_AT_ONCE = 200  # results, for which faces are asked for together
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -37,17 +40,25 @@ def as_rows(
         batch_id: of the batch.
         hidden: returns which batches may not be named.
     """
-    for result in services.results.batch(batch_id):
-        faces = [face.face_id for face in services.gallery.faces_of((batch_id, result.id))]
-        found = services.gallery.matches_of(faces) if faces else []
-        owners = services.gallery.owners([match.matched_face_id for match in found])
-        unseen = hidden({owner.batch_id for owner in owners.values()}) if owners else set()
-        matched = {
-            f"{owner.batch_id}/{owner.job_id}"
-            for owner in owners.values()
-            if owner.batch_id not in unseen
+    results = services.results.batch(batch_id)
+    gallery = services.gallery
+    while some := list(islice(results, _AT_ONCE)):
+        job_of = {
+            face.face_id: face.job_id
+            for face in gallery.faces_of(*((batch_id, result.id) for result in some))
         }
-        yield _row(result, len(faces), sorted(matched))
+        found = gallery.matches_of(list(job_of))
+        owners = gallery.owners(list({match.matched_face_id for match in found}))
+        unseen = hidden({owner.batch_id for owner in owners.values()}) if owners else set()
+        matched: dict[str, set[str]] = {}
+        for match in found:
+            owner = owners.get(match.matched_face_id)
+            if owner and owner.batch_id not in unseen:
+                told = f"{owner.batch_id}/{owner.job_id}"
+                matched.setdefault(job_of[match.face_id], set()).add(told)
+        faces = Counter(job_of.values())
+        for result in some:
+            yield _row(result, faces[result.id], sorted(matched.get(result.id, ())))
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:

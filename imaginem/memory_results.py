@@ -111,6 +111,6 @@ class MemoryGallery:
         known = [i for i in face_ids if i in self._faces]
         return {i: FaceOwner(i, *self._faces[i][0], self._faces[i][1].rectangle) for i in known}
 
-    def faces_of(self, key: JobKey) -> list[FaceOwner]:
-        """Find a job's faces."""
-        return list(self.owners([i for i, (o, _) in self._faces.items() if o == key]).values())
+    def faces_of(self, *keys: JobKey) -> list[FaceOwner]:
+        """Find the faces of jobs."""
+        return list(self.owners([i for i, (o, _) in self._faces.items() if o in keys]).values())

@@ -85,10 +85,16 @@ def keep(
 
 def face(services: WebServices, key: JobKey) -> uuid.UUID:
     """Enrol a face of a job; return its id."""
-    face_id = uuid.uuid4()
+    return enrol(services, key, 1)[0]
+
+
+def enrol(services: WebServices, key: JobKey, count: int) -> list[uuid.UUID]:
+    """Enrol faces of a job; return their ids."""
+    ids = [uuid.uuid4() for _ in range(count)]
     print_ = bytes([0, 0, 128, 63]) * 4
-    services.gallery.enrol(key, [EnrolledFace(face_id, "m", print_, 0.9, (1, 2, 3, 4))])
-    return face_id
+    faces = [EnrolledFace(each, "m", print_, 0.9, (1, 2, 3, 4)) for each in ids]
+    services.gallery.enrol(key, faces)
+    return ids
 
 
 def pair(services: WebServices, one: uuid.UUID, other: uuid.UUID) -> None:

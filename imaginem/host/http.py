@@ -141,8 +141,11 @@ async def _answer(
     send: Send, status: int, body: bytes, headers: list[tuple[bytes, bytes]] | None = None
 ) -> None:
     kept = headers if headers is not None else [(b"content-type", b"text/plain")]
-    kept = [(name, value) for name, value in kept if name != b"content-length"]
-    kept.append((b"content-length", str(len(body)).encode()))
+    told = any(name == b"content-length" for name, _ in kept)
+    # Without a body it is the length of what HEAD asks about, or there is none (RFC 9110, 8.6).
+    if body or not (told or status in (204, 304)):
+        kept = [(name, value) for name, value in kept if name != b"content-length"]
+        kept.append((b"content-length", str(len(body)).encode()))
     await send({"type": "http.response.start", "status": status, "headers": kept})
     await send({"type": "http.response.body", "body": body})
 

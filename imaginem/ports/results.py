@@ -108,5 +108,5 @@ class FaceGallery(Protocol):
     def owners(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, FaceOwner]:
         """Return whose photos these faces are in."""
 
-    def faces_of(self, key: JobKey) -> list[FaceOwner]:
-        """Return a job's faces."""
+    def faces_of(self, *keys: JobKey) -> list[FaceOwner]:
+        """Return the faces of jobs."""

@@ -205,11 +205,16 @@ class SqlGallery:
         with self._database.session(reading=True) as session:
             return {row.face_id: owner_of(row) for row in _rows_of(session, face_ids)}
 
-    def faces_of(self, key: JobKey) -> list[FaceOwner]:
-        """Return a job's faces, in the order they were enrolled."""
-        query = select(FaceRow).where(FaceRow.job == job_number(*key)).order_by(FaceRow.number)
+    def faces_of(self, *keys: JobKey) -> list[FaceOwner]:
+        """Return the faces of jobs; those of one job in the order they were enrolled."""
+        query = select(FaceRow).options(defer(FaceRow.embedding)).order_by(FaceRow.number)
+        jobs = [job_number(*key) for key in keys]
         with self._database.session(reading=True) as session:
-            return [owner_of(row) for row in session.scalars(query)]
+            return [
+                owner_of(row)
+                for some in portions(jobs)
+                for row in session.scalars(query.where(FaceRow.job.in_(some)))
+            ]
 
 
 def _rows_of(session: Session, ids: Sequence[uuid.UUID], *, prints: bool = False) -> list[FaceRow]:

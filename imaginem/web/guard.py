@@ -62,6 +62,9 @@ class Guard:
             return
 
         begun: list[bool] = []
+        head_only = scope["method"] == "HEAD"
+        if head_only:  # answered as GET is (RFC 9110, 9.3.2), without the body
+            scope = {**scope, "method": "GET"}
 
         async def guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
@@ -71,6 +74,8 @@ class Guard:
                 if b"cache-control" not in told:  # what is shown here is nobody else's business
                     added.append((b"cache-control", b"no-store"))
                 message["headers"] = [*message["headers"], *added]
+            elif head_only:
+                message = {**message, "body": b""}
             await send(message)
 
         if scope["method"] not in _SAFE and not _is_own(scope):

@@ -159,6 +159,9 @@ class TestGallery:
         gallery.enrol(ONE, [stays])
 
         assert [owner.face_id for owner in gallery.faces_of(ONE)] == [stays.face_id]
+        both = [(owner.face_id, owner.job_id) for owner in gallery.faces_of(ONE, TWO, THREE)]
+        assert sorted(both) == sorted([(stays.face_id, ONE[1]), (other.face_id, TWO[1])])
+        assert gallery.faces_of() == []
         assert [m.matched_face_id for m in gallery.matches_of([other.face_id])] == [stays.face_id]
         found = gallery.similar(TWO, other.face_id, least=0, limit=10)
         assert [alike.face_id for alike in found] == [stays.face_id]

@@ -15,7 +15,7 @@ from PIL import Image
 
 from imaginem.registry import default_registry
 from imaginem.testing import photo_bytes, run_all
-from tests.dashboard import WebServices, client, face, keep, pair, web_services
+from tests.dashboard import WebServices, client, enrol, face, keep, pair, web_services
 
 
 @pytest.fixture
@@ -109,6 +109,16 @@ class TestUpload:
         assert services.blobs.list("inputimages", "") == []
         assert api.get("/api/batches").json()["batches"] == []
 
+    @pytest.mark.parametrize("address", ["/api/batches/b/images", "/api/faces/search"])
+    def test_two_photos_in_one_request_are_refused(
+        self, services: WebServices, api: TestClient, address: str
+    ) -> None:
+        files = [("file", (name, photo_bytes(), "image/png")) for name in ("a.png", "b.png")]
+        answer = api.post(address, files=files)
+        assert answer.status_code == 422
+        assert "this one has 2" in answer.json()["detail"]
+        assert services.blobs.list("inputimages", "") == []
+
     @pytest.mark.parametrize(
         "name", ["../../x.png", "..\\..\\x.png", '<img src=x onerror="alert(1)">.png', "a\nb.png"]
     )
@@ -170,6 +180,17 @@ class TestImages:
         assert api.get(address, headers={"Range": "bytes=x"}).status_code == 200
         stale = {"Range": "bytes=2-5", "If-Range": '"old"'}
         assert api.get(address, headers=stale).status_code == 200
+
+    def test_a_file_can_be_asked_about_without_its_bytes(
+        self, services: WebServices, api: TestClient
+    ) -> None:
+        keep(services, ("b", "one"))
+        address = "/api/images/b/one/original"
+        whole, head = api.get(address), api.head(address)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers == whole.headers
+        assert api.head("/api/health").status_code == 200
+        assert api.head("/api/images/b/none/original").status_code == 404
 
     def test_what_a_browser_has_is_not_sent_again(
         self, services: WebServices, api: TestClient
@@ -273,6 +294,27 @@ class TestBatchActions:
         assert told["tags"] == ["cat", "dog"]
         assert told["text"].startswith("=")
         assert api.get("/api/batches/none/export").status_code == 404
+
+    def test_each_row_of_an_export_has_its_own_faces_and_matches(
+        self, services: WebServices, api: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("none", "one", "two"):
+            keep(services, ("b", name))
+        two = face(services, ("b", "two"))
+        one = enrol(services, ("b", "one"), 2)
+        pair(services, one[0], two)
+        asked: list[int] = []
+        real = services.gallery.faces_of
+
+        def counted(*keys: tuple[str, str]) -> Any:
+            asked.append(len(keys))
+            return real(*keys)
+
+        monkeypatch.setattr(services.gallery, "faces_of", counted)
+        rows = api.get("/api/batches/b/export?format=json").json()
+        told = [(row["job_id"], row["faces"], row["matches"]) for row in rows]
+        assert told == [("none", 0, []), ("one", 2, ["b/two"]), ("two", 1, ["b/one"])]
+        assert asked == [3]  # once, not once a photo
 
 
 class TestErasure:

@@ -102,6 +102,13 @@ def test_routes_match_as_on_azure(prefix: str, route: str, path: str, matches: b
 def ask(
     host: HttpHost, path: str, headers: dict[str, str], method: str = "GET"
 ) -> tuple[int, bytes]:
+    start, body = answer(host, path, headers, method)
+    return int(start["status"]), bytes(body["body"])
+
+
+def answer(
+    host: HttpHost, path: str, headers: dict[str, str], method: str
+) -> list[MutableMapping[str, Any]]:
     sent: list[MutableMapping[str, Any]] = []
 
     async def receive() -> MutableMapping[str, Any]:
@@ -113,7 +120,7 @@ def ask(
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "method": method, "path": path, "query_string": b"q=1", "headers": raw}
     asyncio.run(host(scope, receive, send))
-    return int(sent[0]["status"]), bytes(sent[1]["body"])
+    return sent
 
 
 @pytest.fixture
@@ -134,6 +141,24 @@ def test_an_http_function_answers(http_host: HttpHost) -> None:
     assert ask(http_host, "/hello/7", {"Host": "127.0.0.1:7071"}) == (200, b"GET 1 7 nobody")
     assert ask(http_host, "/other", {"Host": "localhost:7071"})[0] == 404
     assert ask(http_host, "/hello/7", {"Host": "localhost"}, "POST")[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "length"),
+    [(200, {}, b"0"), (200, {"Content-Length": "9"}, b"9"), (304, {}, None)],
+    ids=["empty", "asked-about", "known"],
+)
+def test_an_answer_without_body_tells_the_right_length(
+    status: int, told: dict[str, str], length: bytes | None
+) -> None:
+    import azure.functions as func
+
+    def about(req: func.HttpRequest) -> func.HttpResponse:
+        return func.HttpResponse(b"", status_code=status, headers=told)
+
+    host = HttpHost([Bound(Trigger("about", "http", "req", route="about"), about)], "")
+    start, _ = answer(host, "/about", {"Host": "localhost"}, "HEAD")
+    assert dict(start["headers"]).get(b"content-length") == length
 
 
 def test_a_name_from_elsewhere_is_refused(http_host: HttpHost) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Annotated, Any
 
-from fastapi import APIRouter, File, Form, HTTPException, Query, UploadFile
+from fastapi import APIRouter, Depends, File, Form, HTTPException, Query, Request, UploadFile
 
 from imaginem.errors import PermanentError
 from imaginem.imaging import BYTE_LIMIT, check_photo
@@ -17,6 +17,16 @@ from imaginem.web.site import Site, path, unpath
 
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[str, Query(max_length=2000, description="Of the page before.")]
+
+
+async def _one_file(request: Request) -> None:
+    """Check that a form has one file: of several, the others would be lost without a word."""
+    sent = len((await request.form()).getlist("file"))
+    if sent > 1:
+        raise HTTPException(422, f"file: send one photo a request; this one has {sent}")
+
+
+ONE_FILE: Any = Depends(_one_file)
 
 
 def read_upload(file: UploadFile) -> bytes:
@@ -66,7 +76,10 @@ def batch_routes(site: Site) -> APIRouter:
         return progress_of(services, name)
 
     @router.post(
-        "/batches/{batch_id}/images", status_code=201, responses=responses(400, 404, 413, 415, 422)
+        "/batches/{batch_id}/images",
+        status_code=201,
+        responses=responses(400, 404, 413, 415, 422),
+        dependencies=[ONE_FILE],
     )
     def upload(
         caller: Annotated[Caller, caseworker],

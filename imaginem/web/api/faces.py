@@ -13,7 +13,7 @@ from imaginem.outputs import FaceMatch
 from imaginem.ports import DashboardServices, FacePair
 from imaginem.web.access import Caller
 from imaginem.web.answers import owner_of, told_matches
-from imaginem.web.api.batches import read_upload
+from imaginem.web.api.batches import ONE_FILE, read_upload
 from imaginem.web.api.images import IMAGE
 from imaginem.web.api.models import FaceSearch, FoundFace, Match, VerdictAsked
 from imaginem.web.files import file_response
@@ -71,7 +71,7 @@ def face_routes(site: Site) -> APIRouter:
     viewer: Any = site.access.needs("viewer")
     caseworker: Any = site.access.needs("caseworker")
 
-    @router.post("/search", responses=responses(400, 413, 415, 422))
+    @router.post("/search", responses=responses(400, 413, 415, 422), dependencies=[ONE_FILE])
     def search(
         caller: Annotated[Caller, caseworker],
         file: Annotated[UploadFile, File(description="One photo, at most 20 MB; it is not kept.")],

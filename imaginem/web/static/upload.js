@@ -98,15 +98,16 @@ function update() {
   const waiting = of("waiting");
   const sent = of("sent");
   send.disabled = !waiting || sending > 0;
+  let told = texts.none;
   if (sent || sending || of("failed")) {
-    chosen.textContent = fill(texts.summary, { sent, total: photos.length, failed: of("failed") });
-  } else {
+    told = fill(texts.summary, { sent, total: photos.length, failed: of("failed") });
+  } else if (photos.length) {
     const bytes = photos.reduce((sum, photo) => sum + photo.file.size, 0);
-    chosen.textContent = photos.length
-      ? fill(texts.chosen, { count: photos.length, size: size(bytes) })
-      : texts.none;
+    told = fill(texts.chosen, { count: photos.length, size: size(bytes) });
   }
-  if (skipped) chosen.textContent += ` ${fill(texts.skipped, { count: skipped })}`;
+  if (skipped) told += ` ${fill(texts.skipped, { count: skipped })}`;
+  // Screen readers say whatever is put here, even if it is what was there.
+  if (chosen.textContent !== told) chosen.textContent = told;
   total.hidden = !sent && !sending;
   const done = photos.reduce((sum, photo) => sum + (photo.state === "sent" ? 1 : photo.done), 0);
   total.querySelector("progress").value = photos.length ? done / photos.length : 0;

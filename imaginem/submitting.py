@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
-from imaginem.errors import NotFound, PermanentError, StorageUnavailable
+from imaginem.errors import InvalidMessage, NotFound, PermanentError, StorageUnavailable
 from imaginem.models import JobMessage, decode_message
 from imaginem.names import blob_segment, redact_values
+from imaginem.offload import expand
 from imaginem.poison import replay
 from imaginem.ports import DashboardServices, JobKey, LogEntry, Submission
 from imaginem.progress import ENDED, has_begun, steps_of
@@ -134,11 +135,26 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
         url = str(entry.properties.get("image_url", ""))
     if services.blobs.locate(url) is None:  # its query is gone, and may have been part of it
         raise PermanentError(f"the photo of job {key[1]} is not kept here: send it again")
+    before = _as_sent(services, entry, key) if entry is not None else None
+    if before is not None:
+        return send_message(services, before.with_image_url(url))
     pipeline = steps_of(entry) if entry else list(result.processing_pipeline if result else ())
     told = result.image_parameters if result else sent.parameters if sent else None
     parameters = told if isinstance(told, dict) else {}
     name = str(parameters.get("original_name") or key[1])
     return submit_photo(services, key, name, url, pipeline, parameters=parameters)
+
+
+def _as_sent(services: DashboardServices, entry: LogEntry, key: JobKey) -> JobMessage | None:
+    """Return the message of a job that reached its end, as it was before its first step."""
+    try:
+        final = expand(from_json(str(entry.properties["job_output"])), key, services.blobs)
+        message = decode_message(to_json(final), services.limits.default_pipeline)
+    except (KeyError, ValueError, InvalidMessage, PermanentError):  # it never did, or it is gone
+        return None
+    ran = message.job_definition.processing_pipeline
+    given = {name: output for name, output in message.job_output.items() if name not in ran}
+    return message.with_outputs(given).at_step(0)
 
 
 def is_at_work(entry: LogEntry | None, sent: Submission | None) -> bool:

@@ -186,6 +186,25 @@ class TestWaiting:
         parameters = api.get("/api/jobs/b/x").json()["image_parameters"]
         assert parameters["original_name"] == "holiday.png"
 
+    def test_a_job_that_reached_its_end_is_sent_again_as_it_came(
+        self, services: WebServices, api: TestClient
+    ) -> None:
+        send(api, "mine", "photo")
+        url = services.blobs.address("inputimages", "mine/photo")
+        asked = message(url, processing_pipeline=["facecrop", "pipelineoutput"], note="urgent")
+        asked["job_definition"]["input"]["image_classifiers"] = ["flood"]
+        asked["job_output"] = {"facedetection": {"faces": []}, "facecrop": "old"}
+        assert api.post("/api/jobs", json=asked).status_code == 202
+        run_all(services, default_registry)
+        assert api.post("/api/jobs/mine/x/retry").status_code == 202
+        (item,) = services.queues.receive("facecrop", 1, 30)
+        again = json.loads(item.body)
+        definition = again["job_definition"]
+        assert definition["note"] == "urgent"
+        assert definition["input"]["image_classifiers"] == ["flood"]
+        assert definition["processing_step"] == 0
+        assert again["job_output"] == {"facedetection": {"faces": []}}
+
     def test_a_photo_from_elsewhere_that_was_never_had_is_not_asked_for_without_its_query(
         self, services: WebServices, api: TestClient
     ) -> None:

@@ -135,7 +135,7 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
         url = str(entry.properties.get("image_url", ""))
     if services.blobs.locate(url) is None:  # its query is gone, and may have been part of it
         raise PermanentError(f"the photo of job {key[1]} is not kept here: send it again")
-    before = _as_sent(services, entry, key) if entry is not None else None
+    before = _as_sent(services, entry, key)
     if before is not None:
         return send_message(services, before.with_image_url(url))
     pipeline = steps_of(entry) if entry else list(result.processing_pipeline if result else ())
@@ -145,8 +145,10 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
     return submit_photo(services, key, name, url, pipeline, parameters=parameters)
 
 
-def _as_sent(services: DashboardServices, entry: LogEntry, key: JobKey) -> JobMessage | None:
+def _as_sent(services: DashboardServices, entry: LogEntry | None, key: JobKey) -> JobMessage | None:
     """Return the message of a job that reached its end, as it was before its first step."""
+    if entry is None:
+        return None
     try:
         final = expand(from_json(str(entry.properties["job_output"])), key, services.blobs)
         message = decode_message(to_json(final), services.limits.default_pipeline)

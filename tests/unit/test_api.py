@@ -109,7 +109,9 @@ class TestUpload:
         assert services.blobs.list("inputimages", "") == []
         assert api.get("/api/batches").json()["batches"] == []
 
-    @pytest.mark.parametrize("address", ["/api/batches/b/images", "/api/faces/search"])
+    @pytest.mark.parametrize(
+        "address", ["/api/batches/b/images", "/api/faces/search", "/faces/search"]
+    )
     def test_two_photos_in_one_request_are_refused(
         self, services: WebServices, api: TestClient, address: str
     ) -> None:

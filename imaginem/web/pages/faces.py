@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from imaginem.web.access import Caller
 from imaginem.web.answers import owner_of, told_matches
-from imaginem.web.api.batches import read_upload
+from imaginem.web.api.batches import ONE_FILE, read_upload
 from imaginem.web.api.faces import judge_pair, search_faces
 from imaginem.web.api.images import EMPTY_IS_NONE
 from imaginem.web.pages.render import render
@@ -39,7 +39,7 @@ def face_pages(site: Site) -> APIRouter:
         recent = site.services().archive.recent_faces(caller.groups, _PICKED)
         return render(request, "faces.html", {"chosen": chosen, "recent": recent})
 
-    @router.post("/search")
+    @router.post("/search", dependencies=[ONE_FILE])
     def search(
         caller: Annotated[Caller, caseworker], request: Request, file: Annotated[UploadFile, File()]
     ) -> HTMLResponse:

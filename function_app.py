@@ -3,13 +3,13 @@
 import azure.functions as func
 
 import steps  # noqa: F401 - importing the package registers every step
-from imaginem.functions import add_steps, add_upkeep
-from imaginem.registry import default_registry
-from imaginem.settings import read_settings
+from imaginem.config.settings import read_settings
+from imaginem.functions import add_maintenance, add_steps
+from imaginem.pipeline.steps import default_registry
 from imaginem.web import make_app
 
 # Who may call is for HTTP_ACCESS to say: keys of the host would shut out platform authentication.
 http = make_app(default_registry, read_settings().http_access)
 app = func.AsgiFunctionApp(app=http, http_auth_level=func.AuthLevel.ANONYMOUS)
 add_steps(app, default_registry)
-add_upkeep(app)
+add_maintenance(app)

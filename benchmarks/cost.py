@@ -8,21 +8,21 @@ from types import SimpleNamespace
 import steps  # noqa: F401 - registers the steps
 from benchmarks.hop import counted
 from benchmarks.result import Result
-from imaginem.double import Double, DoubleServer
+from imaginem.ai_emulator import AiEmulator, AiEmulatorServer
+from imaginem.config.settings import read_settings
 from imaginem.host import Emulator, EmulatorPorts
 from imaginem.outputs import Face
+from imaginem.pipeline.process import Delivery, process_step
+from imaginem.pipeline.steps import default_registry
 from imaginem.ports import EnrolledFace
-from imaginem.process import Delivery, process_step
-from imaginem.registry import default_registry
 from imaginem.runtime import Runtime
-from imaginem.settings import read_settings
 from imaginem.testing import FakeFaces, FakeOcr, FakeVision, message_for, photo_bytes
 
 
 class _Printer:
     """Makes all faces one person's."""
 
-    def print_of(self, photo: object, face: Face) -> EnrolledFace:
+    def embed(self, photo: object, face: Face) -> EnrolledFace:
         import uuid
 
         return EnrolledFace(
@@ -59,7 +59,7 @@ def _run(runtime: Runtime, job: str, ports: EmulatorPorts) -> Counter[str]:
 
 def _decode(key: str, read: object) -> object:
     """Keep no photo: on Azure each step runs on an instance of its own."""
-    from imaginem.imaging import decode_photo
+    from imaginem.images.decoding import decode_photo
 
     return decode_photo(read())  # type: ignore[operator]
 
@@ -67,13 +67,13 @@ def _decode(key: str, read: object) -> object:
 def run() -> list[Result]:
     """Return calls and operations of a photo with one face, the second of its kind."""
     engines = SimpleNamespace(
-        vision=FakeVision(), ocr=FakeOcr(), faces=FakeFaces(), printer=_Printer()
+        vision=FakeVision(), ocr=FakeOcr(), faces=FakeFaces(), embedder=_Printer()
     )
-    double = Double(engines)
+    ai_emulator = AiEmulator(engines)
     with (
         tempfile.TemporaryDirectory() as home,
         Emulator(None, EmulatorPorts.free()) as emulator,
-        DoubleServer(double) as server,
+        AiEmulatorServer(ai_emulator) as server,
     ):
         asked = {
             **os.environ,
@@ -84,13 +84,13 @@ def run() -> list[Result]:
             asked |= {
                 f"{service}_ENGINE": "azure",
                 f"{service}_ENDPOINT": server.address,
-                f"{service}_API_KEY": double.key,
+                f"{service}_API_KEY": ai_emulator.key,
             }
         runtime = Runtime(read_settings(asked))
         _run(runtime, "teal", emulator.ports)  # makes queues, tables and the face list
-        double.requests.clear()
+        ai_emulator.requests.clear()
         storage = _run(runtime, "navy", emulator.ports)
-        calls = Counter(_operation(request) for request in double.requests)
+        calls = Counter(_operation(request) for request in ai_emulator.requests)
         runtime.database.close()
     hops = len(runtime.settings.pipeline)
     results = [

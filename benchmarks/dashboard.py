@@ -25,7 +25,7 @@ from urllib.parse import urljoin
 
 from benchmarks.result import Result
 from imaginem.ports import JobResult
-from imaginem.results import Database, SqlResults
+from imaginem.sql import Database, SqlResults
 from imaginem.web.pages.render import static_file
 
 ROOT = Path(__file__).parents[1]

@@ -8,12 +8,12 @@ from PIL import Image
 
 from benchmarks.result import Result
 from imaginem.assets import AssetStore
+from imaginem.config.settings import read_settings
 from imaginem.engines.local.embedding import align, make_embedder
 from imaginem.engines.local.faces import LocalFaces
 from imaginem.engines.local.landmarks import FIVE
-from imaginem.imaging import Photo, decode_photo
+from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face
-from imaginem.settings import read_settings
 
 # Faces that a person counts.
 _GROUPS = {"group1.jpg": 3, "group2.jpg": 3, "group3.jpg": 3} | {

@@ -13,12 +13,12 @@ from azure.core.pipeline.transport import RequestsTransport
 
 from benchmarks.result import Result
 from imaginem import JobContext, StepOutput, step
+from imaginem.config.settings import read_settings
 from imaginem.host import Emulator, EmulatorPorts
-from imaginem.ports import Limits, Services
-from imaginem.process import Delivery, transition
-from imaginem.registry import Registry
+from imaginem.pipeline.process import Delivery, transition
+from imaginem.pipeline.steps import Registry
+from imaginem.ports import CoreSettings, Services
 from imaginem.runtime import Runtime
-from imaginem.settings import read_settings
 from imaginem.testing import MemoryServices, message_for, photo_bytes
 
 _HOPS = 2000
@@ -116,7 +116,7 @@ def _calls() -> list[Result]:
 def _framework() -> list[Result]:
     """Time hops of trivial steps on in-memory ports."""
     registry = _pipeline()
-    services = MemoryServices(limits=Limits(default_pipeline=registry.names()))
+    services = MemoryServices(core_settings=CoreSettings(default_pipeline=registry.names()))
     url = services.blobs.put("inputimages", "bench/photo", photo_bytes(), "image/png")
     took: list[float] = []
     for number in range(_HOPS):

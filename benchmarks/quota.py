@@ -8,12 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from benchmarks.result import Result
-from imaginem.double import Double, DoubleOptions, DoubleServer
+from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
+from imaginem.config.settings import read_settings
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
-from imaginem.progress import ENDED
 from imaginem.runtime import Runtime
-from imaginem.settings import read_settings
 from imaginem.testing import FakeFaces, FakeOcr, FakeVision, message_for, photo_bytes
+from imaginem.usecases.progress import ENDED
 
 _PHOTOS = 1_000
 _PER_SECOND = 10
@@ -22,7 +22,7 @@ _AT_MOST = 200  # jobs in work at once: the emulator slows down with more messag
 _STEPS = ("generalclassification", "pipelineoutput")
 
 
-class _TimedDouble(Double):
+class _TimedEmulator(AiEmulator):
     """Notes when the first and the last call came."""
 
     first = last = 0.0
@@ -55,16 +55,16 @@ def _batch(runtime: Runtime) -> list[str]:
 
 def run() -> list[Result]:
     """Return the share of refused calls, and the share of the quota that was used."""
-    engines = SimpleNamespace(vision=FakeVision(), ocr=FakeOcr(), faces=FakeFaces(), printer=None)
-    double = _TimedDouble(engines, DoubleOptions(per_second=_PER_SECOND))
-    with tempfile.TemporaryDirectory() as folder, DoubleServer(double) as server:
+    engines = SimpleNamespace(vision=FakeVision(), ocr=FakeOcr(), faces=FakeFaces(), embedder=None)
+    ai_emulator = _TimedEmulator(engines, AiEmulatorOptions(per_second=_PER_SECOND))
+    with tempfile.TemporaryDirectory() as folder, AiEmulatorServer(ai_emulator) as server:
         home, ports = Path(folder), EmulatorPorts.free()
         environment = {
             "AzureWebJobsStorage": ports.connection_string,
             "IMAGINEM_HOME": str(home),
             "VISION_ENGINE": "azure",
             "VISION_ENDPOINT": server.address,
-            "VISION_API_KEY": double.key,
+            "VISION_API_KEY": ai_emulator.key,
             "VISION_CALLS_PER_SECOND": str(_PER_SECOND),
         }
         runtime = Runtime(read_settings({**os.environ, **environment}))
@@ -84,10 +84,10 @@ def run() -> list[Result]:
             finally:
                 host.close()
                 runtime.database.close()
-    quota = double.quotas["vision"]
+    quota = ai_emulator.quotas["vision"]
     failed = sum(state != "succeeded" for state in ended)
     refused = quota.refused / quota.calls
-    used = (quota.calls - quota.refused) / (double.last - double.first) / _PER_SECOND
+    used = (quota.calls - quota.refused) / (ai_emulator.last - ai_emulator.first) / _PER_SECOND
     return [
         Result(f"failed of {_PHOTOS} jobs", failed, str(failed), "0", failed == 0),
         Result("calls refused (429)", refused, f"{refused:.1%}", "< 1 %", refused < 0.01),

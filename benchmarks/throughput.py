@@ -17,13 +17,13 @@ import psutil
 
 from benchmarks.result import Result
 from imaginem.assets import AssetStore
+from imaginem.config.settings import Settings, read_settings
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
-from imaginem.imaging import decode_photo, encode_png
+from imaginem.images.decoding import decode_photo, encode_png
 from imaginem.outputs import name_face
-from imaginem.progress import ENDED
 from imaginem.runtime import Runtime
-from imaginem.settings import Settings, read_settings
 from imaginem.testing import MemoryGallery, message_for
+from imaginem.usecases.progress import ENDED
 
 PHOTOS = (
     *("obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg", "grace_hopper.jpg"),
@@ -61,8 +61,8 @@ def _bare_worker(settings: Settings, photos: list[bytes], ready: Any, go: Any) -
             where = face.face_rectangle
             box = (where.left, where.top, where.left + where.width, where.top + where.height)
             encode_png(photo.pil.crop(box))
-        prints = runtime.prints.enrol(key, photo, faces)
-        runtime.prints.match(key, [each.face_id for each in prints], lambda: photo)
+        prints = runtime.recognizer.enrol(key, photo, faces)
+        runtime.recognizer.match(key, [each.face_id for each in prints], lambda: photo)
 
     work(photos[0])
     ready.release()

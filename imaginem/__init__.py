@@ -3,11 +3,11 @@
 What a step's author needs is importable from here.
 """
 
-from imaginem.context import JobContext
 from imaginem.errors import PermanentError, RetryableError
-from imaginem.imaging import Photo
+from imaginem.images.decoding import Photo
 from imaginem.outputs import StepOutput
-from imaginem.registry import Step, step
+from imaginem.pipeline.context import JobContext
+from imaginem.pipeline.steps import Step, step
 
 __all__ = [
     "JobContext",

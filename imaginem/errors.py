@@ -50,5 +50,5 @@ class NotFound(ImaginemError):
     """A blob, queue, entity or row does not exist."""
 
 
-class FenceLost(ImaginemError):
+class Conflict(ImaginemError):
     """Another delivery has written the job's entity since we last saw it."""

@@ -6,16 +6,16 @@ from typing import Any
 
 import azure.functions as func
 
-from imaginem.poison import bury
+from imaginem.config.settings import Settings, read_settings
+from imaginem.config.startup import check_start
+from imaginem.pipeline.poison import bury
+from imaginem.pipeline.process import Delivery, process_step
+from imaginem.pipeline.steps import Registry, Step
 from imaginem.ports import Services
-from imaginem.process import Delivery, process_step
-from imaginem.registry import Registry, Step
 from imaginem.runtime import default_runtime
-from imaginem.settings import Settings, read_settings
-from imaginem.startup import check_start
 
 CONNECTION = "AzureWebJobsStorage"
-UPKEEP_SCHEDULE = "0 */5 * * * *"
+MAINTENANCE_SCHEDULE = "0 */5 * * * *"
 
 # One line a request of the storage SDKs, with the address and its query, is too much to log.
 logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
@@ -44,7 +44,7 @@ def add_steps(
         _add(app, f"{step.name}_poison", f"{step.name}-poison", poisoned)
 
 
-def add_upkeep(
+def add_maintenance(
     app: func.FunctionApp | func.AsgiFunctionApp,
     services: Callable[[], Services] = default_runtime,
     settings: Settings | None = None,
@@ -53,12 +53,14 @@ def add_upkeep(
     if not (settings or read_settings()).face.endpoint:
         return
 
-    def upkeep(timer: func.TimerRequest) -> None:
+    def maintenance(timer: func.TimerRequest) -> None:
         """Train the face lists that have changed, and remove erased faces from them."""
-        services().upkeep()
+        services().maintenance()
 
-    trigger = app.timer_trigger(arg_name="timer", schedule=UPKEEP_SCHEDULE, run_on_startup=False)
-    app.function_name(name="upkeep")(trigger(upkeep))
+    trigger = app.timer_trigger(
+        arg_name="timer", schedule=MAINTENANCE_SCHEDULE, run_on_startup=False
+    )
+    app.function_name(name="maintenance")(trigger(maintenance))
 
 
 def _add(app: Any, name: str, queue: str, function: Callable[..., None]) -> None:

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import quote
 
 from imaginem.errors import InvalidMessage
@@ -16,11 +15,6 @@ _FORBIDDEN_IN_KEY = re.compile(r"[/\\#?%\x00-\x1f\x7f-\x9f]")
 _KEY_LIMIT = 512  # UTF-16 units: 1 KiB
 _SEGMENT_LIMIT = 200  # two segments and a file name stay under a blob name's 1,024
 _SHORTENED = re.compile(r".{167}-[0-9a-f]{32}")  # what a longer one becomes
-_URL_QUERY = re.compile(r"(https?://[^\s\"'<>?#\\]+)[?#][^\s\"'<>\\]*", re.IGNORECASE)
-_USER = re.compile(r"(https?://)[^\s/?#@\"'<>]*@", re.IGNORECASE)
-_TOLD_BY = r"AccountKey|SharedAccessSignature|pwd|password|api[-_]?key|sig|access_token"
-_SECRET_NAME = re.compile(f"(?i){_TOLD_BY}")
-_SECRET = re.compile(rf"(?i)\b({_TOLD_BY})(\s*[=:]\s*)([^\s;&,\"'\\]+)")
 
 RESERVED_PROPERTIES = frozenset(
     {
@@ -105,33 +99,3 @@ def check_pipeline(pipeline: Sequence[str]) -> None:
         if properties & seen:
             raise InvalidMessage(f"{where} clashes with a log property: rename the queue")
         seen |= properties
-
-
-def without_query(url: str) -> str:
-    """Return an address without query and fragment, where SAS tokens live, and without user."""
-    return _USER.sub(r"\1", re.split(r"[?#]", url, maxsplit=1)[0])
-
-
-def redact(text: str) -> str:
-    """Return `text` without the query of any address in it and without keys or passwords."""
-    return _SECRET.sub(r"\1\2***", _USER.sub(r"\1", _URL_QUERY.sub(r"\1", text)))
-
-
-def redact_values(value: Any) -> Any:
-    """Return a JSON value with its texts redacted; keys that name a secret lose their value."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, list):
-        return [redact_values(item) for item in value]
-    if isinstance(value, dict):
-        return {
-            key: "***" if _SECRET_NAME.fullmatch(key) else redact_values(item)
-            for key, item in value.items()
-        }
-    return value
-
-
-def one_line(text: str, limit: int = 600) -> str:
-    """Return `text` redacted, on one line, cut at `limit` characters."""
-    line = " ".join(redact(text).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -4,32 +4,32 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, overload
 
-from imaginem.cancelling import CancelledBatches
+from imaginem.config.identity import credential, get_token
+from imaginem.config.settings import DEVELOPMENT_STORAGE, Settings, read_settings
 from imaginem.engines.parts import EngineParts
-from imaginem.identity import credential, get_token
-from imaginem.imaging import PhotoCache
+from imaginem.images.decoding import PhotoCache
+from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.ports import (
     Archive,
     Blobs,
     Cancellations,
+    CoreSettings,
     FaceEngine,
     FaceGallery,
-    FacePrintEngine,
+    FaceRecognizer,
     Fetcher,
     JobLog,
-    Limits,
     OcrEngine,
     Photos,
     PoisonLog,
     Queues,
-    Registers,
     Results,
     ServiceFaces,
+    SharedState,
     Telemetry,
     VisionEngine,
 )
-from imaginem.settings import DEVELOPMENT_STORAGE, Settings, read_settings
-from imaginem.telemetry import SilentTelemetry
+from imaginem.telemetry.silent import SilentTelemetry
 
 T = TypeVar("T")
 
@@ -69,9 +69,9 @@ class Runtime:
         self.made: dict[str, Any] = {}
 
     @_Once
-    def limits(self) -> Limits:
+    def core_settings(self) -> CoreSettings:
         """The numbers and names of the settings."""
-        return self.settings.limits()
+        return self.settings.core()
 
     @_Once
     def _account(self) -> Any:
@@ -116,54 +116,54 @@ class Runtime:
         return AzurePoisonLog(self._account, self.blobs)
 
     @_Once
-    def registers(self) -> Registers:
+    def shared_state(self) -> SharedState:
         """Small texts that all instances share."""
-        from imaginem.storage import AzureRegisters
+        from imaginem.storage import AzureSharedState
 
-        return AzureRegisters(self._account)
+        return AzureSharedState(self._account)
 
     @_Once
     def cancellations(self) -> Cancellations:
         """Which batches are cancelled."""
-        return CancelledBatches(self.registers)
+        return CancelledBatches(self.shared_state)
 
     @_Once
     def database(self) -> Any:
         """The SQL database."""
-        from imaginem.results import Database
+        from imaginem.sql import Database
 
         return Database(self.settings.sql_connection, self.settings.home, self._sql_token)
 
     def _sql_token(self, client_id: str) -> str:
-        from imaginem.results.address import SCOPE
+        from imaginem.sql.address import SCOPE
 
         return get_token(client_id or self.settings.client_id, SCOPE)
 
     @_Once
     def results(self) -> Results:
         """The SQL results."""
-        from imaginem.results import SqlResults
+        from imaginem.sql import SqlResults
 
         return SqlResults(self.database)
 
     @_Once
     def archive(self) -> Archive:
         """Photos by what was found in them, in SQL."""
-        from imaginem.results import SqlArchive
+        from imaginem.sql import SqlArchive
 
         return SqlArchive(self.database)
 
     @_Once
     def gallery(self) -> FaceGallery:
         """The face gallery in SQL."""
-        from imaginem.results import SqlGallery
+        from imaginem.sql import SqlGallery
 
         return SqlGallery(self.database)
 
     @_Once
     def service_faces(self) -> ServiceFaces:
         """Which face is called what by the service that keeps its print."""
-        from imaginem.results import SqlServiceFaces
+        from imaginem.sql import SqlServiceFaces
 
         return SqlServiceFaces(self.database, self.settings.face.endpoint)
 
@@ -172,7 +172,7 @@ class Runtime:
         """Where traces and metrics go."""
         if not self.settings.telemetry.wanted:
             return SilentTelemetry()
-        from imaginem.otel import make_telemetry
+        from imaginem.telemetry.otel import make_telemetry
 
         own = (lambda: credential(self.settings.client_id)) if self.settings.on_azure else None
         return make_telemetry(self.settings.telemetry, own)
@@ -180,7 +180,7 @@ class Runtime:
     @_Once
     def fetch(self) -> Fetcher:
         """The guarded fetcher."""
-        from imaginem.fetching import GuardedFetcher
+        from imaginem.images.fetching import GuardedFetcher
 
         return GuardedFetcher(self.settings.allowed_image_hosts)
 
@@ -193,7 +193,7 @@ class Runtime:
     def parts(self) -> EngineParts:
         """What engines are made of."""
         return EngineParts(
-            registers=self.registers,
+            shared_state=self.shared_state,
             telemetry=self.telemetry,
             service_faces=lambda: self.service_faces,
             credential=lambda: credential(self.settings.client_id),
@@ -228,17 +228,17 @@ class Runtime:
         return face_engine(self.settings, self.parts)
 
     @_Once
-    def prints(self) -> FacePrintEngine:
+    def recognizer(self) -> FaceRecognizer:
         """The engine of faceprint and facematch."""
-        from imaginem.engines import face_print_engine
+        from imaginem.engines import face_recognizer
 
-        return face_print_engine(self.settings, self.parts, self.gallery)
+        return face_recognizer(self.settings, self.parts, self.gallery)
 
-    def upkeep(self) -> None:
+    def maintenance(self) -> None:
         """Do what is to be done now and then, however often it is called."""
-        from imaginem.engines import look_after_faces
+        from imaginem.engines import maintain_faces
 
-        look_after_faces(self.settings, self.parts)
+        maintain_faces(self.settings, self.parts)
 
 
 _default_lock = threading.Lock()

@@ -13,20 +13,17 @@ from typing import Any
 from PIL import Image
 from pydantic_core import to_json
 
-from imaginem.advance import Transition
-from imaginem.cancelling import CancelledBatches
-from imaginem.context import JobContext
 from imaginem.errors import PermanentError
-from imaginem.imaging import Photo, PhotoCache
-from imaginem.memory import (
+from imaginem.images.decoding import Photo, PhotoCache
+from imaginem.memory.database import MemoryGallery, MemoryResults
+from imaginem.memory.storage import (
     MemoryBlobs,
     MemoryLog,
     MemoryPoison,
     MemoryQueues,
-    MemoryRegisters,
+    MemorySharedState,
 )
-from imaginem.memory_results import MemoryGallery, MemoryResults
-from imaginem.models import JobMessage, decode_message
+from imaginem.message import JobMessage, decode_message
 from imaginem.outputs import (
     Face,
     FaceMatch,
@@ -37,29 +34,32 @@ from imaginem.outputs import (
     Rectangle,
     Tag,
 )
+from imaginem.pipeline.advance import Transition
+from imaginem.pipeline.cancelling import CancelledBatches
+from imaginem.pipeline.context import JobContext
+from imaginem.pipeline.process import Delivery, process_step
+from imaginem.pipeline.steps import Registry, Step
 from imaginem.ports import (
+    CoreSettings,
     JobKey,
-    Limits,
     SimilarFace,
 )
-from imaginem.process import Delivery, process_step
-from imaginem.registry import Registry, Step
-from imaginem.telemetry import SilentTelemetry
+from imaginem.telemetry.silent import SilentTelemetry
 
 __all__ = [
     "Failing",
     "FakeFaces",
     "FakeOcr",
-    "FakePrints",
+    "FakeRecognizer",
     "FakeVision",
     "MemoryBlobs",
     "MemoryGallery",
     "MemoryLog",
     "MemoryPoison",
     "MemoryQueues",
-    "MemoryRegisters",
     "MemoryResults",
     "MemoryServices",
+    "MemorySharedState",
     "job_for",
     "message_for",
     "no_network",
@@ -94,7 +94,7 @@ class FakeFaces:
 
     name = "fake"
 
-    def detect(self, photo: Photo, *, to_print: bool = False) -> list[Face]:
+    def detect(self, photo: Photo, *, for_recognition: bool = False) -> list[Face]:
         """Return one face."""
         where = Rectangle(
             left=photo.width // 4,
@@ -105,7 +105,7 @@ class FakeFaces:
         return [Face(face_rectangle=where, detection_confidence=1.0)]
 
 
-class FakePrints:
+class FakeRecognizer:
     """Gives every face a print, and matches none."""
 
     name = "fake"
@@ -156,7 +156,7 @@ def no_network(url: str) -> bytes:
 class MemoryServices:
     """A whole Imaginem in memory; replace any part by passing it."""
 
-    limits: Limits = field(default_factory=Limits)
+    core_settings: CoreSettings = field(default_factory=CoreSettings)
     queues: MemoryQueues = field(default_factory=MemoryQueues)
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     log: MemoryLog = field(default_factory=MemoryLog)
@@ -169,16 +169,16 @@ class MemoryServices:
     vision: Any = field(default_factory=FakeVision)
     ocr: Any = field(default_factory=FakeOcr)
     faces: Any = field(default_factory=FakeFaces)
-    prints: Any = field(default_factory=FakePrints)
-    registers: MemoryRegisters = field(default_factory=MemoryRegisters)
+    recognizer: Any = field(default_factory=FakeRecognizer)
+    shared_state: MemorySharedState = field(default_factory=MemorySharedState)
     cancellations: Any = None
 
     def __post_init__(self) -> None:
-        """Read cancellations from the registers unless told otherwise."""
+        """Read cancellations from the shared_state unless told otherwise."""
         if self.cancellations is None:
-            self.cancellations = CancelledBatches(self.registers)
+            self.cancellations = CancelledBatches(self.shared_state)
 
-    def upkeep(self) -> None:
+    def maintenance(self) -> None:
         """Do nothing."""
 
 
@@ -229,7 +229,7 @@ def job_for(
     """
     services = services or MemoryServices()
     data = photo_bytes() if photo is None else photo
-    container = services.limits.input_container
+    container = services.core_settings.input_container
     url = services.blobs.put(container, "batch-1/photo", data, "image/png")
     message = message_for(url, ["steptotest"], outputs=outputs)
     return JobContext(message, services)

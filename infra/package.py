@@ -18,10 +18,9 @@ DIST = ROOT / "dist"
 LEFT_OUT = (
     "cli",
     "host",
-    "double",
+    "ai_emulator",
     "testing.py",
-    "memory.py",
-    "memory_results.py",
+    "memory",
     "assets/convert",
 )
 LOCAL_PACKAGES = ("onnxruntime", "rapidocr", "opencv-python-headless", "numpy")
@@ -71,7 +70,7 @@ def _copy_page_assets(folder: Path) -> None:
 def _copy_weights(folder: Path) -> None:
     """Copy the models; they are fetched and checked beforehand by `imaginem assets fetch`."""
     from imaginem.assets import AssetStore
-    from imaginem.settings import read_settings
+    from imaginem.config.settings import read_settings
 
     store = AssetStore(read_settings().assets)
     folder.mkdir()

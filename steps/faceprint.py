@@ -15,4 +15,4 @@ class FacePrints(StepOutput):
 def faceprint(job: JobContext) -> FacePrints:
     """Enrol each face in the gallery, so that photos processed later, or now, find it."""
     faces = job.output(facedetection).faces
-    return FacePrints(faces=job.prints.enrol(job.key, job.image, faces))
+    return FacePrints(faces=job.recognizer.enrol(job.key, job.image, faces))

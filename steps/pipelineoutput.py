@@ -10,7 +10,7 @@ class Written(StepOutput):
     done: bool
 
 
-@step(closing=True)
+@step(finalizer=True)
 def pipelineoutput(job: JobContext) -> Written:
     """Write the job to SQL, with every large output inlined."""
     job.results.save(
@@ -22,7 +22,7 @@ def pipelineoutput(job: JobContext) -> Written:
             image_parameters=job.image_parameters,
             photo_url=job.photo_url,
             job_output=job.outputs,
-            unfinished=job.unfinished,
+            unsuccessful=job.unsuccessful,
         )
     )
     return Written(done=True)

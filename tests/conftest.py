@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine
 
 from imaginem.host import Emulator, EmulatorPorts
-from imaginem.results.migrate import upgrade
+from imaginem.sql.migrate import upgrade
 from tests.postgres import Postgres, find_tools
 
 ROOT = Path(__file__).parents[1]

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 
 import steps  # noqa: F401 - importing the package registers every step
 from imaginem.outputs import FaceMatch
-from imaginem.ports import EnrolledFace, JobKey, JobResult, Limits
-from imaginem.registry import default_registry
-from imaginem.results import Database, SqlArchive, SqlGallery, SqlResults
+from imaginem.pipeline.steps import default_registry
+from imaginem.ports import CoreSettings, EnrolledFace, JobKey, JobResult
+from imaginem.sql import Database, SqlArchive, SqlGallery, SqlResults
 from imaginem.testing import MemoryServices, photo_bytes
 from imaginem.web import make_app
 
@@ -50,7 +50,7 @@ def web_services(folder: Path) -> WebServices:
     """Return services with an empty database."""
     (folder / "imaginem.db").write_bytes(_empty_database())
     database = Database("", folder)
-    made = WebServices(limits=Limits(default_pipeline=PIPELINE))
+    made = WebServices(core_settings=CoreSettings(default_pipeline=PIPELINE))
     made.archive, made.results = SqlArchive(database), SqlResults(database)  # type: ignore[assignment]
     made.gallery = SqlGallery(database)  # type: ignore[assignment]
     return made
@@ -78,7 +78,7 @@ def keep(
             {"original_name": name},
             outputs or {},
             photo_url=url,
-            unfinished=more.get("unfinished", ()),
+            unsuccessful=more.get("unsuccessful", ()),
         )
     )
 

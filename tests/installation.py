@@ -12,11 +12,11 @@ from typing import Any
 from azure.storage.queue import QueueServiceClient
 
 from imaginem.assets import AssetStore
+from imaginem.config.settings import Settings, read_settings
 from imaginem.host import Host, HostOptions
 from imaginem.ports import LogEntry, PoisonEntry
-from imaginem.progress import ENDED
 from imaginem.runtime import Runtime
-from imaginem.settings import Settings, read_settings
+from imaginem.usecases.progress import ENDED
 
 ALL_STEPS = (
     "generalclassification",

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from imaginem.assets.manifest import Package
+from imaginem.assets.nodejs import npm_command
 from imaginem.assets.store import sha256_of
 from imaginem.errors import ConfigurationError, RetryableError
-from imaginem.names import one_line
-from imaginem.nodejs import npm_command
+from imaginem.redaction import one_line
 
 Progress = Callable[[int], None]
 """Called with the bytes received so far."""

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import imaginem
-from imaginem.cli import assets, batches, database, demo, double, jobs, operate, serve, steps
+from imaginem.cli import ai_emulator, assets, batches, database, demo, jobs, operate, serve, steps
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,7 +19,7 @@ jobs.register(app)
 batches.register(app)
 steps.register(app)
 operate.register(app)
-double.register(app)
+ai_emulator.register(app)
 app.add_typer(assets.app, name="assets")
 app.add_typer(operate.poison_app, name="poison")
 app.add_typer(batches.faces_app, name="faces")

@@ -7,9 +7,9 @@ import typer
 from rich.table import Table
 
 from imaginem.cli.shared import App, Json, err, fail, make_runtime, out, print_json, told_errors
-from imaginem.export import as_csv, as_rows
-from imaginem.imaging import decode_photo
-from imaginem.progress import ENDED
+from imaginem.images.decoding import decode_photo
+from imaginem.usecases.export import as_csv, as_rows
+from imaginem.usecases.progress import ENDED
 
 faces_app = typer.Typer(no_args_is_help=True, help="Faces of the gallery.")
 
@@ -86,7 +86,9 @@ def search(photo: Path, as_json: Json = False, app: App = Path()) -> None:
             return
         runtime = make_runtime(app)
         decoded = decode_photo(data)
-        found = runtime.prints.search(decoded, runtime.faces.detect(decoded, to_print=True))
+        found = runtime.recognizer.search(
+            decoded, runtime.faces.detect(decoded, for_recognition=True)
+        )
         owners = runtime.gallery.owners([each.face_id for _, alike in found for each in alike])
     rows = [
         {

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from imaginem.cli.shared import App, Exit, Json, fail, make_runtime, out, print_json, told_errors
-from imaginem.results.database import read_revision
-from imaginem.results.database import told_errors as told_sql_errors
-from imaginem.results.migrations import HEAD
+from imaginem.sql.database import read_revision
+from imaginem.sql.database import told_errors as told_sql_errors
+from imaginem.sql.migrations import HEAD
 
 db_app = typer.Typer(no_args_is_help=True, help="The schema of the results database.")
 _DIALECTS = ("mssql", "postgresql", "sqlite")
@@ -24,7 +24,7 @@ def upgrade(
 ) -> None:
     """Bring the tables up to date. On a server, run it as its administrator."""
     with told_errors():
-        from imaginem.results import migrate
+        from imaginem.sql import migrate
 
         if sql:
             if sql not in _DIALECTS:
@@ -61,8 +61,8 @@ def grant(
 ) -> None:
     """Let the app's identity read and write rows in Azure SQL, and nothing more."""
     with told_errors():
-        from imaginem.results.grant import grant as give
-        from imaginem.results.grant import grant_script
+        from imaginem.sql.grant import grant as give
+        from imaginem.sql.grant import grant_script
 
         if sql:
             out.print(grant_script(identity, client_id), markup=False, soft_wrap=True)

@@ -20,10 +20,10 @@ from imaginem.cli.progress import watch
 from imaginem.cli.report import matched_photos, result_table
 from imaginem.cli.serve import log_to, signals
 from imaginem.cli.shared import App, Exit, err, make_runtime, out, told_errors
+from imaginem.config.local_settings import apply_local_settings
+from imaginem.config.settings import STORAGE_IDENTITY, read_settings
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
-from imaginem.local_settings import apply_local_settings
 from imaginem.runtime import Runtime
-from imaginem.settings import STORAGE_IDENTITY, read_settings
 
 DEMO_PHOTOS = (
     "obama.jpg",
@@ -50,7 +50,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Stay up afterwards, until Ctrl-C.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 2,
     azure: Annotated[
-        bool, typer.Option("--azure", help="Use the Azure engines, against a double of Azure.")
+        bool, typer.Option("--azure", help="Use the Azure engines, against an emulator of Azure.")
     ] = False,
     app: App = Path(),
 ) -> None:
@@ -67,18 +67,18 @@ def demo(
 
 
 @contextmanager
-def _azure_double(wanted: bool) -> Iterator[dict[str, str]]:
-    """Serve a double of Azure's AI services; return the settings that lead to it."""
+def _ai_emulator(wanted: bool) -> Iterator[dict[str, str]]:
+    """Serve an emulator of Azure's AI services; return the settings that lead to it."""
     if not wanted:
         # Whatever local.settings.json says: no demo is to enrol faces in an account of yours.
         yield {f"{name}_ENGINE": "local" for name in ("VISION", "FACE", "FACE_PRINT")}
         return
-    from imaginem.double import Double, DoubleOptions, DoubleServer
-    from imaginem.double.app import LocalEngines
+    from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
+    from imaginem.ai_emulator.app import LocalEngines
 
     key = secrets.token_hex(16)
     engines = LocalEngines(AssetStore(read_settings().assets))
-    with DoubleServer(Double(engines, DoubleOptions(key=key, per_second=10))) as server:
+    with AiEmulatorServer(AiEmulator(engines, AiEmulatorOptions(key=key, per_second=10))) as server:
         yield {
             "VISION_ENGINE": "azure",
             "FACE_ENGINE": "azure",
@@ -92,7 +92,7 @@ def _azure_double(wanted: bool) -> Iterator[dict[str, str]]:
 
 def _demo(app: Path, workers: int, home: Path, *, keep: bool, azure: bool) -> bool:
     fetch_with_bars(AssetStore(read_settings().assets), ["model", "sample"], err)
-    with _azure_double(azure) as settings:
+    with _ai_emulator(azure) as settings:
         return _run_demo(app, workers, home, keep, settings)
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imaginem.errors import ConfigurationError
+from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices
-from imaginem.registry import Registry
-from imaginem.submitting import job_id_of, submit_photo
+from imaginem.usecases.submit import job_id_of, submit_photo
 
 PHOTO_ENDINGS = frozenset(
     {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif"}

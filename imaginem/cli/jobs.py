@@ -30,7 +30,8 @@ from imaginem.cli.shared import (
 )
 from imaginem.names import property_name
 from imaginem.ports import JobResult, LogEntry
-from imaginem.progress import (
+from imaginem.runtime import Runtime
+from imaginem.usecases.progress import (
     BatchProgress,
     as_json,
     problems_of,
@@ -38,8 +39,7 @@ from imaginem.progress import (
     steps_of,
     summarise,
 )
-from imaginem.runtime import Runtime
-from imaginem.submitting import new_batch
+from imaginem.usecases.submit import new_batch
 
 _LINK_MINUTES = 15
 
@@ -177,7 +177,7 @@ def results(
                         **({"photo_link": _link(runtime, result)} if links else {}),
                         "image_parameters": result.image_parameters,
                         "processing_pipeline": list(result.processing_pipeline),
-                        "unfinished": list(result.unfinished),
+                        "unfinished": list(result.unsuccessful),
                         "timestamp": result.timestamp,
                         "job_output": result.job_output,
                     }

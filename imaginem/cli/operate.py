@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from imaginem.assets import AssetStore
+from imaginem.assets.nodejs import find_package, node_command
 from imaginem.cli.shared import (
     App,
     Exit,
@@ -21,12 +22,11 @@ from imaginem.cli.shared import (
     print_json,
     told_errors,
 )
+from imaginem.config.settings import DEVELOPMENT_STORAGE
 from imaginem.errors import ImaginemError
-from imaginem.names import one_line
-from imaginem.nodejs import find_package, node_command
+from imaginem.redaction import one_line
 from imaginem.runtime import Runtime
-from imaginem.settings import DEVELOPMENT_STORAGE
-from imaginem.submitting import replay_job
+from imaginem.usecases.submit import replay_job
 
 poison_app = typer.Typer(no_args_is_help=True, help="Messages that could not be processed.")
 _BODY_SHOWN = 100

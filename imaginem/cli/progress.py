@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imaginem.ports import JobLog, LogEntry
-from imaginem.progress import BatchProgress, has_begun, read_batch, summarise
+from imaginem.usecases.progress import BatchProgress, has_begun, read_batch, summarise
 
 _COLORS = {
     "succeeded": "green",

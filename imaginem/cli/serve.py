@@ -12,8 +12,8 @@ from typing import IO, Annotated
 import typer
 
 from imaginem.cli.shared import App, err, make_runtime, out, told_errors
+from imaginem.config.settings import DEVELOPMENT_STORAGE
 from imaginem.host import Emulator, Host, HostOptions
-from imaginem.settings import DEVELOPMENT_STORAGE
 
 
 def register(app: typer.Typer) -> None:

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from imaginem.config.local_settings import apply_local_settings
+from imaginem.config.settings import read_settings
 from imaginem.errors import ConfigurationError, ImaginemError, StorageUnavailable
-from imaginem.local_settings import apply_local_settings
-from imaginem.registry import Registry, default_registry
+from imaginem.pipeline.steps import Registry, default_registry
 from imaginem.runtime import Runtime
-from imaginem.settings import read_settings
 
 out = Console()
 err = Console(stderr=True)

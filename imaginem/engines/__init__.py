@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from imaginem.engines.bands import Bands
+from imaginem.config.settings import Settings
+from imaginem.engines.match_tiers import MatchTiers
 from imaginem.engines.parts import EngineParts
-from imaginem.ports import FaceEngine, FaceGallery, FacePrintEngine, OcrEngine, VisionEngine
-from imaginem.settings import Settings
+from imaginem.ports import FaceEngine, FaceGallery, FaceRecognizer, OcrEngine, VisionEngine
 
 if TYPE_CHECKING:
     from imaginem.assets import AssetStore
@@ -50,7 +50,7 @@ def face_engine(settings: Settings, parts: EngineParts) -> FaceEngine:
     return LocalFaces(_store(settings))
 
 
-def look_after_faces(settings: Settings, parts: EngineParts) -> None:
+def maintain_faces(settings: Settings, parts: EngineParts) -> None:
     """Do what is to be done now and then in the Face account, if there is one.
 
     Where prints are made here by now, faces that were erased must still go there.
@@ -58,23 +58,21 @@ def look_after_faces(settings: Settings, parts: EngineParts) -> None:
     if settings.face.endpoint:
         from imaginem.engines.azure.make import make_lists
 
-        make_lists(settings, parts).upkeep(train=settings.face_print_engine == "azure")
+        make_lists(settings, parts).maintain(train=settings.face_print_engine == "azure")
 
 
-def face_print_engine(
-    settings: Settings, parts: EngineParts, gallery: FaceGallery
-) -> FacePrintEngine:
+def face_recognizer(settings: Settings, parts: EngineParts, gallery: FaceGallery) -> FaceRecognizer:
     """Return the engine of faceprint and facematch."""
     if settings.face_print_engine == "azure":
-        from imaginem.engines.azure.make import make_prints
+        from imaginem.engines.azure.make import make_recognizer
 
-        return make_prints(settings, parts, gallery)
-    from imaginem.engines.local.prints import FacePrinter, LocalPrints
+        return make_recognizer(settings, parts, gallery)
+    from imaginem.engines.local.recognizer import FaceEmbedder, LocalRecognizer
 
-    return LocalPrints(
-        FacePrinter(_store(settings), settings.face_model),
+    return LocalRecognizer(
+        FaceEmbedder(_store(settings), settings.face_model),
         gallery,
-        bands=Bands(settings.match_threshold, settings.possible_threshold),
+        tiers=MatchTiers(settings.match_threshold, settings.possible_threshold),
         match_limit=settings.match_limit,
     )
 
@@ -100,9 +98,9 @@ def engine_names(settings: Settings) -> dict[str, str]:
 
         names["faces"] = LocalFaces.name
     if settings.face_print_engine == "azure":
-        from imaginem.engines.azure.prints import AzurePrints
+        from imaginem.engines.azure.recognizer import AzureRecognizer
 
-        names["prints"] = AzurePrints.name
+        names["prints"] = AzureRecognizer.name
     else:
         from imaginem.engines.local.embedding import describe
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from imaginem.ports import Registers, ServiceFaces, Telemetry
+from imaginem.ports import ServiceFaces, SharedState, Telemetry
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -16,14 +16,14 @@ class EngineParts:
     """Handed to the engines by `runtime`; what costs something to make is made when called.
 
     Attributes:
-        registers: where the calls of all instances are paced.
+        shared_state: where the calls of all instances are paced.
         telemetry: where calls are counted.
         service_faces: which face is called what by a service.
         credential: of the app's identity.
         made: what engines of one account share, by its name; guarded by `lock`.
     """
 
-    registers: Registers
+    shared_state: SharedState
     telemetry: Telemetry
     service_faces: Callable[[], ServiceFaces]
     credential: "Callable[[], TokenCredential]"

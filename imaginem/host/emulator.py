@@ -9,8 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from imaginem.assets.nodejs import find_package, node_command
 from imaginem.errors import ConfigurationError
-from imaginem.nodejs import find_package, node_command
 from imaginem.storage.account import emulator_connection_string
 
 _START_SECONDS = 30

@@ -65,7 +65,7 @@ class QueueListener:
         """The queue's name."""
         return self._trigger.queue
 
-    def nudge(self) -> None:
+    def wake(self) -> None:
         """Let the next look into the queue be now."""
         self._due = 0.0
 
@@ -77,7 +77,7 @@ class QueueListener:
 
     def poll(self) -> int:
         """Look into the queue and begin what is there; return how many messages that was."""
-        self._due = math.inf  # set before looking, so that a nudge meanwhile is not overwritten
+        self._due = math.inf  # set before looking, so that a wake meanwhile is not overwritten
         try:
             items = self._queues.receive(self.queue, self._config.batch_size, LEASE_SECONDS)
         except NotFound:

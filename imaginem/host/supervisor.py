@@ -190,7 +190,7 @@ class _Session:
         idle = self.pool.idle and not ended.queue.endswith("-poison")
         for queue, listener in self._listeners.items():
             if queue == following or (idle and not queue.endswith("-poison")):
-                listener.nudge()
+                listener.wake()
         for poller in self._pollers:
             poller.wake()
 

@@ -22,7 +22,7 @@ from typing import Any, TextIO
 
 from imaginem.errors import ImaginemError
 from imaginem.host.triggers import Bound, load_app
-from imaginem.names import one_line
+from imaginem.redaction import one_line
 
 _logger = logging.getLogger("imaginem.host.worker")
 _TRIM_ABOVE = 700 * 2**20

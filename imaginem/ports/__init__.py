@@ -7,12 +7,19 @@ in-memory twins, and one contract suite holds all of them to the same behaviour.
 from imaginem.ports.engines import (
     SEARCH_LIMIT,
     FaceEngine,
-    FacePrintEngine,
+    FaceRecognizer,
     OcrEngine,
     SimilarFace,
     VisionEngine,
 )
-from imaginem.ports.results import Alike, EnrolledFace, FaceGallery, FaceOwner, JobResult, Results
+from imaginem.ports.results import (
+    EnrolledFace,
+    FaceGallery,
+    FaceOwner,
+    JobResult,
+    Neighbor,
+    Results,
+)
 from imaginem.ports.search import (
     Archive,
     BatchInfo,
@@ -28,9 +35,9 @@ from imaginem.ports.search import (
 from imaginem.ports.service_faces import FaceList, ServiceFace, ServiceFaces
 from imaginem.ports.services import (
     Cancellations,
+    CoreSettings,
     DashboardServices,
     Fetcher,
-    Limits,
     Photos,
     Services,
 )
@@ -43,18 +50,18 @@ from imaginem.ports.storage import (
     PoisonLog,
     QueueItem,
     Queues,
-    Registers,
+    SharedState,
 )
 from imaginem.ports.telemetry import Span, Telemetry
 
 __all__ = [
     "SEARCH_LIMIT",
-    "Alike",
     "Archive",
     "BatchInfo",
     "BatchPage",
     "Blobs",
     "Cancellations",
+    "CoreSettings",
     "DashboardServices",
     "EnrolledFace",
     "FaceEngine",
@@ -62,15 +69,15 @@ __all__ = [
     "FaceList",
     "FaceOwner",
     "FacePair",
-    "FacePrintEngine",
+    "FaceRecognizer",
     "Fetcher",
     "FoundPhoto",
     "Groups",
     "JobKey",
     "JobLog",
     "JobResult",
-    "Limits",
     "LogEntry",
+    "Neighbor",
     "OcrEngine",
     "PhotoFilter",
     "PhotoPage",
@@ -79,11 +86,11 @@ __all__ = [
     "PoisonLog",
     "QueueItem",
     "Queues",
-    "Registers",
     "Results",
     "ServiceFace",
     "ServiceFaces",
     "Services",
+    "SharedState",
     "SimilarFace",
     "Span",
     "Submission",

@@ -9,7 +9,7 @@ from imaginem.outputs import Face, FaceMatch, FacePrint, ImageAnalysis, OcrText
 from imaginem.ports.storage import JobKey
 
 if TYPE_CHECKING:
-    from imaginem.imaging import Photo
+    from imaginem.images.decoding import Photo
 
 
 class VisionEngine(Protocol):
@@ -41,12 +41,12 @@ class FaceEngine(Protocol):
     def name(self) -> str:
         """Return the detector's name; it is part of each face's id."""
 
-    def detect(self, photo: "Photo", *, to_print: bool = False) -> list[Face]:
+    def detect(self, photo: "Photo", *, for_recognition: bool = False) -> list[Face]:
         """Return the faces, largest first, not yet named.
 
         Args:
             photo: to look at.
-            to_print: prints will be made of them, for which some engines can prepare.
+            for_recognition: prints will be made of them, for which some engines can prepare.
         """
 
 
@@ -63,7 +63,7 @@ class SimilarFace:
     band: str
 
 
-class FacePrintEngine(Protocol):
+class FaceRecognizer(Protocol):
     """Tells faces apart: keeps their prints and finds who looks alike."""
 
     @property

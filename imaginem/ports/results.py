@@ -24,7 +24,7 @@ class JobResult:
     image_parameters: Any
     job_output: Mapping[str, Any]
     photo_url: str = ""
-    unfinished: Sequence[str] = ()
+    unsuccessful: Sequence[str] = ()
     timestamp: datetime | None = None
 
 
@@ -58,7 +58,7 @@ class EnrolledFace:
 
 
 @dataclass(frozen=True)
-class Alike:
+class Neighbor:
     """A face that looks like the one asked for; similarity is the cosine, -1 to 1."""
 
     face_id: uuid.UUID
@@ -86,14 +86,18 @@ class FaceGallery(Protocol):
             PermanentError: a face id belongs to another job.
         """
 
-    def similar(self, key: JobKey, face_id: uuid.UUID, *, least: float, limit: int) -> list[Alike]:
+    def similar(
+        self, key: JobKey, face_id: uuid.UUID, *, min_similarity: float, limit: int
+    ) -> list[Neighbor]:
         """Return other jobs' faces of the same model by cosine similarity, best first.
 
         Raises:
             NotFound: the face isn't in the gallery.
         """
 
-    def nearest(self, model: str, embedding: bytes, *, least: float, limit: int) -> list[Alike]:
+    def nearest(
+        self, model: str, embedding: bytes, *, min_similarity: float, limit: int
+    ) -> list[Neighbor]:
         """Return faces of a model by cosine similarity to an embedding, best first."""
 
     def qualities(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, float]:

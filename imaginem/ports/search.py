@@ -43,7 +43,7 @@ class FoundPhoto:
     Attributes:
         name: of the file, as its sender told.
         tags: the surest ones.
-        unfinished: steps that failed or were skipped.
+        unsuccessful: steps that failed or were skipped.
         kept: the photo itself is here to look at.
     """
 
@@ -53,7 +53,7 @@ class FoundPhoto:
     timestamp: datetime
     faces: int = 0
     tags: Sequence[str] = ()
-    unfinished: Sequence[str] = ()
+    unsuccessful: Sequence[str] = ()
     kept: bool = True
 
 
@@ -74,7 +74,7 @@ class BatchInfo:
         created: when it was first heard of.
         submitted: photos that were sent through the API or the CLI.
         done: jobs with a result.
-        unfinished: of these, jobs with a step that failed or was skipped.
+        unsuccessful: of these, jobs with a step that failed or was skipped.
         faces: found in its photos.
     """
 
@@ -83,7 +83,7 @@ class BatchInfo:
     created: datetime
     submitted: int = 0
     done: int = 0
-    unfinished: int = 0
+    unsuccessful: int = 0
     faces: int = 0
 
 

@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from imaginem.ports.engines import FaceEngine, FacePrintEngine, OcrEngine, VisionEngine
+from imaginem.ports.engines import FaceEngine, FaceRecognizer, OcrEngine, VisionEngine
 from imaginem.ports.results import FaceGallery, Results
 from imaginem.ports.search import Archive
 from imaginem.ports.storage import Blobs, JobLog, PoisonLog, Queues
 from imaginem.ports.telemetry import Telemetry
 
 if TYPE_CHECKING:
-    from imaginem.imaging import Photo
+    from imaginem.images.decoding import Photo
 
 
 class Fetcher(Protocol):
@@ -29,7 +29,7 @@ class Photos(Protocol):
 
 
 @dataclass(frozen=True)
-class Limits:
+class CoreSettings:
     """The numbers and names of the settings that the core needs."""
 
     default_pipeline: Sequence[str] = ()
@@ -58,7 +58,7 @@ class Services(Protocol):
     """Everything that a hop can reach; made by `runtime`, or by `testing` in memory."""
 
     @property
-    def limits(self) -> Limits:
+    def core_settings(self) -> CoreSettings:
         """Return the numbers and names of the settings."""
 
     @property
@@ -110,14 +110,14 @@ class Services(Protocol):
         """Return the engine of facedetection."""
 
     @property
-    def prints(self) -> FacePrintEngine:
+    def recognizer(self) -> FaceRecognizer:
         """Return the engine of faceprint and facematch."""
 
     @property
     def cancellations(self) -> Cancellations:
         """Return which batches are cancelled."""
 
-    def upkeep(self) -> None:
+    def maintenance(self) -> None:
         """Do what is to be done now and then, however often it is called."""
 
 

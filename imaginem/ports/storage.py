@@ -93,13 +93,13 @@ class JobLog(Protocol):
     """The table `pipelinelogs`: one entity a job. Fences are ETags."""
 
     def insert(self, key: JobKey, properties: Mapping[str, Any]) -> str:
-        """Create the entity, return its fence. Raises FenceLost if it exists."""
+        """Create the entity, return its fence. Raises Conflict if it exists."""
 
     def merge(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
-        """Change some properties, return the new fence. Raises FenceLost, also when missing."""
+        """Change some properties, return the new fence. Raises Conflict, also when missing."""
 
     def replace(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
-        """Set all properties, return the new fence. Raises FenceLost, also when missing."""
+        """Set all properties, return the new fence. Raises Conflict, also when missing."""
 
     def read(self, key: JobKey) -> LogEntry | None:
         """Return a job's entity."""
@@ -141,7 +141,7 @@ class PoisonLog(Protocol):
         """Remove an entry if it exists."""
 
 
-class Registers(Protocol):
+class SharedState(Protocol):
     """Small named texts that all instances share, changed by compare-and-swap."""
 
     def read(self, name: str) -> tuple[str, str] | None:
@@ -151,5 +151,5 @@ class Registers(Protocol):
         """Change a register, return its new fence. An empty fence creates it.
 
         Raises:
-            FenceLost: somebody else has written it.
+            Conflict: somebody else has written it.
         """

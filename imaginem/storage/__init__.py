@@ -2,7 +2,7 @@
 
 from imaginem.storage.blob import AzureBlobs
 from imaginem.storage.queue import AzureQueues
-from imaginem.storage.register import AzureRegisters
+from imaginem.storage.shared_state import AzureSharedState
 from imaginem.storage.table import AzureJobLog, AzurePoisonLog
 
-__all__ = ["AzureBlobs", "AzureJobLog", "AzurePoisonLog", "AzureQueues", "AzureRegisters"]
+__all__ = ["AzureBlobs", "AzureJobLog", "AzurePoisonLog", "AzureQueues", "AzureSharedState"]

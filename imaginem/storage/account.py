@@ -12,9 +12,9 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
+from imaginem.config.identity import credential
 from imaginem.errors import ConfigurationError, NotFound, StorageUnavailable
-from imaginem.identity import credential
-from imaginem.names import one_line
+from imaginem.redaction import one_line
 
 # Published by Microsoft for the emulator: "Use the Azurite emulator", well-known account.
 _EMULATOR_ACCOUNT = "devstoreaccount1"

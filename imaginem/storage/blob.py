@@ -13,7 +13,8 @@ from azure.storage.blob import (
 )
 
 from imaginem.errors import PermanentError
-from imaginem.names import is_plain_path, without_query
+from imaginem.names import is_plain_path
+from imaginem.redaction import without_query
 from imaginem.storage.account import Account, storage_errors
 
 

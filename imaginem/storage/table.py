@@ -15,7 +15,7 @@ from azure.core.exceptions import (
 )
 from azure.data.tables import TableClient, TableEntity, TableServiceClient, UpdateMode
 
-from imaginem.errors import FenceLost, NotFound
+from imaginem.errors import Conflict, NotFound
 from imaginem.names import blob_segment, table_key
 from imaginem.ports import Blobs, JobKey, LogEntry, PoisonEntry
 from imaginem.storage.account import Account, storage_errors
@@ -60,7 +60,7 @@ class AzureJobLog:
                     create_table(self._table)
                     return str(self._table.create_entity(entity)["etag"])
             except ResourceExistsError:
-                raise FenceLost(f"the log entity of {key} exists") from None
+                raise Conflict(f"the log entity of {key} exists") from None
 
     def merge(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
         """Change some properties."""
@@ -74,7 +74,7 @@ class AzureJobLog:
         self, key: JobKey, properties: Mapping[str, Any], fence: str, mode: UpdateMode
     ) -> str:
         if not _ETAG.fullmatch(fence):  # forged; `*` would even match everything
-            raise FenceLost(f"{fence[:40]!r} is no fence")
+            raise Conflict(f"{fence[:40]!r} is no fence")
         with storage_errors(f"table {LOG_TABLE}"):
             try:
                 changed = self._table.update_entity(
@@ -84,10 +84,10 @@ class AzureJobLog:
                     match_condition=MatchConditions.IfNotModified,
                 )
             except (ResourceModifiedError, ResourceNotFoundError):
-                raise FenceLost(f"the log entity of {key} has changed") from None
+                raise Conflict(f"the log entity of {key} has changed") from None
             except HttpResponseError as problem:
                 if getattr(problem, "error_code", "") in _NO_ETAG:
-                    raise FenceLost(f"{fence[:40]!r} is no fence") from None
+                    raise Conflict(f"{fence[:40]!r} is no fence") from None
                 raise
             return str(changed["etag"])
 

@@ -5,15 +5,15 @@ from collections.abc import Callable
 from fastapi import FastAPI
 
 import imaginem
+from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices
-from imaginem.registry import Registry
 from imaginem.runtime import default_runtime
 from imaginem.web.access import Access
 from imaginem.web.api import api_routers
+from imaginem.web.context import Site
 from imaginem.web.guard import Guard
 from imaginem.web.pages import docs_pages, error_page, page_routers
 from imaginem.web.problems import defect, handle_problems
-from imaginem.web.site import Site
 
 _ABOUT = """\
 Send photos, follow them through the pipeline, and find what is in them, and who.

@@ -10,7 +10,6 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from imaginem.erasure import AtWork
 from imaginem.errors import (
     ConfigurationError,
     ImaginemError,
@@ -20,7 +19,8 @@ from imaginem.errors import (
     RetryableError,
     StorageUnavailable,
 )
-from imaginem.names import one_line
+from imaginem.redaction import one_line
+from imaginem.usecases.erase import AtWork
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = 10

@@ -72,7 +72,7 @@ def problems(templates: list[Template], root: Path = ROOT) -> list[str]:
 
 
 def _settings(templates: list[Template], root: Path) -> list[str]:
-    code = (root / "imaginem" / "settings.py").read_text("utf-8")
+    code = (root / "imaginem" / "config" / "settings.py").read_text("utf-8")
     read = set(re.findall(r'"((?:[A-Z][A-Z]+_[A-Z_]+|AzureWebJobsStorage\w*))"', code))
     set_there: set[str] = set()
     for resource in _all(templates, "Microsoft.Web/sites/config"):

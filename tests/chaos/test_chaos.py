@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from imaginem.assets import AssetStore
+from imaginem.config.settings import read_settings
 from imaginem.host import Emulator
-from imaginem.settings import read_settings
 from tests.installation import ALL_STEPS, Installation
 
 SLOW_STEP = '''"""A step that says when it runs, and waits until it may end."""

@@ -13,8 +13,8 @@ from sqlalchemy import create_engine, text
 
 from imaginem.errors import InvalidMessage, NotFound, PermanentError
 from imaginem.ports import EnrolledFace, JobKey, JobResult, PhotoFilter
-from imaginem.results import Database, SqlArchive, SqlGallery, SqlResults
-from imaginem.results.migrate import _config, upgrade
+from imaginem.sql import Database, SqlArchive, SqlGallery, SqlResults
+from imaginem.sql.migrate import _config, upgrade
 from tests.postgres import Postgres
 
 
@@ -47,7 +47,7 @@ def save(database: Database, key: JobKey, **found: object) -> None:
     }
     unfinished = ("ocr",) if found.get("problem") else ()
     result = JobResult(*key, ("ocr",), "https://x.test/a", {"original_name": "A.jpg"}, outputs)
-    SqlResults(database).save(replace(result, unfinished=unfinished))
+    SqlResults(database).save(replace(result, unsuccessful=unfinished))
 
 
 def ids(archive: SqlArchive, **wanted: object) -> list[str]:
@@ -91,7 +91,7 @@ class TestPhotos:
 
     def test_a_photo_tells_its_name_tags_and_problems(self, archive: SqlArchive) -> None:
         (two,) = archive.photos(PhotoFilter(tag="cat", faces=False)).photos
-        assert (two.name, list(two.tags), list(two.unfinished)) == ("A.jpg", ["cat"], ["ocr"])
+        assert (two.name, list(two.tags), list(two.unsuccessful)) == ("A.jpg", ["cat"], ["ocr"])
 
     def test_labels_are_counted_within_the_filter(self, archive: SqlArchive) -> None:
         assert archive.labels(PhotoFilter(), "tag") == [("cat", 2), ("Cat", 1), ("dog", 1)]
@@ -144,7 +144,7 @@ class TestBatches:
         batch = archive.batch("b")
 
         assert batch is not None
-        assert (batch.submitted, batch.done, batch.unfinished, batch.faces) == (3, 2, 1, 3)
+        assert (batch.submitted, batch.done, batch.unsuccessful, batch.faces) == (3, 2, 1, 3)
         sent = archive.submissions("b")
         assert {name: each.run for name, each in sent.items()} == {
             "one": "run",
@@ -264,7 +264,7 @@ def test_what_was_there_before_the_dashboard_is_found(
     archive = SqlArchive(database)
     found = archive.batch("old")
     assert found is not None
-    assert (found.done, found.unfinished, found.group) == (2, 1, "")
+    assert (found.done, found.unsuccessful, found.group) == (2, 1, "")
     assert ids(archive, text="hello") == ["0", "1"]
     database.close()
 

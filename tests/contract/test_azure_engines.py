@@ -1,4 +1,4 @@
-"""The Azure engines through the real SDKs, over HTTP, against the double: what goes wrong."""
+"""The Azure engines through the real SDKs, over HTTP, against the emulator: what goes wrong."""
 
 import io
 import logging
@@ -14,31 +14,33 @@ import pytest
 from PIL import Image
 from sqlalchemy import update
 
-from imaginem.double import Double, DoubleOptions, DoubleServer
-from imaginem.double.faces import FaceMemory
-from imaginem.double.refusals import Refusal
+from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
+from imaginem.ai_emulator.faces import FaceMemory
+from imaginem.ai_emulator.refusals import Refusal
+from imaginem.config.settings import read_settings
 from imaginem.engines.azure.calls import LimitedAccess, ServiceRefused
 from imaginem.errors import Busy, PermanentError, RetryableError
-from imaginem.imaging import Photo, decode_photo
+from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face, FaceMatch, name_face
 from imaginem.ports import JobKey
-from imaginem.results.schema import AdditionRow
 from imaginem.runtime import Runtime
-from imaginem.settings import read_settings
-from imaginem.testing import MemoryRegisters, photo_bytes
-from tests.double import KEY, ColorEngines, portrait
+from imaginem.sql.schema import AdditionRow
+from imaginem.testing import MemorySharedState, photo_bytes
+from tests.ai_emulator import KEY, ColorEngines, portrait
 
 
 class Bench:
-    """A double, and a runtime whose engines call it."""
+    """An emulator, and a runtime whose engines call it."""
 
-    def __init__(self, home: Path, options: DoubleOptions | None = None, **settings: str) -> None:
+    def __init__(
+        self, home: Path, options: AiEmulatorOptions | None = None, **settings: str
+    ) -> None:
         self.engines = ColorEngines()
-        self.double = Double(self.engines, options)
-        self.server = DoubleServer(self.double)
+        self.ai_emulator = AiEmulator(self.engines, options)
+        self.server = AiEmulatorServer(self.ai_emulator)
         self.server.start()
         self.home, self.settings = home, settings
-        self.registers = MemoryRegisters()
+        self.shared_state = MemorySharedState()
         self.runtime = self.instance()
 
     def instance(self, **settings: str) -> Runtime:
@@ -57,7 +59,7 @@ class Bench:
             **settings,
         }
         runtime = Runtime(read_settings(asked))
-        runtime.made["registers"] = self.registers
+        runtime.made["shared_state"] = self.shared_state
         return runtime
 
     def close(self) -> None:
@@ -71,23 +73,23 @@ class Bench:
             face.model_copy(
                 update={"face_id": name_face(key, photo.sha256, engine.name, face.face_rectangle)}
             )
-            for face in engine.detect(photo, to_print=True)
+            for face in engine.detect(photo, for_recognition=True)
         ]
 
     def enrol(self, job: str, data: bytes) -> tuple[JobKey, Photo, list[uuid.UUID]]:
         """Detect and enrol the faces of a photo as a job of its own."""
         key, photo = ("b", job), decode_photo(data)
-        prints = self.runtime.prints.enrol(key, photo, self.detect(key, photo))
+        prints = self.runtime.recognizer.enrol(key, photo, self.detect(key, photo))
         return key, photo, [each.face_id for each in prints]
 
     def match(self, enrolled: tuple[JobKey, Photo, list[uuid.UUID]]) -> list[FaceMatch]:
         key, photo, ids = enrolled
-        return self.runtime.prints.match(key, ids, lambda: photo)
+        return self.runtime.recognizer.match(key, ids, lambda: photo)
 
     def train(self) -> None:
         """Run the timer until every list is trained."""
         for _ in range(20):
-            self.runtime.upkeep()
+            self.runtime.maintenance()
             lists = self.runtime.service_faces.lists()
             if all(each.searchable and not each.training and not each.changed for each in lists):
                 return
@@ -104,13 +106,13 @@ class Bench:
         return [each.list_id for each in self.runtime.service_faces.lists()]
 
     def asked(self, part: str) -> list[str]:
-        return [request for request in self.double.requests if part in request]
+        return [request for request in self.ai_emulator.requests if part in request]
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     made = Bench(tmp_path)
-    made.double.memory.training_seconds = 0.05
+    made.ai_emulator.memory.training_seconds = 0.05
     yield made
     made.close()
 
@@ -166,10 +168,10 @@ class TestWhatIsSent:
 
     def test_no_address_and_no_name_leaves_the_house(self, bench: Bench) -> None:
         key, photo = ("families of X", "photo of Y"), decode_photo(portrait("ann"))
-        bench.runtime.prints.enrol(key, photo, bench.detect(key, photo))
+        bench.runtime.recognizer.enrol(key, photo, bench.detect(key, photo))
         bench.runtime.vision.analyze(photo)
 
-        said = " ".join(bench.double.requests)
+        said = " ".join(bench.ai_emulator.requests)
         assert "families" not in said
         assert "photo%20of" not in said
         (asked,) = {
@@ -191,7 +193,7 @@ class TestFaces:
     def test_no_id_is_asked_for_without_need(self, bench: Bench) -> None:
         bench.runtime.faces.detect(decode_photo(portrait("ann")))
         mixed = bench.instance(FACE_PRINT_ENGINE="local")
-        mixed.faces.detect(decode_photo(portrait("ann")), to_print=True)
+        mixed.faces.detect(decode_photo(portrait("ann")), for_recognition=True)
 
         assert all("returnFaceId=false" in request for request in bench.asked("/detect"))
 
@@ -218,10 +220,10 @@ class TestFaces:
     def test_an_addition_that_was_cut_short_is_swept_up(self, bench: Bench) -> None:
         key, _, (face_id,) = bench.enrol("one", portrait("ann"))
         known = bench.runtime.service_faces
-        held = bench.double.memory.held(bench.lists[0]).faces
+        held = bench.ai_emulator.memory.held(bench.lists[0]).faces
         (vector,) = [vector for _, vector in held.values()]
         known.adding(face_id, bench.lists[0])  # as after a crash before `added`
-        bench.double.memory.add(bench.lists[0], str(face_id), vector)
+        bench.ai_emulator.memory.add(bench.lists[0], str(face_id), vector)
 
         bench.train()
         assert len(held) == 2  # whoever adds it may be at work still
@@ -232,7 +234,7 @@ class TestFaces:
 
     def test_an_addition_whose_answer_was_lost_and_whose_job_gave_up(self, bench: Bench) -> None:
         bench.enrol("one", portrait("ann"))
-        memory, list_id = bench.double.memory, bench.lists[0]
+        memory, list_id = bench.ai_emulator.memory, bench.lists[0]
         key, photo = ("b", "two"), decode_photo(portrait("bob"))
         faces = bench.detect(key, photo)
 
@@ -242,13 +244,13 @@ class TestFaces:
 
         memory.add = lost  # type: ignore[assignment,method-assign]
         with pytest.raises(RetryableError):
-            bench.runtime.prints.enrol(key, photo, faces)
+            bench.runtime.recognizer.enrol(key, photo, faces)
         del memory.add
         bench.let_additions_age()
         bench.train()
         assert len(memory.held(list_id).faces) == 1
         pages = len(bench.asked("GET"))
-        bench.runtime.upkeep()
+        bench.runtime.maintenance()
         assert len(bench.asked("GET")) == pages  # it is swept once
 
     def test_a_second_delivery_that_has_to_wait_forgets_nothing_of_the_first(
@@ -259,19 +261,19 @@ class TestFaces:
         bench.enrol("before", portrait("bob"))
         bench.runtime.gallery.enrol(key, [])
         other = bench.instance()
-        quota, memory = bench.double.quotas["face"], bench.double.memory
+        quota, memory = bench.ai_emulator.quotas["face"], bench.ai_emulator.memory
         known, added = bench.runtime.service_faces, bench.runtime.service_faces.added
 
         def after_another_has_waited(*arguments: Any) -> None:
             quota.admit = lambda: 1  # type: ignore[method-assign]
             with pytest.raises(Busy):
-                other.prints.enrol(key, photo, faces)
+                other.recognizer.enrol(key, photo, faces)
             del quota.admit
-            bench.runtime.upkeep()
+            bench.runtime.maintenance()
             added(*arguments)
 
         known.added = after_another_has_waited  # type: ignore[assignment,method-assign]
-        bench.runtime.prints.enrol(key, photo, faces)
+        bench.runtime.recognizer.enrol(key, photo, faces)
         bench.let_additions_age()
         bench.train()
         ours = bench.runtime.service_faces.read([face.face_id for face in faces if face.face_id])
@@ -286,7 +288,7 @@ class TestFaces:
 
         assert bench.match(second) == []
         bench.train()
-        (left,) = bench.double.memory.held(bench.lists[0]).faces.values()
+        (left,) = bench.ai_emulator.memory.held(bench.lists[0]).faces.values()
         assert left[0] == str(second[2][0])
         assert bench.runtime.service_faces.removals(bench.lists[0], 10) == []
 
@@ -294,7 +296,7 @@ class TestFaces:
         bench.enrol("first", portrait("ann"))
         bench.train()
         second = bench.enrol("second", portrait("ann", noise=3))
-        bench.double.memory.forget_fresh()
+        bench.ai_emulator.memory.forget_fresh()
 
         assert owners(bench.match(second), bench) == {"first"}
         assert len(bench.asked("/detect")) == 3
@@ -302,17 +304,17 @@ class TestFaces:
     def test_a_fresh_face_that_lapsed_spoils_no_search(self, bench: Bench) -> None:
         for number in range(5):
             bench.enrol(f"old{number}", portrait("bob", noise=number))
-        bench.double.memory.forget_fresh()
+        bench.ai_emulator.memory.forget_fresh()
         bench.enrol("young", portrait("ann"))
         mine = bench.enrol("mine", portrait("ann", noise=3))
 
         assert owners(bench.match(mine), bench) == {"young"}
-        before = len(bench.double.requests)
+        before = len(bench.ai_emulator.requests)
         assert owners(bench.match(mine), bench) == {"young"}
-        assert len(bench.double.requests) == before + 1  # who lapsed is known now
+        assert len(bench.ai_emulator.requests) == before + 1  # who lapsed is known now
 
     def test_a_full_list_is_followed_by_the_next(self, bench: Bench) -> None:
-        bench.double.memory.capacity = 2
+        bench.ai_emulator.memory.capacity = 2
         for number in range(5):
             bench.enrol(f"ann{number}", portrait("ann", noise=number))
         lists = bench.runtime.service_faces.lists()
@@ -322,7 +324,7 @@ class TestFaces:
         assert owners(bench.match(mine), bench) == {f"ann{number}" for number in range(5)}
 
     def test_an_account_that_is_full_says_so(self, bench: Bench) -> None:
-        bench.double.memory.capacity = bench.double.memory.most_lists = 1
+        bench.ai_emulator.memory.capacity = bench.ai_emulator.memory.most_lists = 1
         bench.enrol("one", portrait("ann"))
         with pytest.raises(PermanentError, match="takes no more faces"):
             bench.enrol("two", portrait("bob"))
@@ -331,8 +333,8 @@ class TestFaces:
         bench.enrol("one", portrait("ann"))
         bench.train()
         mine = bench.enrol("two", portrait("ann", noise=2))
-        bench.double.memory.training_seconds = 60
-        bench.runtime.upkeep()
+        bench.ai_emulator.memory.training_seconds = 60
+        bench.runtime.maintenance()
         with pytest.raises(Busy, match="under training"):
             bench.match(mine)
 
@@ -350,7 +352,7 @@ class TestFaces:
                 ),
             }
         )
-        prints = bench.runtime.prints.enrol(key, photo, [*found, elsewhere])
+        prints = bench.runtime.recognizer.enrol(key, photo, [*found, elsewhere])
         assert [each.face_id for each in prints] == [found[0].face_id]
 
     def test_a_face_that_can_not_be_added_has_no_print(self, bench: Bench) -> None:
@@ -363,7 +365,7 @@ class TestFaces:
                 )
             }
         )
-        assert bench.runtime.prints.enrol(key, photo, [small]) == []
+        assert bench.runtime.recognizer.enrol(key, photo, [small]) == []
         assert bench.runtime.gallery.faces_of(key) == []
 
 
@@ -372,11 +374,11 @@ class TestErasure:
 
     def held(self, bench: Bench) -> dict[str, str]:
         """Return what the service holds: names there, with our ids."""
-        lists = bench.double.memory.names()
+        lists = bench.ai_emulator.memory.names()
         return {
             name: told
             for list_id in lists
-            for name, (told, _) in bench.double.memory.held(list_id).faces.items()
+            for name, (told, _) in bench.ai_emulator.memory.held(list_id).faces.items()
         }
 
     def test_a_job_that_is_erased_while_its_face_is_added(self, bench: Bench) -> None:
@@ -389,31 +391,31 @@ class TestErasure:
             added(*arguments)
 
         known.added = erased_first  # type: ignore[assignment,method-assign]
-        bench.runtime.prints.enrol(key, photo, faces)
+        bench.runtime.recognizer.enrol(key, photo, faces)
         known.added = added  # type: ignore[method-assign]
         assert len(self.held(bench)) == 1
-        bench.runtime.upkeep()
+        bench.runtime.maintenance()
         assert self.held(bench) == {}
 
     def test_a_job_that_is_delivered_twice_at_once(self, bench: Bench) -> None:
         key, _, (face_id,) = bench.enrol("one", portrait("ann"))
         known = bench.runtime.service_faces
-        memory, list_id = bench.double.memory, bench.lists[0]
+        memory, list_id = bench.ai_emulator.memory, bench.lists[0]
         (vector,) = [vector for _, vector in memory.held(list_id).faces.values()]
         second = memory.add(list_id, str(face_id), vector)
         addition = known.adding(face_id, list_id)
         assert addition
         known.added(addition, face_id, list_id, second)  # the other delivery's, noted later
-        bench.runtime.upkeep()
+        bench.runtime.maintenance()
         assert list(self.held(bench)) == [second]
 
         bench.runtime.gallery.enrol(key, [])
-        bench.runtime.upkeep()
+        bench.runtime.maintenance()
         assert self.held(bench) == {}
 
     def test_lists_of_other_installations_are_never_touched(self, bench: Bench) -> None:
-        bench.double.memory.make("imaginem-1", "another's", None)
-        bench.double.memory.add("imaginem-1", str(uuid.uuid4()), np.ones(64, np.float32))
+        bench.ai_emulator.memory.make("imaginem-1", "another's", None)
+        bench.ai_emulator.memory.add("imaginem-1", str(uuid.uuid4()), np.ones(64, np.float32))
         _, _, (face_id,) = bench.enrol("one", portrait("ann"))
         bench.runtime.service_faces.adding(face_id, bench.lists[0])
         bench.let_additions_age()
@@ -424,7 +426,7 @@ class TestErasure:
         key, _, _ = bench.enrol("one", portrait("ann"))
         mixed = bench.instance(FACE_PRINT_ENGINE="local")
         mixed.gallery.enrol(key, [])
-        mixed.upkeep()
+        mixed.maintenance()
         assert self.held(bench) == {}
         assert bench.asked("/train") == []
 
@@ -435,34 +437,34 @@ class TestErasure:
         moved = bench.instance(FACE_ENDPOINT=bench.server.address.replace("127.0.0.1", "localhost"))
         moved.gallery.enrol(key, [])
         with caplog.at_level(logging.ERROR):
-            moved.upkeep()
+            moved.maintenance()
         assert "1 erased faces are still in face lists of an account" in caplog.text
-        bench.runtime.upkeep()
+        bench.runtime.maintenance()
         assert self.held(bench) == {}
 
     def test_one_lists_trouble_keeps_no_other_from_its_upkeep(self, bench: Bench) -> None:
-        bench.double.memory.capacity = 1
+        bench.ai_emulator.memory.capacity = 1
         bench.enrol("one", portrait("ann"))
         key, _, _ = bench.enrol("two", portrait("bob"))
-        held, train = bench.double.memory.held(bench.lists[1]), bench.double.memory.train
+        held, train = bench.ai_emulator.memory.held(bench.lists[1]), bench.ai_emulator.memory.train
 
         def broken(list_id: str) -> None:
             if list_id == bench.lists[0]:
                 raise Refusal(500, "InternalServerError", "Oops.")
             train(list_id)
 
-        bench.double.memory.train = broken  # type: ignore[method-assign]
+        bench.ai_emulator.memory.train = broken  # type: ignore[method-assign]
         bench.runtime.gallery.enrol(key, [])
         with pytest.raises(RetryableError):
-            bench.runtime.upkeep()
+            bench.runtime.maintenance()
         assert held.faces == {}
 
     def test_a_list_that_somebody_deleted_is_forgotten_once(
         self, bench: Bench, caplog: pytest.LogCaptureFixture
     ) -> None:
         bench.enrol("one", portrait("ann"))
-        bench.double.memory.drop(bench.lists[0])
-        bench.runtime.upkeep()
+        bench.ai_emulator.memory.drop(bench.lists[0])
+        bench.runtime.maintenance()
         assert "run the photos of these faces again" in caplog.text
         assert bench.lists == []
         bench.enrol("one", portrait("ann"))
@@ -471,31 +473,31 @@ class TestErasure:
 
     def test_a_training_that_never_ends_keeps_no_face(self, bench: Bench) -> None:
         key, _, _ = bench.enrol("one", portrait("ann"))
-        bench.double.memory.training_seconds = 1e9
-        bench.runtime.upkeep()
+        bench.ai_emulator.memory.training_seconds = 1e9
+        bench.runtime.maintenance()
         bench.runtime.gallery.enrol(key, [])
-        bench.runtime.upkeep()
+        bench.runtime.maintenance()
         assert self.held(bench) == {}
 
     def test_a_call_that_was_refused_makes_nobody_sweep(self, bench: Bench) -> None:
-        quota = bench.double.quotas["face"]
+        quota = bench.ai_emulator.quotas["face"]
         key, photo = ("b", "one"), decode_photo(portrait("ann"))
         faces = bench.detect(key, photo)
         bench.enrol("before", portrait("bob"))
         quota.admit = lambda: 1  # type: ignore[method-assign]
         with pytest.raises(Busy):
-            bench.runtime.prints.enrol(key, photo, faces)
+            bench.runtime.recognizer.enrol(key, photo, faces)
         del quota.admit
-        bench.runtime.prints.enrol(key, photo, faces)
+        bench.runtime.recognizer.enrol(key, photo, faces)
         assert not bench.runtime.service_faces.cut_short(bench.lists[0], datetime.now(UTC))
 
     def test_a_list_that_was_full_takes_faces_again_after_an_erasure(self, bench: Bench) -> None:
-        bench.double.memory.capacity = bench.double.memory.most_lists = 1
+        bench.ai_emulator.memory.capacity = bench.ai_emulator.memory.most_lists = 1
         key, _, _ = bench.enrol("one", portrait("ann"))
         with pytest.raises(PermanentError):
             bench.enrol("two", portrait("bob"))
         bench.runtime.gallery.enrol(key, [])
-        bench.runtime.upkeep()
+        bench.runtime.maintenance()
         bench.enrol("two", portrait("bob"))
         assert len(self.held(bench)) == 1
 
@@ -503,14 +505,14 @@ class TestErasure:
         self, bench: Bench
     ) -> None:
         bench.enrol("one", portrait("ann"))
-        bench.double.memory.capacity = 0
+        bench.ai_emulator.memory.capacity = 0
         for number in range(3):
             with pytest.raises(PermanentError, match="takes no more faces"):
                 bench.enrol(f"two{number}", portrait("bob"))
-        assert len(bench.double.memory.names()) == 2
+        assert len(bench.ai_emulator.memory.names()) == 2
 
     def test_a_list_that_is_not_there_yet_is_tried_again_later(self, bench: Bench) -> None:
-        memory = bench.double.memory
+        memory = bench.ai_emulator.memory
         memory.make = lambda *_: None  # type: ignore[method-assign]
         with pytest.raises(RetryableError, match="is not there yet"):
             bench.enrol("one", portrait("ann"))
@@ -522,7 +524,7 @@ class TestErasure:
         first = bench.enrol("first", portrait("ann"))
         bench.train()
         second = bench.enrol("second", portrait("ann", noise=3))
-        bench.double.memory.held(bench.lists[0]).trained = None
+        bench.ai_emulator.memory.held(bench.lists[0]).trained = None
         assert bench.match(second) == []
         bench.train()
         assert owners(bench.match(second), bench) == {"first"}
@@ -532,18 +534,18 @@ class TestErasure:
     def test_a_face_of_another_account_is_added_to_this_one(self, bench: Bench) -> None:
         key, photo, _ = bench.enrol("one", portrait("ann"))
         moved = bench.instance(FACE_ENDPOINT=bench.server.address.replace("127.0.0.1", "localhost"))
-        moved.prints.enrol(key, photo, bench.detect(key, photo, moved))
+        moved.recognizer.enrol(key, photo, bench.detect(key, photo, moved))
         assert len(self.held(bench)) == 2
-        bench.runtime.upkeep()
+        bench.runtime.maintenance()
         assert len(self.held(bench)) == 1
 
     def test_a_list_that_is_gone_stops_no_job(self, bench: Bench) -> None:
         bench.enrol("one", portrait("ann"))
         bench.train()
-        bench.double.memory.drop(bench.lists[0])
+        bench.ai_emulator.memory.drop(bench.lists[0])
         second = bench.enrol("two", portrait("ann", noise=3))
         assert owners(bench.match(second), bench) == {"one"}  # by its fresh id, for a day
-        bench.double.memory.forget_fresh()
+        bench.ai_emulator.memory.forget_fresh()
         third = bench.enrol("three", portrait("ann", noise=6))
         assert owners(bench.match(third), bench) == set()
         bench.train()
@@ -553,7 +555,7 @@ class TestErasure:
 class TestLimitedAccess:
     @pytest.fixture
     def bench(self, tmp_path: Path) -> Iterator[Bench]:
-        made = Bench(tmp_path, DoubleOptions(key=KEY, limited_access=False))
+        made = Bench(tmp_path, AiEmulatorOptions(key=KEY, limited_access=False))
         yield made
         made.close()
 
@@ -570,11 +572,11 @@ class TestLimitedAccess:
         assert len(bench.asked("/detect")) == 3  # it was asked for ids once
         assert "Limited Access" in caplog.text
         with pytest.raises(LimitedAccess, match="FACE_PRINT_ENGINE=local"):
-            bench.runtime.prints.enrol(key, photo, faces)
+            bench.runtime.recognizer.enrol(key, photo, faces)
 
     def test_matching_can_be_done_here_instead(self, bench: Bench) -> None:
         mixed = bench.instance(FACE_PRINT_ENGINE="local")
-        assert mixed.faces.detect(decode_photo(portrait("ann")), to_print=True)
+        assert mixed.faces.detect(decode_photo(portrait("ann")), for_recognition=True)
         assert len(bench.asked("/detect")) == 1
 
 
@@ -592,14 +594,16 @@ class TestRefusals:
             assert "other" not in str(told.value)
 
     def test_a_refusal_keeps_the_services_code(self, bench: Bench) -> None:
-        bench.double.vision._analyze = _refuse_everything  # type: ignore[method-assign,assignment]
+        bench.ai_emulator.vision._analyze = _refuse_everything  # type: ignore[method-assign,assignment]
         bench.server.stop()
         bench.server.start()
         with pytest.raises(ServiceRefused, match="InvalidImageFormat"):
             bench.runtime.vision.analyze(decode_photo(portrait("ann")))
 
     def test_too_many_calls_hold_everybody_off_and_cost_no_try(self, tmp_path: Path) -> None:
-        bench = Bench(tmp_path, DoubleOptions(key=KEY, per_second=2), FACE_CALLS_PER_SECOND="100")
+        bench = Bench(
+            tmp_path, AiEmulatorOptions(key=KEY, per_second=2), FACE_CALLS_PER_SECOND="100"
+        )
         photo = decode_photo(portrait("ann"))
         try:
             with pytest.raises(Busy) as told:
@@ -631,7 +635,7 @@ class TestRefusals:
     def test_reading_goes_on_when_asking_for_the_result_fails_for_a_while(
         self, bench: Bench
     ) -> None:
-        quota = bench.double.quotas["vision"]
+        quota = bench.ai_emulator.quotas["vision"]
         admitted = iter([0, 1, 1, 0])
         quota.admit = lambda: next(admitted, 0)  # type: ignore[method-assign]
         assert bench.runtime.ocr.read(decode_photo(portrait("ann"))).full_text == "two words"
@@ -639,6 +643,6 @@ class TestRefusals:
 
 
 async def _refuse_everything(request: object) -> object:
-    from imaginem.double.refusals import bad_image
+    from imaginem.ai_emulator.refusals import bad_image
 
     raise bad_image("InvalidImageFormat", "Input data is not a valid image.")

@@ -1,4 +1,4 @@
-"""One suite over both engines: local models, and Azure's services as their double plays them."""
+"""One suite over both engines: local models, and Azure's services as their emulator plays them."""
 
 import io
 import uuid
@@ -7,21 +7,21 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
+from imaginem.ai_emulator import AiEmulator, AiEmulatorServer
+from imaginem.ai_emulator.app import LocalEngines
 from imaginem.assets import AssetStore
-from imaginem.double import Double, DoubleServer
-from imaginem.double.app import LocalEngines
+from imaginem.config.settings import read_settings
 from imaginem.errors import PermanentError
-from imaginem.imaging import Photo, decode_photo
+from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face, ImageAnalysis, OcrText, name_face
 from imaginem.ports import JobKey
 from imaginem.runtime import Runtime
-from imaginem.settings import read_settings
-from imaginem.testing import MemoryRegisters
+from imaginem.testing import MemorySharedState
 
 
 @pytest.fixture(scope="module")
-def double() -> Iterator[DoubleServer]:
-    with DoubleServer(Double(LocalEngines(AssetStore(read_settings().assets)))) as server:
+def ai_emulator() -> Iterator[AiEmulatorServer]:
+    with AiEmulatorServer(AiEmulator(LocalEngines(AssetStore(read_settings().assets)))) as server:
         yield server
 
 
@@ -33,11 +33,11 @@ def engines(
     for service in ("VISION", "FACE"):
         settings[f"{service}_ENGINE"] = request.param
         if request.param == "azure":
-            settings[f"{service}_ENDPOINT"] = request.getfixturevalue("double").address
+            settings[f"{service}_ENDPOINT"] = request.getfixturevalue("ai_emulator").address
             settings[f"{service}_API_KEY"] = "double"
             settings[f"{service}_CALLS_PER_SECOND"] = "0"
     runtime = Runtime(read_settings(settings))
-    runtime.made["registers"] = MemoryRegisters()
+    runtime.made["shared_state"] = MemorySharedState()
     yield runtime
     runtime.database.close()
 
@@ -53,7 +53,7 @@ def photo(name: str, turned: int = 0) -> Photo:
 
 
 def named(engines: Runtime, key: JobKey, seen: Photo) -> list[Face]:
-    faces = engines.faces.detect(seen, to_print=True)
+    faces = engines.faces.detect(seen, for_recognition=True)
     return [
         face.model_copy(
             update={"face_id": name_face(key, seen.sha256, "test", face.face_rectangle)}
@@ -64,7 +64,7 @@ def named(engines: Runtime, key: JobKey, seen: Photo) -> list[Face]:
 
 def enrol(engines: Runtime, job: str, name: str) -> tuple[JobKey, Photo, list[uuid.UUID]]:
     key, seen = ("contract", job), photo(name)
-    prints = engines.prints.enrol(key, seen, named(engines, key, seen))
+    prints = engines.recognizer.enrol(key, seen, named(engines, key, seen))
     return key, seen, [each.face_id for each in prints]
 
 
@@ -114,16 +114,16 @@ def test_faces_lie_in_the_photo_and_have_eyes(engines: Runtime) -> None:
 def test_a_photo_without_faces_is_no_error(engines: Runtime) -> None:
     key, seen = ("contract", "coffee"), photo("coffee.png")
 
-    assert engines.faces.detect(seen, to_print=True) == []
-    assert engines.prints.enrol(key, seen, []) == []
-    assert engines.prints.match(key, [], lambda: seen) == []
+    assert engines.faces.detect(seen, for_recognition=True) == []
+    assert engines.recognizer.enrol(key, seen, []) == []
+    assert engines.recognizer.match(key, [], lambda: seen) == []
 
 
 def test_one_person_is_found_and_nobody_else_until_erased(engines: Runtime) -> None:
     first = enrol(engines, "obama", "obama.jpg")
     enrol(engines, "biden", "biden.jpg")
     key, seen, ids = enrol(engines, "obama2", "obama2.jpg")
-    matches = engines.prints.match(key, ids, lambda: seen)
+    matches = engines.recognizer.match(key, ids, lambda: seen)
 
     assert [match.matched_face_id for match in matches] == first[2]
     assert matches[0].band == "match"
@@ -132,7 +132,7 @@ def test_one_person_is_found_and_nobody_else_until_erased(engines: Runtime) -> N
     assert back.matched_face_id == ids[0]
 
     engines.gallery.enrol(first[0], [])
-    assert engines.prints.match(key, ids, lambda: seen) == []
+    assert engines.recognizer.match(key, ids, lambda: seen) == []
 
 
 def test_enrolling_again_gives_the_same_prints(engines: Runtime) -> None:
@@ -144,24 +144,26 @@ def test_enrolling_again_gives_the_same_prints(engines: Runtime) -> None:
 def test_faces_that_were_never_enrolled_are_told(engines: Runtime) -> None:
     seen = photo("grace_hopper.jpg")
     with pytest.raises(PermanentError, match="put faceprint before facematch"):
-        engines.prints.match(("contract", "nobody"), [uuid.uuid4()], lambda: seen)
+        engines.recognizer.match(("contract", "nobody"), [uuid.uuid4()], lambda: seen)
 
 
 def test_prints_need_faces_with_names(engines: Runtime) -> None:
     seen = photo("grace_hopper.jpg")
     with pytest.raises(PermanentError, match="face_id"):
-        engines.prints.enrol(("contract", "unnamed"), seen, engines.faces.detect(seen))
+        engines.recognizer.enrol(("contract", "unnamed"), seen, engines.faces.detect(seen))
 
 
 def test_a_photo_that_is_not_kept_finds_who_looks_alike(engines: Runtime) -> None:
     key, seen = ("search", "obama"), photo("obama.jpg")
     (face,) = named(engines, key, seen)
-    engines.prints.enrol(key, seen, [face])
+    engines.recognizer.enrol(key, seen, [face])
     asked = photo("obama2.jpg")
-    ((found, similar),) = engines.prints.search(asked, engines.faces.detect(asked, to_print=True))
+    ((found, similar),) = engines.recognizer.search(
+        asked, engines.faces.detect(asked, for_recognition=True)
+    )
     assert face.face_id in {each.face_id for each in similar if each.band == "match"}
     assert found.face_rectangle.width > 10
     stranger = photo("grace_hopper.jpg")
-    ((_, nobody),) = engines.prints.search(stranger, engines.faces.detect(stranger))
+    ((_, nobody),) = engines.recognizer.search(stranger, engines.faces.detect(stranger))
     assert face.face_id not in {each.face_id for each in nobody}
     assert engines.gallery.faces_of(("search", "other")) == []

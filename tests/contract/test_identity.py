@@ -10,18 +10,18 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import steps  # noqa: F401 - registers the steps
+from imaginem.config.identity import _made, get_token
+from imaginem.config.settings import read_settings
 from imaginem.errors import RetryableError, StorageUnavailable
 from imaginem.host import EmulatorPorts
-from imaginem.identity import _made, get_token
-from imaginem.imaging import decode_photo
-from imaginem.models import JobMessage
-from imaginem.process import Delivery, process_step
-from imaginem.registry import default_registry
+from imaginem.images.decoding import decode_photo
+from imaginem.message import JobMessage
+from imaginem.pipeline.process import Delivery, process_step
+from imaginem.pipeline.steps import default_registry
 from imaginem.runtime import Runtime
-from imaginem.settings import read_settings
-from imaginem.testing import MemoryRegisters, message_for
+from imaginem.testing import MemorySharedState, message_for
+from tests.ai_emulator import portrait
 from tests.conftest import ROOT
-from tests.double import portrait
 from tests.identity import IdentityEndpoint, TokenEmulator, make_certificate
 
 STEPS = [
@@ -63,9 +63,9 @@ def identity(
 
 
 @pytest.fixture(scope="module")
-def double(certificate: tuple[Path, Path]) -> Iterator[str]:
-    """Address of a double that takes tokens by https."""
-    command = [sys.executable, "-m", "tests.serve_double", *map(str, certificate)]
+def ai_emulator(certificate: tuple[Path, Path]) -> Iterator[str]:
+    """Address of an emulator that takes tokens by https."""
+    command = [sys.executable, "-m", "tests.serve_ai_emulator", *map(str, certificate)]
     with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -76,7 +76,7 @@ def double(certificate: tuple[Path, Path]) -> Iterator[str]:
 
 @pytest.fixture
 def runtime(
-    identity: IdentityEndpoint, emulator: TokenEmulator, double: str, tmp_path: Path
+    identity: IdentityEndpoint, emulator: TokenEmulator, ai_emulator: str, tmp_path: Path
 ) -> Iterator[Runtime]:
     services = {
         f"AzureWebJobsStorage__{service}ServiceUri": (
@@ -91,8 +91,8 @@ def runtime(
                 "AZURE_CLIENT_ID": "00000000-1111-2222-3333-444444444444",
                 "VISION_ENGINE": "azure",
                 "FACE_ENGINE": "azure",
-                "VISION_ENDPOINT": double,
-                "FACE_ENDPOINT": double,
+                "VISION_ENDPOINT": ai_emulator,
+                "FACE_ENDPOINT": ai_emulator,
                 "IMAGINEM_HOME": str(tmp_path),
             }
         )
@@ -155,7 +155,7 @@ def test_an_identity_that_gets_no_token_is_told_as_such(
     with pytest.raises(RetryableError, match="gets no token") as refused:
         get_token(runtime.settings.client_id, "https://database.windows.net/.default")
     assert "AZURE_CLIENT_ID" in str(refused.value)
-    runtime.made["registers"] = MemoryRegisters()
+    runtime.made["shared_state"] = MemorySharedState()
     with pytest.raises(RetryableError, match="gets no token"):
         runtime.vision.analyze(decode_photo(portrait("ann")))
     with pytest.raises(RetryableError, match="gets no token"):

@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from imaginem.registry import default_registry
+from imaginem.pipeline.steps import default_registry
 from imaginem.testing import photo_bytes, run_all
 from imaginem.web import make_app
 from tests.dashboard import client, face, pair, web_services

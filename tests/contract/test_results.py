@@ -13,8 +13,8 @@ import pytest
 from imaginem.errors import ConfigurationError, NotFound, PermanentError
 from imaginem.outputs import FaceMatch
 from imaginem.ports import EnrolledFace, FaceGallery, JobKey, JobResult, Results
-from imaginem.results import Database, SqlGallery, SqlResults, SqlServiceFaces
-from imaginem.results.output import labels
+from imaginem.sql import Database, SqlGallery, SqlResults, SqlServiceFaces
+from imaginem.sql.output import labels
 from imaginem.testing import MemoryGallery, MemoryResults
 from tests.postgres import Postgres
 
@@ -64,7 +64,7 @@ def result(key: JobKey, **output: object) -> JobResult:
         image_url="https://x.test/a",
         image_parameters={"size": 5, "name": "ü"},
         job_output=output,
-        unfinished=("ocr",),
+        unsuccessful=("ocr",),
     )
 
 
@@ -78,7 +78,7 @@ class TestResults:
         assert kept.job_output == {"ocr": {"full_text": "new"}}
         assert tuple(kept.processing_pipeline) == ("ocr", "pipelineoutput")
         assert kept.image_parameters == {"size": 5, "name": "ü"}
-        assert tuple(kept.unfinished) == ("ocr",)
+        assert tuple(kept.unsuccessful) == ("ocr",)
         assert kept.timestamp is not None
         assert kept.timestamp.tzinfo is not None
 
@@ -138,18 +138,18 @@ class TestGallery:
         gallery.enrol(TWO, [near, far])
         gallery.enrol(THREE, [nearer])
 
-        found = gallery.similar(ONE, mine.face_id, least=0.5, limit=10)
+        found = gallery.similar(ONE, mine.face_id, min_similarity=0.5, limit=10)
         assert [alike.face_id for alike in found] == [nearer.face_id, near.face_id]
         assert found[0].similarity == pytest.approx(1 / np.sqrt(1.01), abs=1e-5)
         assert found[0].quality == pytest.approx(0.8)
-        assert len(gallery.similar(ONE, mine.face_id, least=0.5, limit=1)) == 1
+        assert len(gallery.similar(ONE, mine.face_id, min_similarity=0.5, limit=1)) == 1
 
     def test_faces_of_different_models_never_mix(self, gallery: FaceGallery) -> None:
         mine, other = face(1, 0), face(1, 0, model="another")
         gallery.enrol(ONE, [mine])
         gallery.enrol(TWO, [other])
 
-        assert gallery.similar(ONE, mine.face_id, least=0, limit=10) == []
+        assert gallery.similar(ONE, mine.face_id, min_similarity=0, limit=10) == []
 
     def test_enrolling_again_replaces_a_jobs_faces(self, gallery: FaceGallery) -> None:
         stays, goes, other = face(1, 0), face(1, 0.1), face(1, 0.2)
@@ -163,10 +163,10 @@ class TestGallery:
         assert sorted(both) == sorted([(stays.face_id, ONE[1]), (other.face_id, TWO[1])])
         assert gallery.faces_of() == []
         assert [m.matched_face_id for m in gallery.matches_of([other.face_id])] == [stays.face_id]
-        found = gallery.similar(TWO, other.face_id, least=0, limit=10)
+        found = gallery.similar(TWO, other.face_id, min_similarity=0, limit=10)
         assert [alike.face_id for alike in found] == [stays.face_id]
         with pytest.raises(NotFound):
-            gallery.similar(ONE, goes.face_id, least=0, limit=1)
+            gallery.similar(ONE, goes.face_id, min_similarity=0, limit=1)
 
     def test_a_search_sees_what_was_enrolled_and_removed_since(self, gallery: FaceGallery) -> None:
         mine = face(1, 0)
@@ -174,16 +174,16 @@ class TestGallery:
         for _ in range(3):
             other = face(1, 0.1)
             gallery.enrol(TWO, [other])
-            found = gallery.similar(ONE, mine.face_id, least=0, limit=10)
+            found = gallery.similar(ONE, mine.face_id, min_similarity=0, limit=10)
             assert [alike.face_id for alike in found] == [other.face_id]
 
     def test_a_changed_embedding_counts(self, gallery: FaceGallery) -> None:
         mine, known = face(1, 0), uuid.uuid4()
         gallery.enrol(ONE, [mine])
         gallery.enrol(TWO, [face(1, 0, face_id=known)])
-        assert gallery.similar(ONE, mine.face_id, least=0.9, limit=10)
+        assert gallery.similar(ONE, mine.face_id, min_similarity=0.9, limit=10)
         gallery.enrol(TWO, [face(0, 1, face_id=known)])
-        assert gallery.similar(ONE, mine.face_id, least=0.9, limit=10) == []
+        assert gallery.similar(ONE, mine.face_id, min_similarity=0.9, limit=10) == []
 
     def test_another_jobs_face_cannot_be_taken_over(self, gallery: FaceGallery) -> None:
         mine = face(1, 0)
@@ -251,7 +251,7 @@ def test_many_writers_at_once_lose_nothing(tmp_path: Path) -> None:
         list(pool.map(enrol, range(40)))
     probe = face(1, 0)
     galleries[0].enrol(("b", "probe"), [probe])
-    found = galleries[1].similar(("b", "probe"), probe.face_id, least=-1, limit=100)
+    found = galleries[1].similar(("b", "probe"), probe.face_id, min_similarity=-1, limit=100)
     assert len(found) == 40
     for database in databases:
         database.close()

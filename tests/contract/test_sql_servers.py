@@ -31,13 +31,13 @@ from sqlalchemy.sql.elements import ReleaseSavepointClause
 from imaginem.errors import ConfigurationError, ImaginemError, PermanentError, RetryableError
 from imaginem.outputs import FaceMatch
 from imaginem.ports import EnrolledFace, JobResult, PhotoFilter
-from imaginem.results import Database, SqlArchive, SqlGallery, SqlResults, SqlServiceFaces
-from imaginem.results.address import identity_of, odbc_string, packed, sqlalchemy_url, wants_token
-from imaginem.results.grant import grant_script
-from imaginem.results.migrate import APPLICATION_LOCK, _config, script, upgrade
-from imaginem.results.migrations import HEAD
-from imaginem.results.nearest import nearest_query
-from imaginem.results.schema import Base
+from imaginem.sql import Database, SqlArchive, SqlGallery, SqlResults, SqlServiceFaces
+from imaginem.sql.address import identity_of, odbc_string, packed, sqlalchemy_url, wants_token
+from imaginem.sql.grant import grant_script
+from imaginem.sql.migrate import APPLICATION_LOCK, _config, script, upgrade
+from imaginem.sql.migrations import HEAD
+from imaginem.sql.nearest import nearest_query
+from imaginem.sql.schema import Base
 from tests.postgres import Postgres
 
 AZURE = "Server=tcp:x.database.windows.net,1433;Database=imaginem"
@@ -128,7 +128,7 @@ def use_everything(database: Database) -> None:
     for number, face in enumerate(faces):
         gallery.enrol(("b", str(number)), [face])
     ids = [face.face_id for face in faces]
-    gallery.similar(("b", "0"), ids[0], least=0, limit=10)
+    gallery.similar(("b", "0"), ids[0], min_similarity=0, limit=10)
     gallery.qualities(ids)
     pair = FaceMatch(face_id=ids[0], matched_face_id=ids[1], confidence=0.9, band="match")
     for _ in range(2):
@@ -407,8 +407,8 @@ class TestRealDriver:
     def test_a_server_that_does_not_listen_is_told_within_the_login_timeout(
         self, driver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("imaginem.results.database._LOGIN_SECONDS", 1)
-        monkeypatch.setattr("imaginem.results.database._CONNECT_TRIES", 1)
+        monkeypatch.setattr("imaginem.sql.database._LOGIN_SECONDS", 1)
+        monkeypatch.setattr("imaginem.sql.database._CONNECT_TRIES", 1)
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
         told = self.failure(

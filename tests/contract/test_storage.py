@@ -11,20 +11,20 @@ import pytest
 
 from imaginem.errors import (
     ConfigurationError,
-    FenceLost,
+    Conflict,
     NotFound,
     PermanentError,
     StorageUnavailable,
 )
 from imaginem.host import Emulator, EmulatorPorts
-from imaginem.models import decode_message
-from imaginem.ports import Blobs, JobLog, PoisonEntry, PoisonLog, Queues, Registers
+from imaginem.message import decode_message
+from imaginem.ports import Blobs, JobLog, PoisonEntry, PoisonLog, Queues, SharedState
 from imaginem.storage import (
     AzureBlobs,
     AzureJobLog,
     AzurePoisonLog,
     AzureQueues,
-    AzureRegisters,
+    AzureSharedState,
 )
 from imaginem.storage.account import Account
 from imaginem.testing import (
@@ -32,7 +32,7 @@ from imaginem.testing import (
     MemoryLog,
     MemoryPoison,
     MemoryQueues,
-    MemoryRegisters,
+    MemorySharedState,
     message_for,
 )
 
@@ -67,8 +67,8 @@ def poison(request: pytest.FixtureRequest, account: Account) -> PoisonLog:
 
 
 @pytest.fixture(params=BACKENDS)
-def registers(request: pytest.FixtureRequest, account: Account) -> Registers:
-    return MemoryRegisters() if request.param == "memory" else AzureRegisters(account)
+def shared_state(request: pytest.FixtureRequest, account: Account) -> SharedState:
+    return MemorySharedState() if request.param == "memory" else AzureSharedState(account)
 
 
 @pytest.fixture
@@ -78,35 +78,37 @@ def name() -> str:
 
 class TestRegisters:
     def test_a_register_is_made_once_and_changed_by_whoever_saw_it_last(
-        self, registers: Registers, name: str
+        self, shared_state: SharedState, name: str
     ) -> None:
-        assert registers.read(name) is None
-        first = registers.write(name, "one", "")
-        with pytest.raises(FenceLost):
-            registers.write(name, "another", "")
-        second = registers.write(name, "two", first)
-        with pytest.raises(FenceLost):
-            registers.write(name, "late", first)
+        assert shared_state.read(name) is None
+        first = shared_state.write(name, "one", "")
+        with pytest.raises(Conflict):
+            shared_state.write(name, "another", "")
+        second = shared_state.write(name, "two", first)
+        with pytest.raises(Conflict):
+            shared_state.write(name, "late", first)
 
-        assert registers.read(name) == ("two", second)
+        assert shared_state.read(name) == ("two", second)
 
-    def test_of_many_who_count_at_once_none_is_lost(self, registers: Registers, name: str) -> None:
-        registers.write(name, "0", "")
+    def test_of_many_who_count_at_once_none_is_lost(
+        self, shared_state: SharedState, name: str
+    ) -> None:
+        shared_state.write(name, "0", "")
 
         def count() -> None:
             while True:
-                found = registers.read(name)
+                found = shared_state.read(name)
                 assert found is not None
                 try:
-                    registers.write(name, str(int(found[0]) + 1), found[1])
+                    shared_state.write(name, str(int(found[0]) + 1), found[1])
                     return
-                except FenceLost:
+                except Conflict:
                     continue
 
         with ThreadPoolExecutor(8) as pool:
             for done in [pool.submit(count) for _ in range(40)]:
                 done.result()
-        found = registers.read(name)
+        found = shared_state.read(name)
         assert found is not None
         assert found[0] == "40"
 
@@ -244,7 +246,7 @@ class TestBlobs:
 class TestLog:
     def test_an_entity_is_inserted_once(self, log: JobLog, name: str) -> None:
         log.insert((name, "job"), {"a": "1"})
-        with pytest.raises(FenceLost):
+        with pytest.raises(Conflict):
             log.insert((name, "job"), {"a": "2"})
         entry = log.read((name, "job"))
         assert entry is not None
@@ -267,18 +269,18 @@ class TestLog:
         old = log.insert((name, "job"), {})
         log.merge((name, "job"), {"a": "1"}, old)
         for change in (log.merge, log.replace):
-            with pytest.raises(FenceLost):
+            with pytest.raises(Conflict):
                 change((name, "job"), {"a": "2"}, old)
-            with pytest.raises(FenceLost):
+            with pytest.raises(Conflict):
                 change((name, "job"), {"a": "2"}, "made-up")
-            with pytest.raises(FenceLost):
+            with pytest.raises(Conflict):
                 change((name, "job"), {"a": "2"}, "*")
-            with pytest.raises(FenceLost):
+            with pytest.raises(Conflict):
                 change((name, "job"), {"a": "2"}, '"made-up"')
 
     def test_a_missing_entity_has_no_fence(self, log: JobLog, name: str) -> None:
         assert log.read((name, "job")) is None
-        with pytest.raises(FenceLost):
+        with pytest.raises(Conflict):
             log.merge((name, "job"), {"a": "1"}, "W/\"datetime'2026'\"")
 
     @pytest.mark.parametrize(

@@ -5,21 +5,21 @@ from pathlib import Path
 
 import pytest
 
+from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
+from imaginem.ai_emulator.app import LocalEngines
 from imaginem.assets import AssetStore
-from imaginem.double import Double, DoubleOptions, DoubleServer
-from imaginem.double.app import LocalEngines
+from imaginem.config.settings import read_settings
 from imaginem.host import Emulator
-from imaginem.settings import read_settings
+from tests.ai_emulator import KEY
 from tests.conftest import ROOT
-from tests.double import KEY
 from tests.installation import Installation
 
 
 @pytest.fixture(scope="session")
-def double() -> Iterator[DoubleServer]:
-    """A double of Azure's AI services with the local models behind it, and no quota."""
+def ai_emulator() -> Iterator[AiEmulatorServer]:
+    """An emulator of Azure's AI services with the local models behind it, and no quota."""
     engines = LocalEngines(AssetStore(read_settings().assets))
-    with DoubleServer(Double(engines, DoubleOptions(key=KEY))) as server:
+    with AiEmulatorServer(AiEmulator(engines, AiEmulatorOptions(key=KEY))) as server:
         yield server
 
 
@@ -39,7 +39,7 @@ def running(
     """The app of this repository on two workers; photos of this machine are allowed."""
     settings = {"ALLOWED_IMAGE_HOSTS": "127.0.0.1:18099"}
     if engine == "azure":
-        settings |= azure_settings(request.getfixturevalue("double").address)
+        settings |= azure_settings(request.getfixturevalue("ai_emulator").address)
     home = tmp_path_factory.mktemp("home")
     made = Installation(ROOT, home, azurite.connection_string, environment=settings)
     made.start()
@@ -48,7 +48,7 @@ def running(
 
 
 def azure_settings(address: str) -> dict[str, str]:
-    """Return settings that lead to a double without a quota."""
+    """Return settings that lead to an emulator without a quota."""
     return {
         f"{service}_{name}": value
         for service in ("VISION", "FACE")

@@ -8,25 +8,25 @@ from pathlib import Path
 
 import pytest
 
-from imaginem.double import Double, DoubleOptions, DoubleServer
+from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
 from imaginem.host import Emulator
+from tests.ai_emulator import KEY, ColorEngines, portrait
 from tests.conftest import ROOT
-from tests.double import KEY, ColorEngines, portrait
 from tests.e2e.conftest import azure_settings
 from tests.installation import ALL_STEPS, Installation
 
-Started = Callable[..., tuple[Installation, DoubleServer]]
+Started = Callable[..., tuple[Installation, AiEmulatorServer]]
 
 
 @pytest.fixture
 def started(own_azurite: Emulator, tmp_path: Path) -> Iterator[Started]:
-    """Start an installation on a double with these options and settings."""
+    """Start an installation on an emulator with these options and settings."""
     with ExitStack() as stack:
 
         def start(
-            options: DoubleOptions | None = None, **settings: str
-        ) -> tuple[Installation, DoubleServer]:
-            server = stack.enter_context(DoubleServer(Double(ColorEngines(), options)))
+            options: AiEmulatorOptions | None = None, **settings: str
+        ) -> tuple[Installation, AiEmulatorServer]:
+            server = stack.enter_context(AiEmulatorServer(AiEmulator(ColorEngines(), options)))
             asked = {**azure_settings(server.address), **settings}
             made = Installation(
                 ROOT, tmp_path / "home", own_azurite.connection_string, workers=1, environment=asked
@@ -46,7 +46,7 @@ def states(installation: Installation, batch: str, job: str) -> dict[str, str]:
 def test_without_limited_access_faces_are_detected_and_cropped_and_the_rest_is_explained(
     started: Started, batch: str
 ) -> None:
-    running, _ = started(DoubleOptions(key=KEY, limited_access=False))
+    running, _ = started(AiEmulatorOptions(key=KEY, limited_access=False))
     running.job(running.upload(portrait("ann")), batch=batch)
     entry = running.wait(batch)
 
@@ -80,9 +80,9 @@ def test_faces_that_lapsed_on_their_way_are_matched_all_the_same(
     running, server = started()
     running.job(running.upload(portrait("ann")), batch=batch, job="first")
     running.wait(batch, ["first"])
-    running.runtime.upkeep()
+    running.runtime.maintenance()
     time.sleep(0.5)
-    running.runtime.upkeep()
+    running.runtime.maintenance()
     running.job(
         running.upload(portrait("ann", noise=4)),
         ("facedetection", "faceprint", "pipelineoutput"),
@@ -91,7 +91,7 @@ def test_faces_that_lapsed_on_their_way_are_matched_all_the_same(
     )
     running.wait(batch, ["second"])
     outputs = running.outputs(batch, "second")
-    server.double.memory.forget_fresh()
+    server.ai_emulator.memory.forget_fresh()
     running.job(
         running.upload(portrait("ann", noise=4)),
         ("facematch", "pipelineoutput"),

@@ -16,9 +16,9 @@ from tests.e2e.test_function_app import LIST_TRIGGERS, ON_AZURE, environment_of
 
 LOOK = """
 import sys
-from imaginem.imaging import decode_photo
+from imaginem.images.decoding import decode_photo
 from imaginem.runtime import Runtime
-from imaginem.settings import read_settings
+from imaginem.config.settings import read_settings
 settings = read_settings()
 photo = decode_photo(open(sys.argv[1], "rb").read())
 print(settings.assets, len(Runtime(settings).faces.detect(photo)))
@@ -59,7 +59,7 @@ class TestPackage:
         )
         assert ran.returncode == 0, ran.stderr
         told = json.loads(ran.stdout)
-        assert "upkeep" in told["triggers"]
+        assert "maintenance" in told["triggers"]
         assert told["loaded"] == []
 
     def test_with_the_local_engine_its_weights_are_inside_and_are_used(

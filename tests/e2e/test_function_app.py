@@ -96,7 +96,7 @@ def test_the_app_imports_with_nothing_but_its_requirements(settings: dict[str, s
     queues = {*ALL_STEPS, "sample"}
     assert {q for q in told["triggers"].values() if q} == queues | {f"{q}-poison" for q in queues}
     assert told["triggers"]["http_app_func"] is None
-    timers = {"upkeep"} if settings else set()
+    timers = {"maintenance"} if settings else set()
     assert set(told["triggers"]) >= timers
     assert len(told["triggers"]) == 2 * len(queues) + 1 + len(timers)
     assert told["loaded"] == []
@@ -175,8 +175,8 @@ def test_the_real_worker_indexes_and_runs_the_app(
     assert told["failure"]["status"] == "failure"
     assert "StorageUnavailable" in told["failure"]["told"]
 
+    from imaginem.config.settings import read_settings
     from imaginem.runtime import Runtime
-    from imaginem.settings import read_settings
 
     runtime = Runtime(read_settings({"AzureWebJobsStorage": azurite.connection_string}))
     entry = runtime.log.read(("worker", "job-1"))

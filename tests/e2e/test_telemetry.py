@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from imaginem.double import Double, DoubleServer
+from imaginem.ai_emulator import AiEmulator, AiEmulatorServer
 from imaginem.host import Emulator
+from tests.ai_emulator import ColorEngines, portrait
 from tests.collector import Collector
 from tests.conftest import ROOT
-from tests.double import ColorEngines, portrait
 from tests.e2e.conftest import azure_settings
 from tests.installation import ALL_STEPS, Installation
 
@@ -25,9 +25,9 @@ def collector() -> Iterator[Collector]:
 def test_one_job_is_one_trace_and_tells_no_secret(
     own_azurite: Emulator, collector: Collector, tmp_path: Path
 ) -> None:
-    with DoubleServer(Double(ColorEngines())) as double:
+    with AiEmulatorServer(AiEmulator(ColorEngines())) as ai_emulator:
         settings: dict[str, str] = {
-            **azure_settings(double.address),
+            **azure_settings(ai_emulator.address),
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.address,
         }
         made = Installation(
@@ -43,7 +43,7 @@ def test_one_job_is_one_trace_and_tells_no_secret(
     print(collector.tree())
     hops = [span for span in collector.spans if span.name in ALL_STEPS]
     assert sorted(hop.name for hop in hops) == sorted(ALL_STEPS)
-    assert len({span.trace for span in collector.spans if span.name != "upkeep"}) == 1
+    assert len({span.trace for span in collector.spans if span.name != "maintenance"}) == 1
     by_name = {hop.name: hop for hop in hops}
     assert by_name[ALL_STEPS[0]].parent == ""
     for before, after in pairwise(ALL_STEPS):

@@ -13,7 +13,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from imaginem.registry import default_registry
+from imaginem.pipeline.steps import default_registry
 from imaginem.testing import photo_bytes, run_all
 from tests.dashboard import WebServices, client, enrol, face, keep, pair, web_services
 

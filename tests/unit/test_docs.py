@@ -8,7 +8,7 @@ import typer
 
 from imaginem.assets import load_manifest
 from imaginem.cli.__main__ import app
-from imaginem.registry import Registry, default_registry
+from imaginem.pipeline.steps import Registry, default_registry
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -32,7 +32,7 @@ def test_every_command_is_documented() -> None:
 
 
 def test_every_setting_is_documented_and_no_other() -> None:
-    code = (ROOT / "imaginem" / "settings.py").read_text("utf-8")
+    code = (ROOT / "imaginem" / "config" / "settings.py").read_text("utf-8")
     page = (ROOT / "docs" / "settings.md").read_text("utf-8")
     read = set(re.findall(r'"((?:[A-Z][A-Z]+_[A-Z_]+|AzureWebJobsStorage\w*))"', code))
     rows = "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))
@@ -96,7 +96,7 @@ def test_every_text_of_the_pages_is_in_the_catalogue_and_used() -> None:
 def test_every_route_of_the_api_is_documented() -> None:
     from imaginem.web.access import Access
     from imaginem.web.api import api_routers
-    from imaginem.web.site import Site
+    from imaginem.web.context import Site
 
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
     site = Site(default_registry, Access("local"), lambda: pytest.fail("not called"))

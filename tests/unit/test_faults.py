@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from imaginem.errors import PermanentError, RetryableError
-from imaginem.results.faults import is_transient, meaning
+from imaginem.sql.faults import is_transient, meaning
 
 
 def odbc(state: str, text: str, kind: type[DBAPIError] = DBAPIError) -> DBAPIError:

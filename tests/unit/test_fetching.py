@@ -13,10 +13,10 @@ from typing import Any, ClassVar
 
 import pytest
 
-from imaginem import fetching
 from imaginem.errors import PermanentError, RetryableError
-from imaginem.fetching import GuardedFetcher
-from imaginem.guard import is_public
+from imaginem.images import fetching
+from imaginem.images.fetching import GuardedFetcher
+from imaginem.images.public_addresses import is_public
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from fastapi.testclient import TestClient
 
 from imaginem.errors import StorageUnavailable
 from imaginem.names import blob_segment
-from imaginem.poison import bury
-from imaginem.registry import default_registry
+from imaginem.pipeline.poison import bury
+from imaginem.pipeline.steps import default_registry
 from imaginem.testing import photo_bytes, run_all
 from tests.dashboard import WebServices, client, face, keep, pair, web_services
 from tests.unit.test_web import principal

@@ -299,7 +299,7 @@ def test_a_nudge_during_a_look_is_not_lost(
 
     def nudged(queue: str, count: int, lease: float) -> list[QueueItem]:
         found = receive(queue, count, lease)
-        listener.nudge()  # the message was sent just after the look
+        listener.wake()  # the message was sent just after the look
         return found
 
     queues.create("work")

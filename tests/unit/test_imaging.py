@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imaginem.errors import PermanentError
-from imaginem.imaging import BYTE_LIMIT, Photo, PhotoCache, decode_photo
+from imaginem.images.decoding import BYTE_LIMIT, Photo, PhotoCache, decode_photo
 from imaginem.testing import photo_bytes
 
 
@@ -169,7 +169,7 @@ def test_the_module_imports_no_numpy() -> None:
     import subprocess
     import sys
 
-    code = "import imaginem.imaging, sys; assert not {'numpy', 'PIL'} & set(sys.modules)"
+    code = "import imaginem.images.decoding, sys; assert not {'numpy', 'PIL'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaginem.errors import InvalidMessage
-from imaginem.models import MESSAGE_LIMIT, decode_message
+from imaginem.message import MESSAGE_LIMIT, decode_message
 
 PIPELINE = ("ocr", "pipelineoutput")
 

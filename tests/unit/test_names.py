@@ -7,15 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaginem.errors import InvalidMessage
-from imaginem.names import (
-    blob_segment,
-    is_plain_path,
-    job_prefix,
-    one_line,
-    redact,
-    table_key,
-    without_query,
-)
+from imaginem.names import blob_segment, is_plain_path, job_prefix, table_key
+from imaginem.redaction import one_line, redact, without_query
 
 
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))

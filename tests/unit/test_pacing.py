@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from imaginem.engines.pacing import Pacer
 from imaginem.errors import Busy
-from imaginem.pacing import Pacer
-from imaginem.testing import MemoryRegisters
+from imaginem.testing import MemorySharedState
 
 
 class Clock:
@@ -26,8 +26,10 @@ class Clock:
         self.now += seconds
 
 
-def pacer(registers: MemoryRegisters, clock: Clock, per_second: float = 10, **more: float) -> Pacer:
-    return Pacer(registers, "face", per_second, clock=clock, sleep=clock.sleep, **more)
+def pacer(
+    shared_state: MemorySharedState, clock: Clock, per_second: float = 10, **more: float
+) -> Pacer:
+    return Pacer(shared_state, "face", per_second, clock=clock, sleep=clock.sleep, **more)
 
 
 def most_in_a_second(times: list[float]) -> int:
@@ -44,7 +46,7 @@ def times_of(calls: int, wait: Callable[[], None], clock: Clock) -> list[float]:
 
 def test_one_instance_stays_under_the_quota_and_uses_it() -> None:
     clock = Clock()
-    times = times_of(1_000, pacer(MemoryRegisters(), clock).wait, clock)
+    times = times_of(1_000, pacer(MemorySharedState(), clock).wait, clock)
 
     assert most_in_a_second(times) <= 10
     assert 1_000 / (times[-1] - times[0]) >= 0.9 * 10
@@ -52,11 +54,11 @@ def test_one_instance_stays_under_the_quota_and_uses_it() -> None:
 
 def test_many_instances_share_one_quota() -> None:
     """Forty instances in virtual time: each calls again as soon as its call is over."""
-    registers = MemoryRegisters()
+    shared_state = MemorySharedState()
     instances = []
     for _ in range(40):
         clock = Clock()
-        instances.append((clock, pacer(registers, clock, patience=1e9)))
+        instances.append((clock, pacer(shared_state, clock, patience=1e9)))
     due = [(0.0, number) for number in range(40)]
     times: list[float] = []
     while len(times) < 1_000:
@@ -73,14 +75,14 @@ def test_many_instances_share_one_quota() -> None:
 
 
 def test_threads_of_one_instance_never_share_a_slot() -> None:
-    registers, taken, lock = MemoryRegisters(), [], threading.Lock()
+    shared_state, taken, lock = MemorySharedState(), [], threading.Lock()
     base = 1_000.0
 
     def sleep(seconds: float) -> None:
         with lock:
             taken.append(round(seconds, 6))
 
-    paced = Pacer(registers, "face", 10, clock=lambda: base, sleep=sleep, patience=1e9)
+    paced = Pacer(shared_state, "face", 10, clock=lambda: base, sleep=sleep, patience=1e9)
     threads = [threading.Thread(target=paced.wait) for _ in range(50)]
     for thread in threads:
         thread.start()
@@ -92,8 +94,8 @@ def test_threads_of_one_instance_never_share_a_slot() -> None:
 
 
 def test_a_refusal_holds_everybody_off() -> None:
-    registers, clock = MemoryRegisters(), Clock()
-    one, other = pacer(registers, clock), pacer(registers, clock)
+    shared_state, clock = MemorySharedState(), Clock()
+    one, other = pacer(shared_state, clock), pacer(shared_state, clock)
     other.wait()
     one.hold_off(7)
     other.wait()
@@ -102,7 +104,7 @@ def test_a_refusal_holds_everybody_off() -> None:
 
 def test_a_call_that_would_wait_too_long_goes_back_to_its_queue() -> None:
     clock = Clock()
-    paced = pacer(MemoryRegisters(), clock, patience=5)
+    paced = pacer(MemorySharedState(), clock, patience=5)
     paced.hold_off(60)
     with pytest.raises(Busy, match="spoken for") as told:
         paced.wait()
@@ -114,34 +116,34 @@ def test_a_call_that_would_wait_too_long_goes_back_to_its_queue() -> None:
 
 def test_slots_that_nobody_used_in_time_are_not_made_up_for() -> None:
     clock = Clock()
-    paced = pacer(MemoryRegisters(), clock)
+    paced = pacer(MemorySharedState(), clock)
     paced.wait()
     clock.now += 100
     assert most_in_a_second(times_of(30, paced.wait, clock)) <= 10
 
 
 def test_nonsense_in_the_register_starts_anew() -> None:
-    registers, clock = MemoryRegisters(), Clock()
-    registers.write("face", "soon", "")
-    pacer(registers, clock).wait()
-    assert registers.read("face") != ("soon", "fence-1")
+    shared_state, clock = MemorySharedState(), Clock()
+    shared_state.write("face", "soon", "")
+    pacer(shared_state, clock).wait()
+    assert shared_state.read("face") != ("soon", "fence-1")
 
 
 def test_no_rate_means_no_pacing() -> None:
     clock = Clock()
-    times_of(100, pacer(MemoryRegisters(), clock, per_second=0).wait, clock)
+    times_of(100, pacer(MemorySharedState(), clock, per_second=0).wait, clock)
     assert clock.slept == []
 
 
 def test_holding_off_again_and_again_keeps_nobody_beyond_his_patience() -> None:
-    registers, clock = MemoryRegisters(), Clock()
-    paced = pacer(registers, clock, patience=5)
+    shared_state, clock = MemorySharedState(), Clock()
+    paced = pacer(shared_state, clock, patience=5)
 
     def sleep(seconds: float) -> None:
         clock.sleep(seconds)
         paced.hold_off(3)  # as told to another thread meanwhile
 
-    paced = Pacer(registers, "face", 10, clock=clock, sleep=sleep, patience=5)
+    paced = Pacer(shared_state, "face", 10, clock=clock, sleep=sleep, patience=5)
     paced.hold_off(3)
     with pytest.raises(Busy):
         paced.wait()
@@ -150,10 +152,10 @@ def test_holding_off_again_and_again_keeps_nobody_beyond_his_patience() -> None:
 
 def test_a_slot_too_far_for_one_is_left_for_somebody_patient() -> None:
     clock = Clock()
-    paced = pacer(MemoryRegisters(), clock, per_second=1, patience=0.5)
+    paced = pacer(MemorySharedState(), clock, per_second=1, patience=0.5)
     paced._waiting = 3  # as if two others waited, so that slots are taken for them too
     paced.wait()
     with pytest.raises(Busy):
         paced.wait()
-    paced.wait(patient=True)
+    paced.wait(wait_for_quota=True)
     assert clock.now == pytest.approx(1_000 + 1 / 0.95)

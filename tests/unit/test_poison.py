@@ -6,7 +6,7 @@ import json
 import pytest
 
 from imaginem.errors import NotFound
-from imaginem.poison import bury, keep_invalid, replay
+from imaginem.pipeline.poison import bury, keep_invalid, replay
 from imaginem.testing import MemoryServices
 
 SECRET = {

@@ -8,11 +8,11 @@ import pytest
 
 from imaginem import JobContext, PermanentError, RetryableError, StepOutput, step
 from imaginem.errors import Busy, StorageUnavailable
-from imaginem.models import MESSAGE_LIMIT, decode_message
-from imaginem.poison import bury, replay
-from imaginem.ports import Limits, LogEntry, PoisonEntry
-from imaginem.process import Delivery, process_step, retry_delay, transition
-from imaginem.registry import Registry, Step
+from imaginem.message import MESSAGE_LIMIT, decode_message
+from imaginem.pipeline.poison import bury, replay
+from imaginem.pipeline.process import Delivery, process_step, retry_delay, transition
+from imaginem.pipeline.steps import Registry, Step
+from imaginem.ports import CoreSettings, LogEntry, PoisonEntry
 from imaginem.testing import MemoryServices, message_for, photo_bytes, run_all
 
 
@@ -25,13 +25,13 @@ Body = Callable[[JobContext], Found]
 
 
 class Bench:
-    """Two steps, `first` and `second` (which needs `first`), and a closing `report`."""
+    """Two steps, `first` and `second` (which needs `first`), and a finalizer `report`."""
 
     def __init__(self, **limits: Any) -> None:
         self.registry = Registry()
         pipeline = ("first", "second", "report")
-        chosen = Limits(default_pipeline=pipeline, retry_seconds=0, **limits)
-        self.services = MemoryServices(limits=chosen)
+        chosen = CoreSettings(default_pipeline=pipeline, retry_seconds=0, **limits)
+        self.services = MemoryServices(core_settings=chosen)
         self.first_does: Body = lambda job: Found(what="one")
         self.second_does: Body = lambda job: Found(what="two")
 
@@ -45,7 +45,7 @@ class Bench:
             """Run the test's function."""
             return self.second_does(job)
 
-        @step(closing=True, registry=self.registry)
+        @step(finalizer=True, registry=self.registry)
         def report(job: JobContext) -> Found:
             """Report."""
             return Found(what="reported")

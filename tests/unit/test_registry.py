@@ -7,7 +7,7 @@ import pytest
 import steps  # noqa: F401 - registers them
 from imaginem import JobContext, StepOutput, step
 from imaginem.errors import RegistrationError
-from imaginem.registry import Registry, Step, default_registry
+from imaginem.pipeline.steps import Registry, Step, default_registry
 from imaginem.testing import job_for
 
 

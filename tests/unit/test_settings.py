@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from imaginem.config.local_settings import local_settings
+from imaginem.config.settings import MAX_DEQUEUE_COUNT, read_settings
+from imaginem.config.startup import check_start
 from imaginem.errors import ConfigurationError
-from imaginem.local_settings import local_settings
-from imaginem.settings import MAX_DEQUEUE_COUNT, read_settings
-from imaginem.startup import check_start
 
 ROOT = Path(__file__).parents[2]
 
@@ -132,7 +132,7 @@ def test_on_azure_the_app_refuses_to_start_with_sqlite(address: str) -> None:
 def test_on_azure_the_app_refuses_to_start_without_its_engines_packages_and_weights(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("imaginem.startup.find_spec", lambda name: None)
+    monkeypatch.setattr("imaginem.config.startup.find_spec", lambda name: None)
     asked = {**AZURE, "FACE_PRINT_ENGINE": "local", "IMAGINEM_ASSETS": str(tmp_path / "none")}
     with pytest.raises(ConfigurationError) as told:
         check_start(read_settings(asked))

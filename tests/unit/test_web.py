@@ -10,12 +10,12 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from imaginem.errors import RetryableError, StorageUnavailable
-from imaginem.registry import default_registry
+from imaginem.pipeline.steps import default_registry
 from imaginem.web.access import Access, caller_of
 from imaginem.web.api import api_routers
+from imaginem.web.context import Site
 from imaginem.web.pages import page_routers
 from imaginem.web.pages.docs import role_of
-from imaginem.web.site import Site
 from tests.dashboard import WebServices, client, face, keep, pair, web_services
 
 

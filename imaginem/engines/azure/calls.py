@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from imaginem.config.identity import no_token
+from imaginem.engines.pacing import Pacer
 from imaginem.errors import Busy, PermanentError, RetryableError, StorageUnavailable
-from imaginem.identity import no_token
-from imaginem.names import one_line
-from imaginem.pacing import Pacer
 from imaginem.ports import Telemetry
+from imaginem.redaction import one_line
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 _logger = logging.getLogger("imaginem.engines.azure")
@@ -119,7 +119,7 @@ class Service:
         operation: str,
         *,
         units: int = 1,
-        patient: bool = False,
+        wait_for_quota: bool = False,
         ready: Callable[[], None] | None = None,
     ) -> Iterator[None]:
         """Make one call inside, when its turn has come.
@@ -127,7 +127,7 @@ class Service:
         Args:
             operation: its name in traces, metrics and errors.
             units: calls that it is billed as.
-            patient: waits for its turn however long that takes, since going back to the queue
+            wait_for_quota: waits for its turn however long that takes: going back to the queue
                 would lose, or pay again, what the calls before it have got.
             ready: called when the turn has come, before the call.
 
@@ -136,7 +136,7 @@ class Service:
             RetryableError: it does not answer, or refuses us for a reason that may pass.
             PermanentError: it refuses this photo.
         """
-        self._pacer.wait(patient=patient)
+        self._pacer.wait(wait_for_quota=wait_for_quota)
         if ready:
             ready()
         labels = {"service": self.name, "operation": operation}

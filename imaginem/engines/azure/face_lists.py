@@ -12,7 +12,7 @@ from imaginem.engines.azure.calls import ServiceRefused
 from imaginem.engines.azure.face_service import FaceService
 from imaginem.engines.azure.payload import FACE_LIMITS, Payload, payload
 from imaginem.errors import Busy, PermanentError, RetryableError
-from imaginem.imaging import Photo
+from imaginem.images.decoding import Photo
 from imaginem.outputs import Rectangle
 from imaginem.ports import FaceList, ServiceFace, ServiceFaces
 
@@ -128,7 +128,7 @@ class FaceLists:
         )
         self._known.drop_list(list_id)
 
-    def upkeep(self, *, train: bool = True) -> None:
+    def maintain(self, *, train: bool = True) -> None:
         """For each list: remove what was erased, conclude its training, train it again.
 
         Args:
@@ -157,7 +157,7 @@ class FaceLists:
                     raise
                 self.list_is_gone(held.list_id)
         except (RetryableError, PermanentError) as problem:
-            _logger.error("upkeep of the face list %s: %s", held.list_id, problem)
+            _logger.error("maintenance of the face list %s: %s", held.list_id, problem)
             problems.append(problem)
 
     def _look_after(self, held: FaceList, train: bool) -> None:

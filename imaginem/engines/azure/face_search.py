@@ -18,12 +18,12 @@ class Search:
 
     Attributes:
         fresh: ids of faces to compare it with.
-        patient: it has made calls already, which going back to the queue would make again.
+        wait_for_quota: it has made calls already, which going back to the queue would make again.
     """
 
     face: str
     fresh: Sequence[str]
-    patient: bool
+    wait_for_quota: bool
 
 
 class Lapsed(Exception):
@@ -65,14 +65,14 @@ class FaceSearch:
             list_id = face_list.list_id
             try:
                 alike = self._service.similar_in_list(
-                    search.face, list_id, self._most, patient=search.patient
+                    search.face, list_id, self._most, wait_for_quota=search.wait_for_quota
                 )
             except ServiceRefused as refused:
                 if not self._is_unsearchable(list_id, refused):
                     raise _as_lapsed(refused) from None
-                search.patient = True
+                search.wait_for_quota = True
                 continue
-            search.patient = True
+            search.wait_for_quota = True
             found.append((list_id, alike))
         for start in range(0, len(search.fresh), AT_ONCE):
             found.append(("", self._among(search, search.fresh[start : start + AT_ONCE])))
@@ -92,13 +92,15 @@ class FaceSearch:
     def _among(self, search: Search, others: Sequence[str]) -> Similar:
         """Compare with fresh faces; the service refuses all if it knows one of them no more."""
         try:
-            alike = self._service.similar_faces(search.face, others, patient=search.patient)
-            search.patient = True
+            alike = self._service.similar_faces(
+                search.face, others, wait_for_quota=search.wait_for_quota
+            )
+            search.wait_for_quota = True
             return alike
         except ServiceRefused as refused:
             if "FaceNotFound" not in refused.codes:
                 raise
-        search.patient = True
+        search.wait_for_quota = True
         if len(others) == 1:
             self._check_alive(search)
             self._known.lapsed(others)
@@ -109,6 +111,6 @@ class FaceSearch:
     def _check_alive(self, search: Search) -> None:
         """Raise Lapsed if it is our own face that the service knows no more."""
         try:
-            self._service.similar_faces(search.face, [search.face], patient=True)
+            self._service.similar_faces(search.face, [search.face], wait_for_quota=True)
         except ServiceRefused as refused:
             raise _as_lapsed(refused) from None

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from imaginem.config.settings import ServiceSettings
 from imaginem.engines.azure.calls import (
     CONNECT_SECONDS,
     READ_SECONDS,
@@ -14,7 +15,6 @@ from imaginem.engines.azure.calls import (
 )
 from imaginem.engines.azure.payload import Payload
 from imaginem.outputs import Rectangle
-from imaginem.settings import ServiceSettings
 
 if TYPE_CHECKING:
     from azure.ai.vision.face import FaceAdministrationClient, FaceClient
@@ -96,10 +96,10 @@ class FaceService:
             )
 
     def similar_faces(
-        self, face_id: str, among: Sequence[str], *, patient: bool = False
+        self, face_id: str, among: Sequence[str], *, wait_for_quota: bool = False
     ) -> Similar:
         """Compare a face with up to `AT_ONCE` others."""
-        with self._service.call("find similar", patient=patient):
+        with self._service.call("find similar", wait_for_quota=wait_for_quota):
             found = self._face.find_similar(
                 face_id=face_id,
                 face_ids=list(among),
@@ -111,10 +111,10 @@ class FaceService:
             ]
 
     def similar_in_list(
-        self, face_id: str, list_id: str, most: int, *, patient: bool = False
+        self, face_id: str, list_id: str, most: int, *, wait_for_quota: bool = False
     ) -> Similar:
         """Compare a face with those of a trained list."""
-        with self._service.call("find similar in list", patient=patient):
+        with self._service.call("find similar in list", wait_for_quota=wait_for_quota):
             found = self._face.find_similar_from_large_face_list(
                 face_id=face_id,
                 large_face_list_id=list_id,
@@ -125,7 +125,7 @@ class FaceService:
 
     def make_list(self, list_id: str) -> None:
         """Make a list."""
-        with self._service.call("create list", patient=True):
+        with self._service.call("create list", wait_for_quota=True):
             self._lists.create(list_id, name=list_id, recognition_model=RECOGNITION)
 
     def add(
@@ -138,7 +138,7 @@ class FaceService:
         ready: Callable[[], None],
     ) -> str:
         """Add a face to a list; return its name there. Our id goes with it, nothing else."""
-        with self._service.call("add face", patient=True, ready=ready):
+        with self._service.call("add face", wait_for_quota=True, ready=ready):
             added = self._lists.add_face(
                 list_id,
                 sent.data,
@@ -151,7 +151,7 @@ class FaceService:
     def remove(self, list_id: str, persisted_face_id: str) -> None:
         """Remove a face from a list, if it is there."""
         try:
-            with self._service.call("delete face", patient=True):
+            with self._service.call("delete face", wait_for_quota=True):
                 self._lists.delete_face(list_id, persisted_face_id)
         except ServiceRefused as refused:
             if not {"PersistedFaceNotFound", "LargeFaceListNotFound"} & set(refused.codes):
@@ -159,19 +159,19 @@ class FaceService:
 
     def page(self, list_id: str, after: str) -> list[tuple[str, str]]:
         """Return up to 1,000 faces of a list behind one, each with what was kept with it."""
-        with self._service.call("list faces", patient=True):
+        with self._service.call("list faces", wait_for_quota=True):
             found = self._lists.get_faces(list_id, start=after or None, top=1000)
             return [(str(each.persisted_face_id), each.user_data or "") for each in found]
 
     def train(self, list_id: str) -> None:
         """Begin to make a list searchable."""
-        with self._service.call("train", patient=True):
+        with self._service.call("train", wait_for_quota=True):
             self._lists.begin_train(list_id, polling=False)
 
     def training(self, list_id: str) -> str:
         """Return how the list's training stands: `running`, `succeeded`, `failed` or `none`."""
         try:
-            with self._service.call("training status", patient=True):
+            with self._service.call("training status", wait_for_quota=True):
                 status = self._lists.get_training_status(list_id).status
         except ServiceRefused as refused:
             if {"LargeFaceListNotTrained", "LargeFaceListNotFound"} & set(refused.codes):

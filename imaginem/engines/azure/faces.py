@@ -10,7 +10,7 @@ from typing import Any
 from imaginem.engines.azure.calls import LimitedAccess
 from imaginem.engines.azure.face_service import FACE_ID_SECONDS, FaceService
 from imaginem.engines.azure.payload import FACE_LIMITS, Payload, payload
-from imaginem.imaging import Photo
+from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, FaceAttributes, HeadPose, Point, Rectangle
 
 _logger = logging.getLogger("imaginem.engines.azure")
@@ -23,7 +23,7 @@ class AzureFaces:
 
     Args:
         service: the Face account.
-        prints_there: prints are made by the same account, so ids are asked for with the faces.
+        recognition_at_azure: the same account recognizes faces, so ids are asked for with them.
         clock: seconds, steady.
     """
 
@@ -33,21 +33,21 @@ class AzureFaces:
         self,
         service: FaceService,
         *,
-        prints_there: bool,
+        recognition_at_azure: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._service = service
-        self._prints_there = prints_there
+        self._recognition_at_azure = recognition_at_azure
         self._clock = clock
         self._refused_at: float | None = None
 
-    def detect(self, photo: Photo, *, to_print: bool = False) -> list[Face]:
-        """Return the faces, largest first. With `to_print` one call serves both steps.
+    def detect(self, photo: Photo, *, for_recognition: bool = False) -> list[Face]:
+        """Return the faces, largest first. With `for_recognition` one call serves both steps.
 
         An account without Limited Access still detects; faceprint then says what is off.
         """
         sent = payload(photo, FACE_LIMITS)
-        if to_print and self._prints_there and self._may_ask():
+        if for_recognition and self._recognition_at_azure and self._may_ask():
             try:
                 return read_faces(self._service.detect(sent, with_ids=True), sent, photo)
             except LimitedAccess as problem:

@@ -1,23 +1,23 @@
 """Makes the Azure engines from settings."""
 
+from imaginem.config.settings import ServiceSettings, Settings
 from imaginem.engines.azure.calls import Service
 from imaginem.engines.azure.face_lists import FaceLists
 from imaginem.engines.azure.face_service import FaceService, face_clients
 from imaginem.engines.azure.faces import AzureFaces
-from imaginem.engines.azure.prints import AzurePrints
+from imaginem.engines.azure.recognizer import AzureRecognizer
 from imaginem.engines.azure.vision import AzureOcr, AzureVision, vision_client
-from imaginem.engines.bands import Bands
+from imaginem.engines.match_tiers import MatchTiers
+from imaginem.engines.pacing import Pacer
 from imaginem.engines.parts import EngineParts
-from imaginem.pacing import Pacer
 from imaginem.ports import FaceGallery
-from imaginem.settings import ServiceSettings, Settings
 
 
 def _service(name: str, settings: ServiceSettings, parts: EngineParts) -> Service:
     """Return the account's service: one for all its engines, so that they share their slots."""
     with parts.lock:
         if name not in parts.made:
-            pacer = Pacer(parts.registers, name, settings.per_second)
+            pacer = Pacer(parts.shared_state, name, settings.per_second)
             parts.made[name] = Service(name, pacer, parts.telemetry, price=settings.price)
         found: Service = parts.made[name]
         return found
@@ -42,8 +42,8 @@ def _face_service(settings: Settings, parts: EngineParts) -> FaceService:
 
 def make_faces(settings: Settings, parts: EngineParts) -> AzureFaces:
     """Return the engine of facedetection."""
-    prints_there = settings.face_print_engine == "azure"
-    return AzureFaces(_face_service(settings, parts), prints_there=prints_there)
+    recognition_at_azure = settings.face_print_engine == "azure"
+    return AzureFaces(_face_service(settings, parts), recognition_at_azure=recognition_at_azure)
 
 
 def make_lists(settings: Settings, parts: EngineParts) -> FaceLists:
@@ -51,13 +51,15 @@ def make_lists(settings: Settings, parts: EngineParts) -> FaceLists:
     return FaceLists(_face_service(settings, parts), parts.service_faces(), settings.face_list)
 
 
-def make_prints(settings: Settings, parts: EngineParts, gallery: FaceGallery) -> AzurePrints:
+def make_recognizer(
+    settings: Settings, parts: EngineParts, gallery: FaceGallery
+) -> AzureRecognizer:
     """Return the engine of faceprint and facematch."""
-    return AzurePrints(
+    return AzureRecognizer(
         _face_service(settings, parts),
         make_lists(settings, parts),
         gallery,
         parts.service_faces(),
-        bands=Bands(settings.match_threshold, settings.possible_threshold),
+        tiers=MatchTiers(settings.match_threshold, settings.possible_threshold),
         match_limit=settings.match_limit,
     )

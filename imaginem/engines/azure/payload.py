@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imaginem.errors import PermanentError
-from imaginem.imaging import Photo
+from imaginem.images.decoding import Photo
 from imaginem.outputs import Rectangle
 
 if TYPE_CHECKING:

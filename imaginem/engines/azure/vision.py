@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from imaginem.config.settings import ServiceSettings
 from imaginem.engines.azure.calls import (
     CONNECT_SECONDS,
     READ_SECONDS,
@@ -14,7 +15,7 @@ from imaginem.engines.azure.calls import (
 )
 from imaginem.engines.azure.payload import VISION_LIMITS, Payload, payload
 from imaginem.errors import Busy, PermanentError, RetryableError
-from imaginem.imaging import Photo
+from imaginem.images.decoding import Photo
 from imaginem.outputs import (
     Adult,
     Box,
@@ -31,7 +32,6 @@ from imaginem.outputs import (
     TextLine,
     Word,
 )
-from imaginem.settings import ServiceSettings
 
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
@@ -216,7 +216,7 @@ class AzureOcr:
             self._sleep(pause)
             pause = _POLL_SECONDS
             try:
-                with self._service.call("read result", units=0, patient=True):
+                with self._service.call("read result", units=0, wait_for_quota=True):
                     found = self._client.get_read_result(operation)
                     if found is None:
                         raise ValueError("an empty answer")

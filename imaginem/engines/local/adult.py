@@ -7,7 +7,7 @@ from PIL import Image
 
 from imaginem.assets import AssetStore
 from imaginem.engines.local.session import shared_model
-from imaginem.imaging import Photo
+from imaginem.images.decoding import Photo
 from imaginem.outputs import Adult
 
 _MEAN_BGR = np.array([104, 117, 123], np.float32)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from imaginem.assets import AssetStore
 from imaginem.engines.local.session import Model, shared_model
 from imaginem.errors import ConfigurationError
-from imaginem.models import explain
+from imaginem.message import explain
 
 Array = NDArray[Any]
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from imaginem.assets import AssetStore
 from imaginem.engines.local.landmarks import FIVE, Landmarks, as_point
 from imaginem.engines.local.mtcnn import Mtcnn
-from imaginem.imaging import Photo
+from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, FaceAttributes, Rectangle
 
 
@@ -21,7 +21,7 @@ class LocalFaces:
         self._detector = Mtcnn(store)
         self._landmarks = Landmarks(store)
 
-    def detect(self, photo: Photo, *, to_print: bool = False) -> list[Face]:
+    def detect(self, photo: Photo, *, for_recognition: bool = False) -> list[Face]:
         """Return the faces, largest first."""
         rgb = photo.array
         found = self._detector.detect(rgb)

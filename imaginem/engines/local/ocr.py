@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from imaginem.assets import AssetStore
 from imaginem.errors import ConfigurationError
-from imaginem.imaging import Photo
+from imaginem.images.decoding import Photo
 from imaginem.outputs import OcrText, TextLine, Word
 
 Array = NDArray[Any]

@@ -8,7 +8,7 @@ from imaginem.engines.local.adult import AdultScorer
 from imaginem.engines.local.colors import colors, image_type, thumbnail
 from imaginem.engines.local.objects import ObjectDetector
 from imaginem.engines.local.tagger import Tagger, families
-from imaginem.imaging import Photo
+from imaginem.images.decoding import Photo
 from imaginem.outputs import (
     Caption,
     Category,

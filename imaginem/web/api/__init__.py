@@ -9,7 +9,7 @@ from imaginem.web.api.images import image_routes
 from imaginem.web.api.jobs import job_routes
 from imaginem.web.api.operations import operations_routes
 from imaginem.web.api.pipeline import pipeline_routes
-from imaginem.web.site import Site
+from imaginem.web.context import Site
 
 __all__ = ["api_routers"]
 

@@ -6,13 +6,13 @@ from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import Response
 from pydantic_core import to_json
 
-from imaginem.erasure import forget_batch
-from imaginem.export import as_csv, as_rows
+from imaginem.usecases.erase import forget_batch
+from imaginem.usecases.export import as_csv, as_rows
 from imaginem.web.access import Caller, check_batch
-from imaginem.web.answers import hidden_batches, progress_of
 from imaginem.web.api.models import Forgotten, Progress
+from imaginem.web.context import Site, attachment, unpath
+from imaginem.web.presenters import hidden_batches, progress_of
 from imaginem.web.problems import responses
-from imaginem.web.site import Site, attachment, unpath
 
 
 def batch_actions(site: Site) -> APIRouter:

@@ -6,14 +6,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, File, Form, HTTPException, Query, Request, UploadFile
 
 from imaginem.errors import PermanentError
-from imaginem.imaging import BYTE_LIMIT, check_photo
-from imaginem.registry import Registry
-from imaginem.submitting import job_id_of, submit_photo
+from imaginem.images.decoding import BYTE_LIMIT, check_photo
+from imaginem.pipeline.steps import Registry
+from imaginem.usecases.submit import job_id_of, submit_photo
 from imaginem.web.access import Caller, check_batch
-from imaginem.web.answers import batch_of, progress_of
 from imaginem.web.api.models import Accepted, Batches, Progress
+from imaginem.web.context import Site, path, unpath
+from imaginem.web.presenters import batch_of, progress_of
 from imaginem.web.problems import responses
-from imaginem.web.site import Site, path, unpath
 
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[str, Query(max_length=2000, description="Of the page before.")]
@@ -101,7 +101,7 @@ def batch_routes(site: Site) -> APIRouter:
         if not caller.may_see(group):
             raise HTTPException(422, "group: you are not in this group")
         wanted = [each.strip() for each in pipeline.split(",") if each.strip()]
-        steps = _resolved(site, wanted) or list(services.limits.default_pipeline)
+        steps = _resolved(site, wanted) or list(services.core_settings.default_pipeline)
         check_first(site.registry, steps[0])
         data = read_upload(file)
         plain = (file.filename or "").encode("utf-8", "replace").decode()

@@ -7,18 +7,18 @@ from fastapi import APIRouter, File, Request, UploadFile
 from fastapi.responses import Response
 
 from imaginem.errors import NotFound
-from imaginem.imaging import BYTE_LIMIT, decode_photo
+from imaginem.images.decoding import BYTE_LIMIT, decode_photo
 from imaginem.names import job_prefix
 from imaginem.outputs import FaceMatch
 from imaginem.ports import DashboardServices, FacePair
 from imaginem.web.access import Caller
-from imaginem.web.answers import owner_of, told_matches
 from imaginem.web.api.batches import ONE_FILE, read_upload
 from imaginem.web.api.images import IMAGE
 from imaginem.web.api.models import FaceSearch, FoundFace, Match, VerdictAsked
+from imaginem.web.context import Site
 from imaginem.web.files import file_response
+from imaginem.web.presenters import owner_of, told_matches
 from imaginem.web.problems import responses
-from imaginem.web.site import Site
 
 _SHOWN = 20
 
@@ -26,9 +26,9 @@ _SHOWN = 20
 def search_faces(services: DashboardServices, data: bytes, caller: Caller) -> FaceSearch:
     """Return the faces of a photo, each with who looks like it; nothing is kept."""
     photo = decode_photo(data)
-    faces = services.faces.detect(photo, to_print=True)
+    faces = services.faces.detect(photo, for_recognition=True)
     found = []
-    for face, similar in services.prints.search(photo, faces):
+    for face, similar in services.recognizer.search(photo, faces):
         pairs = [
             FaceMatch(
                 face_id=uuid.UUID(int=0),
@@ -95,7 +95,7 @@ def face_routes(site: Site) -> APIRouter:
         """Show a face, as `facecrop` cut it out."""
         services = site.services()
         key = owner_of(services, face_id, caller)
-        container = services.limits.faces_container
+        container = services.core_settings.faces_container
         data = services.blobs.get(container, f"{job_prefix(*key)}{face_id}.png", BYTE_LIMIT)
         return file_response(request, data, "image/png", str(face_id))
 

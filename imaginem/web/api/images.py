@@ -10,17 +10,17 @@ from fastapi.responses import Response
 from pydantic import BeforeValidator
 
 from imaginem.errors import PermanentError
-from imaginem.exif import read_exif
-from imaginem.imaging import check_photo
+from imaginem.images.decoding import check_photo
+from imaginem.images.exif import read_exif
 from imaginem.ports import PhotoFilter
-from imaginem.renditions import MEDIA_TYPE, original, rendition, version_of
+from imaginem.usecases.renditions import MEDIA_TYPE, original, rendition, version_of
 from imaginem.web.access import Caller
-from imaginem.web.answers import photo_of
 from imaginem.web.api.batches import Cursor, Limit
 from imaginem.web.api.models import LabelCount, Photos
+from imaginem.web.context import Site, attachment
 from imaginem.web.files import file_response
+from imaginem.web.presenters import photo_of
 from imaginem.web.problems import responses
-from imaginem.web.site import Site, attachment
 
 # Forms send empty fields along.
 EMPTY_IS_NONE = BeforeValidator(lambda value: None if value == "" else value)

@@ -5,18 +5,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, HTTPException
 from pydantic_core import to_json
 
-from imaginem.erasure import forget_job
-from imaginem.intake import photo_containers
-from imaginem.models import JobDefinition, decode_message
-from imaginem.names import blob_segment, without_query
+from imaginem.message import JobDefinition, decode_message
+from imaginem.names import blob_segment
+from imaginem.pipeline.source import photo_containers
 from imaginem.ports import DashboardServices
-from imaginem.submitting import run_again, send_message
+from imaginem.redaction import without_query
+from imaginem.usecases.erase import forget_job
+from imaginem.usecases.submit import run_again, send_message
 from imaginem.web.access import Caller, check_batch
-from imaginem.web.answers import job_of
 from imaginem.web.api.batches import accepted, check_first
 from imaginem.web.api.models import Accepted, Forgotten, Job
+from imaginem.web.context import Site
+from imaginem.web.presenters import job_of
 from imaginem.web.problems import responses
-from imaginem.web.site import Site
 
 _JOB_MESSAGE = {
     "job_definition": {
@@ -45,7 +46,7 @@ def job_routes(site: Site) -> APIRouter:
         if isinstance(definition, dict):  # what Imaginem notes for itself is not for callers
             own = {name: value for name, value in definition.items() if name != "_imaginem"}
             message = {**message, "job_definition": own}
-        decoded = decode_message(as_json(message), services.limits.default_pipeline)
+        decoded = decode_message(as_json(message), services.core_settings.default_pipeline)
         batch_id = decoded.job_definition.batch_id
         check_batch(services.archive, batch_id, caller)
         check_photo_address(services, decoded.job_definition, caller)

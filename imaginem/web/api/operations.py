@@ -9,14 +9,14 @@ from fastapi.responses import Response
 
 import imaginem
 from imaginem.errors import ImaginemError
-from imaginem.names import one_line
+from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices, PoisonEntry
-from imaginem.registry import Registry
-from imaginem.submitting import replay_job
+from imaginem.redaction import one_line
+from imaginem.usecases.submit import replay_job
 from imaginem.web.access import Caller
 from imaginem.web.api.models import CheckResult, Operations, Poisoned, QueueDepth, Replayed
+from imaginem.web.context import Site
 from imaginem.web.problems import responses
-from imaginem.web.site import Site
 
 
 def operations_of(services: DashboardServices, registry: Registry) -> Operations:
@@ -30,7 +30,7 @@ def operations_of(services: DashboardServices, registry: Registry) -> Operations
             depths.update(zip(names, pool.map(services.queues.count, names), strict=True))
 
     poisoned: list[PoisonEntry] = []
-    container = services.limits.input_container
+    container = services.core_settings.input_container
     for name, look in {
         "queues": count,
         "tables": lambda: poisoned.extend(services.poison.list()),

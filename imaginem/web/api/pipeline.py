@@ -7,8 +7,8 @@ from fastapi import APIRouter, HTTPException
 import imaginem
 from imaginem.web.access import Caller
 from imaginem.web.api.models import Health, Me, StepInfo, StepNames
+from imaginem.web.context import Site
 from imaginem.web.problems import responses
-from imaginem.web.site import Site
 
 
 def pipeline_routes(site: Site) -> APIRouter:

@@ -5,6 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response
 
+from imaginem.web.context import Site
 from imaginem.web.pages.batches import batch_pages
 from imaginem.web.pages.docs import docs_pages
 from imaginem.web.pages.faces import face_pages
@@ -13,7 +14,6 @@ from imaginem.web.pages.photo import single_photo_pages
 from imaginem.web.pages.photos import photo_pages
 from imaginem.web.pages.render import render, static_bytes
 from imaginem.web.pages.upload import upload_pages
-from imaginem.web.site import Site
 
 __all__ = ["docs_pages", "error_page", "page_routers"]
 

@@ -7,15 +7,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from imaginem.erasure import forget_batch
-from imaginem.progress import ENDED
-from imaginem.submitting import run_again
+from imaginem.usecases.erase import forget_batch
+from imaginem.usecases.progress import ENDED
+from imaginem.usecases.submit import run_again
 from imaginem.web.access import Caller, check_batch
-from imaginem.web.answers import batch_of, progress_of
 from imaginem.web.api.batches import Cursor
 from imaginem.web.api.models import JobProblem, Progress
+from imaginem.web.context import Site, unpath
 from imaginem.web.pages.render import render
-from imaginem.web.site import Site, unpath
+from imaginem.web.presenters import batch_of, progress_of
 
 _JOBS_SHOWN = 100
 _PROBLEMS_SHOWN = 50

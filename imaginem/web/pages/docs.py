@@ -9,8 +9,8 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.routing import APIRoute
 
 from imaginem.web.access import Caller
+from imaginem.web.context import Site
 from imaginem.web.pages.render import render
-from imaginem.web.site import Site
 
 
 def role_of(route: APIRoute) -> str:

@@ -7,12 +7,12 @@ from fastapi import APIRouter, File, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse
 
 from imaginem.web.access import Caller
-from imaginem.web.answers import owner_of, told_matches
 from imaginem.web.api.batches import ONE_FILE, read_upload
 from imaginem.web.api.faces import judge_pair, search_faces
 from imaginem.web.api.images import EMPTY_IS_NONE
+from imaginem.web.context import Site
 from imaginem.web.pages.render import render
-from imaginem.web.site import Site
+from imaginem.web.presenters import owner_of, told_matches
 
 _PICKED = 36
 

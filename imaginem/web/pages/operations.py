@@ -6,11 +6,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from imaginem.errors import StorageUnavailable
-from imaginem.submitting import replay_job
+from imaginem.usecases.submit import replay_job
 from imaginem.web.access import Caller
 from imaginem.web.api.operations import operations_of, place_of, poisoned_of
+from imaginem.web.context import Site
 from imaginem.web.pages.render import render
-from imaginem.web.site import Site
 
 
 def operations_pages(site: Site) -> APIRouter:

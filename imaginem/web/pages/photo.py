@@ -6,17 +6,17 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import HTMLResponse, Response
 
-from imaginem.erasure import forget_job
 from imaginem.errors import ImaginemError
-from imaginem.exif import read_exif
-from imaginem.progress import ENDED
-from imaginem.renditions import original, size_of, version_of
-from imaginem.submitting import run_again
+from imaginem.images.exif import read_exif
+from imaginem.usecases.erase import forget_job
+from imaginem.usecases.progress import ENDED
+from imaginem.usecases.renditions import original, size_of, version_of
+from imaginem.usecases.submit import run_again
 from imaginem.web.access import Caller
-from imaginem.web.answers import job_of
+from imaginem.web.context import Site
 from imaginem.web.pages.boxes import found_in, polygon
 from imaginem.web.pages.render import render
-from imaginem.web.site import Site
+from imaginem.web.presenters import job_of
 
 
 def single_photo_pages(site: Site) -> APIRouter:

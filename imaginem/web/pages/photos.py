@@ -8,11 +8,11 @@ from fastapi.responses import HTMLResponse
 
 from imaginem.ports import PhotoFilter
 from imaginem.web.access import Caller
-from imaginem.web.answers import photo_of
 from imaginem.web.api.batches import Cursor
 from imaginem.web.api.images import Filter, seen_by
+from imaginem.web.context import Site
 from imaginem.web.pages.render import render
-from imaginem.web.site import Site
+from imaginem.web.presenters import photo_of
 
 PAGE = 24
 _FIELDS = ("text", "tag", "category", "object", "faces", "since", "until", "batch")

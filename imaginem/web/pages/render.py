@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from imaginem.nodejs import find_package
+from imaginem.assets.nodejs import find_package
 from imaginem.web import texts
 from imaginem.web.access import Caller
-from imaginem.web.answers import image_path
-from imaginem.web.site import path, photo_page
+from imaginem.web.context import path, photo_page
+from imaginem.web.presenters import image_path
 
 if TYPE_CHECKING:
     from jinja2 import Environment

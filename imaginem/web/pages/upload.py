@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from imaginem.imaging import BYTE_LIMIT
-from imaginem.submitting import new_batch
+from imaginem.images.decoding import BYTE_LIMIT
+from imaginem.usecases.submit import new_batch
 from imaginem.web.access import Caller
+from imaginem.web.context import Site
 from imaginem.web.pages.render import render
-from imaginem.web.site import Site
 
 
 def upload_pages(site: Site) -> APIRouter:
@@ -26,11 +26,11 @@ def upload_pages(site: Site) -> APIRouter:
     def upload(
         caller: Annotated[Caller, caseworker], request: Request, batch: str = ""
     ) -> HTMLResponse:
-        usual = site.services().limits.default_pipeline
+        usual = site.services().core_settings.default_pipeline
         values = {
             "batch": batch or new_batch(),
-            "steps": [step for step in site.registry if not step.closing],
-            "closing": [step for step in site.registry if step.closing],
+            "steps": [step for step in site.registry if not step.finalizer],
+            "finalizers": [step for step in site.registry if step.finalizer],
             "usual": set(usual),
             "byte_limit": BYTE_LIMIT,
             "grouped": site.access.mode == "platform",

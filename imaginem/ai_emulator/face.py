@@ -1,0 +1,269 @@
+"""Face 1.2: detect, find similar, large face lists."""
+
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from imaginem.ai_emulator.face_answers import told_attributes, told_landmarks
+from imaginem.ai_emulator.faces import FaceMemory
+from imaginem.ai_emulator.images import BadImage, read_image
+from imaginem.ai_emulator.refusals import Refusal, bad_argument, no_approval
+from imaginem.images.decoding import Photo
+from imaginem.outputs import Face, Rectangle
+from imaginem.ports import EnrolledFace, FaceEngine
+
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP")
+_SMALLEST_FACE, _MOST_FACES = 36, 100
+_LIST_ID = re.compile(r"[a-z0-9_-]{1,64}")
+_ATTRIBUTES = {"headpose", "mask", "blur", "qualityforrecognition"}
+_RETIRED = {"age", "gender", "smile", "facialhair", "emotion", "hair", "makeup"}
+
+
+class Embedder(Protocol):
+    """Makes embeddings; the local engine's does, and fakes in tests."""
+
+    def embed(self, photo: Photo, face: Face) -> EnrolledFace:
+        """Return a face's embedding and quality."""
+
+
+class FaceEmulator:
+    """The routes of Face, on engines of ours.
+
+    Attributes:
+        approved: the account has Limited Access.
+        face_id_seconds: fresh faces live no longer than this, whatever is asked for.
+    """
+
+    def __init__(
+        self, faces: Callable[[], FaceEngine], embedder: Callable[[], Embedder], memory: FaceMemory
+    ) -> None:
+        self._faces, self._embedder, self._memory = faces, embedder, memory
+        self.approved = True
+        self.face_id_seconds = 86_400.0
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        root, one = "/face/v1.2", "/face/v1.2/largefacelists/{list}"
+        return [
+            Route(f"{root}/detect", self._detect, methods=["POST"]),
+            Route(f"{root}/findsimilars", self._similar, methods=["POST"]),
+            Route(f"{root}/largefacelists", self._all_lists, methods=["GET"]),
+            Route(one, self._one_list, methods=["GET", "PUT", "DELETE"]),
+            Route(f"{one}/persistedfaces", self._list_faces, methods=["GET", "POST"]),
+            Route(f"{one}/persistedfaces/{{face}}", self._remove, methods=["DELETE"]),
+            Route(f"{one}/train", self._train, methods=["POST"]),
+            Route(f"{one}/training", self._training, methods=["GET"]),
+        ]
+
+    def _check_approved(self) -> None:
+        if not self.approved:
+            raise no_approval()
+
+    async def _detect(self, request: Request) -> Response:
+        asked = request.query_params
+        with_ids = _flag(asked.get("returnFaceId", "true"))
+        if with_ids:
+            self._check_approved()
+        _check_models(asked.get("detectionModel"), asked.get("recognitionModel"))
+        attributes = [each for each in asked.get("returnFaceAttributes", "").split(",") if each]
+        _check_attributes(attributes)
+        seconds = _number(asked.get("faceIdTimeToLive", "86400"), 60, 86_400, "faceIdTimeToLive")
+        photo = await _photo(request)
+        found = await run_in_threadpool(self._seen, photo)
+        landmarks = _flag(asked.get("returnFaceLandmarks", "false"))
+        prints: list[EnrolledFace] = []
+        if with_ids or attributes:
+            prints = [await run_in_threadpool(self._printed, photo, face) for face in found]
+        answer = []
+        for index, face in enumerate(found):
+            told: dict[str, Any] = {"faceRectangle": face.face_rectangle.model_dump()}
+            if with_ids:
+                life = min(seconds, self.face_id_seconds)
+                told["faceId"] = self._memory.remember(_vector(prints[index]), life)
+            if landmarks:
+                told["faceLandmarks"] = told_landmarks(face)
+            if attributes:
+                told["faceAttributes"] = told_attributes(face, prints[index], attributes)
+            answer.append(told)
+        return JSONResponse(answer)
+
+    def _seen(self, photo: Photo) -> list[Face]:
+        faces = [
+            face.model_copy(update={"face_id": uuid.uuid4()})
+            for face in self._faces().detect(photo)
+            if min(face.face_rectangle.width, face.face_rectangle.height) >= _SMALLEST_FACE
+        ]
+        faces.sort(key=lambda face: -face.face_rectangle.width * face.face_rectangle.height)
+        return faces[:_MOST_FACES]
+
+    def _printed(self, photo: Photo, face: Face) -> EnrolledFace:
+        return self._embedder().embed(photo, face)
+
+    async def _similar(self, request: Request) -> Response:
+        self._check_approved()
+        try:
+            body = await request.json()
+        except ValueError:
+            raise bad_argument("JSON parsing error.") from None
+        if not isinstance(body, dict) or not isinstance(body.get("faceId"), str):
+            raise bad_argument("Request body is invalid.")
+        if body.get("mode", "matchPerson") not in ("matchPerson", "matchFace"):
+            raise bad_argument("Mode is invalid.")
+        most = _number(
+            str(body.get("maxNumOfCandidatesReturned", 20)), 1, 1000, "maxNumOfCandidatesReturned"
+        )
+        places = [name for name in ("faceIds", "largeFaceListId", "faceListId") if body.get(name)]
+        if len(places) != 1:
+            raise bad_argument("LargeFaceListId, faceListId and faceIds are all null.")
+        if places == ["faceIds"]:
+            if not 1 <= len(body["faceIds"]) <= 1000:
+                raise bad_argument("The length of faceIds is not in a valid range.")
+            found = self._memory.among(body["faceId"], body["faceIds"], int(most))
+        else:
+            found = self._memory.in_list(body["faceId"], str(body[places[0]]), int(most))
+        if body.get("mode", "matchPerson") == "matchPerson":
+            found = [each for each in found if each["confidence"] >= 0.5]
+        return JSONResponse(found)
+
+    async def _all_lists(self, request: Request) -> Response:
+        self._check_approved()
+        return JSONResponse(
+            [{"largeFaceListId": each, "name": each} for each in self._memory.names()]
+        )
+
+    async def _one_list(self, request: Request) -> Response:
+        self._check_approved()
+        list_id = request.path_params["list"]
+        if not _LIST_ID.fullmatch(list_id):
+            raise bad_argument("Large face list ID is invalid.")
+        if request.method == "GET":
+            held = self._memory.held(list_id)
+            return JSONResponse(
+                {"largeFaceListId": list_id, "name": held.name, "userData": held.user_data}
+            )
+        if request.method == "DELETE":
+            self._memory.drop(list_id)
+            return Response()
+        body = await request.json()
+        if not body.get("name"):
+            raise bad_argument("'name' is empty.")
+        _check_models("detection_03", body.get("recognitionModel"))
+        self._memory.make(list_id, body["name"], body.get("userData"))
+        return Response()
+
+    async def _list_faces(self, request: Request) -> Response:
+        self._check_approved()
+        list_id, asked = request.path_params["list"], request.query_params
+        if request.method == "GET":
+            top = _number(asked.get("top", "1000"), 1, 1000, "top")
+            return JSONResponse(self._memory.page(list_id, asked.get("start", ""), int(top)))
+        _check_models(asked.get("detectionModel"), "recognition_04")
+        if len(asked.get("userData", "")) > 1024:
+            raise bad_argument("'userData' is too long.")
+        self._memory.check_room(list_id)
+        photo = await _photo(request)
+        found = await run_in_threadpool(self._seen, photo)
+        chosen = _target(found, asked.get("targetFace"), photo)
+        made = await run_in_threadpool(self._printed, photo, chosen)
+        name = self._memory.add(list_id, asked.get("userData", ""), _vector(made))
+        return JSONResponse({"persistedFaceId": name})
+
+    async def _remove(self, request: Request) -> Response:
+        self._check_approved()
+        self._memory.remove(request.path_params["list"], request.path_params["face"])
+        return Response()
+
+    async def _train(self, request: Request) -> Response:
+        self._check_approved()
+        self._memory.train(request.path_params["list"])
+        place = str(request.url).replace("/train", "/training")
+        return Response(status_code=202, headers={"operation-Location": place})
+
+    async def _training(self, request: Request) -> Response:
+        self._check_approved()
+        return JSONResponse(self._memory.status(request.path_params["list"]))
+
+
+async def _photo(request: Request) -> Photo:
+    if request.headers.get("content-type", "") != "application/octet-stream":
+        raise bad_argument("Request body is invalid.")
+    try:
+        return await read_image(
+            request,
+            formats=_FORMATS,
+            least_bytes=1024,
+            most_bytes=6 * 1024 * 1024,
+            least_side=36,
+            most_side=1_000_000,
+        )
+    except BadImage as bad:
+        if bad.what == "format":
+            raise Refusal(
+                400, "InvalidImage", "Decoding error, image format unsupported."
+            ) from None
+        size = "small" if bad.too_small else "big"
+        raise Refusal(400, "InvalidImageSize", f"Image size is too {size}.") from None
+
+
+def _check_models(detection: str | None, recognition: str | None) -> None:
+    if detection not in ("detection_01", "detection_02", "detection_03"):
+        raise bad_argument("'detectionModel' is invalid.")
+    if recognition not in tuple(f"recognition_0{number}" for number in (1, 2, 3, 4)):
+        raise bad_argument("'recognitionModel' is invalid.")
+
+
+def _check_attributes(names: Sequence[str]) -> None:
+    asked = {name.strip().lower() for name in names}
+    if asked & _RETIRED:
+        raise Refusal(
+            403,
+            "UnsupportedFeature",
+            "Return Attributes (emotion, gender, age, smile, facial hair, hair and makeup) have "
+            "been deprecated and are no longer supported.",
+        )
+    if asked - _ATTRIBUTES:
+        raise bad_argument("Invalid argument returnFaceAttributes.")
+
+
+def _flag(raw: str) -> bool:
+    return raw.lower() == "true"
+
+
+def _number(raw: str, least: int, most: int, name: str) -> float:
+    if not raw.isdigit() or not least <= int(raw) <= most:
+        raise bad_argument(f"The argument {name} is not valid.")
+    return float(raw)
+
+
+def _target(found: list[Face], raw: str | None, photo: Photo) -> Face:
+    """Return the face that is meant by `targetFace`, or the only one."""
+    if raw is None:
+        if len(found) > 1:
+            raise Refusal(400, "InvalidImage", "There is more than 1 face in the image.")
+        if not found:
+            raise Refusal(400, "InvalidImage", "No face detected in the image.")
+        return found[0]
+    numbers = raw.split(",")
+    if len(numbers) != 4 or not all(number.isdigit() for number in numbers):
+        raise bad_argument("Invalid argument targetFace.")
+    left, top, width, height = (int(number) for number in numbers)
+    if left + width > photo.width or top + height > photo.height or not width * height:
+        raise bad_argument("Argument targetFace out of range.")
+    x, y = left + width / 2, top + height / 2
+    for face in found:
+        where: Rectangle = face.face_rectangle
+        across = where.left <= x <= where.left + where.width
+        if across and where.top <= y <= where.top + where.height:
+            return face
+    raise Refusal(400, "InvalidImage", "No face detected in the image.")
+
+
+def _vector(made: EnrolledFace) -> Any:
+    return np.frombuffer(made.embedding, np.float32)

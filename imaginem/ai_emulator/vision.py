@@ -1,0 +1,196 @@
+"""Computer Vision 3.2: analyze and Read."""
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from imaginem.ai_emulator.images import BadImage, read_image
+from imaginem.ai_emulator.refusals import Refusal, bad_image
+from imaginem.images.decoding import Photo
+from imaginem.outputs import ImageAnalysis, OcrText
+from imaginem.ports import OcrEngine, VisionEngine
+
+_ANALYZE_FORMATS = ("JPEG", "PNG", "GIF", "BMP")
+_READ_FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
+_FOUR_MEGABYTES = 4 * 1024 * 1024
+_FEATURES = {
+    "categories", "tags", "description", "objects", "color", "adult", "imagetype", "faces",
+    "brands",
+}  # fmt: skip
+_LANGUAGES = ("en", "es", "ja", "pt", "zh")
+_MODEL = "2021-05-01"
+
+
+class VisionEmulator:
+    """The routes of Computer Vision, on engines of ours."""
+
+    def __init__(self, vision: Callable[[], VisionEngine], ocr: Callable[[], OcrEngine]) -> None:
+        self._vision, self._ocr = vision, ocr
+        self._readings: dict[str, tuple[datetime, Future[tuple[Photo, OcrText]]]] = {}
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="read")
+
+    def routes(self) -> list[Route]:
+        """Return the routes."""
+        root = "/vision/v3.2"
+        return [
+            Route(f"{root}/analyze", self._analyze, methods=["POST"]),
+            Route(f"{root}/read/analyze", self._read, methods=["POST"]),
+            Route(f"{root}/read/analyzeResults/{{operation}}", self._result, methods=["GET"]),
+        ]
+
+    async def _analyze(self, request: Request) -> Response:
+        asked = request.query_params.get("visualFeatures", "Categories")
+        features = {name.strip().lower() for name in asked.split(",")}
+        if unknown := features - _FEATURES:
+            raise Refusal(
+                400,
+                "InvalidArgument",
+                f"The specified visual feature is not supported: {sorted(unknown)[0]}.",
+                inner="NotSupportedVisualFeature",
+            )
+        if request.query_params.get("language", "en") not in _LANGUAGES:
+            raise Refusal(
+                400,
+                "InvalidArgument",
+                "The specified language is not supported.",
+                inner="NotSupportedLanguage",
+            )
+        photo = await _photo(request, _ANALYZE_FORMATS, 16_000)
+        found = await run_in_threadpool(self._vision().analyze, photo)
+        return JSONResponse(_analysis(found, features))
+
+    async def _read(self, request: Request) -> Response:
+        if request.query_params.get("readingOrder", "basic") not in ("basic", "natural"):
+            raise bad_image("InvalidReadingOrder", "The reading order is not supported.")
+        photo = await _photo(request, _READ_FORMATS, 10_000)
+        name = str(uuid.uuid4())
+        future = self._pool.submit(lambda: (photo, self._ocr().read(photo)))
+        self._readings[name] = datetime.now(UTC), future
+        place = str(request.url.replace(path=f"/vision/v3.2/read/analyzeResults/{name}", query=""))
+        return Response(status_code=202, headers={"Operation-Location": place})
+
+    async def _result(self, request: Request) -> Response:
+        found = self._readings.get(request.path_params["operation"])
+        if found is None:
+            raise Refusal(404, "NotFound", "Operation is not found.")
+        begun, future = found
+        told: dict[str, Any] = {
+            "status": "running",
+            "createdDateTime": begun.isoformat(),
+            "lastUpdatedDateTime": datetime.now(UTC).isoformat(),
+        }
+        if not future.done():
+            return JSONResponse(told)
+        if future.exception() is not None:
+            return JSONResponse({**told, "status": "failed"})
+        return JSONResponse(
+            {**told, "status": "succeeded", "analyzeResult": _text(*future.result())}
+        )
+
+
+async def _photo(request: Request, formats: tuple[str, ...], most_side: int) -> Photo:
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    if kind == "application/json":
+        raise bad_image(
+            "InvalidImageUrl", "Image URL is not accessible: the emulator fetches none."
+        )
+    if kind not in ("application/octet-stream", "multipart/form-data"):
+        raise Refusal(415, "UnsupportedMediaType", "Unsupported media type.")
+    try:
+        return await read_image(
+            request,
+            formats=formats,
+            most_bytes=_FOUR_MEGABYTES,
+            least_side=50,
+            most_side=most_side,
+        )
+    except BadImage as bad:
+        if bad.what == "format":
+            raise bad_image("InvalidImageFormat", "Input data is not a valid image.") from None
+        if bad.too_small:
+            text = "Image must be at least 50 pixels in width and height"
+        else:
+            text = "Input image is too large."
+        raise bad_image("InvalidImageSize", text) from None
+
+
+def _analysis(found: ImageAnalysis, features: set[str]) -> dict[str, Any]:
+    adult, color = found.adult, found.color
+    parts: dict[str, Any] = {
+        "categories": [{"name": each.name, "score": each.score} for each in found.categories],
+        "tags": [{"name": each.name, "confidence": each.confidence} for each in found.tags],
+        "description": {
+            "tags": found.description.tags,
+            "captions": [caption.model_dump() for caption in found.description.captions],
+        },
+        "objects": [
+            {
+                "rectangle": each.rectangle.model_dump(),
+                "object": each.object,
+                "confidence": each.confidence,
+            }
+            for each in found.objects
+        ],
+        "color": {
+            "dominantColorForeground": color.dominant_color_foreground,
+            "dominantColorBackground": color.dominant_color_background,
+            "dominantColors": color.dominant_colors,
+            "accentColor": color.accent_color,
+            "isBWImg": color.is_bw_img,
+        },
+        "adult": {
+            "isAdultContent": adult.is_adult_content,
+            "isRacyContent": adult.is_racy_content,
+            "isGoryContent": bool(adult.is_gory_content),
+            "adultScore": adult.adult_score,
+            "racyScore": adult.racy_score or 0.0,
+            "goreScore": adult.gore_score or 0.0,
+        },
+        "imageType": {
+            "clipArtType": found.image_type.clip_art_type,
+            "lineDrawingType": found.image_type.line_drawing_type,
+        },
+    }
+    size = found.metadata
+    return {
+        **{name: part for name, part in parts.items() if name.lower() in features},
+        "requestId": str(uuid.uuid4()),
+        "metadata": {
+            "width": size.width,
+            "height": size.height,
+            "format": size.format.capitalize(),
+        },
+        "modelVersion": _MODEL,
+    }
+
+
+def _text(photo: Photo, found: OcrText) -> dict[str, Any]:
+    page: dict[str, Any] = {
+        "page": 1,
+        "angle": 0.0,
+        "width": photo.width,
+        "height": photo.height,
+        "unit": "pixel",
+        "lines": [
+            {
+                "boundingBox": line.polygon,
+                "text": line.text,
+                "appearance": {"style": {"name": "other", "confidence": 0.9}},
+                "words": [
+                    {"boundingBox": word.polygon, "text": word.text, "confidence": word.confidence}
+                    for word in line.words
+                ],
+            }
+            for line in found.lines
+        ],
+    }
+    if found.language and not found.language.startswith("und"):
+        page["language"] = found.language
+    return {"version": "3.2.0", "modelVersion": "2022-04-30", "readResults": [page]}

@@ -1,0 +1,52 @@
+"""`imaginem azure-double`."""
+
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from imaginem.assets import AssetStore
+from imaginem.cli.shared import App, err, out, told_errors
+from imaginem.config.local_settings import apply_local_settings
+from imaginem.config.settings import read_settings
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("azure-double")(azure_double)
+
+
+def azure_double(
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 for any.")] = 7080,
+    key: Annotated[str, typer.Option(help="Key that it takes.")] = "double",
+    calls_per_second: Annotated[
+        float, typer.Option(min=0, help="Quota of each service; 0 for none.")
+    ] = 10,
+    limited_access: Annotated[
+        bool, typer.Option(help="The Face account may tell people apart.")
+    ] = True,
+    app: App = Path(),
+) -> None:
+    """Serve emulators of Azure Computer Vision and Face until Ctrl-C, to develop against."""
+    with told_errors():
+        from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
+        from imaginem.ai_emulator.app import LocalEngines
+
+        apply_local_settings(app)
+        options = AiEmulatorOptions(
+            key=key, per_second=calls_per_second, limited_access=limited_access
+        )
+        ai_emulator = AiEmulator(LocalEngines(AssetStore(read_settings().assets)), options)
+        with AiEmulatorServer(ai_emulator, port) as server:
+            out.print("VISION_ENGINE=azure FACE_ENGINE=azure", highlight=False)
+            for service in ("VISION", "FACE"):
+                out.print(
+                    f"{service}_ENDPOINT={server.address} {service}_API_KEY={key}", highlight=False
+                )
+            err.print("These settings lead to the emulator. Ctrl-C stops it.")
+            try:
+                threading.Event().wait()
+            except KeyboardInterrupt:
+                calls = sum(quota.calls for quota in ai_emulator.quotas.values())
+                err.print(f"stopped after {calls} calls")

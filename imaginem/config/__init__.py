@@ -1,0 +1,1 @@
+"""Settings: read once from the environment and checked; the identity of the app."""

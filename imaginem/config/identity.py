@@ -1,0 +1,57 @@
+"""The app's own identity: tokens for Azure services, without any key."""
+
+import functools
+import re
+import threading
+from typing import TYPE_CHECKING
+
+from imaginem.errors import RetryableError
+from imaginem.redaction import one_line
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+_lock = threading.Lock()
+_PAUSE = 10.0
+
+
+def credential(client_id: str = "") -> "TokenCredential":
+    """Return the credential of a user-assigned identity, or of the system's; one a process.
+
+    On Azure that is the managed identity; on a laptop whoever is logged in (`az login`).
+    The package loads when this is first called, and tokens are kept until they lapse.
+    """
+    with _lock:
+        return _made(client_id)
+
+
+def get_token(client_id: str, scope: str) -> str:
+    """Return a token for a service.
+
+    Raises:
+        RetryableError: the identity gets none; says why.
+    """
+    from azure.core.exceptions import AzureError
+
+    try:
+        return credential(client_id).get_token(scope).token
+    except AzureError as problem:
+        raise no_token(scope, problem) from None
+
+
+def no_token(scope: str, problem: Exception) -> RetryableError:
+    """Return our error for an identity that gets no token."""
+    why = re.findall(r"ManagedIdentityCredential: ([^\n]+)", str(problem)) or [str(problem)]
+    return RetryableError(
+        f"the app's identity gets no token for {scope.removesuffix('/.default')}: "
+        f"{one_line(why[0], 200)}. Check AZURE_CLIENT_ID and that the identity is assigned to the "
+        "app, or log in with `az login`",
+        retry_after=_PAUSE,
+    )
+
+
+@functools.cache
+def _made(client_id: str) -> "TokenCredential":
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential(managed_identity_client_id=client_id or None)

@@ -1,0 +1,191 @@
+"""Get a photo from an address that a user gave, without reaching where nobody should.
+
+The name is resolved here, every address checked, and the checked address is the one
+connected to; redirects go through the same check. Proxies of the environment are not used.
+"""
+
+import time
+from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from imaginem.errors import PermanentError, RetryableError
+from imaginem.images.decoding import BYTE_LIMIT
+from imaginem.redaction import without_query
+
+if TYPE_CHECKING:
+    import httpcore
+
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 10.0
+TOTAL_SECONDS = 30.0
+REDIRECTS = 5
+
+
+class GuardedFetcher:
+    """Fetches photos over http(s).
+
+    Args:
+        allowed_hosts: names, or `name:port`, that may resolve to private addresses.
+        total_seconds: how long one fetch may take, redirects included.
+    """
+
+    def __init__(
+        self, allowed_hosts: Collection[str] = (), *, total_seconds: float = TOTAL_SECONDS
+    ) -> None:
+        self._allowed = {host.strip().lower() for host in allowed_hosts if host.strip()}
+        self._total_seconds = total_seconds
+
+    def __call__(self, url: str) -> bytes:
+        """Return the bytes at an address.
+
+        Raises:
+            PermanentError: no http(s) address, a forbidden one, 4xx, or over 20 MB.
+            RetryableError: 429, 5xx, a time-out or a broken connection.
+        """
+        deadline = time.monotonic() + self._total_seconds
+        for _ in range(REDIRECTS + 1):
+            parts = check_address(url)
+            found = self._get(url, parts, deadline)
+            if isinstance(found, bytes):
+                return found
+            url = urljoin(url, found)
+        raise PermanentError(f"{without_query(url)}: more than {REDIRECTS} redirects")
+
+    def _get(self, url: str, parts: SplitResult, deadline: float) -> bytes | str:
+        """Return the body, or the address that a redirect names."""
+        import httpcore
+
+        from imaginem.images.public_addresses import GuardedBackend
+
+        shown = without_query(url)
+        headers = [
+            ("Host", _host_header(parts)),
+            ("User-Agent", "imaginem"),
+            ("Accept", "image/*"),
+        ]
+        timeout = {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS}
+        backend = GuardedBackend(self._is_allowed(parts), deadline)
+        try:
+            with (
+                httpcore.ConnectionPool(network_backend=backend) as pool,
+                pool.stream(
+                    "GET", _ascii_url(parts), headers=headers, extensions={"timeout": timeout}
+                ) as response,
+            ):
+                target = _redirect(response)
+                if target is not None:
+                    return target
+                _check_status(response, shown)
+                return _read(response, shown, deadline)
+        except httpcore.TimeoutException:
+            raise RetryableError(f"{shown}: no answer in time") from None
+        except httpcore.ConnectError as problem:
+            if "CERTIFICATE" in str(problem).upper():
+                raise PermanentError(f"{shown}: its certificate is not trusted") from None
+            raise RetryableError(f"{shown}: can't connect ({problem})") from None
+        except (httpcore.NetworkError, httpcore.ProtocolError) as problem:
+            raise RetryableError(f"{shown}: the connection broke ({problem})") from None
+
+    def _is_allowed(self, parts: SplitResult) -> bool:
+        host = (parts.hostname or "").lower()
+        return host in self._allowed or f"{host}:{_port(parts)}" in self._allowed
+
+
+def check_address(url: str) -> SplitResult:
+    """Return the parts of an http(s) address.
+
+    Raises:
+        PermanentError: it is something else.
+    """
+    shown = without_query(url)[:200]
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    try:
+        if host and not host.isascii():
+            host.encode("idna")
+    except UnicodeError:
+        host = None
+    if not host or parts.scheme not in ("http", "https") or any(c.isspace() for c in url):
+        raise PermanentError(
+            f"job_definition.input.image_url: {shown!r} is not an http(s) address of a photo"
+        )
+    if parts.username is not None or parts.password is not None:
+        raise PermanentError("job_definition.input.image_url: remove user and password from it")
+    return parts
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or (443 if parts.scheme == "https" else 80)
+
+
+def _host_header(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    host = (
+        f"[{host}]" if ":" in host else host.encode("idna").decode() if not host.isascii() else host
+    )
+    return host if parts.port is None else f"{host}:{parts.port}"
+
+
+def _ascii_url(parts: SplitResult) -> str:
+    from urllib.parse import quote
+
+    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
+    query = quote(parts.query, safe="/?%:@!$&'()*+,;=~-._")
+    return f"{parts.scheme}://{_host_header(parts)}{path}" + (f"?{query}" if query else "")
+
+
+def _redirect(response: "httpcore.Response") -> str | None:
+    if response.status not in (301, 302, 303, 307, 308):
+        return None
+    return _header(response, b"location")
+
+
+def _header(response: "httpcore.Response", name: bytes) -> str | None:
+    for key, value in response.headers:
+        if key.lower() == name:
+            return value.decode("latin-1")
+    return None
+
+
+def _check_status(response: "httpcore.Response", shown: str) -> None:
+    status = response.status
+    if status == 200:
+        return
+    if status in (408, 429) or status >= 500:
+        seconds = _seconds(_header(response, b"retry-after") or "")
+        raise RetryableError(f"{shown} answered {status}", retry_after=seconds)
+    raise PermanentError(f"{shown} answered {status}: check the address and that it is public")
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Return Retry-After in seconds; RFC 9110 allows a date too."""
+    if retry_after.isdigit():
+        return float(retry_after)
+    try:
+        return (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
+    except (TypeError, ValueError):
+        return None
+
+
+def _read(response: "httpcore.Response", shown: str, deadline: float) -> bytes:
+    too_large = PermanentError(
+        f"{shown}: more than {BYTE_LIMIT} bytes (20 MB): send a smaller photo"
+    )
+    declared = _header(response, b"content-length") or ""
+    if declared.isdigit() and int(declared) > BYTE_LIMIT:
+        raise too_large
+    body = bytearray()
+    chunks: Iterable[bytes] = response.iter_stream()
+    for chunk in chunks:
+        body += chunk
+        if len(body) > BYTE_LIMIT:
+            raise too_large
+        if time.monotonic() > deadline:
+            raise RetryableError(f"{shown}: not received in time")
+    return bytes(body)

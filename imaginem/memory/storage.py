@@ -1,0 +1,258 @@
+"""In-memory twins of queues, blobs and tables.
+
+They pass the same contract suite as the real adapters, and ship with the package:
+`imaginem.testing` hands them out to whoever tests a step.
+"""
+
+import itertools
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, unquote
+
+from imaginem.errors import Conflict, NotFound, PermanentError
+from imaginem.names import is_plain_path, table_key
+from imaginem.ports import (
+    JobKey,
+    LogEntry,
+    PoisonEntry,
+    QueueItem,
+)
+
+
+@dataclass
+class _Held:
+    item: QueueItem
+    visible_at: float
+
+
+class MemoryQueues:
+    """Queues in memory. `clock` can be moved to make delayed messages appear."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._queues: dict[str, dict[str, _Held]] = {}
+        self._lock = threading.Lock()
+        self._clock = clock
+
+    def send(self, queue: str, body: str, *, delay: float = 0) -> str:
+        """Put a message."""
+        item = QueueItem(str(uuid.uuid4()), body, 0, "", datetime.now(UTC))
+        with self._lock:
+            held = _Held(item, self._clock() + delay)
+            self._queues.setdefault(queue, {})[item.id] = held
+        return item.id
+
+    def receive(self, queue: str, count: int, lease: float) -> list[QueueItem]:
+        """Take messages."""
+        with self._lock:
+            if queue not in self._queues:
+                raise NotFound(f"no queue {queue}")
+            now = self._clock()
+            taken: list[QueueItem] = []
+            for held in self._queues[queue].values():
+                if held.visible_at <= now and len(taken) < count:
+                    held.item = replace(
+                        held.item,
+                        dequeue_count=held.item.dequeue_count + 1,
+                        receipt=str(uuid.uuid4()),
+                    )
+                    held.visible_at = now + lease
+                    taken.append(held.item)
+            return taken
+
+    def _mine(self, queue: str, item: QueueItem) -> _Held:
+        held = self._queues.get(queue, {}).get(item.id)
+        if held is None or held.item.receipt != item.receipt:
+            raise NotFound(f"message {item.id} of {queue} is not ours")
+        return held
+
+    def extend(self, queue: str, item: QueueItem, lease: float) -> QueueItem:
+        """Hide a message longer."""
+        with self._lock:
+            held = self._mine(queue, item)
+            held.item = replace(held.item, receipt=str(uuid.uuid4()))
+            held.visible_at = self._clock() + lease
+            return held.item
+
+    def delete(self, queue: str, item: QueueItem) -> None:
+        """Remove a message."""
+        with self._lock:
+            self._mine(queue, item)
+            del self._queues[queue][item.id]
+
+    def create(self, queue: str) -> None:
+        """Make a queue."""
+        with self._lock:
+            self._queues.setdefault(queue, {})
+
+    def count(self, queue: str) -> int | None:
+        """Count messages."""
+        with self._lock:
+            return len(self._queues[queue]) if queue in self._queues else None
+
+    def clear(self, queue: str) -> None:
+        """Remove all messages."""
+        with self._lock:
+            if queue not in self._queues:
+                raise NotFound(f"no queue {queue}")
+            self._queues[queue] = {}
+
+    def names(self) -> list[str]:
+        """List queues."""
+        with self._lock:
+            return sorted(self._queues)
+
+
+class MemoryBlobs:
+    """Blobs in memory, at addresses under `https://memory.test/`."""
+
+    root = "https://memory.test/"
+
+    def __init__(self) -> None:
+        self._blobs: dict[tuple[str, str], bytes] = {}
+
+    def put(self, container: str, name: str, data: bytes, content_type: str) -> str:
+        """Write a blob."""
+        self._blobs[container, name] = data
+        return self.address(container, name)
+
+    def address(self, container: str, name: str) -> str:
+        """Return a blob's address."""
+        return f"{self.root}{container}/{quote(name, safe='/~')}"
+
+    def get(self, container: str, name: str, limit: int) -> bytes:
+        """Read a blob."""
+        if (container, name) not in self._blobs:
+            raise NotFound(f"no blob {container}/{name}")
+        data = self._blobs[container, name]
+        if len(data) > limit:
+            raise PermanentError(f"{container}/{name} has {len(data)} bytes; the limit is {limit}")
+        return data
+
+    def delete(self, container: str, name: str) -> None:
+        """Remove a blob."""
+        self._blobs.pop((container, name), None)
+
+    def list(self, container: str, prefix: str) -> list[str]:
+        """List blobs."""
+        return sorted(n for c, n in self._blobs if c == container and n.startswith(prefix))
+
+    def link(self, container: str, name: str, minutes: int) -> str:
+        """Return an address that stands for a link."""
+        return f"{self.root}{container}/{quote(name)}?minutes={minutes}"
+
+    def locate(self, url: str) -> tuple[str, str] | None:
+        """Find container and name."""
+        rest = url.removeprefix(self.root)
+        container, _, name = rest.partition("/")
+        name = unquote(name)
+        return (container, name) if rest != url and is_plain_path(name) else None
+
+
+class MemoryLog:
+    """`pipelinelogs` in memory."""
+
+    def __init__(self) -> None:
+        self._entries: dict[JobKey, LogEntry] = {}
+        self._fences = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def _put(self, key: JobKey, properties: Mapping[str, Any]) -> str:
+        fence = f"fence-{next(self._fences)}"
+        self._entries[key] = LogEntry(*key, dict(properties), fence, datetime.now(UTC))
+        return fence
+
+    def insert(self, key: JobKey, properties: Mapping[str, Any]) -> str:
+        """Create an entity."""
+        _check_keys(key)
+        with self._lock:
+            if key in self._entries:
+                raise Conflict(f"{key} exists")
+            return self._put(key, properties)
+
+    def _fenced(self, key: JobKey, fence: str) -> LogEntry:
+        entry = self._entries.get(key)
+        if entry is None or entry.fence != fence:
+            raise Conflict(f"{key} has changed")
+        return entry
+
+    def merge(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        """Change properties."""
+        with self._lock:
+            return self._put(key, {**self._fenced(key, fence).properties, **properties})
+
+    def replace(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        """Set properties."""
+        with self._lock:
+            self._fenced(key, fence)
+            return self._put(key, properties)
+
+    def read(self, key: JobKey) -> LogEntry | None:
+        """Read an entity."""
+        return self._entries.get(key)
+
+    def delete(self, key: JobKey) -> None:
+        """Remove an entity."""
+        _check_keys(key)
+        self._entries.pop(key, None)
+
+    def batch(self, batch_id: str, *, only: Sequence[str] = ()) -> Iterator[LogEntry]:
+        """Read a batch."""
+        for key in sorted(key for key in self._entries if key[0] == batch_id):
+            entry = self._entries[key]
+            chosen = {n: v for n, v in entry.properties.items() if not only or n in only}
+            yield replace(entry, properties=chosen)
+
+
+def _check_keys(key: JobKey) -> None:
+    table_key(key[0], "batch_id")
+    table_key(key[1], "id")
+
+
+class MemoryPoison:
+    """`pipelinepoison` in memory."""
+
+    def __init__(self) -> None:
+        self._entries: dict[tuple[str, str], PoisonEntry] = {}
+
+    def add(self, entry: PoisonEntry) -> None:
+        """Keep an entry."""
+        self._entries[entry.queue, entry.id] = replace(entry, at=datetime.now(UTC))
+
+    def list(self, queue: str | None = None) -> list[PoisonEntry]:
+        """List entries."""
+        return [e for k, e in sorted(self._entries.items()) if queue in (None, k[0])]
+
+    def read(self, queue: str, message_id: str) -> PoisonEntry | None:
+        """Read an entry."""
+        return self._entries.get((queue, message_id))
+
+    def drop(self, queue: str, message_id: str) -> None:
+        """Remove an entry."""
+        self._entries.pop((queue, message_id), None)
+
+
+class MemorySharedState:
+    """Shared texts in memory."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, tuple[str, str]] = {}
+        self._lock = threading.Lock()
+        self._fences = itertools.count(1)
+
+    def read(self, name: str) -> tuple[str, str] | None:
+        """Read a register."""
+        return self._texts.get(name)
+
+    def write(self, name: str, text: str, fence: str) -> str:
+        """Change a register."""
+        with self._lock:
+            if self._texts.get(name, ("", ""))[1] != fence:
+                raise Conflict(f"the register {name} has changed")
+            made = f"fence-{next(self._fences)}"
+            self._texts[name] = (text, made)
+            return made

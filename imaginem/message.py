@@ -1,0 +1,220 @@
+"""The job message: what travels from queue to queue, and how its bytes are read."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import from_json, to_json
+
+from imaginem.errors import InvalidMessage
+from imaginem.names import check_pipeline, table_key
+
+MESSAGE_LIMIT = 48 * 1024
+"""Bytes of a message at most: base64 of it still fits a queue message's 64 KiB."""
+OUTPUT_LIMIT = 16 * 1024
+"""Bytes of a step's output that may travel in the message; a larger one is offloaded."""
+PIPELINE_LIMIT = 50
+"""Steps of a pipeline at most, so that its log entity keeps under 255 properties."""
+
+_URL_LIMIT = 8192
+
+_NumberAsText = Annotated[
+    str, BeforeValidator(lambda v: str(v) if isinstance(v, int) and not isinstance(v, bool) else v)
+]
+
+
+class Bookkeeping(BaseModel):
+    """What Imaginem notes in a message for its own next hop (`job_definition._imaginem`).
+
+    Attributes:
+        run: id of the queue message that started this run of the job; empty on a first hop.
+        fence: ETag of the job's log entity when the last hop closed it.
+        attempt: tries of the current step that asked for another one.
+        waits: times that the current step found a service busy.
+        traceparent: W3C trace context of the run.
+        image: address of our own copy of a photo that came from elsewhere.
+        image_error: why the photo can't be had; fetching is not tried again.
+        unsuccessful: steps of this run that failed or were skipped.
+    """
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+    run: str = ""
+    fence: str = ""
+    attempt: int = 0
+    waits: int = 0
+    traceparent: str = ""
+    image: str = ""
+    image_error: str = ""
+    unsuccessful: Annotated[list[str], Field(alias="unfinished")] = Field(default_factory=list)
+
+
+def _own_bookkeeping(value: object) -> Bookkeeping:
+    """Read the bookkeeping; an outsider's nonsense there counts as none."""
+    try:
+        return Bookkeeping.model_validate(value)
+    except ValidationError:
+        return Bookkeeping()
+
+
+class JobInput(BaseModel):
+    """The photo of a job, and what its sender wants passed through."""
+
+    model_config = ConfigDict(extra="allow")
+
+    image_url: str
+    image_classifiers: Any = None
+    image_parameters: Any = None
+
+
+class JobDefinition(BaseModel):
+    """What to do with which photo, and how far it has come."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    id: _NumberAsText
+    batch_id: _NumberAsText = "default"
+    input: JobInput
+    processing_pipeline: Annotated[list[str], Field(min_length=1, max_length=PIPELINE_LIMIT)]
+    processing_step: Annotated[int, Field(ge=0)] = 0
+    bookkeeping: Annotated[
+        Bookkeeping, BeforeValidator(_own_bookkeeping), Field(alias="_imaginem")
+    ] = Field(default_factory=Bookkeeping)
+
+
+class JobMessage(BaseModel):
+    """One job on its way: the definition, and the outputs of the steps so far."""
+
+    model_config = ConfigDict(extra="allow")
+
+    job_definition: JobDefinition
+    job_output: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def current(self) -> str:
+        """Name of the queue whose turn it is."""
+        return self.job_definition.processing_pipeline[self.job_definition.processing_step]
+
+    @property
+    def following(self) -> str | None:
+        """Name of the queue after the current one, or None on the last."""
+        names = self.job_definition.processing_pipeline[self.job_definition.processing_step + 1 :]
+        return names[0] if names else None
+
+    def encode(self) -> str:
+        """Return the message as JSON text, unknown fields included."""
+        text = self.model_dump_json(by_alias=True, exclude_unset=True)
+        # Queues carry XML, which these two may not stand in; as JSON escapes they may.
+        return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
+
+    def noting(self, **changes: object) -> "JobMessage":
+        """Return a copy with other bookkeeping."""
+        kept = self.job_definition.bookkeeping.model_copy(update=changes)
+        return self._defining(bookkeeping=kept)
+
+    def with_outputs(self, outputs: dict[str, Any]) -> "JobMessage":
+        """Return a copy that carries these outputs."""
+        return self.model_copy(update={"job_output": outputs})
+
+    def at_step(self, index: int) -> "JobMessage":
+        """Return a copy whose turn is the step of this index."""
+        return self._defining(processing_step=index)
+
+    def with_image_url(self, url: str) -> "JobMessage":
+        """Return a copy with another image address."""
+        photo = self.job_definition.input.model_copy(update={"image_url": url})
+        return self._defining(input=photo)
+
+    def _defining(self, **changes: object) -> "JobMessage":
+        definition = self.job_definition.model_copy(update=changes)
+        return self.model_copy(update={"job_definition": definition})
+
+
+def read_json(body: str | bytes) -> Any:
+    """Return the JSON value in a queue message: plain text, or base64 of it.
+
+    Raises:
+        InvalidMessage: it is neither.
+    """
+    raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+    raw = raw.removeprefix(b"\xef\xbb\xbf").strip()
+    if not raw.startswith((b"{", b"[")):
+        try:
+            raw = base64.b64decode(raw, validate=True).removeprefix(b"\xef\xbb\xbf")
+            if not raw:
+                raise ValueError
+        except (binascii.Error, ValueError):
+            raise InvalidMessage(
+                "the message is neither JSON nor base64 of JSON: send a JSON object "
+                "that holds job_definition"
+            ) from None
+    try:
+        return from_json(raw, allow_inf_nan=False)
+    except ValueError as problem:
+        raise InvalidMessage(f"the message is not JSON: {problem}") from None
+
+
+def decode_message(body: str | bytes, default_pipeline: Sequence[str]) -> JobMessage:
+    """Read a job message, filling in the defaults of the contract.
+
+    Args:
+        body: the queue message's text, plain JSON or base64 of it.
+        default_pipeline: taken when the message names no `processing_pipeline`.
+
+    Raises:
+        InvalidMessage: names the field that is wrong, and how to mend it.
+    """
+    value = read_json(body)
+    if not isinstance(value, dict) or not isinstance(value.get("job_definition"), dict):
+        raise InvalidMessage("job_definition is missing: the message must be an object with one")
+    definition = dict(value["job_definition"])
+    if definition.get("processing_pipeline") is None:
+        definition["processing_pipeline"] = list(default_pipeline)
+    for name, default in (("batch_id", "default"), ("processing_step", 0), ("_imaginem", {})):
+        if definition.get(name) is None:
+            definition[name] = default
+    try:
+        message = JobMessage.model_validate(
+            {
+                **value,
+                "job_definition": definition,
+                "job_output": {} if value.get("job_output") is None else value["job_output"],
+            }
+        )
+    except ValidationError as problem:
+        raise InvalidMessage(explain(problem)) from None
+    _check(message)
+    return message
+
+
+def _check(message: JobMessage) -> None:
+    definition = message.job_definition
+    if len(definition.input.image_url) > _URL_LIMIT:
+        raise InvalidMessage(
+            f"job_definition.input.image_url is longer than {_URL_LIMIT} characters"
+        )
+    table_key(definition.id, "job_definition.id")
+    table_key(definition.batch_id, "job_definition.batch_id")
+    check_pipeline(definition.processing_pipeline)
+    steps = len(definition.processing_pipeline)
+    if definition.processing_step >= steps:
+        raise InvalidMessage(
+            f"job_definition.processing_step is {definition.processing_step}, but the pipeline "
+            f"has {steps} steps: use 0 to {steps - 1}"
+        )
+    bare = len(to_json(message.with_outputs({}), by_alias=True))
+    if bare > MESSAGE_LIMIT - 2048 - 512 * steps:  # room for bookkeeping and linked outputs
+        raise InvalidMessage(
+            f"job_definition takes {bare} bytes, more than a message may carry: keep large "
+            "image_parameters in a blob and pass its address"
+        )
+
+
+def explain(problem: ValidationError) -> str:
+    """Return a validation error as one line that names the field."""
+    first = problem.errors(include_url=False, include_context=False, include_input=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    more = f" (and {problem.error_count() - 1} more)" if problem.error_count() > 1 else ""
+    return f"{where}: {first['msg'][0].lower()}{first['msg'][1:]}{more}"

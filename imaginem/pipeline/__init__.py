@@ -1,0 +1,1 @@
+"""What happens to a job message: steps, one step execution, fences, retries, poison."""

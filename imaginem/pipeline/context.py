@@ -1,0 +1,156 @@
+"""All that a step sees of its job."""
+
+import logging
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from imaginem.errors import PermanentError
+from imaginem.images.decoding import Photo, encode_png
+from imaginem.message import JobMessage, explain
+from imaginem.names import job_prefix
+from imaginem.pipeline.offload import expand, expand_all
+from imaginem.pipeline.source import photo_url, read_photo
+from imaginem.pipeline.steps import OutputT, Step
+from imaginem.ports import FaceEngine, FaceRecognizer, OcrEngine, Results, Services, VisionEngine
+from imaginem.redaction import without_query
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_logger = logging.getLogger("imaginem.steps")
+
+
+class JobContext:
+    """One job, as the step that runs now sees it. It can be read, not changed."""
+
+    def __init__(self, message: JobMessage, services: Services) -> None:
+        self._message = message
+        self._services = services
+        self._definition = message.job_definition
+
+    @property
+    def batch_id(self) -> str:
+        """The job's batch."""
+        return self._definition.batch_id
+
+    @property
+    def job_id(self) -> str:
+        """The job's id, unique in its batch."""
+        return self._definition.id
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Batch id and job id."""
+        return self.batch_id, self.job_id
+
+    @property
+    def image_url(self) -> str:
+        """The photo's address, without its query."""
+        return without_query(self._definition.input.image_url)
+
+    @property
+    def photo_url(self) -> str:
+        """Where the photo lies in our account; empty when it could not be had."""
+        return photo_url(self._message, self._services)
+
+    @property
+    def image_parameters(self) -> Any:
+        """What the sender said about the photo, untouched."""
+        return self._definition.input.image_parameters
+
+    @property
+    def image_classifiers(self) -> Any:
+        """The sender's classifiers, untouched."""
+        return self._definition.input.image_classifiers
+
+    @property
+    def pipeline(self) -> tuple[str, ...]:
+        """Names of the job's queues, in order."""
+        return tuple(self._definition.processing_pipeline)
+
+    @property
+    def unsuccessful(self) -> tuple[str, ...]:
+        """Steps before this one that failed or were skipped."""
+        return tuple(self._definition.bookkeeping.unsuccessful)
+
+    @cached_property
+    def image(self) -> Photo:
+        """The photo: decoded once, upright, 8-bit RGB.
+
+        Raises:
+            PermanentError: it can't be had or decoded; says why.
+        """
+        return read_photo(self._message, self._services)
+
+    def output(self, step: Step[OutputT]) -> OutputT:
+        """Return what another step found.
+
+        Raises:
+            PermanentError: that step has no output, or one that doesn't fit its model.
+        """
+        raw = expand(_find(self._message.job_output, step.name), self.key, self._services.blobs)
+        if raw is None:
+            raise PermanentError(
+                f"the output of {step.name} is missing: put {step.name} before this step in "
+                "processing_pipeline, or its output into job_output"
+            )
+        try:
+            return step.output_type.model_validate(raw)
+        except ValidationError as problem:
+            raise PermanentError(f"job_output.{step.name}.{explain(problem)}") from None
+
+    @cached_property
+    def outputs(self) -> dict[str, Any]:
+        """All outputs so far as JSON values, linked ones inlined."""
+        return expand_all(self._message.job_output, self.key, self._services.blobs)
+
+    def save_png(self, name: str, picture: "Image.Image") -> str:
+        """Keep a picture in the faces container and return its address.
+
+        Args:
+            name: file name without ending; the same name again replaces the picture.
+        """
+        container = self._services.core_settings.faces_container
+        path = f"{job_prefix(*self.key)}{name}.png"
+        return self._services.blobs.put(container, path, encode_png(picture), "image/png")
+
+    @property
+    def vision(self) -> VisionEngine:
+        """The engine that says what is in a photo."""
+        return self._services.vision
+
+    @property
+    def ocr(self) -> OcrEngine:
+        """The engine that reads text."""
+        return self._services.ocr
+
+    @property
+    def faces(self) -> FaceEngine:
+        """The engine that finds faces."""
+        return self._services.faces
+
+    @property
+    def recognizer(self) -> FaceRecognizer:
+        """The engine that tells faces apart."""
+        return self._services.recognizer
+
+    @property
+    def results(self) -> Results:
+        """The SQL results."""
+        return self._services.results
+
+    @cached_property
+    def log(self) -> "logging.LoggerAdapter[logging.Logger]":
+        """A logger that adds the job's ids to each record."""
+        extra = {"batch_id": self.batch_id, "job_id": self.job_id, "step": self._message.current}
+        return logging.LoggerAdapter(_logger, extra)
+
+
+def _find(outputs: Mapping[str, Any], name: str) -> Any:
+    """Return a step's output; the original system wrote `Facedetection` at times."""
+    if name in outputs:
+        return outputs[name]
+    return next((output for key, output in outputs.items() if key.lower() == name), None)

@@ -1,0 +1,106 @@
+"""Where a job's photo is, and its bytes.
+
+A photo in our own account is read with our credentials, from the input and faces
+containers alone. One from elsewhere is fetched once, on the first hop, and kept in
+the input container; the address it came from loses its query there.
+"""
+
+import hashlib
+
+from imaginem.errors import NotFound, PermanentError, RetryableError
+from imaginem.images.decoding import BYTE_LIMIT, Photo
+from imaginem.images.fetching import check_address
+from imaginem.message import JobMessage
+from imaginem.names import job_prefix
+from imaginem.ports import Services
+from imaginem.redaction import without_query
+
+
+def ingest(message: JobMessage, services: Services, *, last_try: bool = False) -> JobMessage:
+    """Return the message with its photo in our account, fetching it if it is elsewhere.
+
+    What makes it impossible is noted in the message, so that no later step tries again.
+
+    Args:
+        last_try: what could be tried later counts as impossible now.
+
+    Raises:
+        RetryableError: the other side may answer later.
+    """
+    url = message.job_definition.input.image_url
+    noted = message.job_definition.bookkeeping.image_error
+    try:
+        if not noted and services.blobs.locate(url) is None and not _kept_copy(message, services):
+            check_address(url)
+            message = message.noting(image=_keep(services.fetch(url), message, services))
+    except PermanentError as problem:
+        message = message.noting(image_error=str(problem))
+    except RetryableError as problem:
+        if not last_try:
+            raise
+        message = message.noting(image_error=f"{problem}; tried in vain, send the job again later")
+    return message.with_image_url(without_query(url))
+
+
+def _keep(data: bytes, message: JobMessage, services: Services) -> str:
+    name = f"{_prefix(message)}{hashlib.sha256(data).hexdigest()[:32]}"
+    container = services.core_settings.input_container
+    return services.blobs.put(container, name, data, "application/octet-stream")
+
+
+def _prefix(message: JobMessage) -> str:
+    return job_prefix(message.job_definition.batch_id, message.job_definition.id)
+
+
+def _kept_copy(message: JobMessage, services: Services) -> tuple[str, str] | None:
+    """Return container and name of our copy, if the noted address is really this job's."""
+    found = services.blobs.locate(message.job_definition.bookkeeping.image)
+    if found and found[0] == services.core_settings.input_container:
+        return found if found[1].startswith(_prefix(message)) else None
+    return None
+
+
+def photo_url(message: JobMessage, services: Services) -> str:
+    """Return where the job's photo lies in our account; empty when it is nowhere photos may be."""
+    if message.job_definition.bookkeeping.image_error:
+        return ""
+    if _kept_copy(message, services):
+        return message.job_definition.bookkeeping.image
+    url = without_query(message.job_definition.input.image_url)
+    place = services.blobs.locate(url)
+    return url if place and place[0] in photo_containers(services) else ""
+
+
+def photo_containers(services: Services) -> tuple[str, str]:
+    """Return the containers that photos are read from."""
+    return services.core_settings.input_container, services.core_settings.faces_container
+
+
+def read_photo(message: JobMessage, services: Services) -> Photo:
+    """Return the job's photo, decoded.
+
+    Raises:
+        PermanentError: it can't be had or is no photo; says why.
+    """
+    noted = message.job_definition.bookkeeping.image_error
+    if noted:
+        raise PermanentError(noted)
+    url = without_query(message.job_definition.input.image_url)
+    place = _kept_copy(message, services) or services.blobs.locate(url)
+    if place is None:
+        raise PermanentError(f"{url} was not taken in: send the job again")
+    container, name = place
+    allowed = photo_containers(services)
+    if container not in allowed:
+        raise PermanentError(
+            f"image_url is in the container {container!r}: photos are read from "
+            f"{' and '.join(allowed)} only"
+        )
+    run = message.job_definition.bookkeeping.run
+    key = f"{run} {container}/{name}"  # during one run of a job its photo stays the same
+    try:
+        return services.photos.photo(key, lambda: services.blobs.get(container, name, BYTE_LIMIT))
+    except NotFound:
+        raise PermanentError(
+            f"there is no photo at {url}: upload it, then send the job again"
+        ) from None

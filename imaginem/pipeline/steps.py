@@ -1,0 +1,162 @@
+"""The `@step` decorator and the registry of steps."""
+
+import difflib
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Generic, TypeVar
+
+from imaginem.errors import RegistrationError
+from imaginem.names import STEP_NAME
+from imaginem.outputs import StepOutput
+
+if typing.TYPE_CHECKING:
+    from imaginem.pipeline.context import JobContext
+
+OutputT = TypeVar("OutputT", bound=StepOutput)
+
+
+class Step(Generic[OutputT]):
+    """A registered step: still the function it was made from, plus what is known of it.
+
+    Attributes:
+        name: the function's name; also its queue and the key of its output.
+        output_type: the pydantic model it returns.
+        requires: steps whose output it reads.
+        finalizer: True for a step that reports on the job instead of the photo, and so says
+            nothing about whether the job succeeded.
+        summary: first line of its docstring.
+    """
+
+    def __init__(
+        self,
+        function: Callable[["JobContext"], OutputT],
+        output_type: type[OutputT],
+        requires: Sequence["Step[Any]"],
+        finalizer: bool,
+    ) -> None:
+        self.name = function.__name__
+        self.output_type = output_type
+        self.requires = tuple(requires)
+        self.finalizer = finalizer
+        self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
+        self._function = function
+        self.__doc__ = function.__doc__
+
+    def __call__(self, job: "JobContext") -> OutputT:
+        """Run the step."""
+        return self._function(job)
+
+    def __repr__(self) -> str:
+        """Return the step's name."""
+        return f"<step {self.name}>"
+
+
+class Registry:
+    """Steps by name, in the order of their registration."""
+
+    def __init__(self) -> None:
+        self._steps: dict[str, Step[Any]] = {}
+
+    def add(self, step: Step[Any]) -> None:
+        """Add a step.
+
+        Raises:
+            RegistrationError: its name is taken or can't be a queue's name.
+        """
+        if not STEP_NAME.fullmatch(step.name):
+            raise RegistrationError(
+                f"step {step.name!r}: the name is also its queue's, so use 3 to 63 of a-z and "
+                "0-9, starting with a letter"
+            )
+        if step.name in self._steps:
+            raise RegistrationError(f"step {step.name!r} is registered twice: rename one")
+        self._steps[step.name] = step
+
+    def get(self, name: str) -> Step[Any]:
+        """Return a step by name.
+
+        Raises:
+            KeyError: there is none; the message suggests a close name.
+        """
+        if name not in self._steps:
+            raise KeyError(f"no step is named {name!r}{self.suggestion(name)}")
+        return self._steps[name]
+
+    def suggestion(self, name: str) -> str:
+        """Return `: did you mean …?` when a step's name is close, else nothing."""
+        close = difflib.get_close_matches(name, self._steps, n=1, cutoff=0.75)
+        return f": did you mean {close[0]}?" if close else ""
+
+    def resolve(self, names: Iterable[str]) -> list[str]:
+        """Return the steps and all that they require, each after what it requires.
+
+        Raises:
+            KeyError: a name is no step's.
+        """
+        ordered: dict[str, None] = {}
+
+        def visit(step: Step[Any]) -> None:
+            for needed in step.requires:
+                visit(needed)
+            ordered.setdefault(step.name)
+
+        for step in sorted((self.get(name) for name in names), key=lambda step: step.finalizer):
+            visit(step)
+        return list(ordered)
+
+    def __iter__(self) -> Iterator[Step[Any]]:
+        """Iterate over the steps."""
+        return iter(self._steps.values())
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a step has this name."""
+        return name in self._steps
+
+    def names(self) -> list[str]:
+        """Return the steps' names."""
+        return list(self._steps)
+
+
+default_registry = Registry()
+"""Where `@step` puts steps unless told otherwise."""
+
+
+def step(
+    *,
+    requires: Sequence[Step[Any]] = (),
+    finalizer: bool = False,
+    registry: Registry | None = None,
+) -> Callable[[Callable[["JobContext"], OutputT]], Step[OutputT]]:
+    """Make a function a step of the pipeline.
+
+    Args:
+        requires: steps whose output this one reads with `job.output(…)`.
+        finalizer: the step reports on the job; it doesn't count for `job_state`.
+        registry: where to register it, for tests.
+
+    Raises:
+        RegistrationError: name, parameters or return annotation can't work.
+    """
+
+    def register(function: Callable[["JobContext"], OutputT]) -> Step[OutputT]:
+        made = Step(function, _output_type(function), requires, finalizer)
+        (default_registry if registry is None else registry).add(made)
+        return made
+
+    return register
+
+
+def _output_type(function: Callable[["JobContext"], OutputT]) -> type[OutputT]:
+    """Read a step's schema off its return annotation."""
+    name = function.__name__
+    if len(inspect.signature(function).parameters) != 1:
+        raise RegistrationError(f"step {name!r} must take one parameter: `job: JobContext`")
+    hints = typing.get_type_hints(function)
+    found = hints.get("return")
+    if not (isinstance(found, type) and issubclass(found, StepOutput)):
+        raise RegistrationError(
+            f"step {name!r} must say what it returns, a subclass of StepOutput: "
+            f"`def {name}(job: JobContext) -> YourOutput:`"
+        )
+    return typing.cast(type[OutputT], found)

@@ -1,0 +1,201 @@
+"""Batches in SQL, and what was sent in them."""
+
+import base64
+import json
+import uuid
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic_core import from_json, to_json
+from sqlalchemy import ColumnElement, and_, delete, exists, false, func, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from imaginem.errors import InvalidMessage, PermanentError
+from imaginem.ports import BatchInfo, BatchPage, Groups, JobKey, Submission
+from imaginem.sql.database import Database
+from imaginem.sql.schema import PhotoBatch, PipelineOutput, SubmissionRow, now
+from imaginem.sql.types import job_number, portions
+from imaginem.sql.upsert import upsert
+
+_NO_CURSOR = "cursor is none of ours: take it from the page before, or leave it out"
+
+
+class SqlBatches:
+    """Batches, and the photos that were sent in them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def batches(self, groups: Groups, cursor: str = "", limit: int = 50) -> BatchPage:
+        """Return batches, newest first."""
+        query = select(PhotoBatch).where(PhotoBatch.erased == false())
+        if groups is not None:
+            query = query.where(or_(PhotoBatch.group_name == "", PhotoBatch.group_name.in_(groups)))
+        if cursor:
+            at, batch_id = read_cursor(cursor)
+            tie = and_(PhotoBatch.created == at, PhotoBatch.batch_id < batch_id)
+            query = query.where(or_(PhotoBatch.created < at, tie))
+        query = query.order_by(PhotoBatch.created.desc(), PhotoBatch.batch_id.desc())
+        with self._database.session(reading=True) as session:
+            rows = session.scalars(query.limit(limit + 1)).all()
+            shown = _counted(session, rows[:limit])
+        last = shown[-1] if shown else None
+        more = last is not None and len(rows) > limit
+        return BatchPage(shown, cursor_to(last.created, last.batch_id) if last and more else "")
+
+    def batch(self, batch_id: str) -> BatchInfo | None:
+        """Return a batch."""
+        with self._database.session(reading=True) as session:
+            row = session.get(PhotoBatch, batch_id)
+            return _counted(session, [row])[0] if row is not None and not row.erased else None
+
+    def groups_of(self, batch_ids: Collection[str]) -> dict[str, str]:
+        """Return the groups of those batches that are some group's."""
+        query = select(PhotoBatch.batch_id, PhotoBatch.group_name).where(
+            PhotoBatch.group_name != ""
+        )
+        with self._database.session(reading=True) as session:
+            return {
+                row[0]: row[1]
+                for some in portions(list(batch_ids))
+                for row in session.execute(query.where(PhotoBatch.batch_id.in_(some)))
+            }
+
+    def open_batch(self, batch_id: str, group: str = "") -> str:
+        """Note a batch; return whose it is."""
+        with self._database.session() as session:
+            row = note_batch(session, batch_id, group)
+            if group and row.group_name != group:
+                raise PermanentError(
+                    f"batch {batch_id} is there already, and not this group's: choose another id"
+                )
+            return row.group_name
+
+    def submitted(self, key: JobKey, run: str, parameters: Any = None) -> None:
+        """Note that a photo was sent."""
+        self._database.check_key(key)
+        told = to_json(parameters, fallback=str).decode()
+        with self._database.session() as session:
+            note_batch(session, key[0])
+            names = {"batch_id": key[0], "id": key[1], "since": now()}
+            names |= {"run": run, "parameters": told}
+            upsert(session, SubmissionRow, {"job": job_number(*key)}, names)
+
+    def withdraw(self, key: JobKey) -> None:
+        """Note that it was not sent after all."""
+        with self._database.session() as session:
+            session.execute(delete(SubmissionRow).where(SubmissionRow.job == job_number(*key)))
+
+    def submission(self, key: JobKey) -> Submission | None:
+        """Return how a job was sent last."""
+        with self._database.session(reading=True) as session:
+            row = session.get(SubmissionRow, job_number(*key))
+            return _submission(row) if row else None
+
+    def submissions(self, batch_id: str) -> dict[str, Submission]:
+        """Return a batch's jobs that were sent."""
+        query = select(SubmissionRow).where(SubmissionRow.batch_id == batch_id)
+        with self._database.session(reading=True) as session:
+            rows = session.scalars(query.order_by(SubmissionRow.id)).all()
+            return {row.id: _submission(row) for row in rows}
+
+    def finished(self, batch_id: str) -> list[str]:
+        """Return the ids of a batch's jobs that have a result."""
+        query = select(PipelineOutput.id).where(PipelineOutput.batch_id == batch_id)
+        with self._database.session(reading=True) as session:
+            return list(session.scalars(query))
+
+    def forget_batch(self, batch_id: str) -> None:
+        """Remove a batch."""
+        with self._database.session() as session:
+            mine = PhotoBatch.batch_id == batch_id
+            session.execute(delete(PhotoBatch).where(mine, PhotoBatch.group_name == ""))
+            session.execute(update(PhotoBatch).where(mine).values(erased=True))
+
+
+def note_batch(session: Session, batch_id: str, group: str = "") -> PhotoBatch:
+    """Return a batch's row, made if need be; whoever makes it says whose it is."""
+    row = session.get(PhotoBatch, batch_id)
+    if row is not None:
+        row.erased = False
+        return row
+    try:
+        with session.begin_nested():
+            made = PhotoBatch(batch_id=batch_id, group_name=group)
+            session.add(made)
+            session.flush()
+            return made
+    except IntegrityError:  # somebody was quicker
+        return session.get_one(PhotoBatch, batch_id)
+
+
+def _submission(row: SubmissionRow) -> Submission:
+    return Submission(row.run, row.since, from_json(row.parameters))
+
+
+def of_others(batch_id: Any, groups: frozenset[str]) -> ColumnElement[bool]:
+    """Return the condition that a batch is of another group."""
+    return exists().where(
+        PhotoBatch.batch_id == batch_id,
+        PhotoBatch.group_name != "",
+        PhotoBatch.group_name.not_in(groups),
+    )
+
+
+def _counted(session: Session, rows: Sequence[PhotoBatch]) -> list[BatchInfo]:
+    ids = [row.batch_id for row in rows]
+    done: dict[str, tuple[int, int, int]] = {}
+    sent: dict[str, int] = {}
+    problems = func.sum(PipelineOutput.problems)
+    for some in portions(ids):
+        counts = select(
+            PipelineOutput.batch_id, func.count(), problems, func.sum(PipelineOutput.faces)
+        ).where(PipelineOutput.batch_id.in_(some))
+        for row in session.execute(counts.group_by(PipelineOutput.batch_id)):
+            done[row[0]] = (row[1], int(row[2]), int(row[3]))
+        query = select(SubmissionRow.batch_id, func.count()).where(SubmissionRow.batch_id.in_(some))
+        sent |= {row[0]: row[1] for row in session.execute(query.group_by(SubmissionRow.batch_id))}
+    return [
+        BatchInfo(
+            row.batch_id,
+            row.group_name,
+            row.created,
+            sent.get(row.batch_id, 0),
+            *done.get(row.batch_id, (0, 0, 0)),
+        )
+        for row in rows
+    ]
+
+
+def cursor_to(at: datetime, what: str) -> str:
+    """Return what leads behind a row of this moment and name."""
+    raw = json.dumps([at.isoformat(), what], separators=(",", ":"))
+    return base64.urlsafe_b64encode(raw.encode("ascii")).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> tuple[datetime, str]:
+    """Return moment and name of a cursor.
+
+    Raises:
+        InvalidMessage: it is none of ours.
+    """
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        at, what = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None or not isinstance(what, str):
+            raise ValueError
+        what.encode()  # half a character is none of ours
+        return moment.astimezone(UTC), what
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise InvalidMessage(_NO_CURSOR) from None
+
+
+def as_uuid(text: str) -> uuid.UUID:
+    """Return the number that a cursor ends with. Raises InvalidMessage."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise InvalidMessage(_NO_CURSOR) from None

@@ -1,0 +1,258 @@
+"""The connection to SQL: SQLite embedded by default, Azure SQL or PostgreSQL by address."""
+
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy.exc import DBAPIError, NoSuchModuleError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from imaginem.errors import ConfigurationError, PermanentError, RetryableError
+from imaginem.ports import JobKey
+from imaginem.sql.address import identity_of, log_in_with, sqlalchemy_url, wants_token
+from imaginem.sql.faults import is_transient, meaning
+from imaginem.sql.migrations import HEAD
+
+_BUSY_SECONDS = 30
+_READING = "imaginem_reading"
+_CONNECT_TRIES = 3
+_CONNECT_PAUSE = 1.0
+_RECYCLE_SECONDS = 1500  # Azure SQL's gateway closes idle connections after half an hour
+_LOGIN_SECONDS = 15
+_OTHER_SCHEMA_PAUSE = 60.0
+_MSSQL_KEY_LIMIT = 850  # characters: an index of SQL Server takes 1,700 bytes
+
+
+class Database:
+    """A SQL database. A SQLite file gets its tables on first use; servers must have them.
+
+    Args:
+        address: empty for a SQLite file; else see `imaginem.sql.address`.
+        home: the folder of that file.
+        get_token: returns a token for Azure SQL, where no user is named: of the identity with this
+            client id, or of the app's own without one.
+    """
+
+    def __init__(
+        self, address: str, home: Path, get_token: Callable[[str], str] | None = None
+    ) -> None:
+        self._home = home
+        self._embedded = not address
+        self._address = address or f"sqlite:///{(home / 'imaginem.db').absolute()}"
+        self._get_token = get_token
+        self._engine: Engine | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def engine(self) -> Engine:
+        """Return the engine, connecting lazily.
+
+        Raises:
+            ConfigurationError: the address can't be understood.
+            RetryableError: the server does not answer, or its tables are of another version.
+        """
+        with self._lock:
+            if self._engine is None:
+                engine = self.connect()
+                try:
+                    with told_errors():
+                        _check_tables(engine)
+                except BaseException:
+                    engine.dispose()
+                    raise
+                self._engine = engine
+            return self._engine
+
+    def connect(self) -> Engine:
+        """Return a new engine, whatever tables there are.
+
+        Raises:
+            ConfigurationError: the address can't be understood.
+        """
+        try:
+            if self._embedded:
+                self._home.mkdir(parents=True, exist_ok=True)
+            url = sqlalchemy_url(self._address)
+            engine = create_engine(url, **_options(url.get_backend_name()))
+        except OSError as problem:
+            raise ConfigurationError(
+                f"IMAGINEM_HOME {self._home} can't be written ({problem.strerror}): choose another"
+            ) from None
+        except ImportError as problem:
+            raise ConfigurationError(_missing(problem)) from None
+        except NoSuchModuleError:
+            raise ConfigurationError(
+                "SQL_CONNECTION_STRING names a database that SQLAlchemy does not know: use "
+                "sqlite, postgresql+psycopg or mssql+pyodbc"
+            ) from None
+        if engine.dialect.name == "sqlite":
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin)
+        if self._get_token is not None and wants_token(engine.url):
+            log_in_with(engine, partial(self._get_token, identity_of(self._address)))
+        return engine
+
+    @contextmanager
+    def session(self, *, reading: bool = False) -> Iterator[Session]:
+        """Open a transaction; it is committed at the end, rolled back on an error.
+
+        Connecting is tried again when the server says that this may help; what fails later
+        goes through the message's own retries.
+
+        Args:
+            reading: nothing will be written, so writers need not wait.
+
+        Raises:
+            RetryableError: the database is down or busy.
+            PermanentError: it can't hold these values.
+        """
+        bind = self.engine.execution_options(**{_READING: reading})
+        with told_errors(), Session(bind, expire_on_commit=False) as session, session.begin():
+            _connect(session)
+            yield session
+
+    def check_key(self, key: JobKey) -> None:
+        """Check ids that this server could not keep apart or could not index.
+
+        Raises:
+            PermanentError: says what to change.
+        """
+        if self.engine.dialect.name != "mssql":
+            return
+        size = sum(len(part.encode("utf-16-le", "surrogatepass")) // 2 for part in key)
+        if size > _MSSQL_KEY_LIMIT:
+            raise PermanentError(
+                f"batch_id and id have {size} characters together; Azure SQL holds "
+                f"{_MSSQL_KEY_LIMIT}: shorten them"
+            )
+        if any(part != part.rstrip(" ") for part in key):
+            raise PermanentError(
+                "batch_id or id ends with a space, which Azure SQL does not tell from none: "
+                "remove it"
+            )
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            if self._engine is not None:
+                self._engine.dispose()
+                self._engine = None
+
+
+@contextmanager
+def told_errors() -> Iterator[None]:
+    """Turn the driver's errors into ours."""
+    try:
+        yield
+    except DBAPIError as problem:
+        raise meaning(problem) from None
+
+
+def _connect(session: Session) -> None:
+    """Connect now, and again if that fails in a way that passes."""
+    for attempt in range(1, _CONNECT_TRIES + 1):
+        try:
+            session.connection()
+            return
+        except DBAPIError as problem:
+            if attempt == _CONNECT_TRIES or not is_transient(problem):
+                raise
+            time.sleep(_CONNECT_PAUSE * attempt * random.uniform(0.5, 1.5))  # noqa: S311
+
+
+def _options(backend: str) -> dict[str, Any]:
+    # Parameters hold embeddings and what was found; they are no part of an error.
+    options: dict[str, Any] = {"hide_parameters": True}
+    if backend != "sqlite":
+        options |= {"pool_pre_ping": True, "pool_recycle": _RECYCLE_SECONDS}
+    if backend == "mssql":
+        import pyodbc
+
+        pyodbc.pooling = False  # SQLAlchemy pools; unixODBC's own pool would keep old tokens
+        options["connect_args"] = {"timeout": _LOGIN_SECONDS}
+    return options
+
+
+def _missing(problem: ImportError) -> str:
+    if "odbc" in str(problem).lower():
+        return (
+            f"Azure SQL needs unixODBC, which can't be loaded ({problem}): install the package "
+            "unixodbc (libodbc2) and Microsoft's msodbcsql18"
+        )
+    return f"SQL_CONNECTION_STRING needs the package {problem.name}: install it"
+
+
+def _check_tables(engine: Engine) -> None:
+    """Make a SQLite file's tables; refuse a server's that are of another version."""
+    with engine.connect() as connection:
+        found = read_revision(connection)
+    if found == HEAD:
+        return
+    if engine.dialect.name == "sqlite":
+        from imaginem.sql.migrate import upgrade
+
+        upgrade(engine)
+        return
+    # While a new version is published, old and new instances and schemas meet: jobs wait.
+    raise RetryableError(
+        f"the results database has schema {found or 'none'}, and this version needs {HEAD}: run "
+        "`imaginem db upgrade`",
+        retry_after=_OTHER_SCHEMA_PAUSE,
+    )
+
+
+def read_revision(connection: Connection) -> str:
+    """Return the schema that a database has; empty without one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return ""
+    return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
+
+
+def _prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    """Let readers and one writer work at once; we begin transactions ourselves."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout={_BUSY_SECONDS * 1000}",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    _use_write_ahead_log(cursor)
+    cursor.close()
+
+
+def _use_write_ahead_log(cursor: DBAPICursor) -> None:
+    """Switch the file to WAL, which it stays in; only a new file needs it.
+
+    SQLite does not wait for this switch as it waits for locks: of processes that open a new
+    file at once, all but one are told that it is locked.
+    """
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode")
+            row = cursor.fetchone()
+            if row is not None and row[0] == "wal":
+                return
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at once if we'll write: taken later, after a read, it can't wait."""
+    reading = connection.get_execution_options().get(_READING)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -1,0 +1,60 @@
+"""Small texts that all instances share, on Azure Table Storage."""
+
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+from azure.data.tables import TableServiceClient, UpdateMode
+
+from imaginem.errors import Conflict, NotFound
+from imaginem.storage.account import Account, storage_errors
+from imaginem.storage.table import create_table
+
+REGISTER_TABLE = "pipelinestate"
+_PARTITION = "register"
+
+
+class AzureSharedState:
+    """`pipelinestate`; a fence is an entity's ETag."""
+
+    def __init__(self, account: Account) -> None:
+        service: TableServiceClient = account.client(TableServiceClient, "table")
+        self._table = service.get_table_client(REGISTER_TABLE)
+
+    def read(self, name: str) -> tuple[str, str] | None:
+        """Return a register's text and fence."""
+        try:
+            with storage_errors(f"table {REGISTER_TABLE}"):
+                entity = self._table.get_entity(_PARTITION, name)
+        except NotFound:
+            return None
+        return str(entity["text"]), str(entity.metadata["etag"])
+
+    def write(self, name: str, text: str, fence: str) -> str:
+        """Change a register if nobody else has; on a missing table make it and write again."""
+        entity = {"PartitionKey": _PARTITION, "RowKey": name, "text": text}
+        with storage_errors(f"table {REGISTER_TABLE}"):
+            try:
+                if fence:
+                    changed = self._table.update_entity(
+                        entity,
+                        mode=UpdateMode.REPLACE,
+                        etag=fence,
+                        match_condition=MatchConditions.IfNotModified,
+                    )
+                else:
+                    changed = self._insert(entity)
+            except (ResourceExistsError, ResourceModifiedError):
+                raise Conflict(f"the register {name} has changed") from None
+            except ResourceNotFoundError:
+                raise Conflict(f"the register {name} is gone") from None
+        return str(changed["etag"])
+
+    def _insert(self, entity: dict[str, str]) -> dict[str, str]:
+        try:
+            return dict(self._table.create_entity(entity))
+        except ResourceNotFoundError:
+            create_table(self._table)
+            return dict(self._table.create_entity(entity))

@@ -1,0 +1,189 @@
+"""Traces, metrics and logs by OpenTelemetry: to a collector, Application Insights or the console.
+
+The SDK loads only when a setting names a place to send to. Nothing here looks at requests by
+itself: spans hold what we put there, so that no address's query can be in one.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
+from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+import imaginem
+from imaginem.config.settings import TelemetrySettings
+from imaginem.redaction import one_line
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
+
+_CONTEXT = TraceContextTextMapPropagator()
+_KINDS = {
+    "internal": SpanKind.INTERNAL,
+    "client": SpanKind.CLIENT,
+    "consumer": SpanKind.CONSUMER,
+}
+_SEND_SECONDS = 5  # a collector that is away must not hold up the app
+_TRACE_MILLISECONDS = 1_000
+_METRIC_MILLISECONDS = 15_000
+_SECONDS_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
+
+
+class OtelSpan:
+    """A span of the SDK."""
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        headers: dict[str, str] = {}
+        _CONTEXT.inject(headers)  # the span is the current one
+        self.traceparent = headers.get("traceparent", "")
+
+    def note(self, **attributes: str | int | float | bool) -> None:
+        """Add attributes."""
+        for name, value in attributes.items():
+            self._span.set_attribute(name, _clean(value))
+
+    def fail(self, reason: str) -> None:
+        """Mark it as failed."""
+        self._span.set_status(Status(StatusCode.ERROR, one_line(reason, 200)))
+
+
+class OtelTelemetry:
+    """Sends spans, metrics and the records of our loggers to the given exporters.
+
+    Args:
+        spans: exporters of spans, as of the SDK.
+        metrics: exporters of metrics.
+        logs: exporters of log records.
+    """
+
+    def __init__(self, spans: list[Any], metrics: list[Any], logs: list[Any]) -> None:
+        resource = Resource.create(
+            {"service.name": "imaginem", "service.version": imaginem.__version__}
+        )
+        self._spans = TracerProvider(resource=resource)
+        for exporter in spans:
+            self._spans.add_span_processor(
+                BatchSpanProcessor(exporter, schedule_delay_millis=_TRACE_MILLISECONDS)
+            )
+        readers = [
+            PeriodicExportingMetricReader(exporter, export_interval_millis=_METRIC_MILLISECONDS)
+            for exporter in metrics
+        ]
+        self._metrics = MeterProvider(readers, resource=resource)
+        self._logs = LoggerProvider(resource=resource)
+        for exporter in logs:
+            self._logs.add_log_record_processor(BatchLogRecordProcessor(exporter))
+        self._handler = LoggingHandler(logging.INFO, self._logs) if logs else None
+        if self._handler is not None:
+            logging.getLogger("imaginem").addHandler(self._handler)
+        self._tracer = self._spans.get_tracer("imaginem")
+        self._meter = self._metrics.get_meter("imaginem")
+        self._counters: dict[str, Any] = {}
+        self._histograms: dict[str, Any] = {}
+
+    @contextmanager
+    def span(
+        self, name: str, *, parent: str = "", kind: str = "internal", **attributes: str | int
+    ) -> Iterator[OtelSpan]:
+        """Begin a span; an error's class is noted, its text is not, for it may hold anything."""
+        context = _CONTEXT.extract({"traceparent": parent}) if parent else None
+        with self._tracer.start_as_current_span(
+            name,
+            context,
+            _KINDS[kind],
+            {key: _clean(value) for key, value in attributes.items()},
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as opened:
+            try:
+                yield OtelSpan(opened)
+            except BaseException as problem:
+                opened.set_attribute("error.type", type(problem).__name__)
+                opened.set_status(Status(StatusCode.ERROR, type(problem).__name__))
+                raise
+
+    def count(self, name: str, amount: float = 1, **attributes: str) -> None:
+        """Add to a counter."""
+        if name not in self._counters:
+            self._counters[name] = self._meter.create_counter(name)
+        self._counters[name].add(amount, attributes)
+
+    def measure(self, name: str, value: float, **attributes: str) -> None:
+        """Add to a histogram of seconds."""
+        if name not in self._histograms:
+            self._histograms[name] = self._meter.create_histogram(
+                name, unit="s", explicit_bucket_boundaries_advisory=_SECONDS_BUCKETS
+            )
+        self._histograms[name].record(value, attributes)
+
+    def flush(self) -> None:
+        """Send what is waiting."""
+        for provider in (self._spans, self._metrics, self._logs):
+            provider.force_flush()
+
+    def close(self) -> None:
+        """Send what is waiting, and stop."""
+        if self._handler is not None:
+            logging.getLogger("imaginem").removeHandler(self._handler)
+        for provider in (self._spans, self._metrics, self._logs):
+            provider.shutdown()
+
+
+def _clean(value: str | int | float | bool) -> str | int | float | bool:
+    return one_line(value, 300) if isinstance(value, str) else value
+
+
+def make_telemetry(
+    settings: TelemetrySettings, credential: "Callable[[], TokenCredential] | None"
+) -> OtelTelemetry:
+    """Return telemetry to all places that the settings name.
+
+    Args:
+        settings: where to.
+        credential: of the app's identity, with which Application Insights is written to; None
+            to write with the connection string alone.
+    """
+    spans: list[Any] = []
+    metrics: list[Any] = []
+    logs: list[Any] = []
+    if settings.otlp:
+        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+        root = f"{settings.otlp}/v1"
+        spans.append(OTLPSpanExporter(f"{root}/traces", timeout=_SEND_SECONDS))
+        metrics.append(OTLPMetricExporter(f"{root}/metrics", timeout=_SEND_SECONDS))
+        logs.append(OTLPLogExporter(f"{root}/logs", timeout=_SEND_SECONDS))
+    if settings.insights:
+        from azure.monitor.opentelemetry.exporter import (
+            AzureMonitorLogExporter,
+            AzureMonitorMetricExporter,
+            AzureMonitorTraceExporter,
+        )
+
+        options: dict[str, Any] = {
+            "connection_string": settings.insights,
+            "credential": credential() if credential else None,
+            "disable_offline_storage": True,
+        }
+        # The Functions host would send the same records there once more, without the jobs' ids.
+        logging.getLogger("imaginem").propagate = False
+        spans.append(AzureMonitorTraceExporter(**options))
+        metrics.append(AzureMonitorMetricExporter(**options))
+        logs.append(AzureMonitorLogExporter(**options))
+    if settings.console:  # stdout belongs to the worker's host
+        spans.append(ConsoleSpanExporter(out=sys.stderr))
+        metrics.append(ConsoleMetricExporter(out=sys.stderr))
+    return OtelTelemetry(spans, metrics, logs)

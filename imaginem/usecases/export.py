@@ -1,0 +1,109 @@
+"""A batch's results as rows of a table."""
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from imaginem.ports import JobResult, Services
+
+COLUMNS = (
+    "batch_id",
+    "job_id",
+    "name",
+    "timestamp",
+    "unfinished",
+    "caption",
+    "tags",
+    "categories",
+    "objects",
+    "text",
+    "faces",
+    "matches",
+    "image_url",
+)
+_AT_ONCE = 200  # results, for which faces are asked for together
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def as_rows(
+    services: Services,
+    batch_id: str,
+    hidden: Callable[[set[str]], set[str]] = lambda batches: set(),
+) -> Iterator[dict[str, Any]]:
+    """Return a row for each result of a batch, by job id; lists are kept as lists.
+
+    Args:
+        services: where results and faces are.
+        batch_id: of the batch.
+        hidden: returns which batches may not be named.
+    """
+    results = services.results.batch(batch_id)
+    gallery = services.gallery
+    while some := list(islice(results, _AT_ONCE)):
+        job_of = {
+            face.face_id: face.job_id
+            for face in gallery.faces_of(*((batch_id, result.id) for result in some))
+        }
+        found = gallery.matches_of(list(job_of))
+        owners = gallery.owners(list({match.matched_face_id for match in found}))
+        unseen = hidden({owner.batch_id for owner in owners.values()}) if owners else set()
+        matched: dict[str, set[str]] = {}
+        for match in found:
+            owner = owners.get(match.matched_face_id)
+            if owner and owner.batch_id not in unseen:
+                told = f"{owner.batch_id}/{owner.job_id}"
+                matched.setdefault(job_of[match.face_id], set()).add(told)
+        faces = Counter(job_of.values())
+        for result in some:
+            yield _row(result, faces[result.id], sorted(matched.get(result.id, ())))
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows as CSV; a mark in front tells spreadsheets that it is UTF-8."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS)
+    writer.writeheader()
+    writer.writerows({name: _cell(row[name]) for name in COLUMNS} for row in rows)
+    return "\ufeff" + out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    """Return a value as text that no spreadsheet takes for a formula."""
+    text = "; ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def _row(result: JobResult, faces: int, matched: list[str]) -> dict[str, Any]:
+    seen = result.job_output.get("generalclassification")
+    captions = _names(_part(seen, "description"), "captions", "text")
+    parameters = result.image_parameters
+    name = parameters.get("original_name") if isinstance(parameters, dict) else None
+    return {
+        "batch_id": result.batch_id,
+        "job_id": result.id,
+        "name": name or result.id,
+        "timestamp": result.timestamp.isoformat() if result.timestamp else "",
+        "unfinished": list(result.unsuccessful),
+        "caption": captions[0] if captions else "",
+        "tags": _names(seen, "tags", "name"),
+        "categories": _names(seen, "categories", "name"),
+        "objects": _names(seen, "objects", "object"),
+        "text": str(_part(result.job_output.get("ocr"), "full_text") or ""),
+        "faces": faces,
+        "matches": matched,
+        "image_url": result.image_url,
+    }
+
+
+def _part(output: Any, name: str) -> Any:
+    """Return a field of an output; outputs may be pre-filled with anything."""
+    return output.get(name) if isinstance(output, dict) else None
+
+
+def _names(output: Any, field: str, name: str) -> list[str]:
+    items = _part(output, field)
+    found = [_part(item, name) for item in items] if isinstance(items, list) else []
+    return [text for text in found if isinstance(text, str)]

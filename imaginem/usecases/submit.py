@@ -1,0 +1,215 @@
+"""A photo becomes a job on its first queue."""
+
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from imaginem.errors import InvalidMessage, NotFound, PermanentError, StorageUnavailable
+from imaginem.message import JobMessage, decode_message
+from imaginem.names import blob_segment
+from imaginem.pipeline.offload import expand
+from imaginem.pipeline.poison import replay
+from imaginem.ports import DashboardServices, JobKey, LogEntry, Submission
+from imaginem.redaction import redact_values
+from imaginem.usecases.progress import ENDED, has_begun, steps_of
+
+_LONGEST_ID = 150
+_LOST_AFTER = timedelta(days=7)  # a message that nobody took by then was cleared away
+
+
+def new_batch() -> str:
+    """Return a batch id that sorts by time."""
+    return datetime.now(UTC).strftime("%Y%m%d-%H%M%S-") + uuid.uuid4().hex[:4]
+
+
+def job_id_of(name: str) -> str:
+    """Return a job id that reads like a photo's name."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-")[:_LONGEST_ID] or "photo"
+
+
+def submit_photo(
+    services: DashboardServices,
+    key: JobKey,
+    name: str,
+    photo: bytes | str,
+    pipeline: Sequence[str],
+    *,
+    parameters: dict[str, Any] | None = None,
+) -> str:
+    """Keep a photo and put its job on the first queue; return the id of this run.
+
+    Args:
+        services: where to.
+        key: batch id and job id.
+        name: of the photo, for people to see.
+        photo: the file's bytes, or an address.
+        pipeline: queues that the job visits.
+        parameters: more to pass through with the photo.
+
+    Raises:
+        InvalidMessage: an id or the pipeline can't be.
+        PermanentError: the batch was cancelled.
+    """
+    told: dict[str, Any] = {**(parameters or {}), "original_name": name}
+    if isinstance(photo, bytes):
+        told["size"] = len(photo)
+    url = photo if isinstance(photo, str) else "https://localhost/"
+    message = decode_message(
+        _message(key, url, told, pipeline), services.core_settings.default_pipeline
+    )
+    check_open(services, key[0])
+    if isinstance(photo, bytes):  # only now: what can't be a job leaves no blob behind
+        place = f"{blob_segment(key[0])}/{blob_segment(key[1])}"
+        container = services.core_settings.input_container
+        url = services.blobs.put(container, place, photo, "application/octet-stream")
+        message = message.with_image_url(url)
+    return send_message(services, message)
+
+
+def check_open(services: DashboardServices, batch_id: str) -> None:
+    """Check that a batch takes jobs.
+
+    Raises:
+        PermanentError: it was cancelled.
+    """
+    if services.cancellations.is_cancelled(batch_id):
+        raise PermanentError(
+            f"batch {batch_id} was cancelled: choose another batch id, or run "
+            "`imaginem cancel --undo`"
+        )
+
+
+def send_message(services: DashboardServices, message: JobMessage) -> str:
+    """Put a job on its queue, noted before so that it is known while it waits; return its run.
+
+    Raises:
+        PermanentError: its batch was cancelled, or its ids are more than SQL can hold.
+    """
+    definition = message.job_definition
+    key = (definition.batch_id, definition.id)
+    check_open(services, key[0])
+    parameters = redact_values(definition.input.image_parameters)
+    before = services.archive.submission(key)
+    services.archive.submitted(key, "", parameters)
+    try:
+        run = services.queues.send(message.current, message.encode())
+    except StorageUnavailable:
+        if before is None:
+            services.archive.withdraw(key)
+        raise
+    services.archive.submitted(key, run, parameters)
+    return run
+
+
+def _message(key: JobKey, url: str, told: dict[str, Any], pipeline: Sequence[str]) -> bytes:
+    return to_json(
+        {
+            "job_definition": {
+                "id": key[1],
+                "batch_id": key[0],
+                "input": {"image_url": url, "image_parameters": told},
+                "processing_pipeline": list(pipeline),
+                "processing_step": 0,
+            },
+            "job_output": {},
+        }
+    )
+
+
+def run_again(services: DashboardServices, key: JobKey) -> str:
+    """Put a job that has ended on its first queue again; return the id of the new run.
+
+    Raises:
+        NotFound: nothing is known of the job.
+        PermanentError: it is at work, or its photo is not kept here.
+    """
+    entry, result = services.log.read(key), services.results.read(key)
+    sent = services.archive.submission(key)
+    if entry is None and result is None and sent is None:
+        raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
+    if is_at_work(entry, sent):
+        raise PermanentError(f"job {key[1]} is still at work: wait until it has ended")
+    url = result.photo_url if result else ""
+    if not url and entry is not None:
+        url = str(entry.properties.get("image_url", ""))
+    if services.blobs.locate(url) is None:  # its query is gone, and may have been part of it
+        raise PermanentError(f"the photo of job {key[1]} is not kept here: send it again")
+    before = _as_sent(services, entry, key)
+    if before is not None:
+        return send_message(services, before.with_image_url(url))
+    pipeline = steps_of(entry) if entry else list(result.processing_pipeline if result else ())
+    told = result.image_parameters if result else sent.parameters if sent else None
+    parameters = told if isinstance(told, dict) else {}
+    name = str(parameters.get("original_name") or key[1])
+    return submit_photo(services, key, name, url, pipeline, parameters=parameters)
+
+
+def _as_sent(services: DashboardServices, entry: LogEntry | None, key: JobKey) -> JobMessage | None:
+    """Return the message of a job that reached its end, as it was before its first step."""
+    if entry is None:
+        return None
+    try:
+        final = expand(from_json(str(entry.properties["job_output"])), key, services.blobs)
+        message = decode_message(to_json(final), services.core_settings.default_pipeline)
+    except (KeyError, ValueError, InvalidMessage, PermanentError):  # it never did, or it is gone
+        return None
+    ran = message.job_definition.processing_pipeline
+    given = {name: output for name, output in message.job_output.items() if name not in ran}
+    return message.with_outputs(given).at_step(0)
+
+
+def is_at_work(entry: LogEntry | None, sent: Submission | None) -> bool:
+    """Tell whether a job has not ended, or waits for the first step of a newer run."""
+    if entry is not None and entry.properties.get("job_state") not in ENDED:
+        return True
+    return sent is not None and _waits(entry, sent)
+
+
+def _waits(entry: LogEntry | None, sent: Submission) -> bool:
+    if entry is None:
+        return datetime.now(UTC) - sent.since < _LOST_AFTER
+    if not entry.properties.get("imaginem_run"):  # poisoned before it began; replayed since?
+        return entry.updated is not None and sent.since > entry.updated
+    return bool(sent.run) and not has_begun(entry, sent.run)
+
+
+def at_work(
+    services: DashboardServices, batch_id: str, entries: Iterable[LogEntry]
+) -> dict[str, str]:
+    """Return those of a batch's jobs that have not ended, each with its state.
+
+    Args:
+        services: know what was sent.
+        batch_id: of the batch.
+        entries: of `pipelinelogs`; jobs whose latest run is not in theirs wait on a queue.
+    """
+    known = {entry.job_id: entry for entry in entries}
+    found = {
+        name: str(entry.properties.get("job_state", "running"))
+        for name, entry in known.items()
+        if entry.properties.get("job_state") not in ENDED
+    }
+    for name, sent in services.archive.submissions(batch_id).items():
+        if _waits(known.get(name), sent):
+            found[name] = "queued"
+    return found
+
+
+def replay_job(services: DashboardServices, queue: str, message_id: str) -> str:
+    """Put a poisoned message back on its queue, as a new run of its job; return its id.
+
+    Raises:
+        NotFound: there is no such entry.
+    """
+    entry = services.poison.read(queue, message_id)
+    run = replay(services, queue, message_id)
+    if entry is not None and entry.batch_id and entry.job_id:
+        key = (entry.batch_id, entry.job_id)
+        sent = services.archive.submission(key)
+        if sent is not None:
+            services.archive.submitted(key, run, sent.parameters)
+    return run

@@ -11,9 +11,10 @@ from benchmarks.result import Result
 from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
 from imaginem.config.settings import read_settings
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
+from imaginem.pipeline.progress_row import JobState
 from imaginem.runtime import Runtime
 from imaginem.testing import FakeFaces, FakeOcr, FakeVision, message_for, photo_bytes
-from imaginem.usecases.progress import ENDED
+from imaginem.usecases.progress import read_batch
 
 _PHOTOS = 1_000
 _PER_SECOND = 10
@@ -33,17 +34,13 @@ class _TimedEmulator(AiEmulator):
         return await super()._gateway(request, go_on)
 
 
-def _batch(runtime: Runtime) -> list[str]:
+def _batch(runtime: Runtime) -> list[JobState]:
     """Send the photos as room comes, wait for all, and return how each ended."""
     batch = uuid.uuid4().hex[:8]
     url = runtime.blobs.put("inputimages", f"{batch}/photo", photo_bytes(200, 150), "image/png")
     sent = 0
     while True:
-        ended = [
-            entry.properties["job_state"]
-            for entry in runtime.log.batch(batch, only=["job_state"])
-            if entry.properties["job_state"] in ENDED
-        ]
+        ended = [row.job_state for row in read_batch(runtime.log, batch, set()) if row.has_ended]
         if len(ended) == _PHOTOS:
             return ended
         while sent < _PHOTOS and sent - len(ended) < _AT_MOST:

@@ -21,9 +21,10 @@ from imaginem.config.settings import Settings, read_settings
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
 from imaginem.images.decoding import decode_photo, encode_png
 from imaginem.outputs import name_face
+from imaginem.pipeline.progress_row import ENDED
 from imaginem.runtime import Runtime
 from imaginem.testing import MemoryGallery, message_for
-from imaginem.usecases.progress import ENDED
+from imaginem.usecases.progress import read_batch
 
 PHOTOS = (
     *("obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg", "grace_hopper.jpg"),
@@ -132,10 +133,8 @@ def _pipeline(runtime: Runtime, photos: list[bytes]) -> float:
     for message in messages:
         runtime.queues.send(settings.pipeline[0], message.encode())
     while True:
-        states = [
-            entry.properties["job_state"] for entry in runtime.log.batch(batch, only=["job_state"])
-        ]
-        if len(states) == len(photos) and all(state in ENDED for state in states):
+        states = [row.job_state for row in read_batch(runtime.log, batch, set())]
+        if len(states) == len(photos) and ENDED.issuperset(states):
             break
         time.sleep(0.5)
     took = time.perf_counter() - begun

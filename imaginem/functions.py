@@ -9,8 +9,8 @@ import azure.functions as func
 from imaginem.config.settings import Settings, read_settings
 from imaginem.config.startup import check_start
 from imaginem.pipeline.poison import bury
-from imaginem.pipeline.process import Delivery, process_step
-from imaginem.pipeline.steps import Registry, Step
+from imaginem.pipeline.process import Delivery, PipelineStep, process_step
+from imaginem.pipeline.steps import Registry
 from imaginem.ports import Services
 from imaginem.runtime import default_runtime
 
@@ -69,7 +69,7 @@ def _add(app: Any, name: str, queue: str, function: Callable[..., None]) -> None
 
 
 def _step_function(
-    step: Step[Any], registry: Registry, services: Callable[[], Services]
+    step: PipelineStep, registry: Registry, services: Callable[[], Services]
 ) -> Callable[[func.QueueMessage], None]:
     def run(message: func.QueueMessage) -> None:
         process_step(step, _delivery(message), services(), registry)

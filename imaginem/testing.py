@@ -37,8 +37,8 @@ from imaginem.outputs import (
 from imaginem.pipeline.advance import Transition
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.context import JobContext
-from imaginem.pipeline.process import Delivery, process_step
-from imaginem.pipeline.steps import Registry, Step
+from imaginem.pipeline.process import Delivery, PipelineStep, process_step
+from imaginem.pipeline.steps import Registry
 from imaginem.ports import (
     CoreSettings,
     JobKey,
@@ -253,7 +253,7 @@ def run_all(
 
 
 def _run_one(
-    services: MemoryServices, step: Step[Any], registry: Registry
+    services: MemoryServices, step: PipelineStep, registry: Registry
 ) -> tuple[str, Transition] | None:
     services.queues.create(step.name)
     for item in services.queues.receive(step.name, 1, 30):

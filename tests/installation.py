@@ -14,9 +14,9 @@ from azure.storage.queue import QueueServiceClient
 from imaginem.assets import AssetStore
 from imaginem.config.settings import Settings, read_settings
 from imaginem.host import Host, HostOptions
+from imaginem.pipeline.progress_row import ENDED
 from imaginem.ports import LogEntry, PoisonEntry
 from imaginem.runtime import Runtime
-from imaginem.usecases.progress import ENDED
 
 ALL_STEPS = (
     "generalclassification",

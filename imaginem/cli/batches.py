@@ -9,7 +9,7 @@ from rich.table import Table
 from imaginem.cli.shared import App, Json, err, fail, make_runtime, out, print_json, told_errors
 from imaginem.images.decoding import decode_photo
 from imaginem.usecases.export import as_csv, as_rows
-from imaginem.usecases.progress import ENDED
+from imaginem.usecases.progress import read_batch
 
 faces_app = typer.Typer(no_args_is_help=True, help="Faces of the gallery.")
 
@@ -30,15 +30,15 @@ def cancel(
     """Stop a batch's jobs at their next hop; it takes no more photos."""
     with told_errors():
         runtime = make_runtime(app)
-        entries = list(runtime.log.batch(batch, only=["job_state"]))
-        if not entries and not runtime.archive.submissions(batch):
+        rows = read_batch(runtime.log, batch, set())
+        if not rows and not runtime.archive.submissions(batch):
             fail(f"there is no batch {batch}")
         if undo:
             runtime.cancellations.reopen(batch)
             out.print(f"batch {batch} takes photos again", highlight=False, markup=False)
             return
         runtime.cancellations.cancel(batch)
-        running = sum(entry.properties.get("job_state") not in ENDED for entry in entries)
+        running = sum(not row.has_ended for row in rows)
         told = f"batch {batch} is cancelled: {running} jobs stop at their next hop"
         out.print(told, highlight=False, markup=False)
 

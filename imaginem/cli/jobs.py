@@ -28,15 +28,13 @@ from imaginem.cli.shared import (
     print_json,
     told_errors,
 )
-from imaginem.names import property_name
-from imaginem.ports import JobResult, LogEntry
+from imaginem.pipeline.progress_row import ProgressRow, read_row
+from imaginem.ports import JobResult
 from imaginem.runtime import Runtime
 from imaginem.usecases.progress import (
     BatchProgress,
     as_json,
-    problems_of,
     read_batch,
-    steps_of,
     summarise,
 )
 from imaginem.usecases.submit import new_batch
@@ -121,11 +119,11 @@ def status(
     with told_errors():
         runtime = make_runtime(app)
         if job:
-            entry = runtime.log.read((batch, job))
-            if entry is None:
+            row = read_row(runtime.log, (batch, job))
+            if row is None:
                 fail(f"there is no job {job} in batch {batch}")
                 return
-            _show_job(entry, as_json_)
+            _show_job(row, as_json_)
             return
         if watch_:
             watch(runtime.log, batch, None, out)
@@ -139,16 +137,14 @@ def status(
             out.print(render(progress, len(progress.jobs), problems=50))
 
 
-def _show_job(entry: LogEntry, json_wanted: bool) -> None:
+def _show_job(row: ProgressRow, json_wanted: bool) -> None:
     if json_wanted:
-        print_json({"batch_id": entry.batch_id, "job_id": entry.job_id, **dict(entry.properties)})
+        print_json(row.as_json())
         return
     table = Table("step", "state", "reason", box=None, padding=(0, 1))
-    reasons = dict(problems_of(entry))
-    for name in steps_of(entry):
-        state = entry.state_of(property_name(name)) or "waiting"
-        table.add_row(name, state, escape(reasons.get(name, "")))
-    title = f"{entry.job_id}: {entry.properties.get('job_state')}"
+    for name in row.pipeline:
+        table.add_row(name, row.state_of(name), escape(row.reason_of(name)))
+    title = f"{row.job_id}: {row.job_state}"
     out.print(title, highlight=False, markup=False)
     out.print(table)
 

@@ -12,8 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from imaginem.ports import JobLog, LogEntry
-from imaginem.usecases.progress import BatchProgress, has_begun, read_batch, summarise
+from imaginem.pipeline.progress_row import ProgressRow, StepState
+from imaginem.ports import JobLog
+from imaginem.usecases.progress import BatchProgress, read_batch, summarise
 
 _COLORS = {
     "succeeded": "green",
@@ -34,13 +35,13 @@ def render(progress: BatchProgress, expected: int, problems: int = 10) -> Group:
     table.add_column("failed", justify="right")
     table.add_column("skipped", justify="right")
     for step in progress.steps:
-        failed = step.states["failed"] + step.states["poisoned"]
+        failed = step.states[StepState.FAILED] + step.states[StepState.POISONED]
         table.add_row(
             step.name,
             ProgressBar(total=total, completed=step.done, width=28),
             f"{step.done}/{total}",
             f"[red]{failed}[/]" if failed else "0",
-            str(step.states["skipped"]),
+            str(step.states[StepState.SKIPPED]),
         )
     states = Counter(progress.jobs.values())
     parts = [
@@ -77,8 +78,9 @@ def watch(
     names: set[str] = set()
     with Live(console=console, refresh_per_second=8, transient=False) as live:
         while True:
-            entries = read_batch(log, batch_id, names)
-            progress = summarise(batch_id, (e for e in entries if runs is None or _is_of(e, runs)))
+            rows = read_batch(log, batch_id, names)
+            wanted = (row for row in rows if runs is None or _is_of(row, runs))
+            progress = summarise(batch_id, wanted)
             expected = len(runs) if runs is not None else len(progress.jobs)
             live.update(render(progress, expected))
             late = timeout is not None and time.monotonic() - started > timeout
@@ -88,7 +90,7 @@ def watch(
             time.sleep(0.25)
 
 
-def _is_of(entry: LogEntry, runs: Mapping[str, str]) -> bool:
-    """Tell whether an entity is of the run that was started, or of a later one."""
-    run = runs.get(entry.job_id)
-    return run is not None and has_begun(entry, run)
+def _is_of(row: ProgressRow, runs: Mapping[str, str]) -> bool:
+    """Tell whether a row is of the run that was started, or of a later one."""
+    run = runs.get(row.job_id)
+    return run is not None and row.has_begun(run)

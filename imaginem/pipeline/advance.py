@@ -1,13 +1,13 @@
 """What comes after a step has run: its outcome goes into the log, and the job goes on."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from imaginem.message import JobMessage
-from imaginem.names import property_name
 from imaginem.pipeline.fence import Claim, Verdict, record_step
 from imaginem.pipeline.offload import as_property, fit
+from imaginem.pipeline.progress_row import JobState, RowChange, StepChange, StepState
 from imaginem.pipeline.steps import Registry, Step
 from imaginem.ports import Services
 from imaginem.redaction import without_query
@@ -26,10 +26,10 @@ class Outgoing:
 
 @dataclass(frozen=True)
 class Transition:
-    """What came of a hop.
+    """The result of a step execution.
 
     Attributes:
-        state: `success`, `failed`, `skipped`, `retrying`, `dropped` or `invalid`.
+        state: `success`, `failed`, `skipped`, `retrying`, `cancelled`, `dropped` or `invalid`.
         outgoing: what to send; None when the job ended or goes on elsewhere.
     """
 
@@ -39,15 +39,21 @@ class Transition:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a step ended: `success` with its output, or `failed` or `skipped` with a reason."""
+    """How a step ended.
 
-    state: str
+    Attributes:
+        state: `SUCCESS` with an output, or `FAILED` or `SKIPPED` with a reason.
+        output: a JSON value.
+        reason: one line that a person can act on.
+    """
+
+    state: StepState
     output: Any = None
     reason: str = ""
 
 
 def record_and_advance(
-    step: Step[Any],
+    step: Step[Any, Any],
     message: JobMessage,
     claim: Claim,
     outcome: Outcome,
@@ -59,75 +65,83 @@ def record_and_advance(
     Raises:
         InvalidMessage: it would not fit the next queue.
     """
-    definition = message.job_definition
-    index, key, name = definition.processing_step, claim.key, property_name(step.name)
-    shares = len(definition.processing_pipeline) + 2
-    properties: dict[str, Any] = {name: f"step {index}: {outcome.state}"}
-    if outcome.state == "success":
-        message = message.with_outputs({**message.job_output, step.name: outcome.output})
-        properties[f"{name}_exception"] = ""
-    else:
-        properties[f"{name}_exception"] = outcome.reason
-        unsuccessful = [*definition.bookkeeping.unsuccessful, step.name]
-        message = message.noting(unsuccessful=unsuccessful)
-    following = message.following
+    index = message.job_definition.processing_step
+    message = _with_outcome(message, step.name, outcome)
     message = fit(message.noting(attempt=0, waits=0, fence=""), services.blobs)
-    if outcome.state == "success":
+    concluded = StepChange(step.name, index, outcome.state, reason=outcome.reason)
+    if outcome.state is StepState.SUCCESS:
         output = message.job_output[step.name]  # linked already when it is large
-        properties[f"{name}_output"] = as_property(
-            step.name, output, key, services.blobs, shares=shares
-        )
+        concluded = replace(concluded, output=_as_property(step.name, output, message, services))
+    following = message.following
     if following is None:
-        properties |= _ending(message, services, registry, shares)
+        change = _ending(message, concluded, services, registry)
     else:
-        properties |= _handing_on(following, index + 1, registry)
+        change = _handing_on(following, index + 1, concluded, registry)
         message = message.at_step(index + 1)
-    claim, verdict = record_step(services.log, claim, properties)
+    claim, verdict = record_step(services.log, claim, change)
     if verdict is Verdict.DROP:
         return Transition("dropped")
-    _logger.info("%s: %s", step.name, outcome.state, extra={"batch_id": key[0], "job_id": key[1]})
+    batch_id, job_id = claim.key
+    ids = {"batch_id": batch_id, "job_id": job_id}
+    _logger.info("%s: %s", step.name, outcome.state, extra=ids)
     if following is None:
-        services.telemetry.count("imaginem.jobs", state=properties["job_state"])
+        services.telemetry.count("imaginem.jobs", state=str(change.job_state))
         return Transition(outcome.state)
     sent = message.noting(run=claim.run, fence=claim.fence)
     return Transition(outcome.state, Outgoing(following, sent.encode()))
 
 
-def _handing_on(following: str, index: int, registry: Registry) -> dict[str, Any]:
-    """Return the properties that say whose turn it is next."""
-    name = property_name(following)
-    properties: dict[str, Any] = {name: f"step {index}: processing", "job_state": "running"}
-    if following not in registry:
-        properties["job_state"] = "handed_over"
-        properties[f"{name}_exception"] = (
-            f"handed over to the queue {following}: no step here serves it"
-            f"{registry.suggestion(following)}"
-        )
-    return properties
+def _with_outcome(message: JobMessage, name: str, outcome: Outcome) -> JobMessage:
+    """Return the message with the step's output, or with the step among the unsuccessful ones."""
+    if outcome.state is StepState.SUCCESS:
+        return message.with_outputs({**message.job_output, name: outcome.output})
+    unsuccessful = [*message.job_definition.bookkeeping.unsuccessful, name]
+    return message.noting(unsuccessful=unsuccessful)
+
+
+def _as_property(name: str, value: Any, message: JobMessage, services: Services) -> str:
+    """Return a value as the text of a property: each step and the final output get a share."""
+    definition = message.job_definition
+    key = (definition.batch_id, definition.id)
+    shares = len(definition.processing_pipeline) + 2
+    return as_property(name, value, key, services.blobs, shares=shares)
+
+
+def _handing_on(following: str, index: int, concluded: StepChange, registry: Registry) -> RowChange:
+    """Return the change that says whose turn it is next."""
+    turn = StepChange(following, index, StepState.PROCESSING)
+    if following in registry:
+        return RowChange(steps=(concluded, turn), job_state=JobState.RUNNING)
+    reason = (
+        f"handed over to the queue {following}: no step here serves it"
+        f"{registry.suggestion(following)}"
+    )
+    turn = replace(turn, reason=reason)
+    return RowChange(steps=(concluded, turn), job_state=JobState.HANDED_OVER)
 
 
 def _ending(
-    message: JobMessage, services: Services, registry: Registry, shares: int
-) -> dict[str, Any]:
-    """Return the properties that end a job."""
-    definition = message.job_definition
-    key = (definition.batch_id, definition.id)
-    url = without_query(definition.input.image_url)
+    message: JobMessage, concluded: StepChange, services: Services, registry: Registry
+) -> RowChange:
+    """Return the change that ends a job."""
+    url = without_query(message.job_definition.input.image_url)
     final = message.with_image_url(url).model_dump(mode="json", by_alias=True, exclude_unset=True)
     final["job_definition"].pop("_imaginem", None)
-    return {
-        "job_state": job_state(message, registry),
-        "job_output": as_property("job_output", final, key, services.blobs, shares=shares),
-    }
+    return RowChange(
+        steps=(concluded,),
+        job_state=final_state(message, registry),
+        job_output=_as_property("job_output", final, message, services),
+    )
 
 
-def job_state(message: JobMessage, registry: Registry) -> str:
-    """Return how a job ended: finalizer steps count only if there is nothing else."""
+def final_state(message: JobMessage, registry: Registry) -> JobState:
+    """Return how a job ended: finalizers count only if there is nothing else."""
     definition = message.job_definition
     unsuccessful = set(definition.bookkeeping.unsuccessful)
     if not unsuccessful:
-        return "succeeded"
-    ran = definition.processing_pipeline
-    told = [name for name in ran if not (name in registry and registry.get(name).finalizer)] or ran
-    got = [name for name in told if name not in unsuccessful and name in message.job_output]
-    return "partial" if got else "failed"
+        return JobState.SUCCEEDED
+    pipeline = definition.processing_pipeline
+    finalizers = {name for name in pipeline if name in registry and registry.get(name).finalizer}
+    counted = [name for name in pipeline if name not in finalizers] or pipeline
+    successful = [n for n in counted if n not in unsuccessful and n in message.job_output]
+    return JobState.PARTIAL if successful else JobState.FAILED

@@ -85,7 +85,7 @@ class JobContext:
         """
         return read_photo(self._message, self._services)
 
-    def output(self, step: Step[OutputT]) -> OutputT:
+    def output(self, step: Step[Any, OutputT]) -> OutputT:
         """Return what another step found.
 
         Raises:

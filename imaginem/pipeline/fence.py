@@ -12,18 +12,14 @@ first changes the entity. The loser reads it and finds out which of four cases i
 """
 
 import enum
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from imaginem.errors import Conflict, StorageUnavailable
 from imaginem.message import JobMessage
-from imaginem.names import property_name, step_properties
-from imaginem.ports import JobKey, JobLog, LogEntry
+from imaginem.pipeline.progress_row import CONCLUDED, ProgressRow, RowChange, new_run, read_row
+from imaginem.ports import JobKey, JobLog
 
 _TRIES = 8
-_RUNS_REMEMBERED = 20
-_CONCLUDED = ("success", "failed", "skipped")
 
 
 class Verdict(enum.Enum):
@@ -43,7 +39,7 @@ class Claim:
         run: id of the run that the job is in.
         delivery: id of the queue message that we claim.
         step: queue whose turn it is.
-        opening: properties that a new run starts with.
+        opening: what a new run of the job starts with.
         earlier: queues of the pipeline before this step.
     """
 
@@ -52,7 +48,7 @@ class Claim:
     fence: str
     delivery: str
     step: str
-    opening: Mapping[str, Any]
+    opening: RowChange
     earlier: tuple[str, ...]
 
 
@@ -60,7 +56,7 @@ def claim_step(
     log: JobLog,
     message: JobMessage,
     delivery: str,
-    opening: Mapping[str, Any],
+    opening: RowChange,
     *,
     look_first: bool = False,
 ) -> Claim | None:
@@ -88,38 +84,36 @@ def claim_step(
         return _start_run(log, replace(claim, fence=""))
     if not look_first:
         return claim
-    entry = log.read(claim.key)
-    verdict = judge(entry, claim)
+    row = read_row(log, claim.key)
+    verdict = judge(row, claim)
     if verdict is Verdict.DROP:
         return None
-    if entry is None or verdict is Verdict.TAKE_OVER:
+    if row is None or verdict is Verdict.TAKE_OVER:
         return _start_run(log, claim)
-    return replace(claim, fence=entry.fence)
+    return replace(claim, fence=row.fence)
 
 
-def record_step(
-    log: JobLog, claim: Claim, properties: Mapping[str, Any]
-) -> tuple[Claim, Verdict | None]:
+def record_step(log: JobLog, claim: Claim, change: RowChange) -> tuple[Claim, Verdict | None]:
     """Record what the hop came to.
 
     Returns:
         The claim with its new fence, and why nothing was written: DROP or RESEND; None
         when it was recorded.
     """
-    written = {**properties, "imaginem_delivery": claim.delivery}
+    properties = replace(change, delivery=claim.delivery).properties()
     for _ in range(_TRIES):
         try:
-            fence = log.merge(claim.key, written, claim.fence)
+            fence = log.merge(claim.key, properties, claim.fence)
             return replace(claim, fence=fence), None
         except Conflict:
-            entry = log.read(claim.key)
-            verdict = judge(entry, claim)
+            row = read_row(log, claim.key)
+            verdict = judge(row, claim)
             if verdict is Verdict.DROP:
                 return claim, verdict
-            if entry is not None and verdict is Verdict.RESEND:
-                return replace(claim, fence=entry.fence), verdict
-            if entry is not None and verdict is Verdict.RESUME:
-                claim = replace(claim, fence=entry.fence)
+            if row is not None and verdict is Verdict.RESEND:
+                return replace(claim, fence=row.fence), verdict
+            if row is not None and verdict is Verdict.RESUME:
+                claim = replace(claim, fence=row.fence)
                 continue
             started = _start_run(log, replace(claim, run=""))
             if started is None:
@@ -128,54 +122,35 @@ def record_step(
     raise StorageUnavailable("the job's log entity keeps changing under this hop")
 
 
-def judge(entry: LogEntry | None, claim: Claim) -> Verdict:
+def judge(row: ProgressRow | None, claim: Claim) -> Verdict:
     """Say what a delivery does whose fence doesn't fit the entity."""
-    if entry is None:
+    if row is None:
         return Verdict.TAKE_OVER
-    if entry.properties.get("imaginem_run") != claim.run:
-        known = claim.run in _runs(entry)
-        return Verdict.DROP if known else Verdict.TAKE_OVER
-    if entry.state_of(property_name(claim.step)) not in _CONCLUDED:
+    if row.run != claim.run:
+        return Verdict.DROP if claim.run in row.previous_runs else Verdict.TAKE_OVER
+    if row.state_of(claim.step) not in CONCLUDED:
         return Verdict.RESUME
-    mine = entry.properties.get("imaginem_delivery") == claim.delivery
-    return Verdict.RESEND if mine else Verdict.DROP
-
-
-def _runs(entry: LogEntry) -> list[str]:
-    return str(entry.properties.get("imaginem_previous_runs", "")).split()
+    return Verdict.RESEND if row.delivery == claim.delivery else Verdict.DROP
 
 
 def _start_run(log: JobLog, claim: Claim) -> Claim | None:
     """Insert the entity, or take it over from an earlier run of the job."""
     fresh = not claim.fence  # most jobs are new: then no read is needed
     claim = replace(claim, run=claim.delivery)
-    opening = {
-        **claim.opening,
-        "imaginem_run": claim.run,
-        "imaginem_delivery": claim.delivery,
-        "imaginem_previous_runs": "",
-    }
+    opening = replace(claim.opening, run=claim.run, delivery=claim.delivery, previous_runs=())
     for _ in range(_TRIES):
-        entry = None if fresh else log.read(claim.key)
+        row = None if fresh else read_row(log, claim.key)
         fresh = False
         try:
-            if entry is None:
-                return replace(claim, fence=log.insert(claim.key, opening))
-            verdict = judge(entry, claim)
+            if row is None:
+                return replace(claim, fence=log.insert(claim.key, opening.properties()))
+            verdict = judge(row, claim)
             if verdict is Verdict.DROP:
                 return None
             if verdict is Verdict.TAKE_OVER:
-                taken = _taken_over(entry, claim, opening)
-                return replace(claim, fence=log.replace(claim.key, taken, entry.fence))
-            return replace(claim, fence=entry.fence)  # an earlier delivery of this message died
+                taken = new_run(row, opening, claim.earlier)
+                return replace(claim, fence=log.replace(claim.key, taken, row.fence))
+            return replace(claim, fence=row.fence)  # an earlier delivery of this message died
         except Conflict:
             continue
     raise StorageUnavailable("the job's log entity keeps changing under its first hop")
-
-
-def _taken_over(entry: LogEntry, claim: Claim, opening: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a new run's properties: the opening, and what earlier steps had come to."""
-    runs = [str(entry.properties.get("imaginem_run", "")), *_runs(entry)][:_RUNS_REMEMBERED]
-    earlier = set().union(*(step_properties(name) for name in claim.earlier))
-    kept = {name: value for name, value in entry.properties.items() if name in earlier}
-    return {**kept, **opening, "imaginem_previous_runs": " ".join(run for run in runs if run)}

@@ -6,11 +6,20 @@ from pydantic_core import to_json
 
 from imaginem.errors import Conflict, InvalidMessage, NotFound
 from imaginem.message import JobMessage, decode_message, read_json
-from imaginem.names import property_name
-from imaginem.ports import LogEntry, PoisonEntry, Services
-from imaginem.redaction import one_line, redact, redact_values, without_query
+from imaginem.pipeline.progress_row import (
+    JobState,
+    ProgressRow,
+    RowChange,
+    StepState,
+    current_step,
+    never_began,
+    read_row,
+)
+from imaginem.ports import JobKey, PoisonEntry, Services
+from imaginem.redaction import one_line, redact, redact_values
 
 _TRIES = 8
+_OPEN = frozenset({StepState.PROCESSING, StepState.RETRYING, StepState.FAILED})
 _KEPT_FOR_REPLAY = ("image", "unfinished", "traceparent")
 _ID_SHOWN = 512  # an invalid message may claim an id of any length
 
@@ -18,9 +27,8 @@ _ID_SHOWN = 512  # an invalid message may claim an id of any length
 def keep_invalid(services: Services, queue: str, message_id: str, body: str, reason: str) -> None:
     """Keep a message that can never be processed."""
     batch_id, job_id = _ids(body)
-    services.poison.add(
-        PoisonEntry(queue, message_id, reason, _kept_body(body), 1, batch_id, job_id)
-    )
+    entry = PoisonEntry(queue, message_id, reason, _kept_body(body), 1, batch_id, job_id)
+    _keep(services, entry, "invalid")
 
 
 def keep_exhausted(
@@ -28,17 +36,16 @@ def keep_exhausted(
 ) -> None:
     """Keep a copy of a job whose step was retried in vain; the job itself goes on."""
     definition = message.job_definition
-    services.poison.add(
-        PoisonEntry(
-            queue,
-            message_id,
-            reason,
-            _kept_body(message.encode()),
-            attempts,
-            definition.batch_id,
-            definition.id,
-        )
+    entry = PoisonEntry(
+        queue,
+        message_id,
+        reason,
+        _kept_body(message.encode()),
+        attempts,
+        definition.batch_id,
+        definition.id,
     )
+    _keep(services, entry, "exhausted")
 
 
 def bury(services: Services, queue: str, message_id: str, body: str) -> None:
@@ -56,64 +63,53 @@ def bury(services: Services, queue: str, message_id: str, body: str) -> None:
         reason = one_line(str(problem))
     else:
         reason = _mark_poisoned(services, message, reason)
-    services.poison.add(
-        PoisonEntry(queue, message_id, reason, _kept_body(body), tries, batch_id, job_id)
-    )
+    entry = PoisonEntry(queue, message_id, reason, _kept_body(body), tries, batch_id, job_id)
+    _keep(services, entry, "defect")
+
+
+def _keep(services: Services, entry: PoisonEntry, why: str) -> None:
+    """Keep an entry, and count it for the alert that watches."""
+    services.poison.add(entry)
+    services.telemetry.count("imaginem.poisoned", step=entry.queue, reason=why)
 
 
 def _mark_poisoned(services: Services, message: JobMessage, reason: str) -> str:
     """Set `step N: poisoned` if the job still waits for this message; return the reason."""
-    definition = message.job_definition
-    name = property_name(message.current)
+    key = (message.job_definition.batch_id, message.job_definition.id)
     for _ in range(_TRIES):
-        entry = services.log.read((definition.batch_id, definition.id))
-        if entry is None:
-            if _insert_poisoned(services, message, reason):
+        row = read_row(services.log, key)
+        if row is None:
+            if _insert_poisoned(services, key, message, reason):
                 return reason
             continue
-        if not _waits(entry, message, name):
+        if not _waits_for(row, message):
             return reason
-        told = str(entry.properties.get(f"{name}_exception", "")) or reason
+        known = row.reason_of(message.current) or reason
+        poisoned = current_step(message, StepState.POISONED, known)
+        change = RowChange(steps=(poisoned,), job_state=JobState.FAILED)
         try:
-            services.log.merge(
-                (definition.batch_id, definition.id),
-                {
-                    name: f"step {definition.processing_step}: poisoned",
-                    f"{name}_exception": told,
-                    "job_state": "failed",
-                },
-                entry.fence,
-            )
-            return told
+            services.log.merge(key, change.properties(), row.fence)
+            return known
         except Conflict:
             continue
     return reason
 
 
-def _insert_poisoned(services: Services, message: JobMessage, reason: str) -> bool:
-    """Tell of a job that never began; False if it has begun meanwhile."""
-    definition = message.job_definition
-    name = property_name(message.current)
-    told = {
-        "image_url": without_query(definition.input.image_url),
-        "job_state": "failed",
-        "processing_pipeline": ",".join(definition.processing_pipeline),
-        name: f"step {definition.processing_step}: poisoned",
-        f"{name}_exception": reason,
-        "imaginem_run": "",  # of a run that nobody knows
-        "imaginem_previous_runs": "",
-    }
+def _insert_poisoned(services: Services, key: JobKey, message: JobMessage, reason: str) -> bool:
+    """Write the row of a job that never began; False if it has begun meanwhile."""
     try:
-        services.log.insert((definition.batch_id, definition.id), told)
+        services.log.insert(key, never_began(message, reason).properties())
     except Conflict:
         return False
     return True
 
 
-def _waits(entry: LogEntry, message: JobMessage, name: str) -> bool:
+def _waits_for(row: ProgressRow, message: JobMessage) -> bool:
+    """Tell whether the row's run goes on with this message and nothing else."""
     run = message.job_definition.bookkeeping.run
-    same_run = not run or entry.properties.get("imaginem_run") == run
-    return same_run and entry.state_of(name) in ("processing", "retrying", "failed")
+    if run and row.run != run:
+        return False
+    return row.state_of(message.current) in _OPEN
 
 
 def replay(services: Services, queue: str, message_id: str) -> str:

@@ -10,14 +10,14 @@ from imaginem.errors import RegistrationError
 from imaginem.names import STEP_NAME
 from imaginem.outputs import StepOutput
 
-if typing.TYPE_CHECKING:
-    from imaginem.pipeline.context import JobContext
-
+ContextT = TypeVar("ContextT")
 OutputT = TypeVar("OutputT", bound=StepOutput)
 
 
-class Step(Generic[OutputT]):
+class Step(Generic[ContextT, OutputT]):
     """A registered step: still the function it was made from, plus what is known of it.
+
+    Generic in the context that it is called with (`JobContext`: one job) and in its output.
 
     Attributes:
         name: the function's name; also its queue and the key of its output.
@@ -30,9 +30,9 @@ class Step(Generic[OutputT]):
 
     def __init__(
         self,
-        function: Callable[["JobContext"], OutputT],
+        function: Callable[[ContextT], OutputT],
         output_type: type[OutputT],
-        requires: Sequence["Step[Any]"],
+        requires: Sequence["Step[Any, Any]"],
         finalizer: bool,
     ) -> None:
         self.name = function.__name__
@@ -43,7 +43,7 @@ class Step(Generic[OutputT]):
         self._function = function
         self.__doc__ = function.__doc__
 
-    def __call__(self, job: "JobContext") -> OutputT:
+    def __call__(self, job: ContextT) -> OutputT:
         """Run the step."""
         return self._function(job)
 
@@ -52,13 +52,17 @@ class Step(Generic[OutputT]):
         return f"<step {self.name}>"
 
 
+AnyStep = Step[Any, Any]
+"""A step whatever its context and output."""
+
+
 class Registry:
     """Steps by name, in the order of their registration."""
 
     def __init__(self) -> None:
-        self._steps: dict[str, Step[Any]] = {}
+        self._steps: dict[str, AnyStep] = {}
 
-    def add(self, step: Step[Any]) -> None:
+    def add(self, step: AnyStep) -> None:
         """Add a step.
 
         Raises:
@@ -73,7 +77,7 @@ class Registry:
             raise RegistrationError(f"step {step.name!r} is registered twice: rename one")
         self._steps[step.name] = step
 
-    def get(self, name: str) -> Step[Any]:
+    def get(self, name: str) -> AnyStep:
         """Return a step by name.
 
         Raises:
@@ -96,7 +100,7 @@ class Registry:
         """
         ordered: dict[str, None] = {}
 
-        def visit(step: Step[Any]) -> None:
+        def visit(step: AnyStep) -> None:
             for needed in step.requires:
                 visit(needed)
             ordered.setdefault(step.name)
@@ -105,7 +109,7 @@ class Registry:
             visit(step)
         return list(ordered)
 
-    def __iter__(self) -> Iterator[Step[Any]]:
+    def __iter__(self) -> Iterator[AnyStep]:
         """Iterate over the steps."""
         return iter(self._steps.values())
 
@@ -124,10 +128,10 @@ default_registry = Registry()
 
 def step(
     *,
-    requires: Sequence[Step[Any]] = (),
+    requires: Sequence[AnyStep] = (),
     finalizer: bool = False,
     registry: Registry | None = None,
-) -> Callable[[Callable[["JobContext"], OutputT]], Step[OutputT]]:
+) -> Callable[[Callable[[ContextT], OutputT]], Step[ContextT, OutputT]]:
     """Make a function a step of the pipeline.
 
     Args:
@@ -139,7 +143,7 @@ def step(
         RegistrationError: name, parameters or return annotation can't work.
     """
 
-    def register(function: Callable[["JobContext"], OutputT]) -> Step[OutputT]:
+    def register(function: Callable[[ContextT], OutputT]) -> Step[ContextT, OutputT]:
         made = Step(function, _output_type(function), requires, finalizer)
         (default_registry if registry is None else registry).add(made)
         return made
@@ -147,7 +151,7 @@ def step(
     return register
 
 
-def _output_type(function: Callable[["JobContext"], OutputT]) -> type[OutputT]:
+def _output_type(function: Callable[[ContextT], OutputT]) -> type[OutputT]:
     """Read a step's schema off its return annotation."""
     name = function.__name__
     if len(inspect.signature(function).parameters) != 1:

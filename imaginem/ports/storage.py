@@ -84,10 +84,6 @@ class LogEntry:
     fence: str
     updated: datetime | None = None
 
-    def state_of(self, queue_property: str) -> str:
-        """Return a step's state without its `step N: `; empty when it has none."""
-        return str(self.properties.get(queue_property, "")).partition(": ")[2]
-
 
 class JobLog(Protocol):
     """The table `pipelinelogs`: one entity a job. Fences are ETags."""

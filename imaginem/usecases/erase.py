@@ -3,6 +3,7 @@
 from imaginem.errors import NotFound, PermanentError
 from imaginem.names import blob_segment
 from imaginem.pipeline.offload import CONTAINER as LARGE_MESSAGES
+from imaginem.pipeline.progress_row import ProgressRow, progress_properties, read_row
 from imaginem.ports import DashboardServices, JobKey
 from imaginem.usecases.renditions import CONTAINER as THUMBNAILS
 from imaginem.usecases.submit import at_work, is_at_work
@@ -21,10 +22,10 @@ def forget_job(services: DashboardServices, key: JobKey) -> None:
         NotFound: nothing is known of it.
         AtWork: it has not ended.
     """
-    entry, sent = services.log.read(key), services.archive.submission(key)
-    if entry is None and sent is None and services.results.read(key) is None:
+    row, sent = read_row(services.log, key), services.archive.submission(key)
+    if row is None and sent is None and services.results.read(key) is None:
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
-    if is_at_work(entry, sent):
+    if is_at_work(row, sent):
         raise AtWork(
             f"job {key[1]} is still at work: cancel batch {key[0]}, or wait until it has ended"
         )
@@ -41,19 +42,19 @@ def forget_batch(services: DashboardServices, batch_id: str) -> int:
         NotFound: nothing is known of it.
         AtWork: a job has not ended; nothing is erased then.
     """
-    wanted = ["job_state", "imaginem_run", "imaginem_previous_runs"]
-    entries = list(services.log.batch(batch_id, only=wanted))
+    entries = services.log.batch(batch_id, only=progress_properties(()))
+    rows = [ProgressRow(entry) for entry in entries]
     sent = services.archive.submissions(batch_id)
     done = services.archive.finished(batch_id)
-    if not (entries or sent or done or services.archive.batch(batch_id)):
+    if not (rows or sent or done or services.archive.batch(batch_id)):
         raise NotFound(f"there is no batch {batch_id}")
-    busy = at_work(services, batch_id, entries)
+    busy = at_work(services, batch_id, rows)
     if busy:
         raise AtWork(
             f"{len(busy)} jobs of batch {batch_id} are still at work: cancel it, or wait until "
             "they have ended"
         )
-    keys = {(batch_id, name) for name in (*sent, *done, *(entry.job_id for entry in entries))}
+    keys = {(batch_id, name) for name in (*sent, *done, *(row.job_id for row in rows))}
     folder = f"{blob_segment(batch_id)}/"
     _forget_blobs(services, folder, [], folder)
     _forget_poisoned(services, keys)

@@ -13,9 +13,9 @@ from imaginem.message import JobMessage, decode_message
 from imaginem.names import blob_segment
 from imaginem.pipeline.offload import expand
 from imaginem.pipeline.poison import replay
-from imaginem.ports import DashboardServices, JobKey, LogEntry, Submission
+from imaginem.pipeline.progress_row import ProgressRow, read_row
+from imaginem.ports import DashboardServices, JobKey, Submission
 from imaginem.redaction import redact_values
-from imaginem.usecases.progress import ENDED, has_begun, steps_of
 
 _LONGEST_ID = 150
 _LOST_AFTER = timedelta(days=7)  # a message that nobody took by then was cleared away
@@ -127,76 +127,72 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
         NotFound: nothing is known of the job.
         PermanentError: it is at work, or its photo is not kept here.
     """
-    entry, result = services.log.read(key), services.results.read(key)
+    row, result = read_row(services.log, key), services.results.read(key)
     sent = services.archive.submission(key)
-    if entry is None and result is None and sent is None:
+    if row is None and result is None and sent is None:
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
-    if is_at_work(entry, sent):
+    if is_at_work(row, sent):
         raise PermanentError(f"job {key[1]} is still at work: wait until it has ended")
     url = result.photo_url if result else ""
-    if not url and entry is not None:
-        url = str(entry.properties.get("image_url", ""))
+    if not url and row is not None:
+        url = row.image_url
     if services.blobs.locate(url) is None:  # its query is gone, and may have been part of it
         raise PermanentError(f"the photo of job {key[1]} is not kept here: send it again")
-    before = _as_sent(services, entry, key)
+    before = _as_sent(services, row)
     if before is not None:
         return send_message(services, before.with_image_url(url))
-    pipeline = steps_of(entry) if entry else list(result.processing_pipeline if result else ())
+    pipeline = row.pipeline if row else list(result.processing_pipeline if result else ())
     told = result.image_parameters if result else sent.parameters if sent else None
     parameters = told if isinstance(told, dict) else {}
     name = str(parameters.get("original_name") or key[1])
     return submit_photo(services, key, name, url, pipeline, parameters=parameters)
 
 
-def _as_sent(services: DashboardServices, entry: LogEntry | None, key: JobKey) -> JobMessage | None:
+def _as_sent(services: DashboardServices, row: ProgressRow | None) -> JobMessage | None:
     """Return the message of a job that reached its end, as it was before its first step."""
-    if entry is None:
+    if row is None:
         return None
     try:
-        final = expand(from_json(str(entry.properties["job_output"])), key, services.blobs)
+        final = expand(from_json(row.job_output), row.key, services.blobs)
         message = decode_message(to_json(final), services.core_settings.default_pipeline)
-    except (KeyError, ValueError, InvalidMessage, PermanentError):  # it never did, or it is gone
+    except (ValueError, InvalidMessage, PermanentError):  # it never did, or it is gone
         return None
-    ran = message.job_definition.processing_pipeline
-    given = {name: output for name, output in message.job_output.items() if name not in ran}
+    pipeline = message.job_definition.processing_pipeline
+    given = {name: output for name, output in message.job_output.items() if name not in pipeline}
     return message.with_outputs(given).at_step(0)
 
 
-def is_at_work(entry: LogEntry | None, sent: Submission | None) -> bool:
+def is_at_work(row: ProgressRow | None, sent: Submission | None) -> bool:
     """Tell whether a job has not ended, or waits for the first step of a newer run."""
-    if entry is not None and entry.properties.get("job_state") not in ENDED:
+    if row is not None and not row.has_ended:
         return True
-    return sent is not None and _waits(entry, sent)
+    return sent is not None and _waits(row, sent)
 
 
-def _waits(entry: LogEntry | None, sent: Submission) -> bool:
-    if entry is None:
+def _waits(row: ProgressRow | None, sent: Submission) -> bool:
+    if row is None:
         return datetime.now(UTC) - sent.since < _LOST_AFTER
-    if not entry.properties.get("imaginem_run"):  # poisoned before it began; replayed since?
-        return entry.updated is not None and sent.since > entry.updated
-    return bool(sent.run) and not has_begun(entry, sent.run)
+    if not row.run:  # poisoned before it began; replayed since?
+        return row.updated is not None and sent.since > row.updated
+    return bool(sent.run) and not row.has_begun(sent.run)
 
 
 def at_work(
-    services: DashboardServices, batch_id: str, entries: Iterable[LogEntry]
+    services: DashboardServices, batch_id: str, rows: Iterable[ProgressRow]
 ) -> dict[str, str]:
     """Return those of a batch's jobs that have not ended, each with its state.
 
     Args:
         services: know what was sent.
         batch_id: of the batch.
-        entries: of `pipelinelogs`; jobs whose latest run is not in theirs wait on a queue.
+        rows: of the batch; jobs whose latest run is not in theirs wait on a queue.
     """
-    known = {entry.job_id: entry for entry in entries}
-    found = {
-        name: str(entry.properties.get("job_state", "running"))
-        for name, entry in known.items()
-        if entry.properties.get("job_state") not in ENDED
-    }
+    known = {row.job_id: row for row in rows}
+    working = {name: str(row.job_state) for name, row in known.items() if not row.has_ended}
     for name, sent in services.archive.submissions(batch_id).items():
         if _waits(known.get(name), sent):
-            found[name] = "queued"
-    return found
+            working[name] = "queued"
+    return working
 
 
 def replay_job(services: DashboardServices, queue: str, message_id: str) -> str:

@@ -5,15 +5,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from imaginem.errors import NotFound
-from imaginem.names import property_name
 from imaginem.outputs import FaceMatch
+from imaginem.pipeline.progress_row import ENDED, read_row
+from imaginem.pipeline.progress_row import StepState as StepWord
 from imaginem.ports import (
     BatchInfo,
     DashboardServices,
     FoundPhoto,
     JobKey,
 )
-from imaginem.usecases.progress import ENDED, problems_of, read_batch, steps_of, summarise
+from imaginem.usecases.progress import read_batch, summarise
 from imaginem.usecases.submit import at_work, is_at_work
 from imaginem.web.access import Caller
 from imaginem.web.api.models import (
@@ -48,9 +49,9 @@ def progress_of(services: DashboardServices, batch_id: str) -> Progress:
         NotFound: nothing is known of it.
     """
     known = services.archive.batch(batch_id)
-    entries = read_batch(services.log, batch_id, set(services.core_settings.default_pipeline))
-    summary = summarise(batch_id, entries)
-    working = at_work(services, batch_id, entries)
+    rows = read_batch(services.log, batch_id, set(services.core_settings.default_pipeline))
+    summary = summarise(batch_id, rows)
+    working = at_work(services, batch_id, rows)
     if known is None and not summary.jobs and not working:
         raise NotFound(f"there is no batch {batch_id}")
     jobs = {**summary.jobs, **working}
@@ -60,7 +61,10 @@ def progress_of(services: DashboardServices, batch_id: str) -> Progress:
         submitted=len(jobs),
         ended=sum(state in ENDED for state in jobs.values()),
         jobs=jobs,
-        steps={step.name: dict(step.states) for step in summary.steps},
+        steps={
+            step.name: {str(state): count for state, count in step.states.items()}
+            for step in summary.steps
+        },
         problems=[
             JobProblem(job=job, step=step, reason=reason)
             for job, step, reason in summary.problems
@@ -75,29 +79,27 @@ def job_of(services: DashboardServices, key: JobKey, caller: Caller) -> Job:
     Raises:
         NotFound: nothing is known of it.
     """
-    entry, result = services.log.read(key), services.results.read(key)
+    row, result = read_row(services.log, key), services.results.read(key)
     sent = services.archive.submission(key)
-    if entry is None and result is None and sent is None:
+    if row is None and result is None and sent is None:
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
-    names = steps_of(entry) if entry else list(result.processing_pipeline if result else ())
-    reasons = dict(problems_of(entry)) if entry else {}
-    state = str(entry.properties.get("job_state", "running")) if entry else "succeeded"
-    if is_at_work(entry, sent) and (entry is None or state in ENDED):
+    names = row.pipeline if row else list(result.processing_pipeline if result else ())
+    state = str(row.job_state) if row else "succeeded"
+    if is_at_work(row, sent) and (row is None or row.has_ended):
         state = "queued"
-    told = entry.properties if entry else {}
     matches = matches_of(services, key, caller)
     return Job(
         batch_id=key[0],
         job_id=key[1],
         state=state,
-        image_url=result.image_url if result else str(told.get("image_url", "")),
+        image_url=result.image_url if result else row.image_url if row else "",
         image_parameters=result.image_parameters if result else sent.parameters if sent else None,
         processing_pipeline=names,
         steps=[
             StepState(
                 name=name,
-                state=(entry.state_of(property_name(name)) if entry else "success") or "waiting",
-                reason=reasons.get(name, ""),
+                state=row.state_of(name) if row else StepWord.SUCCESS,
+                reason=row.reason_of(name) if row else "",
             )
             for name in names
         ],

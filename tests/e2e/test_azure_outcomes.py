@@ -10,6 +10,7 @@ import pytest
 
 from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
 from imaginem.host import Emulator
+from imaginem.pipeline.progress_row import ProgressRow
 from tests.ai_emulator import KEY, ColorEngines, portrait
 from tests.conftest import ROOT
 from tests.e2e.conftest import azure_settings
@@ -39,8 +40,8 @@ def started(own_azurite: Emulator, tmp_path: Path) -> Iterator[Started]:
 
 
 def states(installation: Installation, batch: str, job: str) -> dict[str, str]:
-    entry = installation.entry(batch, job)
-    return {step: entry.state_of(step) for step in ALL_STEPS}
+    row = ProgressRow(installation.entry(batch, job))
+    return {step: row.state_of(step) for step in ALL_STEPS}
 
 
 def test_without_limited_access_faces_are_detected_and_cropped_and_the_rest_is_explained(

@@ -10,8 +10,10 @@ from imaginem import JobContext, PermanentError, RetryableError, StepOutput, ste
 from imaginem.errors import Busy, StorageUnavailable
 from imaginem.message import MESSAGE_LIMIT, decode_message
 from imaginem.pipeline.poison import bury, replay
-from imaginem.pipeline.process import Delivery, process_step, retry_delay, transition
-from imaginem.pipeline.steps import Registry, Step
+from imaginem.pipeline.process import Delivery, PipelineStep, process_step, transition
+from imaginem.pipeline.progress_row import ProgressRow
+from imaginem.pipeline.retries import retry_delay
+from imaginem.pipeline.steps import Registry
 from imaginem.ports import CoreSettings, LogEntry, PoisonEntry
 from imaginem.testing import MemoryServices, message_for, photo_bytes, run_all
 
@@ -72,7 +74,8 @@ class Bench:
         return found
 
     def states(self, *names: str) -> list[str]:
-        return [self.entry.state_of(name) for name in names]
+        row = ProgressRow(self.entry)
+        return [row.state_of(name) for name in names]
 
     @property
     def poisoned(self) -> list[PoisonEntry]:
@@ -81,7 +84,7 @@ class Bench:
     def waiting(self, queue: str) -> list[str]:
         return [item.body for item in self.services.queues.receive(queue, 32, 30)]
 
-    def hop(self, step: Step[Any], body: str, message_id: str, count: int = 1) -> str:
+    def hop(self, step: PipelineStep, body: str, message_id: str, count: int = 1) -> str:
         delivery = Delivery(body, message_id, count)
         return process_step(step, delivery, self.services, self.registry).state
 

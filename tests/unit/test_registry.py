@@ -15,7 +15,7 @@ class Found(StepOutput):
     what: str = ""
 
 
-def declare(registry: Registry, name: str, **options: Any) -> Step[Found]:
+def declare(registry: Registry, name: str, **options: Any) -> Step[JobContext, Found]:
     def function(job: JobContext) -> Found:
         return Found(what=name)
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from imaginem.pipeline.progress_row import ENDED
 from imaginem.usecases.erase import forget_batch
-from imaginem.usecases.progress import ENDED
 from imaginem.usecases.submit import run_again
 from imaginem.web.access import Caller, check_batch
 from imaginem.web.api.batches import Cursor

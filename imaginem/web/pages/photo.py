@@ -8,8 +8,8 @@ from fastapi.responses import HTMLResponse, Response
 
 from imaginem.errors import ImaginemError
 from imaginem.images.exif import read_exif
+from imaginem.pipeline.progress_row import ENDED
 from imaginem.usecases.erase import forget_job
-from imaginem.usecases.progress import ENDED
 from imaginem.usecases.renditions import original, size_of, version_of
 from imaginem.usecases.submit import run_again
 from imaginem.web.access import Caller

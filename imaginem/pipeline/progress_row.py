@@ -1,0 +1,296 @@
+"""A job's row in `pipelinelogs`: every property name and state word, typed for writing and reading.
+
+`RowChange` is what one write sets, `ProgressRow` what a read gives. The storage port below
+carries plain properties; nothing but this module knows what they are called.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from imaginem.message import JobMessage
+from imaginem.names import property_name, step_properties
+from imaginem.ports import JobKey, JobLog, LogEntry
+from imaginem.redaction import without_query
+
+_IMAGE_URL = "image_url"
+_PIPELINE = "processing_pipeline"
+_JOB_STATE = "job_state"
+_JOB_OUTPUT = "job_output"
+_RUN = "imaginem_run"
+_DELIVERY = "imaginem_delivery"
+_PREVIOUS_RUNS = "imaginem_previous_runs"
+_RUNS_REMEMBERED = 20
+
+StateT = TypeVar("StateT", bound=StrEnum)
+
+
+class StepState(StrEnum):
+    """How a step of a job stands. `WAITING` is not written: the row has nothing of the step yet."""
+
+    WAITING = "waiting"
+    PROCESSING = "processing"
+    SUCCESS = "success"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    RETRYING = "retrying"
+    POISONED = "poisoned"
+
+
+CONCLUDED = frozenset({StepState.SUCCESS, StepState.FAILED, StepState.SKIPPED})
+"""States of a step that will not run again in this run of the job."""
+
+
+class JobState(StrEnum):
+    """How a job stands."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    HANDED_OVER = "handed_over"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset(JobState) - {JobState.RUNNING}
+"""States of a job that has no message on any of our queues."""
+
+
+@dataclass(frozen=True)
+class StepChange:
+    """What a write sets of one step.
+
+    Attributes:
+        queue: the step's name, or an outside consumer's queue.
+        index: its place in the pipeline, from 0.
+        reason: one line on why it is in this state; "" clears it, None leaves it as it is.
+        output: its output as JSON text; None leaves it as it is.
+    """
+
+    queue: str
+    index: int
+    state: StepState
+    reason: str | None = None
+    output: str | None = None
+
+    def properties(self) -> dict[str, str]:
+        """Return it as properties of the row."""
+        name = property_name(self.queue)
+        changed = {name: f"step {self.index}: {self.state}"}
+        if self.reason is not None:
+            changed[_reason_property(self.queue)] = self.reason
+        if self.output is not None:
+            changed[f"{name}_output"] = self.output
+        return changed
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowChange:
+    """What one write sets of a row; what is None stays as it is.
+
+    Attributes:
+        pipeline: names of the job's queues, in order.
+        job_output: the final message as JSON text.
+        run: id of the queue message that started the run; "" for a job that never began.
+        delivery: id of the queue message whose holder writes.
+        previous_runs: earlier runs of the job, the latest first.
+    """
+
+    steps: tuple[StepChange, ...] = ()
+    job_state: JobState | None = None
+    image_url: str | None = None
+    pipeline: Sequence[str] | None = None
+    job_output: str | None = None
+    run: str | None = None
+    delivery: str | None = None
+    previous_runs: Sequence[str] | None = None
+
+    def properties(self) -> dict[str, str]:
+        """Return it as properties of the row."""
+        values = {
+            _IMAGE_URL: self.image_url,
+            _PIPELINE: None if self.pipeline is None else ",".join(self.pipeline),
+            _JOB_STATE: None if self.job_state is None else str(self.job_state),
+            _JOB_OUTPUT: self.job_output,
+            _RUN: self.run,
+            _DELIVERY: self.delivery,
+            _PREVIOUS_RUNS: None if self.previous_runs is None else " ".join(self.previous_runs),
+        }
+        changed = {name: value for name, value in values.items() if value is not None}
+        for step in self.steps:
+            changed |= step.properties()
+        return changed
+
+
+def run_begins(message: JobMessage) -> RowChange:
+    """Return what a run of a job starts with: its first step is being processed."""
+    definition = message.job_definition
+    return RowChange(
+        image_url=without_query(definition.input.image_url),
+        job_state=JobState.RUNNING,
+        pipeline=definition.processing_pipeline,
+        steps=(StepChange(message.current, definition.processing_step, StepState.PROCESSING),),
+    )
+
+
+def never_began(message: JobMessage, reason: str) -> RowChange:
+    """Return the row of a job whose message was poisoned before any step could open it."""
+    definition = message.job_definition
+    return RowChange(
+        image_url=without_query(definition.input.image_url),
+        job_state=JobState.FAILED,
+        pipeline=definition.processing_pipeline,
+        run="",
+        previous_runs=(),
+        steps=(current_step(message, StepState.POISONED, reason),),
+    )
+
+
+def current_step(message: JobMessage, state: StepState, reason: str | None = None) -> StepChange:
+    """Return a change of the step whose turn it is."""
+    return StepChange(message.current, message.job_definition.processing_step, state, reason)
+
+
+class ProgressRow:
+    """A job's row as it was read."""
+
+    def __init__(self, entry: LogEntry) -> None:
+        self._entry = entry
+
+    @property
+    def key(self) -> JobKey:
+        """Batch id and job id."""
+        return self._entry.batch_id, self._entry.job_id
+
+    @property
+    def job_id(self) -> str:
+        """The job's id, unique in its batch."""
+        return self._entry.job_id
+
+    @property
+    def fence(self) -> str:
+        """ETag of the row: the next write names it, and fails if another one came between."""
+        return self._entry.fence
+
+    @property
+    def updated(self) -> datetime | None:
+        """When the row was written last, by the storage service's clock."""
+        return self._entry.updated
+
+    @property
+    def job_state(self) -> JobState:
+        """How the job stands; a word that we don't know, written by hand, counts as running."""
+        return _known(JobState, self._text(_JOB_STATE), JobState.RUNNING)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the job has no message on any of our queues."""
+        return self.job_state in ENDED
+
+    @property
+    def image_url(self) -> str:
+        """Address of the photo, without its query."""
+        return self._text(_IMAGE_URL)
+
+    @property
+    def pipeline(self) -> list[str]:
+        """Names of the job's queues, in order."""
+        return [name for name in self._text(_PIPELINE).split(",") if name]
+
+    @property
+    def job_output(self) -> str:
+        """The final message as JSON text, or a link to it; empty as long as there is none."""
+        return self._text(_JOB_OUTPUT)
+
+    @property
+    def run(self) -> str:
+        """Id of the queue message that started the run; empty for a job that never began."""
+        return self._text(_RUN)
+
+    @property
+    def delivery(self) -> str:
+        """Id of the queue message whose holder wrote last."""
+        return self._text(_DELIVERY)
+
+    @property
+    def previous_runs(self) -> list[str]:
+        """Earlier runs of the job, the latest first."""
+        return self._text(_PREVIOUS_RUNS).split()
+
+    @property
+    def runs(self) -> list[str]:
+        """The run and those before it, the latest first, as many as a row remembers."""
+        return [run for run in (self.run, *self.previous_runs) if run][:_RUNS_REMEMBERED]
+
+    def state_of(self, queue: str) -> StepState:
+        """Return how a step stands."""
+        word = self._text(property_name(queue)).partition(": ")[2]
+        return _known(StepState, word, StepState.WAITING)
+
+    def reason_of(self, queue: str) -> str:
+        """Return why a step stands so, in one line; empty when there is nothing to say."""
+        return self._text(_reason_property(queue))
+
+    def problems(self) -> list[tuple[str, str]]:
+        """Return the steps that have a reason, in the pipeline's order, each with it."""
+        reasons = ((name, self.reason_of(name)) for name in self.pipeline)
+        return [(name, reason) for name, reason in reasons if reason]
+
+    def has_begun(self, run: str) -> bool:
+        """Tell whether the row is of this run of the job, or of a later one."""
+        if not self.run:  # it was poisoned before it could begin
+            return True
+        return run in (self.run, *self.previous_runs)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return ids and every property, as the table has them."""
+        return {
+            "batch_id": self._entry.batch_id,
+            "job_id": self._entry.job_id,
+            **self._entry.properties,
+        }
+
+    def step_properties(self, queues: Iterable[str]) -> dict[str, Any]:
+        """Return all that the row has of these steps, to be taken into a new run."""
+        wanted = {name for queue in queues for name in step_properties(queue)}
+        return {name: value for name, value in self._entry.properties.items() if name in wanted}
+
+    def _text(self, name: str) -> str:
+        return str(self._entry.properties.get(name, ""))
+
+
+def read_row(log: JobLog, key: JobKey) -> ProgressRow | None:
+    """Return a job's row; None if there is none."""
+    entry = log.read(key)
+    return None if entry is None else ProgressRow(entry)
+
+
+def new_run(row: ProgressRow, opening: RowChange, earlier: Iterable[str]) -> Mapping[str, Any]:
+    """Return all properties of a row that a new run takes over.
+
+    Args:
+        row: of the run before.
+        opening: what the new run starts with.
+        earlier: queues of the pipeline whose results the new run builds upon.
+    """
+    kept = row.step_properties(earlier)
+    return {**kept, **opening.properties(), _PREVIOUS_RUNS: " ".join(row.runs)}
+
+
+def progress_properties(queues: Iterable[str]) -> list[str]:
+    """Return the properties to ask for when outputs aren't wanted, which can be large."""
+    names = [name for q in queues for name in (property_name(q), _reason_property(q))]
+    return [_JOB_STATE, _PIPELINE, _RUN, _PREVIOUS_RUNS, *names]
+
+
+def _reason_property(queue: str) -> str:
+    return f"{property_name(queue)}_exception"
+
+
+def _known(kind: type[StateT], word: str, otherwise: StateT) -> StateT:
+    try:
+        return kind(word)
+    except ValueError:
+        return otherwise

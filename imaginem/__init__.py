@@ -8,9 +8,11 @@ from imaginem.images.decoding import Photo
 from imaginem.outputs import StepOutput
 from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.steps import Step, step
+from imaginem.ports import JobResult
 
 __all__ = [
     "JobContext",
+    "JobResult",
     "PermanentError",
     "Photo",
     "RetryableError",

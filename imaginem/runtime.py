@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, overload
 
+import imaginem
 from imaginem.config.identity import credential, get_token
 from imaginem.config.settings import DEVELOPMENT_STORAGE, Settings, read_settings
 from imaginem.engines.parts import EngineParts
@@ -175,7 +176,7 @@ class Runtime:
         from imaginem.telemetry.otel import make_telemetry
 
         own = (lambda: credential(self.settings.client_id)) if self.settings.on_azure else None
-        return make_telemetry(self.settings.telemetry, own)
+        return make_telemetry(self.settings.telemetry, own, imaginem.__version__)
 
     @_Once
     def fetch(self) -> Fetcher:

@@ -1,7 +1,6 @@
 """The job's result in SQL."""
 
-from imaginem import JobContext, StepOutput, step
-from imaginem.ports import JobResult
+from imaginem import JobContext, JobResult, StepOutput, step
 
 
 class Written(StepOutput):

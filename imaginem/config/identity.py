@@ -9,7 +9,7 @@ from imaginem.errors import RetryableError
 from imaginem.redaction import one_line
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+    from azure.core.credentials import TokenCredential as TokenCredential
 
 _lock = threading.Lock()
 _PAUSE = 10.0

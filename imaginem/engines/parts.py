@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from imaginem.ports import ServiceFaces, SharedState, Telemetry
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+    from imaginem.config.identity import TokenCredential
 
 
 @dataclass(frozen=True)

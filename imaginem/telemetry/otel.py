@@ -20,12 +20,11 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-import imaginem
 from imaginem.config.settings import TelemetrySettings
 from imaginem.redaction import one_line
 
 if TYPE_CHECKING:
-    from azure.core.credentials import TokenCredential
+    from imaginem.config.identity import TokenCredential
 
 _CONTEXT = TraceContextTextMapPropagator()
 _KINDS = {
@@ -65,12 +64,11 @@ class OtelTelemetry:
         spans: exporters of spans, as of the SDK.
         metrics: exporters of metrics.
         logs: exporters of log records.
+        version: of Imaginem.
     """
 
-    def __init__(self, spans: list[Any], metrics: list[Any], logs: list[Any]) -> None:
-        resource = Resource.create(
-            {"service.name": "imaginem", "service.version": imaginem.__version__}
-        )
+    def __init__(self, spans: list[Any], metrics: list[Any], logs: list[Any], version: str) -> None:
+        resource = Resource.create({"service.name": "imaginem", "service.version": version})
         self._spans = TracerProvider(resource=resource)
         for exporter in spans:
             self._spans.add_span_processor(
@@ -145,7 +143,9 @@ def _clean(value: str | int | float | bool) -> str | int | float | bool:
 
 
 def make_telemetry(
-    settings: TelemetrySettings, credential: "Callable[[], TokenCredential] | None"
+    settings: TelemetrySettings,
+    credential: "Callable[[], TokenCredential] | None",
+    version: str,
 ) -> OtelTelemetry:
     """Return telemetry to all places that the settings name.
 
@@ -153,6 +153,7 @@ def make_telemetry(
         settings: where to.
         credential: of the app's identity, with which Application Insights is written to; None
             to write with the connection string alone.
+        version: of Imaginem, for the records.
     """
     spans: list[Any] = []
     metrics: list[Any] = []
@@ -186,4 +187,4 @@ def make_telemetry(
     if settings.console:  # stdout belongs to the worker's host
         spans.append(ConsoleSpanExporter(out=sys.stderr))
         metrics.append(ConsoleMetricExporter(out=sys.stderr))
-    return OtelTelemetry(spans, metrics, logs)
+    return OtelTelemetry(spans, metrics, logs, version)

@@ -1,0 +1,197 @@
+"""Each import wall, broken once in a copy of the tree: the check sees it."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+# Where a line is added, the line, and what the check must say of it.
+BREAKS = {
+    "the core imports the web": (
+        "imaginem/usecases/submit.py",
+        "from imaginem.web import make_app",
+        "imaginem.usecases is not allowed to import imaginem.web",
+    ),
+    "a use case imports the command line": (
+        "imaginem/usecases/submit.py",
+        "import imaginem.cli.shared",
+        "imaginem.usecases is not allowed to import imaginem.cli",
+    ),
+    "a use case imports an adapter": (
+        "imaginem/usecases/submit.py",
+        "from imaginem.storage import AzureQueues",
+        "imaginem.usecases is not allowed to import imaginem.storage",
+    ),
+    "the pipeline imports a use case": (
+        "imaginem/pipeline/process.py",
+        "import imaginem.usecases.submit",
+        "imaginem.pipeline is not allowed to import imaginem.usecases",
+    ),
+    "the pipeline imports an adapter": (
+        "imaginem/pipeline/process.py",
+        "import imaginem.sql",
+        "imaginem.pipeline is not allowed to import imaginem.sql",
+    ),
+    "the vocabulary imports the pipeline": (
+        "imaginem/errors.py",
+        "import imaginem.pipeline.fence",
+        "imaginem.errors is not allowed to import imaginem.pipeline",
+    ),
+    "the vocabulary imports the public API": (
+        "imaginem/names.py",
+        "from imaginem import step",
+        "imaginem.names is not allowed to import imaginem.pipeline",
+    ),
+    "a port imports the pipeline": (
+        "imaginem/ports/storage.py",
+        "import imaginem.pipeline.fence",
+        "imaginem.ports is not allowed to import imaginem.pipeline",
+    ),
+    "an adapter imports another": (
+        "imaginem/storage/blob.py",
+        "import imaginem.sql.database",
+        "imaginem.storage is not allowed to import imaginem.sql",
+    ),
+    "an adapter imports the pipeline": (
+        "imaginem/sql/database.py",
+        "import imaginem.pipeline.fence",
+        "imaginem.sql is not allowed to import imaginem.pipeline",
+    ),
+    "an adapter imports the runtime": (
+        "imaginem/engines/pacing.py",
+        "import imaginem.runtime",
+        "imaginem.engines is not allowed to import imaginem.runtime",
+    ),
+    "the web imports the host": (
+        "imaginem/web/app.py",
+        "import imaginem.host.config",
+        "imaginem.web is not allowed to import imaginem.host",
+    ),
+    "a type alone is imported across a wall": (
+        "imaginem/pipeline/fence.py",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import imaginem.web.app",
+        "imaginem.pipeline is not allowed to import imaginem.web",
+    ),
+    "an import is hidden in a function": (
+        "imaginem/pipeline/fence.py",
+        "def hidden() -> None:\n    import imaginem.runtime",
+        "imaginem.pipeline is not allowed to import imaginem.runtime",
+    ),
+    "imaginem imports a step": (
+        "imaginem/functions.py",
+        "import steps.ocr",
+        "imaginem is not allowed to import steps",
+    ),
+    "a step imports what is not public": (
+        "steps/ocr.py",
+        "from imaginem.ports import Blobs",
+        "steps.ocr (l.",
+    ),
+    "the registry imports the context, which imports it": (
+        "imaginem/pipeline/steps.py",
+        "from imaginem.pipeline.context import JobContext",
+        "No cycles are allowed in imaginem.pipeline",
+    ),
+    "a module has no room": ("imaginem/attic.py", '"""Of no layer."""', "attic"),
+    "a package has no room": ("imaginem/attic/__init__.py", '"""Of no layer."""', "attic"),
+    "a new dependency has no room": (
+        "imaginem/storage/blob.py",
+        "import requests",
+        "no room is named for it",
+    ),
+    "the fence imports the queues of Azure": (
+        "imaginem/pipeline/fence.py",
+        "import azure.storage.queue",
+        "imports azure.storage.queue: azure belongs in imaginem.storage",
+    ),
+    "the web imports the binding of functions": (
+        "imaginem/web/app.py",
+        "import azure.functions",
+        "imports azure.functions: azure.functions belongs in imaginem.functions",
+    ),
+    "an engine imports the exporter": (
+        "imaginem/engines/azure/calls.py",
+        "import azure.monitor.opentelemetry.exporter",
+        "azure.monitor belongs in imaginem.telemetry",
+    ),
+    "a use case imports SQLAlchemy": (
+        "imaginem/usecases/submit.py",
+        "from sqlalchemy import select",
+        "sqlalchemy belongs in imaginem.sql",
+    ),
+    "an image is decoded by OpenCV": (
+        "imaginem/images/decoding.py",
+        "import cv2",
+        "cv2 belongs in imaginem.engines.local",
+    ),
+    "the azure engines import a runtime of models": (
+        "imaginem/engines/azure/vision.py",
+        "import onnxruntime",
+        "onnxruntime belongs in imaginem.engines.local",
+    ),
+    "the assets import the local reader": (
+        "imaginem/assets/store.py",
+        "import rapidocr",
+        "rapidocr belongs in imaginem.engines.local",
+    ),
+    "a use case imports FastAPI": (
+        "imaginem/usecases/submit.py",
+        "from fastapi import (\n    HTTPException,\n)",
+        "fastapi belongs in imaginem.web",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("walls")
+    ignored = shutil.ignore_patterns("__pycache__", "static", "templates")
+    for name in ("imaginem", "steps"):
+        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+    (folder / "infra").mkdir()
+    for name in ("infra/__init__.py", "infra/walls.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
+@pytest.fixture
+def broken(copy: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A copy of the tree with the line of one break at the end of its file."""
+    name, line, _ = BREAKS[request.param]
+    path = copy / name
+    before = path.read_text("utf-8") if path.exists() else None
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"{before or ''}\n{line}\n", "utf-8")
+    yield copy
+    if before is not None:
+        path.write_text(before, "utf-8")
+    elif path.name == "__init__.py":
+        shutil.rmtree(path.parent)
+    else:
+        path.unlink()
+
+
+def check(folder: Path) -> tuple[int, str]:
+    """Run import-linter there; return its exit code and its words on one line."""
+    command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    return done.returncode, " ".join((done.stdout + done.stderr).split())
+
+
+def test_the_walls_stand(copy: Path) -> None:
+    code, words = check(copy)
+
+    assert code == 0, words
+
+
+@pytest.mark.parametrize("broken", BREAKS, indirect=True)
+def test_a_broken_wall_is_seen(broken: Path, request: pytest.FixtureRequest) -> None:
+    code, words = check(broken)
+
+    assert code == 1, words
+    assert BREAKS[request.node.callspec.params["broken"]][2] in words

@@ -26,15 +26,15 @@ _NumberAsText = Annotated[
 
 
 class Bookkeeping(BaseModel):
-    """What Imaginem notes in a message for its own next hop (`job_definition._imaginem`).
+    """What Imaginem keeps in a message for the next step execution (`_imaginem`).
 
     Attributes:
-        run: id of the queue message that started this run of the job; empty on a first hop.
-        fence: ETag of the job's log entity when the last hop closed it.
-        attempt: tries of the current step that asked for another one.
+        run: id of the queue message that started this run of the job; empty before its first step.
+        fence: ETag of the job's row after the last step was recorded.
+        attempt: failed tries of the current step.
         waits: times that the current step found a service busy.
         traceparent: W3C trace context of the run.
-        image: address of our own copy of a photo that came from elsewhere.
+        image: address of our copy of a photo that came from another server.
         image_error: why the photo can't be had; fetching is not tried again.
         unsuccessful: steps of this run that failed or were skipped.
     """
@@ -52,7 +52,7 @@ class Bookkeeping(BaseModel):
 
 
 def _own_bookkeeping(value: object) -> Bookkeeping:
-    """Read the bookkeeping; an outsider's nonsense there counts as none."""
+    """Read the bookkeeping; what an outsider wrote there and is not valid counts as none."""
     try:
         return Bookkeeping.model_validate(value)
     except ValidationError:
@@ -91,6 +91,11 @@ class JobMessage(BaseModel):
 
     job_definition: JobDefinition
     job_output: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Batch id and job id."""
+        return self.job_definition.batch_id, self.job_definition.id
 
     @property
     def current(self) -> str:

@@ -174,7 +174,7 @@ class MemoryServices:
     cancellations: Any = None
 
     def __post_init__(self) -> None:
-        """Read cancellations from the shared_state unless told otherwise."""
+        """Read cancellations from the shared state unless others are given."""
         if self.cancellations is None:
             self.cancellations = CancelledBatches(self.shared_state)
 
@@ -249,7 +249,7 @@ def run_all(
         if not moved:
             return done
         done += moved
-    raise AssertionError(f"the pipeline did not come to an end within {most} hops")
+    raise AssertionError(f"the pipeline did not come to an end within {most} step executions")
 
 
 def _run_one(

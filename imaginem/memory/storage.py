@@ -245,14 +245,14 @@ class MemorySharedState:
         self._fences = itertools.count(1)
 
     def read(self, name: str) -> tuple[str, str] | None:
-        """Read a register."""
+        """Read an entry."""
         return self._texts.get(name)
 
     def write(self, name: str, text: str, fence: str) -> str:
-        """Change a register."""
+        """Change an entry."""
         with self._lock:
             if self._texts.get(name, ("", ""))[1] != fence:
-                raise Conflict(f"the register {name} has changed")
+                raise Conflict(f"the shared entry {name} has changed")
             made = f"fence-{next(self._fences)}"
             self._texts[name] = (text, made)
             return made

@@ -101,10 +101,8 @@ def _with_outcome(message: JobMessage, name: str, outcome: Outcome) -> JobMessag
 
 def _as_property(name: str, value: Any, message: JobMessage, services: Services) -> str:
     """Return a value as the text of a property: each step and the final output get a share."""
-    definition = message.job_definition
-    key = (definition.batch_id, definition.id)
-    shares = len(definition.processing_pipeline) + 2
-    return as_property(name, value, key, services.blobs, shares=shares)
+    shares = len(message.job_definition.processing_pipeline) + 2
+    return as_property(name, value, message.key, services.blobs, shares=shares)
 
 
 def _handing_on(following: str, index: int, concluded: StepChange, registry: Registry) -> RowChange:

@@ -1,7 +1,7 @@
-"""Cancelled batches: their jobs stop at their next hop.
+"""Cancelled batches: their jobs stop before their next step.
 
-One register holds them all. Each process reads it anew every few seconds at most, so that
-asking costs a hop nothing.
+One entry of the shared state holds them all. Each process reads it again after
+`FRESH_SECONDS` at the earliest, so that a step execution costs no extra read.
 """
 
 import contextlib
@@ -14,17 +14,17 @@ from collections.abc import Callable, Mapping
 from imaginem.errors import Conflict, StorageUnavailable
 from imaginem.ports import SharedState
 
-REGISTER = "cancelled"
+ENTRY = "cancelled"
 FRESH_SECONDS = 3.0
 _REMEMBERED = 500  # batches; the oldest are forgotten, their jobs have ended long ago
 _TRIES = 20
 
 
 class CancelledBatches:
-    """Reads and writes the register.
+    """Reads and writes the list of cancelled batches.
 
     Args:
-        shared_state: where it is.
+        shared_state: where the list is kept.
         clock: seconds of any origin.
     """
 
@@ -58,7 +58,7 @@ class CancelledBatches:
         self._change(lambda held: {name: at for name, at in held.items() if name != gone})
 
     def _read(self) -> tuple[dict[str, float], str]:
-        found = self._shared_state.read(REGISTER)
+        found = self._shared_state.read(ENTRY)
         if found is None:
             return {}, ""
         try:
@@ -72,7 +72,7 @@ class CancelledBatches:
             held, fence = self._read()
             newest = sorted(change(held).items(), key=lambda item: -item[1])[:_REMEMBERED]
             try:
-                self._shared_state.write(REGISTER, json.dumps(dict(newest)), fence)
+                self._shared_state.write(ENTRY, json.dumps(dict(newest)), fence)
             except Conflict:
                 continue
             with self._lock:
@@ -82,5 +82,5 @@ class CancelledBatches:
 
 
 def _name(batch_id: str) -> str:
-    """Return what stands for a batch in the register: short, whatever its id."""
+    """Return a short name for a batch, whatever the length of its id."""
     return hashlib.sha256(batch_id.encode("utf-8", "surrogatepass")).hexdigest()[:24]

@@ -1,14 +1,15 @@
-"""Exactly-once effect on a job's log entity, at no extra read.
+"""Exactly-once effect on a job's row, at no extra read.
 
-Queues deliver at least once. The ETag of each closing merge travels in the message as
-`fence`, and the next hop merges with If-Match: of two deliveries of one message only the
-first changes the entity. The loser reads it and finds out which of four cases it is:
+Queues deliver at least once. The ETag that a write returns travels in the message as its
+fence (a "fencing token"), and the next step execution writes with If-Match: of two
+deliveries of one message only the first changes the row. The other one reads the row and
+decides between four cases:
 
-* `DROP`: another delivery has concluded this step, and its holder sends the job on;
-* `RESEND`: we concluded it ourselves, but may have died before sending: send again;
-* `RESUME`: the step is not concluded (retried, poisoned and replayed): go on from here;
-* `TAKE_OVER`: the entity is missing, or of a run that never knew ours (a forged or
-  outdated fence): start a run, so that no job is ever lost silently.
+* `DROP`: another delivery has recorded this step, and its holder sends the job on;
+* `RESEND`: this delivery recorded it, but may have died before sending: send again;
+* `RESUME`: the step is not recorded (it is retried, or was poisoned and replayed): go on;
+* `TAKE_OVER`: there is no row, or it is of a run that does not know this one (a forged or
+  outdated fence): start a new run, so that no job is lost silently.
 """
 
 import enum
@@ -23,7 +24,7 @@ _TRIES = 8
 
 
 class Verdict(enum.Enum):
-    """What the loser of a fence does; see the module's docstring."""
+    """What a delivery does whose fence does not match the row; see the module's docstring."""
 
     DROP = enum.auto()
     RESEND = enum.auto()
@@ -33,11 +34,12 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True)
 class Claim:
-    """Our claim on a job's entity.
+    """The right to write a job's row, held by one delivery.
 
     Attributes:
         run: id of the run that the job is in.
-        delivery: id of the queue message that we claim.
+        fence: ETag that the row must still have when the step is recorded.
+        delivery: id of the queue message that was delivered.
         step: queue whose turn it is.
         opening: what a new run of the job starts with.
         earlier: queues of the pipeline before this step.
@@ -60,19 +62,19 @@ def claim_step(
     *,
     look_first: bool = False,
 ) -> Claim | None:
-    """Claim the job for this delivery; the first hop of a run writes the entity.
+    """Claim the job for this delivery; the first step of a run writes the row.
 
     Args:
         look_first: the message was delayed or delivered before, so the job may have gone on
-            without it: read the entity before the step has effects elsewhere.
+            without it: read the row before the step has effects elsewhere.
 
     Returns:
-        None when another delivery of the same message has concluded the step.
+        None when another delivery of the same message has recorded the step.
     """
     definition = message.job_definition
     kept = definition.bookkeeping
     claim = Claim(
-        key=(definition.batch_id, definition.id),
+        key=message.key,
         run=kept.run,
         fence=kept.fence,
         delivery=delivery,
@@ -94,11 +96,11 @@ def claim_step(
 
 
 def record_step(log: JobLog, claim: Claim, change: RowChange) -> tuple[Claim, Verdict | None]:
-    """Record what the hop came to.
+    """Record the result of a step execution.
 
     Returns:
-        The claim with its new fence, and why nothing was written: DROP or RESEND; None
-        when it was recorded.
+        The claim with its new fence, and None; or, when nothing was written, the claim and
+        the reason: DROP or RESEND.
     """
     properties = replace(change, delivery=claim.delivery).properties()
     for _ in range(_TRIES):
@@ -119,11 +121,13 @@ def record_step(log: JobLog, claim: Claim, change: RowChange) -> tuple[Claim, Ve
             if started is None:
                 return claim, Verdict.DROP
             claim = started
-    raise StorageUnavailable("the job's log entity keeps changing under this hop")
+    raise StorageUnavailable(
+        "the job's row in pipelinelogs keeps changing while a step is recorded"
+    )
 
 
 def judge(row: ProgressRow | None, claim: Claim) -> Verdict:
-    """Say what a delivery does whose fence doesn't fit the entity."""
+    """Return what a delivery does whose fence does not match the row."""
     if row is None:
         return Verdict.TAKE_OVER
     if row.run != claim.run:
@@ -134,7 +138,7 @@ def judge(row: ProgressRow | None, claim: Claim) -> Verdict:
 
 
 def _start_run(log: JobLog, claim: Claim) -> Claim | None:
-    """Insert the entity, or take it over from an earlier run of the job."""
+    """Insert the row, or take it over from an earlier run of the job."""
     fresh = not claim.fence  # most jobs are new: then no read is needed
     claim = replace(claim, run=claim.delivery)
     opening = replace(claim.opening, run=claim.run, delivery=claim.delivery, previous_runs=())
@@ -153,4 +157,4 @@ def _start_run(log: JobLog, claim: Claim) -> Claim | None:
             return replace(claim, fence=row.fence)  # an earlier delivery of this message died
         except Conflict:
             continue
-    raise StorageUnavailable("the job's log entity keeps changing under its first hop")
+    raise StorageUnavailable("the job's row in pipelinelogs keeps changing while a run starts")

@@ -64,14 +64,13 @@ def fit(message: JobMessage, blobs: Blobs) -> JobMessage:
         InvalidMessage: it would not fit even so.
     """
     limit = MESSAGE_LIMIT - _ROOM_FOR_FENCE
-    key = (message.job_definition.batch_id, message.job_definition.id)
     outputs = dict(message.job_output)
     sizes = {name: to_json(output) for name, output in outputs.items() if not is_linked(output)}
     for name in sorted(sizes, key=lambda name: len(sizes[name]), reverse=True):
         candidate = message.with_outputs(outputs)
         if len(sizes[name]) <= OUTPUT_LIMIT and len(candidate.encode().encode()) <= limit:
             return candidate
-        outputs[name] = offload(_plain(name), sizes[name], key, blobs)
+        outputs[name] = offload(_plain(name), sizes[name], message.key, blobs)
     candidate = message.with_outputs(outputs)
     if len(candidate.encode().encode()) > limit:
         raise InvalidMessage(f"the message stays over {MESSAGE_LIMIT} bytes: shorten job_output")

@@ -75,7 +75,7 @@ def _keep(services: Services, entry: PoisonEntry, why: str) -> None:
 
 def _mark_poisoned(services: Services, message: JobMessage, reason: str) -> str:
     """Set `step N: poisoned` if the job still waits for this message; return the reason."""
-    key = (message.job_definition.batch_id, message.job_definition.id)
+    key = message.key
     for _ in range(_TRIES):
         row = read_row(services.log, key)
         if row is None:
@@ -121,12 +121,12 @@ def replay(services: Services, queue: str, message_id: str) -> str:
     entry = services.poison.read(queue, message_id)
     if entry is None:
         raise NotFound(f"no message {message_id} of {queue} is in pipelinepoison")
-    sent = services.queues.send(queue, _as_first_hop(entry.body))
+    sent = services.queues.send(queue, _as_new_run(entry.body))
     services.poison.drop(queue, message_id)
     return sent
 
 
-def _as_first_hop(body: str) -> str:
+def _as_new_run(body: str) -> str:
     """Return the body without run, fence and attempts; what later steps rely on stays."""
     try:
         value = read_json(body)
@@ -136,13 +136,13 @@ def _as_first_hop(body: str) -> str:
     if not isinstance(definition, dict) or "_imaginem" not in definition:
         return body
     kept = definition["_imaginem"]
-    told = kept if isinstance(kept, dict) else {}
-    fresh = {name: told[name] for name in _KEPT_FOR_REPLAY if name in told}
+    before = kept if isinstance(kept, dict) else {}
+    fresh = {name: before[name] for name in _KEPT_FOR_REPLAY if name in before}
     return to_json({**value, "job_definition": {**definition, "_imaginem": fresh}}).decode()
 
 
 def _ids(body: str) -> tuple[str, str]:
-    """Return batch id and job id as far as the body tells."""
+    """Return batch id and job id; each is empty where the body has none."""
     try:
         value: Any = read_json(body)
     except InvalidMessage:

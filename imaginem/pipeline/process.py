@@ -67,7 +67,7 @@ def process_step(
 def transition(
     step: PipelineStep, delivery: Delivery, services: Services, registry: Registry
 ) -> Transition:
-    """Do all of a hop but the sending; see `process_step`."""
+    """Execute a step for a delivered message; what to send is returned, not sent."""
     try:
         message = load(step, delivery, services)
     except InvalidMessage as problem:
@@ -95,7 +95,7 @@ def _execute(
     services: Services,
     registry: Registry,
 ) -> Transition:
-    """Do what a step execution does once its message is decoded."""
+    """Execute a step for a decoded message."""
     kept = message.job_definition.bookkeeping
     again = delivery.dequeue_count > 1 or kept.attempt > 0 or kept.waits > 0
     opening = run_begins(message)

@@ -1,8 +1,8 @@
 """Where a job's photo is, and its bytes.
 
 A photo in our own account is read with our credentials, from the input and faces
-containers alone. One from elsewhere is fetched once, on the first hop, and kept in
-the input container; the address it came from loses its query there.
+containers alone. One from another server is fetched once, by the first step, and kept
+in the input container; the address it came from loses its query there.
 """
 
 import hashlib
@@ -19,10 +19,10 @@ from imaginem.redaction import without_query
 def ingest(message: JobMessage, services: Services, *, last_try: bool = False) -> JobMessage:
     """Return the message with its photo in our account, fetching it if it is elsewhere.
 
-    What makes it impossible is noted in the message, so that no later step tries again.
+    A reason that rules it out is kept in the message, so that no later step tries again.
 
     Args:
-        last_try: what could be tried later counts as impossible now.
+        last_try: a failure that may pass counts as final now.
 
     Raises:
         RetryableError: the other side may answer later.
@@ -49,7 +49,7 @@ def _keep(data: bytes, message: JobMessage, services: Services) -> str:
 
 
 def _prefix(message: JobMessage) -> str:
-    return job_prefix(message.job_definition.batch_id, message.job_definition.id)
+    return job_prefix(*message.key)
 
 
 def _kept_copy(message: JobMessage, services: Services) -> tuple[str, str] | None:

@@ -123,7 +123,7 @@ class Registry:
 
 
 default_registry = Registry()
-"""Where `@step` puts steps unless told otherwise."""
+"""The registry that `@step` uses unless another one is given."""
 
 
 def step(

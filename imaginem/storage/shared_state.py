@@ -12,7 +12,7 @@ from imaginem.errors import Conflict, NotFound
 from imaginem.storage.account import Account, storage_errors
 from imaginem.storage.table import create_table
 
-REGISTER_TABLE = "pipelinestate"
+STATE_TABLE = "pipelinestate"
 _PARTITION = "register"
 
 
@@ -21,21 +21,21 @@ class AzureSharedState:
 
     def __init__(self, account: Account) -> None:
         service: TableServiceClient = account.client(TableServiceClient, "table")
-        self._table = service.get_table_client(REGISTER_TABLE)
+        self._table = service.get_table_client(STATE_TABLE)
 
     def read(self, name: str) -> tuple[str, str] | None:
-        """Return a register's text and fence."""
+        """Return an entry's text and fence."""
         try:
-            with storage_errors(f"table {REGISTER_TABLE}"):
+            with storage_errors(f"table {STATE_TABLE}"):
                 entity = self._table.get_entity(_PARTITION, name)
         except NotFound:
             return None
         return str(entity["text"]), str(entity.metadata["etag"])
 
     def write(self, name: str, text: str, fence: str) -> str:
-        """Change a register if nobody else has; on a missing table make it and write again."""
+        """Change an entry if nobody else has; on a missing table make it and write again."""
         entity = {"PartitionKey": _PARTITION, "RowKey": name, "text": text}
-        with storage_errors(f"table {REGISTER_TABLE}"):
+        with storage_errors(f"table {STATE_TABLE}"):
             try:
                 if fence:
                     changed = self._table.update_entity(
@@ -47,9 +47,9 @@ class AzureSharedState:
                 else:
                     changed = self._insert(entity)
             except (ResourceExistsError, ResourceModifiedError):
-                raise Conflict(f"the register {name} has changed") from None
+                raise Conflict(f"the shared entry {name} has changed") from None
             except ResourceNotFoundError:
-                raise Conflict(f"the register {name} is gone") from None
+                raise Conflict(f"the shared entry {name} is gone") from None
         return str(changed["etag"])
 
     def _insert(self, entity: dict[str, str]) -> dict[str, str]:

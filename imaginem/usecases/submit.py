@@ -90,7 +90,7 @@ def send_message(services: DashboardServices, message: JobMessage) -> str:
         PermanentError: its batch was cancelled, or its ids are more than SQL can hold.
     """
     definition = message.job_definition
-    key = (definition.batch_id, definition.id)
+    key = message.key
     check_open(services, key[0])
     parameters = redact_values(definition.input.image_parameters)
     before = services.archive.submission(key)

@@ -1,7 +1,7 @@
 """Cancelled batches are known everywhere soon, at no cost for each message."""
 
 from imaginem.errors import Conflict, StorageUnavailable
-from imaginem.pipeline.cancelling import FRESH_SECONDS, REGISTER, CancelledBatches
+from imaginem.pipeline.cancelling import ENTRY, FRESH_SECONDS, CancelledBatches
 from imaginem.testing import MemorySharedState
 
 
@@ -76,9 +76,9 @@ def test_the_list_stays_short_and_nonsense_in_it_counts_as_nothing() -> None:
     known = CancelledBatches(shared_state)
     for number in range(600):
         known.cancel(f"batch-{number}" * 20)
-    found = shared_state.read(REGISTER)
+    found = shared_state.read(ENTRY)
     assert found is not None
     assert len(found[0]) < 30_000  # a table's property holds 32 Ki characters
     assert known.is_cancelled("batch-599" * 20)
-    shared_state.write(REGISTER, "nonsense", found[1])
+    shared_state.write(ENTRY, "nonsense", found[1])
     assert not CancelledBatches(shared_state).is_cancelled("batch-599" * 20)

@@ -122,7 +122,7 @@ def record_step(log: JobLog, claim: Claim, change: RowChange) -> tuple[Claim, Ve
                 return claim, Verdict.DROP
             claim = started
     raise StorageUnavailable(
-        "the job's row in pipelinelogs keeps changing while a step is recorded"
+        "the job's row in pipelinelogs keeps changing: it can't be recorded"
     )
 
 

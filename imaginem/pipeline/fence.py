@@ -121,9 +121,7 @@ def record_step(log: JobLog, claim: Claim, change: RowChange) -> tuple[Claim, Ve
             if started is None:
                 return claim, Verdict.DROP
             claim = started
-    raise StorageUnavailable(
-        "the job's row in pipelinelogs keeps changing: it can't be recorded"
-    )
+    raise StorageUnavailable("the job's row in pipelinelogs keeps changing: it can't be recorded")
 
 
 def judge(row: ProgressRow | None, claim: Claim) -> Verdict:

@@ -131,7 +131,7 @@ def _cancel(message: JobMessage, claim: Claim, services: Services) -> Transition
     skipped = current_step(message, StepState.SKIPPED, "the batch was cancelled")
     change = RowChange(steps=(skipped,), job_state=JobState.CANCELLED)
     record_step(services.log, claim, change)
-    services.telemetry.count("imaginem.jobs", state=JobState.CANCELLED)
+    services.telemetry.count("imaginem.jobs", state=str(JobState.CANCELLED))
     return Transition("cancelled")
 
 

@@ -92,9 +92,15 @@ else
   administrator_name="$(az ad signed-in-user show --query userPrincipalName --output tsv)"
   administrator_type="User"
 fi
+
+say "the steps, each of which gets a queue"
+make -C "$root" setup
+steps="$(PYTHONPATH="$root" "$root/.venv/bin/python" -P -m infra.steps "$parameters")"
+echo "$steps"
+
 given=(--parameters "$parameters" --parameters "location=$location" "authClientId=$auth_client"
   "sqlAdministratorObjectId=$administrator_id" "sqlAdministratorName=$administrator_name"
-  "sqlAdministratorType=$administrator_type")
+  "sqlAdministratorType=$administrator_type" "steps=$steps")
 
 say "what would change"
 az deployment group what-if --resource-group "$group" --template-file "$here/main.bicep" "${given[@]}"

@@ -12,7 +12,7 @@ param deploymentPostFix string = uniqueString(resourceGroup().id)
 @description('The pipeline of jobs that name none: step names with commas between.')
 param pipelineDefinition string = 'generalclassification,ocr,facedetection,facecrop,faceprint,facematch,pipelineoutput'
 
-@description('The steps that have a queue. A step of your own is added here too.')
+@description('The steps that have a queue. The default is what ships; infra/deploy.sh passes every step of steps/, as python -m infra.steps prints them.')
 param steps array = [
   'generalclassification'
   'ocr'

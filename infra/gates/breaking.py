@@ -99,7 +99,28 @@ BREAKS = (
         "b97b65f3-24c7-4388-baec-2e87135dc908",
         "none that is known",
     ),
-    Break("a queue is missing", "main.bicep", "  'ocr'\n", "", "queues: the code has"),
+    Break("a queue is missing", "main.bicep", "  'ocr'\n", "", "the code ships the step ocr"),
+    Break(
+        "the queue of the template is missing",
+        "main.bicep",
+        "  'sample'\n",
+        "",
+        "the code ships the step sample",
+    ),
+    Break(
+        "a queue is no step's",
+        "main.bicep",
+        "  'ocr'\n",
+        "  'ocr'\n  'nosuchstep'\n",
+        "there is no steps/nosuchstep.py",
+    ),
+    Break(
+        "the default pipelines differ",
+        "main.bicep",
+        "facematch,pipelineoutput'",
+        "pipelineoutput'",
+        "pipelineDefinition: the code has",
+    ),
     Break(
         "a table is missing", "modules/storage.bicep", ", 'pipelinestate'", "", "tables: the code"
     ),

@@ -1,5 +1,6 @@
 """Bicep and code agree: settings, roles, queues, tables, containers."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -44,6 +45,7 @@ _ROLES = {
     "Cognitive Services User": "a97b65f3-24c7-4388-baec-2e87135dc908",
     "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
 }
+_TEMPLATE_STEP = "sample"  # ships beside the steps of the default pipeline
 # Of the workflow that deploys, not of the app.
 _DEPLOYMENT_ROLES = {
     "b24988ac-6180-42a0-ab88-20f7382dd24c",  # Contributor
@@ -65,6 +67,7 @@ def problems(templates: list[Template], root: Path = ROOT) -> list[str]:
     return [
         *_settings(templates, root),
         *_roles(templates, root),
+        *_queues(templates, root),
         *_names(templates, root),
         *_metrics(templates, root),
         *_parameters(templates),
@@ -137,11 +140,44 @@ def _role_numbers(template: Template, resource: Resource) -> set[str]:
     return set(_ROLE_NUMBER.findall(" ".join(told)))
 
 
-def _names(templates: list[Template], root: Path) -> list[str]:
-    """Compare queues, tables and containers with what the code calls them."""
+def _queues(templates: list[Template], root: Path) -> list[str]:
+    """Compare Bicep's default queues with the steps that ship.
+
+    A step file that Bicep does not list is no problem: deploy.sh passes every step.
+    """
     (main,) = [template for template in templates if template.path.name == "main.bicep"]
+    pipeline = _default_pipeline(root)
+    queues = list(main.parameters["steps"]["default"])
+    found = [
+        f"queues: the code ships the step {name}, which Bicep's default does not list"
+        for name in (*pipeline.split(","), _TEMPLATE_STEP)
+        if name not in queues
+    ]
+    found += [
+        f"queues: Bicep's default lists {name}, and there is no steps/{name}.py"
+        for name in queues
+        if not (root / "steps" / f"{name}.py").exists()
+    ]
+    bicep_pipeline = main.parameters["pipelineDefinition"]["default"]
+    if bicep_pipeline != pipeline:
+        found.append(f"pipelineDefinition: the code has {pipeline}, Bicep has {bicep_pipeline}")
+    return found
+
+
+def _default_pipeline(root: Path) -> str:
+    """Return `DEFAULT_PIPELINE` of the settings, read without importing them."""
+    code = (root / "imaginem" / "config" / "settings.py").read_text("utf-8")
+    (value,) = [
+        node.value
+        for node in ast.parse(code).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DEFAULT_PIPELINE"
+    ]
+    return str(ast.literal_eval(value))
+
+
+def _names(templates: list[Template], root: Path) -> list[str]:
+    """Compare tables and containers with what the code calls them."""
     (storage,) = [template for template in templates if template.path.name == "storage.bicep"]
-    steps = {path.stem for path in (root / "steps").glob("[a-z]*.py")}
     code = "\n".join(
         path.read_text("utf-8")
         for path in (root / "imaginem").rglob("*.py")
@@ -151,7 +187,6 @@ def _names(templates: list[Template], root: Path) -> list[str]:
     containers = {"deployment", *re.findall(r'_container: str = "(\w+)"', code)}
     containers |= set(re.findall(r'CONTAINER = "(\w+)"', code)) - {"AzureWebJobsStorage"}
     expected = (
-        ("queues", steps, set(main.parameters["steps"]["default"])),
         ("tables", tables, set(storage.variables["tables"])),
         ("containers", containers, set(storage.variables["containers"])),
     )

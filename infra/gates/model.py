@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from pycep import BicepParser
 from pycep.models import BicepElement
+from pycep.typing import BicepJson
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,12 @@ class Template:
             yield None
 
 
+@cache
+def _parsed(text: str) -> BicepJson:
+    """Parse a text once: for each break all files are read again, and one differs."""
+    return BicepParser().parse(text=text)
+
+
 def read_template(path: Path) -> Template:
     """Return a file.
 
@@ -86,7 +94,7 @@ def read_template(path: Path) -> Template:
         ValueError: it is no Bicep; says where.
     """
     try:
-        found = BicepParser().parse(file_path=path)
+        found = _parsed(path.read_text("utf-8"))
     except Exception as problem:  # the parser's own class differs by version
         raise ValueError(f"{path.name}: {problem}") from None
     template = Template(

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+import steps  # noqa: F401 - registers them
+from imaginem.pipeline.steps import default_registry
 from infra.package import LEFT_OUT, collect, pack
 from tests.conftest import ROOT
 from tests.e2e.test_function_app import LIST_TRIGGERS, ON_AZURE, environment_of
@@ -84,6 +86,7 @@ class TestPackage:
 STAND_IN = """#!/bin/sh
 echo "$(basename "$0") $*" >> "$CALLS"
 case "$*" in
+  *"-m infra.steps"*) exec "$PYTHON" "$@" ;;
   *"group exists"*) echo "${GROUP_EXISTS:-false}" ;;
   *"group show"*) echo "$TAG" ;;
   *"ad app create"*) echo 11111111-1111-1111-1111-111111111111 ;;
@@ -136,6 +139,37 @@ class TestScripts:
         assert places == sorted(places)
         assert "sqlAdministratorObjectId=22222222" in run.calls
         assert "the API asks for a login (401)" in told.stdout
+
+    def test_every_step_of_the_registry_gets_a_queue(self, run: "Runner") -> None:
+        run.add_step("blurriness")
+        own = run.root / "own.json"
+        own.write_text('{"parameters": {"steps": {"value": ["ocr", "elsewhere"]}}}')
+        asked = ("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
+        told = run(*asked, "--parameters", str(own))
+
+        assert told.returncode == 0, told.stderr
+        for command in ("what-if", "create"):
+            call = run.calls.splitlines()[run.first(f"az deployment group {command}")]
+            queues = json.loads(call.partition(" steps=")[2].partition("]")[0] + "]")
+            assert sorted(queues) == sorted({*default_registry.names(), "blurriness", "elsewhere"})
+
+    def test_a_step_that_cannot_be_imported_is_not_deployed(self, run: "Runner") -> None:
+        (run.root / "steps" / "oops.py").write_text("import nothing_like_this\n")
+        told = run("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
+
+        assert told.returncode == 1
+        assert told.stderr == "steps can't be imported: No module named 'nothing_like_this'\n"
+        assert "az deployment" not in run.calls
+
+    def test_a_list_of_queues_that_is_none_is_told(self, run: "Runner") -> None:
+        own = run.root / "own.json"
+        own.write_text('{"parameters": {"steps": {"value": "ocr"}}}')
+        asked = ("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
+        told = run(*asked, "--parameters", str(own))
+
+        assert told.returncode == 1
+        assert "steps must be a list of queue names" in told.stderr
+        assert "az deployment" not in run.calls
 
     def test_an_api_that_is_open_is_an_error(self, run: "Runner") -> None:
         told = run("deploy.sh", "--resource-group", "g", "--location", "w", "--yes", STATUS="200")
@@ -204,11 +238,16 @@ class TestScripts:
 
 
 class Runner:
-    """Runs a script of a copy of infra/, with stand-ins that note how they are called."""
+    """Runs a script of a copy of infra/, with stand-ins that note how they are called.
+
+    The steps are read for real, from a copy of steps/.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.root = folder / "root"
-        shutil.copytree(ROOT / "infra", self.root / "infra")
+        for name in ("infra", "steps"):
+            shutil.copytree(ROOT / name, self.root / name)
+        (self.root / "imaginem").symlink_to(ROOT / "imaginem")
         self.log = folder / "calls"
         stand_ins = folder / "bin"
         stand_ins.mkdir()
@@ -223,6 +262,10 @@ class Runner:
     @property
     def calls(self) -> str:
         return self.log.read_text() if self.log.exists() else ""
+
+    def add_step(self, name: str) -> None:
+        code = (ROOT / "steps" / "sample.py").read_text().replace("sample(", f"{name}(")
+        (self.root / "steps" / f"{name}.py").write_text(code)
 
     def first(self, start: str) -> int:
         lines = self.calls.splitlines()
@@ -245,6 +288,7 @@ class Runner:
                 "STATUS": "401",
                 "TAG": "",
                 "PAUSE": "0",
+                "PYTHON": sys.executable,
                 **environment,
             },
         )

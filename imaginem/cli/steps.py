@@ -1,5 +1,6 @@
 """`imaginem steps`, `resolve` and `new-step`."""
 
+from keyword import iskeyword
 from pathlib import Path
 from typing import Annotated
 
@@ -63,6 +64,8 @@ def new_step(
     """Write a step that works, and its test, ready to edit."""
     if not STEP_NAME.fullmatch(name):
         fail(f"{name!r} can't be a step's name: use 3 to 63 of a-z and 0-9", Exit.USAGE)
+    if iskeyword(name):
+        fail(f"{name!r} can't be a step's name: it is a word of Python", Exit.USAGE)
     step_file, test_file = app / "steps" / f"{name}.py", app / "tests" / "unit" / f"test_{name}.py"
     for file in (step_file, test_file):
         if file.exists():

@@ -251,6 +251,7 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
         (["status", "nothing"], 1, "there is no batch nothing"),
         (["results", "nothing"], 1, "there are no results of batch nothing yet"),
         (["new-step", "Bad-Name"], 2, "can't be a step's name"),
+        (["new-step", "lambda"], 2, "it is a word of Python"),
         (["new-step", "ocr"], 2, "exists already"),
         (["steps", "--app", "/"], 3, "there is no folder steps/"),
         (["start", "--app", "/"], 3, "host.json"),

@@ -23,7 +23,7 @@ from imaginem.images.decoding import decode_photo, encode_png
 from imaginem.outputs import name_face
 from imaginem.pipeline.progress_row import ENDED
 from imaginem.runtime import Runtime
-from imaginem.testing import MemoryGallery, message_for
+from imaginem.testing import MemoryFaceIndex, MemoryGallery, message_for
 from imaginem.usecases.progress import read_batch
 
 PHOTOS = (
@@ -45,7 +45,8 @@ def _bare_worker(settings: Settings, photos: list[bytes], ready: Any, go: Any) -
     """Call the models on photos, one after the other, with no pipeline around them."""
     os.environ["OMP_NUM_THREADS"] = "1"
     runtime = Runtime(settings)
-    runtime.made["gallery"] = MemoryGallery()
+    runtime.made["face_index"] = index = MemoryFaceIndex()
+    runtime.made["gallery"] = MemoryGallery(index=index)
 
     def work(data: bytes) -> None:
         photo = decode_photo(data)

@@ -19,6 +19,9 @@ PIPELINE_LIMIT = 50
 """Steps of a pipeline at most, so that its log entity keeps under 255 properties."""
 
 _URL_LIMIT = 8192
+_ID_SHOWN = 512  # an invalid message may claim an id of any length
+DEFAULT_BATCH = "default"
+"""Batch of the messages that name none."""
 
 _NumberAsText = Annotated[
     str, BeforeValidator(lambda v: str(v) if isinstance(v, int) and not isinstance(v, bool) else v)
@@ -75,7 +78,7 @@ class JobDefinition(BaseModel):
     model_config = ConfigDict(extra="allow", populate_by_name=True)
 
     id: _NumberAsText
-    batch_id: _NumberAsText = "default"
+    batch_id: _NumberAsText = DEFAULT_BATCH
     input: JobInput
     processing_pipeline: Annotated[list[str], Field(min_length=1, max_length=PIPELINE_LIMIT)]
     processing_step: Annotated[int, Field(ge=0)] = 0
@@ -177,7 +180,7 @@ def decode_message(body: str | bytes, default_pipeline: Sequence[str]) -> JobMes
     definition = dict(value["job_definition"])
     if definition.get("processing_pipeline") is None:
         definition["processing_pipeline"] = list(default_pipeline)
-    for name, default in (("batch_id", "default"), ("processing_step", 0), ("_imaginem", {})):
+    for name, default in (("batch_id", DEFAULT_BATCH), ("processing_step", 0), ("_imaginem", {})):
         if definition.get(name) is None:
             definition[name] = default
     try:
@@ -192,6 +195,25 @@ def decode_message(body: str | bytes, default_pipeline: Sequence[str]) -> JobMes
         raise InvalidMessage(explain(problem)) from None
     _check(message)
     return message
+
+
+def ids_in(body: str | bytes) -> tuple[str, str]:
+    """Return batch id and job id as far as a body tells, valid or not; empty where it does not.
+
+    Those of a valid message are what `decode_message` reads.
+    """
+    try:
+        value = read_json(body)
+    except InvalidMessage:
+        return "", ""
+    definition = value.get("job_definition") if isinstance(value, dict) else None
+    if not isinstance(definition, dict):
+        return "", ""
+    batch_id, job_id = definition.get("batch_id"), definition.get("id", "")
+    return (
+        str(DEFAULT_BATCH if batch_id is None else batch_id)[:_ID_SHOWN],
+        str("" if job_id is None else job_id)[:_ID_SHOWN],
+    )
 
 
 def _check(message: JobMessage) -> None:

@@ -1,7 +1,7 @@
 """The composition root: settings become adapters, each made when it is first used."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, overload
 
 import imaginem
@@ -11,26 +11,32 @@ from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import PhotoCache
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.ports import (
-    Archive,
+    Batches,
     Blobs,
     Cancellations,
     CoreSettings,
+    Erasable,
     FaceEngine,
     FaceGallery,
+    FaceIndex,
     FaceRecognizer,
     Fetcher,
     JobLog,
     OcrEngine,
+    PhotoCatalogue,
     Photos,
     PoisonLog,
     Queues,
     Results,
+    Reviews,
     ServiceFaces,
     SharedState,
+    Submissions,
     Telemetry,
     VisionEngine,
 )
 from imaginem.telemetry.silent import SilentTelemetry
+from imaginem.usecases.erasables import erasables_of
 
 T = TypeVar("T")
 
@@ -148,18 +154,51 @@ class Runtime:
         return SqlResults(self.database)
 
     @_Once
-    def archive(self) -> Archive:
+    def catalogue(self) -> PhotoCatalogue:
         """Photos by what was found in them, in SQL."""
-        from imaginem.sql import SqlArchive
+        from imaginem.sql import SqlCatalogue
 
-        return SqlArchive(self.database)
+        return SqlCatalogue(self.database)
+
+    @_Once
+    def batches(self) -> Batches:
+        """The batches in SQL."""
+        from imaginem.sql import SqlBatches
+
+        return SqlBatches(self.database)
+
+    @_Once
+    def submissions(self) -> Submissions:
+        """What was sent, in SQL."""
+        from imaginem.sql import SqlSubmissions
+
+        return SqlSubmissions(self.database)
+
+    @_Once
+    def reviews(self) -> Reviews:
+        """What people decided of faces, in SQL."""
+        from imaginem.sql import SqlReviews
+
+        return SqlReviews(self.database)
+
+    @_Once
+    def face_index(self) -> FaceIndex:
+        """The exact search over the gallery's embeddings."""
+        from imaginem.sql import SqlFaceIndex
+
+        return SqlFaceIndex(self.database)
 
     @_Once
     def gallery(self) -> FaceGallery:
         """The face gallery in SQL."""
         from imaginem.sql import SqlGallery
 
-        return SqlGallery(self.database)
+        return SqlGallery(self.database, self.face_index)
+
+    @property
+    def erasables(self) -> Sequence[Erasable]:
+        """Every store that keeps something of a job, in the order of erasing."""
+        return erasables_of(self)
 
     @_Once
     def service_faces(self) -> ServiceFaces:
@@ -233,7 +272,7 @@ class Runtime:
         """The engine of faceprint and facematch."""
         from imaginem.engines import face_recognizer
 
-        return face_recognizer(self.settings, self.parts, self.gallery)
+        return face_recognizer(self.settings, self.parts, self.gallery, self.face_index)
 
     def maintenance(self) -> None:
         """Do what is to be done now and then, however often it is called."""

@@ -1,7 +1,7 @@
 """Everything a step's author needs to test a step without storage, network or models.
 
 `job_for(photo)` makes a `JobContext`; `MemoryServices` is a whole Imaginem in memory.
-The twins here pass the same contract suite as the real adapters.
+The fakes here pass the same contract suite as the real adapters.
 """
 
 import io
@@ -15,7 +15,9 @@ from pydantic_core import to_json
 
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import Photo, PhotoCache
-from imaginem.memory.database import MemoryGallery, MemoryResults
+from imaginem.memory.face_index import MemoryFaceIndex
+from imaginem.memory.gallery import MemoryGallery
+from imaginem.memory.results import MemoryResults
 from imaginem.memory.storage import (
     MemoryBlobs,
     MemoryLog,
@@ -23,6 +25,7 @@ from imaginem.memory.storage import (
     MemoryQueues,
     MemorySharedState,
 )
+from imaginem.memory.stores import MemoryStores
 from imaginem.message import JobMessage, decode_message
 from imaginem.outputs import (
     Face,
@@ -39,12 +42,9 @@ from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
 from imaginem.pipeline.steps import Registry
-from imaginem.ports import (
-    CoreSettings,
-    JobKey,
-    SimilarFace,
-)
+from imaginem.ports import CoreSettings, Erasable, JobKey, SimilarFace
 from imaginem.telemetry.silent import SilentTelemetry
+from imaginem.usecases.erasables import erasables_of
 
 __all__ = [
     "Failing",
@@ -53,6 +53,7 @@ __all__ = [
     "FakeRecognizer",
     "FakeVision",
     "MemoryBlobs",
+    "MemoryFaceIndex",
     "MemoryGallery",
     "MemoryLog",
     "MemoryPoison",
@@ -153,7 +154,7 @@ def no_network(url: str) -> bytes:
 
 
 @dataclass
-class MemoryServices:
+class MemoryServices(MemoryStores):
     """A whole Imaginem in memory; replace any part by passing it."""
 
     core_settings: CoreSettings = field(default_factory=CoreSettings)
@@ -161,8 +162,6 @@ class MemoryServices:
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     log: MemoryLog = field(default_factory=MemoryLog)
     poison: MemoryPoison = field(default_factory=MemoryPoison)
-    results: MemoryResults = field(default_factory=MemoryResults)
-    gallery: MemoryGallery = field(default_factory=MemoryGallery)
     fetch: Any = no_network
     photos: PhotoCache = field(default_factory=lambda: PhotoCache(pixels=0))
     telemetry: Any = field(default_factory=SilentTelemetry)
@@ -170,13 +169,22 @@ class MemoryServices:
     ocr: Any = field(default_factory=FakeOcr)
     faces: Any = field(default_factory=FakeFaces)
     recognizer: Any = field(default_factory=FakeRecognizer)
+    engine_names: Mapping[str, str] = field(
+        default_factory=lambda: dict.fromkeys(("vision", "ocr", "faces", "prints"), "fake")
+    )
     shared_state: MemorySharedState = field(default_factory=MemorySharedState)
     cancellations: Any = None
 
     def __post_init__(self) -> None:
-        """Read cancellations from the shared state unless others are given."""
+        """Make the stores; read cancellations from the shared state unless others are given."""
+        super().__post_init__()
         if self.cancellations is None:
             self.cancellations = CancelledBatches(self.shared_state)
+
+    @property
+    def erasables(self) -> Sequence[Erasable]:
+        """Every store that keeps something of a job, in the order of erasing."""
+        return erasables_of(self)
 
     def maintenance(self) -> None:
         """Do nothing."""

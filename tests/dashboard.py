@@ -3,7 +3,6 @@
 import functools
 import tempfile
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,10 @@ import steps  # noqa: F401 - importing the package registers every step
 from imaginem.outputs import FaceMatch
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import CoreSettings, EnrolledFace, JobKey, JobResult
-from imaginem.sql import Database, SqlArchive, SqlGallery, SqlResults
+from imaginem.sql import Database, SqlBatches
 from imaginem.testing import MemoryServices, photo_bytes
 from imaginem.web import make_app
+from tests.stores import sql_stores
 
 PIPELINE = (
     "generalclassification",
@@ -28,12 +28,8 @@ PIPELINE = (
 )
 
 
-@dataclass
 class WebServices(MemoryServices):
     """Everything in memory but SQL."""
-
-    archive: Any = None
-    engine_names = {name: "fake" for name in ("vision", "ocr", "faces", "prints")}  # noqa: RUF012
 
 
 @functools.cache
@@ -41,7 +37,7 @@ def _empty_database() -> bytes:
     """Return a database file that has the tables: making them takes a while."""
     with tempfile.TemporaryDirectory() as folder:
         database = Database("", Path(folder))
-        SqlArchive(database).batches(None)
+        SqlBatches(database).batches(None)
         database.close()
         return (Path(folder) / "imaginem.db").read_bytes()
 
@@ -49,11 +45,8 @@ def _empty_database() -> bytes:
 def web_services(folder: Path) -> WebServices:
     """Return services with an empty database."""
     (folder / "imaginem.db").write_bytes(_empty_database())
-    database = Database("", folder)
-    made = WebServices(core_settings=CoreSettings(default_pipeline=PIPELINE))
-    made.archive, made.results = SqlArchive(database), SqlResults(database)  # type: ignore[assignment]
-    made.gallery = SqlGallery(database)  # type: ignore[assignment]
-    return made
+    settings = CoreSettings(default_pipeline=PIPELINE)
+    return WebServices(core_settings=settings, **vars(sql_stores(Database("", folder))))
 
 
 def client(services: Any, access: str = "local", **headers: str) -> TestClient:

@@ -31,7 +31,7 @@ def cancel(
     with told_errors():
         runtime = make_runtime(app)
         rows = read_batch(runtime.log, batch, set())
-        if not rows and not runtime.archive.submissions(batch):
+        if not rows and not runtime.submissions.submissions(batch):
             fail(f"there is no batch {batch}")
         if undo:
             runtime.cancellations.reopen(batch)

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING
 from imaginem.config.settings import Settings
 from imaginem.engines.match_tiers import MatchTiers
 from imaginem.engines.parts import EngineParts
-from imaginem.ports import FaceEngine, FaceGallery, FaceRecognizer, OcrEngine, VisionEngine
+from imaginem.ports import (
+    FaceEngine,
+    FaceGallery,
+    FaceIndex,
+    FaceRecognizer,
+    OcrEngine,
+    VisionEngine,
+)
 
 if TYPE_CHECKING:
     from imaginem.assets import AssetStore
@@ -61,7 +68,9 @@ def maintain_faces(settings: Settings, parts: EngineParts) -> None:
         make_lists(settings, parts).maintain(train=settings.face_print_engine == "azure")
 
 
-def face_recognizer(settings: Settings, parts: EngineParts, gallery: FaceGallery) -> FaceRecognizer:
+def face_recognizer(
+    settings: Settings, parts: EngineParts, gallery: FaceGallery, index: FaceIndex
+) -> FaceRecognizer:
     """Return the engine of faceprint and facematch."""
     if settings.face_print_engine == "azure":
         from imaginem.engines.azure.make import make_recognizer
@@ -72,6 +81,7 @@ def face_recognizer(settings: Settings, parts: EngineParts, gallery: FaceGallery
     return LocalRecognizer(
         FaceEmbedder(_store(settings), settings.face_model),
         gallery,
+        index,
         tiers=MatchTiers(settings.match_threshold, settings.possible_threshold),
         match_limit=settings.match_limit,
     )

@@ -1,4 +1,4 @@
-"""In-memory twins of queues, blobs and tables.
+"""In-memory fakes of queues, blobs and tables.
 
 They pass the same contract suite as the real adapters, and ship with the package:
 `imaginem.testing` hands them out to whoever tests a step.

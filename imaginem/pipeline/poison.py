@@ -1,11 +1,9 @@
 """Messages that could not be processed: kept with their reason, and put back on demand."""
 
-from typing import Any
-
 from pydantic_core import to_json
 
 from imaginem.errors import Conflict, InvalidMessage, NotFound
-from imaginem.message import JobMessage, decode_message, read_json
+from imaginem.message import JobMessage, decode_message, ids_in, read_json
 from imaginem.pipeline.progress_row import (
     JobState,
     ProgressRow,
@@ -21,12 +19,11 @@ from imaginem.redaction import one_line, redact, redact_values
 _TRIES = 8
 _OPEN = frozenset({StepState.PROCESSING, StepState.RETRYING, StepState.FAILED})
 _KEPT_FOR_REPLAY = ("image", "unfinished", "traceparent")
-_ID_SHOWN = 512  # an invalid message may claim an id of any length
 
 
 def keep_invalid(services: Services, queue: str, message_id: str, body: str, reason: str) -> None:
     """Keep a message that can never be processed."""
-    batch_id, job_id = _ids(body)
+    batch_id, job_id = ids_in(body)
     entry = PoisonEntry(queue, message_id, reason, _kept_body(body), 1, batch_id, job_id)
     _keep(services, entry, "invalid")
 
@@ -54,7 +51,7 @@ def bury(services: Services, queue: str, message_id: str, body: str) -> None:
     Args:
         queue: the step's queue, without `-poison`.
     """
-    batch_id, job_id = _ids(body)
+    batch_id, job_id = ids_in(body)
     tries = services.core_settings.max_dequeue_count
     reason = f"{queue} failed {tries} times; the host's log has the details"
     try:
@@ -139,19 +136,6 @@ def _as_new_run(body: str) -> str:
     before = kept if isinstance(kept, dict) else {}
     fresh = {name: before[name] for name in _KEPT_FOR_REPLAY if name in before}
     return to_json({**value, "job_definition": {**definition, "_imaginem": fresh}}).decode()
-
-
-def _ids(body: str) -> tuple[str, str]:
-    """Return batch id and job id; each is empty where the body has none."""
-    try:
-        value: Any = read_json(body)
-    except InvalidMessage:
-        return "", ""
-    definition = value.get("job_definition") if isinstance(value, dict) else None
-    if not isinstance(definition, dict):
-        return "", ""
-    batch_id, job_id = definition.get("batch_id", "default"), definition.get("id", "")
-    return str(batch_id)[:_ID_SHOWN], str(job_id)[:_ID_SHOWN]
 
 
 def _kept_body(body: str) -> str:

@@ -1,9 +1,11 @@
 """What the pipeline needs from the outside world, as protocols.
 
-Adapters implement them (`storage`, `results`, `engines`), `imaginem.testing` has
-in-memory twins, and one contract suite holds all of them to the same behaviour.
+Adapters implement them (`storage`, `sql`, `engines`), `imaginem.memory` has in-memory
+fakes, and one contract suite holds all of them to the same behaviour.
 """
 
+from imaginem.ports.batches import Batches, BatchInfo, BatchPage, Groups
+from imaginem.ports.catalogue import FoundPhoto, PhotoCatalogue, PhotoFilter, PhotoPage
 from imaginem.ports.engines import (
     SEARCH_LIMIT,
     FaceEngine,
@@ -12,26 +14,11 @@ from imaginem.ports.engines import (
     SimilarFace,
     VisionEngine,
 )
-from imaginem.ports.results import (
-    EnrolledFace,
-    FaceGallery,
-    FaceOwner,
-    JobResult,
-    Neighbor,
-    Results,
-)
-from imaginem.ports.search import (
-    Archive,
-    BatchInfo,
-    BatchPage,
-    FacePair,
-    FoundPhoto,
-    Groups,
-    PhotoFilter,
-    PhotoPage,
-    Submission,
-    Verdict,
-)
+from imaginem.ports.erasing import Erasable
+from imaginem.ports.face_index import FaceIndex, Neighbor
+from imaginem.ports.gallery import EnrolledFace, FaceGallery, FaceOwner
+from imaginem.ports.results import JobResult, Results
+from imaginem.ports.reviews import FacePair, Review, Reviews
 from imaginem.ports.service_faces import FaceList, ServiceFace, ServiceFaces
 from imaginem.ports.services import (
     Cancellations,
@@ -52,20 +39,23 @@ from imaginem.ports.storage import (
     Queues,
     SharedState,
 )
+from imaginem.ports.submissions import Submission, Submissions
 from imaginem.ports.telemetry import Span, Telemetry
 
 __all__ = [
     "SEARCH_LIMIT",
-    "Archive",
     "BatchInfo",
     "BatchPage",
+    "Batches",
     "Blobs",
     "Cancellations",
     "CoreSettings",
     "DashboardServices",
     "EnrolledFace",
+    "Erasable",
     "FaceEngine",
     "FaceGallery",
+    "FaceIndex",
     "FaceList",
     "FaceOwner",
     "FacePair",
@@ -79,6 +69,7 @@ __all__ = [
     "LogEntry",
     "Neighbor",
     "OcrEngine",
+    "PhotoCatalogue",
     "PhotoFilter",
     "PhotoPage",
     "Photos",
@@ -87,6 +78,8 @@ __all__ = [
     "QueueItem",
     "Queues",
     "Results",
+    "Review",
+    "Reviews",
     "ServiceFace",
     "ServiceFaces",
     "Services",
@@ -94,7 +87,7 @@ __all__ = [
     "SimilarFace",
     "Span",
     "Submission",
+    "Submissions",
     "Telemetry",
-    "Verdict",
     "VisionEngine",
 ]

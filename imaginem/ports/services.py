@@ -4,10 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from imaginem.ports.batches import Batches
+from imaginem.ports.catalogue import PhotoCatalogue
 from imaginem.ports.engines import FaceEngine, FaceRecognizer, OcrEngine, VisionEngine
-from imaginem.ports.results import FaceGallery, Results
-from imaginem.ports.search import Archive
+from imaginem.ports.erasing import Erasable
+from imaginem.ports.face_index import FaceIndex
+from imaginem.ports.gallery import FaceGallery
+from imaginem.ports.results import Results
+from imaginem.ports.reviews import Reviews
 from imaginem.ports.storage import Blobs, JobLog, PoisonLog, Queues
+from imaginem.ports.submissions import Submissions
 from imaginem.ports.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -86,6 +92,10 @@ class Services(Protocol):
         """Return the face gallery."""
 
     @property
+    def face_index(self) -> FaceIndex:
+        """Return the search over the gallery's embeddings."""
+
+    @property
     def fetch(self) -> Fetcher:
         """Return the guarded fetcher."""
 
@@ -129,5 +139,21 @@ class DashboardServices(Services, Protocol):
         """Return the names of engines and models in use; nothing is loaded for that."""
 
     @property
-    def archive(self) -> Archive:
+    def catalogue(self) -> PhotoCatalogue:
         """Return photos by what was found in them."""
+
+    @property
+    def batches(self) -> Batches:
+        """Return the batches."""
+
+    @property
+    def submissions(self) -> Submissions:
+        """Return what was sent."""
+
+    @property
+    def reviews(self) -> Reviews:
+        """Return what people decided of faces."""
+
+    @property
+    def erasables(self) -> Sequence[Erasable]:
+        """Return every store that keeps something of a job, in the order of erasing."""

@@ -3,11 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
-
-if TYPE_CHECKING:
-    pass
-
+from typing import Any, Protocol
 
 JobKey = tuple[str, str]
 """Batch id and job id, as the message has them."""

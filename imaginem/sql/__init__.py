@@ -1,9 +1,23 @@
-"""Results and face gallery in SQL, on SQLAlchemy."""
+"""Results, photos, batches and faces in SQL, on SQLAlchemy."""
 
-from imaginem.sql.archive import SqlArchive
+from imaginem.sql.batches import SqlBatches
+from imaginem.sql.catalogue import SqlCatalogue
 from imaginem.sql.database import Database
+from imaginem.sql.face_index import SqlFaceIndex
 from imaginem.sql.gallery import SqlGallery
-from imaginem.sql.output import SqlResults
+from imaginem.sql.results import SqlResults
+from imaginem.sql.reviews import SqlReviews
 from imaginem.sql.service_faces import SqlServiceFaces
+from imaginem.sql.submissions import SqlSubmissions
 
-__all__ = ["Database", "SqlArchive", "SqlGallery", "SqlResults", "SqlServiceFaces"]
+__all__ = [
+    "Database",
+    "SqlBatches",
+    "SqlCatalogue",
+    "SqlFaceIndex",
+    "SqlGallery",
+    "SqlResults",
+    "SqlReviews",
+    "SqlServiceFaces",
+    "SqlSubmissions",
+]

@@ -1,29 +1,22 @@
-"""Batches in SQL, and what was sent in them."""
+"""Batches in SQL."""
 
-import base64
-import json
-import uuid
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
-from pydantic_core import from_json, to_json
 from sqlalchemy import ColumnElement, and_, delete, exists, false, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from imaginem.errors import InvalidMessage, PermanentError
-from imaginem.ports import BatchInfo, BatchPage, Groups, JobKey, Submission
+from imaginem.errors import PermanentError
+from imaginem.ports import BatchInfo, BatchPage, Groups
+from imaginem.ports.cursors import cursor_to, read_cursor
 from imaginem.sql.database import Database
-from imaginem.sql.schema import PhotoBatch, PipelineOutput, SubmissionRow, now
-from imaginem.sql.types import job_number, portions
-from imaginem.sql.upsert import upsert
-
-_NO_CURSOR = "cursor is none of ours: take it from the page before, or leave it out"
+from imaginem.sql.schema import PhotoBatch, PipelineOutput, SubmissionRow
+from imaginem.sql.types import portions
 
 
 class SqlBatches:
-    """Batches, and the photos that were sent in them."""
+    """The batches that were opened."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -73,40 +66,6 @@ class SqlBatches:
                 )
             return row.group_name
 
-    def submitted(self, key: JobKey, run: str, parameters: Any = None) -> None:
-        """Note that a photo was sent."""
-        self._database.check_key(key)
-        told = to_json(parameters, fallback=str).decode()
-        with self._database.session() as session:
-            note_batch(session, key[0])
-            names = {"batch_id": key[0], "id": key[1], "since": now()}
-            names |= {"run": run, "parameters": told}
-            upsert(session, SubmissionRow, {"job": job_number(*key)}, names)
-
-    def withdraw(self, key: JobKey) -> None:
-        """Note that it was not sent after all."""
-        with self._database.session() as session:
-            session.execute(delete(SubmissionRow).where(SubmissionRow.job == job_number(*key)))
-
-    def submission(self, key: JobKey) -> Submission | None:
-        """Return how a job was sent last."""
-        with self._database.session(reading=True) as session:
-            row = session.get(SubmissionRow, job_number(*key))
-            return _submission(row) if row else None
-
-    def submissions(self, batch_id: str) -> dict[str, Submission]:
-        """Return a batch's jobs that were sent."""
-        query = select(SubmissionRow).where(SubmissionRow.batch_id == batch_id)
-        with self._database.session(reading=True) as session:
-            rows = session.scalars(query.order_by(SubmissionRow.id)).all()
-            return {row.id: _submission(row) for row in rows}
-
-    def finished(self, batch_id: str) -> list[str]:
-        """Return the ids of a batch's jobs that have a result."""
-        query = select(PipelineOutput.id).where(PipelineOutput.batch_id == batch_id)
-        with self._database.session(reading=True) as session:
-            return list(session.scalars(query))
-
     def forget_batch(self, batch_id: str) -> None:
         """Remove a batch."""
         with self._database.session() as session:
@@ -129,10 +88,6 @@ def note_batch(session: Session, batch_id: str, group: str = "") -> PhotoBatch:
             return made
     except IntegrityError:  # somebody was quicker
         return session.get_one(PhotoBatch, batch_id)
-
-
-def _submission(row: SubmissionRow) -> Submission:
-    return Submission(row.run, row.since, from_json(row.parameters))
 
 
 def of_others(batch_id: Any, groups: frozenset[str]) -> ColumnElement[bool]:
@@ -167,35 +122,3 @@ def _counted(session: Session, rows: Sequence[PhotoBatch]) -> list[BatchInfo]:
         )
         for row in rows
     ]
-
-
-def cursor_to(at: datetime, what: str) -> str:
-    """Return what leads behind a row of this moment and name."""
-    raw = json.dumps([at.isoformat(), what], separators=(",", ":"))
-    return base64.urlsafe_b64encode(raw.encode("ascii")).decode().rstrip("=")
-
-
-def read_cursor(text: str) -> tuple[datetime, str]:
-    """Return moment and name of a cursor.
-
-    Raises:
-        InvalidMessage: it is none of ours.
-    """
-    try:
-        padded = text + "=" * (-len(text) % 4)
-        at, what = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
-        moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None or not isinstance(what, str):
-            raise ValueError
-        what.encode()  # half a character is none of ours
-        return moment.astimezone(UTC), what
-    except (ValueError, TypeError, OverflowError, RecursionError):
-        raise InvalidMessage(_NO_CURSOR) from None
-
-
-def as_uuid(text: str) -> uuid.UUID:
-    """Return the number that a cursor ends with. Raises InvalidMessage."""
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        raise InvalidMessage(_NO_CURSOR) from None

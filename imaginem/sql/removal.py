@@ -1,4 +1,4 @@
-"""Faces that are gone here, and must go at the service that keeps their prints."""
+"""Faces that go: locked here first, and to be removed at the service that keeps their prints."""
 
 import uuid
 from collections.abc import Sequence
@@ -6,11 +6,32 @@ from collections.abc import Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from imaginem.sql.schema import RemovalRow, ServiceFaceRow, now
+from imaginem.sql.schema import FaceRow, RemovalRow, ServiceFaceRow, now
 from imaginem.sql.types import portions
 from imaginem.sql.upsert import upsert
 
 LOCK = "WITH (UPDLOCK, HOLDLOCK)"  # T-SQL's way; others write FOR UPDATE
+
+
+def hold_faces(
+    session: Session, ids: Sequence[uuid.UUID], *, to_remove: bool = False
+) -> set[uuid.UUID]:
+    """Return which faces are here; none of them goes before the transaction ends.
+
+    Whoever writes faces or pairs comes here first, and in one order: so nobody waits for
+    somebody who waits for him.
+    """
+    query = (
+        select(FaceRow.face_id)
+        .order_by(FaceRow.face_id)
+        .with_for_update(read=not to_remove)
+        .with_hint(FaceRow, LOCK, "mssql")
+    )
+    return {
+        face_id
+        for some in portions(sorted(ids))
+        for face_id in session.scalars(query.where(FaceRow.face_id.in_(some)))
+    }
 
 
 def give_up(session: Session, face_id: uuid.UUID, but: str) -> None:

@@ -9,35 +9,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, false, func, or_, select, update
+from sqlalchemy import delete, false, select, update
 from sqlalchemy.orm import Session
 
-from imaginem.ports import FaceList, ServiceFace
-from imaginem.sql.database import Database
+from imaginem.ports import ServiceFace
+from imaginem.sql.face_lists import UNPLACED, SqlFaceLists
 from imaginem.sql.removal import LOCK, give_up, queue_removal
-from imaginem.sql.schema import (
-    AdditionRow,
-    FaceListRow,
-    FaceRow,
-    RemovalRow,
-    ServiceFaceRow,
-    now,
-)
+from imaginem.sql.schema import AdditionRow, FaceRow, ServiceFaceRow
 from imaginem.sql.types import portions
 from imaginem.sql.upsert import upsert
 
 
-class SqlServiceFaces:
+class SqlServiceFaces(SqlFaceLists):
     """Names of faces at a service, in SQL.
 
     Args:
         database: where.
         account: address of the Face account in use; lists of others are left alone.
     """
-
-    def __init__(self, database: Database, account: str) -> None:
-        self._database = database
-        self._account = account
 
     def read(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ServiceFace]:
         """Return what is known of faces."""
@@ -50,7 +39,7 @@ class SqlServiceFaces:
             for face_id, (name, lapses) in sorted(faces.items()):
                 if _is_here(session, face_id):
                     told = {"service_face_id": name, "lapses": lapses}
-                    upsert(session, ServiceFaceRow, {"face_id": face_id}, told, **_UNPLACED)
+                    upsert(session, ServiceFaceRow, {"face_id": face_id}, told, **UNPLACED)
 
     def lapsed(self, service_face_ids: Sequence[str]) -> None:
         """Forget ids that the service knows no more."""
@@ -78,7 +67,7 @@ class SqlServiceFaces:
         with self._database.session() as session:
             if _is_here(session, face_id):
                 give_up(session, face_id, persisted_face_id)
-                told = {**_UNPLACED, "list_id": list_id, "persisted_face_id": persisted_face_id}
+                told = {**UNPLACED, "list_id": list_id, "persisted_face_id": persisted_face_id}
                 fresh = {"service_face_id": "", "lapses": None}
                 upsert(session, ServiceFaceRow, {"face_id": face_id}, told, **fresh)
             else:
@@ -133,126 +122,6 @@ class SqlServiceFaces:
                 )
             }
 
-    def lists(self) -> list[FaceList]:
-        """Return the account's lists; one has changed if it has faces that no training covers."""
-        waiting = exists().where(
-            ServiceFaceRow.list_id == FaceListRow.list_id,
-            ServiceFaceRow.persisted_face_id != "",
-            ServiceFaceRow.trained == false(),
-            or_(ServiceFaceRow.training == "", ServiceFaceRow.training != FaceListRow.training),
-        )
-        placed = exists().where(ServiceFaceRow.list_id == FaceListRow.list_id)
-        mine = FaceListRow.account == self._account
-        with self._database.session(reading=True) as session:
-            query = select(FaceListRow).where(mine).order_by(FaceListRow.number)
-            rows = session.scalars(query).all()
-            changed = set(session.scalars(select(FaceListRow.list_id).where(mine, waiting)))
-            filled = set(session.scalars(select(FaceListRow.list_id).where(mine, placed)))
-        return [
-            _list(
-                row, changed=row.changed or row.list_id in changed, empty=row.list_id not in filled
-            )
-            for row in rows
-        ]
-
-    def add_list(self, list_id: str, number: int) -> None:
-        """Note a list that was made."""
-        with self._database.session() as session:
-            session.add(FaceListRow(list_id=list_id, account=self._account, number=number))
-
-    def drop_list(self, list_id: str) -> None:
-        """Forget a list that is gone, and that its faces were there."""
-        with self._database.session() as session:
-            session.execute(
-                update(ServiceFaceRow).where(ServiceFaceRow.list_id == list_id).values(**_UNPLACED)
-            )
-            for table in (RemovalRow, AdditionRow, FaceListRow):
-                session.execute(delete(table).where(table.list_id == list_id))
-
-    def mark(
-        self,
-        list_id: str,
-        *,
-        full: bool | None = None,
-        changed: bool | None = None,
-        searchable: bool | None = None,
-    ) -> None:
-        """Change what is given of a list."""
-        asked = {"full": full, "changed": changed, "searchable": searchable}
-        self._change(list_id, **{name: value for name, value in asked.items() if value is not None})
-
-    def _change(self, list_id: str, **values: Any) -> None:
-        with self._database.session() as session:
-            session.execute(
-                update(FaceListRow).where(FaceListRow.list_id == list_id).values(**values)
-            )
-
-    def cover(self, list_id: str, training: str) -> None:
-        """Note which faces a training covers: those that are in the list by now."""
-        with self._database.session() as session:
-            session.execute(
-                update(ServiceFaceRow)
-                .where(
-                    ServiceFaceRow.list_id == list_id,
-                    ServiceFaceRow.persisted_face_id != "",
-                    ServiceFaceRow.trained == false(),
-                )
-                .values(training=training)
-            )
-
-    def begin_training(self, list_id: str, training: str) -> None:
-        """Note that it runs."""
-        self._change(list_id, training=training, training_began=now())
-
-    def end_training(self, list_id: str, training: str, *, succeeded: bool) -> None:
-        """Note how it ended."""
-        with self._database.session() as session:
-            running = FaceListRow.list_id == list_id, FaceListRow.training == training
-            if succeeded:
-                session.execute(
-                    update(ServiceFaceRow)
-                    .where(ServiceFaceRow.list_id == list_id, ServiceFaceRow.training == training)
-                    .values(trained=True)
-                )
-                session.execute(
-                    update(FaceListRow).where(*running).values(training="", searchable=True)
-                )
-            else:
-                session.execute(
-                    update(FaceListRow).where(*running).values(training="", changed=True)
-                )
-
-    def removals(self, list_id: str, most: int) -> list[str]:
-        """Return faces that must go there."""
-        query = (
-            select(RemovalRow.persisted_face_id)
-            .where(RemovalRow.list_id == list_id)
-            .order_by(RemovalRow.since)
-            .limit(most)
-        )
-        with self._database.session(reading=True) as session:
-            return list(session.scalars(query))
-
-    def removed(self, list_id: str, persisted_face_ids: Sequence[str]) -> None:
-        """Note that they are gone there."""
-        with self._database.session() as session:
-            for some in portions(persisted_face_ids):
-                session.execute(
-                    delete(RemovalRow).where(
-                        RemovalRow.list_id == list_id, RemovalRow.persisted_face_id.in_(some)
-                    )
-                )
-
-    def stranded(self) -> int:
-        """Return how many faces must go from lists of another account."""
-        mine = select(FaceListRow.list_id).where(FaceListRow.account == self._account)
-        query = select(func.count()).where(RemovalRow.list_id.not_in(mine))
-        with self._database.session(reading=True) as session:
-            return int(session.scalar(query) or 0)
-
-
-_UNPLACED = {"list_id": "", "persisted_face_id": "", "training": "", "trained": False}
-
 
 def _cut_short(list_id: str, before: datetime) -> tuple[Any, Any]:
     return AdditionRow.list_id == list_id, AdditionRow.since < before
@@ -284,17 +153,4 @@ def _face(row: ServiceFaceRow) -> ServiceFace:
         lapses=row.lapses,
         list_id=row.list_id,
         persisted_face_id=row.persisted_face_id,
-    )
-
-
-def _list(row: FaceListRow, *, changed: bool, empty: bool) -> FaceList:
-    return FaceList(
-        list_id=row.list_id,
-        number=row.number,
-        full=row.full,
-        changed=changed,
-        training=row.training,
-        training_began=row.training_began,
-        searchable=row.searchable,
-        empty=empty,
     )

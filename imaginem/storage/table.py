@@ -193,10 +193,10 @@ class AzurePoisonLog:
         return self._read(entity)
 
     def drop(self, queue: str, message_id: str) -> None:
-        """Remove an entry and its blob."""
+        """Remove an entry, and its blob before: without the entry nobody would find that."""
+        self._blobs.delete(_POISON_CONTAINER, _body_name(queue, message_id))
         with storage_errors(f"table {POISON_TABLE}"):
             self._table.delete_entity(queue, message_id)
-        self._blobs.delete(_POISON_CONTAINER, _body_name(queue, message_id))
 
     def _read(self, entity: TableEntity) -> PoisonEntry:
         queue, message_id = str(entity["PartitionKey"]), str(entity["RowKey"])

@@ -93,15 +93,15 @@ def send_message(services: DashboardServices, message: JobMessage) -> str:
     key = message.key
     check_open(services, key[0])
     parameters = redact_values(definition.input.image_parameters)
-    before = services.archive.submission(key)
-    services.archive.submitted(key, "", parameters)
+    before = services.submissions.submission(key)
+    services.submissions.submitted(key, "", parameters)
     try:
         run = services.queues.send(message.current, message.encode())
     except StorageUnavailable:
         if before is None:
-            services.archive.withdraw(key)
+            services.submissions.withdraw(key)
         raise
-    services.archive.submitted(key, run, parameters)
+    services.submissions.submitted(key, run, parameters)
     return run
 
 
@@ -128,7 +128,7 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
         PermanentError: it is at work, or its photo is not kept here.
     """
     row, result = read_row(services.log, key), services.results.read(key)
-    sent = services.archive.submission(key)
+    sent = services.submissions.submission(key)
     if row is None and result is None and sent is None:
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
     if is_at_work(row, sent):
@@ -189,7 +189,7 @@ def at_work(
     """
     known = {row.job_id: row for row in rows}
     working = {name: str(row.job_state) for name, row in known.items() if not row.has_ended}
-    for name, sent in services.archive.submissions(batch_id).items():
+    for name, sent in services.submissions.submissions(batch_id).items():
         if _waits(known.get(name), sent):
             working[name] = "queued"
     return working
@@ -205,7 +205,7 @@ def replay_job(services: DashboardServices, queue: str, message_id: str) -> str:
     run = replay(services, queue, message_id)
     if entry is not None and entry.batch_id and entry.job_id:
         key = (entry.batch_id, entry.job_id)
-        sent = services.archive.submission(key)
+        sent = services.submissions.submission(key)
         if sent is not None:
-            services.archive.submitted(key, run, sent.parameters)
+            services.submissions.submitted(key, run, sent.parameters)
     return run

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from fastapi import Depends, Header, HTTPException, Request
 
-from imaginem.ports import Archive, Groups
+from imaginem.ports import Batches, Groups
 
 ROLES = ("viewer", "caseworker", "operator")
 """App roles, each of which may do all that those before it may."""
@@ -127,7 +127,7 @@ def _claims(principal: str) -> list[tuple[str, str]]:
     return found
 
 
-def check_batch(archive: Archive, batch_id: str, caller: Caller) -> None:
+def check_batch(batches: Batches, batch_id: str, caller: Caller) -> None:
     """Check that a caller may see a batch.
 
     Raises:
@@ -135,5 +135,5 @@ def check_batch(archive: Archive, batch_id: str, caller: Caller) -> None:
     """
     if caller.groups is None:
         return
-    if not caller.may_see(archive.groups_of([batch_id]).get(batch_id, "")):
+    if not caller.may_see(batches.groups_of([batch_id]).get(batch_id, "")):
         raise HTTPException(404, f"there is no batch {batch_id}")

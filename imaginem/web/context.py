@@ -33,7 +33,7 @@ class Site:
             HTTPException: 404, the caller may not see it.
         """
         key = (unpath(batch), unpath(job))
-        check_batch(self.services().archive, key[0], caller)
+        check_batch(self.services().batches, key[0], caller)
         return key
 
     def result(self, batch: str, job: str, caller: Caller) -> JobResult:

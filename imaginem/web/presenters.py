@@ -48,7 +48,7 @@ def progress_of(services: DashboardServices, batch_id: str) -> Progress:
     Raises:
         NotFound: nothing is known of it.
     """
-    known = services.archive.batch(batch_id)
+    known = services.batches.batch(batch_id)
     rows = read_batch(services.log, batch_id, set(services.core_settings.default_pipeline))
     summary = summarise(batch_id, rows)
     working = at_work(services, batch_id, rows)
@@ -80,7 +80,7 @@ def job_of(services: DashboardServices, key: JobKey, caller: Caller) -> Job:
         NotFound: nothing is known of it.
     """
     row, result = read_row(services.log, key), services.results.read(key)
-    sent = services.archive.submission(key)
+    sent = services.submissions.submission(key)
     if row is None and result is None and sent is None:
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
     names = row.pipeline if row else list(result.processing_pipeline if result else ())
@@ -131,13 +131,13 @@ def told_matches(
     """Return pairs with their photos and with what people said of them."""
     owners = services.gallery.owners([match.matched_face_id for match in found])
     hidden = hidden_batches(services, {owner.batch_id for owner in owners.values()}, caller)
-    verdicts = services.archive.verdicts(list({match.face_id for match in found}))
+    reviews = services.reviews.decisions(list({match.face_id for match in found}))
     told = []
     for match in found:
         owner = owners.get(match.matched_face_id)
         if owner is None or owner.batch_id in hidden:
             continue
-        said = verdicts.get((match.face_id, match.matched_face_id))
+        review = reviews.get((match.face_id, match.matched_face_id))
         told.append(
             Match(
                 face_id=match.face_id,
@@ -146,9 +146,9 @@ def told_matches(
                 band=match.band,
                 batch_id=owner.batch_id,
                 job_id=owner.job_id,
-                verdict=said.verdict if said else "",
-                judged_by=said.who if said else "",
-                judged_at=said.at if said else None,
+                verdict=review.decision if review else "",
+                judged_by=review.reviewer if review else "",
+                judged_at=review.at if review else None,
             )
         )
     return told
@@ -158,7 +158,7 @@ def hidden_batches(services: DashboardServices, batches: Iterable[str], caller: 
     """Return which of these batches the caller may not see."""
     if caller.groups is None:
         return set()
-    groups = services.archive.groups_of(set(batches))
+    groups = services.batches.groups_of(set(batches))
     return {name for name, group in groups.items() if not caller.may_see(group)}
 
 

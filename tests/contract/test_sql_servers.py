@@ -31,7 +31,7 @@ from sqlalchemy.sql.elements import ReleaseSavepointClause
 from imaginem.errors import ConfigurationError, ImaginemError, PermanentError, RetryableError
 from imaginem.outputs import FaceMatch
 from imaginem.ports import EnrolledFace, JobResult, PhotoFilter
-from imaginem.sql import Database, SqlArchive, SqlGallery, SqlResults, SqlServiceFaces
+from imaginem.sql import Database, SqlResults, SqlServiceFaces
 from imaginem.sql.address import identity_of, odbc_string, packed, sqlalchemy_url, wants_token
 from imaginem.sql.grant import grant_script
 from imaginem.sql.migrate import APPLICATION_LOCK, _config, script, upgrade
@@ -39,6 +39,7 @@ from imaginem.sql.migrations import HEAD
 from imaginem.sql.nearest import nearest_query
 from imaginem.sql.schema import Base
 from tests.postgres import Postgres
+from tests.stores import Stores, sql_stores
 
 AZURE = "Server=tcp:x.database.windows.net,1433;Database=imaginem"
 
@@ -113,7 +114,8 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def use_everything(database: Database) -> None:
     """Call every method of the adapters, on rows that exist and on rows that don't."""
-    results, gallery = SqlResults(database), SqlGallery(database)
+    stores = sql_stores(database)
+    results, gallery = stores.results, stores.gallery
     known = SqlServiceFaces(database, "https://face.test")
     tags = {"generalclassification": {"tags": [{"name": "cat", "confidence": 0.9}]}}
     for _ in range(2):
@@ -128,7 +130,7 @@ def use_everything(database: Database) -> None:
     for number, face in enumerate(faces):
         gallery.enrol(("b", str(number)), [face])
     ids = [face.face_id for face in faces]
-    gallery.similar(("b", "0"), ids[0], min_similarity=0, limit=10)
+    stores.face_index.similar(("b", "0"), ids[0], min_similarity=0, limit=10)
     gallery.qualities(ids)
     pair = FaceMatch(face_id=ids[0], matched_face_id=ids[1], confidence=0.9, band="match")
     for _ in range(2):
@@ -163,7 +165,7 @@ def use_everything(database: Database) -> None:
     known.end_training("faces-1", "training", succeeded=True)
     known.stranded()
     known.lapsed(["fresh"])
-    use_archive(SqlArchive(database), ids)
+    use_dashboard(stores, ids)
     gallery.enrol(("b", "0"), [])
     gallery.enrol(("b", "1"), [])
     assert known.removals("faces-1", 10) == ["persisted"]
@@ -172,8 +174,8 @@ def use_everything(database: Database) -> None:
     assert known.lists() == []
 
 
-def use_archive(archive: SqlArchive, ids: list[uuid.UUID]) -> None:
-    """Call every method of the archive, with and without what is optional."""
+def use_dashboard(stores: Stores, ids: list[uuid.UUID]) -> None:
+    """Call what the dashboard calls, with and without what is optional."""
     everything = PhotoFilter(
         "cat",
         "people_",
@@ -188,27 +190,29 @@ def use_archive(archive: SqlArchive, ids: list[uuid.UUID]) -> None:
     first = PhotoFilter(groups=frozenset())
     for wanted in (everything, PhotoFilter(faces=False), first):
         for kind in ("tag", "object"):
-            archive.labels(wanted, kind)
-        archive.photos(wanted, "", 1)
+            stores.catalogue.labels(wanted, kind)
+        stores.catalogue.photos(wanted, "", 1)
     for _ in range(2):
-        archive.submitted(("b", "one"), "run")
+        stores.submissions.submitted(("b", "one"), "run")
     for groups in (None, frozenset({"g"})):
-        page = archive.batches(groups, limit=1)
-        archive.batches(groups, page.cursor or _CURSOR, limit=1)
-        archive.recent_faces(groups, 1)
-    archive.photos(PhotoFilter(), _CURSOR, 1)
-    archive.open_batch("b")
-    archive.batch("b")
-    archive.submissions("b")
-    archive.submission(("b", "one"))
-    archive.withdraw(("b", "one"))
-    archive.finished("b")
-    archive.groups_of(["b"])
-    for verdict in ("confirmed", "rejected", ""):
-        archive.judge((ids[0], ids[1]), verdict, "Ann")
-    archive.verdicts(ids)
-    archive.forget(("b", "one"))
-    archive.forget_batch("b")
+        page = stores.batches.batches(groups, limit=1)
+        stores.batches.batches(groups, page.cursor or _CURSOR, limit=1)
+        stores.gallery.recent_faces(groups, 1)
+    stores.catalogue.photos(PhotoFilter(), _CURSOR, 1)
+    stores.batches.open_batch("b")
+    stores.batches.batch("b")
+    stores.submissions.submissions("b")
+    stores.submissions.submission(("b", "one"))
+    stores.submissions.withdraw(("b", "one"))
+    stores.results.finished("b")
+    stores.batches.groups_of(["b"])
+    for decision in ("confirmed", "rejected", ""):
+        stores.reviews.review((ids[0], ids[1]), decision, "Ann")
+    stores.reviews.decisions(ids)
+    for store in (stores.submissions, stores.results, stores.gallery):
+        store.erase(("b", "one"))
+        store.erase_batch("b", ["one"])
+    stores.batches.forget_batch("b")
 
 
 _CURSOR = base64.urlsafe_b64encode(

@@ -162,7 +162,7 @@ class TestWaiting:
 
         services.queues.send = fail  # type: ignore[assignment,method-assign]
         assert send(api, "b", "x").status_code == 503
-        assert services.archive.submissions("b") == {}
+        assert services.submissions.submissions("b") == {}
 
     def test_a_database_that_is_away_leaves_no_message(
         self, services: WebServices, api: TestClient
@@ -170,7 +170,7 @@ class TestWaiting:
         def fail(*_: object, **__: object) -> None:
             raise StorageUnavailable("SQL did not answer")
 
-        services.archive.submitted = fail
+        services.submissions.submitted = fail  # type: ignore[method-assign]
         assert send(api, "b", "x").status_code == 503
         assert services.queues.names() == []
 
@@ -243,7 +243,7 @@ class TestFaces:
         assert api.put(api_address, json={"verdict": "confirmed"}).status_code == 404
         page = api.post(f"/faces/{one}/matches/{other}", data={"verdict": "confirmed"})
         assert page.status_code == 404
-        assert services.archive.verdicts([one]) == {}
+        assert services.reviews.decisions([one]) == {}
 
 
 class TestOddInput:
@@ -312,7 +312,7 @@ class TestOddInput:
         def fail(*_: object) -> None:
             raise KeyError("hunter2")
 
-        services.archive.photos = fail
+        services.catalogue.photos = fail  # type: ignore[assignment,method-assign]
         for accept, kind in (("text/html", "text/html"), ("*/*", "application/problem+json")):
             answer = api.get("/photos", headers={"Accept": accept})
             assert answer.status_code == 500
@@ -327,7 +327,7 @@ class TestOddInput:
             def __iter__(self) -> Any:
                 raise OSError("model file broken")
 
-        services.engine_names = Broken()  # type: ignore[assignment]
+        services.engine_names = Broken()
         assert "model file broken" in api.get("/operations").text
 
 

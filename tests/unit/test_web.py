@@ -142,7 +142,7 @@ class TestRoles:
 class TestGroups:
     @pytest.fixture(autouse=True)
     def _two_groups(self, services: WebServices) -> None:
-        services.archive.open_batch("red", "red-group")
+        services.batches.open_batch("red", "red-group")
         keep(services, ("red", "one"), {"generalclassification": _tagged("secret")})
         keep(services, ("open", "two"), {"generalclassification": _tagged("public")})
         self.faces = face(services, ("red", "one")), face(services, ("open", "two"))
@@ -264,7 +264,7 @@ class TestProblems:
         def fail(*_: object) -> None:
             raise problem
 
-        services.archive.photos = fail
+        services.catalogue.photos = fail  # type: ignore[assignment,method-assign]
         answer = local.get("/api/images")
         assert answer.status_code == 503
         assert answer.headers["retry-after"]
@@ -274,7 +274,7 @@ class TestProblems:
         def fail(*_: object) -> None:
             raise KeyError("hunter2")
 
-        services.archive.photos = fail
+        services.catalogue.photos = fail  # type: ignore[assignment,method-assign]
         answer = local.get("/api/images")
         assert answer.status_code == 500
         assert "hunter2" not in answer.text

@@ -14,7 +14,7 @@ from imaginem.engines.match_tiers import MatchTiers
 from imaginem.errors import NotFound, PermanentError
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, FaceMatch, FacePrint
-from imaginem.ports import SEARCH_LIMIT, EnrolledFace, FaceGallery, JobKey, SimilarFace
+from imaginem.ports import SEARCH_LIMIT, EnrolledFace, FaceGallery, FaceIndex, JobKey, SimilarFace
 
 
 class FaceEmbedder:
@@ -66,10 +66,17 @@ class LocalRecognizer:
     """Tells faces apart; a match's confidence is the cosine of the two embeddings."""
 
     def __init__(
-        self, embedder: FaceEmbedder, gallery: FaceGallery, *, tiers: MatchTiers, match_limit: int
+        self,
+        embedder: FaceEmbedder,
+        gallery: FaceGallery,
+        index: FaceIndex,
+        *,
+        tiers: MatchTiers,
+        match_limit: int,
     ) -> None:
         self._embedder = embedder
         self._gallery = gallery
+        self._index = index
         self._tiers = tiers
         self._limit = match_limit
 
@@ -106,7 +113,7 @@ class LocalRecognizer:
         matches = []
         for face_id in qualities:  # a face that was erased meanwhile matches nobody
             try:
-                alike = self._gallery.similar(
+                alike = self._index.similar(
                     key, face_id, min_similarity=self._tiers.possible, limit=self._limit * 2
                 )
             except NotFound:
@@ -133,7 +140,7 @@ class LocalRecognizer:
         found = []
         for face in faces:
             made = self._embedder.embed(photo, face.model_copy(update={"face_id": uuid.uuid4()}))
-            alike = self._gallery.nearest(
+            alike = self._index.nearest(
                 made.model, made.embedding, min_similarity=self._tiers.possible, limit=SEARCH_LIMIT
             )
             banded = [

@@ -25,7 +25,7 @@ def batch_actions(site: Site) -> APIRouter:
     def cancel(caller: Annotated[Caller, caseworker], batch_id: str) -> Progress:
         """Stop a batch's jobs at their next hop; it takes no more photos."""
         services, name = site.services(), unpath(batch_id)
-        check_batch(services.archive, name, caller)
+        check_batch(services.batches, name, caller)
         progress_of(services, name)  # raises if there is none
         services.cancellations.cancel(name)
         return progress_of(services, name)
@@ -34,7 +34,7 @@ def batch_actions(site: Site) -> APIRouter:
     def reopen(caller: Annotated[Caller, caseworker], batch_id: str) -> Progress:
         """Let a cancelled batch take photos again; jobs that were stopped stay so."""
         services, name = site.services(), unpath(batch_id)
-        check_batch(services.archive, name, caller)
+        check_batch(services.batches, name, caller)
         services.cancellations.reopen(name)
         return progress_of(services, name)
 
@@ -53,7 +53,7 @@ def batch_actions(site: Site) -> APIRouter:
     ) -> Response:
         """Return a batch's results as a table (CSV, UTF-8) or as JSON."""
         services, name = site.services(), unpath(batch_id)
-        check_batch(services.archive, name, caller)
+        check_batch(services.batches, name, caller)
         rows = list(as_rows(services, name, lambda told: hidden_batches(services, told, caller)))
         if not rows:
             raise HTTPException(404, f"there are no results of batch {name} yet")
@@ -66,7 +66,7 @@ def batch_actions(site: Site) -> APIRouter:
     def erase_batch(caller: Annotated[Caller, caseworker], batch_id: str) -> Forgotten:
         """Erase a batch: photos, results, faces and all; jobs at work make it refuse."""
         services, name = site.services(), unpath(batch_id)
-        check_batch(services.archive, name, caller)
+        check_batch(services.batches, name, caller)
         return Forgotten(jobs=forget_batch(services, name))
 
     _ = (cancel, reopen, export, erase_batch)

@@ -65,14 +65,14 @@ def batch_routes(site: Site) -> APIRouter:
         caller: Annotated[Caller, viewer], cursor: Cursor = "", limit: Limit = 50
     ) -> Batches:
         """List batches, newest first."""
-        page = site.services().archive.batches(caller.groups, cursor, limit)
+        page = site.services().batches.batches(caller.groups, cursor, limit)
         return Batches(batches=[batch_of(each) for each in page.batches], cursor=page.cursor)
 
     @router.get("/batches/{batch_id}", responses=responses(404, 422))
     def batch(caller: Annotated[Caller, viewer], batch_id: str) -> Progress:
         """Tell how far a batch has come, step by step; ask again every second or so."""
         services, name = site.services(), unpath(batch_id)
-        check_batch(services.archive, name, caller)
+        check_batch(services.batches, name, caller)
         return progress_of(services, name)
 
     @router.post(
@@ -97,7 +97,7 @@ def batch_routes(site: Site) -> APIRouter:
     ) -> Accepted:
         """Send one photo; it is processed at once. Send many in parallel."""
         services, name = site.services(), unpath(batch_id)
-        check_batch(services.archive, name, caller)
+        check_batch(services.batches, name, caller)
         if not caller.may_see(group):
             raise HTTPException(422, "group: you are not in this group")
         wanted = [each.strip() for each in pipeline.split(",") if each.strip()]
@@ -107,7 +107,7 @@ def batch_routes(site: Site) -> APIRouter:
         plain = (file.filename or "").encode("utf-8", "replace").decode()
         told = plain.replace("\\", "/").rsplit("/", 1)[-1] or "photo"
         job = job_id or f"{job_id_of(told)}-{hashlib.sha256(data).hexdigest()[:8]}"
-        if not caller.may_see(services.archive.open_batch(name, group)):
+        if not caller.may_see(services.batches.open_batch(name, group)):
             raise HTTPException(404, f"there is no batch {name}")  # somebody else was quicker
         return accepted(name, job, submit_photo(services, (name, job), told, data, steps))
 

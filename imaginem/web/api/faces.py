@@ -61,7 +61,7 @@ def judge_pair(
     found = services.gallery.matches_of([pair[0]])
     if pair[1] not in {match.matched_face_id for match in found}:
         raise NotFound(f"face {pair[1]} is no match of face {pair[0]}")
-    services.archive.judge(pair, verdict, caller.name)
+    services.reviews.review(pair, verdict, caller.name)
     return told_matches(services, found, caller)
 
 

@@ -90,7 +90,7 @@ def image_routes(site: Site) -> APIRouter:
     ) -> Photos:
         """Find photos by what was found in them, newest first."""
         seen = seen_by(wanted, caller)
-        page = site.services().archive.photos(seen, cursor, limit)
+        page = site.services().catalogue.photos(seen, cursor, limit)
         return Photos(images=[photo_of(each) for each in page.photos], cursor=page.cursor)
 
     @router.get("/tags", responses=responses(422))
@@ -101,7 +101,7 @@ def image_routes(site: Site) -> APIRouter:
         limit: Limit = 50,
     ) -> list[LabelCount]:
         """Count labels of the photos that fit, the most frequent first."""
-        found = site.services().archive.labels(seen_by(wanted, caller), kind, limit)
+        found = site.services().catalogue.labels(seen_by(wanted, caller), kind, limit)
         return [LabelCount(name=name, count=count) for name, count in found]
 
     @router.get(

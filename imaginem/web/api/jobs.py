@@ -48,10 +48,10 @@ def job_routes(site: Site) -> APIRouter:
             message = {**message, "job_definition": own}
         decoded = decode_message(as_json(message), services.core_settings.default_pipeline)
         batch_id = decoded.job_definition.batch_id
-        check_batch(services.archive, batch_id, caller)
+        check_batch(services.batches, batch_id, caller)
         check_photo_address(services, decoded.job_definition, caller)
         check_first(site.registry, decoded.current)
-        services.archive.open_batch(batch_id)
+        services.batches.open_batch(batch_id)
         run = send_message(services, decoded)
         return accepted(batch_id, decoded.job_definition.id, run)
 

@@ -35,7 +35,7 @@ def operations_of(services: DashboardServices, registry: Registry) -> Operations
         "queues": count,
         "tables": lambda: poisoned.extend(services.poison.list()),
         "blobs": lambda: services.blobs.list(container, "doctor"),
-        "database": lambda: services.archive.batches(None, limit=1),
+        "database": lambda: services.batches.batches(None, limit=1),
     }.items():
         problems[name] = _problem(look)
     engines: dict[str, str] = {}

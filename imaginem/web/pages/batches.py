@@ -76,32 +76,32 @@ def batch_pages(site: Site) -> APIRouter:
     def batches(
         caller: Annotated[Caller, viewer], request: Request, cursor: Cursor = ""
     ) -> HTMLResponse:
-        page = site.services().archive.batches(caller.groups, cursor, 30)
+        page = site.services().batches.batches(caller.groups, cursor, 30)
         values = {"batches": [batch_of(each) for each in page.batches], "cursor": page.cursor}
         return render(request, "_batch_rows.html" if cursor else "batches.html", values)
 
     @router.get("/{batch_id}")
     def batch(caller: Annotated[Caller, viewer], request: Request, batch_id: str) -> HTMLResponse:
-        check_batch(site.services().archive, unpath(batch_id), caller)
+        check_batch(site.services().batches, unpath(batch_id), caller)
         return shown(request, unpath(batch_id), "batch.html")
 
     @router.get("/{batch_id}/progress")
     def progress(
         caller: Annotated[Caller, viewer], request: Request, batch_id: str
     ) -> HTMLResponse:
-        check_batch(site.services().archive, unpath(batch_id), caller)
+        check_batch(site.services().batches, unpath(batch_id), caller)
         return shown(request, unpath(batch_id), "_progress.html")
 
     @router.get("/{batch_id}/state")
     def state(caller: Annotated[Caller, viewer], request: Request, batch_id: str) -> HTMLResponse:
-        check_batch(site.services().archive, unpath(batch_id), caller)
+        check_batch(site.services().batches, unpath(batch_id), caller)
         return shown(request, unpath(batch_id), "_state.html")
 
     @router.post("/{batch_id}/cancel")
     def cancel(
         caller: Annotated[Caller, caseworker], request: Request, batch_id: str
     ) -> HTMLResponse:
-        check_batch(site.services().archive, unpath(batch_id), caller)
+        check_batch(site.services().batches, unpath(batch_id), caller)
         progress_of(site.services(), unpath(batch_id))  # raises if there is none
         site.services().cancellations.cancel(unpath(batch_id))
         return shown(request, unpath(batch_id), "_progress.html")
@@ -110,7 +110,7 @@ def batch_pages(site: Site) -> APIRouter:
     def reopen(
         caller: Annotated[Caller, caseworker], request: Request, batch_id: str
     ) -> HTMLResponse:
-        check_batch(site.services().archive, unpath(batch_id), caller)
+        check_batch(site.services().batches, unpath(batch_id), caller)
         site.services().cancellations.reopen(unpath(batch_id))
         return shown(request, unpath(batch_id), "_progress.html")
 
@@ -124,7 +124,7 @@ def batch_pages(site: Site) -> APIRouter:
 
     @router.post("/{batch_id}/erase")
     def erase(caller: Annotated[Caller, caseworker], batch_id: str) -> Response:
-        check_batch(site.services().archive, unpath(batch_id), caller)
+        check_batch(site.services().batches, unpath(batch_id), caller)
         forget_batch(site.services(), unpath(batch_id))
         return Response(status_code=204, headers={"HX-Redirect": "/batches"})
 

@@ -36,7 +36,7 @@ def face_pages(site: Site) -> APIRouter:
         face: Annotated[uuid.UUID | None, EMPTY_IS_NONE] = None,
     ) -> HTMLResponse:
         chosen = matches(face, caller) if face else None
-        recent = site.services().archive.recent_faces(caller.groups, _PICKED)
+        recent = site.services().gallery.recent_faces(caller.groups, _PICKED)
         return render(request, "faces.html", {"chosen": chosen, "recent": recent})
 
     @router.post("/search", dependencies=[ONE_FILE])

@@ -30,7 +30,7 @@ def photo_pages(site: Site) -> APIRouter:
     viewer: Any = site.access.needs("viewer")
 
     def cards(request: Request, seen: PhotoFilter, cursor: str) -> dict[str, Any]:
-        page = site.services().archive.photos(seen, cursor, PAGE)
+        page = site.services().catalogue.photos(seen, cursor, PAGE)
         kept = asked(request)
         return {
             "photos": [photo_of(each) for each in page.photos],
@@ -53,7 +53,7 @@ def photo_pages(site: Site) -> APIRouter:
 
     @router.get("/facets")
     def facets(caller: Annotated[Caller, viewer], request: Request, wanted: Filter) -> HTMLResponse:
-        archive, seen = site.services().archive, seen_by(wanted, caller)
+        catalogue, seen = site.services().catalogue, seen_by(wanted, caller)
         kept = asked(request)
         links = [
             {
@@ -62,12 +62,12 @@ def photo_pages(site: Site) -> APIRouter:
                 "query": urlencode({**kept, "tag": name}),
                 "chosen": name == wanted.tag,
             }
-            for name, count in archive.labels(seen, "tag", 30)
+            for name, count in catalogue.labels(seen, "tag", 30)
         ]
         values = {
             "tags": links,
-            "categories": archive.labels(seen, "category", 100),
-            "objects": archive.labels(seen, "object", 100),
+            "categories": catalogue.labels(seen, "category", 100),
+            "objects": catalogue.labels(seen, "object", 100),
         }
         return render(request, "_facets.html", values)
 

@@ -1,23 +1,23 @@
 """`pipeline_output`, and the labels and text that search needs."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import delete, select
 
 from imaginem.ports import JobKey, JobResult
+from imaginem.ports.searchable import count_faces, labels_in, text_in
 from imaginem.sql.batches import note_batch
 from imaginem.sql.database import Database
 from imaginem.sql.schema import Label, PipelineOutput, now
-from imaginem.sql.types import job_number
+from imaginem.sql.types import job_number, portions
 from imaginem.sql.upsert import upsert
-
-_NAME_LIMIT = 200
 
 
 class SqlResults:
     """Jobs' results in SQL."""
+
+    holds = (PipelineOutput.__tablename__, Label.__tablename__)
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -40,9 +40,9 @@ class SqlResults:
                     "photo_url": result.photo_url,
                     "job_output": to_json(dict(outputs)).decode(),
                     "unfinished": ",".join(result.unsuccessful),
-                    "full_text": str(_part(outputs, "ocr", "full_text") or "").casefold(),
+                    "full_text": text_in(outputs),
                     "problems": int(bool(result.unsuccessful)),
-                    "faces": len(_items(outputs, "facedetection", "faces")),
+                    "faces": count_faces(outputs),
                     "timestamp": now(),
                 },
                 job=job,
@@ -50,7 +50,7 @@ class SqlResults:
             session.execute(delete(Label).where(Label.job == job))
             session.add_all(
                 Label(job=job, kind=kind, name=name, confidence=confidence)
-                for (kind, name), confidence in labels(outputs).items()
+                for (kind, name), confidence in labels_in(outputs).items()
             )
 
     def read(self, key: JobKey) -> JobResult | None:
@@ -70,6 +70,24 @@ class SqlResults:
             rows = session.scalars(query).all()
         return (_result(row) for row in rows)
 
+    def finished(self, batch_id: str) -> list[str]:
+        """Return the ids of a batch's jobs that have a result."""
+        query = select(PipelineOutput.id).where(PipelineOutput.batch_id == batch_id)
+        with self._database.session(reading=True) as session:
+            return list(session.scalars(query.order_by(PipelineOutput.id)))
+
+    def erase(self, key: JobKey) -> None:
+        """Remove a job's result and its labels."""
+        self.erase_batch(key[0], [key[1]])
+
+    def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
+        """Remove results and labels of a batch's jobs."""
+        jobs = [job_number(batch_id, job_id) for job_id in job_ids]
+        for some in portions(jobs):
+            with self._database.session() as session:
+                session.execute(delete(Label).where(Label.job.in_(some)))
+                session.execute(delete(PipelineOutput).where(PipelineOutput.job.in_(some)))
+
 
 def _result(row: PipelineOutput) -> JobResult:
     return JobResult(
@@ -83,31 +101,3 @@ def _result(row: PipelineOutput) -> JobResult:
         unsuccessful=tuple(name for name in row.unfinished.split(",") if name),
         timestamp=row.timestamp,
     )
-
-
-def _part(outputs: Mapping[str, Any], step: str, name: str) -> Any:
-    """Return a field of a step's output; outputs may be pre-filled with anything."""
-    output = outputs.get(step)
-    return output.get(name) if isinstance(output, dict) else None
-
-
-def _items(outputs: Mapping[str, Any], step: str, name: str) -> list[dict[str, Any]]:
-    """Return a field that is a list of objects, without what is none."""
-    value = _part(outputs, step, name)
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def labels(outputs: Mapping[str, Any]) -> dict[tuple[str, str], float]:
-    """Return the photo's labels by kind and name, each with its best confidence."""
-    found: dict[tuple[str, str], float] = {}
-    for kind, field, name_field, score_field in (
-        ("tag", "tags", "name", "confidence"),
-        ("category", "categories", "name", "score"),
-        ("object", "objects", "object", "confidence"),
-    ):
-        for item in _items(outputs, "generalclassification", field):
-            name, score = item.get(name_field), item.get(score_field)
-            if isinstance(name, str) and name and isinstance(score, int | float):
-                label = (kind, name[:_NAME_LIMIT])
-                found[label] = max(found.get(label, 0.0), float(score))
-    return found

@@ -1,4 +1,4 @@
-"""Photos by what was found in them, batches, and what people say of faces."""
+"""Photos by what was found in them, in SQL."""
 
 import uuid
 from collections import defaultdict
@@ -6,38 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import ColumnElement, and_, delete, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased, defer
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
-from imaginem.errors import NotFound
-from imaginem.ports import (
-    FaceOwner,
-    FacePair,
-    FoundPhoto,
-    Groups,
-    JobKey,
-    PhotoFilter,
-    PhotoPage,
-    Verdict,
-)
-from imaginem.sql.batches import SqlBatches, as_uuid, cursor_to, of_others, read_cursor
-from imaginem.sql.gallery import owner_of
-from imaginem.sql.schema import (
-    FaceRow,
-    Label,
-    PipelineOutput,
-    SubmissionRow,
-    VerdictRow,
-    now,
-)
-from imaginem.sql.types import job_number, portions
-from imaginem.sql.upsert import upsert
-
-_TAGS_SHOWN = 3
+from imaginem.ports import FoundPhoto, PhotoFilter, PhotoPage
+from imaginem.ports.cursors import cursor_to, read_job_cursor
+from imaginem.ports.searchable import TAGS_SHOWN, name_of
+from imaginem.sql.batches import of_others
+from imaginem.sql.database import Database
+from imaginem.sql.schema import Label, PipelineOutput
+from imaginem.sql.types import portions
 
 
-class SqlArchive(SqlBatches):
-    """The archive in SQL: batches, and photos by what was found in them."""
+class SqlCatalogue:
+    """Photos that have a result."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def photos(self, wanted: PhotoFilter, cursor: str = "", limit: int = 48) -> PhotoPage:
         """Return photos, newest first."""
@@ -53,9 +38,9 @@ class SqlArchive(SqlBatches):
             PipelineOutput.photo_url,
         ).where(*_conditions(wanted))
         if cursor:
-            at, job = read_cursor(cursor)
+            at, job = read_job_cursor(cursor)
             before = PipelineOutput.timestamp < at
-            tie = and_(PipelineOutput.timestamp == at, PipelineOutput.job < as_uuid(job))
+            tie = and_(PipelineOutput.timestamp == at, PipelineOutput.job < job)
             query = query.where(or_(before, tie))
         query = query.order_by(PipelineOutput.timestamp.desc(), PipelineOutput.job.desc())
         with self._database.session(reading=True) as session:
@@ -77,52 +62,6 @@ class SqlArchive(SqlBatches):
         with self._database.session(reading=True) as session:
             return [(row[0], row[1]) for row in session.execute(query)]
 
-    def recent_faces(self, groups: Groups, limit: int) -> list[FaceOwner]:
-        """Return the faces that were enrolled last."""
-        query = select(FaceRow).options(defer(FaceRow.embedding)).order_by(FaceRow.number.desc())
-        if groups is not None:
-            query = query.where(~of_others(FaceRow.batch_id, groups))
-        with self._database.session(reading=True) as session:
-            return [owner_of(row) for row in session.scalars(query.limit(limit))]
-
-    def judge(self, pair: FacePair, verdict: str, who: str) -> None:
-        """Keep what a person says of two faces."""
-        one, other = sorted(pair)
-        row = {"face_id": one, "other_face_id": other}
-        with self._database.session() as session:
-            here = session.scalars(select(FaceRow.face_id).where(FaceRow.face_id.in_(pair)))
-            if set(here) != set(pair):
-                raise NotFound("one of the faces is not in the gallery any more")
-            if verdict:
-                told = {"verdict": verdict, "who": who[:200], "at": now()}
-                upsert(session, VerdictRow, row, told)
-            else:
-                session.execute(
-                    delete(VerdictRow).where(
-                        VerdictRow.face_id == one, VerdictRow.other_face_id == other
-                    )
-                )
-
-    def verdicts(self, face_ids: Sequence[uuid.UUID]) -> dict[FacePair, Verdict]:
-        """Return what people said of these faces."""
-        found: dict[FacePair, Verdict] = {}
-        with self._database.session(reading=True) as session:
-            for some in portions(face_ids):
-                mine = or_(VerdictRow.face_id.in_(some), VerdictRow.other_face_id.in_(some))
-                for row in session.scalars(select(VerdictRow).where(mine)):
-                    told = Verdict(row.verdict, row.who, row.at)
-                    found[row.face_id, row.other_face_id] = told
-                    found[row.other_face_id, row.face_id] = told
-        return found
-
-    def forget(self, key: JobKey) -> None:
-        """Remove a job's result, its labels and that it was sent."""
-        job = job_number(*key)
-        with self._database.session() as session:
-            session.execute(delete(Label).where(Label.job == job))
-            for table in (PipelineOutput, SubmissionRow):
-                session.execute(delete(table).where(table.job == job))
-
 
 def _conditions(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
     """Return a filter as SQL."""
@@ -134,7 +73,7 @@ def _conditions(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
             named = (own.job == PipelineOutput.job, own.kind == kind, own.name == name)
             found.append(exists().where(*named))
     if wanted.text:
-        text = wanted.text.casefold()  # as it is kept; see `SqlResults.save`
+        text = wanted.text.casefold()  # as it is kept; see `text_in`
         found.append(PipelineOutput.full_text.contains(text, autoescape=True))
     if wanted.faces is not None:
         found.append(PipelineOutput.faces > 0 if wanted.faces else PipelineOutput.faces == 0)
@@ -155,7 +94,7 @@ def _tags(session: Session, jobs: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[s
     for some in portions(jobs):
         for job, confidence, name in session.execute(query.where(Label.job.in_(some))):
             found[job].append((-confidence, name))
-    named = {job: [name for _, name in sorted(told)[:_TAGS_SHOWN]] for job, told in found.items()}
+    named = {job: [name for _, name in sorted(told)[:TAGS_SHOWN]] for job, told in found.items()}
     return defaultdict(list, named)
 
 
@@ -170,9 +109,3 @@ def _photo(row: Any, tags: Sequence[str]) -> FoundPhoto:
         unsuccessful=tuple(name for name in row.unfinished.split(",") if name),
         kept=bool(row.photo_url),
     )
-
-
-def name_of(image_parameters: Any, otherwise: str) -> str:
-    """Return the file name that a photo's sender told."""
-    told = image_parameters.get("original_name") if isinstance(image_parameters, dict) else None
-    return told if isinstance(told, str) and told else otherwise

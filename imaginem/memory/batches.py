@@ -1,0 +1,119 @@
+"""In-memory fakes of batches and submissions."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic_core import from_json, to_json
+
+from imaginem.errors import PermanentError
+from imaginem.memory.database import MemoryDatabase
+from imaginem.ports import BatchInfo, BatchPage, Groups, JobKey, Submission
+from imaginem.ports.cursors import cursor_to, read_cursor
+from imaginem.ports.searchable import count_faces
+
+
+class MemoryBatches:
+    """Batches in memory."""
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def batches(self, groups: Groups, cursor: str = "", limit: int = 50) -> BatchPage:
+        """List batches."""
+        data = self._database
+        rows = [
+            batch
+            for name, batch in data.opened.items()
+            if name not in data.erased and data.may_see(name, groups)
+        ]
+        rows.sort(key=_place, reverse=True)
+        if cursor:
+            place = read_cursor(cursor)
+            rows = [batch for batch in rows if _place(batch) < place]
+        shown = rows[:limit]
+        following = cursor_to(*_place(shown[-1])) if len(rows) > limit else ""
+        return BatchPage([self._counted(batch) for batch in shown], following)
+
+    def batch(self, batch_id: str) -> BatchInfo | None:
+        """Read a batch."""
+        batch = self._database.opened.get(batch_id)
+        if batch is None or batch_id in self._database.erased:
+            return None
+        return self._counted(batch)
+
+    def _counted(self, batch: BatchInfo) -> BatchInfo:
+        name = batch.batch_id
+        results = [row for key, row in self._database.results.items() if key[0] == name]
+        return replace(
+            batch,
+            submitted=sum(key[0] == name for key in self._database.submissions),
+            done=len(results),
+            unsuccessful=sum(bool(result.unsuccessful) for result in results),
+            faces=sum(count_faces(result.job_output) for result in results),
+        )
+
+    def groups_of(self, batch_ids: Collection[str]) -> dict[str, str]:
+        """Find groups."""
+        opened = self._database.opened
+        known = [opened[name] for name in batch_ids if name in opened]
+        return {batch.batch_id: batch.group for batch in known if batch.group}
+
+    def open_batch(self, batch_id: str, group: str = "") -> str:
+        """Note a batch."""
+        owner = self._database.note_batch(batch_id, group)
+        if group and owner != group:
+            raise PermanentError(
+                f"batch {batch_id} is there already, and not this group's: choose another id"
+            )
+        return owner
+
+    def forget_batch(self, batch_id: str) -> None:
+        """Remove a batch; a group's name is kept."""
+        batch = self._database.opened.get(batch_id)
+        if batch is not None and batch.group:
+            self._database.erased.add(batch_id)
+        else:
+            self._database.opened.pop(batch_id, None)
+
+
+def _place(batch: BatchInfo) -> tuple[datetime, str]:
+    return batch.created, batch.batch_id
+
+
+class MemorySubmissions:
+    """Submissions in memory."""
+
+    holds = ("submission",)
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def submitted(self, key: JobKey, run: str, parameters: Any = None) -> None:
+        """Note that a photo was sent."""
+        self._database.note_batch(key[0])
+        kept = from_json(to_json(parameters, fallback=str))
+        self._database.submissions[key] = Submission(run, datetime.now(UTC), kept)
+
+    def withdraw(self, key: JobKey) -> None:
+        """Note that it was not."""
+        self._database.submissions.pop(key, None)
+
+    def submission(self, key: JobKey) -> Submission | None:
+        """Read a submission."""
+        return self._database.submissions.get(key)
+
+    def submissions(self, batch_id: str) -> dict[str, Submission]:
+        """Read a batch's submissions."""
+        rows = sorted(self._database.submissions.items())
+        return {key[1]: submission for key, submission in rows if key[0] == batch_id}
+
+    def erase(self, key: JobKey) -> None:
+        """Remove a submission."""
+        self.withdraw(key)
+
+    def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
+        """Remove a batch's submissions."""
+        for job_id in self.submissions(batch_id):
+            self.withdraw((batch_id, job_id))

@@ -1,0 +1,60 @@
+"""In-memory fake of the face index."""
+
+import uuid
+from collections.abc import Sequence
+
+from imaginem.errors import NotFound
+from imaginem.ports import EnrolledFace, JobKey, Neighbor
+
+
+class MemoryFaceIndex:
+    """Compares with every embedding that was added."""
+
+    def __init__(self) -> None:
+        self._faces: dict[uuid.UUID, tuple[JobKey, EnrolledFace]] = {}
+
+    def add(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
+        """Make faces searchable."""
+        self._faces |= {face.face_id: (key, face) for face in faces if face.embedding}
+
+    def remove(self, face_ids: Sequence[uuid.UUID]) -> None:
+        """Let no search find these."""
+        for face_id in face_ids:
+            self._faces.pop(face_id, None)
+
+    def similar(
+        self, key: JobKey, face_id: uuid.UUID, *, min_similarity: float, limit: int
+    ) -> list[Neighbor]:
+        """Find similar faces."""
+        if face_id not in self._faces:
+            raise NotFound(f"the embedding of face {face_id} is not here")
+        mine = self._faces[face_id][1]
+        return self._nearest(mine.model, mine.embedding, min_similarity, limit, exclude_job=key)
+
+    def nearest(
+        self, model: str, embedding: bytes, *, min_similarity: float, limit: int
+    ) -> list[Neighbor]:
+        """Find the nearest faces."""
+        return self._nearest(model, embedding, min_similarity, limit)
+
+    def _nearest(
+        self,
+        model: str,
+        embedding: bytes,
+        min_similarity: float,
+        limit: int,
+        exclude_job: JobKey | None = None,
+    ) -> list[Neighbor]:
+        neighbors = [
+            Neighbor(face.face_id, _cosine(embedding, face.embedding), face.quality)
+            for owner, face in self._faces.values()
+            if owner != exclude_job and face.model == model
+        ]
+        close = [other for other in neighbors if other.similarity >= min_similarity]
+        return sorted(close, key=lambda other: -other.similarity)[:limit]
+
+
+def _cosine(one: bytes, other: bytes) -> float:
+    import numpy as np
+
+    return float(np.frombuffer(one, np.float32) @ np.frombuffer(other, np.float32))

@@ -1,0 +1,45 @@
+"""In-memory fake of the results."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from imaginem.memory.database import MemoryDatabase
+from imaginem.ports import JobKey, JobResult
+
+
+class MemoryResults:
+    """`pipeline_output` in memory; labels are read from the outputs when they are asked for."""
+
+    holds = ("pipeline_output", "photo_label")
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def save(self, result: JobResult) -> None:
+        """Write a result."""
+        self._database.note_batch(result.batch_id)
+        kept = replace(result, timestamp=datetime.now(UTC))
+        self._database.results[result.batch_id, result.id] = kept
+
+    def read(self, key: JobKey) -> JobResult | None:
+        """Read a result."""
+        return self._database.results.get(key)
+
+    def batch(self, batch_id: str) -> Iterator[JobResult]:
+        """Read a batch."""
+        rows = sorted(self._database.results.items())
+        return iter([result for key, result in rows if key[0] == batch_id])
+
+    def finished(self, batch_id: str) -> list[str]:
+        """List jobs that have a result."""
+        return sorted(key[1] for key in self._database.results if key[0] == batch_id)
+
+    def erase(self, key: JobKey) -> None:
+        """Remove a result."""
+        self._database.results.pop(key, None)
+
+    def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
+        """Remove a batch's results."""
+        for job_id in job_ids:
+            self.erase((batch_id, job_id))

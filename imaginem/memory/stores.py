@@ -1,0 +1,45 @@
+"""The in-memory fakes of SQL together, made of one database."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from imaginem.memory.batches import MemoryBatches, MemorySubmissions
+from imaginem.memory.catalogue import MemoryCatalogue
+from imaginem.memory.database import MemoryDatabase
+from imaginem.memory.face_index import MemoryFaceIndex
+from imaginem.memory.gallery import MemoryGallery, MemoryReviews
+from imaginem.memory.results import MemoryResults
+from imaginem.ports import (
+    Batches,
+    FaceGallery,
+    FaceIndex,
+    PhotoCatalogue,
+    Results,
+    Reviews,
+    Submissions,
+)
+
+_OF_THE_DATABASE: Any = None
+
+
+@dataclass
+class MemoryStores:
+    """What SQL keeps, in memory: what one store writes, the others see. Pass any to replace it."""
+
+    database: MemoryDatabase = field(default_factory=MemoryDatabase)
+    results: Results = _OF_THE_DATABASE
+    catalogue: PhotoCatalogue = _OF_THE_DATABASE
+    batches: Batches = _OF_THE_DATABASE
+    submissions: Submissions = _OF_THE_DATABASE
+    face_index: FaceIndex = field(default_factory=MemoryFaceIndex)
+    gallery: FaceGallery = _OF_THE_DATABASE
+    reviews: Reviews = _OF_THE_DATABASE
+
+    def __post_init__(self) -> None:
+        """Make what was not passed."""
+        self.results = self.results or MemoryResults(self.database)
+        self.catalogue = self.catalogue or MemoryCatalogue(self.database)
+        self.batches = self.batches or MemoryBatches(self.database)
+        self.submissions = self.submissions or MemorySubmissions(self.database)
+        self.gallery = self.gallery or MemoryGallery(self.database, self.face_index)
+        self.reviews = self.reviews or MemoryReviews(self.database)

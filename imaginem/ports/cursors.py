@@ -1,0 +1,47 @@
+"""Cursors: where the next page of a list begins, in a text that says so to nobody else."""
+
+import base64
+import json
+import uuid
+from datetime import UTC, datetime
+
+from imaginem.errors import InvalidMessage
+
+_NOT_VALID = "cursor is not valid: take it from the page before, or leave it out"
+
+
+def cursor_to(at: datetime, name: str) -> str:
+    """Return the cursor that leads behind a row of this moment and name."""
+    raw = json.dumps([at.isoformat(), name], separators=(",", ":"))
+    return base64.urlsafe_b64encode(raw.encode("ascii")).decode().rstrip("=")
+
+
+def read_cursor(text: str) -> tuple[datetime, str]:
+    """Return moment and name of a cursor.
+
+    Raises:
+        InvalidMessage: it is not valid.
+    """
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        at, name = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        moment = datetime.fromisoformat(at)
+        if moment.tzinfo is None or not isinstance(name, str):
+            raise ValueError
+        name.encode()  # no database takes an unpaired surrogate
+        return moment.astimezone(UTC), name
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise InvalidMessage(_NOT_VALID) from None
+
+
+def read_job_cursor(text: str) -> tuple[datetime, uuid.UUID]:
+    """Return moment and job of a cursor.
+
+    Raises:
+        InvalidMessage: it is not valid.
+    """
+    at, job = read_cursor(text)
+    try:
+        return at, uuid.UUID(job)
+    except ValueError:
+        raise InvalidMessage(_NOT_VALID) from None

@@ -1,0 +1,69 @@
+"""The face gallery: whose photo each face is in, and which faces look alike."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from imaginem.outputs import FaceMatch
+from imaginem.ports.batches import Groups
+from imaginem.ports.erasing import Erasable
+from imaginem.ports.storage import JobKey
+
+
+@dataclass(frozen=True)
+class EnrolledFace:
+    """A face of the gallery.
+
+    Attributes:
+        embedding: L2-normalised float32, as bytes; empty where a service keeps the print.
+    """
+
+    face_id: uuid.UUID
+    model: str
+    embedding: bytes
+    quality: float
+    rectangle: tuple[int, int, int, int]
+    photo_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class FaceOwner:
+    """Whose photo a face was found in."""
+
+    face_id: uuid.UUID
+    batch_id: str
+    job_id: str
+    rectangle: tuple[int, int, int, int]
+
+
+class FaceGallery(Erasable, Protocol):
+    """Faces with their owners, and the pairs that look alike.
+
+    With a face go its pairs, what people decided of it, and what a service calls it.
+    """
+
+    def enrol(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
+        """Make `faces` the job's faces: new ones added, known ones kept, others removed.
+
+        Raises:
+            PermanentError: a face id belongs to another job.
+        """
+
+    def qualities(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, float]:
+        """Return the quality of each face that is in the gallery."""
+
+    def keep_matches(self, matches: Sequence[FaceMatch]) -> None:
+        """Store pairs so that both sides show them; a pair stored before is updated."""
+
+    def matches_of(self, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
+        """Return the stored pairs of these faces, best first, each seen from its face."""
+
+    def owners(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, FaceOwner]:
+        """Return whose photos these faces are in."""
+
+    def faces_of(self, *keys: JobKey) -> list[FaceOwner]:
+        """Return the faces of jobs."""
+
+    def recent_faces(self, groups: Groups, limit: int) -> list[FaceOwner]:
+        """Return the faces that were enrolled last and that these groups may see, newest first."""

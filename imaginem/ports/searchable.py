@@ -1,0 +1,58 @@
+"""What a photo is found by: the labels and the text in its outputs, and its name.
+
+Every adapter takes them from here, so that a search finds the same everywhere.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+TAGS_SHOWN = 3
+"""Tags that a photo shows in a list, the surest ones."""
+_NAME_LIMIT = 200  # characters of a label that are kept; the column has no more
+_LABELS = (
+    ("tag", "tags", "name", "confidence"),
+    ("category", "categories", "name", "score"),
+    ("object", "objects", "object", "confidence"),
+)
+
+
+def labels_in(outputs: Mapping[str, Any]) -> dict[tuple[str, str], float]:
+    """Return the photo's labels by kind and name, each with its best confidence."""
+    best: dict[tuple[str, str], float] = {}
+    for kind, field, name_field, score_field in _LABELS:
+        for item in _items(outputs, "generalclassification", field):
+            name, score = item.get(name_field), item.get(score_field)
+            if isinstance(name, str) and name and isinstance(score, int | float):
+                label = (kind, name[:_NAME_LIMIT])
+                best[label] = max(best.get(label, 0.0), float(score))
+    return best
+
+
+def text_in(outputs: Mapping[str, Any]) -> str:
+    """Return the text that was read in the photo, in small letters (`str.casefold`)."""
+    return str(_field(outputs, "ocr", "full_text") or "").casefold()
+
+
+def count_faces(outputs: Mapping[str, Any]) -> int:
+    """Return how many faces were found in the photo."""
+    return len(_items(outputs, "facedetection", "faces"))
+
+
+def name_of(image_parameters: Any, otherwise: str) -> str:
+    """Return the file name that a photo's sender gave."""
+    if not isinstance(image_parameters, dict):
+        return otherwise
+    name = image_parameters.get("original_name")
+    return name if isinstance(name, str) and name else otherwise
+
+
+def _field(outputs: Mapping[str, Any], step: str, name: str) -> Any:
+    """Return a field of a step's output; outputs may be pre-filled with anything."""
+    output = outputs.get(step)
+    return output.get(name) if isinstance(output, dict) else None
+
+
+def _items(outputs: Mapping[str, Any], step: str, name: str) -> list[dict[str, Any]]:
+    """Return the objects in a field that is a list."""
+    value = _field(outputs, step, name)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

@@ -1,0 +1,44 @@
+"""What was sent, so that it is known before its first step begins."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from imaginem.ports.erasing import Erasable
+from imaginem.ports.storage import JobKey
+
+
+@dataclass(frozen=True)
+class Submission:
+    """That a photo was sent.
+
+    Attributes:
+        run: id of the queue message; empty as long as it is not known.
+        parameters: what the sender said of the photo.
+    """
+
+    run: str
+    since: datetime
+    parameters: Any = None
+
+
+class Submissions(Erasable, Protocol):
+    """The photos that were sent; a job that is sent again has its latest submission alone."""
+
+    def submitted(self, key: JobKey, run: str, parameters: Any = None) -> None:
+        """Note that a photo was sent, so that it is counted before its first step.
+
+        Args:
+            key: of the job.
+            run: id of its message; empty as long as it is not known.
+            parameters: what the sender said of the photo.
+        """
+
+    def withdraw(self, key: JobKey) -> None:
+        """Note that it was not sent after all."""
+
+    def submission(self, key: JobKey) -> Submission | None:
+        """Return how a job was sent last."""
+
+    def submissions(self, batch_id: str) -> dict[str, Submission]:
+        """Return a batch's jobs that were sent, by id."""

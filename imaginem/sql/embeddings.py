@@ -1,0 +1,71 @@
+"""Everything that reads embeddings from the table `face`; whoever searches them reads them here."""
+
+import uuid
+from array import array
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from imaginem.ports import EnrolledFace, JobKey
+from imaginem.sql.schema import FaceRow
+
+_SAME = 1e-5  # of a component, between two readings of one embedding
+
+
+@dataclass(frozen=True)
+class StoredEmbedding:
+    """A face as a search needs it; numbers grow in the order of enrolling, and never return."""
+
+    number: int
+    face_id: uuid.UUID
+    embedding: bytes
+    job: JobKey
+    quality: float
+
+
+def extent(session: Session, model: str) -> tuple[int, int]:
+    """Return how many embeddings of a model there are, and the highest number of one."""
+    count, last = session.execute(
+        select(func.count(), func.max(FaceRow.number)).where(
+            FaceRow.model == model, FaceRow.embedding.is_not(None)
+        )
+    ).one()
+    return count, last or 0
+
+
+def read_after(session: Session, model: str, number: int) -> list[StoredEmbedding]:
+    """Return a model's embeddings of higher numbers, by number."""
+    query = (
+        select(
+            FaceRow.number,
+            FaceRow.face_id,
+            FaceRow.embedding,
+            FaceRow.batch_id,
+            FaceRow.job_id,
+            FaceRow.quality,
+        )
+        .where(FaceRow.model == model, FaceRow.number > number, FaceRow.embedding.is_not(None))
+        .order_by(FaceRow.number)
+    )
+    return [
+        StoredEmbedding(row[0], row[1], row[2] or b"", (row[3], row[4]), row[5])
+        for row in session.execute(query)
+    ]
+
+
+def read_one(session: Session, face_id: uuid.UUID) -> tuple[str, bytes | None] | None:
+    """Return a face's model and embedding, which is None where a service keeps it."""
+    query = select(FaceRow.model, FaceRow.embedding).where(FaceRow.face_id == face_id)
+    row = session.execute(query).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def differs(row: FaceRow, face: EnrolledFace) -> bool:
+    """Tell whether an embedding is another one; a server's vectors come back not quite exact."""
+    if row.model != face.model:
+        return True
+    held, given = array("f", row.embedding or b""), array("f", face.embedding)
+    if len(held) != len(given):
+        return True
+    return any(abs(one - other) > _SAME for one, other in zip(held, given, strict=True))

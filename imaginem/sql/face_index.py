@@ -1,0 +1,130 @@
+"""Exact search over the gallery's embeddings: by a matrix in memory, or by Azure SQL itself."""
+
+import threading
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy.orm import Session
+
+from imaginem.errors import NotFound
+from imaginem.ports import EnrolledFace, JobKey, Neighbor
+from imaginem.sql.database import Database
+from imaginem.sql.embeddings import StoredEmbedding, extent, read_after, read_one
+from imaginem.sql.nearest import nearest_in_sql_server
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """The embeddings of one model, as rows."""
+
+    rows: "NDArray[np.float32]"
+    ids: list[uuid.UUID]
+    jobs: list[JobKey]
+    qualities: list[float]
+    last: int
+
+
+class SqlFaceIndex:
+    """Compares with every embedding of a model; the matrices in use stay in memory.
+
+    Each search first asks the database whether a matrix still holds what the gallery does.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._matrices: dict[str, _Matrix] = {}
+        self._lock = threading.Lock()
+
+    def add(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
+        """Do nothing: the next search reads the rows that are new, whoever wrote them."""
+
+    def remove(self, face_ids: Sequence[uuid.UUID]) -> None:
+        """Drop the matrices that hold these faces; the next search reads the rows again."""
+        gone = set(face_ids)
+        with self._lock:
+            self._matrices = {
+                model: matrix
+                for model, matrix in self._matrices.items()
+                if gone.isdisjoint(matrix.ids)
+            }
+
+    def similar(
+        self, key: JobKey, face_id: uuid.UUID, *, min_similarity: float, limit: int
+    ) -> list[Neighbor]:
+        """Compare a face with every other of its model, exactly."""
+        with self._database.session(reading=True) as session:
+            row = read_one(session, face_id)
+            if row is None:
+                raise NotFound(f"face {face_id} is not in the gallery")
+            model, embedding = row
+            if embedding is None:
+                raise NotFound(f"the print of face {face_id} is kept by {model}, not here")
+            return self._nearest(session, model, embedding, min_similarity, limit, exclude_job=key)
+
+    def nearest(
+        self, model: str, embedding: bytes, *, min_similarity: float, limit: int
+    ) -> list[Neighbor]:
+        """Compare an embedding with every face of a model, exactly."""
+        with self._database.session(reading=True) as session:
+            return self._nearest(session, model, embedding, min_similarity, limit)
+
+    def _nearest(
+        self,
+        session: Session,
+        model: str,
+        embedding: bytes,
+        min_similarity: float,
+        limit: int,
+        exclude_job: JobKey | None = None,
+    ) -> list[Neighbor]:
+        import numpy as np
+
+        if session.get_bind().dialect.name == "mssql":
+            return nearest_in_sql_server(
+                session, exclude_job, model, embedding, min_similarity, limit
+            )
+        matrix = self._matrix(session, model)
+        if not matrix.ids:
+            return []
+        scores = matrix.rows @ np.frombuffer(embedding, np.float32)
+        neighbors: list[Neighbor] = []
+        for index in np.argsort(-scores, kind="stable"):
+            if scores[index] < min_similarity or len(neighbors) == limit:
+                break
+            if matrix.jobs[index] != exclude_job:
+                neighbors.append(
+                    Neighbor(matrix.ids[index], float(scores[index]), matrix.qualities[index])
+                )
+        return neighbors
+
+    def _matrix(self, session: Session, model: str) -> _Matrix:
+        """Return the model's embeddings; new rows are added, after a removal all are read."""
+        count, last = extent(session, model)
+        with self._lock:
+            held = self._matrices.get(model)
+            if held is not None and held.last == last and len(held.ids) == count:
+                return held
+            new = read_after(session, model, held.last if held is not None else 0)
+            if held is not None and len(held.ids) + len(new) != count:
+                held, new = None, read_after(session, model, 0)
+            self._matrices[model] = made = _grown(held, new, last)
+            return made
+
+
+def _grown(held: _Matrix | None, new: Sequence[StoredEmbedding], last: int) -> _Matrix:
+    import numpy as np
+
+    rows = np.array([np.frombuffer(row.embedding, np.float32) for row in new], np.float32)
+    return _Matrix(
+        rows=rows if held is None else np.concatenate([held.rows, rows]),
+        ids=[*(held.ids if held else []), *(row.face_id for row in new)],
+        jobs=[*(held.jobs if held else []), *(row.job for row in new)],
+        qualities=[*(held.qualities if held else []), *(row.quality for row in new)],
+        last=last,
+    )

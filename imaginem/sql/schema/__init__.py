@@ -1,0 +1,24 @@
+"""The tables; `migrations` bring a database to this state, and a test compares the two."""
+
+from imaginem.sql.schema.base import KEY, Base, now
+from imaginem.sql.schema.faces import DIMENSIONS, FaceMatchRow, FaceRow, ReviewRow
+from imaginem.sql.schema.jobs import Label, PhotoBatch, PipelineOutput, SubmissionRow
+from imaginem.sql.schema.service_faces import AdditionRow, FaceListRow, RemovalRow, ServiceFaceRow
+
+__all__ = [
+    "DIMENSIONS",
+    "KEY",
+    "AdditionRow",
+    "Base",
+    "FaceListRow",
+    "FaceMatchRow",
+    "FaceRow",
+    "Label",
+    "PhotoBatch",
+    "PipelineOutput",
+    "RemovalRow",
+    "ReviewRow",
+    "ServiceFaceRow",
+    "SubmissionRow",
+    "now",
+]

@@ -1,0 +1,93 @@
+"""Tables of the face gallery."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import (
+    BigInteger,
+    Float,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    String,
+    Unicode,
+    UniqueConstraint,
+    Uuid,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from imaginem.sql.schema.base import KEY, Base, now
+from imaginem.sql.types import UtcTime, exact, vector
+
+DIMENSIONS = 512
+"""Of the embedding of the face model that comes with Imaginem."""
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts in INTEGER alone
+
+
+class FaceRow(Base):
+    """A face; embeddings of different models are never compared.
+
+    Attributes:
+        embedding: L2-normalised float32; None where a service keeps the print.
+    """
+
+    __tablename__ = "face"
+
+    number: Mapped[int] = mapped_column(_NUMBER, autoincrement=True)
+    face_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    job: Mapped[uuid.UUID] = mapped_column(Uuid)
+    batch_id: Mapped[str] = mapped_column(exact(KEY))
+    job_id: Mapped[str] = mapped_column(exact(KEY))
+    photo_sha256: Mapped[str] = mapped_column(String(64))
+    left: Mapped[int]
+    top: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    model: Mapped[str] = mapped_column(String(100))
+    embedding: Mapped[bytes | None] = mapped_column(vector(DIMENSIONS))
+    quality: Mapped[float] = mapped_column(Float)
+    enrolled: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("number", name="pk_face"),
+        UniqueConstraint("face_id", name="uq_face_face_id"),
+        Index("ix_face_job", "job"),
+        Index("ix_face_model", "model", "number"),
+        # SQLite must never give a removed face's number to a new one: searches ask for
+        # "numbers above the last I know".
+        {"sqlite_autoincrement": True},
+    )
+
+
+class FaceMatchRow(Base):
+    """A pair of faces that look alike; each pair has two rows, one from either side."""
+
+    __tablename__ = "face_match"
+
+    face_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    matched_face_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    confidence: Mapped[float] = mapped_column(Float)
+    band: Mapped[str] = mapped_column(String(16))
+    found: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("face_id", "matched_face_id", name="pk_face_match"),
+        Index("ix_face_match_matched", "matched_face_id"),
+    )
+
+
+class ReviewRow(Base):
+    """A person's decision on two faces; one row a pair, the smaller id first."""
+
+    __tablename__ = "face_verdict"
+
+    face_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    other_face_id: Mapped[uuid.UUID] = mapped_column(Uuid)
+    decision: Mapped[str] = mapped_column("verdict", String(16))
+    reviewer: Mapped[str] = mapped_column("who", Unicode(200))
+    at: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("face_id", "other_face_id", name="pk_face_verdict"),
+        Index("ix_face_verdict_other", "other_face_id"),
+    )

@@ -1,0 +1,118 @@
+"""Tables of jobs: results, labels, submissions, batches."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import (
+    Float,
+    ForeignKey,
+    Index,
+    PrimaryKeyConstraint,
+    String,
+    UnicodeText,
+    UniqueConstraint,
+    Uuid,
+    false,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from imaginem.sql.schema.base import KEY, Base, now
+from imaginem.sql.types import UtcTime, exact
+
+
+class PipelineOutput(Base):
+    """One job's result; `job` stands for batch id and id in other tables.
+
+    Attributes:
+        full_text: for search, in small letters (`str.casefold`); as it was read it is in
+            `job_output`.
+        problems: 1 if a step failed or was skipped.
+    """
+
+    __tablename__ = "pipeline_output"
+
+    batch_id: Mapped[str] = mapped_column(exact(KEY))
+    id: Mapped[str] = mapped_column(exact(KEY))
+    job: Mapped[uuid.UUID] = mapped_column(Uuid)
+    processing_pipeline: Mapped[str] = mapped_column(UnicodeText)
+    image_url: Mapped[str] = mapped_column(UnicodeText)
+    image_parameters: Mapped[str] = mapped_column(UnicodeText, default="null")
+    photo_url: Mapped[str] = mapped_column(UnicodeText, default="")
+    job_output: Mapped[str] = mapped_column(UnicodeText)
+    unfinished: Mapped[str] = mapped_column(UnicodeText, default="")
+    full_text: Mapped[str] = mapped_column(UnicodeText, default="")
+    faces: Mapped[int] = mapped_column(default=0)
+    problems: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    timestamp: Mapped[datetime] = mapped_column(UtcTime, default=now, onupdate=now)
+
+    __table_args__ = (
+        # Clustered, Azure SQL would take no more than 900 bytes of key; so it takes 1,700.
+        PrimaryKeyConstraint("batch_id", "id", name="pk_pipeline_output", mssql_clustered=False),
+        UniqueConstraint("job", name="uq_pipeline_output_job"),
+        Index("ix_pipeline_output_timestamp", "timestamp"),
+        # All that a batch's counts need: the rows themselves are long.
+        Index("ix_pipeline_output_batch", "batch_id", "problems", "faces"),
+    )
+
+
+class PhotoBatch(Base):
+    """A batch of photos.
+
+    Attributes:
+        group_name: who may see it; empty: everybody with a role.
+        erased: only the group is kept, so that the name stays the group's.
+    """
+
+    __tablename__ = "photo_batch"
+
+    batch_id: Mapped[str] = mapped_column(exact(KEY))
+    group_name: Mapped[str] = mapped_column(exact(200), default="")
+    erased: Mapped[bool] = mapped_column(default=False, server_default=false())
+    created: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("batch_id", name="pk_photo_batch", mssql_clustered=False),
+        Index("ix_photo_batch_created", "created"),
+    )
+
+
+class SubmissionRow(Base):
+    """A photo that was sent, so that it counts before its first step.
+
+    Attributes:
+        run: id of the queue message; unknown to the log until the first step begins.
+    """
+
+    __tablename__ = "submission"
+
+    job: Mapped[uuid.UUID] = mapped_column(Uuid)
+    batch_id: Mapped[str] = mapped_column(exact(KEY))
+    id: Mapped[str] = mapped_column(exact(KEY))
+    run: Mapped[str] = mapped_column(String(64))
+    parameters: Mapped[str] = mapped_column(UnicodeText, default="null")
+    since: Mapped[datetime] = mapped_column(UtcTime, default=now)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("job", name="pk_submission"),
+        Index("ix_submission_batch", "batch_id"),
+    )
+
+
+class Label(Base):
+    """A tag, category or object of a photo, for search."""
+
+    __tablename__ = "photo_label"
+
+    job: Mapped[uuid.UUID] = mapped_column(
+        Uuid,
+        ForeignKey("pipeline_output.job", name="fk_photo_label_job", ondelete="CASCADE"),
+    )
+    kind: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(exact(200))
+    confidence: Mapped[float] = mapped_column(Float)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("job", "kind", "name", name="pk_photo_label"),
+        Index("ix_photo_label_kind_name", "kind", "name"),
+    )

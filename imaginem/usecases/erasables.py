@@ -1,0 +1,125 @@
+"""Every store that keeps something of a job, in the order in which it is erased."""
+
+from collections.abc import Collection
+
+from imaginem.message import ids_in
+from imaginem.names import blob_segment, job_prefix
+from imaginem.pipeline.offload import CONTAINER as LARGE_MESSAGES
+from imaginem.ports import (
+    Blobs,
+    DashboardServices,
+    Erasable,
+    JobKey,
+    JobLog,
+    PoisonEntry,
+    PoisonLog,
+)
+from imaginem.usecases.renditions import CONTAINER as THUMBNAILS
+
+
+def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
+    """Return the stores that keep something of a job.
+
+    The progress table comes last: as long as a job's row is there, the job can be named, and
+    an erasure that was interrupted is done again.
+    """
+    settings = services.core_settings
+    containers = (
+        settings.input_container,
+        settings.faces_container,
+        LARGE_MESSAGES,
+        THUMBNAILS,
+    )
+    return (
+        *(JobBlobs(services.blobs, container) for container in dict.fromkeys(containers)),
+        services.gallery,
+        PoisonedMessages(services.poison),
+        services.submissions,
+        services.results,
+        ProgressRows(services.log),
+    )
+
+
+class JobBlobs:
+    """A container's blobs: those in a job's folder, and the one that has the folder's name.
+
+    What lies outside is somebody else's, even if the job's message names it.
+    """
+
+    def __init__(self, blobs: Blobs, container: str) -> None:
+        self._blobs = blobs
+        self._container = container
+        self.holds = (container,)
+
+    def erase(self, key: JobKey) -> None:
+        """Remove a job's blobs: of job-1, but not those of job-10."""
+        folder = job_prefix(*key)
+        photo = folder.removesuffix("/")
+        for name in self._blobs.list(self._container, photo):
+            if name == photo or name.startswith(folder):
+                self._blobs.delete(self._container, name)
+
+    def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
+        """Remove everything in a batch's folder."""
+        for name in self._blobs.list(self._container, f"{blob_segment(batch_id)}/"):
+            self._blobs.delete(self._container, name)
+
+
+class PoisonedMessages:
+    """The messages that could not be processed, and their bodies."""
+
+    holds = ("pipelinepoison",)
+
+    def __init__(self, poison: PoisonLog) -> None:
+        self._poison = poison
+
+    def of_batch(self, batch_id: str) -> list[PoisonEntry]:
+        """Return a batch's entries, those that name no job too."""
+        return [entry for entry in self._poison.list() if batch_id in _batches_of(entry)]
+
+    def of_job(self, key: JobKey) -> list[PoisonEntry]:
+        """Return a job's entries."""
+        return [entry for entry in self._poison.list() if key in _keys_of(entry)]
+
+    def erase(self, key: JobKey) -> None:
+        """Remove a job's entries."""
+        self._drop(self.of_job(key))
+
+    def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
+        """Remove a batch's entries."""
+        self._drop(self.of_batch(batch_id))
+
+    def _drop(self, entries: Collection[PoisonEntry]) -> None:
+        for entry in entries:
+            self._poison.drop(entry.queue, entry.id)
+
+
+def _keys_of(entry: PoisonEntry) -> set[JobKey]:
+    """Return the job of an entry, as it is noted and as its body tells.
+
+    Earlier versions noted the batch `None` where a body says `"batch_id": null`, which is
+    the batch `default`.
+    """
+    return {(entry.batch_id, entry.job_id), ids_in(entry.body)}
+
+
+def _batches_of(entry: PoisonEntry) -> set[str]:
+    return {batch_id for batch_id, _ in _keys_of(entry)}
+
+
+class ProgressRows:
+    """The rows of `pipelinelogs`."""
+
+    holds = ("pipelinelogs",)
+
+    def __init__(self, log: JobLog) -> None:
+        self._log = log
+
+    def erase(self, key: JobKey) -> None:
+        """Remove a job's row."""
+        self._log.delete(key)
+
+    def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
+        """Remove the rows of a batch's jobs."""
+        for job_id in sorted(job_ids):
+            self._log.delete((batch_id, job_id))

@@ -1,0 +1,84 @@
+"""Batches and what was sent in them: in memory, on SQLite and on PostgreSQL alike."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from imaginem.errors import InvalidMessage, PermanentError
+from tests.contract.rows import save
+from tests.stores import Stores
+
+
+class TestBatches:
+    def test_a_batch_is_known_by_what_was_sent_and_what_was_done(self, stores: Stores) -> None:
+        for job in ("one", "two", "three"):
+            stores.submissions.submitted(("b", job), f"run-{job}")
+        stores.submissions.submitted(("b", "one"), "run")
+        save(stores, ("b", "one"), faces=2)
+        save(stores, ("b", "two"), faces=1, problem=True)
+        batch = stores.batches.batch("b")
+
+        assert batch is not None
+        assert (batch.submitted, batch.done, batch.unsuccessful, batch.faces) == (3, 2, 1, 3)
+        sent = stores.submissions.submissions("b")
+        assert {name: each.run for name, each in sent.items()} == {
+            "one": "run",
+            "three": "run-three",
+            "two": "run-two",
+        }
+        stores.submissions.withdraw(("b", "three"))
+        assert stores.submissions.submission(("b", "three")) is None
+        assert stores.results.finished("b") == ["one", "two"]
+        assert stores.batches.batch("none") is None
+
+    def test_batches_are_listed_newest_first_by_pages_and_groups(self, stores: Stores) -> None:
+        for number in range(5):
+            stores.batches.open_batch(f"b{number}", "red" if number == 2 else "")
+        page = stores.batches.batches(None, limit=3)
+        rest = stores.batches.batches(None, page.cursor, limit=3)
+        names = [each.batch_id for each in (*page.batches, *rest.batches)]
+        assert names == ["b4", "b3", "b2", "b1", "b0"]
+        assert rest.cursor == ""
+        mine = stores.batches.batches(frozenset({"blue"}))
+        assert [each.batch_id for each in mine.batches] == ["b4", "b3", "b1", "b0"]
+
+    def test_a_batch_stays_its_groups(self, stores: Stores) -> None:
+        stores.batches.open_batch("b", "red")
+        stores.batches.open_batch("b")
+        with pytest.raises(PermanentError, match="not this group"):
+            stores.batches.open_batch("b", "blue")
+        found = stores.batches.batch("b")
+        assert found is not None
+        assert found.group == "red"
+
+    def test_many_who_open_one_batch_at_once_make_one(self, stores: Stores) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            for done in [
+                pool.submit(stores.submissions.submitted, ("b", f"{n}"), "run") for n in range(40)
+            ]:
+                done.result()
+        found = stores.batches.batch("b")
+        assert found is not None
+        assert found.submitted == 40
+
+    def test_a_cursor_that_is_not_valid_is_refused(self, stores: Stores) -> None:
+        with pytest.raises(InvalidMessage, match="cursor"):
+            stores.batches.batches(None, "W10")
+
+    def test_an_erased_batch_keeps_its_group_alone(self, stores: Stores) -> None:
+        stores.batches.open_batch("red", "red")
+        stores.batches.open_batch("open")
+        for name in ("red", "open", "none"):
+            stores.batches.forget_batch(name)
+        assert stores.batches.batch("red") is None
+        assert stores.batches.batches(None).batches == []
+        assert stores.batches.groups_of(["red", "open"]) == {"red": "red"}
+        assert stores.batches.open_batch("red") == "red"
+        assert stores.batches.batch("red") is not None
+        assert stores.batches.open_batch("open", "blue") == "blue"
+
+    def test_what_a_sender_said_comes_back_as_json(self, stores: Stores) -> None:
+        stores.submissions.submitted(("b", "one"), "run", {"size": 5, "name": "ü"})
+        sent = stores.submissions.submission(("b", "one"))
+        assert sent is not None
+        assert sent.parameters == {"size": 5, "name": "ü"}

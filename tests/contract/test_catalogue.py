@@ -1,0 +1,134 @@
+"""Photos by what was found in them: in memory, on SQLite and on PostgreSQL alike."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import create_engine, text
+
+from imaginem.errors import InvalidMessage
+from imaginem.ports import PhotoFilter
+from imaginem.sql import Database
+from imaginem.sql.migrate import _config, upgrade
+from tests.contract.rows import save
+from tests.stores import Stores, sql_stores
+
+
+def ids(stores: Stores, **wanted: object) -> list[str]:
+    return sorted(photo.id for photo in stores.catalogue.photos(PhotoFilter(**wanted)).photos)  # type: ignore[arg-type]
+
+
+class TestPhotos:
+    @pytest.fixture(autouse=True)
+    def _photos(self, stores: Stores) -> None:
+        save(stores, ("b", "one"), tags=["cat", "dog"], text="Hello ÄPFEL 50% off_x", faces=2)
+        save(stores, ("b", "two"), tags=["cat"], people=True, problem=True)
+        save(stores, ("c", "three"), tags=["Cat"], cup=True)
+
+    @pytest.mark.parametrize(
+        ("wanted", "found"),
+        [
+            ({}, ["one", "three", "two"]),
+            ({"tag": "cat"}, ["one", "two"]),
+            ({"tag": "Cat"}, ["three"]),
+            ({"category": "people_"}, ["two"]),
+            ({"object": "cup"}, ["three"]),
+            ({"text": "hello"}, ["one"]),
+            ({"text": "äpfel"}, ["one"]),
+            ({"text": "50% OFF_"}, ["one"]),
+            ({"text": "%"}, ["one"]),
+            ({"text": "50x"}, []),
+            ({"text": "'; DROP TABLE face; --"}, []),
+            ({"faces": True}, ["one"]),
+            ({"faces": False}, ["three", "two"]),
+            ({"batch": "b"}, ["one", "two"]),
+            ({"tag": "cat", "faces": True, "batch": "b"}, ["one"]),
+            ({"since": datetime.now(UTC) - timedelta(hours=1)}, ["one", "three", "two"]),
+            ({"since": datetime.now(UTC) + timedelta(hours=1)}, []),
+            ({"until": datetime.now(UTC) - timedelta(hours=1)}, []),
+        ],
+    )
+    def test_every_condition_must_hold(
+        self, stores: Stores, wanted: dict[str, object], found: list[str]
+    ) -> None:
+        assert ids(stores, **wanted) == found
+
+    def test_a_photo_tells_its_name_tags_and_problems(self, stores: Stores) -> None:
+        (two,) = stores.catalogue.photos(PhotoFilter(tag="cat", faces=False)).photos
+        assert (two.name, list(two.tags), list(two.unsuccessful)) == ("A.jpg", ["cat"], ["ocr"])
+
+    def test_labels_are_counted_within_the_filter(self, stores: Stores) -> None:
+        assert stores.catalogue.labels(PhotoFilter(), "tag") == [("cat", 2), ("Cat", 1), ("dog", 1)]
+        assert stores.catalogue.labels(PhotoFilter(faces=True), "tag") == [("cat", 1), ("dog", 1)]
+        assert stores.catalogue.labels(PhotoFilter(tag="dog"), "tag") == [("cat", 1), ("dog", 1)]
+        assert stores.catalogue.labels(PhotoFilter(), "object") == [("cup", 1)]
+        assert stores.catalogue.labels(PhotoFilter(), "tag", limit=1) == [("cat", 2)]
+
+    def test_a_cursor_leads_through_all_of_them_once(self, stores: Stores) -> None:
+        for number in range(25):
+            save(stores, ("many", f"{number:02}"))
+        seen: list[str] = []
+        cursor = ""
+        while True:
+            page = stores.catalogue.photos(PhotoFilter(batch="many"), cursor, 10)
+            seen += [photo.id for photo in page.photos]
+            cursor = page.cursor
+            if not cursor:
+                break
+        assert seen == [f"{number:02}" for number in reversed(range(25))]
+
+    @pytest.mark.parametrize("cursor", ["x", "%%%", "WzEsMl0", "W10", "é", "bnVsbA"])
+    def test_a_cursor_that_is_none_is_told(self, stores: Stores, cursor: str) -> None:
+        with pytest.raises(InvalidMessage, match="cursor"):
+            stores.catalogue.photos(PhotoFilter(), cursor)
+
+    def test_other_groups_photos_are_left_out(self, stores: Stores) -> None:
+        stores.batches.open_batch("red", "red")
+        save(stores, ("red", "hidden"), tags=["secret"])
+        assert "hidden" in ids(stores)
+        assert "hidden" in ids(stores, groups=frozenset({"red"}))
+        for groups in (frozenset[str](), frozenset({"blue"})):
+            assert ids(stores, groups=groups) == ["one", "three", "two"]
+            assert ("secret", 1) not in stores.catalogue.labels(PhotoFilter(groups=groups), "tag")
+
+
+@pytest.mark.parametrize("server", ["sqlite", "postgresql"])
+def test_what_was_there_before_the_dashboard_is_found(
+    request: pytest.FixtureRequest, tmp_path: Path, server: str
+) -> None:
+    address = f"sqlite:///{tmp_path / 'imaginem.db'}"
+    if server == "postgresql":
+        address = request.getfixturevalue("postgres").database()
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "first_tables")
+        for number, unfinished in enumerate(("", "ocr")):
+            values = {
+                "batch_id": "old",
+                "id": f"{number}",
+                "job": uuid.UUID(int=number).hex,
+                "text": "HELLO",
+                "unfinished": unfinished,
+                "at": "2026-01-01 00:00:00",
+            }
+            connection.execute(text(_OLD_ROW), values)
+    upgrade(engine)
+    engine.dispose()
+    database = Database(address, tmp_path)
+    stores = sql_stores(database)
+    found = stores.batches.batch("old")
+    assert found is not None
+    assert (found.done, found.unsuccessful, found.group) == (2, 1, "")
+    assert ids(stores, text="hello") == ["0", "1"]
+    database.close()
+
+
+_OLD_ROW = (
+    "INSERT INTO pipeline_output (batch_id, id, job, processing_pipeline, image_url, "
+    "image_parameters, photo_url, job_output, unfinished, full_text, faces, timestamp) VALUES "
+    "(:batch_id, :id, :job, 'ocr', 'u', 'null', '', '{}', :unfinished, :text, 0, :at)"
+)

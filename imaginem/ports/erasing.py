@@ -15,7 +15,7 @@ class Erasable(Protocol):
 
     @property
     def holds(self) -> Sequence[str]:
-        """Return the containers and tables whose entries of a job are erased."""
+        """Return the containers, folders of one, and tables of which a job's entries are erased."""
 
     def erase(self, key: JobKey) -> None:
         """Remove everything that is kept of a job."""

@@ -68,7 +68,7 @@ class JobBlobs:
 class PoisonedMessages:
     """The messages that could not be processed, and their bodies."""
 
-    holds = ("pipelinepoison",)
+    holds = ("pipelinepoison", f"{LARGE_MESSAGES}/!poison")
 
     def __init__(self, poison: PoisonLog) -> None:
         self._poison = poison

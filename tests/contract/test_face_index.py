@@ -1,15 +1,69 @@
 """Search over the gallery's embeddings: in memory, on SQLite and on PostgreSQL alike."""
 
 import uuid
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from imaginem.errors import NotFound
+from imaginem.ports import EnrolledFace, JobKey
+from imaginem.sql import Database, SqlFaceIndex, SqlGallery
+from imaginem.testing import MemoryFaceIndex
 from tests.contract.rows import ONE, THREE, TWO, face
-from tests.stores import Stores
+from tests.stores import Stores, memory_stores, sql_stores
+
+
+@pytest.fixture(params=("memory", "sqlite", "postgresql", "another index"))
+def stores(request: pytest.FixtureRequest) -> Stores:
+    """Gallery and index; the last one shows that SQL's gallery fills any index."""
+    if request.param == "memory":
+        return memory_stores()
+    if request.param == "another index":
+        database, index = request.getfixturevalue("sqlite"), MemoryFaceIndex()
+        gallery = SqlGallery(database, index)
+        return replace(sql_stores(database), gallery=gallery, face_index=index)
+    return sql_stores(request.getfixturevalue(request.param))
 
 
 class TestFaceIndex:
+    def test_an_embedding_finds_the_faces_nearest_to_it(self, stores: Stores) -> None:
+        near, nearer, far, other = face(1, 0.5), face(1, 0.1), face(-1, 0), face(1, 0, model="n")
+        stores.gallery.enrol(ONE, [near, far])
+        stores.gallery.enrol(TWO, [nearer, other])
+        index, probe = stores.face_index, face(1, 0).embedding
+        found = index.nearest("m", probe, min_similarity=0.5, limit=10)
+        assert [neighbor.face_id for neighbor in found] == [nearer.face_id, near.face_id]
+        (best,) = index.nearest("m", probe, min_similarity=0.5, limit=1)
+        assert best.face_id == nearer.face_id
+        assert best.quality == pytest.approx(0.8)
+        assert index.nearest("unknown", probe, min_similarity=-1, limit=10) == []
+
+    def test_a_face_without_embedding_is_never_found(self, stores: Stores) -> None:
+        kept_elsewhere = replace(face(1, 0), embedding=b"")
+        stores.gallery.enrol(ONE, [kept_elsewhere, face(1, 0)])
+        found = stores.face_index.nearest("m", face(1, 0).embedding, min_similarity=-1, limit=9)
+        assert len(found) == 1
+        for face_id in (kept_elsewhere.face_id, uuid.uuid4()):
+            with pytest.raises(NotFound):
+                stores.face_index.similar(ONE, face_id, min_similarity=-1, limit=9)
+
+    def test_an_erased_job_is_not_found_and_enrolling_again_changes_nothing(
+        self, stores: Stores
+    ) -> None:
+        mine, gone = face(1, 0), face(1, 0.1)
+        for _ in range(2):
+            stores.gallery.enrol(ONE, [mine])
+            stores.gallery.enrol(TWO, [gone])
+        found = stores.face_index.similar(ONE, mine.face_id, min_similarity=0, limit=9)
+        assert [neighbor.face_id for neighbor in found] == [gone.face_id]
+        stores.gallery.erase(TWO)
+        assert stores.face_index.similar(ONE, mine.face_id, min_similarity=0, limit=9) == []
+        stores.gallery.erase_batch(ONE[0], [ONE[1], TWO[1]])
+        probe = mine.embedding
+        assert stores.face_index.nearest("m", probe, min_similarity=-1, limit=9) == []
+
     def test_faces_of_other_jobs_are_found_best_first(self, stores: Stores) -> None:
         mine, near, nearer, far = face(1, 0), face(1, 0.5), face(1, 0.1), face(-1, 0)
         stores.gallery.enrol(ONE, [mine, face(1, 0.01)])
@@ -45,3 +99,52 @@ class TestFaceIndex:
         assert stores.face_index.similar(ONE, mine.face_id, min_similarity=0.9, limit=10)
         stores.gallery.enrol(TWO, [face(0, 1, face_id=known)])
         assert stores.face_index.similar(ONE, mine.face_id, min_similarity=0.9, limit=10) == []
+
+
+def test_what_another_instance_enrolled_and_erased_counts_at_once(database: Database) -> None:
+    here, there = sql_stores(database), sql_stores(database)
+    probe, other = face(1, 0), face(1, 0.1)
+    here.gallery.enrol(ONE, [probe])
+    for _ in range(2):
+        assert here.face_index.similar(ONE, probe.face_id, min_similarity=0, limit=9) == []
+        there.gallery.enrol(TWO, [other])
+        assert here.face_index.similar(ONE, probe.face_id, min_similarity=0, limit=9)
+        there.gallery.erase(TWO)
+
+
+def test_an_erased_embedding_leaves_the_memory_of_who_erased_it(database: Database) -> None:
+    index = SqlFaceIndex(database)
+    gallery, gone = SqlGallery(database, index), face(1, 0)
+    gallery.enrol(ONE, [gone])
+    assert index.nearest("m", gone.embedding, min_similarity=0, limit=9)
+    assert [model.ids for model in index._matrices.values()] == [[gone.face_id]]
+    gallery.erase(ONE)
+    assert index._matrices == {}
+
+
+def test_the_index_hears_of_faces_that_go_before_and_of_those_that_come_after(
+    database: Database,
+) -> None:
+    heard: list[tuple[str, set[uuid.UUID], set[uuid.UUID]]] = []
+
+    def enrolled() -> set[uuid.UUID]:
+        return {owner.face_id for owner in sql_stores(database).gallery.faces_of(ONE)}
+
+    class Listening(MemoryFaceIndex):
+        def add(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
+            heard.append(("add", {each.face_id for each in faces}, enrolled()))
+
+        def remove(self, face_ids: Sequence[uuid.UUID]) -> None:
+            heard.append(("remove", set(face_ids), enrolled()))
+
+    gallery, one, other = SqlGallery(database, Listening()), face(1, 0), face(0, 1)
+    gallery.enrol(ONE, [one])
+    gallery.enrol(ONE, [other])
+    gallery.erase(ONE)
+    mine, theirs = {one.face_id}, {other.face_id}
+    assert heard == [
+        ("add", mine, mine),
+        ("remove", mine, mine),
+        ("add", theirs, theirs),
+        ("remove", theirs, theirs),
+    ]

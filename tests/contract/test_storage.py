@@ -353,6 +353,18 @@ def test_a_body_that_was_removed_hides_no_other_entry(account: Account, name: st
     ]
 
 
+def test_a_poisoned_body_is_removed_before_its_entry(account: Account, name: str) -> None:
+    class Away(AzureBlobs):
+        def delete(self, container: str, name: str) -> None:
+            raise StorageUnavailable("blob storage did not answer")
+
+    poison = AzurePoisonLog(account, AzureBlobs(account))
+    poison.add(PoisonEntry(name, "large", "because", "x" * 60_000))
+    with pytest.raises(StorageUnavailable):
+        AzurePoisonLog(account, Away(account)).drop(name, "large")
+    assert [entry.id for entry in poison.list(name)] == ["large"]  # so it is dropped again
+
+
 def test_characters_that_xml_forbids_pass_the_queue(account: Account, name: str) -> None:
     queues = AzureQueues(account)
     strange = {"note": "a\uffff\ufffe\u0000b"}

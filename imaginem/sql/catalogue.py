@@ -65,37 +65,37 @@ class SqlCatalogue:
 
 def _conditions(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
     """Return a filter as SQL."""
-    found: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     for kind in ("tag", "category", "object"):
         name = getattr(wanted, kind)
         if name:
             own = aliased(Label)  # the query around may count labels itself
             named = (own.job == PipelineOutput.job, own.kind == kind, own.name == name)
-            found.append(exists().where(*named))
+            conditions.append(exists().where(*named))
     if wanted.text:
         text = wanted.text.casefold()  # as it is kept; see `text_in`
-        found.append(PipelineOutput.full_text.contains(text, autoescape=True))
+        conditions.append(PipelineOutput.full_text.contains(text, autoescape=True))
     if wanted.faces is not None:
-        found.append(PipelineOutput.faces > 0 if wanted.faces else PipelineOutput.faces == 0)
+        conditions.append(PipelineOutput.faces > 0 if wanted.faces else PipelineOutput.faces == 0)
     if wanted.since:
-        found.append(PipelineOutput.timestamp >= wanted.since)
+        conditions.append(PipelineOutput.timestamp >= wanted.since)
     if wanted.until:
-        found.append(PipelineOutput.timestamp < wanted.until)
+        conditions.append(PipelineOutput.timestamp < wanted.until)
     if wanted.batch:
-        found.append(PipelineOutput.batch_id == wanted.batch)
+        conditions.append(PipelineOutput.batch_id == wanted.batch)
     if wanted.groups is not None:
-        found.append(~of_others(PipelineOutput.batch_id, wanted.groups))
-    return found
+        conditions.append(~of_others(PipelineOutput.batch_id, wanted.groups))
+    return conditions
 
 
 def _tags(session: Session, jobs: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
-    found: dict[uuid.UUID, list[tuple[float, str]]] = defaultdict(list)
+    """Return the tags of jobs that a list shows, the surest first."""
+    ranked: dict[uuid.UUID, list[tuple[float, str]]] = defaultdict(list)
     query = select(Label.job, Label.confidence, Label.name).where(Label.kind == "tag")
     for some in portions(jobs):
         for job, confidence, name in session.execute(query.where(Label.job.in_(some))):
-            found[job].append((-confidence, name))
-    named = {job: [name for _, name in sorted(told)[:TAGS_SHOWN]] for job, told in found.items()}
-    return defaultdict(list, named)
+            ranked[job].append((-confidence, name))
+    return {job: [name for _, name in sorted(ranked[job])[:TAGS_SHOWN]] for job in jobs}
 
 
 def _photo(row: Any, tags: Sequence[str]) -> FoundPhoto:

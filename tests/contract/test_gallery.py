@@ -1,5 +1,6 @@
 """The face gallery: in memory, on SQLite and on PostgreSQL alike."""
 
+import contextlib
 import random
 import threading
 import uuid
@@ -110,7 +111,8 @@ def test_many_writers_at_once_lose_nothing(tmp_path: Path) -> None:
 
 def test_matching_erasing_and_adding_at_once_stops_nobody(database: Database) -> None:
     """On PostgreSQL a wrong order of locks would show as deadlocks."""
-    people, known = sql_stores(database).gallery, SqlServiceFaces(database, "account")
+    stores = sql_stores(database)
+    people, known = stores.gallery, SqlServiceFaces(database, "account")
     faces = [face(1, number) for number in range(20)]
     for number, each in enumerate(faces):
         people.enrol(("b", str(number)), [each])
@@ -126,12 +128,16 @@ def test_matching_erasing_and_adding_at_once_stops_nobody(database: Database) ->
             with one_delivery[number]:  # of two deliveries of a job one is tried again, rightly
                 people.enrol(("b", str(number)), [])
                 people.enrol(("b", str(number)), [mine])
+        elif kind == 3:
+            with contextlib.suppress(NotFound):  # one of them is erased at this moment
+                other = next(each for each in others if each is not mine)
+                stores.reviews.review((mine.face_id, other.face_id), "confirmed", "Ann")
         elif addition := known.adding(mine.face_id, "list"):
             known.added(addition, mine.face_id, "list", uuid.uuid4().hex)
 
     with ThreadPoolExecutor(6) as pool:
         jobs = [
-            pool.submit(work, chance.randrange(4), chance.randrange(20), chance.sample(faces, 8))
+            pool.submit(work, chance.randrange(5), chance.randrange(20), chance.sample(faces, 8))
             for _ in range(150)
         ]
     for job in jobs:
@@ -142,3 +148,4 @@ def test_matching_erasing_and_adding_at_once_stops_nobody(database: Database) ->
         found.matched_face_id for found in people.matches_of([each.face_id for each in faces])
     }
     assert people.matches_of([gone]) == []
+    assert stores.reviews.decisions([gone]) == {}

@@ -1,11 +1,29 @@
-"""The stores of every database that must behave alike."""
+"""The stores of every database, and the parts of every storage account, that behave alike."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from imaginem.host import Emulator
+from imaginem.ports import Blobs, JobLog, PoisonLog, Queues, SharedState
 from imaginem.sql import Database
+from imaginem.storage import (
+    AzureBlobs,
+    AzureJobLog,
+    AzurePoisonLog,
+    AzureQueues,
+    AzureSharedState,
+)
+from imaginem.storage.account import Account
+from imaginem.testing import (
+    MemoryBlobs,
+    MemoryLog,
+    MemoryPoison,
+    MemoryQueues,
+    MemorySharedState,
+)
 from tests.postgres import Postgres
 from tests.stores import Stores, memory_stores, sql_stores
 
@@ -37,3 +55,43 @@ def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "memory":
         return memory_stores()
     return sql_stores(request.getfixturevalue(request.param))
+
+
+STORAGE = ("memory", "azurite")
+
+
+@pytest.fixture(scope="session")
+def account(azurite: Emulator) -> Account:
+    return Account(azurite.connection_string)
+
+
+@pytest.fixture(params=STORAGE)
+def queues(request: pytest.FixtureRequest, account: Account) -> Queues:
+    return MemoryQueues() if request.param == "memory" else AzureQueues(account)
+
+
+@pytest.fixture(params=STORAGE)
+def blobs(request: pytest.FixtureRequest, account: Account) -> Blobs:
+    return MemoryBlobs() if request.param == "memory" else AzureBlobs(account)
+
+
+@pytest.fixture(params=STORAGE)
+def log(request: pytest.FixtureRequest, account: Account) -> JobLog:
+    return MemoryLog() if request.param == "memory" else AzureJobLog(account)
+
+
+@pytest.fixture(params=STORAGE)
+def poison(request: pytest.FixtureRequest, account: Account) -> PoisonLog:
+    if request.param == "memory":
+        return MemoryPoison()
+    return AzurePoisonLog(account, AzureBlobs(account))
+
+
+@pytest.fixture(params=STORAGE)
+def shared_state(request: pytest.FixtureRequest, account: Account) -> SharedState:
+    return MemorySharedState() if request.param == "memory" else AzureSharedState(account)
+
+
+@pytest.fixture
+def name() -> str:
+    return f"t{uuid.uuid4().hex[:12]}"

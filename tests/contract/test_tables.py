@@ -1,0 +1,175 @@
+"""Progress rows, poison entries and shared state: in memory and on Azure Storage alike."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from imaginem.errors import (
+    Conflict,
+    StorageUnavailable,
+)
+from imaginem.ports import JobLog, PoisonEntry, PoisonLog, SharedState
+from imaginem.storage import (
+    AzureBlobs,
+    AzurePoisonLog,
+)
+from imaginem.storage.account import Account
+
+
+class TestRegisters:
+    def test_a_register_is_made_once_and_changed_by_whoever_saw_it_last(
+        self, shared_state: SharedState, name: str
+    ) -> None:
+        assert shared_state.read(name) is None
+        first = shared_state.write(name, "one", "")
+        with pytest.raises(Conflict):
+            shared_state.write(name, "another", "")
+        second = shared_state.write(name, "two", first)
+        with pytest.raises(Conflict):
+            shared_state.write(name, "late", first)
+
+        assert shared_state.read(name) == ("two", second)
+
+    def test_of_many_who_count_at_once_none_is_lost(
+        self, shared_state: SharedState, name: str
+    ) -> None:
+        shared_state.write(name, "0", "")
+
+        def count() -> None:
+            while True:
+                found = shared_state.read(name)
+                assert found is not None
+                try:
+                    shared_state.write(name, str(int(found[0]) + 1), found[1])
+                    return
+                except Conflict:
+                    continue
+
+        with ThreadPoolExecutor(8) as pool:
+            for done in [pool.submit(count) for _ in range(40)]:
+                done.result()
+        found = shared_state.read(name)
+        assert found is not None
+        assert found[0] == "40"
+
+
+class TestLog:
+    def test_an_entity_is_inserted_once(self, log: JobLog, name: str) -> None:
+        log.insert((name, "job"), {"a": "1"})
+        with pytest.raises(Conflict):
+            log.insert((name, "job"), {"a": "2"})
+        entry = log.read((name, "job"))
+        assert entry is not None
+        assert dict(entry.properties) == {"a": "1"}
+
+    def test_merging_keeps_and_replacing_drops_other_properties(
+        self, log: JobLog, name: str
+    ) -> None:
+        fence = log.insert((name, "job"), {"a": "1", "b": "1"})
+        fence = log.merge((name, "job"), {"b": "2"}, fence)
+        entry = log.read((name, "job"))
+        assert entry is not None
+        assert (dict(entry.properties), entry.fence) == ({"a": "1", "b": "2"}, fence)
+        log.replace((name, "job"), {"c": "3"}, fence)
+        entry = log.read((name, "job"))
+        assert entry is not None
+        assert dict(entry.properties) == {"c": "3"}
+
+    def test_an_old_fence_is_lost(self, log: JobLog, name: str) -> None:
+        old = log.insert((name, "job"), {})
+        log.merge((name, "job"), {"a": "1"}, old)
+        for change in (log.merge, log.replace):
+            with pytest.raises(Conflict):
+                change((name, "job"), {"a": "2"}, old)
+            with pytest.raises(Conflict):
+                change((name, "job"), {"a": "2"}, "made-up")
+            with pytest.raises(Conflict):
+                change((name, "job"), {"a": "2"}, "*")
+            with pytest.raises(Conflict):
+                change((name, "job"), {"a": "2"}, '"made-up"')
+
+    def test_a_missing_entity_has_no_fence(self, log: JobLog, name: str) -> None:
+        assert log.read((name, "job")) is None
+        with pytest.raises(Conflict):
+            log.merge((name, "job"), {"a": "1"}, "W/\"datetime'2026'\"")
+
+    @pytest.mark.parametrize(
+        "job", ["a/b\\c#d?e%f", "it's", "ü 漢字 😀", "..", "a\tb\nc", "x" * 512]
+    )
+    def test_any_id_is_kept(self, log: JobLog, name: str, job: str) -> None:
+        fence = log.insert((name, job), {"a": "1"})
+        log.merge((name, job), {"a": "2"}, fence)
+        entry = log.read((name, job))
+        assert entry is not None
+        assert (entry.batch_id, entry.job_id, entry.properties["a"]) == (name, job, "2")
+
+    def test_an_entity_is_removed_and_may_be_removed_again(self, log: JobLog, name: str) -> None:
+        log.insert((name, "job"), {"job_state": "failed"})
+        for _ in range(2):
+            log.delete((name, "job"))
+        assert log.read((name, "job")) is None
+        log.insert((name, "job"), {})
+
+    def test_a_batch_is_read_in_order(self, log: JobLog, name: str) -> None:
+        for job in ("c", "a", "b"):
+            log.insert((name, job), {"n": job})
+        log.insert((f"{name}x", "z"), {})
+        assert [entry.job_id for entry in log.batch(name)] == ["a", "b", "c"]
+        assert list(log.batch(f"{name}-none")) == []
+
+    def test_a_batch_is_read_without_what_is_not_wanted(self, log: JobLog, name: str) -> None:
+        log.insert((name, "job"), {"a": "1", "b": "2"})
+        (entry,) = log.batch(name, only=["b", "never-set"])
+        assert (entry.job_id, dict(entry.properties)) == ("job", {"b": "2"})
+
+    def test_a_full_property_is_kept(self, log: JobLog, name: str) -> None:
+        text = "ü" * 30_000
+        log.insert((name, "job"), {"a": text})
+        entry = log.read((name, "job"))
+        assert entry is not None
+        assert entry.properties["a"] == text
+
+
+class TestPoison:
+    @pytest.mark.parametrize("body", ["hello", "x" * 60_000, "", "\u0000\ufffd ü"])
+    def test_any_body_is_kept_and_dropped(self, poison: PoisonLog, name: str, body: str) -> None:
+        entry = PoisonEntry(name, "id-1", "because", body, 5, "batch", "job")
+        poison.add(entry)
+        poison.add(entry)
+        (kept,) = poison.list(name)
+
+        assert kept.at is not None
+        assert (kept.queue, kept.id, kept.reason, kept.body) == (name, "id-1", "because", body)
+        assert (kept.attempts, kept.batch_id, kept.job_id) == (5, "batch", "job")
+        assert poison.read(name, "id-1") == kept
+        assert kept in poison.list()
+        poison.drop(name, "id-1")
+        poison.drop(name, "id-1")
+        assert poison.list(name) == []
+        assert poison.read(name, "id-1") is None
+
+
+def test_a_body_that_was_removed_hides_no_other_entry(account: Account, name: str) -> None:
+    blobs = AzureBlobs(account)
+    poison = AzurePoisonLog(account, blobs)
+    poison.add(PoisonEntry(name, "large", "because", "x" * 60_000))
+    poison.add(PoisonEntry(name, "small", "because", "y"))
+    for blob in blobs.list("largemessages", f"!poison/{name}/"):
+        blobs.delete("largemessages", blob)
+
+    assert [(entry.id, entry.body) for entry in poison.list(name)] == [
+        ("large", ""),
+        ("small", "y"),
+    ]
+
+
+def test_a_poisoned_body_is_removed_before_its_entry(account: Account, name: str) -> None:
+    class Away(AzureBlobs):
+        def delete(self, container: str, name: str) -> None:
+            raise StorageUnavailable("blob storage did not answer")
+
+    poison = AzurePoisonLog(account, AzureBlobs(account))
+    poison.add(PoisonEntry(name, "large", "because", "x" * 60_000))
+    with pytest.raises(StorageUnavailable):
+        AzurePoisonLog(account, Away(account)).drop(name, "large")
+    assert [entry.id for entry in poison.list(name)] == ["large"]  # so it is dropped again

@@ -1,0 +1,220 @@
+"""T-SQL checked by two parsers.
+
+No SQL Server can run here: what is proven of Azure SQL is that its dialect's statements are
+T-SQL, and (`test_sql_servers.py`) that the driver's errors become clear messages.
+"""
+
+import base64
+import itertools
+import json
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlfluff.core
+import sqlglot
+from sqlalchemy import event
+from sqlalchemy.dialects import mssql
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.elements import ReleaseSavepointClause
+
+from imaginem.errors import ConfigurationError
+from imaginem.outputs import FaceMatch
+from imaginem.ports import EnrolledFace, JobResult, PhotoFilter
+from imaginem.sql import Database, SqlServiceFaces
+from imaginem.sql.grant import grant_script
+from imaginem.sql.migrate import APPLICATION_LOCK, script
+from imaginem.sql.nearest import nearest_query
+from tests.stores import Stores, sql_stores
+
+
+@pytest.fixture(scope="module")
+def statements(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Every statement that the adapters send, as Azure SQL's dialect writes it."""
+    dialect: Any = mssql.dialect(deprecate_large_types=True)  # type: ignore[no-untyped-call]
+    found: dict[str, None] = {}
+
+    def keep(connection: Any, statement: Any, *_: Any) -> None:
+        if isinstance(statement, ReleaseSavepointClause):
+            return  # that dialect sends nothing here
+        if isinstance(statement, ClauseElement):
+            options = {"render_postcompile": True}
+            found[str(statement.compile(dialect=dialect, compile_kwargs=options))] = None
+
+    database = Database("", tmp_path_factory.mktemp("statements"))
+    event.listen(database.engine, "before_execute", keep)
+    use_everything(database)
+    database.close()
+    query = nearest_query(("b", "one"), "m", b"\0" * 2048, 20)
+    found[str(query.compile(dialect=dialect, compile_kwargs={"render_postcompile": True}))] = None
+    found[APPLICATION_LOCK] = None
+    found |= dict.fromkeys(grant_script("id-imaginem", uuid.uuid4()).splitlines())
+    found |= dict.fromkeys(
+        batch.strip() for batch in re.split(r"^GO$", script("mssql"), flags=re.MULTILINE)
+    )
+    return [statement for statement in found if statement]
+
+
+def use_everything(database: Database) -> None:
+    """Call every method of the adapters, on rows that exist and on rows that don't."""
+    stores = sql_stores(database)
+    results, gallery = stores.results, stores.gallery
+    known = SqlServiceFaces(database, "https://face.test")
+    tags = {"generalclassification": {"tags": [{"name": "cat", "confidence": 0.9}]}}
+    for _ in range(2):
+        results.save(JobResult("b", "one", ("ocr",), "https://x.test/a", None, tags))
+    results.read(("b", "one"))
+    list(results.batch("b"))
+
+    faces = [
+        EnrolledFace(uuid.uuid4(), "m", bytes([0, 0, 128, 63]) * 4, 0.9, (1, 2, 3, 4), "sha")
+        for _ in range(2)
+    ]
+    for number, face in enumerate(faces):
+        gallery.enrol(("b", str(number)), [face])
+    ids = [face.face_id for face in faces]
+    stores.face_index.similar(("b", "0"), ids[0], min_similarity=0, limit=10)
+    gallery.qualities(ids)
+    pair = FaceMatch(face_id=ids[0], matched_face_id=ids[1], confidence=0.9, band="match")
+    for _ in range(2):
+        gallery.keep_matches([pair])
+    gallery.matches_of(ids)
+    gallery.owners(ids)
+    gallery.faces_of(("b", "0"))
+
+    now = datetime.now(UTC)
+    for _ in range(2):
+        known.note({ids[0]: ("fresh", now + timedelta(hours=1))})
+    known.add_list("faces-1", 1)
+    known.mark("faces-1", full=False, changed=False, searchable=False)
+    addition, refused = known.adding(ids[0], "faces-1"), known.adding(ids[1], "faces-1")
+    assert addition
+    assert refused
+    assert known.under_way("faces-1", now - timedelta(hours=1)) == set(ids)
+    known.added(addition, ids[0], "faces-1", "persisted")
+    assert known.cut_short("faces-1", now + timedelta(hours=1))
+    known.not_added(refused)
+    known.swept("faces-1", now + timedelta(hours=1))
+    assert not known.cut_short("faces-1", now + timedelta(hours=1))
+    assert not known.lists()[0].empty
+    known.read(ids)
+    known.fresh(now)
+    known.owners("faces-1", ["persisted"])
+    known.lists()
+    known.cover("faces-1", "training")
+    known.begin_training("faces-1", "training")
+    known.end_training("faces-1", "training", succeeded=False)
+    known.begin_training("faces-1", "training")
+    known.end_training("faces-1", "training", succeeded=True)
+    known.stranded()
+    known.lapsed(["fresh"])
+    use_dashboard(stores, ids)
+    gallery.enrol(("b", "0"), [])
+    gallery.enrol(("b", "1"), [])
+    assert known.removals("faces-1", 10) == ["persisted"]
+    known.removed("faces-1", ["persisted"])
+    known.drop_list("faces-1")
+    assert known.lists() == []
+
+
+def use_dashboard(stores: Stores, ids: list[uuid.UUID]) -> None:
+    """Call what the dashboard calls, with and without what is optional."""
+    everything = PhotoFilter(
+        "cat",
+        "people_",
+        "cup",
+        "text",
+        True,
+        datetime.now(UTC),
+        datetime.now(UTC),
+        "b",
+        frozenset("g"),
+    )
+    first = PhotoFilter(groups=frozenset())
+    for wanted in (everything, PhotoFilter(faces=False), first):
+        for kind in ("tag", "object"):
+            stores.catalogue.labels(wanted, kind)
+        stores.catalogue.photos(wanted, "", 1)
+    for _ in range(2):
+        stores.submissions.submitted(("b", "one"), "run")
+    for groups in (None, frozenset({"g"})):
+        page = stores.batches.batches(groups, limit=1)
+        stores.batches.batches(groups, page.cursor or _CURSOR, limit=1)
+        stores.gallery.recent_faces(groups, 1)
+    stores.catalogue.photos(PhotoFilter(), _CURSOR, 1)
+    stores.batches.open_batch("b")
+    stores.batches.batch("b")
+    stores.submissions.submissions("b")
+    stores.submissions.submission(("b", "one"))
+    stores.submissions.withdraw(("b", "one"))
+    stores.results.finished("b")
+    stores.batches.groups_of(["b"])
+    for decision in ("confirmed", "rejected", ""):
+        stores.reviews.review((ids[0], ids[1]), decision, "Ann")
+    stores.reviews.decisions(ids)
+    for store in (stores.submissions, stores.results, stores.gallery):
+        store.erase(("b", "one"))
+        store.erase_batch("b", ["one"])
+    stores.batches.forget_batch("b")
+
+
+_CURSOR = base64.urlsafe_b64encode(
+    json.dumps([datetime.now(UTC).isoformat(), uuid.uuid4().hex]).encode()
+).decode()
+_FOREIGN = re.compile(
+    r"(?i)\b(LIMIT\s+\d|RETURNING|ILIKE|BYTEA|SERIAL|AUTOINCREMENT|NTEXT|IMAGE|ON CONFLICT)\b"
+    r"|(?<!SCHEMA)::\w+"
+)
+
+
+class TestTransactSql:
+    def test_every_statement_is_t_sql(self, statements: list[str]) -> None:
+        linter = sqlfluff.core.Linter(
+            config=sqlfluff.core.FluffConfig(overrides={"dialect": "tsql", "templater": "raw"})
+        )
+        assert len(statements) > 70
+        for statement in statements:
+            print(f"{statement}\n")
+            sent = _as_sent(statement)
+            wrong = [found.desc() for found in linter.parse_string(sent + "\n").violations]
+            if not sent.startswith("SAVE TRANSACTION"):  # T-SQL that sqlglot does not know
+                sqlglot.parse(sent, read="tsql", error_level=sqlglot.ErrorLevel.RAISE)
+            assert (wrong, _FOREIGN.findall(sent)) == ([], []), statement
+
+    def test_the_parsers_do_find_what_is_wrong(self) -> None:
+        with pytest.raises(sqlglot.errors.ParseError):
+            sqlglot.parse("SELEC x FORM", read="tsql", error_level=sqlglot.ErrorLevel.RAISE)
+        assert _FOREIGN.search("INSERT INTO t VALUES (1) RETURNING id")
+
+    def test_ids_are_compared_exactly_and_fit_their_index(self, statements: list[str]) -> None:
+        (table,) = [s for s in statements if "CREATE TABLE pipeline_output" in s]
+
+        assert table.count("NVARCHAR(512) COLLATE Latin1_General_100_BIN2") == 2
+        assert "PRIMARY KEY NONCLUSTERED (batch_id, id)" in table
+
+    def test_embeddings_are_vectors_compared_by_the_server(self, statements: list[str]) -> None:
+        everything = "\n".join(statements)
+
+        assert "embedding VECTOR(512)" in everything
+        assert re.search(
+            r"SELECT TOP 20 .*vector_distance\('cosine', face\.embedding, "
+            r"CAST\(.* AS VECTOR\(512\)\)",
+            everything,
+        )
+
+    def test_an_identitys_user_is_made_from_its_number(self) -> None:
+        made = grant_script("id-app", uuid.UUID("11223344-5566-7788-99aa-bbccddeeff00"))
+
+        assert "SID = 0x443322116655887799AABBCCDDEEFF00, TYPE = E" in made
+        assert "db_owner" not in made
+        with pytest.raises(ConfigurationError, match="no name of a managed identity"):
+            grant_script("x]; DROP TABLE face --", uuid.uuid4())
+
+
+def _as_sent(statement: str) -> str:
+    """Return a statement with its parameters as the driver sends them."""
+    number = itertools.count(1)
+    numbered = re.sub(r"\?", lambda _: f"@P{next(number)}", statement)
+    return re.sub(r"(?<![:\w]):\w+", lambda _: f"@P{next(number)}", numbered)

@@ -1,6 +1,5 @@
 """Images a second of the whole pipeline, against a bare loop that calls the same models."""
 
-import dataclasses
 import multiprocessing
 import os
 import statistics
@@ -152,7 +151,7 @@ def run() -> list[Result]:
             "AzureWebJobsStorage": ports.connection_string,
             "IMAGINEM_HOME": str(home),
         }
-        settings = dataclasses.replace(read_settings({**os.environ, **environment}), home=home)
+        settings = read_settings({**os.environ, **environment})
         photos = _photos(settings) * _REPEATS
         runtime = Runtime(settings)
         log = (home / "host.log").open("wb")

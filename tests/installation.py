@@ -1,6 +1,5 @@
 """A whole Imaginem for tests: a host with real workers on a storage emulator of its own."""
 
-import dataclasses
 import json
 import os
 import time
@@ -52,7 +51,7 @@ class Installation:
             **(environment or {}),
             **settings,
         }
-        self.settings: Settings = dataclasses.replace(read_settings(self.environment), home=home)
+        self.settings: Settings = read_settings(self.environment)
         self.runtime = Runtime(self.settings)
         home.mkdir(parents=True, exist_ok=True)
         self._log = (home / "host.log").open("ab")

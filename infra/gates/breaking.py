@@ -86,6 +86,13 @@ BREAKS = (
         "nothing reads it",
     ),
     Break(
+        "a setting is set whose declaration says why it is not",
+        "modules/app.bicep",
+        "    FACE_ENDPOINT:",
+        "    MAX_ATTEMPTS: '5'\n    FACE_ENDPOINT:",
+        "Bicep sets MAX_ATTEMPTS",
+    ),
+    Break(
         "a role is not assigned",
         "modules/storage.bicep",
         "974c5e8b-45b9-4653-ba55-5f855dd0fb88",

@@ -4,40 +4,11 @@ import ast
 import json
 import re
 from pathlib import Path
-from typing import Any
 
+from infra.gates import app_settings
 from infra.gates.model import Resource, Template
 
 ROOT = Path(__file__).parents[2]
-# Read by the Functions host or the platform, not by our code; each is needed there.
-_HOSTS_OWN = {
-    "AzureWebJobsStorage__credential",
-    "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
-    "AzureFunctionsJobHost__extensions__queues__batchSize",
-    "AzureFunctionsJobHost__extensions__queues__newBatchThreshold",
-    "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID",
-}
-# Not set by Bicep, each for a reason.
-_NOT_ON_AZURE = {
-    "AzureWebJobsStorage": "keys are off",
-    "AzureWebJobsStorage__blobServiceUri": "the name is enough in Azure's own clouds",
-    "AzureWebJobsStorage__queueServiceUri": "the same",
-    "AzureWebJobsStorage__tableServiceUri": "the same",
-    "FACE_LIST": "one installation has an account of its own",
-    "FACE_MODEL": "a file of a package with the local engine",
-    "FACES_CONTAINER": "the name that Bicep gives",
-    "INPUT_CONTAINER": "the name that Bicep gives",
-    "FACE_MATCH_LIMIT": "its default serves",
-    "IMAGINEM_ASSETS": "the package says where its weights are",
-    "IMAGINEM_HOME": "there is no SQLite on Azure",
-    "IMAGINEM_TELEMETRY": "for a laptop",
-    "OTEL_EXPORTER_OTLP_ENDPOINT": "Application Insights is there",
-    "MAX_ATTEMPTS": "its default serves",
-    "MAX_WAITS": "its default serves",
-    "RETRY_SECONDS": "its default serves",
-    "WEBSITE_SITE_NAME": "set by Azure itself",
-    "WEBSITE_AUTH_ENABLED": "set by Azure itself",
-}
 _ROLES = {
     "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
     "Storage Queue Data Contributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
@@ -65,40 +36,13 @@ _NEEDED = {
 def problems(templates: list[Template], root: Path = ROOT) -> list[str]:
     """Return where Bicep and code differ."""
     return [
-        *_settings(templates, root),
+        *app_settings.problems(templates, root),
         *_roles(templates, root),
         *_queues(templates, root),
         *_names(templates, root),
         *_metrics(templates, root),
         *_parameters(templates),
     ]
-
-
-def _settings(templates: list[Template], root: Path) -> list[str]:
-    code = (root / "imaginem" / "config" / "settings.py").read_text("utf-8")
-    read = set(re.findall(r'"((?:[A-Z][A-Z]+_[A-Z_]+|AzureWebJobsStorage\w*))"', code))
-    set_there: set[str] = set()
-    for resource in _all(templates, "Microsoft.Web/sites/config"):
-        if resource["name"] == "appsettings":
-            set_there |= set(resource["properties"])
-    found = [
-        f"app settings: the code reads {name}, and Bicep does not set it"
-        for name in sorted(read - set_there - _NOT_ON_AZURE.keys())
-    ]
-    found += [
-        f"app settings: Bicep sets {name}, and nothing reads it"
-        for name in sorted(set_there - read - _HOSTS_OWN)
-    ]
-    found += [
-        f"app settings: the Functions host needs {name}, and Bicep does not set it"
-        for name in sorted(_HOSTS_OWN - set_there)
-    ]
-    idle = sorted(_NOT_ON_AZURE.keys() - read)
-    return [*found, *(f"app settings: {name} is no setting any more" for name in idle)]
-
-
-def _all(templates: list[Template], kind: str) -> list[dict[str, Any]]:
-    return [each.body for template in templates for each in template.resources if each.type == kind]
 
 
 def _roles(templates: list[Template], root: Path) -> list[str]:

@@ -1,14 +1,18 @@
 """Settings: defaults, and every problem told at once."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from imaginem.config.local_settings import local_settings
-from imaginem.config.settings import MAX_DEQUEUE_COUNT, read_settings
+from imaginem.config.settings import MAX_DEQUEUE_COUNT, Settings, read_settings
 from imaginem.config.startup import check_start
 from imaginem.errors import ConfigurationError
+from imaginem.ports import CoreSettings
+from infra.gates.app_settings import declared_settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,6 +72,76 @@ def test_a_connection_string_is_not_shown() -> None:
     assert "hidden" not in repr(settings)
 
 
+@pytest.mark.parametrize(
+    "name", ["AzureWebJobsStorage", "SQL_CONNECTION_STRING", "VISION_API_KEY", "FACE_API_KEY"]
+)
+def test_no_key_and_no_connection_string_is_shown(name: str) -> None:
+    settings = read_settings({name: "hidden"})
+
+    assert "hidden" not in repr(settings) + str(settings) + f"{settings.vision}{settings.face}"
+
+
+def test_settings_stay_as_they_were_read() -> None:
+    settings = read_settings({})
+    for section, field in ((settings, "max_attempts"), (settings.vision, "endpoint")):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(section, field, "other")
+
+
+def test_the_pipeline_has_the_same_defaults_without_settings() -> None:
+    settings = read_settings({})
+
+    assert settings.core() == CoreSettings(default_pipeline=settings.pipeline)
+
+
+@pytest.mark.parametrize("name", sorted(Settings.declared()))
+def test_whatever_a_setting_holds_its_error_names_it_and_says_what_to_give(name: str) -> None:
+    try:
+        read_settings({name: "\x00?! nonsense"})
+    except ConfigurationError as problem:
+        assert re.match(rf"settings: {name} (is '|can't be used).*: give \w+", str(problem))
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "refused"),
+    [
+        ("MAX_ATTEMPTS", ["1", "12"], ["0", "-1", "1.5"]),
+        ("RETRY_SECONDS", ["0", "0.2", "3599.9"], ["-0.1", "3600", "inf", "nan"]),
+        ("FACE_MATCH_THRESHOLD", ["0", "1"], ["-0.01", "1.01", "nan"]),
+        ("VISION_CALLS_PER_SECOND", ["0", "1000000"], ["-1", "1000001", "inf"]),
+        ("FACE_LIST", ["a" * 50, "x_1-"], ["a" * 51, "A", "a b"]),
+        ("FACE_ENGINE", ["local", "LOCAL"], ["xlocal", "localx", "local|azure"]),
+        ("HTTP_ACCESS", ["health", "Platform"], ["none"]),
+        ("INPUT_CONTAINER", ["my-photos"], ["ab", "My", "azure-webjobs-hosts"]),
+    ],
+)
+def test_a_value_is_held_to_its_bounds(name: str, taken: list[str], refused: list[str]) -> None:
+    for text in taken:
+        read_settings({name: text})
+    for text in refused:
+        with pytest.raises(ConfigurationError, match=f"{name} is '{re.escape(text)}': give"):
+            read_settings({name: text})
+
+
+def test_what_is_wrong_with_a_pipeline_is_said_without_speaking_of_a_message() -> None:
+    with pytest.raises(ConfigurationError, match="'ocr' stands twice") as error:
+        read_settings({"PIPELINE_DEFINITION": "ocr,ocr"})
+
+    assert "job_definition" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", sorted(Settings.declared()))
+def test_an_empty_setting_counts_as_not_set(name: str) -> None:
+    assert read_settings({name: "  "}) == read_settings({})
+
+
+def test_the_gates_of_infra_read_the_declarations_as_they_are() -> None:
+    notes = {name: field.json_schema_extra for name, field in Settings.declared().items()}
+    reasons = {name: note["not_on_azure"] for name, note in notes.items() if isinstance(note, dict)}
+
+    assert declared_settings(ROOT) == reasons
+
+
 def test_host_json_poisons_after_the_try_that_the_log_calls_the_last() -> None:
     host = json.loads((ROOT / "host.json").read_text())
 
@@ -111,6 +185,26 @@ def test_an_azure_engine_needs_its_address() -> None:
     for name in ("VISION_ENDPOINT", "FACE_ENDPOINT"):
         with pytest.raises(ConfigurationError, match=f"{name} is empty"):
             read_settings({**AZURE, name: ""})
+
+
+def test_the_setting_that_asks_for_the_azure_engine_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="FACE_PRINT_ENGINE is azure"):
+        read_settings({"FACE_PRINT_ENGINE": "azure"})
+
+
+def test_an_address_that_is_wrong_is_not_called_empty_too() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        read_settings({"VISION_ENGINE": "azure", "VISION_ENDPOINT": "no-address"})
+
+    assert str(error.value).count("VISION_ENDPOINT") == 1
+
+
+def test_storage_is_reached_by_the_apps_identity_unless_it_has_one_of_its_own() -> None:
+    own = {"AZURE_CLIENT_ID": "app"}
+
+    assert read_settings(own).storage_client_id == "app"
+    named = read_settings({**own, "AzureWebJobsStorage__clientId": "storage"})
+    assert (named.client_id, named.storage_client_id) == ("app", "storage")
 
 
 def test_on_azure_the_api_is_shut_unless_the_platform_authenticates() -> None:

@@ -1,0 +1,128 @@
+"""The accounts of Azure AI: where they are, how many calls they take, what a call costs."""
+
+from collections.abc import Collection, Mapping
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from imaginem.config.declare import Expected, Section, setting
+from imaginem.config.value_types import Address, Amount
+
+AccountAddress = Annotated[Address, Expected("the account's https address", shown=False)]
+CallsPerSecond = Annotated[Amount, Expected("calls a second, from 0 to 1,000,000")]
+Price = Annotated[Amount, Expected("the price of 1,000 calls, from 0 to 1,000,000")]
+# A number is put behind it, and Azure takes 64 characters.
+ListName = Annotated[
+    str,
+    StringConstraints(pattern="^[a-z0-9_-]{1,50}$"),
+    Expected("1 to 50 characters of a-z, 0-9, - and _"),
+]
+
+
+class ServiceSettings(Section):
+    """One account.
+
+    Attributes:
+        endpoint: without a slash at its end; empty when the account is not used.
+        key: empty when the app's identity is used.
+        per_second: calls that its tier takes; 0 for no pacing.
+        price: of 1,000 calls, in any currency, for the estimate in the metrics.
+    """
+
+    endpoint: AccountAddress
+    key: str = Field(repr=False)
+    per_second: CallsPerSecond
+    price: Price
+
+
+class VisionAccount(ServiceSettings):
+    """The account of Azure AI Vision."""
+
+    endpoint: AccountAddress = setting(
+        "VISION_ENDPOINT", "", "address of the Azure AI Vision account; an `azure` engine needs it"
+    )
+    key: str = setting(
+        "VISION_API_KEY",
+        "",
+        "key of the Azure AI Vision account",
+        usual="none: the app's identity",
+        secret=True,
+    )
+    per_second: CallsPerSecond = setting(
+        "VISION_CALLS_PER_SECOND",
+        10.0,
+        "calls a second that the Vision account's tier takes; all instances together stay 5 % "
+        "below; 0 for no pacing",
+    )
+    price: Price = setting(
+        "VISION_PRICE",
+        1.0,
+        "price of 1,000 calls to the Vision account, in any currency, for the estimate in "
+        "the metrics",
+    )
+
+
+class FaceAccount(ServiceSettings):
+    """The account of Azure AI Face."""
+
+    endpoint: AccountAddress = setting(
+        "FACE_ENDPOINT", "", "address of the Azure AI Face account; an `azure` engine needs it"
+    )
+    key: str = setting(
+        "FACE_API_KEY",
+        "",
+        "key of the Azure AI Face account",
+        usual="none: the app's identity",
+        secret=True,
+    )
+    per_second: CallsPerSecond = setting(
+        "FACE_CALLS_PER_SECOND",
+        10.0,
+        "calls a second that the Face account's tier takes; all instances together stay 5 % "
+        "below; 0 for no pacing",
+    )
+    price: Price = setting(
+        "FACE_PRICE",
+        1.0,
+        "price of 1,000 calls to the Face account, in any currency, for the estimate in "
+        "the metrics",
+    )
+
+
+class AccountSettings(Section):
+    """Both accounts, and the face lists in one of them."""
+
+    vision: VisionAccount
+    face: FaceAccount
+    face_list: ListName = setting(
+        "FACE_LIST",
+        "imaginem",
+        "name of the face lists in the Face account; a number is put behind it",
+        not_on_azure="one installation has an account of its own",
+    )
+
+
+def account_problems(
+    name: str, account: ServiceSettings, engines: Mapping[str, str], wrong: Collection[str]
+) -> list[str]:
+    """Return what an account lacks.
+
+    Args:
+        name: `VISION` or `FACE`, with which its settings begin, and those of its engines.
+        account: its settings.
+        engines: the kind of engine that each setting asks for.
+        wrong: names of settings that have been refused already.
+    """
+    endpoint = f"{name}_ENDPOINT"
+    users = [user for user, kind in engines.items() if user.startswith(name) and kind == "azure"]
+    if users and not account.endpoint and endpoint not in wrong:
+        return [
+            f"{users[0]} is azure, but {endpoint} is empty: give the account's address, such as "
+            "https://<name>.cognitiveservices.azure.com"
+        ]
+    if account.endpoint.startswith("http://") and not account.key:
+        return [
+            f"{endpoint} is http, over which no identity's token is sent: use https, or set "
+            f"{name}_API_KEY"
+        ]
+    return []

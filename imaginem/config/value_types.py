@@ -1,0 +1,81 @@
+"""The types of settings: what a text must be, and what a message asks for otherwise."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, FilePath, StringConstraints
+
+from imaginem.config.declare import Expected
+from imaginem.errors import InvalidMessage
+from imaginem.names import check_pipeline
+
+_MESSAGE_FIELD = re.compile(r"^job_definition\.processing_pipeline\[\d+\]: ")
+
+
+def one_of(words: Sequence[str]) -> StringConstraints:
+    """Return what holds a text to some words, in small letters however they are written."""
+    return StringConstraints(to_lower=True, pattern=rf"(?i)^(?:{'|'.join(words)})$")
+
+
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise ValueError
+    if "@" in parts.netloc:  # a name or a password, which would be logged with the address
+        raise ValueError
+    return text.rstrip("/")
+
+
+def _split(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    if not names:
+        raise ValueError
+    try:
+        check_pipeline(names)
+    except InvalidMessage as problem:  # speaks of a message, and there is none
+        raise ValueError(_MESSAGE_FIELD.sub("", str(problem))) from None
+    return names
+
+
+def _container(name: str) -> str:
+    return _checked_names((name,))[0]  # containers follow the same naming rule as queues
+
+
+def _in_home(path: object) -> object:
+    return Path(path).expanduser() if isinstance(path, str) else path
+
+
+Count = Annotated[int, Field(ge=1), Expected("1 or more")]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Expected("0 to 1")]
+Seconds = Annotated[
+    float,
+    Field(ge=0, lt=3600, allow_inf_nan=False),
+    Expected("seconds, from 0 to less than 3600"),
+]
+Amount = Annotated[float, Field(ge=0, le=1_000_000, allow_inf_nan=False)]
+"""From 0 to a million; of what, the setting's own type says."""
+
+Address = Annotated[str, AfterValidator(_address)]
+"""Of http or https, without query and login; what a wrong one holds is never shown."""
+WebAddress = Annotated[Address, Expected("an http(s) address", shown=False)]
+
+Folder = Annotated[Path, AfterValidator(Path.expanduser)]
+File = Annotated[FilePath | None, BeforeValidator(_in_home)]
+"""The path of a file that exists."""
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
+"""Names with commas between."""
+StepNames = Annotated[
+    Names, AfterValidator(_checked_names), Expected("step names with commas between")
+]
+ContainerName = Annotated[
+    str, AfterValidator(_container), Expected("a container name, by the rules of queue names")
+]

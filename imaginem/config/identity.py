@@ -12,24 +12,25 @@ if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential as TokenCredential
 
 _lock = threading.Lock()
-_PAUSE = 10.0
+_PAUSE = 10.0  # seconds before the next try
 
 
 def credential(client_id: str = "") -> "TokenCredential":
-    """Return the credential of a user-assigned identity, or of the system's; one a process.
+    """Return the credential of a user-assigned identity, or else of the system-assigned one.
 
-    On Azure that is the managed identity; on a laptop whoever is logged in (`az login`).
-    The package loads when this is first called, and tokens are kept until they lapse.
+    On Azure that is a managed identity; on a laptop it is whoever is logged in (`az login`).
+    A process has one credential for each client id, which keeps tokens until they expire.
+    The package is loaded when this is first called.
     """
     with _lock:
         return _made(client_id)
 
 
 def get_token(client_id: str, scope: str) -> str:
-    """Return a token for a service.
+    """Return a token for a service, named by its scope (an address that ends in `/.default`).
 
     Raises:
-        RetryableError: the identity gets none; says why.
+        RetryableError: the identity gets no token; says why.
     """
     from azure.core.exceptions import AzureError
 
@@ -40,7 +41,7 @@ def get_token(client_id: str, scope: str) -> str:
 
 
 def no_token(scope: str, problem: Exception) -> RetryableError:
-    """Return our error for an identity that gets no token."""
+    """Return the error to raise when the identity gets no token, with the reason in one line."""
     why = re.findall(r"ManagedIdentityCredential: ([^\n]+)", str(problem)) or [str(problem)]
     return RetryableError(
         f"the app's identity gets no token for {scope.removesuffix('/.default')}: "

@@ -1,4 +1,4 @@
-"""`local.settings.json`: app settings on a laptop, as Core Tools reads them."""
+"""`local.settings.json`: app settings on a laptop, as Azure Functions Core Tools reads them."""
 
 import json
 import os
@@ -11,7 +11,7 @@ def local_settings(folder: Path) -> dict[str, str]:
     """Return the `Values` of a folder's `local.settings.json`, as Core Tools reads them.
 
     Raises:
-        ConfigurationError: the file is no JSON object with text values.
+        ConfigurationError: the file is not a JSON object that holds an object `Values`.
     """
     path = folder / "local.settings.json"
     if not path.exists():
@@ -27,6 +27,6 @@ def local_settings(folder: Path) -> dict[str, str]:
 
 
 def apply_local_settings(folder: Path) -> None:
-    """Put `local.settings.json` into the environment; what is set there already wins."""
+    """Put `local.settings.json` into the environment; a variable that is set there is kept."""
     for name, value in local_settings(folder).items():
         os.environ.setdefault(name, value)

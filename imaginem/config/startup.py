@@ -1,15 +1,20 @@
-"""What must hold on Azure before the first message: told at once, at the start."""
+"""What must hold on Azure before the first message comes: checked when the app starts."""
 
 from importlib.util import find_spec
 
 from imaginem.config.settings import Settings
 from imaginem.errors import ConfigurationError
 
-_LOCAL_PACKAGES = {"vision": ("onnxruntime", "cv2", "numpy", "rapidocr"), "face": ("onnxruntime",)}
+# What a local engine imports, by the setting that asks for it.
+_LOCAL_PACKAGES = {
+    "VISION_ENGINE": ("onnxruntime", "cv2", "numpy", "rapidocr"),
+    "FACE_ENGINE": ("onnxruntime",),
+    "FACE_PRINT_ENGINE": ("onnxruntime",),
+}
 
 
 def check_start(settings: Settings) -> None:
-    """Refuse to start on Azure with what would fail, or lose results, later.
+    """Refuse to start on Azure with settings that would fail, or lose results, later.
 
     Raises:
         ConfigurationError: names everything that is wrong, and how to mend it.
@@ -31,29 +36,20 @@ def _database_problems(settings: Settings) -> list[str]:
 
 
 def _engine_problems(settings: Settings) -> list[str]:
-    used = {
-        "VISION_ENGINE": settings.vision_engine,
-        "FACE_ENGINE": settings.face_engine,
-        "FACE_PRINT_ENGINE": settings.face_print_engine,
-    }
-    local = [name for name, engine in used.items() if engine == "local"]
+    local = [name for name, kind in settings.engine_choices.items() if kind == "local"]
     if not local:
         return []
-    needed = {
-        package
-        for name in local
-        for package in _LOCAL_PACKAGES["vision" if name == "VISION_ENGINE" else "face"]
-    }
+    needed = {package for name in local for package in _LOCAL_PACKAGES[name]}
     missing = sorted(package for package in needed if find_spec(package) is None)
-    told = []
+    problems = []
     if missing:
-        told.append(
+        problems.append(
             f"{' and '.join(local)} is 'local', but {', '.join(missing)} is not installed: build "
             "the package with the local engine (make package ENGINES=local), or set it to 'azure'"
         )
     if not settings.assets.is_dir():
-        told.append(
+        problems.append(
             f"{' and '.join(local)} is 'local', but there are no weights in {settings.assets}: "
             "build the package with the local engine (make package ENGINES=local)"
         )
-    return told
+    return problems

@@ -94,7 +94,7 @@ def _queues(templates: list[Template], root: Path) -> list[str]:
     queues = list(main.parameters["steps"]["default"])
     found = [
         f"queues: the code ships the step {name}, which Bicep's default does not list"
-        for name in (*pipeline.split(","), _TEMPLATE_STEP)
+        for name in (*pipeline, _TEMPLATE_STEP)
         if name not in queues
     ]
     found += [
@@ -103,20 +103,22 @@ def _queues(templates: list[Template], root: Path) -> list[str]:
         if not (root / "steps" / f"{name}.py").exists()
     ]
     bicep_pipeline = main.parameters["pipelineDefinition"]["default"]
-    if bicep_pipeline != pipeline:
-        found.append(f"pipelineDefinition: the code has {pipeline}, Bicep has {bicep_pipeline}")
+    if bicep_pipeline != ",".join(pipeline):
+        found.append(
+            f"pipelineDefinition: the code has {','.join(pipeline)}, Bicep has {bicep_pipeline}"
+        )
     return found
 
 
-def _default_pipeline(root: Path) -> str:
+def _default_pipeline(root: Path) -> tuple[str, ...]:
     """Return `DEFAULT_PIPELINE` of the settings, read without importing them."""
-    code = (root / "imaginem" / "config" / "settings.py").read_text("utf-8")
+    code = (root / "imaginem" / "config" / "sections" / "pipeline.py").read_text("utf-8")
     (value,) = [
         node.value
         for node in ast.parse(code).body
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "DEFAULT_PIPELINE"
     ]
-    return str(ast.literal_eval(value))
+    return tuple(ast.literal_eval(value))
 
 
 def _names(templates: list[Template], root: Path) -> list[str]:

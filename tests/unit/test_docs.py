@@ -10,7 +10,8 @@ from pydantic.fields import FieldInfo
 import steps  # noqa: F401 - registers them
 from imaginem.assets import load_manifest
 from imaginem.cli.__main__ import app
-from imaginem.config.settings import DEFAULT_PIPELINE, Settings
+from imaginem.config.sections.pipeline import DEFAULT_PIPELINE
+from imaginem.config.settings import Settings
 from imaginem.pipeline.steps import Registry, default_registry
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +59,7 @@ def test_every_step_that_ships_is_documented_with_what_it_needs() -> None:
     outputs = page.partition("\n## Outputs\n")[2].partition("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)` \|([\w, ]*)\|", outputs, re.MULTILINE)
     documented = {name: re.findall(r"\w+", needs) for name, needs in rows}
-    shipped = [default_registry.get(name) for name in (*DEFAULT_PIPELINE.split(","), "sample")]
+    shipped = [default_registry.get(name) for name in (*DEFAULT_PIPELINE, "sample")]
 
     assert documented == {step.name: [s.name for s in step.requires] for step in shipped}
 

@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 import imaginem
-from imaginem.cli import ai_emulator, assets, batches, database, demo, jobs, operate, serve, steps
+from imaginem.cli import (
+    ai_emulator,
+    assets,
+    batches,
+    database,
+    demo,
+    doctor,
+    jobs,
+    operate,
+    serve,
+    steps,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,6 +30,7 @@ jobs.register(app)
 batches.register(app)
 steps.register(app)
 operate.register(app)
+doctor.register(app)
 ai_emulator.register(app)
 app.add_typer(assets.app, name="assets")
 app.add_typer(operate.poison_app, name="poison")

@@ -1,15 +1,17 @@
 """`imaginem cancel`, `export` and `faces search`."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from imaginem.cli.shared import App, Json, err, fail, make_runtime, out, print_json, told_errors
-from imaginem.images.decoding import decode_photo
+from imaginem.usecases.access import EVERYTHING
+from imaginem.usecases.batches import cancel_batch, reopen_batch
 from imaginem.usecases.export import as_csv, as_rows
-from imaginem.usecases.progress import read_batch
+from imaginem.usecases.faces import SearchedFace, search_faces
 
 faces_app = typer.Typer(no_args_is_help=True, help="Faces of the gallery.")
 
@@ -30,17 +32,13 @@ def cancel(
     """Stop a batch's jobs at their next hop; it takes no more photos."""
     with told_errors():
         runtime = make_runtime(app)
-        rows = read_batch(runtime.log, batch, set())
-        if not rows and not runtime.submissions.submissions(batch):
-            fail(f"there is no batch {batch}")
         if undo:
-            runtime.cancellations.reopen(batch)
+            reopen_batch(runtime, batch)
             out.print(f"batch {batch} takes photos again", highlight=False, markup=False)
             return
-        runtime.cancellations.cancel(batch)
-        running = sum(not row.has_ended for row in rows)
-        told = f"batch {batch} is cancelled: {running} jobs stop at their next hop"
-        out.print(told, highlight=False, markup=False)
+        running = cancel_batch(runtime, batch)
+        line = f"batch {batch} is cancelled: {running} jobs stop at their next hop"
+        out.print(line, highlight=False, markup=False)
 
 
 def export(
@@ -56,7 +54,7 @@ def export(
     if csv and as_json:
         raise typer.BadParameter("--csv and --json: choose one")
     with told_errors():
-        rows = list(as_rows(make_runtime(app), batch))
+        rows = list(as_rows(make_runtime(app), batch, EVERYTHING))
         if not rows:
             fail(f"there are no results of batch {batch} yet; see `imaginem status {batch}`")
         if not csv and to is None:
@@ -84,46 +82,38 @@ def search(photo: Path, as_json: Json = False, app: App = Path()) -> None:
         except OSError as problem:
             fail(f"{photo} can't be read: {problem.strerror}")
             return
-        runtime = make_runtime(app)
-        decoded = decode_photo(data)
-        found = runtime.recognizer.search(
-            decoded, runtime.faces.detect(decoded, for_recognition=True)
-        )
-        owners = runtime.gallery.owners([each.face_id for _, alike in found for each in alike])
-    rows = [
-        {
-            "face": number,
-            "rectangle": face.face_rectangle.model_dump(),
-            "matches": [
-                {
-                    "face_id": each.face_id,
-                    "confidence": each.confidence,
-                    "band": each.band,
-                    "batch_id": owner.batch_id,
-                    "job_id": owner.job_id,
-                }
-                for each in alike
-                if (owner := owners.get(each.face_id))
-            ],
-        }
-        for number, (face, alike) in enumerate(found, 1)
-    ]
+        faces = search_faces(make_runtime(app), data, EVERYTHING).faces
     if as_json:
-        print_json(rows)
-        return
-    if not rows:
+        print_json([_as_json(number, face) for number, face in enumerate(faces, 1)])
+    elif not faces:
         out.print("no face was found in this photo")
-        return
+    else:
+        out.print(_face_table(faces), markup=False)
+
+
+def _as_json(number: int, face: SearchedFace) -> dict[str, Any]:
+    return {
+        "face": number,
+        "rectangle": face.rectangle.model_dump(),
+        "matches": [
+            {
+                "face_id": match.matched_face_id,
+                "confidence": match.confidence,
+                "band": match.band,
+                "batch_id": match.batch_id,
+                "job_id": match.job_id,
+            }
+            for match in face.matches
+        ],
+    }
+
+
+def _face_table(faces: Sequence[SearchedFace]) -> Table:
     table = Table("face", "batch", "photo", "confidence", "", box=None, padding=(0, 1))
-    for row in rows:
-        if not row["matches"]:
-            table.add_row(str(row["face"]), "-", "nobody looks like this face", "", "")
-        for match in row["matches"]:  # type: ignore[attr-defined]
-            table.add_row(
-                str(row["face"]),
-                match["batch_id"],
-                match["job_id"],
-                f"{match['confidence']:.2f}",
-                match["band"],
-            )
-    out.print(table, markup=False)
+    for number, face in enumerate(faces, 1):
+        if not face.matches:
+            table.add_row(str(number), "-", "nobody looks like this face", "", "")
+        for match in face.matches:
+            confidence = f"{match.confidence:.2f}"
+            table.add_row(str(number), match.batch_id, match.job_id, confidence, match.band)
+    return table

@@ -1,29 +1,22 @@
-"""`imaginem send`, `clear`, `poison` and `doctor`."""
+"""`imaginem send`, `clear` and `poison`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from imaginem.assets import AssetStore
-from imaginem.assets.nodejs import find_package, node_command
 from imaginem.cli.shared import (
     App,
     Exit,
     Json,
     fail,
-    load_registry,
     make_runtime,
     out,
     print_json,
     told_errors,
 )
-from imaginem.config.settings import DEVELOPMENT_STORAGE
-from imaginem.errors import ImaginemError
 from imaginem.redaction import one_line
 from imaginem.runtime import Runtime
 from imaginem.usecases.submit import replay_job
@@ -36,7 +29,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("send")(send)
     app.command("clear")(clear)
-    app.command("doctor")(doctor)
 
 
 def send(queue: str, file: Path, app: App = Path()) -> None:
@@ -109,7 +101,13 @@ def replay(
     app: App = Path(),
 ) -> None:
     """Put one poisoned message, or all of a queue, back as new runs of their jobs."""
-    _each(queue, message, app, lambda runtime, found: replay_job(runtime, queue, found), "replayed")
+    _each(
+        queue,
+        message,
+        app,
+        lambda runtime, message_id: replay_job(runtime, queue, message_id),
+        "replayed",
+    )
 
 
 @poison_app.command("drop")
@@ -119,7 +117,13 @@ def drop(
     app: App = Path(),
 ) -> None:
     """Forget one poisoned message, or all of a queue."""
-    _each(queue, message, app, lambda runtime, found: runtime.poison.drop(queue, found), "dropped")
+    _each(
+        queue,
+        message,
+        app,
+        lambda runtime, message_id: runtime.poison.drop(queue, message_id),
+        "dropped",
+    )
 
 
 def _each(
@@ -130,86 +134,6 @@ def _each(
         ids = [message] if message else [entry.id for entry in runtime.poison.list(queue)]
         if message and runtime.poison.read(queue, message) is None:
             fail(f"no message {message} of {queue} is in pipelinepoison")
-        for found in ids:
-            act(runtime, found)
+        for message_id in ids:
+            act(runtime, message_id)
         out.print(f"{len(ids)} messages {done}")
-
-
-@dataclass(frozen=True)
-class Check:
-    """One thing the doctor looked at; an empty problem means it is well."""
-
-    name: str
-    problem: str = ""
-
-
-def doctor(as_json: Json = False, app: App = Path()) -> None:
-    """Check settings, storage, database, engines and steps, and say how to mend each."""
-    checks = examine(app)
-    if as_json:
-        print_json([{"check": check.name, "problem": check.problem} for check in checks])
-    else:
-        for check in checks:
-            mark = "[green]ok[/]  " if not check.problem else "[red]no[/]  "
-            out.print(mark + check.name, highlight=False)
-            if check.problem:
-                out.print(f"      {check.problem}", markup=False, soft_wrap=True, highlight=False)
-    if any(check.problem for check in checks):
-        raise typer.Exit(int(Exit.FAILED))
-
-
-def examine(app: Path) -> list[Check]:
-    """Return what is well and what is not."""
-    checks = [_tried("steps", lambda: load_registry(app))]
-    try:
-        runtime = make_runtime(app)
-    except ImaginemError as problem:
-        return [*checks, Check("settings", str(problem))]
-    settings, store = runtime.settings, AssetStore(runtime.settings.assets)
-    unknown = [name for name in settings.pipeline if name not in load_names(app)]
-    checks += [
-        Check("settings"),
-        Check(
-            "pipeline",
-            f"PIPELINE_DEFINITION names {', '.join(unknown)}, which no step serves: correct it, or "
-            "add the step"
-            if unknown
-            else "",
-        ),
-        _tried("storage (queues)", lambda: runtime.queues.names()),
-        _tried("storage (tables)", lambda: runtime.poison.list()),
-        _tried("storage (blobs)", lambda: runtime.blobs.list(settings.input_container, "doctor")),
-        _tried("database", lambda: runtime.results.read(("doctor", "doctor"))),
-    ]
-    if settings.storage_connection == DEVELOPMENT_STORAGE:
-        installed = find_package("azurite", app.resolve())
-        checks += [
-            _tried("node for the storage emulator", node_command),
-            Check("storage emulator", "" if installed else "not installed: run `npm ci`"),
-        ]
-    if "local" in settings.engines:
-        checks.append(_weights(store))
-    for name in ("vision", "ocr", "faces", "prints"):
-        checks.append(_tried(f"engine for {name}", partial(getattr, runtime, name)))
-    return checks
-
-
-def _weights(store: AssetStore) -> Check:
-    wrong = [f"{a.name} ({p})" for a in store.manifest.of_kind("model") if (p := store.problem(a))]
-    return Check("weights", f"{', '.join(wrong)}: run `imaginem assets fetch`" if wrong else "")
-
-
-def load_names(app: Path) -> list[str]:
-    """Return the steps' names; none when they can't be imported, which another check tells."""
-    try:
-        return load_registry(app).names()
-    except ImaginemError:
-        return []
-
-
-def _tried(name: str, action: Callable[[], object]) -> Check:
-    try:
-        action()
-    except ImaginemError as problem:
-        return Check(name, one_line(str(problem)))
-    return Check(name)

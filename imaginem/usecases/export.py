@@ -3,11 +3,13 @@
 import csv
 import io
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from imaginem.ports import JobResult, Services
+from imaginem.ports import DashboardServices, JobResult
+from imaginem.usecases.access import Caller, hidden_batches
+from imaginem.usecases.jobs import photo_name
 
 COLUMNS = (
     "batch_id",
@@ -28,17 +30,10 @@ _AT_ONCE = 200  # results, for which faces are asked for together
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def as_rows(
-    services: Services,
-    batch_id: str,
-    hidden: Callable[[set[str]], set[str]] = lambda batches: set(),
-) -> Iterator[dict[str, Any]]:
+def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Iterator[dict[str, Any]]:
     """Return a row for each result of a batch, by job id; lists are kept as lists.
 
-    Args:
-        services: where results and faces are.
-        batch_id: of the batch.
-        hidden: returns which batches may not be named.
+    Matches in batches that the caller may not see are left out.
     """
     results = services.results.batch(batch_id)
     gallery = services.gallery
@@ -49,11 +44,11 @@ def as_rows(
         }
         found = gallery.matches_of(list(job_of))
         owners = gallery.owners(list({match.matched_face_id for match in found}))
-        unseen = hidden({owner.batch_id for owner in owners.values()}) if owners else set()
+        hidden = hidden_batches(services, {owner.batch_id for owner in owners.values()}, caller)
         matched: dict[str, set[str]] = {}
         for match in found:
             owner = owners.get(match.matched_face_id)
-            if owner and owner.batch_id not in unseen:
+            if owner and owner.batch_id not in hidden:
                 told = f"{owner.batch_id}/{owner.job_id}"
                 matched.setdefault(job_of[match.face_id], set()).add(told)
         faces = Counter(job_of.values())
@@ -79,12 +74,10 @@ def _cell(value: Any) -> str:
 def _row(result: JobResult, faces: int, matched: list[str]) -> dict[str, Any]:
     seen = result.job_output.get("generalclassification")
     captions = _names(_part(seen, "description"), "captions", "text")
-    parameters = result.image_parameters
-    name = parameters.get("original_name") if isinstance(parameters, dict) else None
     return {
         "batch_id": result.batch_id,
         "job_id": result.id,
-        "name": name or result.id,
+        "name": photo_name(result.image_parameters, result.id),
         "timestamp": result.timestamp.isoformat() if result.timestamp else "",
         "unfinished": list(result.unsuccessful),
         "caption": captions[0] if captions else "",

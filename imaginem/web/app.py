@@ -8,12 +8,11 @@ import imaginem
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices
 from imaginem.runtime import default_runtime
+from imaginem.web import api, pages
 from imaginem.web.access import Access
-from imaginem.web.api import api_routers
-from imaginem.web.context import Site
+from imaginem.web.context import WebContext
 from imaginem.web.guard import Guard
-from imaginem.web.pages import docs_pages, error_page, page_routers
-from imaginem.web.problems import defect, handle_problems
+from imaginem.web.problems import ProblemHandlers
 
 _ABOUT = """\
 Send photos, follow them through the pipeline, and find what is in them, and who.
@@ -43,12 +42,12 @@ def make_app(
         redoc_url=None,
         openapi_url=None,
     )
-    site = Site(registry, Access(access), services)
-    app.add_middleware(Guard, defect=defect(error_page))
-    described = api_routers(site)
-    for router in described:
+    app.state.web = WebContext(registry, Access(access), services)
+    problems = ProblemHandlers(pages.error_page)
+    problems.handle(app)
+    app.add_middleware(Guard, defect=problems.defect)
+    for router in api.ROUTERS:
         app.include_router(router)
-    for router in (*page_routers(site), docs_pages(site, app, described)):
+    for router in pages.ROUTERS:
         app.include_router(router, include_in_schema=False)
-    handle_problems(app, error_page)
     return app

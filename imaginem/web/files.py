@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
 
 from fastapi import HTTPException, Request
 from fastapi.responses import Response
@@ -10,6 +12,19 @@ _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 # Of the one browser: nobody shares these pictures. An address without its version is asked for
 # anew each time, for what is behind it may change.
 _CACHED, _CHECKED = "private, max-age=3600", "private, no-cache"
+PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"image/*": {}}, "description": "The picture."},
+    206: {"content": {"image/*": {}}, "description": "The part that was asked for."},
+    304: {"description": "As you have it."},
+}
+"""The answers, besides errors, that a route with pictures documents."""
+
+
+def attachment(name: str) -> str:
+    """Return a Content-Disposition that saves a file under a name (RFC 6266, RFC 8187)."""
+    plain = re.sub(r"[^\w.-]+", "-", name, flags=re.ASCII).strip("-") or "file"
+    encoded = quote(name, safe="", errors="replace")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
 
 
 def file_response(

@@ -1,37 +1,21 @@
-"""What the API answers and the pages show, made from the services."""
+"""What use cases return, as the API answers it and the pages show it."""
 
-import uuid
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from imaginem.errors import NotFound
-from imaginem.outputs import FaceMatch
-from imaginem.pipeline.progress_row import ENDED, read_row
-from imaginem.pipeline.progress_row import StepState as StepWord
-from imaginem.ports import (
-    BatchInfo,
-    DashboardServices,
-    FoundPhoto,
-    JobKey,
-)
-from imaginem.usecases.progress import read_batch, summarise
-from imaginem.usecases.submit import at_work, is_at_work
-from imaginem.web.access import Caller
-from imaginem.web.api.models import (
-    Batch,
-    Job,
-    JobProblem,
-    Match,
-    Photo,
-    Progress,
-    StepState,
-)
-from imaginem.web.context import path
+import imaginem
+from imaginem.ports import BatchInfo, FoundPhoto, PoisonEntry
+from imaginem.usecases import health
+from imaginem.usecases.batches import BatchOverview
+from imaginem.usecases.faces import FaceSearch, ReviewedMatch, SearchedFace
+from imaginem.usecases.intake import SentJob
+from imaginem.usecases.jobs import JobView
+from imaginem.web import models
+from imaginem.web.addresses import job_path, thumbnail_url
 
 
-def batch_of(info: BatchInfo) -> Batch:
-    """Return a batch."""
-    return Batch(
+def present_batch(info: BatchInfo) -> models.Batch:
+    """Return a batch in a list."""
+    return models.Batch(
         batch_id=info.batch_id,
         group=info.group,
         created=info.created,
@@ -42,158 +26,117 @@ def batch_of(info: BatchInfo) -> Batch:
     )
 
 
-def progress_of(services: DashboardServices, batch_id: str) -> Progress:
-    """Return how a batch stands.
-
-    Raises:
-        NotFound: nothing is known of it.
-    """
-    known = services.batches.batch(batch_id)
-    rows = read_batch(services.log, batch_id, set(services.core_settings.default_pipeline))
-    summary = summarise(batch_id, rows)
-    working = at_work(services, batch_id, rows)
-    if known is None and not summary.jobs and not working:
-        raise NotFound(f"there is no batch {batch_id}")
-    jobs = {**summary.jobs, **working}
-    return Progress(
-        batch_id=batch_id,
-        cancelled=services.cancellations.is_cancelled(batch_id),
-        submitted=len(jobs),
-        ended=sum(state in ENDED for state in jobs.values()),
-        jobs=jobs,
-        steps={
-            step.name: {str(state): count for state, count in step.states.items()}
-            for step in summary.steps
-        },
+def present_progress(overview: BatchOverview) -> models.Progress:
+    """Return how a batch stands."""
+    return models.Progress(
+        batch_id=overview.batch_id,
+        cancelled=overview.cancelled,
+        submitted=len(overview.jobs),
+        ended=overview.ended,
+        jobs=dict(overview.jobs),
+        steps={name: dict(states) for name, states in overview.steps.items()},
         problems=[
-            JobProblem(job=job, step=step, reason=reason)
-            for job, step, reason in summary.problems
-            if working.get(job) != "queued"  # it is run again: the reason is of before
+            models.JobProblem(job=problem.job_id, step=problem.step, reason=problem.reason)
+            for problem in overview.problems
         ],
     )
 
 
-def job_of(services: DashboardServices, key: JobKey, caller: Caller) -> Job:
-    """Return a job: its progress, and what was found.
-
-    Raises:
-        NotFound: nothing is known of it.
-    """
-    row, result = read_row(services.log, key), services.results.read(key)
-    sent = services.submissions.submission(key)
-    if row is None and result is None and sent is None:
-        raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
-    names = row.pipeline if row else list(result.processing_pipeline if result else ())
-    state = str(row.job_state) if row else "succeeded"
-    if is_at_work(row, sent) and (row is None or row.has_ended):
-        state = "queued"
-    matches = matches_of(services, key, caller)
-    return Job(
-        batch_id=key[0],
-        job_id=key[1],
-        state=state,
-        image_url=result.image_url if result else row.image_url if row else "",
-        image_parameters=result.image_parameters if result else sent.parameters if sent else None,
-        processing_pipeline=names,
-        steps=[
-            StepState(
-                name=name,
-                state=row.state_of(name) if row else StepWord.SUCCESS,
-                reason=row.reason_of(name) if row else "",
-            )
-            for name in names
-        ],
-        job_output=_shown(result.job_output, matches) if result else None,
-        matches=matches,
+def present_sent(sent: SentJob) -> models.Accepted:
+    """Return a job that is on its first queue."""
+    return models.Accepted(
+        batch_id=sent.key[0], job_id=sent.key[1], run=sent.run, url=job_path(*sent.key)
     )
 
 
-def _shown(outputs: Mapping[str, Any], matches: Sequence[Match]) -> dict[str, Any]:
-    """Return outputs without matches that the caller may not see, or that are gone."""
-    output = outputs.get("facematch")
-    told = output.get("matches") if isinstance(output, dict) else None
-    if not isinstance(output, dict) or not isinstance(told, list):
-        return dict(outputs)
-    seen = {str(match.matched_face_id) for match in matches}
-    kept = [m for m in told if isinstance(m, dict) and str(m.get("matched_face_id")) in seen]
-    return {**outputs, "facematch": {**output, "matches": kept}}
+def present_job(job: JobView) -> models.Job:
+    """Return a job: its progress, and what was found."""
+    return models.Job(
+        batch_id=job.batch_id,
+        job_id=job.job_id,
+        state=job.state,
+        image_url=job.image_url,
+        image_parameters=job.image_parameters,
+        processing_pipeline=[step.name for step in job.steps],
+        steps=[models.StepState.model_validate(step) for step in job.steps],
+        job_output=job.outputs,
+        matches=present_matches(job.matches),
+    )
 
 
-def matches_of(services: DashboardServices, key: JobKey, caller: Caller) -> list[Match]:
-    """Return who looks like a job's faces, best first, as far as the caller may see them."""
-    faces = [face.face_id for face in services.gallery.faces_of(key)]
-    return told_matches(services, services.gallery.matches_of(faces), caller)
+def present_matches(matches: Sequence[ReviewedMatch]) -> list[models.Match]:
+    """Return who looks like a face."""
+    return [present_match(match) for match in matches]
 
 
-def told_matches(
-    services: DashboardServices, found: Sequence[FaceMatch], caller: Caller
-) -> list[Match]:
-    """Return pairs with their photos and with what people said of them."""
-    owners = services.gallery.owners([match.matched_face_id for match in found])
-    hidden = hidden_batches(services, {owner.batch_id for owner in owners.values()}, caller)
-    reviews = services.reviews.decisions(list({match.face_id for match in found}))
-    told = []
-    for match in found:
-        owner = owners.get(match.matched_face_id)
-        if owner is None or owner.batch_id in hidden:
-            continue
-        review = reviews.get((match.face_id, match.matched_face_id))
-        told.append(
-            Match(
-                face_id=match.face_id,
-                matched_face_id=match.matched_face_id,
-                confidence=match.confidence,
-                band=match.band,
-                batch_id=owner.batch_id,
-                job_id=owner.job_id,
-                verdict=review.decision if review else "",
-                judged_by=review.reviewer if review else "",
-                judged_at=review.at if review else None,
-            )
-        )
-    return told
+def present_match(match: ReviewedMatch) -> models.Match:
+    """Return two faces that look alike, with what a person decided."""
+    return models.Match(
+        face_id=match.face_id,
+        matched_face_id=match.matched_face_id,
+        confidence=match.confidence,
+        band=match.band,
+        batch_id=match.batch_id,
+        job_id=match.job_id,
+        verdict=match.decision,
+        judged_by=match.reviewer,
+        judged_at=match.reviewed_at,
+    )
 
 
-def hidden_batches(services: DashboardServices, batches: Iterable[str], caller: Caller) -> set[str]:
-    """Return which of these batches the caller may not see."""
-    if caller.groups is None:
-        return set()
-    groups = services.batches.groups_of(set(batches))
-    return {name for name, group in groups.items() if not caller.may_see(group)}
+def present_search(search: FaceSearch) -> models.FaceSearch:
+    """Return the faces of the photo that was sent."""
+    faces = [_present_searched(face) for face in search.faces]
+    return models.FaceSearch(width=search.width, height=search.height, faces=faces)
 
 
-def owner_of(services: DashboardServices, face_id: uuid.UUID, caller: Caller) -> JobKey:
-    """Return the job that a face belongs to.
-
-    Raises:
-        NotFound: it is not in the gallery, or the caller may not see it.
-    """
-    owner = services.gallery.owners([face_id]).get(face_id)
-    if owner is None or hidden_batches(services, [owner.batch_id], caller):
-        raise NotFound(f"there is no face {face_id}")
-    return owner.batch_id, owner.job_id
+def _present_searched(face: SearchedFace) -> models.FoundFace:
+    where = face.rectangle
+    return models.FoundFace(
+        rectangle=(where.left, where.top, where.width, where.height),
+        matches=present_matches(face.matches),
+    )
 
 
-def photo_of(found: FoundPhoto) -> Photo:
+def present_photo(photo: FoundPhoto) -> models.Photo:
     """Return a photo in a list."""
-    return Photo(
-        batch_id=found.batch_id,
-        job_id=found.id,
-        name=found.name,
-        timestamp=found.timestamp,
-        faces=found.faces,
-        tags=list(found.tags),
-        unfinished=list(found.unsuccessful),
-        thumbnail=thumbnail_url(found) if found.kept else "",
+    return models.Photo(
+        batch_id=photo.batch_id,
+        job_id=photo.id,
+        name=photo.name,
+        timestamp=photo.timestamp,
+        faces=photo.faces,
+        tags=list(photo.tags),
+        unfinished=list(photo.unsuccessful),
+        thumbnail=thumbnail_url(photo) if photo.kept else "",
     )
 
 
-def image_path(batch_id: str, job_id: str) -> str:
-    """Return the address of a photo, without what is wanted of it."""
-    return f"/api/images/{path(batch_id)}/{path(job_id)}"
+def present_operations(operations: health.Operations) -> models.Operations:
+    """Return what runs, and how it is."""
+    return models.Operations(
+        version=imaginem.__version__,
+        queues=[
+            models.QueueDepth(name=name, messages=messages)
+            for name, messages in operations.queues.items()
+        ],
+        engines=dict(operations.engines),
+        checks=[
+            models.CheckResult(name=finding.name, problem=finding.problem)
+            for finding in operations.findings
+        ],
+        poisoned=len(operations.poisoned),
+    )
 
 
-def thumbnail_url(found: FoundPhoto) -> str:
-    """Return the address of a photo's thumbnail; it changes when the job is run again."""
-    version = f"{found.timestamp.timestamp() * 1000:.0f}"
-    return f"{image_path(found.batch_id, found.id)}/thumbnail?v={version}"
+def present_poisoned(entry: PoisonEntry) -> models.Poisoned:
+    """Return a message that could not be processed, without its body."""
+    return models.Poisoned(
+        id=f"{entry.queue}.{entry.id}",
+        queue=entry.queue,
+        reason=entry.reason,
+        batch_id=entry.batch_id,
+        job_id=entry.job_id,
+        attempts=entry.attempts,
+        at=entry.at,
+    )

@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problem documents; people's browsers get a page instead."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from http import HTTPStatus
 from typing import Any
 
@@ -86,15 +86,42 @@ def problem(
     )
 
 
-def handle_problems(app: FastAPI, page: Any) -> None:
-    """Make every error of an app a problem document, or a page.
+class ProblemHandlers:
+    """Makes every error of an app a problem document, or a page where a browser asks.
 
     Args:
-        app: the app.
-        page: called with request, status and detail; returns a page.
+        page: returns a page for a request, a status and a detail.
     """
 
-    def answer(
+    def __init__(self, page: Callable[[Request, int, str], Response]) -> None:
+        self._page = page
+
+    def handle(self, app: FastAPI) -> None:
+        """Handle the errors of an app; for defects, see `defect`."""
+        app.exception_handler(HTTPException)(self._refused)
+        app.exception_handler(RequestValidationError)(self._invalid)
+        app.exception_handler(ImaginemError)(self._known)
+
+    def defect(self, scope: MutableMapping[str, Any]) -> Response:
+        """Return the answer to a request that a defect of ours broke."""
+        return self._answer(Request(scope), 500, "a defect in Imaginem; its log has the details")
+
+    def _refused(self, request: Request, error: HTTPException) -> Response:
+        return self._answer(request, error.status_code, str(error.detail), headers=error.headers)
+
+    def _invalid(self, request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
+        more = len(error.errors()) - 1
+        detail = f"{where}: {first['msg']}" + (f" (and {more} more)" if more else "")
+        return self._answer(request, 422, detail, where)
+
+    def _known(self, request: Request, error: ImaginemError) -> Response:
+        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+        return self._answer(request, status, str(error))
+
+    def _answer(
+        self,
         request: Request,
         status: int,
         detail: str,
@@ -102,43 +129,5 @@ def handle_problems(app: FastAPI, page: Any) -> None:
         headers: Mapping[str, str] | None = None,
     ) -> Response:
         if wants_page(request):
-            shown: Response = page(request, status, one_line(detail, 1000))
-            return shown
+            return self._page(request, status, one_line(detail, 1000))
         return problem(status, detail, field=field, headers=headers)
-
-    @app.exception_handler(HTTPException)
-    def refused(request: Request, raised: HTTPException) -> Response:
-        return answer(request, raised.status_code, str(raised.detail), headers=raised.headers)
-
-    @app.exception_handler(RequestValidationError)
-    def invalid(request: Request, raised: RequestValidationError) -> Response:
-        first = raised.errors()[0]
-        where = ".".join(str(part) for part in first["loc"][1:]) or str(first["loc"][0])
-        more = len(raised.errors()) - 1
-        told = f"{where}: {first['msg']}" + (f" (and {more} more)" if more else "")
-        return answer(request, 422, told, where)
-
-    @app.exception_handler(ImaginemError)
-    def known(request: Request, raised: ImaginemError) -> Response:
-        status = next((code for kind, code in _STATUS.items() if isinstance(raised, kind)), 500)
-        return answer(request, status, str(raised))
-
-    _ = (refused, invalid, known)
-
-
-def defect(page: Any) -> Any:
-    """Return what answers a request that a defect of ours broke.
-
-    Args:
-        page: as of `handle_problems`.
-    """
-
-    def answer(scope: MutableMapping[str, Any]) -> Response:
-        request = Request(scope)
-        told = "a defect in Imaginem; its log has the details"
-        if wants_page(request):
-            shown: Response = page(request, 500, told)
-            return shown
-        return problem(500, told)
-
-    return answer

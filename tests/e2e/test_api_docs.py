@@ -12,7 +12,7 @@ from urllib.parse import quote
 import pytest
 
 from imaginem.host import Emulator, EmulatorPorts
-from imaginem.web.context import path
+from imaginem.web.addresses import path
 from tests.conftest import ROOT
 from tests.installation import Installation
 

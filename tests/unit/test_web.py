@@ -10,11 +10,8 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from imaginem.errors import RetryableError, StorageUnavailable
-from imaginem.pipeline.steps import default_registry
-from imaginem.web.access import Access, caller_of
-from imaginem.web.api import api_routers
-from imaginem.web.context import Site
-from imaginem.web.pages import page_routers
+from imaginem.web import api, pages
+from imaginem.web.access import caller_of
 from imaginem.web.pages.docs import role_of
 from tests.dashboard import WebServices, client, face, keep, pair, web_services
 
@@ -43,8 +40,7 @@ def local(services: WebServices) -> TestClient:
 
 
 def routes() -> Iterator[APIRoute]:
-    site = Site(default_registry, Access("platform"), lambda: pytest.fail("not called"))
-    for router in (*api_routers(site), *page_routers(site)):
+    for router in (*api.ROUTERS, *pages.ROUTERS):
         for route in router.routes:
             assert isinstance(route, APIRoute)
             yield route

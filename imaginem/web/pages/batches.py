@@ -2,24 +2,28 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from imaginem.pipeline.progress_row import ENDED
+from imaginem.ports import DashboardServices
+from imaginem.usecases.batches import batch_overview, cancel_batch, reopen_batch
 from imaginem.usecases.erase import forget_batch
 from imaginem.usecases.submit import run_again
-from imaginem.web.access import Caller, check_batch
-from imaginem.web.api.batches import Cursor
-from imaginem.web.api.models import JobProblem, Progress
-from imaginem.web.context import Site, unpath
+from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch, VisibleJob
+from imaginem.web.models import JobProblem, Progress
 from imaginem.web.pages.render import render
-from imaginem.web.presenters import batch_of, progress_of
+from imaginem.web.presenters import present_batch, present_progress
+from imaginem.web.requests import Cursor
 
+_BATCHES_SHOWN = 30
 _JOBS_SHOWN = 100
 _PROBLEMS_SHOWN = 50
 _DONE = ("success", "failed", "skipped", "poisoned")
+
+router = APIRouter(prefix="/batches")
 
 
 def progress_values(progress: Progress) -> dict[str, Any]:
@@ -54,79 +58,85 @@ def progress_values(progress: Progress) -> dict[str, Any]:
 
 def _by_job(problems: Sequence[JobProblem]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return each job with its reasons, and the steps that told each."""
-    found: dict[str, dict[str, list[str]]] = {}
+    by_job: dict[str, dict[str, list[str]]] = {}
     for problem in problems:
-        found.setdefault(problem.job, {}).setdefault(problem.reason, []).append(problem.step)
+        by_job.setdefault(problem.job, {}).setdefault(problem.reason, []).append(problem.step)
     return [
         (job, [(", ".join(steps), reason) for reason, steps in reasons.items()])
-        for job, reasons in found.items()
+        for job, reasons in by_job.items()
     ]
 
 
-def batch_pages(site: Site) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter(prefix="/batches")
-    viewer: Any = site.access.needs("viewer")
-    caseworker: Any = site.access.needs("caseworker")
+def _show(
+    request: Request, services: DashboardServices, batch_id: str, template: str
+) -> HTMLResponse:
+    progress = present_progress(batch_overview(services, batch_id))
+    return render(request, template, progress_values(progress))
 
-    def shown(request: Request, name: str, template: str) -> HTMLResponse:
-        return render(request, template, progress_values(progress_of(site.services(), name)))
 
-    @router.get("")
-    def batches(
-        caller: Annotated[Caller, viewer], request: Request, cursor: Cursor = ""
-    ) -> HTMLResponse:
-        page = site.services().batches.batches(caller.groups, cursor, 30)
-        values = {"batches": [batch_of(each) for each in page.batches], "cursor": page.cursor}
-        return render(request, "_batch_rows.html" if cursor else "batches.html", values)
+@router.get("")
+def batches(
+    caller: Viewer, services: ServicesDep, request: Request, cursor: Cursor = ""
+) -> HTMLResponse:
+    """List batches, newest first; with a cursor, only the rows that follow."""
+    page = services.batches.batches(caller.groups, cursor, _BATCHES_SHOWN)
+    values = {"batches": [present_batch(info) for info in page.batches], "cursor": page.cursor}
+    return render(request, "_batch_rows.html" if cursor else "batches.html", values)
 
-    @router.get("/{batch_id}")
-    def batch(caller: Annotated[Caller, viewer], request: Request, batch_id: str) -> HTMLResponse:
-        check_batch(site.services().batches, unpath(batch_id), caller)
-        return shown(request, unpath(batch_id), "batch.html")
 
-    @router.get("/{batch_id}/progress")
-    def progress(
-        caller: Annotated[Caller, viewer], request: Request, batch_id: str
-    ) -> HTMLResponse:
-        check_batch(site.services().batches, unpath(batch_id), caller)
-        return shown(request, unpath(batch_id), "_progress.html")
+@router.get("/{batch_id}")
+def batch(
+    caller: Viewer, services: ServicesDep, request: Request, batch_id: VisibleBatch
+) -> HTMLResponse:
+    """Show a batch."""
+    return _show(request, services, batch_id, "batch.html")
 
-    @router.get("/{batch_id}/state")
-    def state(caller: Annotated[Caller, viewer], request: Request, batch_id: str) -> HTMLResponse:
-        check_batch(site.services().batches, unpath(batch_id), caller)
-        return shown(request, unpath(batch_id), "_state.html")
 
-    @router.post("/{batch_id}/cancel")
-    def cancel(
-        caller: Annotated[Caller, caseworker], request: Request, batch_id: str
-    ) -> HTMLResponse:
-        check_batch(site.services().batches, unpath(batch_id), caller)
-        progress_of(site.services(), unpath(batch_id))  # raises if there is none
-        site.services().cancellations.cancel(unpath(batch_id))
-        return shown(request, unpath(batch_id), "_progress.html")
+@router.get("/{batch_id}/progress")
+def progress(
+    caller: Viewer, services: ServicesDep, request: Request, batch_id: VisibleBatch
+) -> HTMLResponse:
+    """Show how far a batch has come: a part of its page."""
+    return _show(request, services, batch_id, "_progress.html")
 
-    @router.post("/{batch_id}/reopen")
-    def reopen(
-        caller: Annotated[Caller, caseworker], request: Request, batch_id: str
-    ) -> HTMLResponse:
-        check_batch(site.services().batches, unpath(batch_id), caller)
-        site.services().cancellations.reopen(unpath(batch_id))
-        return shown(request, unpath(batch_id), "_progress.html")
 
-    @router.post("/{batch_id}/{job_id}/retry")
-    def retry(
-        caller: Annotated[Caller, caseworker], request: Request, batch_id: str, job_id: str
-    ) -> HTMLResponse:
-        key = site.visible(batch_id, job_id, caller)
-        run_again(site.services(), key)
-        return shown(request, key[0], "_progress.html")
+@router.get("/{batch_id}/state")
+def state(
+    caller: Viewer, services: ServicesDep, request: Request, batch_id: VisibleBatch
+) -> HTMLResponse:
+    """Show how a batch stands in a line."""
+    return _show(request, services, batch_id, "_state.html")
 
-    @router.post("/{batch_id}/erase")
-    def erase(caller: Annotated[Caller, caseworker], batch_id: str) -> Response:
-        check_batch(site.services().batches, unpath(batch_id), caller)
-        forget_batch(site.services(), unpath(batch_id))
-        return Response(status_code=204, headers={"HX-Redirect": "/batches"})
 
-    _ = (batches, batch, progress, state, cancel, reopen, retry, erase)
-    return router
+@router.post("/{batch_id}/cancel")
+def cancel(
+    caller: Caseworker, services: ServicesDep, request: Request, batch_id: VisibleBatch
+) -> HTMLResponse:
+    """Stop a batch's jobs."""
+    cancel_batch(services, batch_id)
+    return _show(request, services, batch_id, "_progress.html")
+
+
+@router.post("/{batch_id}/reopen")
+def reopen(
+    caller: Caseworker, services: ServicesDep, request: Request, batch_id: VisibleBatch
+) -> HTMLResponse:
+    """Let a batch take photos again."""
+    reopen_batch(services, batch_id)
+    return _show(request, services, batch_id, "_progress.html")
+
+
+@router.post("/{batch_id}/{job_id}/retry")
+def retry(
+    caller: Caseworker, services: ServicesDep, request: Request, key: VisibleJob
+) -> HTMLResponse:
+    """Run a job again."""
+    run_again(services, key)
+    return _show(request, services, key[0], "_progress.html")
+
+
+@router.post("/{batch_id}/erase")
+def erase(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) -> Response:
+    """Erase a batch."""
+    forget_batch(services, batch_id)
+    return Response(status_code=204, headers={"HX-Redirect": "/batches"})

@@ -1,16 +1,18 @@
 """`/api/docs` and `/api/openapi.json`."""
 
 import json
-from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterator
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.routing import APIRoute
 
-from imaginem.web.access import Caller
-from imaginem.web.context import Site
+from imaginem.web import api
+from imaginem.web.dependencies import Viewer
 from imaginem.web.pages.render import render
+
+router = APIRouter(prefix="/api")
 
 
 def role_of(route: APIRoute) -> str:
@@ -19,60 +21,51 @@ def role_of(route: APIRoute) -> str:
     return next((str(role) for role in roles if role), "")
 
 
-def docs_pages(site: Site, app: FastAPI, described: Sequence[APIRouter]) -> APIRouter:
-    """Return the routes.
-
-    Args:
-        site: the parts.
-        app: has the document.
-        described: the API's routes.
-    """
-    router = APIRouter(prefix="/api")
-    viewer: Any = site.access.needs("viewer")
-
-    @router.get("/openapi.json")
-    def openapi(caller: Annotated[Caller, viewer]) -> JSONResponse:
-        return JSONResponse(app.openapi())
-
-    @router.get("/docs")
-    def docs(caller: Annotated[Caller, viewer], request: Request) -> HTMLResponse:
-        operations = list(_operations(app.openapi(), described))
-        return render(request, "docs.html", {"operations": operations})
-
-    _ = (openapi, docs)
-    return router
+@router.get("/openapi.json")
+def openapi(caller: Viewer, request: Request) -> JSONResponse:
+    """Return the API's document."""
+    return JSONResponse(_document(request))
 
 
-def _operations(
-    document: dict[str, Any], described: Sequence[APIRouter]
-) -> Iterator[dict[str, Any]]:
+@router.get("/docs")
+def docs(caller: Viewer, request: Request) -> HTMLResponse:
+    """Show the API's document."""
+    return render(request, "docs.html", {"operations": list(_operations(_document(request)))})
+
+
+def _document(request: Request) -> dict[str, Any]:
+    app: FastAPI = request.app
+    return app.openapi()
+
+
+def _operations(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Return each operation of the API as the page shows it."""
     roles = {
         (route.path, method.lower()): role_of(route)
-        for router in described
+        for router in api.ROUTERS
         for route in router.routes
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     }
     for path, methods in document["paths"].items():
-        for method, told in methods.items():
-            body = told.get("requestBody", {}).get("content", {})
+        for method, operation in methods.items():
+            body = operation.get("requestBody", {}).get("content", {})
             yield {
-                "id": told["operationId"],
+                "id": operation["operationId"],
                 "method": method.upper(),
                 "path": path,
-                "summary": told.get("description") or told.get("summary", ""),
+                "summary": operation.get("description") or operation.get("summary", ""),
                 "role": roles[path, method],
-                "parameters": told.get("parameters", []),
+                "parameters": operation.get("parameters", []),
                 "body": [*body],
                 "example": _example(body),
-                "answers": sorted(told["responses"]),
+                "answers": sorted(operation["responses"]),
             }
 
 
 def _example(body: dict[str, Any]) -> str:
-    for told in body.values():
-        examples = told.get("schema", {}).get("examples") or told.get("examples")
+    for content in body.values():
+        examples = content.get("schema", {}).get("examples") or content.get("examples")
         if isinstance(examples, list) and examples:
             return json.dumps(examples[0], indent=2)
     return ""

@@ -1,75 +1,82 @@
 """`/photos`."""
 
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from imaginem.ports import PhotoFilter
-from imaginem.web.access import Caller
-from imaginem.web.api.batches import Cursor
-from imaginem.web.api.images import Filter, seen_by
-from imaginem.web.context import Site
+from imaginem.ports import DashboardServices, PhotoFilter
+from imaginem.web.dependencies import ServicesDep, Viewer
 from imaginem.web.pages.render import render
-from imaginem.web.presenters import photo_of
+from imaginem.web.presenters import present_photo
+from imaginem.web.requests import Cursor, VisiblePhotos
 
 PAGE = 24
 _FIELDS = ("text", "tag", "category", "object", "faces", "since", "until", "batch")
 
+router = APIRouter(prefix="/photos")
+
 
 def asked(request: Request) -> dict[str, str]:
     """Return the filter as the address has it, without what is empty."""
-    told = request.query_params
-    return {name: told[name] for name in _FIELDS if told.get(name)}
+    query = request.query_params
+    return {name: query[name] for name in _FIELDS if query.get(name)}
 
 
-def photo_pages(site: Site) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter(prefix="/photos")
-    viewer: Any = site.access.needs("viewer")
+def _cards(
+    request: Request, services: DashboardServices, wanted: PhotoFilter, cursor: str
+) -> dict[str, Any]:
+    page = services.catalogue.photos(wanted, cursor, PAGE)
+    fields = asked(request)
+    return {
+        "photos": [present_photo(photo) for photo in page.photos],
+        "this": urlencode({**fields, "cursor": cursor}),
+        "following": urlencode({**fields, "cursor": page.cursor}) if page.cursor else "",
+        "asked": fields,
+        "query": urlencode(fields),
+        "more_asked": bool(fields.keys() - {"text", "tag"}),
+    }
 
-    def cards(request: Request, seen: PhotoFilter, cursor: str) -> dict[str, Any]:
-        page = site.services().catalogue.photos(seen, cursor, PAGE)
-        kept = asked(request)
-        return {
-            "photos": [photo_of(each) for each in page.photos],
-            "this": urlencode({**kept, "cursor": cursor}),
-            "following": urlencode({**kept, "cursor": page.cursor}) if page.cursor else "",
-            "asked": kept,
-            "query": urlencode(kept),
-            "more_asked": bool(kept.keys() - {"text", "tag"}),
+
+@router.get("")
+def photos(
+    caller: Viewer, services: ServicesDep, request: Request, wanted: VisiblePhotos
+) -> HTMLResponse:
+    """Show the photos that fit, newest first."""
+    return render(request, "photos.html", _cards(request, services, wanted, ""))
+
+
+@router.get("/cards")
+def more(
+    caller: Viewer,
+    services: ServicesDep,
+    request: Request,
+    wanted: VisiblePhotos,
+    cursor: Cursor = "",
+) -> HTMLResponse:
+    """Show those that follow: a part of the page."""
+    return render(request, "_cards.html", _cards(request, services, wanted, cursor))
+
+
+@router.get("/facets")
+def facets(
+    caller: Viewer, services: ServicesDep, request: Request, wanted: VisiblePhotos
+) -> HTMLResponse:
+    """Show the labels that the photos have: a part of the page."""
+    catalogue, fields = services.catalogue, asked(request)
+    links = [
+        {
+            "name": name,
+            "count": count,
+            "query": urlencode({**fields, "tag": name}),
+            "chosen": name == wanted.tag,
         }
-
-    @router.get("")
-    def photos(caller: Annotated[Caller, viewer], request: Request, wanted: Filter) -> HTMLResponse:
-        return render(request, "photos.html", cards(request, seen_by(wanted, caller), ""))
-
-    @router.get("/cards")
-    def more(
-        caller: Annotated[Caller, viewer], request: Request, wanted: Filter, cursor: Cursor = ""
-    ) -> HTMLResponse:
-        return render(request, "_cards.html", cards(request, seen_by(wanted, caller), cursor))
-
-    @router.get("/facets")
-    def facets(caller: Annotated[Caller, viewer], request: Request, wanted: Filter) -> HTMLResponse:
-        catalogue, seen = site.services().catalogue, seen_by(wanted, caller)
-        kept = asked(request)
-        links = [
-            {
-                "name": name,
-                "count": count,
-                "query": urlencode({**kept, "tag": name}),
-                "chosen": name == wanted.tag,
-            }
-            for name, count in catalogue.labels(seen, "tag", 30)
-        ]
-        values = {
-            "tags": links,
-            "categories": catalogue.labels(seen, "category", 100),
-            "objects": catalogue.labels(seen, "object", 100),
-        }
-        return render(request, "_facets.html", values)
-
-    _ = (photos, more, facets)
-    return router
+        for name, count in catalogue.labels(wanted, "tag", 30)
+    ]
+    values = {
+        "tags": links,
+        "categories": catalogue.labels(wanted, "category", 100),
+        "objects": catalogue.labels(wanted, "object", 100),
+    }
+    return render(request, "_facets.html", values)

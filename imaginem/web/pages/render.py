@@ -10,10 +10,9 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from imaginem.assets.nodejs import find_package
+from imaginem.usecases.access import Caller
 from imaginem.web import texts
-from imaginem.web.access import Caller
-from imaginem.web.context import path, photo_page
-from imaginem.web.presenters import image_path
+from imaginem.web.addresses import image_path, path, photo_page
 
 if TYPE_CHECKING:
     from jinja2 import Environment

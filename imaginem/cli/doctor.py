@@ -1,0 +1,106 @@
+"""`imaginem doctor`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import typer
+
+from imaginem.assets import AssetStore
+from imaginem.assets.nodejs import find_package, node_command
+from imaginem.cli.shared import App, Exit, Json, load_registry, make_runtime, out, print_json
+from imaginem.config.settings import DEVELOPMENT_STORAGE
+from imaginem.errors import ConfigurationError, ImaginemError
+from imaginem.runtime import Runtime
+from imaginem.usecases.health import Check, Finding, ServiceChecks, engine_checks, examine
+
+_NAMES = {
+    "queues": "storage (queues)",
+    "tables": "storage (tables)",
+    "blobs": "storage (blobs)",
+    "vision": "engine for vision",
+    "ocr": "engine for ocr",
+    "faces": "engine for faces",
+    "prints": "engine for prints",
+}
+"""What checks are called here that API and pages have too."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("doctor")(doctor)
+
+
+def doctor(as_json: Json = False, app: App = Path()) -> None:
+    """Check settings, storage, database, engines and steps, and say how to mend each."""
+    findings = examine_app(app)
+    if as_json:
+        print_json([{"check": each.name, "problem": each.problem} for each in findings])
+    else:
+        for finding in findings:
+            _print(finding)
+    if any(finding.problem for finding in findings):
+        raise typer.Exit(int(Exit.FAILED))
+
+
+def _print(finding: Finding) -> None:
+    mark = "[red]no[/]  " if finding.problem else "[green]ok[/]  "
+    out.print(mark + finding.name, highlight=False)
+    if finding.problem:
+        out.print(f"      {finding.problem}", markup=False, soft_wrap=True, highlight=False)
+
+
+def examine_app(app: Path) -> list[Finding]:
+    """Return what is well in an app's folder and what is not."""
+    steps = examine([Check("steps", lambda: load_registry(app))])
+    try:
+        runtime = make_runtime(app)
+    except ImaginemError as problem:
+        return [*steps, Finding("settings", str(problem))]  # names all that is wrong, however long
+    found = examine(_checks(runtime, app))
+    shown = [Finding(_NAMES.get(each.name, each.name), each.problem) for each in found]
+    return [*steps, Finding("settings"), *shown]
+
+
+def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
+    settings = runtime.settings
+    yield Check("pipeline", lambda: _check_pipeline(settings.pipeline, app))
+    yield from ServiceChecks(runtime, settings.pipeline).checks()
+    if settings.storage_connection == DEVELOPMENT_STORAGE:
+        yield Check("node for the storage emulator", node_command)
+        yield Check("storage emulator", lambda: _check_emulator(app))
+    if "local" in settings.engines:
+        yield Check("weights", lambda: _check_weights(AssetStore(settings.assets)))
+    yield from engine_checks(runtime)
+
+
+def _check_pipeline(pipeline: tuple[str, ...], app: Path) -> None:
+    known = _step_names(app)
+    unknown = [name for name in pipeline if name not in known]
+    if unknown:
+        raise ConfigurationError(
+            f"PIPELINE_DEFINITION names {', '.join(unknown)}, which no step serves: correct it, or "
+            "add the step"
+        )
+
+
+def _step_names(app: Path) -> list[str]:
+    """Return the steps' names; none when they can't be imported, which another check tells."""
+    try:
+        return load_registry(app).names()
+    except ImaginemError:
+        return []
+
+
+def _check_emulator(app: Path) -> None:
+    if not find_package("azurite", app.resolve()):
+        raise ConfigurationError("not installed: run `npm ci`")
+
+
+def _check_weights(store: AssetStore) -> None:
+    wrong = [
+        f"{asset.name} ({problem})"
+        for asset in store.manifest.of_kind("model")
+        if (problem := store.problem(asset))
+    ]
+    if wrong:
+        raise ConfigurationError(f"{', '.join(wrong)}: run `imaginem assets fetch`")

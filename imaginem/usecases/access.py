@@ -1,0 +1,81 @@
+"""Who may do and see what; HTTP says who calls, and the command line may do everything."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from imaginem.errors import InvalidMessage, NotFound
+from imaginem.message import JobDefinition
+from imaginem.names import blob_segment
+from imaginem.pipeline.source import photo_containers
+from imaginem.ports import DashboardServices, Groups
+from imaginem.redaction import without_query
+
+ROLES = ("viewer", "caseworker", "operator")
+"""App roles, each of which may do all that those before it may."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls.
+
+    Attributes:
+        name: for the record.
+        role: the most that the caller may do.
+        groups: batches of other groups are hidden; None sees everything.
+    """
+
+    name: str
+    role: str
+    groups: Groups = frozenset()
+
+    def may(self, role: str) -> bool:
+        """Tell whether the caller may do what needs this role."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+    def may_see(self, group: str) -> bool:
+        """Tell whether the caller may see a group's batches."""
+        return not group or self.groups is None or group in self.groups
+
+
+EVERYTHING = Caller("local user", "operator", None)
+"""Whoever sits at the machine: the command line, and HTTP where `HTTP_ACCESS` is `local`."""
+
+
+def hidden_batches(services: DashboardServices, batches: Iterable[str], caller: Caller) -> set[str]:
+    """Return which of these batches the caller may not see."""
+    names = set(batches)
+    if caller.groups is None or not names:
+        return set()
+    groups = services.batches.groups_of(names)
+    return {batch_id for batch_id, group in groups.items() if not caller.may_see(group)}
+
+
+def check_batch(services: DashboardServices, batch_id: str, caller: Caller) -> None:
+    """Check that a caller may see a batch.
+
+    Raises:
+        NotFound: hidden, as if it did not exist.
+    """
+    if hidden_batches(services, [batch_id], caller):
+        raise NotFound(f"there is no batch {batch_id}")
+
+
+def check_photo_address(
+    services: DashboardServices, definition: JobDefinition, caller: Caller
+) -> None:
+    """Check that a caller may have a photo of our own account looked at.
+
+    Raises:
+        InvalidMessage: it is in another container, or in another batch's folder.
+    """
+    place = services.blobs.locate(without_query(definition.input.image_url))
+    if place is None:
+        return
+    allowed = photo_containers(services)
+    folder = place[1].partition("/")[0]
+    own = caller.groups is None or folder == blob_segment(definition.batch_id)
+    if place[0] not in allowed or not own:
+        raise InvalidMessage(
+            "job_definition.input.image_url: photos of this account are read from "
+            f"{' and '.join(allowed)} only, and from the folder of the job's own batch"
+        )

@@ -1,0 +1,107 @@
+"""How a batch stands, stopping its jobs, and letting it take photos again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from imaginem.errors import NotFound
+from imaginem.pipeline.progress_row import ENDED, ProgressRow
+from imaginem.ports import DashboardServices
+from imaginem.usecases.progress import read_batch, summarise
+from imaginem.usecases.submit import at_work
+
+
+@dataclass(frozen=True)
+class StepProblem:
+    """A step of a job that told a problem."""
+
+    job_id: str
+    step: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class BatchOverview:
+    """How a batch stands, with the jobs that wait for their first step.
+
+    Attributes:
+        cancelled: it takes no photos, and its jobs stop.
+        jobs: state of each job; `queued` before its first step.
+        steps: counts of states by step.
+        problems: of the jobs' latest runs.
+    """
+
+    batch_id: str
+    cancelled: bool
+    jobs: Mapping[str, str]
+    steps: Mapping[str, Mapping[str, int]]
+    problems: Sequence[StepProblem]
+
+    @property
+    def ended(self) -> int:
+        """Jobs that have ended."""
+        return sum(state in ENDED for state in self.jobs.values())
+
+
+def batch_overview(services: DashboardServices, batch_id: str) -> BatchOverview:
+    """Return how a batch stands.
+
+    Raises:
+        NotFound: nothing is known of it.
+    """
+    known = services.batches.batch(batch_id)
+    rows = _rows(services, batch_id)
+    summary = summarise(batch_id, rows)
+    working = at_work(services, batch_id, rows)
+    if known is None and not summary.jobs and not working:
+        raise NotFound(f"there is no batch {batch_id}")
+    return BatchOverview(
+        batch_id=batch_id,
+        cancelled=services.cancellations.is_cancelled(batch_id),
+        jobs={**summary.jobs, **working},
+        steps={
+            step.name: {str(state): count for state, count in step.states.items()}
+            for step in summary.steps
+        },
+        problems=[
+            StepProblem(job, step, reason)
+            for job, step, reason in summary.problems
+            if working.get(job) != "queued"  # it is run again: the reason is of before
+        ],
+    )
+
+
+def cancel_batch(services: DashboardServices, batch_id: str) -> int:
+    """Stop a batch's jobs at their next hop; it takes no more photos.
+
+    Returns:
+        How many jobs have begun and not ended.
+
+    Raises:
+        NotFound: nothing is known of it.
+    """
+    rows = _rows_of_known(services, batch_id)
+    services.cancellations.cancel(batch_id)
+    return sum(not row.has_ended for row in rows)
+
+
+def reopen_batch(services: DashboardServices, batch_id: str) -> None:
+    """Let a cancelled batch take photos again; jobs that were stopped stay so.
+
+    Raises:
+        NotFound: nothing is known of it.
+    """
+    _rows_of_known(services, batch_id)
+    services.cancellations.reopen(batch_id)
+
+
+def _rows(services: DashboardServices, batch_id: str) -> list[ProgressRow]:
+    return read_batch(services.log, batch_id, set(services.core_settings.default_pipeline))
+
+
+def _rows_of_known(services: DashboardServices, batch_id: str) -> list[ProgressRow]:
+    """Return a batch's rows: none as long as its jobs wait for their first step."""
+    rows = _rows(services, batch_id)
+    known = services.batches.batch(batch_id)
+    if not rows and known is None and not services.submissions.submissions(batch_id):
+        raise NotFound(f"there is no batch {batch_id}")
+    return rows

@@ -1,0 +1,212 @@
+"""Faces that look alike: searching, what people decided, and whose photo a face is in."""
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from imaginem.errors import NotFound
+from imaginem.images.decoding import BYTE_LIMIT, decode_photo
+from imaginem.names import job_prefix
+from imaginem.outputs import FaceMatch, Rectangle
+from imaginem.ports import (
+    SEARCH_LIMIT,
+    DashboardServices,
+    FaceOwner,
+    FacePair,
+    JobKey,
+    SimilarFace,
+)
+from imaginem.usecases.access import Caller, hidden_batches
+
+NO_DECISION = ""
+
+
+@dataclass(frozen=True)
+class ReviewedMatch:
+    """A face that looks like another one, and what a person decided about the two.
+
+    Attributes:
+        face_id: the face that was asked about; None for a face of a photo that is not kept.
+        matched_face_id: the face of the gallery that looks like it.
+        confidence: as of `FaceMatch`.
+        band: `match` or `possible`.
+        batch_id, job_id: of the photo that the matched face is in.
+        decision: `confirmed` or `rejected`; empty when nobody has decided.
+        reviewer: who decided.
+        reviewed_at: when.
+    """
+
+    face_id: uuid.UUID | None
+    matched_face_id: uuid.UUID
+    confidence: float
+    band: str
+    batch_id: str
+    job_id: str
+    decision: str = NO_DECISION
+    reviewer: str = ""
+    reviewed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class SearchedFace:
+    """A face of the photo that was searched with, and who looks like it, best first."""
+
+    rectangle: Rectangle
+    matches: Sequence[ReviewedMatch]
+
+
+@dataclass(frozen=True)
+class FaceSearch:
+    """The faces of a photo; width and height, in pixels, are those of the upright photo."""
+
+    width: int
+    height: int
+    faces: Sequence[SearchedFace]
+
+
+def search_faces(
+    services: DashboardServices, photo: bytes, caller: Caller, limit: int = SEARCH_LIMIT
+) -> FaceSearch:
+    """Return the faces of a photo, each with who looks like it; nothing is kept.
+
+    Args:
+        services: detect, recognise, and know the gallery.
+        photo: the file's bytes.
+        caller: sees matches of some batches only.
+        limit: matches at most for each face, of those that the caller may see.
+
+    Raises:
+        PermanentError: the photo can't be decoded.
+    """
+    decoded = decode_photo(photo)
+    detected = services.faces.detect(decoded, for_recognition=True)
+    similar = services.recognizer.search(decoded, detected)
+    ids = {neighbor.face_id for _, neighbors in similar for neighbor in neighbors}
+    owners = _visible_owners(services, ids, caller)
+    return FaceSearch(
+        width=decoded.width,
+        height=decoded.height,
+        faces=[
+            SearchedFace(face.face_rectangle, _owned(neighbors, owners)[:limit])
+            for face, neighbors in similar
+        ],
+    )
+
+
+def _owned(
+    neighbors: Sequence[SimilarFace], owners: dict[uuid.UUID, FaceOwner]
+) -> list[ReviewedMatch]:
+    return [
+        ReviewedMatch(
+            face_id=None,
+            matched_face_id=neighbor.face_id,
+            confidence=neighbor.confidence,
+            band=neighbor.band,
+            batch_id=owner.batch_id,
+            job_id=owner.job_id,
+        )
+        for neighbor in neighbors
+        if (owner := owners.get(neighbor.face_id))
+    ]
+
+
+def matches_of_face(
+    services: DashboardServices, face_id: uuid.UUID, caller: Caller
+) -> list[ReviewedMatch]:
+    """Return who looks like a face of the gallery, best first, as far as the caller may see.
+
+    Raises:
+        NotFound: the face is not in the gallery, or hidden from the caller.
+    """
+    owner_of(services, face_id, caller)
+    return _reviewed(services, services.gallery.matches_of([face_id]), caller)
+
+
+def matches_of_job(services: DashboardServices, key: JobKey, caller: Caller) -> list[ReviewedMatch]:
+    """Return who looks like a job's faces, best first, as far as the caller may see."""
+    face_ids = [face.face_id for face in services.gallery.faces_of(key)]
+    return _reviewed(services, services.gallery.matches_of(face_ids), caller)
+
+
+def review_pair(
+    services: DashboardServices, pair: FacePair, decision: str, caller: Caller
+) -> list[ReviewedMatch]:
+    """Keep what a caller decides about two faces; return the first one's matches.
+
+    Args:
+        services: know the faces.
+        pair: two faces that were found alike.
+        decision: `confirmed` or `rejected`; empty takes it back.
+        caller: is kept as the reviewer.
+
+    Raises:
+        NotFound: they were not found alike, or one is hidden from the caller.
+    """
+    for face_id in pair:
+        owner_of(services, face_id, caller)
+    matches = services.gallery.matches_of([pair[0]])
+    if pair[1] not in {match.matched_face_id for match in matches}:
+        raise NotFound(f"face {pair[1]} is no match of face {pair[0]}")
+    services.reviews.review(pair, decision, caller.name)
+    return _reviewed(services, matches, caller)
+
+
+def owner_of(services: DashboardServices, face_id: uuid.UUID, caller: Caller) -> FaceOwner:
+    """Return whose photo a face is in.
+
+    Raises:
+        NotFound: it is not in the gallery, or hidden from the caller.
+    """
+    owner = _visible_owners(services, [face_id], caller).get(face_id)
+    if owner is None:
+        raise NotFound(f"there is no face {face_id}")
+    return owner
+
+
+def face_image(services: DashboardServices, face_id: uuid.UUID, caller: Caller) -> bytes:
+    """Return a face as `facecrop` cut it out: a PNG.
+
+    Raises:
+        NotFound: there is none, or it is hidden from the caller.
+    """
+    owner = owner_of(services, face_id, caller)
+    container = services.core_settings.faces_container
+    name = f"{job_prefix(owner.batch_id, owner.job_id)}{face_id}.png"
+    return services.blobs.get(container, name, BYTE_LIMIT)
+
+
+def _reviewed(
+    services: DashboardServices, matches: Sequence[FaceMatch], caller: Caller
+) -> list[ReviewedMatch]:
+    """Return pairs with their owners and decisions, without those that are hidden or gone."""
+    owners = _visible_owners(services, {match.matched_face_id for match in matches}, caller)
+    reviews = services.reviews.decisions(list({match.face_id for match in matches}))
+    reviewed = []
+    for match in matches:
+        owner = owners.get(match.matched_face_id)
+        if owner is None:
+            continue
+        review = reviews.get((match.face_id, match.matched_face_id))
+        reviewed.append(
+            ReviewedMatch(
+                face_id=match.face_id,
+                matched_face_id=match.matched_face_id,
+                confidence=match.confidence,
+                band=match.band,
+                batch_id=owner.batch_id,
+                job_id=owner.job_id,
+                decision=review.decision if review else NO_DECISION,
+                reviewer=review.reviewer if review else "",
+                reviewed_at=review.at if review else None,
+            )
+        )
+    return reviewed
+
+
+def _visible_owners(
+    services: DashboardServices, face_ids: Collection[uuid.UUID], caller: Caller
+) -> dict[uuid.UUID, FaceOwner]:
+    owners = services.gallery.owners(list(face_ids))
+    hidden = hidden_batches(services, {owner.batch_id for owner in owners.values()}, caller)
+    return {face_id: owner for face_id, owner in owners.items() if owner.batch_id not in hidden}

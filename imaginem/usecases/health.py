@@ -1,0 +1,133 @@
+"""Whether everything is well: checks that the API, the pages and `imaginem doctor` share.
+
+A check is a name and a callable that raises what is wrong. What needs the machine, such as
+weights or Node.js, is checked by callables that the command line adds.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+from imaginem.errors import ImaginemError
+from imaginem.ports import DashboardServices, PoisonEntry, Services
+from imaginem.redaction import one_line
+
+_PARALLEL = 8  # queues that are counted at a time
+_LONGEST = 2000  # characters of a problem: the remedy is at its end, behind all that is wrong
+_BLOB_PREFIX = "doctor"  # matches nothing: only whether the container answers is of interest
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something to look at; `look` raises what is wrong, and what it returns is not used."""
+
+    name: str
+    look: Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check told; an empty problem means that it is well."""
+
+    name: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Operations:
+    """What runs, and how it is.
+
+    Attributes:
+        queues: about how many messages wait on each; None for a queue that does not exist, or
+            that could not be counted.
+        engines: names of engines and models by what they do.
+        findings: of `queues`, `tables`, `blobs`, `database` and `engines`.
+        poisoned: messages that could not be processed.
+    """
+
+    queues: Mapping[str, int | None]
+    engines: Mapping[str, str]
+    findings: Sequence[Finding]
+    poisoned: Sequence[PoisonEntry]
+
+
+def examine(checks: Iterable[Check]) -> list[Finding]:
+    """Look at everything, in order; one problem keeps nothing else from being looked at."""
+    return [Finding(check.name, _problem(check.look)) for check in checks]
+
+
+def _problem(look: Callable[[], object]) -> str:
+    try:
+        look()
+    except ImaginemError as problem:
+        return one_line(str(problem), _LONGEST)
+    except (ImportError, OSError, ValueError) as problem:  # a package or file is missing
+        return one_line(f"{type(problem).__name__}: {problem}", _LONGEST)
+    return ""
+
+
+@dataclass
+class ServiceChecks:
+    """The checks of what every installation has; what they read on the way is kept.
+
+    Attributes:
+        services: to look at.
+        queue_names: queues whose messages are counted; without any, queues are not looked at.
+        queues, poisoned: as of `Operations`, as far as they could be read.
+    """
+
+    services: DashboardServices
+    queue_names: Sequence[str]
+    queues: dict[str, int | None] = field(default_factory=dict)
+    poisoned: list[PoisonEntry] = field(default_factory=list)
+
+    def checks(self) -> list[Check]:
+        """Return the checks: `queues`, `tables`, `blobs` and `database`."""
+        return [
+            Check("queues", self._count_queues),
+            Check("tables", self._list_poisoned),
+            Check("blobs", self._list_blobs),
+            Check("database", lambda: self.services.batches.batches(None, limit=1)),
+        ]
+
+    def _count_queues(self) -> None:
+        with ThreadPoolExecutor(_PARALLEL) as pool:
+            counts = pool.map(self.services.queues.count, self.queue_names)
+            self.queues.update(zip(self.queue_names, counts, strict=True))
+
+    def _list_poisoned(self) -> None:
+        self.poisoned.extend(self.services.poison.list())
+
+    def _list_blobs(self) -> None:
+        container = self.services.core_settings.input_container
+        self.services.blobs.list(container, _BLOB_PREFIX)
+
+
+def engine_checks(services: Services) -> list[Check]:
+    """Return a check for each engine, which makes it: too much work to do for each request."""
+    return [
+        Check("vision", lambda: services.vision),
+        Check("ocr", lambda: services.ocr),
+        Check("faces", lambda: services.faces),
+        Check("prints", lambda: services.recognizer),
+    ]
+
+
+def operations_of(services: DashboardServices, steps: Iterable[str]) -> Operations:
+    """Return what runs, and how it is, without loading an engine.
+
+    Args:
+        services: to look at.
+        steps: names of the registered steps; each has a queue, and one for what is poisoned.
+    """
+    queue_names = [queue for step in steps for queue in (step, f"{step}-poison")]
+    service_checks = ServiceChecks(services, queue_names)
+    engines: dict[str, str] = {}
+    names = Check("engines", lambda: engines.update(services.engine_names))
+    findings = examine([*service_checks.checks(), names])
+    return Operations(
+        queues={queue: service_checks.queues.get(queue) for queue in queue_names},
+        engines=engines,
+        findings=findings,
+        poisoned=service_checks.poisoned,
+    )

@@ -1,0 +1,131 @@
+"""What callers send, a photo or a job message, is checked and becomes a job."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import to_json
+
+from imaginem.errors import InvalidMessage, NotFound
+from imaginem.message import decode_message
+from imaginem.pipeline.steps import Registry
+from imaginem.ports import DashboardServices, JobKey
+from imaginem.usecases.access import Caller, check_batch, check_photo_address
+from imaginem.usecases.submit import job_id_of, send_message, submit_photo
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A photo for a batch.
+
+    Attributes:
+        read: returns the file's bytes; not called for what is refused anyway.
+        filename: as the sender calls it, with folders or without.
+        pipeline: steps that are wanted, and queues of others; empty for the default.
+        job_id: the same id again replaces the photo; empty for one made of name and content.
+        group: who may see the batch, if this is its first photo; empty for everybody.
+    """
+
+    batch_id: str
+    read: Callable[[], bytes]
+    filename: str
+    pipeline: Sequence[str] = ()
+    job_id: str = ""
+    group: str = ""
+
+
+@dataclass(frozen=True)
+class SentJob:
+    """A job that is on its first queue; `run` is the id of the queue message."""
+
+    key: JobKey
+    run: str
+
+
+def receive_photo(
+    services: DashboardServices, registry: Registry, upload: Upload, caller: Caller
+) -> SentJob:
+    """Keep a photo that a caller sent, and put its job on the first queue.
+
+    Raises:
+        NotFound: the batch is another group's, which the caller may not see.
+        InvalidMessage: an id or the pipeline can't be, or the caller is not in the group.
+        PermanentError: the batch was cancelled, or is there already for another group.
+    """
+    check_batch(services, upload.batch_id, caller)
+    if not caller.may_see(upload.group):
+        raise InvalidMessage("group: you are not in this group")
+    pipeline = _whole_pipeline(services, registry, upload.pipeline)
+    check_first_step(registry, pipeline[0])
+    data = upload.read()
+    name = _file_name(upload.filename)
+    digest = hashlib.sha256(data).hexdigest()[:8]
+    key = (upload.batch_id, upload.job_id or f"{job_id_of(name)}-{digest}")
+    if not caller.may_see(services.batches.open_batch(upload.batch_id, upload.group)):
+        raise NotFound(f"there is no batch {upload.batch_id}")  # somebody else was quicker
+    return SentJob(key, submit_photo(services, key, name, data, pipeline))
+
+
+def _whole_pipeline(
+    services: DashboardServices, registry: Registry, wanted: Sequence[str]
+) -> list[str]:
+    """Return wanted steps with what they need, then the queues of others."""
+    own = [name for name in wanted if name in registry]
+    others = [name for name in wanted if name not in registry]
+    steps = [*registry.resolve(own), *others] if wanted else []
+    return steps or list(services.core_settings.default_pipeline)
+
+
+def check_first_step(registry: Registry, queue: str) -> None:
+    """Check that a step serves the queue on which a job begins: else nobody would tell of it.
+
+    Raises:
+        InvalidMessage: no step does.
+    """
+    if queue not in registry:
+        raise InvalidMessage(f"pipeline: no step is named {queue!r}{registry.suggestion(queue)}")
+
+
+def _file_name(filename: str) -> str:
+    """Return a file's name as text that can be stored, without folders."""
+    text = filename.encode("utf-8", "replace").decode()
+    return text.replace("\\", "/").rsplit("/", 1)[-1] or "photo"
+
+
+def receive_message(
+    services: DashboardServices, registry: Registry, message: Mapping[str, Any], caller: Caller
+) -> SentJob:
+    """Put a job message that a caller wrote on its queue.
+
+    Raises:
+        InvalidMessage: it is no job message, names a photo that the caller may not have looked
+            at, or begins on a queue that no step serves.
+        NotFound: its batch is another group's.
+        PermanentError: its batch was cancelled.
+    """
+    decoded = decode_message(
+        _encoded(_without_own_notes(message)), services.core_settings.default_pipeline
+    )
+    definition = decoded.job_definition
+    check_batch(services, definition.batch_id, caller)
+    check_photo_address(services, definition, caller)
+    check_first_step(registry, decoded.current)
+    services.batches.open_batch(definition.batch_id)
+    return SentJob((definition.batch_id, definition.id), send_message(services, decoded))
+
+
+def _without_own_notes(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a message without what Imaginem notes for itself, which is not for callers."""
+    definition = message.get("job_definition")
+    if not isinstance(definition, dict):
+        return message
+    kept = {name: value for name, value in definition.items() if name != "_imaginem"}
+    return {**message, "job_definition": kept}
+
+
+def _encoded(message: Mapping[str, Any]) -> bytes:
+    try:
+        return to_json(message)
+    except (ValueError, RecursionError):
+        raise InvalidMessage("the message holds half a character, or is too deep") from None

@@ -1,0 +1,111 @@
+"""A job as people see it: its progress, what was found, and who looks like its faces."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from imaginem.errors import NotFound
+from imaginem.pipeline.progress_row import JobState, ProgressRow, StepState, read_row
+from imaginem.ports import DashboardServices, JobKey, JobResult, Services, Submission
+from imaginem.usecases.access import Caller
+from imaginem.usecases.faces import ReviewedMatch, matches_of_job
+from imaginem.usecases.submit import is_at_work
+
+
+@dataclass(frozen=True)
+class StepView:
+    """Where a job stands at a step, and why if it failed."""
+
+    name: str
+    state: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job as far as a caller may see it.
+
+    Attributes:
+        outputs: by step; None as long as there is no result.
+        matches: who looks like its faces, best first.
+    """
+
+    batch_id: str
+    job_id: str
+    state: str
+    image_url: str
+    image_parameters: Any
+    steps: Sequence[StepView]
+    outputs: Mapping[str, Any] | None
+    matches: Sequence[ReviewedMatch]
+
+
+def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobView:
+    """Return a job.
+
+    Raises:
+        NotFound: nothing is known of it.
+    """
+    row, result = read_row(services.log, key), services.results.read(key)
+    sent = services.submissions.submission(key)
+    if row is None and result is None and sent is None:
+        raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
+    matches = matches_of_job(services, key, caller)
+    return JobView(
+        batch_id=key[0],
+        job_id=key[1],
+        state=_state(row, sent),
+        image_url=result.image_url if result else row.image_url if row else "",
+        image_parameters=result.image_parameters if result else sent.parameters if sent else None,
+        steps=_steps(row, result),
+        outputs=_visible_outputs(result.job_output, matches) if result else None,
+        matches=matches,
+    )
+
+
+def _state(row: ProgressRow | None, sent: Submission | None) -> str:
+    if is_at_work(row, sent) and (row is None or row.has_ended):
+        return "queued"
+    return str(row.job_state if row else JobState.SUCCEEDED)
+
+
+def _steps(row: ProgressRow | None, result: JobResult | None) -> list[StepView]:
+    if row is None:
+        names = result.processing_pipeline if result else ()
+        return [StepView(name, StepState.SUCCESS) for name in names]
+    return [StepView(name, row.state_of(name), row.reason_of(name)) for name in row.pipeline]
+
+
+def _visible_outputs(
+    outputs: Mapping[str, Any], matches: Sequence[ReviewedMatch]
+) -> dict[str, Any]:
+    """Return outputs without matches that the caller may not see, or that are gone."""
+    output = outputs.get("facematch")
+    listed = output.get("matches") if isinstance(output, dict) else None
+    if not isinstance(output, dict) or not isinstance(listed, list):
+        return dict(outputs)
+    visible = {str(match.matched_face_id) for match in matches}
+    kept = [
+        match
+        for match in listed
+        if isinstance(match, dict) and str(match.get("matched_face_id")) in visible
+    ]
+    return {**outputs, "facematch": {**output, "matches": kept}}
+
+
+def result_of(services: Services, key: JobKey) -> JobResult:
+    """Return a job's result.
+
+    Raises:
+        NotFound: it has none.
+    """
+    result = services.results.read(key)
+    if result is None:
+        raise NotFound(f"there is no result of job {key[1]} in batch {key[0]}")
+    return result
+
+
+def photo_name(parameters: Any, job_id: str) -> str:
+    """Return the name that a photo's sender gave it in `image_parameters`, or the job's id."""
+    name = parameters.get("original_name") if isinstance(parameters, dict) else None
+    return str(name or job_id)

@@ -1,0 +1,54 @@
+"""Addresses of what the API and the pages show."""
+
+import re
+from urllib.parse import quote, unquote
+
+from imaginem.errors import InvalidMessage, NotFound
+from imaginem.names import table_key
+from imaginem.ports import FoundPhoto
+
+_DOTS = re.compile(r"\.{1,2}")
+
+
+def path(text: str) -> str:
+    r"""Return an id as a segment of an address: what keys forbid (`% / \ # ?`) encoded twice."""
+    key = table_key(text, "id")
+    if _DOTS.fullmatch(key):
+        key = key.replace(".", "%2E")
+    return quote(key, safe="")
+
+
+def unpath(segment: str) -> str:
+    """Return the id that a decoded segment of an address stands for.
+
+    Raises:
+        NotFound: it stands for none.
+    """
+    try:
+        return unquote(segment, errors="strict")
+    except UnicodeDecodeError:
+        raise NotFound("the address is no UTF-8") from None
+
+
+def photo_page(batch_id: str, job_id: str) -> str:
+    """Return the address of a photo's page; empty for ids that no job can have."""
+    try:
+        return f"/photos/{path(batch_id)}/{path(job_id)}"
+    except InvalidMessage:
+        return ""
+
+
+def job_path(batch_id: str, job_id: str) -> str:
+    """Return the address of a job in the API."""
+    return f"/api/jobs/{path(batch_id)}/{path(job_id)}"
+
+
+def image_path(batch_id: str, job_id: str) -> str:
+    """Return the address of a photo, without what is wanted of it."""
+    return f"/api/images/{path(batch_id)}/{path(job_id)}"
+
+
+def thumbnail_url(photo: FoundPhoto) -> str:
+    """Return the address of a photo's thumbnail; it changes when the job is run again."""
+    version = f"{photo.timestamp.timestamp() * 1000:.0f}"
+    return f"{image_path(photo.batch_id, photo.id)}/thumbnail?v={version}"

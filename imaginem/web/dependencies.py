@@ -1,0 +1,84 @@
+"""What routes ask FastAPI for: who calls, the services, and what an address names.
+
+A route asks for its caller first. So nobody who may not call it learns anything from the rest.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Header, HTTPException, Request
+
+from imaginem.ports import DashboardServices, JobKey
+from imaginem.usecases.access import Caller, check_batch
+from imaginem.web.addresses import unpath
+from imaginem.web.context import WebContext
+
+
+async def _web(request: Request) -> WebContext:
+    context: WebContext = request.app.state.web
+    return context
+
+
+WebDep = Annotated[WebContext, Depends(_web)]
+"""The parts of the app that was called."""
+
+
+async def _services(web: WebDep) -> DashboardServices:
+    return web.services()
+
+
+ServicesDep = Annotated[DashboardServices, Depends(_services)]
+"""The services of the app that was called."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """A dependency that gives the caller, who has this role at least.
+
+    Attributes:
+        role: also for the table of routes and roles.
+    """
+
+    role: str
+
+    async def __call__(
+        self,
+        request: Request,
+        web: WebDep,
+        principal: Annotated[
+            str, Header(alias="X-MS-CLIENT-PRINCIPAL", include_in_schema=False)
+        ] = "",
+    ) -> Caller:
+        """Return the caller, who is noted in the request's state for pages to show.
+
+        Raises:
+            HTTPException: 401 for one who has not logged in, 403 for one who may not.
+        """
+        caller = web.access.caller(principal)
+        if not caller.may(self.role):
+            raise HTTPException(403, f"this needs the app role {self.role}; yours is {caller.role}")
+        request.state.caller = caller
+        return caller
+
+
+Viewer = Annotated[Caller, Depends(Needs("viewer"))]
+Caseworker = Annotated[Caller, Depends(Needs("caseworker"))]
+Operator = Annotated[Caller, Depends(Needs("operator"))]
+
+
+def _visible_batch(caller: Viewer, services: ServicesDep, batch_id: str) -> str:
+    name = unpath(batch_id)
+    check_batch(services, name, caller)
+    return name
+
+
+VisibleBatch = Annotated[str, Depends(_visible_batch)]
+"""The batch id that an address names; 404 for one that the caller may not see."""
+
+
+def _visible_job(caller: Viewer, services: ServicesDep, batch_id: str, job_id: str) -> JobKey:
+    return _visible_batch(caller, services, batch_id), unpath(job_id)
+
+
+VisibleJob = Annotated[JobKey, Depends(_visible_job)]
+"""The job that an address names; 404 for one that the caller may not see."""

@@ -1,0 +1,28 @@
+"""`/static` and `/favicon.ico`: the files that pages load; open, for they tell nothing."""
+
+from pathlib import Path
+
+from fastapi import APIRouter, HTTPException
+from fastapi.responses import RedirectResponse, Response
+
+from imaginem.web.pages.render import static_bytes
+
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+
+router = APIRouter()
+
+
+@router.get("/static/{name}")
+async def static(name: str) -> Response:
+    """Return a file, which browsers keep: its address changes with its content."""
+    data = static_bytes(name)
+    if data is None:
+        raise HTTPException(404, f"there is no file {name}; for packages' files run `npm ci`")
+    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+    return Response(data, media_type=_TYPES[Path(name).suffix], headers=headers)
+
+
+@router.get("/favicon.ico")
+async def icon() -> Response:
+    """Lead browsers that ask for an icon of the old kind to ours."""
+    return RedirectResponse("/static/icon.svg", 308)

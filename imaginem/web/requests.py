@@ -1,0 +1,128 @@
+"""Parts of requests that API and pages have in common."""
+
+from dataclasses import replace
+from datetime import UTC as ZONE
+from datetime import date, datetime, time, timedelta
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Query, Request, UploadFile
+from pydantic import BeforeValidator
+
+from imaginem.errors import PermanentError
+from imaginem.images.decoding import BYTE_LIMIT, check_photo
+from imaginem.ports import PhotoFilter
+from imaginem.usecases.access import Caller
+from imaginem.web.dependencies import Viewer
+
+Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
+Cursor = Annotated[str, Query(max_length=2000, description="Of the page before.")]
+Label = Annotated[str, Query(max_length=200)]
+SEARCHED_MATCHES = 20
+"""Matches that are shown for each face of a photo that was searched with."""
+# Forms send empty fields along.
+EMPTY_IS_NONE = BeforeValidator(lambda value: None if value == "" else value)
+
+
+async def one_file(request: Request) -> None:
+    """Check that a form has one file: of several, the others would be lost without a word.
+
+    Raises:
+        HTTPException: 422, there are several.
+    """
+    count = len((await request.form()).getlist("file"))
+    if count > 1:
+        raise HTTPException(422, f"file: send one photo a request; this one has {count}")
+
+
+def read_upload(file: UploadFile) -> bytes:
+    """Return an uploaded photo's bytes.
+
+    Raises:
+        HTTPException: 413 for too many bytes or pixels, 415 for what is no photo.
+    """
+    data = file.file.read(BYTE_LIMIT + 1)
+    if len(data) > BYTE_LIMIT:
+        raise HTTPException(
+            413, f"file: the photo has more than {BYTE_LIMIT} bytes (20 MB): send a smaller copy"
+        )
+    try:
+        check_photo(data)
+    except PermanentError as problem:
+        status = 413 if "pixels" in str(problem) else 415
+        raise HTTPException(status, f"file: {problem}") from None
+    return data
+
+
+async def photo_filter(
+    tag: Label = "",
+    category: Label = "",
+    object: Label = "",
+    text: Label = "",
+    faces: Annotated[
+        bool | None, EMPTY_IS_NONE, Query(description="With faces, or without.")
+    ] = None,
+    since: Annotated[date | None, EMPTY_IS_NONE, Query(description="First day, UTC.")] = None,
+    until: Annotated[date | None, EMPTY_IS_NONE, Query(description="Last day, UTC.")] = None,
+    batch: Annotated[str, Query(max_length=512)] = "",
+) -> PhotoFilter:
+    """Read a filter from an address.
+
+    Raises:
+        HTTPException: 422, the last day has no day after it.
+    """
+    return PhotoFilter(
+        tag=tag,
+        category=category,
+        object=object,
+        text=text.strip(),
+        faces=faces,
+        since=_midnight(since),
+        until=_midnight(until, days=1),
+        batch=batch,
+    )
+
+
+def _midnight(day: date | None, days: int = 0) -> datetime | None:
+    if day is None:
+        return None
+    try:
+        return datetime.combine(day + timedelta(days=days), time(), ZONE)
+    except OverflowError:
+        raise HTTPException(422, "until: the day is too far away") from None
+
+
+async def seen_by(
+    caller: Viewer, wanted: Annotated[PhotoFilter, Depends(photo_filter)]
+) -> PhotoFilter:
+    """Return a filter that hides what the caller may not see."""
+    return replace(wanted, groups=caller.groups)
+
+
+VisiblePhotos = Annotated[PhotoFilter, Depends(seen_by)]
+"""The filter that an address has, without photos that the caller may not see."""
+
+
+def check_place_role(caller: Caller, gps: bool) -> None:
+    """Check that a caller may know where a photo was taken, if that is asked for.
+
+    Raises:
+        HTTPException: 403, only caseworkers may.
+    """
+    if gps and not caller.may("caseworker"):
+        raise HTTPException(403, "this needs the app role caseworker")
+
+
+async def poison_place(poison_id: str) -> tuple[str, str]:
+    """Return queue and message id of a poisoned message's id in addresses.
+
+    Raises:
+        HTTPException: 404, no message can have this id.
+    """
+    queue, dot, message_id = poison_id.partition(".")
+    if not (queue and dot and message_id):
+        raise HTTPException(404, f"there is no poisoned message {poison_id}")
+    return queue, message_id
+
+
+PoisonPlace = Annotated[tuple[str, str], Depends(poison_place)]
+"""Queue and message id that an address names."""

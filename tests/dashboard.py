@@ -1,6 +1,8 @@
 """Services for tests of API and pages: storage in memory, SQL in a SQLite file."""
 
+import base64
 import functools
+import json
 import tempfile
 import uuid
 from pathlib import Path
@@ -94,3 +96,11 @@ def pair(services: WebServices, one: uuid.UUID, other: uuid.UUID) -> None:
     """Let two faces look alike."""
     found = FaceMatch(face_id=one, matched_face_id=other, confidence=0.81, band="match")
     services.gallery.keep_matches([found])
+
+
+def principal(*roles: str, name: str = "Ann", groups: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return the header that platform authentication sets."""
+    claims = [{"typ": "name", "val": name}, *({"typ": "roles", "val": role} for role in roles)]
+    claims += [{"typ": "groups", "val": group} for group in groups]
+    told = {"auth_typ": "aad", "role_typ": "roles", "claims": claims}
+    return {"X-MS-CLIENT-PRINCIPAL": base64.b64encode(json.dumps(told).encode()).decode()}

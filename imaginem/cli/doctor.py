@@ -34,7 +34,7 @@ def doctor(as_json: Json = False, app: App = Path()) -> None:
     """Check settings, storage, database, engines and steps, and say how to mend each."""
     findings = examine_app(app)
     if as_json:
-        print_json([{"check": each.name, "problem": each.problem} for each in findings])
+        print_json([{"check": finding.name, "problem": finding.problem} for finding in findings])
     else:
         for finding in findings:
             _print(finding)
@@ -56,8 +56,8 @@ def examine_app(app: Path) -> list[Finding]:
         runtime = make_runtime(app)
     except ImaginemError as problem:
         return [*steps, Finding("settings", str(problem))]  # names all that is wrong, however long
-    found = examine(_checks(runtime, app))
-    shown = [Finding(_NAMES.get(each.name, each.name), each.problem) for each in found]
+    findings = examine(_checks(runtime, app))
+    shown = [Finding(_NAMES.get(f.name, f.name), f.problem) for f in findings]
     return [*steps, Finding("settings"), *shown]
 
 

@@ -42,15 +42,15 @@ def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Itera
             face.face_id: face.job_id
             for face in gallery.faces_of(*((batch_id, result.id) for result in some))
         }
-        found = gallery.matches_of(list(job_of))
-        owners = gallery.owners(list({match.matched_face_id for match in found}))
+        matches = gallery.matches_of(list(job_of))
+        owners = gallery.owners(list({match.matched_face_id for match in matches}))
         hidden = hidden_batches(services, {owner.batch_id for owner in owners.values()}, caller)
         matched: dict[str, set[str]] = {}
-        for match in found:
+        for match in matches:
             owner = owners.get(match.matched_face_id)
             if owner and owner.batch_id not in hidden:
-                told = f"{owner.batch_id}/{owner.job_id}"
-                matched.setdefault(job_of[match.face_id], set()).add(told)
+                place = f"{owner.batch_id}/{owner.job_id}"
+                matched.setdefault(job_of[match.face_id], set()).add(place)
         faces = Counter(job_of.values())
         for result in some:
             yield _row(result, faces[result.id], sorted(matched.get(result.id, ())))
@@ -98,5 +98,5 @@ def _part(output: Any, name: str) -> Any:
 
 def _names(output: Any, field: str, name: str) -> list[str]:
     items = _part(output, field)
-    found = [_part(item, name) for item in items] if isinstance(items, list) else []
-    return [text for text in found if isinstance(text, str)]
+    texts = [_part(item, name) for item in items] if isinstance(items, list) else []
+    return [text for text in texts if isinstance(text, str)]

@@ -47,24 +47,24 @@ def file_response(
         HTTPException: 416, there is no such part.
     """
     tag = f'"{version}"'
-    told = {**(headers or {}), "ETag": tag, "Accept-Ranges": "bytes"}
-    told["Cache-Control"] = _CACHED if "v" in request.query_params else _CHECKED
-    known = [each.strip().removeprefix("W/") for each in _header(request, "if-none-match")]
+    answer_headers = {**(headers or {}), "ETag": tag, "Accept-Ranges": "bytes"}
+    answer_headers["Cache-Control"] = _CACHED if "v" in request.query_params else _CHECKED
+    known = [item.strip().removeprefix("W/") for item in _header(request, "if-none-match")]
     if tag in known or "*" in known:
-        return Response(status_code=304, headers=told)
+        return Response(status_code=304, headers=answer_headers)
     wanted = _RANGE.fullmatch(request.headers.get("range", "").strip())
     if not wanted or not any(wanted.groups()) or _header(request, "if-range") not in ([], [tag]):
-        return Response(data, media_type=media_type, headers=told)
+        return Response(data, media_type=media_type, headers=answer_headers)
     first, last = _part(wanted[1], wanted[2], len(data))
     if first > last:
-        told_size = {"Content-Range": f"bytes */{len(data)}"}
-        raise HTTPException(416, f"Range: the file has {len(data)} bytes", told_size)
-    told["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
-    return Response(data[first : last + 1], 206, headers=told, media_type=media_type)
+        size = {"Content-Range": f"bytes */{len(data)}"}
+        raise HTTPException(416, f"Range: the file has {len(data)} bytes", size)
+    answer_headers["Content-Range"] = f"bytes {first}-{last}/{len(data)}"
+    return Response(data[first : last + 1], 206, headers=answer_headers, media_type=media_type)
 
 
 def _header(request: Request, name: str) -> list[str]:
-    return [each for each in request.headers.get(name, "").split(",") if each]
+    return [part for part in request.headers.get(name, "").split(",") if part]
 
 
 def _part(first: str, last: str, size: int) -> tuple[int, int]:

@@ -69,9 +69,9 @@ class Guard:
         async def guarded(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 begun.append(True)
-                told = {name.lower() for name, _ in message["headers"]}
-                added = [each for each in _HEADERS if each[0] not in told]
-                if b"cache-control" not in told:  # what is shown here is nobody else's business
+                present = {name.lower() for name, _ in message["headers"]}
+                added = [(name, value) for name, value in _HEADERS if name not in present]
+                if b"cache-control" not in present:  # what is shown here is nobody else's business
                     added.append((b"cache-control", b"no-store"))
                 message["headers"] = [*message["headers"], *added]
             elif head_only:
@@ -93,12 +93,12 @@ class Guard:
 
 def _is_own(scope: Scope) -> bool:
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    site = headers.get("sec-fetch-site")
-    if site is not None:
-        return site in ("same-origin", "none")
+    fetch_site = headers.get("sec-fetch-site")
+    if fetch_site is not None:
+        return fetch_site in ("same-origin", "none")
     origin = headers.get("origin")
     try:
-        told = urlsplit(origin or "").netloc.lower()
+        origin_host = urlsplit(origin or "").netloc.lower()
     except ValueError:
         return False
-    return origin is None or told == headers.get("host", "").lower()
+    return origin is None or origin_host == headers.get("host", "").lower()

@@ -72,14 +72,14 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a problem document."""
-    told = Problem(
+    document = Problem(
         title=HTTPStatus(status).phrase, status=status, detail=one_line(detail, 1000), field=field
     )
     added = {"Retry-After": str(_RETRY_SECONDS)} if status == 503 else {}
     if status == 401:
         added["WWW-Authenticate"] = "Bearer"
     return JSONResponse(
-        told.model_dump(exclude_none=True),
+        document.model_dump(exclude_none=True),
         status,
         headers={**added, **(headers or {})},
         media_type=MEDIA_TYPE,

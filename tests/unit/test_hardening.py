@@ -15,8 +15,7 @@ from imaginem.names import blob_segment
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.steps import default_registry
 from imaginem.testing import photo_bytes, run_all
-from tests.dashboard import WebServices, client, face, keep, pair, web_services
-from tests.unit.test_web import principal
+from tests.dashboard import WebServices, client, face, keep, pair, principal, web_services
 
 EVE = principal("caseworker", name="Eve")
 ALICE = principal("caseworker", name="Alice", groups=("red",))

@@ -2,26 +2,14 @@
 
 import base64
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from imaginem.errors import RetryableError, StorageUnavailable
-from imaginem.web import api, pages
 from imaginem.web.access import caller_of
-from imaginem.web.pages.docs import role_of
-from tests.dashboard import WebServices, client, face, keep, pair, web_services
-
-
-def principal(*roles: str, name: str = "Ann", groups: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return the header that platform authentication sets."""
-    claims = [{"typ": "name", "val": name}, *({"typ": "roles", "val": role} for role in roles)]
-    claims += [{"typ": "groups", "val": group} for group in groups]
-    told = {"auth_typ": "aad", "role_typ": "roles", "claims": claims}
-    return {"X-MS-CLIENT-PRINCIPAL": base64.b64encode(json.dumps(told).encode()).decode()}
+from tests.dashboard import WebServices, client, face, keep, pair, principal, web_services
 
 
 @pytest.fixture
@@ -39,63 +27,7 @@ def local(services: WebServices) -> TestClient:
     return client(services)
 
 
-def routes() -> Iterator[APIRoute]:
-    for router in (*api.ROUTERS, *pages.ROUTERS):
-        for route in router.routes:
-            assert isinstance(route, APIRoute)
-            yield route
-
-
-OPEN = {"/api/health", "/static/{name}", "/favicon.ico"}
-CASEWORKERS = {
-    "POST /api/batches/{batch_id}/images",
-    "POST /api/batches/{batch_id}/cancel",
-    "POST /api/batches/{batch_id}/reopen",
-    "DELETE /api/batches/{batch_id}",
-    "POST /api/jobs",
-    "POST /api/jobs/{batch_id}/{job_id}/retry",
-    "DELETE /api/jobs/{batch_id}/{job_id}",
-    "POST /api/faces/search",
-    "PUT /api/faces/{face_id}/matches/{other_id}/verdict",
-    "GET /api/images/{batch_id}/{job_id}/original",
-    "GET /upload",
-    "POST /batches/{batch_id}/cancel",
-    "POST /batches/{batch_id}/reopen",
-    "POST /batches/{batch_id}/{job_id}/retry",
-    "POST /batches/{batch_id}/erase",
-    "POST /photos/{batch_id}/{job_id}/erase",
-    "POST /photos/{batch_id}/{job_id}/retry",
-    "POST /faces/search",
-    "POST /faces/{face_id}/matches/{other_id}",
-}
-OPERATORS = {
-    "GET /api/operations",
-    "GET /api/poison",
-    "POST /api/poison/{poison_id}/replay",
-    "DELETE /api/poison/{poison_id}",
-    "GET /operations",
-    "GET /operations/now",
-    "POST /operations/poison/{poison_id}/replay",
-    "POST /operations/poison/{poison_id}/drop",
-}
-
-
 class TestRoles:
-    def test_the_table_of_routes_and_roles_is_complete(self) -> None:
-        told = {
-            f"{method} {route.path}": role_of(route)
-            for route in routes()
-            for method in route.methods or ()
-        }
-        for route, role in sorted(told.items()):
-            print(f"{role or 'everybody':<10} {route}")
-        assert {route.split(" ")[1] for route, role in told.items() if not role} == OPEN
-        assert {route for route, role in told.items() if role == "caseworker"} == CASEWORKERS
-        assert {route for route, role in told.items() if role == "operator"} == OPERATORS
-        # What only looks is for viewers; what changes anything never is, but for a computation.
-        changing = {r for r, role in told.items() if role == "viewer" and not r.startswith("GET")}
-        assert changing == {"POST /api/pipeline/resolve"}
-
     def test_health_is_for_everybody(self, services: WebServices) -> None:
         for access in ("local", "health", "platform"):
             assert client(services, access).get("/api/health").status_code == 200
@@ -124,6 +56,16 @@ class TestRoles:
     @pytest.mark.parametrize("header", ["", "nonsense", base64.b64encode(b"[]").decode(), "e30="])
     def test_a_header_that_is_none_is_nobody(self, header: str) -> None:
         assert caller_of(header) is None
+
+    @pytest.mark.parametrize("address", ["/api/images/b/one/exif", "/photos/b/one/file"])
+    def test_where_a_photo_was_taken_is_for_caseworkers(
+        self, services: WebServices, platform: TestClient, address: str
+    ) -> None:
+        keep(services, ("b", "one"))
+        viewer, caseworker = principal("viewer"), principal("caseworker")
+        assert platform.get(address, headers=viewer).status_code == 200
+        assert platform.get(f"{address}?gps=true", headers=viewer).status_code == 403
+        assert platform.get(f"{address}?gps=true", headers=caseworker).status_code == 200
 
     def test_pages_offer_only_what_the_caller_may_do(
         self, services: WebServices, platform: TestClient

@@ -49,13 +49,17 @@ def image(caller: Viewer, services: ServicesDep, request: Request, face_id: uuid
     return file_response(request, data, "image/png", str(face_id))
 
 
-@router.put("/{face_id}/matches/{other_id}/verdict", responses=responses(400, 404, 422))
-def judge(
+@router.put(
+    "/{face_id}/matches/{other_id}/verdict",
+    responses=responses(400, 404, 422),
+    name="judge",  # as the API's document calls it
+)
+def review(
     caller: Caseworker,
     services: ServicesDep,
     face_id: uuid.UUID,
     other_id: uuid.UUID,
-    said: VerdictAsked,
+    asked: VerdictAsked,
 ) -> list[Match]:
     """Confirm or reject that two faces are one person's; kept with who said so, and when."""
-    return present_matches(review_pair(services, (face_id, other_id), said.verdict, caller))
+    return present_matches(review_pair(services, (face_id, other_id), asked.verdict, caller))

@@ -50,12 +50,12 @@ def search(
     file: Annotated[UploadFile, File()],
 ) -> HTMLResponse:
     """Show who looks like the faces of a photo."""
-    found = search_faces(services, read_upload(file), caller, SEARCHED_MATCHES)
-    return render(request, "_search.html", {"found": present_search(found)})
+    faces = search_faces(services, read_upload(file), caller, SEARCHED_MATCHES)
+    return render(request, "_search.html", {"found": present_search(faces)})
 
 
 @router.post("/{face_id}/matches/{other_id}")
-def judge(
+def review(
     caller: Caseworker,
     services: ServicesDep,
     request: Request,

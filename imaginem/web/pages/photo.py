@@ -58,8 +58,8 @@ def file(
     """Show what a photo's file says of camera, time and place: a part of its page."""
     check_place_role(caller, gps)
     result = result_of(services, key)
-    told = read_exif(original(services, result), gps=gps)
-    return render(request, "_file.html", {"told": told, "gps": gps, "job": result})
+    facts = read_exif(original(services, result), gps=gps)
+    return render(request, "_file.html", {"told": facts, "gps": gps, "job": result})
 
 
 @router.post("/{batch_id}/{job_id}/erase")

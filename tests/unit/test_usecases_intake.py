@@ -1,0 +1,150 @@
+"""A photo or a message that a caller sends becomes a job."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imaginem.errors import InvalidMessage, NotFound
+from imaginem.names import blob_segment
+from imaginem.pipeline.steps import default_registry
+from imaginem.testing import photo_bytes
+from imaginem.usecases.access import EVERYTHING, Caller
+from imaginem.usecases.intake import SentJob, Upload, receive_message, receive_photo
+from tests.dashboard import PIPELINE, WebServices, web_services
+
+ANN = Caller("Ann", "caseworker", frozenset({"red-group"}))
+BOB = Caller("Bob", "caseworker")
+UPLOAD = Upload("b", photo_bytes, "a b.png", pipeline=["ocr"])
+
+
+@pytest.fixture
+def services(tmp_path: Path) -> WebServices:
+    return web_services(tmp_path)
+
+
+def receive(services: WebServices, caller: Caller = EVERYTHING, **changes: Any) -> SentJob:
+    return receive_photo(services, default_registry, replace(UPLOAD, **changes), caller)
+
+
+def queued(services: WebServices, queue: str) -> list[dict[str, Any]]:
+    return [json.loads(item.body) for item in services.queues.receive(queue, 32, 30)]
+
+
+class TestReceivePhoto:
+    def test_a_job_is_named_after_name_and_content(self, services: WebServices) -> None:
+        one, again = receive(services), receive(services)
+        other = receive(services, read=lambda: photo_bytes(color="red"))
+        assert one.key == again.key
+        assert one.run != again.run
+        assert one.key[1].startswith("a-b.png-")
+        assert other.key != one.key
+        assert receive(services, job_id="mine").key == ("b", "mine")
+
+    def test_folders_and_lone_surrogates_in_a_name_do_no_harm(self, services: WebServices) -> None:
+        receive(services, filename="C:\\photos\\x\ud800.png", job_id="one")
+        receive(services, filename="", job_id="two")
+        sent = services.archive.submissions("b")
+        assert sent["one"].parameters["original_name"] == "x?.png"
+        assert sent["two"].parameters["original_name"] == "photo"
+
+    @pytest.mark.parametrize(
+        ("wanted", "steps"),
+        [
+            ((), list(PIPELINE)),
+            (("facecrop",), ["facedetection", "facecrop"]),
+            (("ocr", "outside"), ["ocr", "outside"]),
+        ],
+    )
+    def test_a_pipeline_gets_what_its_steps_need(
+        self, services: WebServices, wanted: tuple[str, ...], steps: list[str]
+    ) -> None:
+        receive(services, pipeline=wanted)
+        (message,) = queued(services, steps[0])
+        assert message["job_definition"]["processing_pipeline"] == steps
+
+    @pytest.mark.parametrize(
+        ("changes", "error", "reason"),
+        [
+            ({"batch_id": "red"}, NotFound, "there is no batch red"),
+            ({"group": "red-group"}, InvalidMessage, "you are not in this group"),
+            ({"pipeline": ["ocrr"]}, InvalidMessage, "did you mean ocr?"),
+        ],
+    )
+    def test_what_is_refused_is_not_even_read(
+        self, services: WebServices, changes: dict[str, Any], error: type[Exception], reason: str
+    ) -> None:
+        services.archive.open_batch("red", "red-group")
+        with pytest.raises(error, match=reason):
+            receive(services, BOB, read=lambda: pytest.fail("read"), **changes)
+        assert services.archive.batch("b") is None
+        assert services.blobs.list("inputimages", "") == []
+
+    def test_a_batch_that_another_group_took_meanwhile_stays_hidden(
+        self, services: WebServices
+    ) -> None:
+        def read() -> bytes:
+            services.archive.open_batch("b", "red-group")
+            return photo_bytes()
+
+        with pytest.raises(NotFound, match="there is no batch b"):
+            receive(services, BOB, read=read)
+        assert services.blobs.list("inputimages", "") == []
+
+    def test_the_first_photo_says_whose_the_batch_is(self, services: WebServices) -> None:
+        receive(services, ANN, group="red-group")
+        assert services.archive.groups_of(["b"]) == {"b": "red-group"}
+
+
+class TestReceiveMessage:
+    def message(self, **definition: Any) -> dict[str, Any]:
+        usual = {
+            "id": "one",
+            "batch_id": "b",
+            "input": {"image_url": "https://example.org/a.jpg"},
+            "processing_pipeline": ["ocr"],
+        }
+        return {"job_definition": {**usual, **definition}}
+
+    def send(self, services: WebServices, message: dict[str, Any], caller: Caller = BOB) -> SentJob:
+        return receive_message(services, default_registry, message, caller)
+
+    def test_it_is_on_its_queue_without_what_imaginem_notes_for_itself(
+        self, services: WebServices
+    ) -> None:
+        sent = self.send(services, self.message(_imaginem={"fence": "forged"}))
+        assert sent.key == ("b", "one")
+        (message,) = queued(services, "ocr")
+        assert "forged" not in json.dumps(message)
+        assert services.archive.submission(("b", "one")).run == sent.run
+
+    @pytest.mark.parametrize(
+        ("definition", "error", "reason"),
+        [
+            ({"batch_id": "red"}, NotFound, "there is no batch red"),
+            ({"processing_pipeline": ["ocrr"]}, InvalidMessage, "did you mean ocr?"),
+            ({"id": ""}, InvalidMessage, "job_definition.id"),
+            ({"own": "\ud800"}, InvalidMessage, "half a character"),
+        ],
+    )
+    def test_what_is_refused_leaves_nothing_behind(
+        self,
+        services: WebServices,
+        definition: dict[str, Any],
+        error: type[Exception],
+        reason: str,
+    ) -> None:
+        services.archive.open_batch("red", "red-group")
+        with pytest.raises(error, match=reason):
+            self.send(services, self.message(**definition))
+        assert services.queues.names() == []
+        assert services.archive.batch("b") is None
+
+    def test_a_photo_of_another_batch_is_not_looked_at(self, services: WebServices) -> None:
+        url = services.blobs.put(
+            "inputimages", f"{blob_segment('red')}/x", photo_bytes(), "image/png"
+        )
+        with pytest.raises(InvalidMessage, match="own batch"):
+            self.send(services, self.message(input={"image_url": url}))

@@ -231,7 +231,20 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
     checks = cli.json("doctor")
     assert isinstance(checks, list)
     assert [check["check"] for check in checks if check["problem"]] == []
-    assert "weights" in [check["check"] for check in checks]
+    assert [check["check"] for check in checks] == [
+        "steps",
+        "settings",
+        "pipeline",
+        "storage (queues)",
+        "storage (tables)",
+        "storage (blobs)",
+        "database",
+        "weights",
+        "engine for vision",
+        "engine for ocr",
+        "engine for faces",
+        "engine for prints",
+    ]
 
     cli.environment["PIPELINE_DEFINITION"] = "ocr,facedcrop"
     cli.environment["IMAGINEM_ASSETS"] = str(cli.app / "none")

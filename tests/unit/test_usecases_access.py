@@ -36,8 +36,8 @@ def test_a_batch_of_no_group_is_everybodys() -> None:
 
 def test_a_hidden_batch_is_told_like_one_that_is_not_there(tmp_path: Path) -> None:
     services = web_services(tmp_path)
-    services.archive.open_batch("red", "red-group")
-    services.archive.open_batch("open")
+    services.batches.open_batch("red", "red-group")
+    services.batches.open_batch("open")
     assert hidden_batches(services, ["red", "open", "unknown"], BOB) == {"red"}
     assert hidden_batches(services, ["red", "open"], ANN) == set()
     assert hidden_batches(services, ["red"], EVERYTHING) == set()

@@ -43,7 +43,7 @@ class Recognizer(FakeRecognizer):
 def services(tmp_path: Path) -> WebServices:
     """Return services where a batch is the red group's, and another everybody's."""
     made = web_services(tmp_path)
-    made.archive.open_batch("red", "red-group")
+    made.batches.open_batch("red", "red-group")
     return made
 
 
@@ -95,7 +95,7 @@ class TestSearch:
 
     def test_nothing_is_kept(self, services: WebServices) -> None:
         search_faces(services, photo_bytes(), EVERYTHING)
-        assert services.archive.recent_faces(None, 10) == []
+        assert services.gallery.recent_faces(None, 10) == []
 
 
 def _search(services: WebServices, caller: Caller, limit: int = 200) -> Sequence[ReviewedMatch]:
@@ -128,7 +128,7 @@ class TestReview:
     ) -> None:
         with pytest.raises(NotFound, match="is no match of face"):
             review_pair(services, (red, open_), "confirmed", ANN)
-        assert services.archive.verdicts([red, open_]) == {}
+        assert services.reviews.decisions([red, open_]) == {}
 
     @pytest.mark.parametrize("turned", [False, True])
     def test_nobody_decides_about_a_face_that_is_hidden(
@@ -137,7 +137,7 @@ class TestReview:
         pair(services, red, open_)
         with pytest.raises(NotFound, match=f"there is no face {red}"):
             review_pair(services, (open_, red) if turned else (red, open_), "confirmed", BOB)
-        assert services.archive.verdicts([red, open_]) == {}
+        assert services.reviews.decisions([red, open_]) == {}
 
 
 class TestWhoSeesWhat:

@@ -46,7 +46,7 @@ class TestReceivePhoto:
     def test_folders_and_lone_surrogates_in_a_name_do_no_harm(self, services: WebServices) -> None:
         receive(services, filename="C:\\photos\\x\ud800.png", job_id="one")
         receive(services, filename="", job_id="two")
-        sent = services.archive.submissions("b")
+        sent = services.submissions.submissions("b")
         assert sent["one"].parameters["original_name"] == "x?.png"
         assert sent["two"].parameters["original_name"] == "photo"
 
@@ -76,17 +76,17 @@ class TestReceivePhoto:
     def test_what_is_refused_is_not_even_read(
         self, services: WebServices, changes: dict[str, Any], error: type[Exception], reason: str
     ) -> None:
-        services.archive.open_batch("red", "red-group")
+        services.batches.open_batch("red", "red-group")
         with pytest.raises(error, match=reason):
             receive(services, BOB, read=lambda: pytest.fail("read"), **changes)
-        assert services.archive.batch("b") is None
+        assert services.batches.batch("b") is None
         assert services.blobs.list("inputimages", "") == []
 
     def test_a_batch_that_another_group_took_meanwhile_stays_hidden(
         self, services: WebServices
     ) -> None:
         def read() -> bytes:
-            services.archive.open_batch("b", "red-group")
+            services.batches.open_batch("b", "red-group")
             return photo_bytes()
 
         with pytest.raises(NotFound, match="there is no batch b"):
@@ -95,7 +95,7 @@ class TestReceivePhoto:
 
     def test_the_first_photo_says_whose_the_batch_is(self, services: WebServices) -> None:
         receive(services, ANN, group="red-group")
-        assert services.archive.groups_of(["b"]) == {"b": "red-group"}
+        assert services.batches.groups_of(["b"]) == {"b": "red-group"}
 
 
 class TestReceiveMessage:
@@ -118,7 +118,7 @@ class TestReceiveMessage:
         assert sent.key == ("b", "one")
         (message,) = queued(services, "ocr")
         assert "forged" not in json.dumps(message)
-        assert services.archive.submission(("b", "one")).run == sent.run
+        assert services.submissions.submission(("b", "one")).run == sent.run
 
     @pytest.mark.parametrize(
         ("definition", "error", "reason"),
@@ -136,11 +136,11 @@ class TestReceiveMessage:
         error: type[Exception],
         reason: str,
     ) -> None:
-        services.archive.open_batch("red", "red-group")
+        services.batches.open_batch("red", "red-group")
         with pytest.raises(error, match=reason):
             self.send(services, self.message(**definition))
         assert services.queues.names() == []
-        assert services.archive.batch("b") is None
+        assert services.batches.batch("b") is None
 
     def test_a_photo_of_another_batch_is_not_looked_at(self, services: WebServices) -> None:
         url = services.blobs.put(

@@ -60,7 +60,7 @@ class TestJobView:
         )
 
     def test_matches_that_are_hidden_are_in_no_output_either(self, services: WebServices) -> None:
-        services.archive.open_batch("red", "red-group")
+        services.batches.open_batch("red", "red-group")
         mine, hidden = face(services, ("open", "one")), face(services, ("red", "two"))
         pair(services, mine, hidden)
         listed = [{"matched_face_id": str(hidden)}, "odd"]
@@ -91,7 +91,7 @@ class TestJobView:
 
 
 def test_an_export_names_no_match_that_the_caller_may_not_see(services: WebServices) -> None:
-    services.archive.open_batch("red", "red-group")
+    services.batches.open_batch("red", "red-group")
     keep(services, ("open", "one"), name="a.png")
     pair(services, face(services, ("open", "one")), face(services, ("red", "two")))
     rows = {

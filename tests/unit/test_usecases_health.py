@@ -86,7 +86,7 @@ class TestServiceChecks:
             ("queues", "count", "queues"),
             ("poison", "list", "tables"),
             ("blobs", "list", "blobs"),
-            ("archive", "batches", "database"),
+            ("batches", "batches", "database"),
         ],
     )
     def test_each_check_tells_of_its_own_part_alone(

@@ -118,7 +118,8 @@ class TestReceiveMessage:
         assert sent.key == ("b", "one")
         (message,) = queued(services, "ocr")
         assert "forged" not in json.dumps(message)
-        assert services.submissions.submission(("b", "one")).run == sent.run
+        submission = services.submissions.submission(("b", "one"))
+        assert submission is not None and submission.run == sent.run
 
     @pytest.mark.parametrize(
         ("definition", "error", "reason"),

@@ -43,12 +43,12 @@ def status(as_json: Json = False, app: App = Path()) -> None:
     with told_errors(), told_sql_errors():
         engine = make_runtime(app).database.connect()
         with engine.connect() as connection:
-            found = read_revision(connection)
+            revision = read_revision(connection)
     if as_json:
-        print_json({"schema": found, "needed": HEAD})
+        print_json({"schema": revision, "needed": HEAD})
     else:
-        out.print(f"schema {found or 'none'}, needed {HEAD}")
-    if found != HEAD:
+        out.print(f"schema {revision or 'none'}, needed {HEAD}")
+    if revision != HEAD:
         raise typer.Exit(int(Exit.FAILED))
 
 
@@ -61,12 +61,12 @@ def grant(
 ) -> None:
     """Let the app's identity read and write rows in Azure SQL, and nothing more."""
     with told_errors():
-        from imaginem.sql.grant import grant as give
+        from imaginem.sql.grant import grant as grant_rights
         from imaginem.sql.grant import grant_script
 
         if sql:
             out.print(grant_script(identity, client_id), markup=False, soft_wrap=True)
             return
         with told_sql_errors():
-            give(make_runtime(app).database.connect(), identity, client_id)
+            grant_rights(make_runtime(app).database.connect(), identity, client_id)
         out.print(f"{identity} may read and write rows")

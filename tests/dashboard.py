@@ -30,7 +30,7 @@ PIPELINE = (
 
 @dataclass
 class WebServices(MemoryServices):
-    """Everything in memory but SQL."""
+    """Services in memory, except for SQL."""
 
     archive: Any = None
     engine_names = {name: "fake" for name in ("vision", "ocr", "faces", "prints")}  # noqa: RUF012
@@ -38,7 +38,7 @@ class WebServices(MemoryServices):
 
 @functools.cache
 def _empty_database() -> bytes:
-    """Return a database file that has the tables: making them takes a while."""
+    """Return the bytes of a database file with empty tables; made once, as that takes a while."""
     with tempfile.TemporaryDirectory() as folder:
         database = Database("", Path(folder))
         SqlArchive(database).batches(None)
@@ -50,14 +50,14 @@ def web_services(folder: Path) -> WebServices:
     """Return services with an empty database."""
     (folder / "imaginem.db").write_bytes(_empty_database())
     database = Database("", folder)
-    made = WebServices(core_settings=CoreSettings(default_pipeline=PIPELINE))
-    made.archive, made.results = SqlArchive(database), SqlResults(database)  # type: ignore[assignment]
-    made.gallery = SqlGallery(database)  # type: ignore[assignment]
-    return made
+    services = WebServices(core_settings=CoreSettings(default_pipeline=PIPELINE))
+    services.archive, services.results = SqlArchive(database), SqlResults(database)  # type: ignore[assignment]
+    services.gallery = SqlGallery(database)  # type: ignore[assignment]
+    return services
 
 
 def client(services: Any, access: str = "local", **headers: str) -> TestClient:
-    """Return a client that sees errors as a browser does."""
+    """Return a client that gets errors as answers, as a browser does."""
     app = make_app(default_registry, access, lambda: services)
     return TestClient(app, raise_server_exceptions=False, headers=headers)
 
@@ -65,7 +65,14 @@ def client(services: Any, access: str = "local", **headers: str) -> TestClient:
 def keep(
     services: WebServices, key: JobKey, outputs: dict[str, Any] | None = None, **more: Any
 ) -> None:
-    """Put a finished job's result and photo into the services."""
+    """Save the result and the photo of a finished job.
+
+    Args:
+        services: where to save.
+        key: batch id and job id.
+        outputs: of the job's steps.
+        more: `name` and `photo` (bytes) of the photo, `unsuccessful` steps.
+    """
     name = more.get("name", key[1])
     blob = f"{uuid.uuid4()}"
     url = services.blobs.put("inputimages", blob, more.get("photo") or photo_bytes(), "image/png")
@@ -91,13 +98,13 @@ def face(services: WebServices, key: JobKey) -> uuid.UUID:
 def enrol(services: WebServices, key: JobKey, count: int) -> list[uuid.UUID]:
     """Enrol faces of a job; return their ids."""
     ids = [uuid.uuid4() for _ in range(count)]
-    print_ = bytes([0, 0, 128, 63]) * 4
-    faces = [EnrolledFace(each, "m", print_, 0.9, (1, 2, 3, 4)) for each in ids]
+    embedding = bytes([0, 0, 128, 63]) * 4
+    faces = [EnrolledFace(face_id, "m", embedding, 0.9, (1, 2, 3, 4)) for face_id in ids]
     services.gallery.enrol(key, faces)
     return ids
 
 
 def pair(services: WebServices, one: uuid.UUID, other: uuid.UUID) -> None:
-    """Let two faces look alike."""
-    found = FaceMatch(face_id=one, matched_face_id=other, confidence=0.81, band="match")
-    services.gallery.keep_matches([found])
+    """Save a match of two faces."""
+    match = FaceMatch(face_id=one, matched_face_id=other, confidence=0.81, band="match")
+    services.gallery.keep_matches([match])

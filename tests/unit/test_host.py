@@ -204,9 +204,9 @@ def listening(queues: MemoryQueues, queue: str, **rules: Any) -> tuple[QueueList
     return QueueListener(trigger, queues, pool, config), pool  # type: ignore[arg-type]
 
 
-def eventually(holds: Any) -> None:
+def eventually(condition: Any) -> None:
     deadline = time.monotonic() + 5
-    while not holds():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)
 

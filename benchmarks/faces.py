@@ -91,6 +91,10 @@ def _similarities(
         crowd = [embed(photo, face) for face in members]
         different += [float(a @ b) for a, b in combinations(crowd, 2)]
         different += [float(a @ b) for a in crowd for b in strangers]
+    return _summary(same, different)
+
+
+def _summary(same: list[float], different: list[float]) -> list[Result]:
     wrong = sum(value >= 0.45 for value in different)
     missed = sum(value < 0.45 for value in same)
     return [

@@ -115,9 +115,9 @@ class JobMessage(BaseModel):
         return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
     def noting(self, **changes: object) -> "JobMessage":
-        """Return a copy with other bookkeeping."""
-        kept = self.job_definition.bookkeeping.model_copy(update=changes)
-        return self._defining(bookkeeping=kept)
+        """Return a copy with some fields of the bookkeeping changed."""
+        bookkeeping = self.job_definition.bookkeeping.model_copy(update=changes)
+        return self._defining(bookkeeping=bookkeeping)
 
     def with_outputs(self, outputs: dict[str, Any]) -> "JobMessage":
         """Return a copy that carries these outputs."""

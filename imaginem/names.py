@@ -92,7 +92,7 @@ def check_pipeline(pipeline: Sequence[str]) -> None:
     Raises:
         InvalidMessage: a name is not valid, is reserved, or occurs twice.
     """
-    seen: set[str] = set(RESERVED_PROPERTIES)
+    taken: set[str] = set(RESERVED_PROPERTIES)
     for index, name in enumerate(pipeline):
         where = f"job_definition.processing_pipeline[{index}]: {name!r}"
         if not _QUEUE_NAME.fullmatch(name):
@@ -104,6 +104,6 @@ def check_pipeline(pipeline: Sequence[str]) -> None:
         if name in pipeline[:index]:
             raise InvalidMessage(f"{where} stands twice: a job runs each step once, remove one")
         properties = step_properties(name)
-        if properties & seen:
+        if properties & taken:
             raise InvalidMessage(f"{where} clashes with a log property: rename the queue")
-        seen |= properties
+        taken |= properties

@@ -56,8 +56,8 @@ def collect(engines: set[str], folder: Path) -> None:
 
 def _local_requirements() -> str:
     lines = (ROOT / "requirements-local.txt").read_text("utf-8").splitlines()
-    kept = [line for line in lines if re.split(r"[=;\[]", line)[0] in LOCAL_PACKAGES]
-    return "# The local engine.\n" + "\n".join(kept) + "\n"
+    pins = [line for line in lines if re.split(r"[=;\[]", line)[0] in LOCAL_PACKAGES]
+    return "# The local engine.\n" + "\n".join(pins) + "\n"
 
 
 def _copy_page_assets(folder: Path) -> None:
@@ -118,14 +118,14 @@ def main() -> None:
     """Build the package and print its summary."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engines", default="azure", help="azure, local, or both with a comma")
-    wanted = {name for name in parser.parse_args().engines.split(",") if name}
-    if not wanted or wanted - {"azure", "local"}:
+    engines = {name for name in parser.parse_args().engines.split(",") if name}
+    if not engines or engines - {"azure", "local"}:
         parser.error("--engines takes azure, local, or azure,local")
     folder, target = DIST / "package", DIST / "imaginem.zip"
-    collect(wanted, folder)
+    collect(engines, folder)
     pack(folder, target)
     print(summary(target))
-    with_weights = "; the weights are inside" if "local" in wanted else ""
+    with_weights = "; the weights are inside" if "local" in engines else ""
     print(f"Azure installs requirements.txt when it is published{with_weights}.")
 
 

@@ -1,4 +1,4 @@
-"""Stands in for what Azure gives an app with an identity: a token endpoint, and storage by token."""
+"""Stands in for what Azure gives an app with an identity: tokens, and storage that takes them."""
 
 import base64
 import http.server

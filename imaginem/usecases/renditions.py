@@ -43,10 +43,10 @@ def original(services: Services, result: JobResult) -> bytes:
         NotFound: the photo is not in our storage, or no longer.
     """
     blobs = services.blobs
-    place = blobs.locate(result.photo_url) if result.photo_url else None
-    if place is None or place[0] not in photo_containers(services):
+    blob = blobs.locate(result.photo_url) if result.photo_url else None
+    if blob is None or blob[0] not in photo_containers(services):
         raise NotFound(f"the photo of job {result.id} is not kept here")
-    return blobs.get(*place, BYTE_LIMIT)
+    return blobs.get(*blob, BYTE_LIMIT)
 
 
 def size_of(services: Services, result: JobResult) -> tuple[int, int]:

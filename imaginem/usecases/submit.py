@@ -64,9 +64,9 @@ def submit_photo(
     )
     check_open(services, key[0])
     if isinstance(photo, bytes):  # only now, so that an invalid job leaves no blob behind
-        place = f"{blob_segment(key[0])}/{blob_segment(key[1])}"
+        blob = f"{blob_segment(key[0])}/{blob_segment(key[1])}"
         container = services.core_settings.input_container
-        url = services.blobs.put(container, place, photo, "application/octet-stream")
+        url = services.blobs.put(container, blob, photo, "application/octet-stream")
         message = message.with_image_url(url)
     return send_message(services, message)
 
@@ -145,8 +145,8 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
     if before is not None:
         return send_message(services, before.with_image_url(url))
     pipeline = row.pipeline if row else list(result.processing_pipeline if result else ())
-    given = result.image_parameters if result else sent.parameters if sent else None
-    parameters = given if isinstance(given, dict) else {}
+    image_parameters = result.image_parameters if result else sent.parameters if sent else None
+    parameters = image_parameters if isinstance(image_parameters, dict) else {}
     name = str(parameters.get("original_name") or key[1])
     return submit_photo(services, key, name, url, pipeline, parameters=parameters)
 

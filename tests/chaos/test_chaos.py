@@ -65,7 +65,9 @@ def chaos(azurite: Emulator, app_copy: Path, tmp_path: Path) -> Iterator[Install
     (app_copy / "host.json").write_text(json.dumps(host))
     signals = tmp_path / "signals"
     signals.mkdir()
-    installation = Installation(app_copy, tmp_path / "home", azurite.connection_string, CHAOS=str(signals))
+    installation = Installation(
+        app_copy, tmp_path / "home", azurite.connection_string, CHAOS=str(signals)
+    )
     installation.start()
     yield installation
     (signals / "go").touch()

@@ -37,9 +37,9 @@ def environment_of(python: str, folder: str, *requirements: str) -> Path:
     """Return the Python of a virtual environment with these requirements, created once."""
     home = ROOT / folder
     stamp = home / "ready"
-    wanted = "\n".join(requirements) + (ROOT / "requirements.txt").read_text()
+    pins = "\n".join(requirements) + (ROOT / "requirements.txt").read_text()
     binary = home / ("Scripts" if os.name == "nt" else "bin") / "python"
-    if not stamp.exists() or stamp.read_text() != wanted:
+    if not stamp.exists() or stamp.read_text() != pins:
         shutil.rmtree(home, ignore_errors=True)
         if python == sys.executable:
             venv.create(home, with_pip=True)
@@ -47,7 +47,7 @@ def environment_of(python: str, folder: str, *requirements: str) -> Path:
             subprocess.run([python, "-m", "venv", str(home)], check=True)
         pip = [str(binary), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, *requirements], check=True)
-        stamp.write_text(wanted)
+        stamp.write_text(pins)
     return binary
 
 

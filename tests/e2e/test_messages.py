@@ -318,11 +318,11 @@ def test_an_invalid_message_is_poisoned_with_its_reason(
     running: Installation, text: str, reason: str
 ) -> None:
     message_id = running.put("sample", text)
-    kept = running.wait_poisoned(message_id, "sample")
+    entry = running.wait_poisoned(message_id, "sample")
 
-    assert reason in kept.reason
-    assert kept.body == text
-    assert kept.attempts == 1
+    assert reason in entry.reason
+    assert entry.body == text
+    assert entry.attempts == 1
 
 
 def test_outputs_over_a_property_are_linked(
@@ -364,10 +364,10 @@ def test_a_defect_ends_in_pipelinepoison_through_the_poison_queue(
     """A message that the host poisoned without calling our code is moved with its job's id."""
     value = definition(batch, ["sample", "pipelineoutput"], "https://x.test/a")
     message_id = running.put("sample-poison", json.dumps(value))
-    kept = running.wait_poisoned(message_id, "sample")
+    entry = running.wait_poisoned(message_id, "sample")
 
-    assert (kept.batch_id, kept.job_id) == (batch, "myjobId")
-    assert "5 times" in kept.reason
+    assert (entry.batch_id, entry.job_id) == (batch, "myjobId")
+    assert "5 times" in entry.reason
 
 
 def test_the_host_keeps_running(running: Installation, sample: Sample, batch: str) -> None:

@@ -15,7 +15,9 @@ from tests.installation import ALL_STEPS, Installation
 Sample = Callable[[str], bytes]
 
 
-def reencoded(data: bytes, *, scale: float = 1, quality: int = 85, format_name: str = "JPEG") -> bytes:
+def reencoded(
+    data: bytes, *, scale: float = 1, quality: int = 85, format_name: str = "JPEG"
+) -> bytes:
     """Return a photo resized and encoded again, as phones and messengers do."""
     with Image.open(io.BytesIO(data)) as opened:
         picture = opened.convert("RGB")

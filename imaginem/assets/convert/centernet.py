@@ -55,8 +55,8 @@ def _read_weights(manifest: list[dict[str, Any]], data: bytes) -> dict[str, NDAr
             count = int(np.prod(entry["shape"])) if entry["shape"] else 1
             part = np.frombuffer(data, stored, count, offset)
             offset += count * stored.itemsize
-            wanted = np.float32 if entry["dtype"] == "float32" else np.int32
-            values[entry["name"]] = part.astype(wanted).reshape(entry["shape"])
+            target = np.float32 if entry["dtype"] == "float32" else np.int32
+            values[entry["name"]] = part.astype(target).reshape(entry["shape"])
     if offset != len(data):
         raise ConfigurationError("the size of the weight file is not the one in its manifest")
     return values
@@ -115,14 +115,14 @@ class _Converter:
     def _order(self) -> list[str]:
         """Return the nodes that the output depends on, each after its own inputs."""
         order: list[str] = []
-        seen: set[str] = set()
+        visited: set[str] = set()
         stack = [(_OUTPUT, False)]
         while stack:
             name, done = stack.pop()
             if done:
                 order.append(name)
-            elif name not in seen:
-                seen.add(name)
+            elif name not in visited:
+                visited.add(name)
                 stack.append((name, True))
                 inputs = self._nodes[name].get("input", [])
                 stack += [(entry.lstrip("^").split(":")[0], False) for entry in reversed(inputs)]
@@ -248,9 +248,9 @@ class _Converter:
             mode = "align_corners"
         x = self._channels_first(self._ref(node["input"][0]))
         bounds = [self._graph.integers(0), self._graph.integers(2)]
-        kept = self._graph.add("Slice", [self._graph.add("Shape", [x]), *bounds])
+        first_two = self._graph.add("Slice", [self._graph.add("Shape", [x]), *bounds])
         size = self._graph.constant(self._value(node["input"][1]).astype(np.int64))
-        shape = self._graph.add("Concat", [kept, size], axis=0)
+        shape = self._graph.add("Concat", [first_two, size], axis=0)
         resized = self._graph.add(
             "Resize", [x, "", "", shape], mode="linear", coordinate_transformation_mode=mode
         )

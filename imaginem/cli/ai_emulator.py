@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from imaginem.assets import AssetStore
-from imaginem.cli.shared import App, err, out, told_errors
+from imaginem.cli.shared import App, err, exit_on_error, out
 from imaginem.config.local_settings import apply_local_settings
 from imaginem.config.settings import read_settings
 
@@ -29,7 +29,7 @@ def azure_double(
     app: App = Path(),
 ) -> None:
     """Serve emulators of Azure Computer Vision and Face until Ctrl-C, to develop against."""
-    with told_errors():
+    with exit_on_error():
         from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
         from imaginem.ai_emulator.app import LocalEngines
 

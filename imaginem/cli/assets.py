@@ -21,11 +21,11 @@ from imaginem.cli.shared import (
     Exit,
     Json,
     err,
+    exit_on_error,
     fail,
     make_runtime,
     out,
     print_json,
-    told_errors,
 )
 
 app = typer.Typer(no_args_is_help=True, help="Weights and sample photos.")
@@ -57,7 +57,7 @@ def fetch_command(
     app_folder: App = Path(),
 ) -> None:
     """Download the pinned weights and sample photos that are missing; go on after a break."""
-    with told_errors():
+    with exit_on_error():
         store = AssetStore(make_runtime(app_folder).settings.assets)
         kinds = ["model", *(["sample"] if samples else []), *(["bench"] if bench else [])]
         fetched = fetch_with_bars(store, kinds, err)
@@ -72,7 +72,7 @@ def fetch_command(
 @app.command("verify")
 def verify(as_json: Json = False, app_folder: App = Path()) -> None:
     """Check every fetched file against its pinned sha256."""
-    with told_errors():
+    with exit_on_error():
         store = AssetStore(make_runtime(app_folder).settings.assets)
         problems = [
             (asset, store.problem(asset)) for asset in store.manifest.of_kind("model", "sample")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from imaginem.cli.shared import App, Json, err, fail, make_runtime, out, print_json, told_errors
+from imaginem.cli.shared import App, Json, err, exit_on_error, fail, make_runtime, out, print_json
 from imaginem.images.decoding import decode_photo
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.usecases.progress import read_batch
@@ -28,7 +28,7 @@ def cancel(
     app: App = Path(),
 ) -> None:
     """Stop a batch's jobs at their next hop; it takes no more photos."""
-    with told_errors():
+    with exit_on_error():
         runtime = make_runtime(app)
         rows = read_batch(runtime.log, batch, set())
         if not rows and not runtime.archive.submissions(batch):
@@ -55,7 +55,7 @@ def export(
     """Write a batch's results as a table: JSON, or CSV with --csv."""
     if csv and as_json:
         raise typer.BadParameter("--csv and --json: choose one")
-    with told_errors():
+    with exit_on_error():
         rows = list(as_rows(make_runtime(app), batch))
         if not rows:
             fail(f"there are no results of batch {batch} yet; see `imaginem status {batch}`")
@@ -78,7 +78,7 @@ def export(
 @faces_app.command("search")
 def search(photo: Path, as_json: Json = False, app: App = Path()) -> None:
     """Find faces that look like those of a photo, which is not kept."""
-    with told_errors():
+    with exit_on_error():
         try:
             data = photo.read_bytes()
         except OSError as problem:

@@ -19,7 +19,7 @@ from imaginem.cli.intake import Source, job_ids, submit_one
 from imaginem.cli.progress import watch
 from imaginem.cli.report import matched_photos, result_table
 from imaginem.cli.serve import log_to, signals
-from imaginem.cli.shared import App, Exit, err, make_runtime, out, told_errors
+from imaginem.cli.shared import App, Exit, err, exit_on_error, make_runtime, out
 from imaginem.config.local_settings import apply_local_settings
 from imaginem.config.settings import STORAGE_IDENTITY, read_settings
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
@@ -55,7 +55,7 @@ def demo(
     app: App = Path(),
 ) -> None:
     """Run sample photos through the whole pipeline, in a temporary home."""
-    with told_errors():
+    with exit_on_error():
         apply_local_settings(app)
         home = Path(tempfile.mkdtemp(prefix="imaginem-demo-"))
         try:

@@ -22,12 +22,12 @@ from imaginem.cli.shared import (
     Exit,
     Json,
     err,
+    exit_on_error,
     fail,
     load_registry,
     make_runtime,
     out,
     print_json,
-    told_errors,
 )
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.ports import JobResult
@@ -67,7 +67,7 @@ def submit(
     app: App = Path(),
 ) -> None:
     """Upload photos and put one job for each on the first queue."""
-    with told_errors():
+    with exit_on_error():
         runtime = make_runtime(app)
         registry = load_registry(app)
         steps = [name.strip() for name in pipeline.split(",") if name.strip()]
@@ -123,7 +123,7 @@ def status(
     app: App = Path(),
 ) -> None:
     """Show how far a batch has come by step, or one job in detail."""
-    with told_errors():
+    with exit_on_error():
         runtime = make_runtime(app)
         if job:
             row = read_row(runtime.log, (batch, job))
@@ -165,7 +165,7 @@ def results(
     app: App = Path(),
 ) -> None:
     """Show what was found in a batch's photos."""
-    with told_errors():
+    with exit_on_error():
         runtime = make_runtime(app)
         saved = list(runtime.results.batch(batch))
         if not saved:

@@ -11,7 +11,7 @@ from typing import IO, Annotated
 
 import typer
 
-from imaginem.cli.shared import App, err, make_runtime, out, told_errors
+from imaginem.cli.shared import App, err, exit_on_error, make_runtime, out
 from imaginem.config.settings import DEVELOPMENT_STORAGE
 from imaginem.host import Emulator, Host, HostOptions
 
@@ -54,7 +54,7 @@ def start(
 ) -> None:
     """Run storage emulator, local host and HTTP until Ctrl-C."""
     log_to(sys.stderr)
-    with told_errors():
+    with exit_on_error():
         if home is not None:
             os.environ["IMAGINEM_HOME"] = str(home.absolute())
         runtime = make_runtime(app)

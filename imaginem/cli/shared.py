@@ -38,7 +38,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @contextmanager
-def told_errors() -> Iterator[None]:
+def exit_on_error() -> Iterator[None]:
     """Print an error of Imaginem as one line and exit with the code of its class."""
     try:
         yield

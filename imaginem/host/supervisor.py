@@ -197,16 +197,10 @@ class _Session:
             reverse=True,
         )
         for poisoned in (False, True):  # slow polls of one kind must not delay the other
-            self._pollers.append(
-                Poller(
-                    [
-                        listener
-                        for listener in listeners
-                        if listener.queue.endswith("-poison") is poisoned
-                    ],
-                    self.pool,
-                )
-            )
+            same_kind = [
+                listener for listener in listeners if listener.queue.endswith("-poison") is poisoned
+            ]
+            self._pollers.append(Poller(same_kind, self.pool))
         for poller in self._pollers:
             poller.start()
         threading.Thread(target=self._renew, daemon=True).start()

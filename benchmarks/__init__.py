@@ -1,1 +1,1 @@
-"""Measures where each budget of the architecture stands; `make bench`."""
+"""Measures the figures that docs/architecture.md sets budgets for; `make bench` runs it."""

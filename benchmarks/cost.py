@@ -6,8 +6,8 @@ from collections import Counter
 from types import SimpleNamespace
 
 import steps  # noqa: F401 - registers the steps
-from benchmarks.hop import counted
 from benchmarks.result import Result
+from benchmarks.step_execution import counted
 from imaginem.ai_emulator import AiEmulator, AiEmulatorServer
 from imaginem.config.settings import read_settings
 from imaginem.host import Emulator, EmulatorPorts
@@ -19,8 +19,8 @@ from imaginem.runtime import Runtime
 from imaginem.testing import FakeFaces, FakeOcr, FakeVision, message_for, photo_bytes
 
 
-class _Printer:
-    """Makes all faces one person's."""
+class _SamePerson:
+    """Gives every face the same embedding."""
 
     def embed(self, photo: object, face: Face) -> EnrolledFace:
         import uuid
@@ -31,8 +31,9 @@ class _Printer:
 
 
 def _operation(request: str) -> str:
+    """Return the name of the AI service's operation that a request calls."""
     path = request.split("?")[0].split(" ")[1]
-    known = {
+    names = {
         "analyze": "vision analyze",
         "detect": "face detect",
         "findsimilars": "face find similar",
@@ -40,11 +41,11 @@ def _operation(request: str) -> str:
     }
     if "/read/" in path:
         return "vision read" if path.endswith("/analyze") else "vision read result"
-    return known.get(path.rsplit("/", 1)[-1], path)
+    return names.get(path.rsplit("/", 1)[-1], path)
 
 
-def _run(runtime: Runtime, job: str, ports: EmulatorPorts) -> Counter[str]:
-    """Take one photo through all steps; return its storage operations."""
+def _run_job(runtime: Runtime, job: str, ports: EmulatorPorts) -> Counter[str]:
+    """Run one photo through all steps; return its storage requests."""
     pipeline = runtime.settings.pipeline
     runtime.photos = SimpleNamespace(photo=_decode)
     url = runtime.blobs.put("inputimages", f"b/{job}", photo_bytes(400, 300, job), "image/png")
@@ -58,56 +59,66 @@ def _run(runtime: Runtime, job: str, ports: EmulatorPorts) -> Counter[str]:
 
 
 def _decode(key: str, read: object) -> object:
-    """Keep no photo: on Azure each step runs on an instance of its own."""
+    """Decode without a cache: on Azure each step may run on another instance."""
     from imaginem.images.decoding import decode_photo
 
     return decode_photo(read())  # type: ignore[operator]
 
 
-def run() -> list[Result]:
-    """Return calls and operations of a photo with one face, the second of its kind."""
-    engines = SimpleNamespace(
-        vision=FakeVision(), ocr=FakeOcr(), faces=FakeFaces(), embedder=_Printer()
-    )
-    ai_emulator = AiEmulator(engines)
+def _measure(ai_emulator: AiEmulator) -> tuple[Counter[str], Counter[str], int]:
+    """Return AI calls and storage operations of the second photo, and the number of steps."""
     with (
         tempfile.TemporaryDirectory() as home,
         Emulator(None, EmulatorPorts.free()) as emulator,
         AiEmulatorServer(ai_emulator) as server,
     ):
-        asked = {
+        settings = {
             **os.environ,
             "AzureWebJobsStorage": emulator.connection_string,
             "IMAGINEM_HOME": home,
         }
         for service in ("VISION", "FACE"):
-            asked |= {
+            settings |= {
                 f"{service}_ENGINE": "azure",
                 f"{service}_ENDPOINT": server.address,
                 f"{service}_API_KEY": ai_emulator.key,
             }
-        runtime = Runtime(read_settings(asked))
-        _run(runtime, "teal", emulator.ports)  # makes queues, tables and the face list
+        runtime = Runtime(read_settings(settings))
+        _run_job(runtime, "teal", emulator.ports)  # creates queues, tables and the face list
         ai_emulator.requests.clear()
-        storage = _run(runtime, "navy", emulator.ports)
+        storage = _run_job(runtime, "navy", emulator.ports)
         calls = Counter(_operation(request) for request in ai_emulator.requests)
         runtime.database.close()
-    hops = len(runtime.settings.pipeline)
-    results = [
-        Result(f"calls of one photo with one face: {name}", count, str(count))
-        for name, count in sorted(calls.items())
-    ]
-    by_service: Counter[str] = Counter()
-    for name, count in storage.items():
-        method, service = name.split(" ")
-        if service == "other":  # the AI accounts, counted above
-            continue
-        by_service[f"{service} {'reads' if method == 'GET' else 'writes'}"] += count
-    results += [
-        Result(f"storage operations of one photo: {name}", count, str(count))
-        for name, count in sorted(by_service.items())
-    ]
-    results.append(
-        Result("besides, by the Functions host", 2 * hops, f"{2 * hops} (take and delete, a hop)")
+        return calls, storage, len(runtime.settings.pipeline)
+
+
+def _by_service(requests: Counter[str]) -> Counter[str]:
+    """Return storage requests by service, and by whether they read or write."""
+    operations: Counter[str] = Counter()
+    for request, count in requests.items():
+        method, service = request.split(" ")
+        if service != "other":  # the AI accounts, which are counted apart
+            operations[f"{service} {'reads' if method == 'GET' else 'writes'}"] += count
+    return operations
+
+
+def run() -> list[Result]:
+    """Return calls and operations of a photo with one face, which matches an earlier one."""
+    engines = SimpleNamespace(
+        vision=FakeVision(), ocr=FakeOcr(), faces=FakeFaces(), embedder=_SamePerson()
     )
-    return results
+    calls, storage, executions = _measure(AiEmulator(engines))
+    host = 2 * executions
+    return [
+        *(
+            Result(f"calls of one photo with one face: {name}", count, str(count))
+            for name, count in sorted(calls.items())
+        ),
+        *(
+            Result(f"storage operations of one photo: {name}", count, str(count))
+            for name, count in sorted(_by_service(storage).items())
+        ),
+        Result(
+            "besides, by the Functions host", host, f"{host} (receive and delete for each step)"
+        ),
+    ]

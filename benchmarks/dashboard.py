@@ -1,11 +1,11 @@
-"""How soon the Photos page shows something, with 10,000 photos, against a bare page.
+"""The first paint of the Photos page with 10,000 photos, against a bare page.
 
-The bare page shows as many cards in the same styles, from nothing: no database, no filter, no
-script, nobody to let in. What a page of one heading takes is told besides.
+The bare page has as many cards in the same styles, but no database, filter, script or access
+control. The first paint of a page with only a heading is shown too.
 
-The tab is at an answer of the same site before, nothing of the page is cached, and the window
-has come to rest: a new one loads pages of the browser's own. From an empty tab our page pays for
-a process of its own besides (Cross-Origin-Opener-Policy), which the second row shows.
+Before each measurement the tab shows an API answer of the same site, the cache is empty, and the
+window has been idle for a while, since a new one loads pages of the browser itself. From an empty
+tab the browser starts a new process for our page (Cross-Origin-Opener-Policy): the second row.
 """
 
 import os
@@ -31,7 +31,7 @@ from imaginem.web.pages.render import static_file
 ROOT = Path(__file__).parents[1]
 PHOTOS = 10_000
 _RUNS = 15
-_REST = 500  # milliseconds
+_IDLE = 500  # milliseconds
 _BARE = """
 import azure.functions as func
 from fastapi import FastAPI
@@ -77,13 +77,17 @@ _PAINTED = """() => new Promise((resolve) => {
 
 
 def _fill(home: Path) -> None:
+    """Save the results of 10,000 jobs."""
     database = Database("", home)
     results = SqlResults(database)
     for number in range(PHOTOS):
         tags = [{"name": f"tag{(number * step) % 200}", "confidence": 0.9} for step in range(1, 9)]
-        found = {"generalclassification": {"tags": tags}, "ocr": {"full_text": f"number {number}"}}
+        outputs = {
+            "generalclassification": {"tags": tags},
+            "ocr": {"full_text": f"number {number}"},
+        }
         job = JobResult(
-            f"batch-{number // 500}", f"{number}", ("ocr",), "https://x.test/a", None, found
+            f"batch-{number // 500}", f"{number}", ("ocr",), "https://x.test/a", None, outputs
         )
         results.save(job)
     database.close()
@@ -91,6 +95,7 @@ def _fill(home: Path) -> None:
 
 @contextmanager
 def _served(folder: Path, settings: dict[str, str]) -> Iterator[str]:
+    """Serve a function app over HTTP; yield the address of its Photos page."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -115,14 +120,20 @@ def _served(folder: Path, settings: dict[str, str]) -> Iterator[str]:
 
 
 def _seconds(address: str) -> float:
+    """Return how long an address takes to answer."""
     begun = time.perf_counter()
     with urllib.request.urlopen(address, timeout=30) as answer:
         answer.read()
     return time.perf_counter() - begun
 
 
-def _painted(addresses: list[str], *, inside: bool) -> list[tuple[float, ...]]:
-    """Return milliseconds until Chromium paints, each time with an empty cache; in turns."""
+def _first_paints(addresses: list[str], *, from_site: bool) -> list[tuple[float, ...]]:
+    """Return milliseconds until Chromium first paints each address, in turns, without a cache.
+
+    Args:
+        addresses: measured in turns.
+        from_site: the tab shows another answer of the same site before; else it is empty.
+    """
     from playwright.sync_api import sync_playwright
 
     path = shutil.which("chromium") or shutil.which("google-chrome")
@@ -132,52 +143,60 @@ def _painted(addresses: list[str], *, inside: bool) -> list[tuple[float, ...]]:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=path, args=arguments)
 
-        def once(address: str) -> float:
+        def first_paint(address: str) -> float:
             context = browser.new_context()
             page = context.new_page()
-            if inside:
+            if from_site:
                 page.goto(urljoin(address, "/api/health"))
-            page.wait_for_timeout(_REST)
+            page.wait_for_timeout(_IDLE)
             page.goto(address)
-            took = float(page.evaluate(_PAINTED))
+            milliseconds = float(page.evaluate(_PAINTED))
             context.close()
-            return took
+            return milliseconds
 
         for address in addresses:
-            once(address)
-        return [tuple(once(address) for address in addresses) for _ in range(_RUNS)]
+            first_paint(address)
+        return [tuple(first_paint(address) for address in addresses) for _ in range(_RUNS)]
+
+
+@contextmanager
+def _both_pages() -> Iterator[tuple[str, str]]:
+    """Serve the bare page and the Photos page with 10,000 photos; yield their addresses."""
+    with tempfile.TemporaryDirectory() as folder:
+        home, bare_app = Path(folder) / "home", Path(folder) / "bare"
+        home.mkdir()
+        bare_app.mkdir()
+        _fill(home)
+        files = {name: str(static_file(name)) for name in ("pico.min.css", "app.css")}
+        (bare_app / "function_app.py").write_text(f"FILES = {files!r}\n{_BARE}", "utf-8")
+        shutil.copy(ROOT / "host.json", bare_app)
+        settings = {"IMAGINEM_HOME": str(home)}
+        with _served(bare_app, {}) as bare, _served(ROOT, settings) as photos:
+            yield bare, photos
 
 
 def run() -> list[Result]:
     """Measure both pages in turns, so that a busy machine slows both."""
-    with tempfile.TemporaryDirectory() as name:
-        home, bare = Path(name) / "home", Path(name) / "bare"
-        home.mkdir()
-        bare.mkdir()
-        _fill(home)
-        files = {name: str(static_file(name)) for name in ("pico.min.css", "app.css")}
-        (bare / "function_app.py").write_text(f"FILES = {files!r}\n{_BARE}", "utf-8")
-        shutil.copy(ROOT / "host.json", bare)
-        settings = {"IMAGINEM_HOME": str(home)}
-        with _served(bare, {}) as one, _served(ROOT, settings) as other:
-            for address in (one, other):
-                for _ in range(5):
-                    _seconds(address)
-            answers = [(_seconds(one), _seconds(other)) for _ in range(_RUNS)]
-            paints = _painted([one, other, urljoin(one, "/plain")], inside=True)
-            from_empty = _painted([one, other], inside=False)
-    extra = statistics.median(b - a for a, b in answers) * 1000
+    with _both_pages() as (bare, photos):
+        for address in (bare, photos):
+            for _ in range(5):
+                _seconds(address)
+        answers = [(_seconds(bare), _seconds(photos)) for _ in range(_RUNS)]
+        paints = _first_paints([bare, photos, urljoin(bare, "/plain")], from_site=True)
+        from_empty = _first_paints([bare, photos], from_site=False)
+    extra = statistics.median(seconds - bare_seconds for bare_seconds, seconds in answers) * 1000
     results = [Result("Photos page: answer after the bare page's", extra, f"{extra:.0f} ms")]
     if paints:
         ratio = _ratio(paints)
-        bare_ms, ours, heading = (statistics.median(column) for column in zip(*paints, strict=True))
-        shown = f"{ratio:.2f} ({ours:.0f} / {bare_ms:.0f} ms; one heading alone: {heading:.0f})"
+        base, page, heading = (statistics.median(column) for column in zip(*paints, strict=True))
+        shown = f"{ratio:.2f} ({page:.0f} / {base:.0f} ms; one heading alone: {heading:.0f})"
         label = f"Photos page with {PHOTOS:,} photos: first paint / bare FastAPI+Jinja page"
         results.append(Result(label, ratio, shown, "<= 1.5", ratio <= 1.5))
-        opened = _ratio(from_empty)
-        results.append(Result("the same from an empty tab", opened, f"{opened:.2f}"))
+        empty = _ratio(from_empty)
+        results.append(Result("the same from an empty tab", empty, f"{empty:.2f}"))
     return results
 
 
 def _ratio(paints: list[tuple[float, ...]]) -> float:
+    """Return the median of the Photos page's first paint against the bare page's."""
     return statistics.median(paint[1] / paint[0] for paint in paints)

@@ -1,4 +1,4 @@
-"""How many faces are found, and how alike the same and different people are."""
+"""The recall of face detection, and the similarity of photos of one person and of two."""
 
 import io
 from itertools import combinations
@@ -15,7 +15,7 @@ from imaginem.engines.local.landmarks import FIVE
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face
 
-# Faces that a person counts.
+# Number of faces in each photo, counted by a person.
 _GROUPS = {"group1.jpg": 3, "group2.jpg": 3, "group3.jpg": 3} | {
     "group4.jpg": 4,
     "group5.jpg": 5,
@@ -41,52 +41,60 @@ def _crowd(store: AssetStore, height: int) -> Photo:
         person, face = people[number % 2]
         scale = height / face
         size = (round(person.width * scale), round(person.height * scale))
-        spot = (100 + (number % 6) * 640, 100 + (number // 6) * 620)
-        large.paste(person.resize(size, Image.Resampling.LANCZOS), spot)
+        corner = (100 + (number % 6) * 640, 100 + (number // 6) * 620)
+        large.paste(person.resize(size, Image.Resampling.LANCZOS), corner)
     out = io.BytesIO()
     large.save(out, "JPEG", quality=92)
     return decode_photo(out.getvalue())
 
 
 def run() -> list[Result]:
-    """Return recall by size and the distances between people."""
+    """Return recall by size of the face, and similarities between people."""
     store = AssetStore(read_settings().assets)
-    faces = LocalFaces(store)
-    found = {name: faces.detect(_photo(store, name)) for name in _GROUPS}
-    right = sum(min(len(found[name]), count) for name, count in _GROUPS.items())
-    false = sum(len(faces.detect(_photo(store, name))) for name in _NO_FACES)
+    detector = LocalFaces(store)
+    faces = {name: detector.detect(_photo(store, name)) for name in _GROUPS}
+    right = sum(min(len(faces[name]), count) for name, count in _GROUPS.items())
+    false = sum(len(detector.detect(_photo(store, name))) for name in _NO_FACES)
     results = [
         Result("faces found in 6 group photos", right, f"{right} of {sum(_GROUPS.values())}"),
         Result("faces found where there are none", false, f"{false} in {len(_NO_FACES)} photos"),
     ]
     for height in (30, 40, 50, 80):
-        count = len(faces.detect(_crowd(store, height)))
+        count = len(detector.detect(_crowd(store, height)))
         results.append(
             Result(f"faces of {height} px found in 12 megapixels", count, f"{count} of 24")
         )
-    return results + _distances(store, faces, found)
+    return results + _similarities(store, detector, faces)
 
 
-def _distances(store: AssetStore, faces: LocalFaces, groups: dict[str, list[Face]]) -> list[Result]:
+def _similarities(
+    store: AssetStore, detector: LocalFaces, groups: dict[str, list[Face]]
+) -> list[Result]:
+    """Return the cosine similarities of embeddings of one person and of two people."""
     embedder = make_embedder(store, None)
 
     def embed(photo: Photo, face: Face) -> np.ndarray:
-        spots = face.face_landmarks
-        points = np.array([[spots[name].x, spots[name].y] for name in FIVE])
+        landmarks = face.face_landmarks
+        points = np.array([[landmarks[name].x, landmarks[name].y] for name in FIVE])
         return embedder.embed(align(photo.array, points))
 
-    def largest(name: str) -> np.ndarray:
+    def embed_first(name: str) -> np.ndarray:
         photo = _photo(store, name)
-        return embed(photo, faces.detect(photo)[0])
+        return embed(photo, detector.detect(photo)[0])
 
-    same = [float(a @ b) for a, b in combinations([largest(n) for n in _ONE_PERSON], 2)]
-    strangers = [largest(name) for name in (_ONE_PERSON[0], *_OTHERS)]
+    one_person = [embed_first(name) for name in _ONE_PERSON]
+    same = [float(a @ b) for a, b in combinations(one_person, 2)]
+    strangers = [embed_first(name) for name in (_ONE_PERSON[0], *_OTHERS)]
     different = [float(a @ b) for a, b in combinations(strangers, 2)]
     for name, members in groups.items():  # two faces of one photo are two people
         photo = _photo(store, name)
         crowd = [embed(photo, face) for face in members]
         different += [float(a @ b) for a, b in combinations(crowd, 2)]
         different += [float(a @ b) for a in crowd for b in strangers]
+    return _summary(same, different)
+
+
+def _summary(same: list[float], different: list[float]) -> list[Result]:
     wrong = sum(value >= 0.45 for value in different)
     missed = sum(value < 0.45 for value in same)
     return [

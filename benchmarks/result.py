@@ -5,10 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Result:
-    """A figure, and the budget it is held to.
+    """A figure, and its budget.
 
     Attributes:
-        kept: whether the budget is kept; None when there is none.
+        name: what was measured.
+        value: the figure, for programs.
+        shown: the figure with its unit, for people.
+        budget: as text; `-` when there is none.
+        kept: whether the figure is within the budget; None when there is none.
     """
 
     name: str

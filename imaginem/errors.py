@@ -1,7 +1,7 @@
-"""Errors, each carrying what the pipeline does about it.
+"""Errors; the class says what the pipeline does about it.
 
-A step raises one of these to say whether trying again can help. Whatever else it
-raises is a defect: the host redelivers the message, and poisons it in the end.
+A step raises one of these to say whether trying again can help. Any other exception is a
+defect: the host delivers the message again, and poisons it after the last try.
 """
 
 
@@ -17,8 +17,8 @@ class RetryableError(ImaginemError):
     """Trying again later may help: the message goes back to its queue with a delay.
 
     Args:
-        message: one line that a person can act on.
-        retry_after: seconds to wait at least, when the other side said so.
+        message: one line that says what to do.
+        retry_after: least seconds to wait, when the service named them.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -27,11 +27,11 @@ class RetryableError(ImaginemError):
 
 
 class Busy(RetryableError):
-    """A service has no room now: the message waits its turn, which is no failed try."""
+    """A service has no capacity now: the message waits, which does not count as a try."""
 
 
 class InvalidMessage(ImaginemError):
-    """The message can never be processed: it is kept in `pipelinepoison`."""
+    """The message can never be processed: it is kept in `pipelinepoison` with the reason."""
 
 
 class StorageUnavailable(ImaginemError):
@@ -39,7 +39,7 @@ class StorageUnavailable(ImaginemError):
 
 
 class ConfigurationError(ImaginemError):
-    """A setting, package or file is missing or contradictory; says how to mend it."""
+    """A setting, package or file is missing or wrong; the message says how to fix it."""
 
 
 class RegistrationError(ImaginemError):
@@ -51,4 +51,4 @@ class NotFound(ImaginemError):
 
 
 class Conflict(ImaginemError):
-    """Another delivery has written the job's entity since we last saw it."""
+    """Another delivery has written the job's row since this one read it."""

@@ -1,4 +1,4 @@
-"""The job message: what travels from queue to queue, and how its bytes are read."""
+"""The job message that travels from queue to queue: its fields, decoding and encoding."""
 
 import base64
 import binascii
@@ -12,11 +12,11 @@ from imaginem.errors import InvalidMessage
 from imaginem.names import check_pipeline, table_key
 
 MESSAGE_LIMIT = 48 * 1024
-"""Bytes of a message at most: base64 of it still fits a queue message's 64 KiB."""
+"""Most bytes of a message: its base64 still fits into the 64 KiB of a queue message."""
 OUTPUT_LIMIT = 16 * 1024
-"""Bytes of a step's output that may travel in the message; a larger one is offloaded."""
+"""Most bytes of a step's output that travel in the message; a larger one is kept in a blob."""
 PIPELINE_LIMIT = 50
-"""Steps of a pipeline at most, so that its log entity keeps under 255 properties."""
+"""Most steps of a pipeline: a table entity has no more than 255 properties."""
 
 _URL_LIMIT = 8192
 _ID_SHOWN = 512  # an invalid message may claim an id of any length
@@ -29,7 +29,7 @@ _NumberAsText = Annotated[
 
 
 class Bookkeeping(BaseModel):
-    """What Imaginem keeps in a message for the next step execution (`_imaginem`).
+    """What one step execution leaves in the message for the next (`_imaginem`).
 
     Attributes:
         run: id of the queue message that started this run of the job; empty before its first step.
@@ -38,7 +38,7 @@ class Bookkeeping(BaseModel):
         waits: times that the current step found a service busy.
         traceparent: W3C trace context of the run.
         image: address of our copy of a photo that came from another server.
-        image_error: why the photo can't be had; fetching is not tried again.
+        image_error: why the photo could not be fetched; it is not tried again.
         unsuccessful: steps of this run that failed or were skipped.
     """
 
@@ -55,7 +55,7 @@ class Bookkeeping(BaseModel):
 
 
 def _own_bookkeeping(value: object) -> Bookkeeping:
-    """Read the bookkeeping; what an outsider wrote there and is not valid counts as none."""
+    """Read the bookkeeping; if it is not valid, a sender wrote it, and it is ignored."""
     try:
         return Bookkeeping.model_validate(value)
     except ValidationError:
@@ -73,7 +73,7 @@ class JobInput(BaseModel):
 
 
 class JobDefinition(BaseModel):
-    """What to do with which photo, and how far it has come."""
+    """The photo of a job, the steps to run, and which of them is next."""
 
     model_config = ConfigDict(extra="allow", populate_by_name=True)
 
@@ -114,20 +114,20 @@ class JobMessage(BaseModel):
     def encode(self) -> str:
         """Return the message as JSON text, unknown fields included."""
         text = self.model_dump_json(by_alias=True, exclude_unset=True)
-        # Queues carry XML, which these two may not stand in; as JSON escapes they may.
+        # Queue storage carries messages in XML, which forbids these two characters.
         return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
     def noting(self, **changes: object) -> "JobMessage":
-        """Return a copy with other bookkeeping."""
-        kept = self.job_definition.bookkeeping.model_copy(update=changes)
-        return self._defining(bookkeeping=kept)
+        """Return a copy with some fields of the bookkeeping changed."""
+        bookkeeping = self.job_definition.bookkeeping.model_copy(update=changes)
+        return self._defining(bookkeeping=bookkeeping)
 
     def with_outputs(self, outputs: dict[str, Any]) -> "JobMessage":
         """Return a copy that carries these outputs."""
         return self.model_copy(update={"job_output": outputs})
 
     def at_step(self, index: int) -> "JobMessage":
-        """Return a copy whose turn is the step of this index."""
+        """Return a copy whose next step is the one of this index."""
         return self._defining(processing_step=index)
 
     def with_image_url(self, url: str) -> "JobMessage":
@@ -141,10 +141,10 @@ class JobMessage(BaseModel):
 
 
 def read_json(body: str | bytes) -> Any:
-    """Return the JSON value in a queue message: plain text, or base64 of it.
+    """Return the JSON value in a queue message, which is plain text or base64.
 
     Raises:
-        InvalidMessage: it is neither.
+        InvalidMessage: the message is neither.
     """
     raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
     raw = raw.removeprefix(b"\xef\xbb\xbf").strip()
@@ -168,28 +168,27 @@ def decode_message(body: str | bytes, default_pipeline: Sequence[str]) -> JobMes
     """Read a job message, filling in the defaults of the contract.
 
     Args:
-        body: the queue message's text, plain JSON or base64 of it.
-        default_pipeline: taken when the message names no `processing_pipeline`.
+        body: text of the queue message: JSON, or base64 of JSON.
+        default_pipeline: used when the message has no `processing_pipeline`.
 
     Raises:
-        InvalidMessage: names the field that is wrong, and how to mend it.
+        InvalidMessage: a field is missing or wrong; says which, and how to fix it.
     """
     value = read_json(body)
     if not isinstance(value, dict) or not isinstance(value.get("job_definition"), dict):
         raise InvalidMessage("job_definition is missing: the message must be an object with one")
     definition = dict(value["job_definition"])
-    if definition.get("processing_pipeline") is None:
-        definition["processing_pipeline"] = list(default_pipeline)
-    for name, default in (("batch_id", DEFAULT_BATCH), ("processing_step", 0), ("_imaginem", {})):
-        if definition.get(name) is None:
-            definition[name] = default
+    defaults = {
+        "processing_pipeline": list(default_pipeline),
+        "batch_id": DEFAULT_BATCH,
+        "processing_step": 0,
+        "_imaginem": {},
+    }
+    definition |= {name: item for name, item in defaults.items() if definition.get(name) is None}
+    outputs = {} if value.get("job_output") is None else value["job_output"]
     try:
         message = JobMessage.model_validate(
-            {
-                **value,
-                "job_definition": definition,
-                "job_output": {} if value.get("job_output") is None else value["job_output"],
-            }
+            {**value, "job_definition": definition, "job_output": outputs}
         )
     except ValidationError as problem:
         raise InvalidMessage(explain(problem)) from None
@@ -220,7 +219,7 @@ def _check(message: JobMessage) -> None:
     definition = message.job_definition
     if len(definition.input.image_url) > _URL_LIMIT:
         raise InvalidMessage(
-            f"job_definition.input.image_url is longer than {_URL_LIMIT} characters"
+            f"job_definition.input.image_url is longer than {_URL_LIMIT} characters: shorten it"
         )
     table_key(definition.id, "job_definition.id")
     table_key(definition.batch_id, "job_definition.batch_id")
@@ -231,10 +230,10 @@ def _check(message: JobMessage) -> None:
             f"job_definition.processing_step is {definition.processing_step}, but the pipeline "
             f"has {steps} steps: use 0 to {steps - 1}"
         )
-    bare = len(to_json(message.with_outputs({}), by_alias=True))
-    if bare > MESSAGE_LIMIT - 2048 - 512 * steps:  # room for bookkeeping and linked outputs
+    size = len(to_json(message.with_outputs({}), by_alias=True))
+    if size > MESSAGE_LIMIT - 2048 - 512 * steps:  # room for bookkeeping and links to outputs
         raise InvalidMessage(
-            f"job_definition takes {bare} bytes, more than a message may carry: keep large "
+            f"job_definition takes {size} bytes, more than a message may carry: keep large "
             "image_parameters in a blob and pass its address"
         )
 

@@ -10,11 +10,11 @@ from imaginem.errors import InvalidMessage
 STEP_NAME = re.compile(r"[a-z][a-z0-9]{2,62}")
 # Microsoft, "Naming Queues and Metadata": 3-63 of a-z 0-9 -, no dash at the ends or doubled.
 _QUEUE_NAME = re.compile(r"(?=.{3,63}\Z)[a-z0-9]+(-[a-z0-9]+)*")
-# Microsoft, "Understanding the Table service data model": these may not stand in a key.
+# Microsoft, "Understanding the Table service data model": a key may not contain these.
 _FORBIDDEN_IN_KEY = re.compile(r"[/\\#?%\x00-\x1f\x7f-\x9f]")
-_KEY_LIMIT = 512  # UTF-16 units: 1 KiB
-_SEGMENT_LIMIT = 200  # two segments and a file name stay under a blob name's 1,024
-_SHORTENED = re.compile(r".{167}-[0-9a-f]{32}")  # what a longer one becomes
+_KEY_LIMIT = 512  # UTF-16 code units: 1 KiB
+_SEGMENT_LIMIT = 200  # two segments and a file name must fit into 1,024 characters
+_SHORTENED = re.compile(r".{167}-[0-9a-f]{32}")  # what `blob_segment` makes of a longer one
 
 RESERVED_PROPERTIES = frozenset(
     {
@@ -30,14 +30,19 @@ RESERVED_PROPERTIES = frozenset(
 
 
 def table_key(text: str, field: str) -> str:
-    """Return `text` as a table key, percent-encoding what keys forbid.
+    """Return `text` as a table key, with the characters that keys forbid percent-encoded.
+
+    Args:
+        text: to make a key of.
+        field: name of the field, for errors.
 
     Raises:
-        InvalidMessage: the key is empty or, encoded, longer than 512 characters.
+        InvalidMessage: the text is empty, has an unpaired surrogate, or is longer than 512
+            characters when encoded.
     """
-    if not text.isprintable() and any("\ud800" <= sign <= "\udfff" for sign in text):
-        raise InvalidMessage(f"{field} holds half a character: write it as UTF-8")
-    key = _FORBIDDEN_IN_KEY.sub(lambda found: quote(found.group(), safe=""), text)
+    if not text.isprintable() and any("\ud800" <= character <= "\udfff" for character in text):
+        raise InvalidMessage(f"{field} contains an unpaired surrogate: write it as UTF-8")
+    key = _FORBIDDEN_IN_KEY.sub(lambda match: quote(match.group(), safe=""), text)
     if not key:
         raise InvalidMessage(f"{field} is empty: give it a name of 1 to {_KEY_LIMIT} characters")
     if len(key.encode("utf-16-le")) // 2 > _KEY_LIMIT:
@@ -46,7 +51,10 @@ def table_key(text: str, field: str) -> str:
 
 
 def blob_segment(text: str) -> str:
-    """Return `text` as one path segment of a blob name: no slash, no dot segment, bounded."""
+    """Return `text` as one path segment of a blob name: no slash, not `.` or `..`, not too long.
+
+    A long text is cut and ends with a hash, so that two long texts stay different.
+    """
     segment = quote(text, safe="")
     if set(segment) <= {"."}:
         segment = segment.replace(".", "%2E")
@@ -57,17 +65,17 @@ def blob_segment(text: str) -> str:
 
 
 def job_prefix(batch_id: str, job_id: str) -> str:
-    """Return the folder that a job's blobs lie in: `<batch>/<job>/`."""
+    """Return what the names of a job's blobs begin with: `<batch>/<job>/`."""
     return f"{blob_segment(batch_id)}/{blob_segment(job_id)}/"
 
 
 def is_plain_path(name: str) -> bool:
-    """Tell whether a blob's name has no segment that an address would resolve away."""
+    """Tell whether a blob's name has no empty, `.` or `..` segment, which URLs may drop."""
     return bool(name) and not {"", ".", ".."} & set(name.replace("\\", "/").split("/"))
 
 
 def property_name(queue: str) -> str:
-    """Return a queue's name as a table property: Azure wants identifiers, so `-` is `_`."""
+    """Return a queue's name as a table property, which must be an identifier: `-` becomes `_`."""
     name = queue.replace("-", "_")
     return f"_{name}" if name[:1].isdigit() else name
 
@@ -79,23 +87,23 @@ def step_properties(queue: str) -> set[str]:
 
 
 def check_pipeline(pipeline: Sequence[str]) -> None:
-    """Check the names of a pipeline.
+    """Check the queue names of a pipeline.
 
     Raises:
-        InvalidMessage: a name is no queue name, is reserved, or stands twice.
+        InvalidMessage: a name is not valid, is reserved, or occurs twice.
     """
-    seen: set[str] = set(RESERVED_PROPERTIES)
+    taken: set[str] = set(RESERVED_PROPERTIES)
     for index, name in enumerate(pipeline):
         where = f"job_definition.processing_pipeline[{index}]: {name!r}"
         if not _QUEUE_NAME.fullmatch(name):
             raise InvalidMessage(
-                f"{where} is no queue name: 3 to 63 of a-z, 0-9 and single dashes inside"
+                f"{where} is no queue name: use 3 to 63 of a-z, 0-9 and single dashes inside"
             )
         if name.endswith("-poison") or name.startswith("azure-webjobs-"):
             raise InvalidMessage(f"{where} is reserved by the Functions host: remove it")
         if name in pipeline[:index]:
             raise InvalidMessage(f"{where} stands twice: a job runs each step once, remove one")
         properties = step_properties(name)
-        if properties & seen:
+        if properties & taken:
             raise InvalidMessage(f"{where} clashes with a log property: rename the queue")
-        seen |= properties
+        taken |= properties

@@ -1,6 +1,6 @@
-"""What engines find in a photo, in the field names of Azure Vision and Azure Face.
+"""What engines return for a photo, with the field names of Azure Vision and Azure Face.
 
-Coordinates are pixels of the upright photo. Scores and confidences are 0 to 1.
+Coordinates are pixels of the upright photo. Scores and confidences are from 0 to 1.
 """
 
 import re
@@ -20,8 +20,8 @@ def _snake(key: str) -> str:
 class StepOutput(BaseModel):
     """Base of every step's output.
 
-    Field names written the way the original system wrote them (`FaceRectangle`, or
-    Azure's `faceRectangle`) are understood; fields that the model lacks are left out of it.
+    Field names are also read in the original system's spelling (`FaceRectangle`) and in
+    Azure's (`faceRectangle`); unknown fields are ignored.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -35,7 +35,7 @@ class StepOutput(BaseModel):
 
 
 class Tag(StepOutput):
-    """A word for what is in the photo."""
+    """A word for something in the photo."""
 
     name: str
     confidence: float
@@ -49,14 +49,14 @@ class Category(StepOutput):
 
 
 class Caption(StepOutput):
-    """A sentence about the photo."""
+    """A sentence that describes the photo."""
 
     text: str
     confidence: float
 
 
 class Description(StepOutput):
-    """Sentences about the photo, and the words they are made of."""
+    """Sentences that describe the photo, and their main words."""
 
     tags: list[str] = Field(default_factory=list)
     captions: list[Caption] = Field(default_factory=list)
@@ -72,7 +72,7 @@ class Box(StepOutput):
 
 
 class FoundObject(StepOutput):
-    """A thing, and where it is."""
+    """An object, and where it is."""
 
     object: str
     confidence: float
@@ -80,7 +80,7 @@ class FoundObject(StepOutput):
 
 
 class Colors(StepOutput):
-    """The photo's colours: Azure's twelve names, and an accent as RRGGBB."""
+    """The photo's colours: by Azure's twelve names, and an accent colour as RRGGBB."""
 
     dominant_color_foreground: str = ""
     dominant_color_background: str = ""
@@ -90,7 +90,7 @@ class Colors(StepOutput):
 
 
 class Adult(StepOutput):
-    """How likely the photo is to be unfit for others to see."""
+    """How likely the photo is to show nudity or violence; None where the engine does not tell."""
 
     is_adult_content: bool = False
     adult_score: float = 0.0
@@ -101,14 +101,14 @@ class Adult(StepOutput):
 
 
 class ImageType(StepOutput):
-    """Clip art, 0 (no) to 3 (good clip art); line drawing, 0 or 1."""
+    """Whether it is clip art, from 0 (no) to 3 (good clip art), or a line drawing (0 or 1)."""
 
     clip_art_type: int = 0
     line_drawing_type: int = 0
 
 
 class PhotoMetadata(StepOutput):
-    """Size in pixels, upright, and file format."""
+    """Width and height of the upright photo in pixels, and its file format."""
 
     width: int
     height: int
@@ -160,14 +160,14 @@ class Rectangle(StepOutput):
 
 
 class Point(StepOutput):
-    """A landmark."""
+    """A landmark of a face."""
 
     x: float
     y: float
 
 
 class HeadPose(StepOutput):
-    """Degrees: yaw turns the head, pitch nods it, roll tilts it."""
+    """How a head is turned (yaw), nodded (pitch) and tilted (roll), in degrees."""
 
     yaw: float = 0.0
     pitch: float = 0.0
@@ -175,7 +175,10 @@ class HeadPose(StepOutput):
 
 
 class FaceAttributes(StepOutput):
-    """What is said of a face; age, gender and emotion are not, on purpose."""
+    """Attributes of a face; None where the engine does not tell.
+
+    Age, gender and emotion are left out on purpose.
+    """
 
     head_pose: HeadPose | None = None
     blur: float | None = None
@@ -187,10 +190,10 @@ class Face(StepOutput):
     """One detected face.
 
     Attributes:
-        face_id: empty until the step names it.
+        face_id: None until the step sets it.
         detection_confidence: None where the engine does not tell.
-        service_face_id: the service's own id of the face, where it gave one; it lapses.
-        service_face_until: when it lapses.
+        service_face_id: the service's own id of the face, where it gave one; it expires.
+        service_face_until: when that id expires.
     """
 
     face_id: uuid.UUID | None = None
@@ -206,17 +209,17 @@ class Face(StepOutput):
     def _landmarks_in_snake_case(cls, value: Any) -> Any:
         key = "FaceLandmarks" if isinstance(value, dict) and "FaceLandmarks" in value else None
         if key and isinstance(value[key], dict):
-            return {**value, key: {_snake(name): spot for name, spot in value[key].items()}}
+            return {**value, key: {_snake(name): point for name, point in value[key].items()}}
         return value
 
 
 class FacePrint(StepOutput):
-    """A face that is in the gallery now; its embedding stays there.
+    """A face whose embedding is in the gallery; the embedding itself stays there.
 
     Attributes:
-        model: names the model; prints of different models are never compared.
+        model: name of the model; embeddings of different models are never compared.
         dimensions: length of the embedding.
-        quality: how far a match of this face can be trusted.
+        quality: how far a match of this face can be trusted, from 0 to 1.
     """
 
     face_id: uuid.UUID
@@ -226,7 +229,11 @@ class FacePrint(StepOutput):
 
 
 class FaceMatch(StepOutput):
-    """Two faces that look like one person; a machine suggests, a person confirms."""
+    """Two faces that look like the same person: a suggestion for a person to review.
+
+    Attributes:
+        band: the match tier, such as `possible`.
+    """
 
     face_id: uuid.UUID
     matched_face_id: uuid.UUID
@@ -237,9 +244,14 @@ class FaceMatch(StepOutput):
 _FACE_NAMESPACE = uuid.UUID("0d3c8a52-6f0e-5c1b-9a44-7e8b1d2f6a30")
 
 
-def name_face(
-    job: tuple[str, str], photo_sha256: str, detector: str, where: Rectangle
-) -> uuid.UUID:
-    """Return a face's id: the same job, photo, detector and place give the same id."""
-    parts = (*job, photo_sha256, detector, where.left, where.top, where.width, where.height)
+def name_face(job: tuple[str, str], photo_sha256: str, detector: str, box: Rectangle) -> uuid.UUID:
+    """Return a face's id, which is always the same for one job, photo, detector and place.
+
+    Args:
+        job: batch id and job id.
+        photo_sha256: of the photo's file.
+        detector: name of the engine that found the face.
+        box: where the face is.
+    """
+    parts = (*job, photo_sha256, detector, box.left, box.top, box.width, box.height)
     return uuid.uuid5(_FACE_NAMESPACE, "\x1f".join(str(part) for part in parts))

@@ -1,27 +1,27 @@
-"""Takes secrets out of texts: what may be stored, logged or shown."""
+"""Removes secrets from texts before they are stored, logged or shown."""
 
 import re
 from typing import Any
 
 _URL_QUERY = re.compile(r"(https?://[^\s\"'<>?#\\]+)[?#][^\s\"'<>\\]*", re.IGNORECASE)
 _USER = re.compile(r"(https?://)[^\s/?#@\"'<>]*@", re.IGNORECASE)
-_TOLD_BY = r"AccountKey|SharedAccessSignature|pwd|password|api[-_]?key|sig|access_token"
-_SECRET_NAME = re.compile(f"(?i){_TOLD_BY}")
-_SECRET = re.compile(rf"(?i)\b({_TOLD_BY})(\s*[=:]\s*)([^\s;&,\"'\\]+)")
+_NAMES = r"AccountKey|SharedAccessSignature|pwd|password|api[-_]?key|sig|access_token"
+_SECRET_NAME = re.compile(f"(?i){_NAMES}")
+_SECRET = re.compile(rf"(?i)\b({_NAMES})(\s*[=:]\s*)([^\s;&,\"'\\]+)")
 
 
 def without_query(url: str) -> str:
-    """Return an address without query and fragment, where SAS tokens live, and without user."""
+    """Return an address without its query (where SAS tokens are), fragment, user and password."""
     return _USER.sub(r"\1", re.split(r"[?#]", url, maxsplit=1)[0])
 
 
 def redact(text: str) -> str:
-    """Return `text` without the query of any address in it and without keys or passwords."""
+    """Return `text` without the queries and users of addresses in it, and without keys."""
     return _SECRET.sub(r"\1\2***", _USER.sub(r"\1", _URL_QUERY.sub(r"\1", text)))
 
 
 def redact_values(value: Any) -> Any:
-    """Return a JSON value with its texts redacted; keys that name a secret lose their value."""
+    """Return a JSON value with its texts redacted; fields such as `password` become `***`."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, list):

@@ -1,8 +1,8 @@
 """Builds the deployment package: `make package ENGINES=azure` or `ENGINES=local`.
 
-Azure installs requirements.txt when the package is published (remote build). What ships
-built is our own code, and the local engine's weights if they are asked for, so that a
-function fetches nothing when it runs.
+Azure installs requirements.txt when the package is published (remote build). The package
+holds our own code and, with the local engine, its weights, so that a function downloads
+nothing when it runs.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
-# What a laptop needs and Azure does not: the Functions host is Azure's own there.
+# Needed on a laptop only: on Azure the Functions host of Azure runs the app.
 LEFT_OUT = (
     "cli",
     "host",
@@ -24,11 +24,16 @@ LEFT_OUT = (
     "assets/convert",
 )
 LOCAL_PACKAGES = ("onnxruntime", "rapidocr", "opencv-python-headless", "numpy")
-_STAMP = (2020, 1, 1, 0, 0, 0)  # the same content gives the same file
+_TIMESTAMP = (2020, 1, 1, 0, 0, 0)  # of every file, so that the same content is the same package
 
 
 def collect(engines: set[str], folder: Path) -> None:
-    """Copy what is deployed into an empty folder."""
+    """Copy the files that are deployed into an empty folder.
+
+    Args:
+        engines: `azure`, `local`, or both.
+        folder: is emptied first.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for name in ("function_app.py", "host.json"):
@@ -51,24 +56,24 @@ def collect(engines: set[str], folder: Path) -> None:
 
 def _local_requirements() -> str:
     lines = (ROOT / "requirements-local.txt").read_text("utf-8").splitlines()
-    kept = [line for line in lines if re.split(r"[=;\[]", line)[0] in LOCAL_PACKAGES]
-    return "# The local engine.\n" + "\n".join(kept) + "\n"
+    pins = [line for line in lines if re.split(r"[=;\[]", line)[0] in LOCAL_PACKAGES]
+    return "# The local engine.\n" + "\n".join(pins) + "\n"
 
 
 def _copy_page_assets(folder: Path) -> None:
-    """Copy what pages load from npm's packages, which Azure does not install."""
+    """Copy the scripts and styles that pages load from npm packages, as Azure runs no npm."""
     from imaginem.web.pages.render import VENDOR, static_file
 
     folder.mkdir()
     for name in VENDOR:
-        found = static_file(name)
-        if found is None:
+        file = static_file(name)
+        if file is None:
             sys.exit(f"{name} is missing: run `npm ci` first")
-        shutil.copy(found, folder)
+        shutil.copy(file, folder)
 
 
 def _copy_weights(folder: Path) -> None:
-    """Copy the models; they are fetched and checked beforehand by `imaginem assets fetch`."""
+    """Copy the models, which `imaginem assets fetch` has fetched before."""
     from imaginem.assets import AssetStore
     from imaginem.config.settings import read_settings
 
@@ -78,23 +83,23 @@ def _copy_weights(folder: Path) -> None:
         problem = store.problem(asset)
         if problem:
             sys.exit(f"{asset.name} {problem}: run `imaginem assets fetch` first")
-        if not asset.installed:  # what a package of requirements.txt brings is not copied
+        if not asset.installed:  # a package in requirements.txt brings the others
             shutil.copy(store.path(asset.name), folder)
 
 
 def pack(folder: Path, target: Path) -> None:
-    """Write a folder into a zip file."""
+    """Write a folder into a zip file, which is the same whenever the content is."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _STAMP)
+                entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _TIMESTAMP)
                 entry.compress_type = zipfile.ZIP_DEFLATED
                 entry.external_attr = 0o644 << 16
                 archive.writestr(entry, path.read_bytes())
 
 
 def summary(target: Path) -> str:
-    """Return what is in a package, by folder, with sizes."""
+    """Return a text that lists the package's folders with number and size of their files."""
     sizes: dict[str, tuple[int, int]] = {}
     with zipfile.ZipFile(target) as archive:
         for entry in archive.infolist():
@@ -110,17 +115,17 @@ def summary(target: Path) -> str:
 
 
 def main() -> None:
-    """Build the package and print what is in it."""
+    """Build the package and print its summary."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engines", default="azure", help="azure, local, or both with a comma")
-    wanted = {name for name in parser.parse_args().engines.split(",") if name}
-    if not wanted or wanted - {"azure", "local"}:
+    engines = {name for name in parser.parse_args().engines.split(",") if name}
+    if not engines or engines - {"azure", "local"}:
         parser.error("--engines takes azure, local, or azure,local")
     folder, target = DIST / "package", DIST / "imaginem.zip"
-    collect(wanted, folder)
+    collect(engines, folder)
     pack(folder, target)
     print(summary(target))
-    with_weights = "; the weights are inside" if "local" in wanted else ""
+    with_weights = "; the weights are inside" if "local" in engines else ""
     print(f"Azure installs requirements.txt when it is published{with_weights}.")
 
 

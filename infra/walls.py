@@ -1,7 +1,7 @@
-"""Contracts of import-linter that its own kinds can't express; `pyproject.toml` sets them up.
+"""Import-linter contracts of our own, which `pyproject.toml` sets up.
 
-import-linter knows an outside package only by its first name, so `azure.storage` and
-`azure.functions` would be one to it. These contracts read the import lines themselves.
+import-linter knows only the first part of an outside package's name, so it can't tell
+`azure.storage` from `azure.functions`. These contracts read the import lines themselves.
 """
 
 import re
@@ -16,7 +16,7 @@ _IMPORT = re.compile(r"\s*import\s+(.+)")
 
 
 def imported_names(line: str) -> list[str]:
-    """Return the dotted names that an import line may stand for: `from a import b` is `a.b`."""
+    """Return the dotted names that a line imports: `from a import b` gives `a.b`."""
     if match := _FROM.match(line):
         package, names = match.groups()
         parts = [part.split(" as ")[0].strip(" ()\\") for part in names.split(",")]
@@ -42,15 +42,18 @@ def imports_of(graph: ImportGraph, package: str) -> Iterator[tuple[str, int, str
 
 
 class PackagesInRooms(Contract):
-    """Each outside package is used in the rooms that are named for it, and nowhere else.
+    """Each outside package is imported only in the rooms (our packages) that are named for it.
 
-    A package that no rule names is a violation too: a new dependency gets its room first.
+    An outside package without a rule is a violation too: a new dependency gets its room first.
+
+    Attributes:
+        rooms: rules, each as `package: room, room`.
     """
 
     rooms = fields.ListField(subfield=fields.StringField())
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
-        """Compare every import of an outside package with the rule that fits it best."""
+        """Compare every import of an outside package with the most specific rule for it."""
         rules = dict(_rule(text) for text in self.rooms)  # type: ignore[attr-defined]  # a field
         problems = [
             f"{importer} (l.{line}) imports {name}: {_allowed(name, rules)}"
@@ -74,8 +77,9 @@ def _rule(text: str) -> tuple[str, list[str]]:
 
 
 def _rule_for(name: str, rules: dict[str, list[str]]) -> str | None:
-    fitting = [package for package in rules if is_inside(name, package)]
-    return max(fitting, key=len) if fitting else None
+    """Return the most specific package with a rule that covers an imported name."""
+    packages = [package for package in rules if is_inside(name, package)]
+    return max(packages, key=len) if packages else None
 
 
 def _may_import(importer: str, name: str, rules: dict[str, list[str]]) -> bool:
@@ -87,6 +91,7 @@ def _may_import(importer: str, name: str, rules: dict[str, list[str]]) -> bool:
 
 
 def _allowed(name: str, rules: dict[str, list[str]]) -> str:
+    """Return where a name may be imported, for the message."""
     rule = _rule_for(name, rules)
     if rule is None:
         return "no room is named for it in pyproject.toml"
@@ -94,32 +99,33 @@ def _allowed(name: str, rules: dict[str, list[str]]) -> str:
 
 
 class AllowedImports(Contract):
-    """A package imports nothing of our own but what is named.
+    """A package imports only the named modules of `imaginem`.
 
     Attributes:
         source: the package.
-        allowed: names that it may import; `=name` means the module itself, not what is in it.
+        allowed: modules that it may import; `=name` allows the module but not its submodules.
     """
 
     source = fields.StringField()
     allowed = fields.ListField(subfield=fields.StringField())
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
-        """Compare every import of our own code with the list."""
+        """Compare every import of `imaginem` with the list."""
         source = str(self.source)
         allowed = list(self.allowed)  # type: ignore[call-overload]  # a field
         problems = [
             f"{importer} (l.{line}) imports {name}: {source} may import {', '.join(allowed)}"
             for importer, line, name in imports_of(graph, source)
-            if is_inside(name, "imaginem") and not any(_fits(name, one) for one in allowed)
+            if is_inside(name, "imaginem") and not any(_covers(entry, name) for entry in allowed)
         ]
         return ContractCheck(kept=not problems, metadata={"problems": problems})
 
     render_broken_contract = PackagesInRooms.render_broken_contract
 
 
-def _fits(name: str, allowed: str) -> bool:
-    if allowed.startswith("="):  # `from imaginem import step`: a name, and no module of ours
+def _covers(allowed: str, name: str) -> bool:
+    """Tell whether an entry of the list allows an imported name."""
+    if allowed.startswith("="):  # allows `from imaginem import step`, whose name is `imaginem.step`
         module = allowed[1:]
         return name == module or name.rpartition(".")[0] == module
     return is_inside(name, allowed)

@@ -1,4 +1,4 @@
-"""The emulator of Azure's AI services with engines that are quick and say what tests want."""
+"""Quick engines for the emulator of Azure's AI services, whose results tests can predict."""
 
 import hashlib
 import io
@@ -32,7 +32,14 @@ KEY = "double"
 
 
 def portrait(person: str, width: int = 400, height: int = 300, *, noise: int = 0) -> bytes:
-    """Return a photo of a colour that stands for one person; noise makes another photo of them."""
+    """Return a photo of one colour, which stands for one person.
+
+    Args:
+        person: name of the person, which decides the colour.
+        width: in pixels.
+        height: in pixels.
+        noise: white pixels, so that it is another photo of the same person.
+    """
     shade = hashlib.sha256(person.encode()).digest()[:3]
     picture = Image.new("RGB", (width, height), tuple(shade))
     for number in range(noise):
@@ -43,17 +50,21 @@ def portrait(person: str, width: int = 400, height: int = 300, *, noise: int = 0
 
 
 class ColorEngines:
-    """Sees one face in the middle of every photo; the photo's colour tells whose it is."""
+    """Finds one face in the middle of every photo; the photo's colour decides whose it is.
+
+    Attributes:
+        looked_at: width and height of the photos that were analysed.
+    """
 
     def __init__(self) -> None:
         self.vision = self.ocr = self.faces = self.embedder = self
         self.looked_at: list[tuple[int, int]] = []
 
-    def _seen(self, photo: Photo) -> None:
+    def _note(self, photo: Photo) -> None:
         self.looked_at.append((photo.width, photo.height))
 
     def analyze(self, photo: Photo) -> ImageAnalysis:
-        self._seen(photo)
+        self._note(photo)
         box = Box(x=photo.width // 4, y=photo.height // 4, w=photo.width // 2, h=photo.height // 2)
         return ImageAnalysis(
             tags=[Tag(name="photo", confidence=0.9)],
@@ -63,19 +74,19 @@ class ColorEngines:
         )
 
     def read(self, photo: Photo) -> OcrText:
-        self._seen(photo)
-        half, all_ = photo.width // 2, photo.width
+        self._note(photo)
+        half, full = photo.width // 2, photo.width
         words = [
             Word(text="two", confidence=0.8, polygon=[0, 0, half, 0, half, 20, 0, 20]),
-            Word(text="words", confidence=0.6, polygon=[half, 0, all_, 0, all_, 20, half, 20]),
+            Word(text="words", confidence=0.6, polygon=[half, 0, full, 0, full, 20, half, 20]),
         ]
         line = TextLine(
-            text="two words", confidence=0.7, polygon=[0, 0, all_, 0, all_, 20, 0, 20], words=words
+            text="two words", confidence=0.7, polygon=[0, 0, full, 0, full, 20, 0, 20], words=words
         )
         return OcrText(full_text="two words", lines=[line], language="en")
 
     def detect(self, photo: Photo, *, for_recognition: bool = False) -> list[Face]:
-        self._seen(photo)
+        self._note(photo)
         if min(photo.width, photo.height) < 80:
             return []
         side = min(photo.width, photo.height) // 2
@@ -90,7 +101,7 @@ class ColorEngines:
 
     def embed(self, photo: Photo, face: Face) -> EnrolledFace:
         middle: Any = photo.pil.getpixel((photo.width // 2, photo.height // 2))
-        # JPEG changes colours a little: near colours are one person's.
+        # JPEG changes colours a little, so similar colours are one person.
         person = random.Random(str(tuple(round(value / 16) for value in middle)))
         vector = np.array([person.gauss(0, 1) for _ in range(64)], np.float32)
         unit = vector / np.linalg.norm(vector)

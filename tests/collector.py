@@ -1,4 +1,4 @@
-"""An OpenTelemetry collector for tests: OTLP over HTTP, kept and printed."""
+"""An OpenTelemetry collector for tests: keeps what it receives by OTLP over HTTP."""
 
 import gzip
 import http.server
@@ -26,13 +26,13 @@ class SeenSpan:
 
 
 class Collector:
-    """Takes what is exported to it.
+    """Receives spans, metrics and log records.
 
     Attributes:
-        spans: in the order they came.
-        metrics: names, each with the attributes of its points.
-        logs: texts with attributes.
-        bodies: everything as it came, to look for what must not be in it.
+        spans: in the order in which they came.
+        metrics: attributes of the points of each metric, by its name.
+        logs: text and attributes of each record.
+        bodies: the requests' bodies, to search for secrets.
     """
 
     def __init__(self) -> None:
@@ -107,23 +107,21 @@ class Collector:
                 ]
 
     def tree(self) -> str:
-        """Return the spans as an indented text, a child under its parent."""
+        """Return the spans as a text with a child indented below its parent."""
         return "\n".join(self._lines({span.id for span in self.spans}, None, 0))
 
     def _lines(self, known: set[str], parent: str | None, depth: int) -> Iterable[str]:
         for span in self.spans:
             top = span.parent not in known
             if (parent is None and top) or (parent is not None and span.parent == parent):
-                told = " ".join(
-                    str(span.attributes[name]) for name in ("state",) if name in span.attributes
-                )
-                yield f"{'  ' * depth}{span.name}  {span.milliseconds:.0f} ms  {told}".rstrip()
+                state = span.attributes.get("state", "")
+                yield f"{'  ' * depth}{span.name}  {span.milliseconds:.0f} ms  {state}".rstrip()
                 yield from self._lines(known, span.id, depth + 1)
 
 
 def _values(attributes: Any) -> dict[str, Any]:
     return {
-        each.key: getattr(each.value, each.value.WhichOneof("value"))
-        for each in attributes
-        if each.value.WhichOneof("value")
+        attribute.key: getattr(attribute.value, attribute.value.WhichOneof("value"))
+        for attribute in attributes
+        if attribute.value.WhichOneof("value")
     }

@@ -26,14 +26,14 @@ def azurite() -> Iterator[Emulator]:
 
 @pytest.fixture(scope="module")
 def own_azurite() -> Iterator[Emulator]:
-    """One that no other test's host takes messages from."""
+    """A storage emulator for one module, so that no other test's host receives its messages."""
     with Emulator(None, EmulatorPorts.free(), ROOT) as emulator:
         yield emulator
 
 
 @pytest.fixture
 def app_copy(tmp_path: Path) -> Path:
-    """The function app in a folder of its own, to add steps to."""
+    """A copy of the function app, to which a test may add steps."""
     app = tmp_path / "app"
     app.mkdir()
     for name in ("function_app.py", "host.json"):

@@ -31,12 +31,12 @@ PIPELINE = (
 
 
 class WebServices(MemoryServices):
-    """Everything in memory but SQL."""
+    """Services in memory, except for SQL."""
 
 
 @functools.cache
 def _empty_database() -> bytes:
-    """Return a database file that has the tables: making them takes a while."""
+    """Return the bytes of a database file with empty tables; made once, as that takes a while."""
     with tempfile.TemporaryDirectory() as folder:
         database = Database("", Path(folder))
         SqlBatches(database).batches(None)
@@ -52,7 +52,7 @@ def web_services(folder: Path) -> WebServices:
 
 
 def client(services: Any, access: str = "local", **headers: str) -> TestClient:
-    """Return a client that sees errors as a browser does."""
+    """Return a client that gets errors as answers, as a browser does."""
     app = make_app(default_registry, access, lambda: services)
     return TestClient(app, raise_server_exceptions=False, headers=headers)
 
@@ -60,7 +60,14 @@ def client(services: Any, access: str = "local", **headers: str) -> TestClient:
 def keep(
     services: WebServices, key: JobKey, outputs: dict[str, Any] | None = None, **more: Any
 ) -> None:
-    """Put a finished job's result and photo into the services."""
+    """Save the result and the photo of a finished job.
+
+    Args:
+        services: where to save.
+        key: batch id and job id.
+        outputs: of the job's steps.
+        more: `name` and `photo` (bytes) of the photo, `unsuccessful` steps.
+    """
     name = more.get("name", key[1])
     blob = f"{uuid.uuid4()}"
     url = services.blobs.put("inputimages", blob, more.get("photo") or photo_bytes(), "image/png")
@@ -86,21 +93,21 @@ def face(services: WebServices, key: JobKey) -> uuid.UUID:
 def enrol(services: WebServices, key: JobKey, count: int) -> list[uuid.UUID]:
     """Enrol faces of a job; return their ids."""
     ids = [uuid.uuid4() for _ in range(count)]
-    print_ = bytes([0, 0, 128, 63]) * 4
-    faces = [EnrolledFace(each, "m", print_, 0.9, (1, 2, 3, 4)) for each in ids]
+    embedding = bytes([0, 0, 128, 63]) * 4
+    faces = [EnrolledFace(face_id, "m", embedding, 0.9, (1, 2, 3, 4)) for face_id in ids]
     services.gallery.enrol(key, faces)
     return ids
 
 
 def pair(services: WebServices, one: uuid.UUID, other: uuid.UUID) -> None:
-    """Let two faces look alike."""
-    found = FaceMatch(face_id=one, matched_face_id=other, confidence=0.81, band="match")
-    services.gallery.keep_matches([found])
+    """Save a match of two faces."""
+    match = FaceMatch(face_id=one, matched_face_id=other, confidence=0.81, band="match")
+    services.gallery.keep_matches([match])
 
 
 def principal(*roles: str, name: str = "Ann", groups: tuple[str, ...] = ()) -> dict[str, str]:
     """Return the header that platform authentication sets."""
     claims = [{"typ": "name", "val": name}, *({"typ": "roles", "val": role} for role in roles)]
     claims += [{"typ": "groups", "val": group} for group in groups]
-    told = {"auth_typ": "aad", "role_typ": "roles", "claims": claims}
-    return {"X-MS-CLIENT-PRINCIPAL": base64.b64encode(json.dumps(told).encode()).decode()}
+    identity = {"auth_typ": "aad", "role_typ": "roles", "claims": claims}
+    return {"X-MS-CLIENT-PRINCIPAL": base64.b64encode(json.dumps(identity).encode()).decode()}

@@ -1,4 +1,4 @@
-"""What Azure gives an app that has an identity: a token endpoint, and certificates to trust."""
+"""Stands in for what Azure gives an app with an identity: tokens, and storage that takes them."""
 
 import base64
 import http.server
@@ -49,7 +49,7 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
 
 
 def unsigned_token(audience: str, seconds: int = 3600) -> str:
-    """Return a token as Entra ID writes it, but for the signature."""
+    """Return a token with the claims of Entra ID, and a wrong signature."""
     now = int(time.time())
     claims = {
         "aud": audience,
@@ -67,7 +67,12 @@ def unsigned_token(audience: str, seconds: int = 3600) -> str:
 
 
 class IdentityEndpoint:
-    """The token endpoint of App Service; `asked` has the audiences that tokens were given for."""
+    """The token endpoint of App Service.
+
+    Attributes:
+        asked: audiences that tokens were issued for.
+        clients: client ids that tokens were asked for.
+    """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -78,8 +83,8 @@ class IdentityEndpoint:
             def do_GET(self) -> None:
                 query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
                 audience = query["resource"][0]
-                known = self.headers["X-IDENTITY-HEADER"] == "x"
-                endpoint.asked += [audience] if known else []
+                trusted = self.headers["X-IDENTITY-HEADER"] == "x"
+                endpoint.asked += [audience] if trusted else []
                 endpoint.clients |= set(query.get("client_id", []))
                 body = json.dumps(
                     {
@@ -89,9 +94,9 @@ class IdentityEndpoint:
                         "token_type": "Bearer",
                     }
                 ).encode()
-                if not known:
+                if not trusted:
                     body = b'{"statusCode": 401, "message": "Unauthorized"}'
-                self.send_response(200 if known else 401)
+                self.send_response(200 if trusted else 401)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -110,7 +115,7 @@ class IdentityEndpoint:
 
 
 class TokenEmulator(Emulator):
-    """Azurite over https that takes tokens instead of a key."""
+    """Azurite over https, which accepts tokens instead of a key."""
 
     certificate: tuple[Path, Path]
 

@@ -1,4 +1,4 @@
-"""A whole Imaginem for tests: a host with real workers on a storage emulator of its own."""
+"""A whole Imaginem for tests: a host with real workers, on a storage emulator."""
 
 import json
 import os
@@ -29,7 +29,7 @@ ALL_STEPS = (
 
 
 class Installation:
-    """A function app that runs, and what a test asks of it."""
+    """A running function app, with what tests do with it and read from it."""
 
     def __init__(
         self,
@@ -55,17 +55,15 @@ class Installation:
         self.runtime = Runtime(self.settings)
         home.mkdir(parents=True, exist_ok=True)
         self._log = (home / "host.log").open("ab")
-        self.host = Host(
-            HostOptions(
-                app,
-                workers=workers,
-                port=port,
-                environment=self.environment,
-                log=self._log,
-                order=self.settings.pipeline,
-            ),
-            self.runtime.queues,
+        options = HostOptions(
+            app,
+            workers=workers,
+            port=port,
+            environment=self.environment,
+            log=self._log,
+            order=self.settings.pipeline,
         )
+        self.host = Host(options, self.runtime.queues)
         self.client = QueueServiceClient.from_connection_string(connection)
 
     def start(self) -> None:
@@ -90,7 +88,7 @@ class Installation:
         return self.runtime.blobs.put("inputimages", name, data, "application/octet-stream")
 
     def put(self, queue: str, text: str) -> str:
-        """Put a message with a plain SDK client, as an outsider does; return its id."""
+        """Send a message with the plain SDK, as senders outside Imaginem do; return its id."""
         client = self.client.get_queue_client(queue)
         return str(client.send_message(text).id)
 
@@ -103,7 +101,7 @@ class Installation:
         job: str = "job-1",
         **more: Any,
     ) -> str:
-        """Put a job on its first queue; return its text."""
+        """Send a job to its first queue; return the message's text."""
         value = {
             "job_definition": {
                 "id": job,
@@ -119,31 +117,32 @@ class Installation:
         return text
 
     def entry(self, batch: str, job: str = "job-1") -> LogEntry:
-        found = self.runtime.log.read((batch, job))
-        assert found is not None
-        return found
+        """Return a job's entity in `pipelinelogs`."""
+        entry = self.runtime.log.read((batch, job))
+        assert entry is not None
+        return entry
 
     def wait(self, batch: str, jobs: Iterable[str] = ("job-1",), seconds: float = 90) -> LogEntry:
-        """Wait until jobs have ended; return the last one's entity."""
+        """Wait until jobs have ended; return the entity of the last one."""
         deadline = time.monotonic() + seconds
         waiting = list(jobs)
-        last = None
+        entry = None
         while waiting:
-            last = self.runtime.log.read((batch, waiting[0]))
-            if last is not None and last.properties["job_state"] in ENDED:
+            entry = self.runtime.log.read((batch, waiting[0]))
+            if entry is not None and entry.properties["job_state"] in ENDED:
                 waiting.pop(0)
                 continue
             if time.monotonic() > deadline:
-                told = dict(last.properties) if last else "it has no log entity"
+                properties = dict(entry.properties) if entry else "it has no log entity"
                 raise AssertionError(
-                    f"{batch}/{waiting[0]} has not ended: {told}\n{self.log_text[-3000:]}"
+                    f"{batch}/{waiting[0]} has not ended: {properties}\n{self.log_text[-3000:]}"
                 )
             time.sleep(0.05)
-        assert last is not None
-        return last
+        assert entry is not None
+        return entry
 
     def wait_poisoned(self, message_id: str, queue: str, seconds: float = 60) -> PoisonEntry:
-        """Wait until a message is in pipelinepoison."""
+        """Wait until a message is in `pipelinepoison`; return its entry."""
         deadline = time.monotonic() + seconds
         while (entry := self.runtime.poison.read(queue, message_id)) is None:
             assert time.monotonic() < deadline, self.log_text[-3000:]
@@ -151,7 +150,7 @@ class Installation:
         return entry
 
     def outputs(self, batch: str, job: str = "job-1") -> dict[str, Any]:
-        """Return a job's outputs from SQL."""
+        """Return the outputs of a job's steps, from SQL."""
         result = self.runtime.results.read((batch, job))
         assert result is not None
         return dict(result.job_output)

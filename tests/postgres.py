@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL server for the tests, reached through a socket in a folder of its own."""
+"""A temporary PostgreSQL server for the tests, reached through a Unix socket."""
 
 import os
 import shutil
@@ -14,14 +14,14 @@ _MODEST = "-c shared_buffers=32MB -c max_connections=60"
 
 
 def find_tools() -> Path | None:
-    """Return the folder of initdb and pg_ctl; Debian keeps them off the PATH."""
-    found = sorted(
+    """Return the folder of initdb and pg_ctl, which Debian does not put on the PATH."""
+    versions = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: float(path.parts[4])
     )
-    if found:
-        return found[-1].parent
-    there = shutil.which("initdb")
-    return Path(there).resolve().parent if there else None
+    if versions:
+        return versions[-1].parent
+    initdb = shutil.which("initdb")
+    return Path(initdb).resolve().parent if initdb else None
 
 
 class Postgres:
@@ -29,30 +29,30 @@ class Postgres:
 
     def __init__(self, tools: Path) -> None:
         self._tools = tools
-        # A socket's path may have 107 characters, so the folder lies directly under /tmp.
+        # The path of a socket may have 107 characters at most, so the folder is short.
         self.home = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
-        self._as: dict[str, object] = {}
-        if os.geteuid() == 0:  # the server refuses to be root
-            self._as = {"user": "postgres", "group": "postgres", "extra_groups": []}
+        self._user: dict[str, object] = {}
+        if os.geteuid() == 0:  # the server refuses to run as root
+            self._user = {"user": "postgres", "group": "postgres", "extra_groups": []}
             shutil.chown(self.home, "postgres", "postgres")
         self._run("initdb", "-A", "trust", "-U", "imaginem", "-E", "UTF8", "--no-sync")
         options = f"-k {self.home} -c listen_addresses= {_UNSAFE_BUT_QUICK} {_MODEST}"
         log = str(self.home / "log")
         self._run("pg_ctl", "-w", "-t", "30", "-l", log, "-o", options, "start")
 
-    def _run(self, tool: str, *words: str) -> None:
+    def _run(self, tool: str, *arguments: str) -> None:
         with (self.home / "out").open("ab") as out:
-            command = [str(self._tools / tool), "-D", str(self.home / "data"), *words]
+            command = [str(self._tools / tool), "-D", str(self.home / "data"), *arguments]
             environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"}
-            ran = subprocess.run(
+            done = subprocess.run(
                 command,
                 cwd=self.home,
                 env=environment,
                 stdout=out,
                 stderr=out,
-                **self._as,  # type: ignore[call-overload]
+                **self._user,  # type: ignore[call-overload]
             )
-        assert ran.returncode == 0, (self.home / "out").read_text()
+        assert done.returncode == 0, (self.home / "out").read_text()
 
     def _url(self, database: str) -> URL:
         return URL.create(
@@ -60,7 +60,7 @@ class Postgres:
         )
 
     def database(self, template: str = "template1") -> str:
-        """Make a database and return its address."""
+        """Create a database and return its address."""
         name = f"t{uuid.uuid4().hex}"
         admin = create_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:

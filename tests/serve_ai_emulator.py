@@ -1,6 +1,6 @@
-"""Serves the emulator with quick engines by https, in a process of its own, until stdin ends.
+"""Serves the AI emulator with quick engines over https, in its own process, until stdin ends.
 
-In pytest's process asyncio would complain of every TLS socket that clients keep in their pools.
+In pytest's process, asyncio would warn of every TLS socket that clients keep in their pools.
 """
 
 import sys

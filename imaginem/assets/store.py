@@ -1,4 +1,4 @@
-"""The cache folder of assets: where a file lies, and whether it is the pinned one."""
+"""The cache folder of assets: where a file is, and whether it is the pinned one."""
 
 import hashlib
 import importlib.util
@@ -12,7 +12,8 @@ class AssetStore:
     """The assets in one cache folder.
 
     Args:
-        folder: the setting IMAGINEM_ASSETS; made when something is fetched.
+        folder: the setting IMAGINEM_ASSETS; created by the first fetch.
+        manifest: the one that ships with this version, by default.
     """
 
     def __init__(self, folder: Path, manifest: Manifest | None = None) -> None:
@@ -20,19 +21,19 @@ class AssetStore:
         self.manifest = manifest or load_manifest()
 
     def path(self, name: str) -> Path:
-        """Return where a file lies.
+        """Return the path of a file; of its content, only the size is checked.
 
         Raises:
-            ConfigurationError: it isn't there.
+            ConfigurationError: the file is missing, or its size is wrong.
         """
         asset = self.manifest.assets[name]
-        found = self.place(asset)
-        if found is None or not found.is_file() or found.stat().st_size != asset.size:
+        path = self.place(asset)
+        if path is None or not path.is_file() or path.stat().st_size != asset.size:
             raise ConfigurationError(f"{name} is missing: run `imaginem assets fetch`")
-        return found
+        return path
 
     def place(self, asset: Asset) -> Path | None:
-        """Return where a file belongs; None when the package that holds it isn't installed."""
+        """Return where a file belongs; None when the package that contains it isn't installed."""
         if not asset.installed:
             return self.folder / asset.file_name
         spec = importlib.util.find_spec(asset.installed)

@@ -1,4 +1,4 @@
-"""`imaginem`: the commands, in groups of files."""
+"""The command line `imaginem`: puts the commands of all files together."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`imaginem azure-double`."""
+"""`imaginem azure-double`: serves an emulator of Azure's AI services."""
 
 import threading
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from imaginem.assets import AssetStore
-from imaginem.cli.shared import App, err, out, told_errors
+from imaginem.cli.shared import App, err, exit_on_error, out
 from imaginem.config.local_settings import apply_local_settings
 from imaginem.config.settings import read_settings
 
@@ -29,7 +29,7 @@ def azure_double(
     app: App = Path(),
 ) -> None:
     """Serve emulators of Azure Computer Vision and Face until Ctrl-C, to develop against."""
-    with told_errors():
+    with exit_on_error():
         from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
         from imaginem.ai_emulator.app import LocalEngines
 
@@ -39,14 +39,16 @@ def azure_double(
         )
         ai_emulator = AiEmulator(LocalEngines(AssetStore(read_settings().assets)), options)
         with AiEmulatorServer(ai_emulator, port) as server:
-            out.print("VISION_ENGINE=azure FACE_ENGINE=azure", highlight=False)
-            for service in ("VISION", "FACE"):
-                out.print(
-                    f"{service}_ENDPOINT={server.address} {service}_API_KEY={key}", highlight=False
-                )
-            err.print("These settings lead to the emulator. Ctrl-C stops it.")
+            _print_settings(server.address, key)
             try:
                 threading.Event().wait()
             except KeyboardInterrupt:
                 calls = sum(quota.calls for quota in ai_emulator.quotas.values())
                 err.print(f"stopped after {calls} calls")
+
+
+def _print_settings(address: str, key: str) -> None:
+    out.print("VISION_ENGINE=azure FACE_ENGINE=azure", highlight=False)
+    for service in ("VISION", "FACE"):
+        out.print(f"{service}_ENDPOINT={address} {service}_API_KEY={key}", highlight=False)
+    err.print("These settings lead to the emulator. Ctrl-C stops it.")

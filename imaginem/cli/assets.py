@@ -21,18 +21,18 @@ from imaginem.cli.shared import (
     Exit,
     Json,
     err,
+    exit_on_error,
     fail,
     make_runtime,
     out,
     print_json,
-    told_errors,
 )
 
 app = typer.Typer(no_args_is_help=True, help="Weights and sample photos.")
 
 
 def fetch_with_bars(store: AssetStore, kinds: list[str], console: Console) -> list[str]:
-    """Fetch what is missing, with a bar for each package."""
+    """Fetch the missing files, with a progress bar for each; return the names of those fetched."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -57,7 +57,7 @@ def fetch_command(
     app_folder: App = Path(),
 ) -> None:
     """Download the pinned weights and sample photos that are missing; go on after a break."""
-    with told_errors():
+    with exit_on_error():
         store = AssetStore(make_runtime(app_folder).settings.assets)
         kinds = ["model", *(["sample"] if samples else []), *(["bench"] if bench else [])]
         fetched = fetch_with_bars(store, kinds, err)
@@ -72,16 +72,21 @@ def fetch_command(
 @app.command("verify")
 def verify(as_json: Json = False, app_folder: App = Path()) -> None:
     """Check every fetched file against its pinned sha256."""
-    with told_errors():
+    with exit_on_error():
         store = AssetStore(make_runtime(app_folder).settings.assets)
-        found = [
+        problems = [
             (asset, store.problem(asset)) for asset in store.manifest.of_kind("model", "sample")
         ]
         if as_json:
-            print_json([{"name": a.name, "licence": a.licence, "problem": p} for a, p in found])
+            print_json(
+                [
+                    {"name": asset.name, "licence": asset.licence, "problem": problem}
+                    for asset, problem in problems
+                ]
+            )
         else:
-            for asset, problem in found:
+            for asset, problem in problems:
                 mark = f"[red]{problem}[/]" if problem else "[green]ok[/]"
                 out.print(f"{asset.name}: {mark} ({asset.licence})", highlight=False)
-        if any(problem for _, problem in found):
+        if any(problem for _, problem in problems):
             fail("some files are not the pinned ones: run `imaginem assets fetch`", Exit.FAILED)

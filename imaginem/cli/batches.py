@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from imaginem.cli.shared import App, Json, err, fail, make_runtime, out, print_json, told_errors
+from imaginem.cli.shared import App, Json, err, exit_on_error, fail, make_runtime, out, print_json
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.batches import cancel_batch, reopen_batch
 from imaginem.usecases.export import as_csv, as_rows
@@ -30,7 +30,7 @@ def cancel(
     app: App = Path(),
 ) -> None:
     """Stop a batch's jobs at their next hop; it takes no more photos."""
-    with told_errors():
+    with exit_on_error():
         runtime = make_runtime(app)
         if undo:
             reopen_batch(runtime, batch)
@@ -53,7 +53,7 @@ def export(
     """Write a batch's results as a table: JSON, or CSV with --csv."""
     if csv and as_json:
         raise typer.BadParameter("--csv and --json: choose one")
-    with told_errors():
+    with exit_on_error():
         rows = list(as_rows(make_runtime(app), batch, EVERYTHING))
         if not rows:
             fail(f"there are no results of batch {batch} yet; see `imaginem status {batch}`")
@@ -76,7 +76,7 @@ def export(
 @faces_app.command("search")
 def search(photo: Path, as_json: Json = False, app: App = Path()) -> None:
     """Find faces that look like those of a photo, which is not kept."""
-    with told_errors():
+    with exit_on_error():
         try:
             data = photo.read_bytes()
         except OSError as problem:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from imaginem.cli.shared import App, Exit, Json, fail, make_runtime, out, print_json, told_errors
+from imaginem.cli.shared import App, Exit, Json, exit_on_error, fail, make_runtime, out, print_json
+from imaginem.sql.database import clear_errors
 from imaginem.sql.database import read_revision
-from imaginem.sql.database import told_errors as told_sql_errors
 from imaginem.sql.migrations import HEAD
 
 db_app = typer.Typer(no_args_is_help=True, help="The schema of the results database.")
@@ -23,7 +23,7 @@ def upgrade(
     app: App = Path(),
 ) -> None:
     """Bring the tables up to date. On a server, run it as its administrator."""
-    with told_errors():
+    with exit_on_error():
         from imaginem.sql import migrate
 
         if sql:
@@ -31,7 +31,7 @@ def upgrade(
                 fail(f"--sql takes {', '.join(_DIALECTS)}, not {sql!r}", Exit.USAGE)
             out.print(migrate.script(sql), markup=False, highlight=False, soft_wrap=True)
             return
-        with told_sql_errors():
+        with clear_errors():
             engine = make_runtime(app).database.connect()
             migrate.upgrade(engine)
         out.print(f"the schema is {HEAD}, which this version needs")
@@ -40,15 +40,15 @@ def upgrade(
 @db_app.command("status")
 def status(as_json: Json = False, app: App = Path()) -> None:
     """Tell which schema the database has, and which this version needs."""
-    with told_errors(), told_sql_errors():
+    with exit_on_error(), clear_errors():
         engine = make_runtime(app).database.connect()
         with engine.connect() as connection:
-            found = read_revision(connection)
+            revision = read_revision(connection)
     if as_json:
-        print_json({"schema": found, "needed": HEAD})
+        print_json({"schema": revision, "needed": HEAD})
     else:
-        out.print(f"schema {found or 'none'}, needed {HEAD}")
-    if found != HEAD:
+        out.print(f"schema {revision or 'none'}, needed {HEAD}")
+    if revision != HEAD:
         raise typer.Exit(int(Exit.FAILED))
 
 
@@ -60,13 +60,13 @@ def grant(
     app: App = Path(),
 ) -> None:
     """Let the app's identity read and write rows in Azure SQL, and nothing more."""
-    with told_errors():
-        from imaginem.sql.grant import grant as give
+    with exit_on_error():
+        from imaginem.sql.grant import grant as grant_rights
         from imaginem.sql.grant import grant_script
 
         if sql:
             out.print(grant_script(identity, client_id), markup=False, soft_wrap=True)
             return
-        with told_sql_errors():
-            give(make_runtime(app).database.connect(), identity, client_id)
+        with clear_errors():
+            grant_rights(make_runtime(app).database.connect(), identity, client_id)
         out.print(f"{identity} may read and write rows")

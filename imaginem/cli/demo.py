@@ -1,4 +1,4 @@
-"""`imaginem demo`."""
+"""`imaginem demo`: runs sample photos through the pipeline and checks the matches."""
 
 import os
 import random
@@ -19,7 +19,7 @@ from imaginem.cli.intake import Source, job_ids, submit_one
 from imaginem.cli.progress import watch
 from imaginem.cli.report import matched_photos, result_table
 from imaginem.cli.serve import log_to, signals
-from imaginem.cli.shared import App, Exit, err, make_runtime, out, told_errors
+from imaginem.cli.shared import App, Exit, err, exit_on_error, make_runtime, out
 from imaginem.config.local_settings import apply_local_settings
 from imaginem.config.settings import STORAGE_IDENTITY, read_settings
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
@@ -37,7 +37,7 @@ DEMO_PHOTOS = (
     "chelsea.png",
     "china.jpg",
 )
-"""Three photos of one person, others, and photos without faces."""
+"""Three photos of one person, photos of other people, and photos without faces."""
 _ONE_PERSON = frozenset({"obama.jpg", "obama2.jpg", "obama3.jpg"})
 
 
@@ -55,22 +55,22 @@ def demo(
     app: App = Path(),
 ) -> None:
     """Run sample photos through the whole pipeline, in a temporary home."""
-    with told_errors():
+    with exit_on_error():
         apply_local_settings(app)
         home = Path(tempfile.mkdtemp(prefix="imaginem-demo-"))
         try:
-            good = _demo(app, workers, home, keep=keep, azure=azure)
+            succeeded = _demo(app, workers, home, keep=keep, azure=azure)
         finally:
             shutil.rmtree(home, ignore_errors=True)
-    if not good:
+    if not succeeded:
         raise typer.Exit(int(Exit.FAILED))
 
 
 @contextmanager
 def _ai_emulator(wanted: bool) -> Iterator[dict[str, str]]:
-    """Serve an emulator of Azure's AI services; return the settings that lead to it."""
+    """Serve an emulator of Azure's AI services, if wanted; yield the settings of the engines."""
     if not wanted:
-        # Whatever local.settings.json says: no demo is to enrol faces in an account of yours.
+        # Whatever local.settings.json says, a demo must not enrol faces in a real account.
         yield {f"{name}_ENGINE": "local" for name in ("VISION", "FACE", "FACE_PRINT")}
         return
     from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
@@ -98,15 +98,15 @@ def _demo(app: Path, workers: int, home: Path, *, keep: bool, azure: bool) -> bo
 
 def _run_demo(app: Path, workers: int, home: Path, keep: bool, settings: dict[str, str]) -> bool:
     ports = EmulatorPorts.free()
-    own = {
+    environment = {
         "IMAGINEM_HOME": str(home),
         "AzureWebJobsStorage": ports.connection_string,
-        # Empty rather than absent: local.settings.json would fill them in, here and in workers.
+        # Empty rather than absent: else local.settings.json sets them, here and in the workers.
         **dict.fromkeys(STORAGE_IDENTITY, ""),
         "SQL_CONNECTION_STRING": "",
         **settings,
     }
-    os.environ.update(own)
+    os.environ.update(environment)
     runtime = make_runtime(app)
     port = EmulatorPorts.free().blob if keep else 0
     with (home / "host.log").open("wb") as log:
@@ -115,7 +115,7 @@ def _run_demo(app: Path, workers: int, home: Path, keep: bool, settings: dict[st
             app.absolute(),
             workers=workers,
             port=port,
-            environment=own,
+            environment=environment,
             log=log,
             order=runtime.settings.pipeline,
         )
@@ -129,7 +129,7 @@ def _run_demo(app: Path, workers: int, home: Path, keep: bool, settings: dict[st
 
 
 def _show(host: Host, runtime: Runtime, port: int, keep: bool) -> bool:
-    """Submit the sample photos, watch them, print what was found."""
+    """Submit the sample photos, watch them, print the results; tell whether all went well."""
     try:
         with err.status("starting workers"):
             host.start()
@@ -143,13 +143,13 @@ def _show(host: Host, runtime: Runtime, port: int, keep: bool) -> bool:
         progress = watch(runtime.log, "demo", runs, out, timeout=600, stop=host.stopping)
         out.print(result_table(runtime, "demo", ids))
         ended = progress.ended == len(ids)
-        good = ended and all(state == "succeeded" for state in progress.jobs.values())
-        good = _judge(runtime, out) and good
+        succeeded = ended and all(state == "succeeded" for state in progress.jobs.values())
+        succeeded = _check_matches(runtime, out) and succeeded
         if keep:
             out.print(f"Imaginem is ready: http://127.0.0.1:{port}/ (Ctrl-C stops it)")
             out.print(f"storage: {runtime.settings.home}", highlight=False, soft_wrap=True)
             host.run_until_stopped()
-        return good
+        return succeeded
     finally:
         host.close()
 
@@ -160,13 +160,13 @@ def _shuffled(store: AssetStore) -> list[Source]:
     return photos
 
 
-def _judge(runtime: Runtime, console: Console) -> bool:
-    """Say whether the photos of one person found each other, and only each other."""
-    good = True
+def _check_matches(runtime: Runtime, console: Console) -> bool:
+    """Print and return whether the photos of one person match each other and nothing else."""
+    correct = True
     for name in DEMO_PHOTOS:
-        found = {photo.job_id for photo in matched_photos(runtime.gallery, ("demo", name))}
+        matched = {photo.job_id for photo in matched_photos(runtime.gallery, ("demo", name))}
         expected = _ONE_PERSON - {name} if name in _ONE_PERSON else set()
-        good &= found == expected
+        correct &= matched == expected
     text = "the three photos of one person match each other, from both sides, and nobody else"
-    console.print(f"[green]✓[/] {text}" if good else f"[red]✗[/] not so: {text}")
-    return good
+    console.print(f"[green]✓[/] {text}" if correct else f"[red]✗[/] not so: {text}")
+    return correct

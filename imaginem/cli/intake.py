@@ -1,4 +1,4 @@
-"""Photos from a person's disk or from the web become jobs on the first queue."""
+"""Find photos on the disk or on the web, and submit them as jobs."""
 
 import itertools
 import re
@@ -18,34 +18,43 @@ PHOTO_ENDINGS = frozenset(
 
 @dataclass(frozen=True)
 class Source:
-    """One photo to submit: a file, or an address."""
+    """A photo to submit.
+
+    Attributes:
+        name: file name, which people are shown.
+        path: of the file; None when the photo has an address.
+        url: address of the photo; empty when it is a file.
+    """
 
     name: str
     path: Path | None = None
     url: str = ""
 
 
-def find_sources(given: Sequence[str]) -> list[Source]:
-    """Return the photos that arguments name; a folder stands for the photos in it.
+def find_sources(arguments: Sequence[str]) -> list[Source]:
+    """Return the photos that arguments name; a folder stands for all photos in it.
+
+    Args:
+        arguments: paths of files and folders, and http(s) addresses.
 
     Raises:
-        ConfigurationError: a path doesn't exist, or no photo is there.
+        ConfigurationError: a path doesn't exist, or there is no photo.
     """
-    found: list[Source] = []
-    for argument in given:
+    sources: list[Source] = []
+    for argument in arguments:
         if re.match(r"https?://", argument):
-            found.append(Source(name=argument.split("?")[0].rsplit("/", 1)[-1], url=argument))
+            sources.append(Source(name=argument.split("?")[0].rsplit("/", 1)[-1], url=argument))
             continue
         path = Path(argument).expanduser()
         if path.is_dir():
-            found += [Source(file.name, file) for file in _photos(path)]
+            sources += [Source(file.name, file) for file in _photos(path)]
         elif path.is_file():
-            found.append(Source(path.name, path))
+            sources.append(Source(path.name, path))
         else:
             raise ConfigurationError(f"there is no file or folder {argument}")
-    if not found:
-        raise ConfigurationError(f"no photo is in {', '.join(given)}")
-    return found
+    if not sources:
+        raise ConfigurationError(f"no photo is in {', '.join(arguments)}")
+    return sources
 
 
 def _photos(folder: Path) -> Iterator[Path]:
@@ -70,7 +79,7 @@ def job_ids(sources: Sequence[Source]) -> list[str]:
 
 
 def check_pipeline_steps(names: Sequence[str], registry: Registry) -> list[str]:
-    """Return warnings about names that no step here serves."""
+    """Return a warning for each name that is not a step of the app."""
     return [
         f"{name} is no step here: the job will be handed over to that queue"
         f"{registry.suggestion(name)}"
@@ -86,6 +95,6 @@ def submit_one(
     job_id: str,
     pipeline: Sequence[str],
 ) -> str:
-    """Submit a photo; return the id of this run. Errors as of `submit_photo`."""
+    """Submit a photo; return the id of this run. Raises the errors of `submit_photo`."""
     photo = source.url if source.path is None else source.path.read_bytes()
     return submit_photo(services, (batch_id, job_id), source.name, photo, pipeline)

@@ -1,4 +1,4 @@
-"""`imaginem submit`, `status` and `results`."""
+"""`imaginem submit`, `status` and `results`: send photos, follow their jobs, show the results."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,6 +9,7 @@ from rich.progress import track
 from rich.table import Table
 
 from imaginem.cli.intake import (
+    Source,
     check_pipeline_steps,
     find_sources,
     job_ids,
@@ -21,12 +22,12 @@ from imaginem.cli.shared import (
     Exit,
     Json,
     err,
+    exit_on_error,
     fail,
     load_registry,
     make_runtime,
     out,
     print_json,
-    told_errors,
 )
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.ports import JobResult
@@ -66,34 +67,40 @@ def submit(
     app: App = Path(),
 ) -> None:
     """Upload photos and put one job for each on the first queue."""
-    with told_errors():
+    with exit_on_error():
         runtime = make_runtime(app)
         registry = load_registry(app)
-        names = [n.strip() for n in pipeline.split(",") if n.strip()] or list(
-            runtime.settings.pipeline
-        )
-        for warning in check_pipeline_steps(names, registry):
+        steps = [name.strip() for name in pipeline.split(",") if name.strip()]
+        steps = steps or list(runtime.settings.pipeline)
+        for warning in check_pipeline_steps(steps, registry):
             err.print(f"[yellow]note:[/] {warning}", soft_wrap=True)
-        batch_id, sources = batch or new_batch(), find_sources(photos)
-        ids = job_ids(sources)
-        pairs = list(zip(sources, ids, strict=True))
-        runs = {
-            job_id: submit_one(runtime, source, batch_id, job_id, names)
-            for source, job_id in track(pairs, "uploading", console=err, disable=len(pairs) < 5)
-        }
-        if not wait:
-            if as_json_:
-                print_json({"batch_id": batch_id, "jobs": ids})
-            else:
-                out.print(f"{len(ids)} jobs in batch {batch_id}; see `imaginem status {batch_id}`")
-            return
-        progress = watch(runtime.log, batch_id, runs, err, timeout=timeout)
-        _end(runtime, progress, ids, timeout, as_json_)
+        batch_id = batch or new_batch()
+        runs = _submit_all(runtime, find_sources(photos), batch_id, steps)
+        ids = list(runs)
+        if wait:
+            progress = watch(runtime.log, batch_id, runs, err, timeout=timeout)
+            _show_outcome(runtime, progress, ids, timeout, as_json_)
+        elif as_json_:
+            print_json({"batch_id": batch_id, "jobs": ids})
+        else:
+            out.print(f"{len(ids)} jobs in batch {batch_id}; see `imaginem status {batch_id}`")
 
 
-def _end(
-    runtime: Any, progress: BatchProgress, ids: list[str], timeout: float, json_wanted: bool
+def _submit_all(
+    runtime: Runtime, sources: list[Source], batch_id: str, steps: list[str]
+) -> dict[str, str]:
+    """Submit photos; return the id of each job's run, by job id."""
+    pairs = list(zip(sources, job_ids(sources), strict=True))
+    return {
+        job_id: submit_one(runtime, source, batch_id, job_id, steps)
+        for source, job_id in track(pairs, "uploading", console=err, disable=len(pairs) < 5)
+    }
+
+
+def _show_outcome(
+    runtime: Runtime, progress: BatchProgress, ids: list[str], timeout: float, json_wanted: bool
 ) -> None:
+    """Print the results of the jobs that were waited for; exit with 1 unless all succeeded."""
     if json_wanted:
         print_json(as_json(progress))
     else:
@@ -116,7 +123,7 @@ def status(
     app: App = Path(),
 ) -> None:
     """Show how far a batch has come by step, or one job in detail."""
-    with told_errors():
+    with exit_on_error():
         runtime = make_runtime(app)
         if job:
             row = read_row(runtime.log, (batch, job))
@@ -158,35 +165,35 @@ def results(
     app: App = Path(),
 ) -> None:
     """Show what was found in a batch's photos."""
-    with told_errors():
+    with exit_on_error():
         runtime = make_runtime(app)
-        found = list(runtime.results.batch(batch))
-        if not found:
+        saved = list(runtime.results.batch(batch))
+        if not saved:
             fail(f"there are no results of batch {batch} yet; see `imaginem status {batch}`")
         if as_json_:
-            print_json(
-                [
-                    {
-                        "batch_id": result.batch_id,
-                        "id": result.id,
-                        "image_url": result.image_url,
-                        **({"photo_link": _link(runtime, result)} if links else {}),
-                        "image_parameters": result.image_parameters,
-                        "processing_pipeline": list(result.processing_pipeline),
-                        "unfinished": list(result.unsuccessful),
-                        "timestamp": result.timestamp,
-                        "job_output": result.job_output,
-                    }
-                    for result in found
-                ]
-            )
+            print_json([_result_json(runtime, result, links) for result in saved])
         else:
-            out.print(result_table(runtime, batch, [result.id for result in found]))
-            for result in found if links else ():
-                told = f"{result.id}: {_link(runtime, result) or 'no photo'}"
-                out.print(told, markup=False, highlight=False, soft_wrap=True)
+            out.print(result_table(runtime, batch, [result.id for result in saved]))
+            for result in saved if links else ():
+                line = f"{result.id}: {_link(runtime, result) or 'no photo'}"
+                out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _result_json(runtime: Runtime, result: JobResult, links: bool) -> dict[str, Any]:
+    return {
+        "batch_id": result.batch_id,
+        "id": result.id,
+        "image_url": result.image_url,
+        **({"photo_link": _link(runtime, result)} if links else {}),
+        "image_parameters": result.image_parameters,
+        "processing_pipeline": list(result.processing_pipeline),
+        "unfinished": list(result.unsuccessful),
+        "timestamp": result.timestamp,
+        "job_output": result.job_output,
+    }
 
 
 def _link(runtime: Runtime, result: JobResult) -> str:
+    """Return a link that opens the photo for some minutes; empty if it is not in our storage."""
     place = runtime.blobs.locate(result.photo_url) if result.photo_url else None
     return runtime.blobs.link(*place, _LINK_MINUTES) if place else ""

@@ -11,11 +11,11 @@ from imaginem.cli.shared import (
     App,
     Exit,
     Json,
+    exit_on_error,
     fail,
     make_runtime,
     out,
     print_json,
-    told_errors,
 )
 from imaginem.redaction import one_line
 from imaginem.runtime import Runtime
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def send(queue: str, file: Path, app: App = Path()) -> None:
     """Put a file's text on a queue, as it is; `-` reads standard input."""
-    with told_errors():
+    with exit_on_error():
         try:
             text = (
                 typer.get_text_stream("stdin").read()
@@ -53,7 +53,7 @@ def clear(
     app: App = Path(),
 ) -> None:
     """Remove every message from queues. Jobs whose message is there never go on."""
-    with told_errors():
+    with exit_on_error():
         runtime = make_runtime(app)
         counts = {queue: runtime.queues.count(queue) for queue in queues}
         missing = [queue for queue, count in counts.items() if count is None]
@@ -74,7 +74,7 @@ def list_poison(
     app: App = Path(),
 ) -> None:
     """List what could not be processed, and why."""
-    with told_errors():
+    with exit_on_error():
         entries = make_runtime(app).poison.list(queue or None)
     if as_json:
         print_json([vars(entry) for entry in entries])
@@ -129,7 +129,7 @@ def drop(
 def _each(
     queue: str, message: str, app: Path, act: Callable[[Runtime, str], object], done: str
 ) -> None:
-    with told_errors():
+    with exit_on_error():
         runtime = make_runtime(app)
         ids = [message] if message else [entry.id for entry in runtime.poison.list(queue)]
         if message and runtime.poison.read(queue, message) is None:

@@ -1,4 +1,4 @@
-"""A batch's progress, shown live."""
+"""A batch's progress as a table, shown once or live."""
 
 import threading
 import time
@@ -26,8 +26,30 @@ _COLORS = {
 
 
 def render(progress: BatchProgress, expected: int, problems: int = 10) -> Group:
-    """Return progress as a table with a bar for each step."""
+    """Return progress as a table with a bar for each step.
+
+    Args:
+        progress: of the batch.
+        expected: number of jobs submitted, of which some may not have begun.
+        problems: most problems that are listed below the table.
+    """
     total = max(expected, len(progress.jobs))
+    states = Counter(progress.jobs.values())
+    parts = [
+        f"[{_COLORS.get(state, 'white')}]{count} {state}[/]" for state, count in states.items()
+    ]
+    line = Text.from_markup(
+        f"{progress.ended}/{total} jobs ended: " + (", ".join(parts) or "none yet")
+    )
+    reasons = [
+        Text.from_markup(f"  [red]{escape(job)}[/] {escape(step)}: {escape(reason)}")
+        for job, step, reason in progress.problems[:problems]
+    ]
+    return Group(_step_table(progress, total), line, *reasons)
+
+
+def _step_table(progress: BatchProgress, total: int) -> Table:
+    """Return a table with a bar for each step."""
     table = Table(box=None, padding=(0, 1))
     table.add_column("step")
     table.add_column("", width=28)
@@ -43,18 +65,7 @@ def render(progress: BatchProgress, expected: int, problems: int = 10) -> Group:
             f"[red]{failed}[/]" if failed else "0",
             str(step.states[StepState.SKIPPED]),
         )
-    states = Counter(progress.jobs.values())
-    parts = [
-        f"[{_COLORS.get(state, 'white')}]{count} {state}[/]" for state, count in states.items()
-    ]
-    line = Text.from_markup(
-        f"{progress.ended}/{total} jobs ended: " + (", ".join(parts) or "none yet")
-    )
-    told = [
-        Text.from_markup(f"  [red]{escape(job)}[/] {escape(step)}: {escape(reason)}")
-        for job, step, reason in progress.problems[:problems]
-    ]
-    return Group(table, line, *told)
+    return table
 
 
 def watch(
@@ -66,31 +77,34 @@ def watch(
     timeout: float | None = None,
     stop: threading.Event | None = None,
 ) -> BatchProgress:
-    """Show progress live until every wanted job has ended, and return it.
+    """Show progress live until every job has ended, and return it.
 
     Args:
-        runs: the jobs to wait for, each with the id of the message that started it; None for
-            the jobs that are there.
-        timeout: seconds after which to stop anyway.
-        stop: set to stop at once.
+        log: the table that is read.
+        batch_id: of the batch.
+        runs: the jobs to wait for, each with the id of the message that started its run; None
+            for all jobs of the batch that have a row.
+        console: where to show it.
+        timeout: seconds after which to return anyway; None to wait for any time.
+        stop: event that makes it return.
     """
     started = time.monotonic()
     names: set[str] = set()
     with Live(console=console, refresh_per_second=8, transient=False) as live:
         while True:
             rows = read_batch(log, batch_id, names)
-            wanted = (row for row in rows if runs is None or _is_of(row, runs))
-            progress = summarise(batch_id, wanted)
+            shown = (row for row in rows if runs is None or _is_of_run(row, runs))
+            progress = summarise(batch_id, shown)
             expected = len(runs) if runs is not None else len(progress.jobs)
             live.update(render(progress, expected))
             late = timeout is not None and time.monotonic() - started > timeout
-            asked = stop is not None and stop.is_set()
-            if (progress.jobs and progress.ended >= expected) or late or asked:
+            stopped = stop is not None and stop.is_set()
+            if (progress.jobs and progress.ended >= expected) or late or stopped:
                 return progress
             time.sleep(0.25)
 
 
-def _is_of(row: ProgressRow, runs: Mapping[str, str]) -> bool:
-    """Tell whether a row is of the run that was started, or of a later one."""
+def _is_of_run(row: ProgressRow, runs: Mapping[str, str]) -> bool:
+    """Tell whether a row is of the run that is waited for, or of a later one."""
     run = runs.get(row.job_id)
     return run is not None and row.has_begun(run)

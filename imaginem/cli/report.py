@@ -1,4 +1,4 @@
-"""What was found in photos, as a table: tags, text, faces, and who looks like whom."""
+"""The results of jobs as a table: tags, text, number of faces, and matching photos."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,7 +15,12 @@ from imaginem.runtime import Runtime
 
 @dataclass(frozen=True)
 class MatchedPhoto:
-    """Another photo with a face that looks like one in this photo."""
+    """A photo with a face that matches one in the photo in question.
+
+    Attributes:
+        confidence: of the best match of the two photos, from 0 to 1.
+        band: match tier of that match.
+    """
 
     batch_id: str
     job_id: str
@@ -24,7 +29,7 @@ class MatchedPhoto:
 
 
 def matched_photos(gallery: FaceGallery, key: JobKey) -> list[MatchedPhoto]:
-    """Return the photos that match a job's, best first: pairs are seen from either side."""
+    """Return the photos that match a job's photo, best first, whichever was processed first."""
     faces = [face.face_id for face in gallery.faces_of(key)]
     matches = gallery.matches_of(faces)
     owners = gallery.owners([match.matched_face_id for match in matches])
@@ -32,13 +37,13 @@ def matched_photos(gallery: FaceGallery, key: JobKey) -> list[MatchedPhoto]:
     for match in matches:
         owner = owners.get(match.matched_face_id)
         if owner is not None:
-            found = MatchedPhoto(owner.batch_id, owner.job_id, match.confidence, match.band)
-            best.setdefault((owner.batch_id, owner.job_id), found)
-    return sorted(best.values(), key=lambda found: -found.confidence)
+            photo = MatchedPhoto(owner.batch_id, owner.job_id, match.confidence, match.band)
+            best.setdefault((owner.batch_id, owner.job_id), photo)
+    return sorted(best.values(), key=lambda photo: -photo.confidence)
 
 
 def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
-    """Return a table of what was found in these jobs' photos."""
+    """Return a table of the results of these jobs."""
     table = Table(title=f"\nbatch {escape(batch_id)}", box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("photo", no_wrap=True, min_width=16)
     table.add_column("tags", overflow="fold")
@@ -57,8 +62,8 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
             escape(_text(result)) or "-",
             str(len(_list(result.job_output, "facedetection", "faces"))),
             "\n".join(
-                f"{escape(found.job_id)} {found.confidence:.2f} {found.band}"
-                for found in matched_photos(runtime.gallery, key)
+                f"{escape(photo.job_id)} {photo.confidence:.2f} {photo.band}"
+                for photo in matched_photos(runtime.gallery, key)
             )
             or "-",
         )
@@ -66,12 +71,14 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
 
 
 def _list(outputs: Mapping[str, Any], step: str, name: str) -> list[Any]:
+    """Return a field of a step's output that is a list; empty if there is none."""
     output = outputs.get(step)
     value = output.get(name) if isinstance(output, dict) else None
     return value if isinstance(value, list) else []
 
 
 def _tags(result: JobResult) -> str:
+    """Return the first three tags with their confidence."""
     tags = [
         Tag.model_validate(tag) for tag in _list(result.job_output, "generalclassification", "tags")
     ]
@@ -79,6 +86,7 @@ def _tags(result: JobResult) -> str:
 
 
 def _text(result: JobResult) -> str:
+    """Return the first two lines of a photo's text, cut at 48 characters."""
     output = result.job_output.get("ocr")
     text = output.get("full_text", "") if isinstance(output, dict) else ""
     first = " / ".join(text.splitlines()[:2])

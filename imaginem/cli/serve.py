@@ -1,4 +1,4 @@
-"""`imaginem start`."""
+"""`imaginem start`: runs everything on this machine until Ctrl-C."""
 
 import logging
 import os
@@ -11,7 +11,7 @@ from typing import IO, Annotated
 
 import typer
 
-from imaginem.cli.shared import App, err, make_runtime, out, told_errors
+from imaginem.cli.shared import App, err, exit_on_error, make_runtime, out
 from imaginem.config.settings import DEVELOPMENT_STORAGE
 from imaginem.host import Emulator, Host, HostOptions
 
@@ -34,13 +34,13 @@ def log_to(stream: IO[str]) -> None:
 
 @contextmanager
 def signals(host: Host) -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM stop the host in order, from its start on."""
-    wanted = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: host.request_stop()) for number in wanted]
+    """Make Ctrl-C and SIGTERM stop the host in good order inside the `with` block."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    handlers = [signal.signal(number, lambda *_: host.request_stop()) for number in numbers]
     try:
         yield
     finally:
-        for number, handler in zip(wanted, before, strict=True):
+        for number, handler in zip(numbers, handlers, strict=True):
             signal.signal(number, handler)
 
 
@@ -54,7 +54,7 @@ def start(
 ) -> None:
     """Run storage emulator, local host and HTTP until Ctrl-C."""
     log_to(sys.stderr)
-    with told_errors():
+    with exit_on_error():
         if home is not None:
             os.environ["IMAGINEM_HOME"] = str(home.absolute())
         runtime = make_runtime(app)
@@ -62,10 +62,10 @@ def start(
         emulator = Emulator(folder / "storage", app=app)
         order = runtime.settings.pipeline
         host = Host(_options(app, workers, port, folder, order), runtime.queues)
-        own = runtime.settings.storage_connection == DEVELOPMENT_STORAGE
+        uses_emulator = runtime.settings.storage_connection == DEVELOPMENT_STORAGE
         with signals(host):
             try:
-                if own and not emulator.start():
+                if uses_emulator and not emulator.start():
                     err.print("using the storage emulator that is running already")
                 _run(host, port)
             finally:

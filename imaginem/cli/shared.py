@@ -1,4 +1,4 @@
-"""What the commands share: settings and services, errors as one line, output as table or JSON."""
+"""Shared by all commands: making the runtime, printing errors and JSON, exit codes."""
 
 import importlib
 import json
@@ -24,7 +24,7 @@ err = Console(stderr=True)
 
 
 class Exit(IntEnum):
-    """Exit codes; also in docs/cli.md."""
+    """Exit codes of the commands; docs/cli.md lists them too."""
 
     OK = 0
     FAILED = 1
@@ -38,8 +38,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @contextmanager
-def told_errors() -> Iterator[None]:
-    """Show our errors as one line and exit with their code."""
+def exit_on_error() -> Iterator[None]:
+    """Print an error of Imaginem as one line and exit with the code of its class."""
     try:
         yield
     except ConfigurationError as problem:
@@ -63,10 +63,10 @@ def _escaped(text: str) -> str:
 
 
 def make_runtime(app: Path) -> Runtime:
-    """Return the runtime for an app's folder; its local.settings.json counts as environment.
+    """Return the runtime for an app's folder, with the settings of its local.settings.json.
 
     Raises:
-        ConfigurationError: names every setting that is wrong.
+        ConfigurationError: settings are wrong; names each of them.
     """
     apply_local_settings(app)
     os.environ.setdefault("IMAGINEM_HOME", str(app / ".imaginem"))
@@ -74,10 +74,13 @@ def make_runtime(app: Path) -> Runtime:
 
 
 def load_registry(app: Path) -> Registry:
-    """Import an app's steps and return them.
+    """Import an app's steps and return their registry.
+
+    Args:
+        app: the app's folder.
 
     Raises:
-        ConfigurationError: there is no package of steps, or it doesn't import.
+        ConfigurationError: the folder has no `steps`, or they can't be imported.
     """
     if not (app / "steps").is_dir():
         raise ConfigurationError(
@@ -92,5 +95,5 @@ def load_registry(app: Path) -> Registry:
 
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON, without colours, for programs to read."""
+    """Print a value as JSON without colours, for programs."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")

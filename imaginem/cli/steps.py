@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from imaginem.cli.shared import App, Exit, Json, fail, load_registry, out, print_json, told_errors
+from imaginem.cli.shared import App, Exit, Json, exit_on_error, fail, load_registry, out, print_json
 from imaginem.names import STEP_NAME
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 def steps(as_json: Json = False, app: App = Path()) -> None:
     """List the steps and what each needs."""
-    with told_errors():
+    with exit_on_error():
         registry = load_registry(app)
     if as_json:
         print_json(
@@ -44,7 +44,7 @@ def resolve(
     app: App = Path(),
 ) -> None:
     """Print these steps and all that they need, in the order they run."""
-    with told_errors():
+    with exit_on_error():
         registry = load_registry(app)
     try:
         ordered = registry.resolve(names)

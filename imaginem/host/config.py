@@ -13,16 +13,16 @@ _TIMESPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,7}))?")
 
 @dataclass(frozen=True)
 class HostConfig:
-    """Settings of the queue listeners, with the defaults of Azure Functions 4.
+    """The settings that are followed, with the defaults of Azure Functions 4.
 
     Attributes:
-        batch_size: messages that a listener takes at once.
-        new_batch_threshold: messages in work at which it takes more.
-        max_dequeue_count: deliveries after which a message is poisoned.
-        visibility_timeout: seconds between the tries of a message that failed.
-        max_polling_interval: seconds between looks into an empty queue, at most.
+        batch_size: messages that a listener receives at once.
+        new_batch_threshold: a listener receives more once no more than this many are running.
+        max_dequeue_count: deliveries after which a failing message goes to the poison queue.
+        visibility_timeout: seconds until a failed message is delivered again.
+        max_polling_interval: longest pause, in seconds, between two polls of an empty queue.
         function_timeout: seconds that a function may run.
-        route_prefix: of HTTP functions.
+        route_prefix: what the path of every HTTP function begins with.
     """
 
     batch_size: int = 16
@@ -38,7 +38,7 @@ def read_host_config(folder: Path) -> HostConfig:
     """Read a function app's `host.json`.
 
     Raises:
-        ConfigurationError: it is missing or can't be understood; names the field.
+        ConfigurationError: the file is missing, is not JSON, or a field has a wrong value.
     """
     path = folder / "host.json"
     try:
@@ -51,11 +51,11 @@ def read_host_config(folder: Path) -> HostConfig:
         raise ConfigurationError(f"host.json is not JSON: {problem}") from None
     queues = _section(raw, "extensions", "queues")
     default = HostConfig()
-    batch = _whole(queues, "batchSize", default.batch_size)
+    batch_size = _whole_number(queues, "batchSize", default.batch_size)
     return HostConfig(
-        batch_size=batch,
-        new_batch_threshold=_whole(queues, "newBatchThreshold", max(batch // 2, 1)),
-        max_dequeue_count=_whole(queues, "maxDequeueCount", default.max_dequeue_count),
+        batch_size=batch_size,
+        new_batch_threshold=_whole_number(queues, "newBatchThreshold", max(batch_size // 2, 1)),
+        max_dequeue_count=_whole_number(queues, "maxDequeueCount", default.max_dequeue_count),
         visibility_timeout=_seconds(queues, "visibilityTimeout", default.visibility_timeout),
         max_polling_interval=_seconds(queues, "maxPollingInterval", default.max_polling_interval),
         function_timeout=_seconds(raw, "functionTimeout", default.function_timeout),
@@ -66,12 +66,13 @@ def read_host_config(folder: Path) -> HostConfig:
 
 
 def _section(raw: Any, *names: str) -> dict[str, Any]:
+    """Return a nested object of the file; empty when it is not there."""
     for name in names:
         raw = raw.get(name, {}) if isinstance(raw, dict) else {}
     return raw if isinstance(raw, dict) else {}
 
 
-def _whole(section: dict[str, Any], name: str, default: int) -> int:
+def _whole_number(section: dict[str, Any], name: str, default: int) -> int:
     value = section.get(name, default)
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise ConfigurationError(f"host.json: {name} is {value!r}: give a whole number")
@@ -81,9 +82,9 @@ def _whole(section: dict[str, Any], name: str, default: int) -> int:
 def _seconds(section: dict[str, Any], name: str, default: float) -> float:
     if name not in section:
         return default
-    found = _TIMESPAN.fullmatch(str(section[name]))
-    if found is None:
+    match = _TIMESPAN.fullmatch(str(section[name]))
+    if match is None:
         raise ConfigurationError(f"host.json: {name} is {section[name]!r}: give hh:mm:ss")
-    days, hours, minutes, seconds, fraction = found.groups(default="0")
+    days, hours, minutes, seconds, fraction = match.groups(default="0")
     whole = ((int(days) * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds)
     return whole + float(f"0.{fraction}")

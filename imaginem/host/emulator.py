@@ -28,12 +28,12 @@ class EmulatorPorts:
     @classmethod
     def free(cls) -> "EmulatorPorts":
         """Return three ports that nothing uses now."""
-        with socket.socket() as one, socket.socket() as two, socket.socket() as three:
-            found = []
-            for each in (one, two, three):
-                each.bind(("127.0.0.1", 0))
-                found.append(int(each.getsockname()[1]))
-        return cls(*found)
+        numbers = []
+        with socket.socket() as blob, socket.socket() as queue, socket.socket() as table:
+            for probe in (blob, queue, table):  # all open at once, so that no port comes twice
+                probe.bind(("127.0.0.1", 0))
+                numbers.append(int(probe.getsockname()[1]))
+        return cls(*numbers)
 
     @property
     def connection_string(self) -> str:
@@ -42,12 +42,12 @@ class EmulatorPorts:
 
 
 class Emulator:
-    """An Azurite process; a context manager.
+    """An Azurite process; as a context manager it runs inside the `with` block.
 
     Args:
         data: folder of its data; None keeps everything in memory.
-        ports: where it listens, on 127.0.0.1 alone.
-        app: folder from which `node_modules` is looked for.
+        ports: where it listens, on 127.0.0.1 only.
+        app: folder where the search for `node_modules` begins, going upwards.
     """
 
     def __init__(
@@ -64,10 +64,11 @@ class Emulator:
         return self.ports.connection_string
 
     def start(self) -> bool:
-        """Start it; return False when one is already answering on these ports.
+        """Start Azurite; return False when all its ports are served already.
 
         Raises:
-            ConfigurationError: Node or Azurite is missing, or a port is taken.
+            ConfigurationError: Node.js or Azurite is missing, another program uses one of the
+                ports, or Azurite did not start.
         """
         listening = [_listens(port) for port in self._all_ports()]
         if all(listening):
@@ -79,15 +80,15 @@ class Emulator:
                 "or name another account in AzureWebJobsStorage"
             )
         command = self._command()
-        with tempfile.TemporaryFile() as told:  # a pipe would fill up, as nobody reads it
+        with tempfile.TemporaryFile() as errors:  # nobody reads a pipe, so it would fill up
             self._process = subprocess.Popen(  # noqa: S603 - our own arguments
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=told,
-                start_new_session=True,  # Ctrl-C is ours to handle: it must outlive the workers
+                stderr=errors,
+                start_new_session=True,  # Ctrl-C must not reach it: it must outlive the workers
             )
-            self._wait(self._process, told)
+            self._wait_until_ready(self._process, errors)
         return True
 
     def _all_ports(self) -> tuple[int, int, int]:
@@ -112,20 +113,20 @@ class Emulator:
         self._data.mkdir(parents=True, exist_ok=True)
         return [*command, "--location", str(self._data)]
 
-    def _wait(self, process: subprocess.Popen[bytes], told: IO[bytes]) -> None:
+    def _wait_until_ready(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while not all(_listens(port) for port in self._all_ports()):
             if process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
-                told.seek(0)
-                why = told.read().decode("utf-8", "replace").strip()[-500:]
+                errors.seek(0)
+                reason = errors.read().decode("utf-8", "replace").strip()[-500:]
                 raise ConfigurationError(
-                    f"the storage emulator did not start: {why or 'no answer'}"
+                    f"the storage emulator did not start: {reason or 'no answer'}"
                 )
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """Stop it, if we started it."""
+        """Stop Azurite, if this object started it."""
         if self._process is None:
             return
         self._process.terminate()
@@ -137,7 +138,7 @@ class Emulator:
         self._process = None
 
     def __enter__(self) -> "Emulator":
-        """Start it."""
+        """Start Azurite."""
         self.start()
         return self
 
@@ -147,7 +148,7 @@ class Emulator:
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop it."""
+        """Stop Azurite."""
         self.stop()
 
 

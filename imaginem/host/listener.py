@@ -1,4 +1,7 @@
-"""A queue listener: takes messages, keeps hold of them while they are worked on, ends them."""
+"""A queue listener: receives messages, renews their leases while they run, deletes them.
+
+A lease is the time for which a received message stays hidden from other receivers.
+"""
 
 import logging
 import math
@@ -18,26 +21,33 @@ from imaginem.ports import QueueItem, Queues
 _logger = logging.getLogger("imaginem.host")
 
 LEASE_SECONDS = 60.0
-"""How long a taken message stays hidden; renewed while it is worked on."""
+"""How long a received message stays hidden; renewed while its function runs."""
 _RENEW_SECONDS = 20.0
-_SHORTEST_POLL = 0.1
+"""Age from which a lease is renewed."""
+_SHORTEST_PAUSE = 0.1
 _LONGEST_WAIT = 1.0
 
 
 @dataclass
-class _Held:
+class _Lease:
+    """A received message, and when its lease was last renewed (`time.monotonic`)."""
+
     item: QueueItem
     renewed: float
     ending: bool = False
 
 
 class QueueListener:
-    """Feeds one queue's messages to its function, by the rules of `host.json`.
+    """Runs a function for each message of one queue, by the rules of `host.json`.
 
     Args:
-        done: called when a function has ended; what it sent may wait on another queue.
-        expected: somebody nudges the listener when a message should be there, so it need not
-            look often by itself.
+        trigger: of the function.
+        queues: where messages are received.
+        pool: the workers that run the function.
+        config: the rules of `host.json`.
+        on_ended: called when a function has ended; it may have sent to another queue.
+        woken: somebody calls `wake` when a message should have come, so that the listener need
+            not poll often by itself.
     """
 
     def __init__(
@@ -46,19 +56,19 @@ class QueueListener:
         queues: Queues,
         pool: WorkerPool,
         config: HostConfig,
-        done: Callable[["QueueListener"], None] = lambda listener: None,
+        on_ended: Callable[["QueueListener"], None] = lambda listener: None,
         *,
-        expected: bool = False,
+        woken: bool = False,
     ) -> None:
         self._trigger, self._queues, self._pool, self._config = trigger, queues, pool, config
-        self._done = done
-        self._chance = random.Random()  # noqa: S311 - spreads polls, guards nothing
-        self._held: dict[str, _Held] = {}
+        self._on_ended = on_ended
+        self._random = random.Random()  # noqa: S311 - spreads polls, protects nothing
+        self._leases: dict[str, _Lease] = {}
         self._lock = threading.Lock()
-        self._renewing = threading.Lock()  # a receipt changes and is used under this one
-        self._shortest = config.max_polling_interval if expected else _SHORTEST_POLL
-        self._pause = self._shortest
-        self._due = 0.0
+        self._receipts = threading.Lock()  # held while a receipt is renewed or used
+        self._shortest_pause = config.max_polling_interval if woken else _SHORTEST_PAUSE
+        self._pause = self._shortest_pause
+        self._next_poll = 0.0
 
     @property
     def queue(self) -> str:
@@ -66,18 +76,22 @@ class QueueListener:
         return self._trigger.queue
 
     def wake(self) -> None:
-        """Let the next look into the queue be now."""
-        self._due = 0.0
+        """Make the next poll due now."""
+        self._next_poll = 0.0
 
     def due_in(self, now: float) -> float:
-        """Return the seconds until the queue should be looked into; infinite while it is full."""
+        """Return the seconds until the next poll; infinite while enough messages are running.
+
+        Args:
+            now: of `time.monotonic`.
+        """
         with self._lock:
-            full = len(self._held) > self._config.new_batch_threshold
-        return math.inf if full else self._due - now
+            full = len(self._leases) > self._config.new_batch_threshold
+        return math.inf if full else self._next_poll - now
 
     def poll(self) -> int:
-        """Look into the queue and begin what is there; return how many messages that was."""
-        self._due = math.inf  # set before looking, so that a wake meanwhile is not overwritten
+        """Receive messages and start their functions; return how many messages came."""
+        self._next_poll = math.inf  # before receiving, so that a `wake` meanwhile is kept
         try:
             items = self._queues.receive(self.queue, self._config.batch_size, LEASE_SECONDS)
         except NotFound:
@@ -86,32 +100,33 @@ class QueueListener:
             _logger.warning("%s; trying again", problem)
             items = []
         if len(items) == self._config.batch_size:  # there may be more
-            self._due, self._pause = 0.0, self._shortest
+            self._next_poll, self._pause = 0.0, self._shortest_pause
         else:
-            self._pause = self._shortest if items else self._pause
-            self._due = min(self._due, time.monotonic() + self._pause)
-            # The Functions host backs off at random, so that instances don't poll in step.
-            longer = self._pause * self._chance.uniform(1.2, 2.0)
+            self._pause = self._shortest_pause if items else self._pause
+            self._next_poll = min(self._next_poll, time.monotonic() + self._pause)
+            # As in the Functions host: a random factor keeps instances from polling together.
+            longer = self._pause * self._random.uniform(1.2, 2.0)
             self._pause = min(longer, self._config.max_polling_interval)
         for item in items:
-            self._begin(item)
+            self._start(item)
         return len(items)
 
     def join(self) -> None:
-        """Wait until every message that was taken has ended."""
-        while self._busy():
+        """Wait until every message that was received has ended."""
+        while self._is_busy():
             time.sleep(0.02)
 
-    def _busy(self) -> int:
+    def _is_busy(self) -> bool:
         with self._lock:
-            return len(self._held)
+            return bool(self._leases)
 
-    def _begin(self, item: QueueItem) -> None:
+    def _start(self, item: QueueItem) -> None:
+        """Start the function for a message, or poison it when it was delivered too often."""
         with self._lock:
-            if item.id in self._held:  # its lease ran out while we worked on it: it still runs
-                self._held[item.id].item = item
+            if item.id in self._leases:  # its lease ran out, but its function still runs
+                self._leases[item.id].item = item
                 return
-            self._held[item.id] = _Held(item, time.monotonic())
+            self._leases[item.id] = _Lease(item, time.monotonic())
         too_often = item.dequeue_count > self._config.max_dequeue_count
         if too_often and not self.queue.endswith("-poison"):
             self._finish(item.id, "delivered too often")
@@ -125,81 +140,83 @@ class QueueListener:
             receipt=item.receipt,
             inserted=item.inserted.isoformat() if item.inserted else None,
         )
-        future.add_done_callback(lambda done: self._ended(item.id, done))
+        future.add_done_callback(lambda future: self._ended(item.id, future))
 
-    def _ended(self, message_id: str, done: "Future[None]") -> None:
-        if done.cancelled():
+    def _ended(self, message_id: str, future: "Future[None]") -> None:
+        if future.cancelled():
             self._release(message_id, 0)
         else:
-            problem = done.exception()
+            problem = future.exception()
             self._finish(message_id, None if problem is None else str(problem))
-        self._done(self)
+        self._on_ended(self)
 
     def _finish(self, message_id: str, error: str | None) -> None:
-        """Delete, poison or release a message, by what came of it."""
-        item = self._last_hold(message_id)
+        """Delete a message whose function succeeded; poison or release one that failed."""
+        item = self._stop_renewing(message_id)
         queue, poison = self._trigger.queue, f"{self._trigger.queue}-poison"
         if error is None:
             self._end(message_id, lambda: self._queues.delete(queue, item))
         elif queue.endswith("-poison"):
-            self._forget(message_id)  # it has no poison queue; it comes back when its lease ends
+            self._forget(message_id)  # it has no poison queue; it returns when its lease ends
         elif item.dequeue_count >= self._config.max_dequeue_count:
             _logger.error(
                 "%s: a message failed %d times and is poisoned", queue, item.dequeue_count
             )
 
-            def bury() -> None:
+            def poison_it() -> None:
                 self._queues.send(poison, item.body)
                 self._queues.delete(queue, item)
 
-            self._end(message_id, bury)
+            self._end(message_id, poison_it)
         else:
             self._release(message_id, self._config.visibility_timeout)
 
     def _release(self, message_id: str, delay: float) -> None:
-        item = self._last_hold(message_id)
+        """Let a message be delivered again after a delay in seconds."""
+        item = self._stop_renewing(message_id)
         self._end(message_id, lambda: self._queues.extend(self._trigger.queue, item, delay))
 
     def _end(self, message_id: str, action: Callable[[], object]) -> None:
-        """Do the last thing to a message; storage that is down leaves it to its lease."""
+        """Call storage for a message one last time; if that fails, its lease runs out."""
         try:
             action()
         except (NotFound, StorageUnavailable) as problem:
             _logger.warning("%s: %s", self._trigger.queue, problem)
         self._forget(message_id)
 
-    def _last_hold(self, message_id: str) -> QueueItem:
-        """Return a message with its latest receipt, which nobody changes any more."""
-        with self._renewing, self._lock:
-            held = self._held[message_id]
-            held.ending = True
-            return held.item
+    def _stop_renewing(self, message_id: str) -> QueueItem:
+        """Return a message with its latest receipt, which no longer changes from here on."""
+        with self._receipts, self._lock:
+            lease = self._leases[message_id]
+            lease.ending = True
+            return lease.item
 
     def _forget(self, message_id: str) -> None:
         with self._lock:
-            self._held.pop(message_id, None)
+            self._leases.pop(message_id, None)
 
     def renew(self) -> None:
-        """Keep hold of the messages that have been in work for a while."""
-        due = time.monotonic() - _RENEW_SECONDS
+        """Renew the leases of messages whose functions have been running for a while."""
+        latest = time.monotonic() - _RENEW_SECONDS
         with self._lock:
-            old = [held for held in self._held.values() if held.renewed < due]
-        for held in old:
-            with self._renewing:  # not `_lock`, which must never wait for storage
-                if held.ending:
+            old = [lease for lease in self._leases.values() if lease.renewed < latest]
+        for lease in old:
+            with self._receipts:  # not `_lock`, which must never wait for storage
+                if lease.ending:
                     continue
                 try:
-                    held.item = self._queues.extend(self.queue, held.item, LEASE_SECONDS)
-                    held.renewed = time.monotonic()
+                    lease.item = self._queues.extend(self.queue, lease.item, LEASE_SECONDS)
+                    lease.renewed = time.monotonic()
                 except (NotFound, StorageUnavailable) as problem:
                     _logger.warning("%s: a lease was not renewed: %s", self.queue, problem)
 
 
 class Poller:
-    """Looks into queues while workers have room, the ones that finish jobs first.
+    """Polls queues while the workers have room.
 
     Args:
-        listeners: in the order in which they are asked.
+        listeners: in the order in which they are polled.
+        pool: the workers.
     """
 
     def __init__(self, listeners: Sequence[QueueListener], pool: WorkerPool) -> None:
@@ -209,15 +226,15 @@ class Poller:
         self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start polling."""
         self._thread.start()
 
     def wake(self) -> None:
-        """Look again: there is room, or a message may have come."""
+        """Poll again now: a worker has become free, or a message may have come."""
         self._wake.set()
 
     def stop(self) -> None:
-        """Take no more messages, and wait until every one that was taken has ended."""
+        """Receive no more messages, and wait until every one that was received has ended."""
         self._stop = True
         self._wake.set()
         self._thread.join()
@@ -230,11 +247,13 @@ class Poller:
             self._wake.clear()
             if not self._pool.has_room:
                 self._wake.wait(_LONGEST_WAIT)
-            elif not any(self._asked(listener) for listener in self._listeners):
+            elif not any(self._poll(listener) for listener in self._listeners):
                 now = time.monotonic()
-                soonest = min((each.due_in(now) for each in self._listeners), default=math.inf)
+                soonest = min(
+                    (listener.due_in(now) for listener in self._listeners), default=math.inf
+                )
                 self._wake.wait(min(max(soonest, 0.0), _LONGEST_WAIT))
 
-    def _asked(self, listener: QueueListener) -> bool:
-        """Ask a listener whose turn it is; tell whether it had something."""
+    def _poll(self, listener: QueueListener) -> bool:
+        """Poll a queue if that is due; tell whether a message came."""
         return not self._stop and listener.due_in(time.monotonic()) <= 0 and bool(listener.poll())

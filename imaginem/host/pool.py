@@ -1,4 +1,4 @@
-"""Worker processes: work goes to the least busy one, a dead one is replaced."""
+"""Worker processes: a function runs on the least busy one, and a dead one is replaced."""
 
 import json
 import logging
@@ -31,7 +31,13 @@ class WorkerDied(Exception):
 
 @dataclass
 class Invocation:
-    """A function call on its way."""
+    """A function call that waits for a worker, or runs on one.
+
+    Attributes:
+        message: what the worker is sent.
+        future: completed when the function ends.
+        started: when a worker began it (`time.monotonic`); 0 while it waits.
+    """
 
     message: dict[str, Any]
     future: "Future[None]" = field(default_factory=Future)
@@ -40,6 +46,8 @@ class Invocation:
 
 @dataclass
 class _Process:
+    """One worker process, and the invocations that it runs, by id."""
+
     number: int
     popen: "subprocess.Popen[str]"
     running: dict[str, Invocation] = field(default_factory=dict)
@@ -50,13 +58,13 @@ class _Process:
 
 
 class WorkerPool:
-    """N processes, each running a few functions at once.
+    """Worker processes, each running a few functions at once.
 
     Args:
         app: folder of `function_app.py`.
-        count: processes.
-        threads: functions at once in each.
-        environment: of the processes.
+        count: number of processes.
+        threads: functions that each process runs at once.
+        environment: environment variables of the processes.
         log: file for what workers print; None for this process's stderr.
         timeout: seconds that a function may run before its worker is killed.
     """
@@ -82,7 +90,7 @@ class WorkerPool:
         """Start the processes and return the app's triggers.
 
         Raises:
-            ConfigurationError: the app can't be loaded; says why.
+            ConfigurationError: the app can't be loaded, or a worker did not start in time.
         """
         for number in range(1, self._count + 1):
             self._spawn(number)
@@ -90,7 +98,10 @@ class WorkerPool:
         for process in list(self._processes):
             if not process.ready.wait(max(deadline - time.monotonic(), 0.1)):
                 self.close()
-                raise ConfigurationError("a worker did not start in time")
+                raise ConfigurationError(
+                    f"a worker did not start within {_START_SECONDS} s: look at what "
+                    "function_app.py does at import"
+                )
             if process.problem:
                 self.close()
                 raise ConfigurationError(f"function_app.py can't be loaded: {process.problem}")
@@ -104,37 +115,37 @@ class WorkerPool:
             return [process.popen.pid for process in self._processes]
 
     def submit(self, function: str, **message: Any) -> "Future[None]":
-        """Run a function on some worker; the future fails with the function's error."""
+        """Queue a function call for the workers; the future fails if the function does."""
         invocation = Invocation(
             {"op": "invoke", "id": str(uuid.uuid4()), "function": function, **message}
         )
         with self._lock:
             self._pending.append(invocation)
-        self._pump()
+        self._assign()
         return invocation.future
 
     @property
     def idle(self) -> bool:
-        """Tell whether a worker could begin something now."""
+        """Whether a worker is free and no invocation waits."""
         with self._lock:
             running = sum(len(process.running) for process in self._processes)
             return not self._pending and running < self._count * self._threads
 
     @property
     def has_room(self) -> bool:
-        """Tell whether it pays to take more messages: what waits is soon begun."""
+        """Whether more messages may be received: those that wait will soon be started."""
         with self._lock:
             return len(self._pending) < self._count * self._threads
 
     def cancel_pending(self) -> None:
-        """Cancel what no worker has begun."""
+        """Cancel the invocations that no worker has started."""
         with self._lock:
             waiting, self._pending = list(self._pending), deque()
         for invocation in waiting:
             invocation.future.cancel()
 
     def close(self) -> None:
-        """Let running functions end, then stop the processes."""
+        """Wait for running functions, then stop the processes; kill those that take too long."""
         self._closing.set()
         self.cancel_pending()
         with self._lock:
@@ -175,10 +186,10 @@ class WorkerPool:
             stdin.write(json.dumps(message) + "\n")
             stdin.flush()
         except (OSError, ValueError):
-            return  # it died: the listener thread notices, and fails what it ran
+            return  # it died: its listener thread notices, and fails what it ran
 
-    def _pump(self) -> None:
-        """Give waiting work to workers with a free thread, the least busy one first."""
+    def _assign(self) -> None:
+        """Start waiting invocations on workers with a free thread, the least busy one first."""
         with self._lock:
             while self._pending:
                 free = [
@@ -200,20 +211,20 @@ class WorkerPool:
                 self._write(process, invocation.message)
 
     def _listen(self, process: _Process) -> None:
-        """Read what a worker says until it ends."""
+        """Read a worker's messages until it ends."""
         assert process.popen.stdout is not None  # noqa: S101 - PIPE was asked for
         try:
-            with process.popen.stdout as lines, suppress(ValueError):  # a line cut off by death
+            with process.popen.stdout as lines, suppress(ValueError):  # it died within a line
                 for line in lines:
-                    self._heard(process, json.loads(line))
+                    self._on_message(process, json.loads(line))
             process.popen.wait()
             if process.popen.stdin is not None:
-                with suppress(OSError):  # what it was told last can't be written any more
+                with suppress(OSError):  # bytes that are still buffered can't be written any more
                     process.popen.stdin.close()
         finally:
-            self._ended(process)
+            self._on_end(process)
 
-    def _heard(self, process: _Process, message: dict[str, Any]) -> None:
+    def _on_message(self, process: _Process, message: dict[str, Any]) -> None:
         if message["op"] == "ready":
             process.functions = [
                 Trigger(**{**entry, "methods": tuple(entry["methods"])})
@@ -227,15 +238,16 @@ class WorkerPool:
             with self._lock:
                 invocation = process.running.pop(message["id"])
                 self._deaths = 0
-            self._pump()  # first: who hears of the end looks whether there is room
+            self._assign()  # before the future's callbacks, which look whether there is room
             if message["error"] is None:
                 invocation.future.set_result(None)
             else:
                 invocation.future.set_exception(RuntimeError(message["error"]))
             return
-        self._pump()
+        self._assign()
 
-    def _ended(self, process: _Process) -> None:
+    def _on_end(self, process: _Process) -> None:
+        """Fail the invocations that a dead worker ran, and start another in its place."""
         with self._lock:
             if process in self._processes:
                 self._processes.remove(process)
@@ -260,6 +272,7 @@ class WorkerPool:
             self._spawn(process.number)
 
     def _watch_timeouts(self) -> None:
+        """Kill workers whose function runs for longer than `functionTimeout`."""
         while not self._closing.wait(1):
             now = time.monotonic()
             with self._lock:
@@ -275,12 +288,16 @@ class WorkerPool:
 
 
 def worker_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return this process's environment with settings of the host's own."""
+    """Return the environment variables of a worker.
+
+    Args:
+        extra: settings that take precedence over this process's environment.
+    """
     return {
         **os.environ,
-        # One thread a model: libraries that count cores themselves would fight for two of them.
+        # One thread a model: each library would start one a core, and workers would compete.
         "OMP_NUM_THREADS": "1",
-        # glibc gives each thread a heap of its own, which never shrinks after a large photo.
+        # By default glibc gives threads heaps of their own, which never shrink after a large photo.
         "MALLOC_ARENA_MAX": "2",
         "PYTHONUNBUFFERED": "1",
         **extra,

@@ -1,4 +1,4 @@
-"""The host: workers, listeners, timers and HTTP together, until it is told to stop."""
+"""The host: runs workers, listeners, timers and HTTP together until it is told to stop."""
 
 import logging
 import socket
@@ -22,9 +22,10 @@ from imaginem.host.triggers import Trigger
 from imaginem.ports import Queues
 
 _logger = logging.getLogger("imaginem.host")
-_RENEW_EVERY = 5.0
-_WATCH_EVERY = 1.0
+_RENEW_EVERY = 5.0  # seconds
+_WATCH_EVERY = 1.0  # seconds
 _HTTP_START_SECONDS = 30
+_HTTP_STOP_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,14 @@ class HostOptions:
 
     Attributes:
         app: folder of `function_app.py` and `host.json`.
-        workers: processes that run functions.
-        threads: functions at once in each: one computes while another waits for storage.
-        port: of HTTP on 127.0.0.1; 0 serves none.
-        environment: settings for the workers besides this process's environment.
+        workers: number of processes that run functions.
+        threads: functions that each worker runs at once: one computes while another waits for
+            storage.
+        port: port of HTTP on 127.0.0.1; 0 to serve no HTTP.
+        environment: settings for the workers, in addition to this process's environment.
         log: file for what workers print; None for stderr.
-        watch: start anew when a Python file of the app changes.
-        order: queues in the order that jobs visit them; later ones are looked into first, so
+        watch: restart when a Python file of the app, or host.json, changes.
+        order: queues in the order in which jobs visit them; later ones are polled first, so
             that jobs are finished before new ones begin.
     """
 
@@ -54,7 +56,12 @@ class HostOptions:
 
 
 class Host:
-    """Runs a function app on this machine."""
+    """Runs a function app on this machine.
+
+    Args:
+        options: how to run it.
+        queues: where messages are received.
+    """
 
     def __init__(self, options: HostOptions, queues: Queues) -> None:
         self._options, self._queues = options, queues
@@ -65,7 +72,8 @@ class Host:
         """Start everything and return the app's triggers.
 
         Raises:
-            ConfigurationError: the app or host.json is wrong, or the port is taken.
+            ConfigurationError: the app can't be loaded, host.json is wrong, or the port is in use.
+            StorageUnavailable: the app's queues can't be created.
         """
         self._session = _Session(self._options, self._queues)
         return self._session.triggers
@@ -76,15 +84,19 @@ class Host:
         return self._session.pool.pids if self._session else []
 
     def run_until_stopped(self, reloaded: Callable[[], None] = lambda: None) -> None:
-        """Keep running until `request_stop`; start anew when the app's files change."""
-        seen = _fingerprint(self._options.app)
+        """Keep running until `request_stop`; restart when the app's files change.
+
+        Args:
+            reloaded: called after each restart.
+        """
+        before = _change_times(self._options.app)
         while not self._stop.wait(_WATCH_EVERY):
             if self._session is not None and self._options.port:
                 self._session.keep_http()
-            now = _fingerprint(self._options.app) if self._options.watch else seen
-            if now != seen:
-                seen = now
-                _logger.info("the app's files changed: starting anew")
+            now = _change_times(self._options.app) if self._options.watch else before
+            if now != before:
+                before = now
+                _logger.info("the app's files changed: restarting")
                 self.close()
                 try:
                     self.start()
@@ -95,7 +107,7 @@ class Host:
 
     @property
     def stopping(self) -> threading.Event:
-        """Set once somebody asked for the stop."""
+        """An event that `request_stop` sets."""
         return self._stop
 
     def request_stop(self) -> None:
@@ -103,29 +115,28 @@ class Host:
         self._stop.set()
 
     def close(self) -> None:
-        """Let running functions end, give back waiting messages, stop everything."""
+        """Wait for running functions, return waiting messages to their queues, stop everything."""
         if self._session is not None:
             self._session.close()
             self._session = None
 
 
-def _fingerprint(app: Path) -> dict[str, float]:
-    """Return the app's source files with their times of change."""
-    found: dict[str, float] = {}
+def _change_times(app: Path) -> dict[str, float]:
+    """Return the modification times of the app's source files, by path."""
+    times: dict[str, float] = {}
     for path in (*app.glob("*.py"), *app.glob("steps/**/*.py"), app / "host.json"):
         with suppress(OSError):  # an editor may replace it at this moment
-            found[str(path)] = path.stat().st_mtime
-    return found
+            times[str(path)] = path.stat().st_mtime
+    return times
 
 
 class _Session:
-    """One life of the app: from its import to the next change of its files."""
+    """Everything that runs for one import of the app; a restart makes a new one."""
 
     def __init__(self, options: HostOptions, queues: Queues) -> None:
-        self._options = options
+        self._options, self._queues = options, queues
         self.config: HostConfig = read_host_config(options.app)
-        environment = worker_environment(options.environment)
-        self._environment = environment
+        self._environment = worker_environment(options.environment)
         self._closing = threading.Event()
         self._http: subprocess.Popen[bytes] | None = None
         self._listeners: dict[str, QueueListener] = {}
@@ -136,56 +147,66 @@ class _Session:
             options.app,
             options.workers,
             options.threads,
-            environment,
+            self._environment,
             options.log,
             self.config.function_timeout,
         )
-        if options.port and _taken(options.port):
+        if options.port and _is_in_use(options.port):
             raise ConfigurationError(
                 f"port {options.port} is in use: choose another with --port, or stop what uses it"
             )
         try:
-            self.triggers = self.pool.start()  # first: it tells why an app can't be loaded
-            if options.port:
-                self._start_http()
-            self._serve(queues)
-            if options.port:
-                self._wait_for_http()
+            self._start()
         except (ConfigurationError, StorageUnavailable):
             self.close()
             raise
 
-    def _serve(self, queues: Queues) -> None:
+    def _start(self) -> None:
+        self.triggers = self.pool.start()  # first: its errors say why an app can't be loaded
+        if self._options.port:
+            self._start_http()
         for trigger in self.triggers:
             if trigger.kind == "queue":
-                queues.create(trigger.queue)  # on Azure the deployment makes them
-                self._listeners[trigger.queue] = QueueListener(
-                    trigger,
-                    queues,
-                    self.pool,
-                    self.config,
-                    self._look_again,
-                    expected=trigger.queue in self._following.values(),
-                )
+                self._add_listener(trigger)
             elif trigger.kind == "timer":
                 self._timers.append(
                     Timer(trigger, lambda function: self.pool.submit(function, kind="timer"))
                 )
-        place = {queue: number for number, queue in enumerate(self._options.order)}
-        listeners = sorted(
-            self._listeners.values(), key=lambda each: place.get(each.queue, -1), reverse=True
-        )
-        for poisoned in (False, True):  # a slow look into one kind must not hold up the other
-            mine = [each for each in listeners if each.queue.endswith("-poison") is poisoned]
-            self._pollers.append(Poller(mine, self.pool))
-        for poller in self._pollers:
-            poller.start()
+        self._start_polling()
         for timer in self._timers:
             timer.start()
+        if self._options.port:
+            self._wait_for_http()
+
+    def _add_listener(self, trigger: Trigger) -> None:
+        self._queues.create(trigger.queue)  # on Azure the deployment creates them
+        self._listeners[trigger.queue] = QueueListener(
+            trigger,
+            self._queues,
+            self.pool,
+            self.config,
+            self._wake_listeners,
+            woken=trigger.queue in self._following.values(),
+        )
+
+    def _start_polling(self) -> None:
+        place = {queue: number for number, queue in enumerate(self._options.order)}
+        listeners = sorted(
+            self._listeners.values(),
+            key=lambda listener: place.get(listener.queue, -1),
+            reverse=True,
+        )
+        for poisoned in (False, True):  # slow polls of one kind must not delay the other
+            same_kind = [
+                listener for listener in listeners if listener.queue.endswith("-poison") is poisoned
+            ]
+            self._pollers.append(Poller(same_kind, self.pool))
+        for poller in self._pollers:
+            poller.start()
         threading.Thread(target=self._renew, daemon=True).start()
 
-    def _look_again(self, ended: QueueListener) -> None:
-        """Look for what a function has just sent: on the next queue, or with time on all."""
+    def _wake_listeners(self, ended: QueueListener) -> None:
+        """Poll the queue that comes next at once; when a worker is free, every step's queue."""
         following = self._following.get(ended.queue)
         idle = self.pool.idle and not ended.queue.endswith("-poison")
         for queue, listener in self._listeners.items():
@@ -195,6 +216,7 @@ class _Session:
             poller.wake()
 
     def _renew(self) -> None:
+        """Renew leases until the session closes."""
         while not self._closing.wait(_RENEW_EVERY):
             for listener in self._listeners.values():
                 listener.renew()
@@ -220,12 +242,13 @@ class _Session:
 
     def _wait_for_http(self) -> None:
         deadline = time.monotonic() + _HTTP_START_SECONDS
-        while not _taken(self._options.port):
+        while not _is_in_use(self._options.port):
             if time.monotonic() > deadline or (self._http and self._http.poll() is not None):
                 raise ConfigurationError("HTTP did not start; the lines above say why")
             time.sleep(0.05)
 
     def close(self) -> None:
+        """Wait for running functions and stop everything."""
         for timer in self._timers:
             timer.stop()
         for poller in self._pollers:
@@ -236,13 +259,13 @@ class _Session:
             if self._http.stdin is not None:
                 self._http.stdin.close()
             try:
-                self._http.wait(10)
+                self._http.wait(_HTTP_STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self._http.kill()
                 self._http.wait()
 
 
-def _taken(port: int) -> bool:
+def _is_in_use(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

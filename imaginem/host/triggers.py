@@ -1,4 +1,4 @@
-"""What a function app asks the host for, read off the app object itself."""
+"""The functions and triggers of a function app, read from the app object itself."""
 
 import importlib
 import sys
@@ -12,15 +12,16 @@ from imaginem.errors import ConfigurationError
 
 @dataclass(frozen=True)
 class Trigger:
-    """One function and what makes it run.
+    """What makes a function run.
 
     Attributes:
+        function: the function's name.
         kind: `queue`, `timer` or `http`.
-        argument: name of the function's parameter.
-        queue: the queue's name; empty for other kinds.
-        schedule: NCRONTAB expression of a timer.
-        route: of an HTTP function, without the prefix.
-        methods: HTTP methods.
+        argument: name of the parameter that receives the message, timer or request.
+        queue: name of the queue; empty for other kinds.
+        schedule: NCRONTAB expression of a timer; empty for other kinds.
+        route: path of an HTTP function, without the prefix; empty for other kinds.
+        methods: HTTP methods that it takes; empty for all.
     """
 
     function: str
@@ -48,7 +49,8 @@ def load_app(folder: Path) -> list[Bound]:
     """Import `function_app.py` of a folder and return its functions.
 
     Raises:
-        ConfigurationError: there is none, it doesn't import, or it holds no app.
+        ConfigurationError: the file is missing, does not hold exactly one app, or has a trigger
+            of a kind that the local host does not serve.
     """
     path = folder / "function_app.py"
     if not path.is_file():
@@ -60,14 +62,16 @@ def load_app(folder: Path) -> list[Bound]:
     from azure.functions.decorators.function_app import ExternalHttpFunctionApp
 
     module = importlib.import_module("function_app")
-    found = [
-        v for v in vars(module).values() if isinstance(v, FunctionApp | ExternalHttpFunctionApp)
+    apps = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, FunctionApp | ExternalHttpFunctionApp)
     ]
-    if len(found) != 1:
+    if len(apps) != 1:
         raise ConfigurationError(
-            f"function_app.py must hold one app at its top level, and it holds {len(found)}"
+            f"function_app.py must hold one app at its top level, and it holds {len(apps)}"
         )
-    return [_bound(function) for function in found[0].get_functions()]
+    return [_bound(function) for function in apps[0].get_functions()]
 
 
 def _bound(function: Any) -> Bound:
@@ -76,9 +80,9 @@ def _bound(function: Any) -> Bound:
     kind = str(binding["type"]).removesuffix("Trigger")
     if kind not in ("queue", "timer", "http"):
         raise ConfigurationError(
-            f"{name}: the local host knows queue, timer and HTTP triggers, not {binding['type']!r}"
+            f"{name}: the local host serves queue, timer and HTTP triggers, not {binding['type']!r}"
         )
-    methods = tuple(_plain(method) for method in binding.get("methods") or ())
+    methods = tuple(_method_name(method) for method in binding.get("methods") or ())
     trigger = Trigger(
         function=name,
         kind=kind,
@@ -91,5 +95,5 @@ def _bound(function: Any) -> Bound:
     return Bound(trigger, function.get_user_function())
 
 
-def _plain(value: Any) -> str:
-    return str(getattr(value, "value", value))
+def _method_name(method: Any) -> str:
+    return str(getattr(method, "value", method))  # the SDK takes enum members and plain text

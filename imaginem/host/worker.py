@@ -1,7 +1,7 @@
-"""A worker process: loads the function app and runs what the host sends it.
+"""A worker process: loads the function app and runs the functions that the host asks for.
 
-Host and worker talk in lines of JSON over the worker's stdin and stdout. What functions
-print goes to stderr. When stdin ends, the host is gone, and so is the worker.
+Host and worker exchange lines of JSON over the worker's stdin and stdout. What functions
+print goes to stderr. When stdin ends, the host has died, and the worker exits too.
 """
 
 import asyncio
@@ -26,11 +26,18 @@ from imaginem.redaction import one_line
 
 _logger = logging.getLogger("imaginem.host.worker")
 _TRIM_ABOVE = 700 * 2**20
+"""Bytes of resident memory from which freed memory is returned to the system."""
 _PAGE = 4096
 
 
 class Worker:
-    """Runs invocations on a few threads."""
+    """Runs invocations on a few threads.
+
+    Args:
+        functions: of the app.
+        threads: functions that run at once.
+        out: where lines to the host are written.
+    """
 
     def __init__(self, functions: list[Bound], threads: int, out: TextIO) -> None:
         self._functions = {bound.trigger.function: bound for bound in functions}
@@ -38,24 +45,24 @@ class Worker:
         self._out = out
         self._lock = threading.Lock()
 
-    def tell(self, **message: Any) -> None:
-        """Send a line to the host."""
+    def send(self, **message: Any) -> None:
+        """Send a message to the host, as one line of JSON."""
         with self._lock:
             self._out.write(json.dumps(message) + "\n")
             self._out.flush()
 
     def serve(self, lines: TextIO) -> None:
-        """Run what the host sends until it says stop or goes away."""
+        """Run the host's invocations until it says stop; exit at once when it dies."""
         functions = [bound.trigger.as_dict() for bound in self._functions.values()]
-        self.tell(op="ready", functions=functions, pid=os.getpid())
+        self.send(op="ready", functions=functions, pid=os.getpid())
         for line in lines:
             message = json.loads(line)
             if message["op"] == "stop":
                 self._threads.shutdown(wait=True)
                 return
-            running = self._threads.submit(self._call, message)
-            running.add_done_callback(partial(self._ended, message))
-        os._exit(1)  # the host died: what runs now is delivered again
+            future = self._threads.submit(self._call, message)
+            future.add_done_callback(partial(self._report, message))
+        os._exit(1)  # the host died: the messages of running functions are delivered again
 
     def _call(self, message: dict[str, Any]) -> None:
         bound = self._functions[message["function"]]
@@ -63,23 +70,23 @@ class Worker:
         if inspect.iscoroutine(result):
             asyncio.run(result)
 
-    def _ended(self, message: dict[str, Any], done: "Future[None]") -> None:
-        """Tell the host what came of a function, whatever it raised."""
-        problem = done.exception()
+    def _report(self, message: dict[str, Any], future: "Future[None]") -> None:
+        """Tell the host how a function ended, whatever it raised."""
+        problem = future.exception()
         error = None if problem is None else one_line(f"{type(problem).__name__}: {problem}")
         if problem is not None:
             _logger.error("%s failed", message["function"], exc_info=problem)
-        self.tell(op="done", id=message["id"], error=error)
+        self.send(op="done", id=message["id"], error=error)
         give_back_memory()
 
 
 def give_back_memory(above: int = _TRIM_ABOVE) -> None:
     """Return freed memory to the system when this process has grown large.
 
-    Models allocate and free much for each photo, and glibc keeps what was freed.
+    Models allocate and free much memory for each photo, and glibc keeps what was freed.
 
     Args:
-        above: bytes of resident memory from which it pays.
+        above: bytes of resident memory; below it nothing is done.
     """
     statm = Path("/proc/self/statm")
     if statm.exists() and int(statm.read_text().split()[1]) * _PAGE > above:
@@ -89,7 +96,7 @@ def give_back_memory(above: int = _TRIM_ABOVE) -> None:
 
 
 def _argument(message: dict[str, Any]) -> Any:
-    """Return what the trigger's function is called with, as the Functions worker makes it."""
+    """Return the trigger's argument, built as the Functions worker builds it."""
     import azure.functions as func
     from azure.functions.queue import QueueMessage
     from azure.functions.timer import TimerRequest
@@ -108,17 +115,11 @@ def _argument(message: dict[str, Any]) -> Any:
 
 
 def main(folder: str, threads: str) -> int:
-    """Load the app and serve; the process's entry."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when we stop
+    """Load the app and serve until the host says stop: what the process runs."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when a worker stops
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        datefmt="%H:%M:%S",
-        stream=sys.stderr,
-    )
-    logging.getLogger("azure").setLevel(logging.WARNING)
+    os.dup2(2, 1)  # what functions print must not mix with the messages to the host
+    _log_to_stderr()
     try:
         functions = load_app(Path(folder))
     except (
@@ -129,15 +130,29 @@ def main(folder: str, threads: str) -> int:
         NameError,
         TypeError,
     ) as problem:
-        where = traceback.extract_tb(problem.__traceback__)[-1]
-        place = f" ({where.filename}, line {where.lineno})" if where.filename else ""
-        text = one_line(f"{type(problem).__name__}: {problem}{place}")
-        out.write(json.dumps({"op": "failed", "error": text}) + "\n")
+        out.write(json.dumps({"op": "failed", "error": _describe(problem)}) + "\n")
         out.flush()
         return 1
     with os.fdopen(os.dup(0), "r", encoding="utf-8") as lines:
         Worker(functions, int(threads), out).serve(lines)
     return 0
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        datefmt="%H:%M:%S",
+        stream=sys.stderr,
+    )
+    logging.getLogger("azure").setLevel(logging.WARNING)
+
+
+def _describe(problem: BaseException) -> str:
+    """Return an error as one line, with the place in the code where it was raised."""
+    frame = traceback.extract_tb(problem.__traceback__)[-1]
+    place = f" ({frame.filename}, line {frame.lineno})" if frame.filename else ""
+    return one_line(f"{type(problem).__name__}: {problem}{place}")
 
 
 if __name__ == "__main__":

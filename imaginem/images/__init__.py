@@ -1,1 +1,1 @@
-"""Photos as bytes: fetching them safely, decoding them, reading what the file tells of itself."""
+"""Photos as bytes: fetching them safely, decoding them, reading their Exif metadata."""

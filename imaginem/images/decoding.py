@@ -1,4 +1,4 @@
-"""Decode photos safely: known formats only, bounded pixels, upright, once."""
+"""Decode photos safely: known formats only, with a limit of bytes and pixels, turned upright."""
 
 import hashlib
 import io
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 PIXEL_LIMIT = 64_000_000
-"""Pixels of a photo at most: above today's 50-megapixel phones, below what fills a worker."""
+"""Most pixels of a photo: more than phones of 50 megapixels take, less than fills a worker."""
 BYTE_LIMIT = 20 * 1024 * 1024
-"""Bytes of a photo file at most."""
+"""Most bytes of a photo file."""
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
-"""What is decoded besides HEIF, in Pillow's names."""
+"""The formats that are decoded besides HEIF, by Pillow's names."""
 
-# Decoders raise any of these on damaged files.
+# Pillow's decoders raise any of these on damaged files.
 _DAMAGE = (
     OSError,
     ValueError,
@@ -44,7 +44,7 @@ _heif_ready = False
 
 
 def _register_heif() -> None:
-    """Teach Pillow HEIC once; the decoder is loaded here and not at import."""
+    """Register the HEIC decoder with Pillow, once; it is loaded here and not at import."""
     global _heif_ready
     with _heif_lock:
         if not _heif_ready:
@@ -59,12 +59,12 @@ def _looks_like_heif(data: bytes) -> bool:
 
 
 class Photo:
-    """A decoded photo: 8-bit RGB, upright. Shared between engines, so never change it.
+    """A decoded photo: 8-bit RGB, upright. Engines share it, so never change it.
 
     Attributes:
-        format: `JPEG`, `PNG`, … as the file says itself.
-        sha256: of the file's bytes.
-        pil: the picture.
+        format: format of the file, such as `JPEG`, found by its content.
+        sha256: of the file's bytes, as hex.
+        pil: the pixels, as a Pillow image.
     """
 
     def __init__(self, pil: "Image.Image", *, format_name: str, sha256: str) -> None:
@@ -96,7 +96,7 @@ def decode_photo(data: bytes) -> Photo:
     """Return the photo in a file's bytes.
 
     Raises:
-        PermanentError: not a photo, damaged, too many bytes or pixels; says which.
+        PermanentError: the file is not a photo, is damaged, or has too many bytes or pixels.
     """
     from PIL import ImageOps
 
@@ -107,10 +107,10 @@ def decode_photo(data: bytes) -> Photo:
 
 
 def check_photo(data: bytes) -> str:
-    """Return the format of a photo's file after a look at its head; nothing is decoded.
+    """Return the format of a photo's file, from its header; the pixels are not decoded.
 
     Raises:
-        PermanentError: as of `decode_photo`, but for damage further on.
+        PermanentError: as of `decode_photo`, but damage after the header is not noticed.
     """
     with opened_photo(data) as opened:
         return _format(opened)
@@ -118,7 +118,11 @@ def check_photo(data: bytes) -> str:
 
 @contextmanager
 def opened_photo(data: bytes) -> "Iterator[Image.Image]":
-    """Open a photo's file, whatever it claims to be; errors on the way become clear."""
+    """Open a photo's file; errors of the decoder in the `with` block become `PermanentError`.
+
+    Raises:
+        PermanentError: as of `decode_photo`.
+    """
     from PIL import Image, UnidentifiedImageError
 
     if len(data) > BYTE_LIMIT:
@@ -149,15 +153,15 @@ def opened_photo(data: bytes) -> "Iterator[Image.Image]":
 
 
 def _format(opened: "Image.Image") -> str:
-    # MPO is the JPEG of phones that keep two pictures in one file.
+    # MPO: a JPEG file in which some phones keep a second picture.
     return "JPEG" if opened.format == "MPO" else str(opened.format)
 
 
 class PhotoCache:
-    """Keeps the last few photos decoded: a job's steps ask for the same one in turn.
+    """Keeps the last few decoded photos, since a job's steps ask for the same one in turn.
 
     Args:
-        pixels: of all photos that are kept, together.
+        pixels: most pixels of all the photos together.
     """
 
     def __init__(self, pixels: int = 10_000_000) -> None:
@@ -166,11 +170,14 @@ class PhotoCache:
         self._lock = threading.Lock()
 
     def photo(self, key: str, read: Callable[[], bytes]) -> Photo:
-        """Return a photo; errors as of `read` and of `decode_photo`.
+        """Return a photo from the cache, or read and decode it.
 
         Args:
-            key: says which photo it is: the same key, the same photo.
-            read: returns the file's bytes; called when the photo is not at hand.
+            key: identifies the photo: the same key must mean the same photo.
+            read: returns the file's bytes; called when the photo is not in the cache.
+
+        Raises:
+            PermanentError: as of `decode_photo`; `read` may raise other errors.
         """
         with self._lock:
             if key in self._photos:
@@ -179,9 +186,13 @@ class PhotoCache:
         photo = decode_photo(read())
         with self._lock:
             self._photos[key] = photo
-            while sum(kept.width * kept.height for kept in self._photos.values()) > self._limit:
+            while sum(map(_pixels, self._photos.values())) > self._limit:
                 self._photos.popitem(last=False)
         return photo
+
+
+def _pixels(photo: Photo) -> int:
+    return photo.width * photo.height
 
 
 def _check_pixels(width: int, height: int) -> None:
@@ -197,23 +208,23 @@ def _too_many_pixels(size: str) -> str:
 
 
 def _to_rgb(picture: "Image.Image") -> "Image.Image":
-    """Return 8-bit RGB; what is transparent becomes white, 16-bit grey is scaled."""
+    """Return 8-bit RGB: transparent pixels become white, 16-bit grey is scaled to 8 bits."""
     from PIL import Image
 
     if picture.mode.startswith("I") or picture.mode == "F":
-        shades = picture.convert("F")
-        _, brightest = cast(tuple[float, float], shades.getextrema())  # one band
-        top = max(brightest, 255.0)
-        return shades.point(lambda value: value * (255.0 / top)).convert("L").convert("RGB")
+        grey = picture.convert("F")
+        _, brightest = cast(tuple[float, float], grey.getextrema())  # one band: one pair
+        white = max(brightest, 255.0)
+        return grey.point(lambda value: value * (255.0 / white)).convert("L").convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        layered = picture.convert("RGBA")
-        paper = Image.new("RGBA", layered.size, "white")
-        return Image.alpha_composite(paper, layered).convert("RGB")
+        foreground = picture.convert("RGBA")
+        background = Image.new("RGBA", foreground.size, "white")
+        return Image.alpha_composite(background, foreground).convert("RGB")
     return picture if picture.mode == "RGB" and _is_plain(picture) else picture.convert("RGB")
 
 
 def _is_plain(picture: Any) -> bool:
-    """Tell whether the picture is loaded and no longer tied to the open file."""
+    """Tell whether the picture is in memory and no longer reads from the open file."""
     from PIL import Image
 
     return type(picture) is Image.Image

@@ -1,4 +1,4 @@
-"""What a photo's file tells besides its pixels."""
+"""The Exif metadata of a photo's file: camera, time, author, and place."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from imaginem.images.decoding import opened_photo
 from imaginem.redaction import one_line
 
-# Exif 2.32 names of what helps a caseworker; the rest is noise or too private.
+# By their Exif 2.32 names, the fields that help a caseworker; others are of no use or too private.
 _SHOWN = {
     "Make": "make",
     "Model": "model",
@@ -18,41 +18,42 @@ _SHOWN = {
     "Copyright": "copyright",
     "ImageDescription": "description",
 }
+# Tags that lead to further directories (Exif 2.32, 4.6.3).
 _GPS = 0x8825
 _EXIF = 0x8769
 
 
 def read_exif(data: bytes, *, gps: bool) -> dict[str, str]:
-    """Return what a photo's file tells of camera, time and, if asked, place.
+    """Return the Exif fields that people are shown, by our name of the field.
 
     Args:
-        data: the file.
-        gps: give latitude and longitude in degrees, too.
+        data: the photo's file.
+        gps: include `latitude` and `longitude`, in degrees.
 
     Raises:
-        PermanentError: it is no photo.
+        PermanentError: the file is not a photo.
     """
     from PIL import ExifTags
 
     with opened_photo(data) as opened:
         exif = opened.getexif()
-        told: dict[int, Any] = {**exif, **exif.get_ifd(_EXIF)}
-        named = {ExifTags.TAGS.get(number, ""): value for number, value in told.items()}
-        found = {
-            label: one_line(str(named[name]).strip("\0 "), 200)
+        tags: dict[int, Any] = {**exif, **exif.get_ifd(_EXIF)}
+        values = {ExifTags.TAGS.get(number, ""): value for number, value in tags.items()}
+        fields = {
+            label: one_line(str(values[name]).strip("\0 "), 200)
             for name, label in _SHOWN.items()
-            if named.get(name)
+            if values.get(name)
         }
         if gps:
-            found |= _place(exif.get_ifd(_GPS))
-    return {label: text for label, text in found.items() if text}
+            fields |= _place(exif.get_ifd(_GPS))
+    return {label: text for label, text in fields.items() if text}
 
 
-def _place(told: Mapping[int, Any]) -> dict[str, str]:
+def _place(tags: Mapping[int, Any]) -> dict[str, str]:
     """Return latitude and longitude as signed degrees (Exif 2.32, 4.6.6)."""
     try:
-        latitude = _degrees(told[2], str(told.get(1, "N")) == "S")
-        longitude = _degrees(told[4], str(told.get(3, "E")) == "W")
+        latitude = _degrees(tags[2], str(tags.get(1, "N")) == "S")
+        longitude = _degrees(tags[4], str(tags.get(3, "E")) == "W")
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return {}
     return {"latitude": f"{latitude:.6f}", "longitude": f"{longitude:.6f}"}

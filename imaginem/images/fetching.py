@@ -1,7 +1,7 @@
-"""Get a photo from an address that a user gave, without reaching where nobody should.
+"""Fetch a photo from a user's address, without reaching private networks (SSRF).
 
-The name is resolved here, every address checked, and the checked address is the one
-connected to; redirects go through the same check. Proxies of the environment are not used.
+The host name is resolved here, every IP address is checked, and the connection is made to a
+checked one; redirects go through the same check. Proxies of the environment are not used.
 """
 
 import time
@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0
 TOTAL_SECONDS = 30.0
+"""How long one fetch may take, redirects included."""
 REDIRECTS = 5
+"""Most redirects that one fetch follows."""
 
 
 class GuardedFetcher:
     """Fetches photos over http(s).
 
     Args:
-        allowed_hosts: names, or `name:port`, that may resolve to private addresses.
+        allowed_hosts: `name` or `name:port` of hosts that may have private addresses.
         total_seconds: how long one fetch may take, redirects included.
     """
 
@@ -42,44 +44,26 @@ class GuardedFetcher:
         """Return the bytes at an address.
 
         Raises:
-            PermanentError: no http(s) address, a forbidden one, 4xx, or over 20 MB.
-            RetryableError: 429, 5xx, a time-out or a broken connection.
+            PermanentError: the address is not http(s), leads to a private network, answers
+                4xx, redirects too often, or holds more than 20 MB.
+            RetryableError: 408, 429, 5xx, a time-out or a broken connection.
         """
         deadline = time.monotonic() + self._total_seconds
         for _ in range(REDIRECTS + 1):
             parts = check_address(url)
-            found = self._get(url, parts, deadline)
-            if isinstance(found, bytes):
-                return found
-            url = urljoin(url, found)
+            answer = self._get(url, parts, deadline)
+            if isinstance(answer, bytes):
+                return answer
+            url = urljoin(url, answer)
         raise PermanentError(f"{without_query(url)}: more than {REDIRECTS} redirects")
 
     def _get(self, url: str, parts: SplitResult, deadline: float) -> bytes | str:
         """Return the body, or the address that a redirect names."""
         import httpcore
 
-        from imaginem.images.public_addresses import GuardedBackend
-
         shown = without_query(url)
-        headers = [
-            ("Host", _host_header(parts)),
-            ("User-Agent", "imaginem"),
-            ("Accept", "image/*"),
-        ]
-        timeout = {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS}
-        backend = GuardedBackend(self._is_allowed(parts), deadline)
         try:
-            with (
-                httpcore.ConnectionPool(network_backend=backend) as pool,
-                pool.stream(
-                    "GET", _ascii_url(parts), headers=headers, extensions={"timeout": timeout}
-                ) as response,
-            ):
-                target = _redirect(response)
-                if target is not None:
-                    return target
-                _check_status(response, shown)
-                return _read(response, shown, deadline)
+            return self._request(parts, shown, deadline)
         except httpcore.TimeoutException:
             raise RetryableError(f"{shown}: no answer in time") from None
         except httpcore.ConnectError as problem:
@@ -88,6 +72,30 @@ class GuardedFetcher:
             raise RetryableError(f"{shown}: can't connect ({problem})") from None
         except (httpcore.NetworkError, httpcore.ProtocolError) as problem:
             raise RetryableError(f"{shown}: the connection broke ({problem})") from None
+
+    def _request(self, parts: SplitResult, shown: str, deadline: float) -> bytes | str:
+        import httpcore
+
+        from imaginem.images.public_addresses import GuardedBackend
+
+        headers = [
+            ("Host", _host_header(parts)),
+            ("User-Agent", "imaginem"),
+            ("Accept", "image/*"),
+        ]
+        timeout = {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS}
+        backend = GuardedBackend(self._is_allowed(parts), deadline)
+        with (
+            httpcore.ConnectionPool(network_backend=backend) as pool,
+            pool.stream(
+                "GET", _ascii_url(parts), headers=headers, extensions={"timeout": timeout}
+            ) as response,
+        ):
+            target = _redirect(response)
+            if target is not None:
+                return target
+            _check_status(response, shown)
+            return _read(response, shown, deadline)
 
     def _is_allowed(self, parts: SplitResult) -> bool:
         host = (parts.hostname or "").lower()
@@ -98,7 +106,7 @@ def check_address(url: str) -> SplitResult:
     """Return the parts of an http(s) address.
 
     Raises:
-        PermanentError: it is something else.
+        PermanentError: the address is not http(s), or holds a user or password.
     """
     shown = without_query(url)[:200]
     try:
@@ -141,6 +149,7 @@ def _ascii_url(parts: SplitResult) -> str:
 
 
 def _redirect(response: "httpcore.Response") -> str | None:
+    """Return the address that a redirect names; None when the response is not a redirect."""
     if response.status not in (301, 302, 303, 307, 308):
         return None
     return _header(response, b"location")
@@ -174,6 +183,7 @@ def _seconds(retry_after: str) -> float | None:
 
 
 def _read(response: "httpcore.Response", shown: str, deadline: float) -> bytes:
+    """Return the body of a response, within the limits of bytes and time."""
     too_large = PermanentError(
         f"{shown}: more than {BYTE_LIMIT} bytes (20 MB): send a smaller photo"
     )

@@ -1,4 +1,4 @@
-"""The guard under the fetcher: which addresses may be reached, and for how long."""
+"""The network layer of the fetcher: connects to public IP addresses only, up to a deadline."""
 
 import ipaddress
 import socket
@@ -12,11 +12,11 @@ from imaginem.errors import PermanentError, RetryableError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Azure's wire server: public by its number, but it hands out machine secrets.
+# Azure's wire server: the address is in a public range, but it gives machine secrets to VMs.
 _AZURE_WIRE_SERVER = ipaddress.ip_address("168.63.129.16")
-# RFC 6052 and RFC 6890: IPv6 ranges that carry an IPv4 address within.
+# IPv6 addresses whose last 32 bits are an IPv4 address (RFC 6052 and RFC 4291).
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_INSIDE = tuple(
+_PRIVATE = tuple(
     ipaddress.ip_network(text)
     for text in ("64:ff9b:1::/48", "fec0::/10", "::ffff:0:0:0/96")  # RFC 8215, 3879, 2765
 )
@@ -24,29 +24,42 @@ _IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
 
 
 def is_public(address: Address) -> bool:
-    """Tell whether an IP address is on the public internet, looking inside IPv6 wrappings."""
+    """Tell whether an IP address is on the public internet.
+
+    An IPv6 address that embeds an IPv4 address is judged by the embedded one.
+    """
     if isinstance(address, ipaddress.IPv6Address):
-        inner = address.ipv4_mapped or address.sixtofour
+        embedded = address.ipv4_mapped or address.sixtofour
         if address in _NAT64 or address in _IPV4_COMPATIBLE:
-            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if inner is not None:
-            return is_public(inner)
-        if address.teredo is not None or any(address in network for network in _INSIDE):
+            embedded = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        if embedded is not None:
+            return is_public(embedded)
+        if address.teredo is not None or any(address in network for network in _PRIVATE):
             return False
     return address.is_global and not address.is_multicast and address != _AZURE_WIRE_SERVER
 
 
 def resolve(host: str, port: int, *, private_too: bool) -> list[str]:
-    """Return the addresses to connect to, all of them checked."""
+    """Return the IP addresses of a host, all of them checked.
+
+    Args:
+        host: name of the host.
+        port: to connect to.
+        private_too: allow private addresses.
+
+    Raises:
+        PermanentError: the host doesn't exist, or one of its addresses is private.
+        RetryableError: the name server did not answer.
+    """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror as problem:
         if problem.errno == socket.EAI_AGAIN:
             raise RetryableError(f"the name {host} can't be looked up now") from None
         raise PermanentError(f"there is no host named {host}: check the address") from None
     except UnicodeError:
-        raise PermanentError(f"{host!r} is no host name") from None
-    addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
+        raise PermanentError(f"{host!r} is not a host name") from None
+    addresses = list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in entries))
     for address in addresses:
         if not private_too and not is_public(ipaddress.ip_address(address)):
             raise PermanentError(
@@ -57,9 +70,10 @@ def resolve(host: str, port: int, *, private_too: bool) -> list[str]:
 
 
 class TimedStream(httpcore.NetworkStream):
-    """A connection that ends by a deadline, even if headers come byte by byte.
+    """A connection that fails after a deadline, even if the server sends byte by byte.
 
     Args:
+        plain: the connection without the deadline.
         deadline: of `time.monotonic`.
     """
 
@@ -85,13 +99,13 @@ class TimedStream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
-        """Encrypt from here on; the certificate proves the name, not the address."""
+        """Encrypt from here on; the certificate is checked against the name, not the address."""
         left = time_left(self._deadline, timeout)
         secured = self._plain.start_tls(ssl_context, server_hostname, left)
         return TimedStream(secured, self._deadline)
 
     def get_extra_info(self, info: str) -> object:
-        """Return what the connection tells of itself."""
+        """Return information about the connection, such as its socket."""
         return self._plain.get_extra_info(info)
 
 
@@ -99,11 +113,11 @@ def time_left(deadline: float, timeout: float | None) -> float:
     """Return the seconds that one operation may take.
 
     Raises:
-        httpcore.ReadTimeout: the deadline is past.
+        httpcore.ReadTimeout: the deadline has passed.
     """
     remaining = deadline - time.monotonic()
     if remaining <= 0:
-        raise httpcore.ReadTimeout("the whole took too long")
+        raise httpcore.ReadTimeout("the whole fetch took too long")
     return min(remaining, timeout or remaining)
 
 
@@ -111,7 +125,7 @@ class GuardedBackend(httpcore.NetworkBackend):
     """Connects to checked addresses only.
 
     Args:
-        private_too: the host is an exception of ALLOWED_IMAGE_HOSTS.
+        private_too: allow private addresses: ALLOWED_IMAGE_HOSTS names the host.
         deadline: of `time.monotonic`.
     """
 
@@ -127,7 +141,7 @@ class GuardedBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        """Look the name up, check every address, and connect to the first that answers."""
+        """Resolve the host name, check every address, connect to the first that answers."""
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in resolve(host, port, private_too=self._private_too):
             try:

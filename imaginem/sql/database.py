@@ -64,7 +64,7 @@ class Database:
             if self._engine is None:
                 engine = self.connect()
                 try:
-                    with told_errors():
+                    with clear_errors():
                         _check_tables(engine)
                 except BaseException:
                     engine.dispose()
@@ -116,7 +116,7 @@ class Database:
             PermanentError: it can't hold these values.
         """
         bind = self.engine.execution_options(**{_READING: reading})
-        with told_errors(), Session(bind, expire_on_commit=False) as session, session.begin():
+        with clear_errors(), Session(bind, expire_on_commit=False) as session, session.begin():
             _connect(session)
             yield session
 
@@ -149,7 +149,7 @@ class Database:
 
 
 @contextmanager
-def told_errors() -> Iterator[None]:
+def clear_errors() -> Iterator[None]:
     """Turn the driver's errors into ours."""
     try:
         yield

@@ -1,13 +1,14 @@
 """Traces, metrics and logs by OpenTelemetry: to a collector, Application Insights or the console.
 
-The SDK loads only when a setting names a place to send to. Nothing here looks at requests by
-itself: spans hold what we put there, so that no address's query can be in one.
+The SDK is imported only when a setting names a destination. No library is instrumented
+automatically: spans hold only what our code puts there, so no query of an address gets into one.
 """
 
 import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk._logs import LoggerProvider, LoggingHandler
@@ -32,39 +33,39 @@ _KINDS = {
     "client": SpanKind.CLIENT,
     "consumer": SpanKind.CONSUMER,
 }
-_SEND_SECONDS = 5  # a collector that is away must not hold up the app
+_SEND_SECONDS = 5  # a collector that does not answer must not delay the app
 _TRACE_MILLISECONDS = 1_000
 _METRIC_MILLISECONDS = 15_000
 _SECONDS_BUCKETS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300]
 
 
 class OtelSpan:
-    """A span of the SDK."""
+    """A span of the SDK, made while it is the current one."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
         headers: dict[str, str] = {}
-        _CONTEXT.inject(headers)  # the span is the current one
+        _CONTEXT.inject(headers)
         self.traceparent = headers.get("traceparent", "")
 
     def note(self, **attributes: str | int | float | bool) -> None:
-        """Add attributes."""
+        """Add attributes; texts are redacted and cut at 300 characters."""
         for name, value in attributes.items():
             self._span.set_attribute(name, _clean(value))
 
     def fail(self, reason: str) -> None:
-        """Mark it as failed."""
+        """Mark the span as failed."""
         self._span.set_status(Status(StatusCode.ERROR, one_line(reason, 200)))
 
 
 class OtelTelemetry:
-    """Sends spans, metrics and the records of our loggers to the given exporters.
+    """Sends spans, metrics and the log records of `imaginem` to exporters.
 
     Args:
-        spans: exporters of spans, as of the SDK.
+        spans: the SDK's exporters of spans.
         metrics: exporters of metrics.
         logs: exporters of log records.
-        version: of Imaginem.
+        version: version of Imaginem that the records name.
     """
 
     def __init__(self, spans: list[Any], metrics: list[Any], logs: list[Any], version: str) -> None:
@@ -94,7 +95,7 @@ class OtelTelemetry:
     def span(
         self, name: str, *, parent: str = "", kind: str = "internal", **attributes: str | int
     ) -> Iterator[OtelSpan]:
-        """Begin a span; an error's class is noted, its text is not, for it may hold anything."""
+        """Begin a span; of an error, only the class is noted: the text may hold a secret."""
         context = _CONTEXT.extract({"traceparent": parent}) if parent else None
         with self._tracer.start_as_current_span(
             name,
@@ -103,12 +104,12 @@ class OtelTelemetry:
             {key: _clean(value) for key, value in attributes.items()},
             record_exception=False,
             set_status_on_exception=False,
-        ) as opened:
+        ) as span:
             try:
-                yield OtelSpan(opened)
+                yield OtelSpan(span)
             except BaseException as problem:
-                opened.set_attribute("error.type", type(problem).__name__)
-                opened.set_status(Status(StatusCode.ERROR, type(problem).__name__))
+                span.set_attribute("error.type", type(problem).__name__)
+                span.set_status(Status(StatusCode.ERROR, type(problem).__name__))
                 raise
 
     def count(self, name: str, amount: float = 1, **attributes: str) -> None:
@@ -126,12 +127,12 @@ class OtelTelemetry:
         self._histograms[name].record(value, attributes)
 
     def flush(self) -> None:
-        """Send what is waiting."""
+        """Send the records that wait."""
         for provider in (self._spans, self._metrics, self._logs):
             provider.force_flush()
 
     def close(self) -> None:
-        """Send what is waiting, and stop."""
+        """Send the records that wait, and shut down."""
         if self._handler is not None:
             logging.getLogger("imaginem").removeHandler(self._handler)
         for provider in (self._spans, self._metrics, self._logs):
@@ -147,44 +148,61 @@ def make_telemetry(
     credential: "Callable[[], TokenCredential] | None",
     version: str,
 ) -> OtelTelemetry:
-    """Return telemetry to all places that the settings name.
+    """Return telemetry that sends to every destination that the settings name.
 
     Args:
-        settings: where to.
-        credential: of the app's identity, with which Application Insights is written to; None
-            to write with the connection string alone.
-        version: of Imaginem, for the records.
+        settings: the destinations.
+        credential: returns the credential of the app's identity, with which Application
+            Insights is written to; None to use the connection string only.
+        version: version of Imaginem that the records name.
     """
-    spans: list[Any] = []
-    metrics: list[Any] = []
-    logs: list[Any] = []
+    exporters = _Exporters()
     if settings.otlp:
-        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-        from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-        root = f"{settings.otlp}/v1"
-        spans.append(OTLPSpanExporter(f"{root}/traces", timeout=_SEND_SECONDS))
-        metrics.append(OTLPMetricExporter(f"{root}/metrics", timeout=_SEND_SECONDS))
-        logs.append(OTLPLogExporter(f"{root}/logs", timeout=_SEND_SECONDS))
+        _add_otlp(exporters, settings.otlp)
     if settings.insights:
-        from azure.monitor.opentelemetry.exporter import (
-            AzureMonitorLogExporter,
-            AzureMonitorMetricExporter,
-            AzureMonitorTraceExporter,
-        )
+        _add_insights(exporters, settings.insights, credential() if credential else None)
+    if settings.console:  # to stderr: a worker's stdout carries its messages to the host
+        exporters.spans.append(ConsoleSpanExporter(out=sys.stderr))
+        exporters.metrics.append(ConsoleMetricExporter(out=sys.stderr))
+    return OtelTelemetry(exporters.spans, exporters.metrics, exporters.logs, version)
 
-        options: dict[str, Any] = {
-            "connection_string": settings.insights,
-            "credential": credential() if credential else None,
-            "disable_offline_storage": True,
-        }
-        # The Functions host would send the same records there once more, without the jobs' ids.
-        logging.getLogger("imaginem").propagate = False
-        spans.append(AzureMonitorTraceExporter(**options))
-        metrics.append(AzureMonitorMetricExporter(**options))
-        logs.append(AzureMonitorLogExporter(**options))
-    if settings.console:  # stdout belongs to the worker's host
-        spans.append(ConsoleSpanExporter(out=sys.stderr))
-        metrics.append(ConsoleMetricExporter(out=sys.stderr))
-    return OtelTelemetry(spans, metrics, logs, version)
+
+@dataclass
+class _Exporters:
+    spans: list[Any] = field(default_factory=list)
+    metrics: list[Any] = field(default_factory=list)
+    logs: list[Any] = field(default_factory=list)
+
+
+def _add_otlp(exporters: _Exporters, endpoint: str) -> None:
+    """Add the exporters to a collector."""
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    root = f"{endpoint}/v1"
+    exporters.spans.append(OTLPSpanExporter(f"{root}/traces", timeout=_SEND_SECONDS))
+    exporters.metrics.append(OTLPMetricExporter(f"{root}/metrics", timeout=_SEND_SECONDS))
+    exporters.logs.append(OTLPLogExporter(f"{root}/logs", timeout=_SEND_SECONDS))
+
+
+def _add_insights(
+    exporters: _Exporters, connection: str, credential: "TokenCredential | None"
+) -> None:
+    """Add the exporters to Application Insights."""
+    from azure.monitor.opentelemetry.exporter import (
+        AzureMonitorLogExporter,
+        AzureMonitorMetricExporter,
+        AzureMonitorTraceExporter,
+    )
+
+    options: dict[str, Any] = {
+        "connection_string": connection,
+        "credential": credential,
+        "disable_offline_storage": True,
+    }
+    # The Functions host would send the same records a second time, without the jobs' ids.
+    logging.getLogger("imaginem").propagate = False
+    exporters.spans.append(AzureMonitorTraceExporter(**options))
+    exporters.metrics.append(AzureMonitorMetricExporter(**options))
+    exporters.logs.append(AzureMonitorLogExporter(**options))

@@ -1,4 +1,4 @@
-"""No telemetry: what is used unless the settings name a place to send it to."""
+"""No telemetry: used when no setting names a destination."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from imaginem.ports import Span
 
 
 class SilentSpan:
-    """A span that nobody sees; it hands on the trace that it was given."""
+    """A span that is recorded nowhere; it passes its parent's trace context on."""
 
     def __init__(self, traceparent: str = "") -> None:
         self.traceparent = traceparent
@@ -26,7 +26,7 @@ class SilentTelemetry:
     def span(
         self, name: str, *, parent: str = "", kind: str = "internal", **attributes: str | int
     ) -> Iterator[Span]:
-        """Begin a span that nobody sees."""
+        """Begin a span that is recorded nowhere."""
         yield SilentSpan(parent)
 
     def count(self, name: str, amount: float = 1, **attributes: str) -> None:

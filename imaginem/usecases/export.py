@@ -2,6 +2,7 @@
 
 import csv
 import io
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
@@ -26,38 +27,51 @@ COLUMNS = (
     "matches",
     "image_url",
 )
-_AT_ONCE = 200  # results, for which faces are asked for together
+_CHUNK = 200
+"""Results whose faces are read in one query."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
 
 
 def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Iterator[dict[str, Any]]:
-    """Return a row for each result of a batch, by job id; lists are kept as lists.
+    """Yield a row for each result of a batch, in the order of job ids; lists stay lists.
 
     Matches in batches that the caller may not see are left out.
     """
     results = services.results.batch(batch_id)
-    gallery = services.gallery
-    while some := list(islice(results, _AT_ONCE)):
-        job_of = {
-            face.face_id: face.job_id
-            for face in gallery.faces_of(*((batch_id, result.id) for result in some))
-        }
-        matches = gallery.matches_of(list(job_of))
-        owners = gallery.owners(list({match.matched_face_id for match in matches}))
-        hidden = hidden_batches(services, {owner.batch_id for owner in owners.values()}, caller)
-        matched: dict[str, set[str]] = {}
-        for match in matches:
-            owner = owners.get(match.matched_face_id)
-            if owner and owner.batch_id not in hidden:
-                place = f"{owner.batch_id}/{owner.job_id}"
-                matched.setdefault(job_of[match.face_id], set()).add(place)
+    while chunk := list(islice(results, _CHUNK)):
+        keys = [(batch_id, result.id) for result in chunk]
+        job_of = {face.face_id: face.job_id for face in services.gallery.faces_of(*keys)}
+        matches = _matched_jobs(services, job_of, caller)
         faces = Counter(job_of.values())
-        for result in some:
-            yield _row(result, faces[result.id], sorted(matched.get(result.id, ())))
+        for result in chunk:
+            yield _row(result, faces[result.id], sorted(matches.get(result.id, ())))
+
+
+def _matched_jobs(
+    services: DashboardServices, job_of: Mapping[uuid.UUID, str], caller: Caller
+) -> dict[str, set[str]]:
+    """Return the `batch/job` of the photos that match, by the id of the matched job.
+
+    Args:
+        services: where faces and matches are.
+        job_of: ids of faces, with the job of each.
+        caller: who may not see the batches of other groups.
+    """
+    gallery = services.gallery
+    matches = gallery.matches_of(list(job_of))
+    owners = gallery.owners(list({match.matched_face_id for match in matches}))
+    hidden = hidden_batches(services, {owner.batch_id for owner in owners.values()}, caller)
+    matched: dict[str, set[str]] = {}
+    for match in matches:
+        owner = owners.get(match.matched_face_id)
+        if owner and owner.batch_id not in hidden:
+            matched.setdefault(job_of[match.face_id], set()).add(f"{owner.batch_id}/{owner.job_id}")
+    return matched
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows as CSV; a mark in front tells spreadsheets that it is UTF-8."""
+    """Return rows as CSV; it begins with a mark by which spreadsheets recognise UTF-8."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS)
     writer.writeheader()
@@ -66,14 +80,14 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cell(value: Any) -> str:
-    """Return a value as text that no spreadsheet takes for a formula."""
+    """Return a value as text that no spreadsheet runs as a formula."""
     text = "; ".join(str(item) for item in value) if isinstance(value, list) else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _row(result: JobResult, faces: int, matched: list[str]) -> dict[str, Any]:
-    seen = result.job_output.get("generalclassification")
-    captions = _names(_part(seen, "description"), "captions", "text")
+    classification = result.job_output.get("generalclassification")
+    captions = _names(_part(classification, "description"), "captions", "text")
     return {
         "batch_id": result.batch_id,
         "job_id": result.id,
@@ -81,9 +95,9 @@ def _row(result: JobResult, faces: int, matched: list[str]) -> dict[str, Any]:
         "timestamp": result.timestamp.isoformat() if result.timestamp else "",
         "unfinished": list(result.unsuccessful),
         "caption": captions[0] if captions else "",
-        "tags": _names(seen, "tags", "name"),
-        "categories": _names(seen, "categories", "name"),
-        "objects": _names(seen, "objects", "object"),
+        "tags": _names(classification, "tags", "name"),
+        "categories": _names(classification, "categories", "name"),
+        "objects": _names(classification, "objects", "object"),
         "text": str(_part(result.job_output.get("ocr"), "full_text") or ""),
         "faces": faces,
         "matches": matched,
@@ -92,11 +106,12 @@ def _row(result: JobResult, faces: int, matched: list[str]) -> dict[str, Any]:
 
 
 def _part(output: Any, name: str) -> Any:
-    """Return a field of an output; outputs may be pre-filled with anything."""
+    """Return a field of an output; None if it has none: senders may fill in any value."""
     return output.get(name) if isinstance(output, dict) else None
 
 
 def _names(output: Any, field: str, name: str) -> list[str]:
+    """Return one text of each item in a field that is a list."""
     items = _part(output, field)
     texts = [_part(item, name) for item in items] if isinstance(items, list) else []
     return [text for text in texts if isinstance(text, str)]

@@ -1,4 +1,4 @@
-"""A batch's progress, from `pipelinelogs`, counted by step."""
+"""A batch's progress: how many of its jobs are in which state, by step, from `pipelinelogs`."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -19,20 +19,27 @@ _DONE = (StepState.SUCCESS, StepState.FAILED, StepState.SKIPPED, StepState.POISO
 
 @dataclass(frozen=True)
 class StepCount:
-    """How many of a batch's jobs a step has done, and how they stand."""
+    """How many of a batch's jobs are in which state at one step."""
 
     name: str
     states: Counter[StepState] = field(default_factory=Counter)
 
     @property
     def done(self) -> int:
-        """Jobs that the step is through with."""
+        """Number of jobs for which the step has ended, well or not."""
         return sum(self.states[state] for state in _DONE)
 
 
 @dataclass(frozen=True)
 class BatchProgress:
-    """How a batch stands."""
+    """The progress of a batch.
+
+    Attributes:
+        batch_id: of the batch.
+        jobs: state of each job, by job id.
+        steps: counts of each step, in the order of the pipeline.
+        problems: job id, step and reason of each step that failed or was skipped.
+    """
 
     batch_id: str
     jobs: dict[str, JobState]
@@ -41,12 +48,12 @@ class BatchProgress:
 
     @property
     def ended(self) -> int:
-        """Jobs that have ended."""
+        """Number of jobs that have ended."""
         return sum(state in ENDED for state in self.jobs.values())
 
 
 def summarise(batch_id: str, rows: Iterable[ProgressRow]) -> BatchProgress:
-    """Return how a batch stands."""
+    """Count the rows of a batch's jobs."""
     jobs: dict[str, JobState] = {}
     steps: dict[str, StepCount] = {}
     problems: list[tuple[str, str, str]] = []
@@ -59,20 +66,21 @@ def summarise(batch_id: str, rows: Iterable[ProgressRow]) -> BatchProgress:
 
 
 def read_batch(log: JobLog, batch_id: str, names: set[str]) -> list[ProgressRow]:
-    """Return what progress needs of a batch's rows, and not what its steps found.
+    """Return the rows of a batch's jobs, without the outputs of their steps.
 
     Args:
-        log: to read from.
+        log: the table that is read.
         batch_id: of the batch.
-        names: queues known so far; those of newly seen pipelines are added.
+        names: names of the queues that jobs visit, as far as they are known; those that the
+            rows name besides are added.
     """
     while True:
         entries = log.batch(batch_id, only=progress_properties(names))
         rows = [ProgressRow(entry) for entry in entries]
-        seen = {name for row in rows for name in row.pipeline}
-        if seen <= names:
+        visited = {name for row in rows for name in row.pipeline}
+        if visited <= names:
             return rows
-        names |= seen
+        names |= visited
 
 
 def as_json(progress: BatchProgress) -> dict[str, Any]:

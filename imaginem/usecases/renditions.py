@@ -1,4 +1,4 @@
-"""Smaller copies of photos for people to look at: made once, kept as blobs."""
+"""Smaller copies of photos for people to look at, each made once and kept as a blob."""
 
 import io
 from dataclasses import dataclass
@@ -15,54 +15,55 @@ if TYPE_CHECKING:
 
 CONTAINER = "thumbnails"
 SIZES = {"thumbnail": 320, "view": 1600}
-"""Pixels of the longer side, at most."""
-_ORIENTATION = 0x0112  # Exif 2.32: 5 to 8 lie on their side
+"""Most pixels of the longer side, by name of the size."""
+_ORIENTATION = 0x0112  # Exif 2.32, 4.6.4
+_TURNED = (5, 6, 7, 8)  # orientations that swap width and height
 _QUALITY = {"thumbnail": 78, "view": 88}
 MEDIA_TYPE = "image/jpeg"
 
 
 @dataclass(frozen=True)
 class Rendition:
-    """A picture in a file, and what tells it from an earlier one of the same photo."""
+    """A smaller copy's JPEG file, and its version: see `version_of`."""
 
     data: bytes
     version: str
 
 
 def version_of(result: JobResult) -> str:
-    """Return what changes when the job is run again."""
-    at = result.timestamp
-    return f"{at.timestamp() * 1000:.0f}" if at else "0"
+    """Return a text that changes when the job is run again."""
+    saved = result.timestamp
+    return f"{saved.timestamp() * 1000:.0f}" if saved else "0"
 
 
 def original(services: Services, result: JobResult) -> bytes:
     """Return the photo's file as it was sent.
 
     Raises:
-        NotFound: it could never be had, or is gone.
+        NotFound: the photo is not in our storage, or no longer.
     """
     blobs = services.blobs
-    place = blobs.locate(result.photo_url) if result.photo_url else None
-    if place is None or place[0] not in photo_containers(services):
+    blob = blobs.locate(result.photo_url) if result.photo_url else None
+    if blob is None or blob[0] not in photo_containers(services):
         raise NotFound(f"the photo of job {result.id} is not kept here")
-    return blobs.get(*place, BYTE_LIMIT)
+    return blobs.get(*blob, BYTE_LIMIT)
 
 
 def size_of(services: Services, result: JobResult) -> tuple[int, int]:
-    """Return width and height of the upright photo, in which coordinates are told.
+    """Return width and height of the upright photo in pixels, which coordinates refer to.
 
     Raises:
-        NotFound: there is no photo.
-        PermanentError: it can't be read.
+        NotFound: the photo is not in our storage.
+        PermanentError: it can't be decoded.
     """
     with opened_photo(original(services, result)) as opened:
         width, height = opened.size
-        turned = opened.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8)
+        turned = opened.getexif().get(_ORIENTATION, 1) in _TURNED
     return (height, width) if turned else (width, height)
 
 
 def rendition(services: Services, result: JobResult, size: str) -> Rendition:
-    """Return a smaller copy, upright and without what the file tells besides its pixels.
+    """Return a smaller copy of a photo, upright and without metadata; make it if need be.
 
     Args:
         services: where photos and copies are.
@@ -70,7 +71,7 @@ def rendition(services: Services, result: JobResult, size: str) -> Rendition:
         size: a name of `SIZES`.
 
     Raises:
-        NotFound: there is no photo.
+        NotFound: the photo is not in our storage.
         PermanentError: it can't be decoded.
     """
     version = version_of(result)
@@ -79,20 +80,21 @@ def rendition(services: Services, result: JobResult, size: str) -> Rendition:
     try:
         return Rendition(blobs.get(CONTAINER, name, BYTE_LIMIT), version)
     except NotFound:
-        made = _made(decode_photo(original(services, result)).pil, size)
-    blobs.put(CONTAINER, name, made, MEDIA_TYPE)
+        data = _shrink(decode_photo(original(services, result)).pil, size)
+    blobs.put(CONTAINER, name, data, MEDIA_TYPE)
     if services.results.read((result.batch_id, result.id)) is None:  # erased meanwhile
         blobs.delete(CONTAINER, name)
         raise NotFound(f"the photo of job {result.id} is gone")
-    return Rendition(made, version)
+    return Rendition(data, version)
 
 
-def _made(picture: "Image.Image", size: str) -> bytes:
+def _shrink(picture: "Image.Image", size: str) -> bytes:
+    """Return a picture as a JPEG file of a size."""
     from PIL import Image
 
-    longest = SIZES[size]
-    small = picture.copy()
-    small.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    longer_side = SIZES[size]
+    copy = picture.copy()
+    copy.thumbnail((longer_side, longer_side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     out = io.BytesIO()
-    small.save(out, "JPEG", quality=_QUALITY[size], optimize=True, progressive=True)
+    copy.save(out, "JPEG", quality=_QUALITY[size], optimize=True, progressive=True)
     return out.getvalue()

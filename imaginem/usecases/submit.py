@@ -1,4 +1,4 @@
-"""A photo becomes a job on its first queue."""
+"""Submit a photo as a job, run a job again, and tell which jobs have not ended."""
 
 import re
 import uuid
@@ -18,7 +18,8 @@ from imaginem.ports import DashboardServices, JobKey, Submission
 from imaginem.redaction import redact_values
 
 _LONGEST_ID = 150
-_LOST_AFTER = timedelta(days=7)  # a message that nobody took by then was cleared away
+_LOST_AFTER = timedelta(days=7)
+"""Age from which a job without a row no longer counts as waiting: its message must be lost."""
 
 
 def new_batch() -> str:
@@ -27,7 +28,7 @@ def new_batch() -> str:
 
 
 def job_id_of(name: str) -> str:
-    """Return a job id that reads like a photo's name."""
+    """Return a job id made of a photo's name."""
     return re.sub(r"[^\w.-]+", "-", name).strip("-")[:_LONGEST_ID] or "photo"
 
 
@@ -40,41 +41,41 @@ def submit_photo(
     *,
     parameters: dict[str, Any] | None = None,
 ) -> str:
-    """Keep a photo and put its job on the first queue; return the id of this run.
+    """Store a photo and send its job to the first queue; return the id of this run.
 
     Args:
-        services: where to.
+        services: where to store and send.
         key: batch id and job id.
-        name: of the photo, for people to see.
+        name: name of the photo that people are shown.
         photo: the file's bytes, or an address.
-        pipeline: queues that the job visits.
-        parameters: more to pass through with the photo.
+        pipeline: names of the queues that the job visits.
+        parameters: further `image_parameters`, passed through to the result.
 
     Raises:
-        InvalidMessage: an id or the pipeline can't be.
+        InvalidMessage: an id or the pipeline is not valid.
         PermanentError: the batch was cancelled.
     """
-    told: dict[str, Any] = {**(parameters or {}), "original_name": name}
+    image_parameters: dict[str, Any] = {**(parameters or {}), "original_name": name}
     if isinstance(photo, bytes):
-        told["size"] = len(photo)
-    url = photo if isinstance(photo, str) else "https://localhost/"
+        image_parameters["size"] = len(photo)
+    url = photo if isinstance(photo, str) else "https://localhost/"  # until it is stored
     message = decode_message(
-        _message(key, url, told, pipeline), services.core_settings.default_pipeline
+        _message(key, url, image_parameters, pipeline), services.core_settings.default_pipeline
     )
     check_open(services, key[0])
-    if isinstance(photo, bytes):  # only now: what can't be a job leaves no blob behind
-        place = f"{blob_segment(key[0])}/{blob_segment(key[1])}"
+    if isinstance(photo, bytes):  # only now, so that an invalid job leaves no blob behind
+        blob = f"{blob_segment(key[0])}/{blob_segment(key[1])}"
         container = services.core_settings.input_container
-        url = services.blobs.put(container, place, photo, "application/octet-stream")
+        url = services.blobs.put(container, blob, photo, "application/octet-stream")
         message = message.with_image_url(url)
     return send_message(services, message)
 
 
 def check_open(services: DashboardServices, batch_id: str) -> None:
-    """Check that a batch takes jobs.
+    """Check that a batch accepts jobs.
 
     Raises:
-        PermanentError: it was cancelled.
+        PermanentError: the batch was cancelled.
     """
     if services.cancellations.is_cancelled(batch_id):
         raise PermanentError(
@@ -84,10 +85,10 @@ def check_open(services: DashboardServices, batch_id: str) -> None:
 
 
 def send_message(services: DashboardServices, message: JobMessage) -> str:
-    """Put a job on its queue, noted before so that it is known while it waits; return its run.
+    """Note a job in SQL, so that it is known while it waits, and send it; return its run's id.
 
     Raises:
-        PermanentError: its batch was cancelled, or its ids are more than SQL can hold.
+        PermanentError: its batch was cancelled, or an id is too long for SQL.
     """
     definition = message.job_definition
     key = message.key
@@ -105,13 +106,15 @@ def send_message(services: DashboardServices, message: JobMessage) -> str:
     return run
 
 
-def _message(key: JobKey, url: str, told: dict[str, Any], pipeline: Sequence[str]) -> bytes:
+def _message(
+    key: JobKey, url: str, image_parameters: dict[str, Any], pipeline: Sequence[str]
+) -> bytes:
     return to_json(
         {
             "job_definition": {
                 "id": key[1],
                 "batch_id": key[0],
-                "input": {"image_url": url, "image_parameters": told},
+                "input": {"image_url": url, "image_parameters": image_parameters},
                 "processing_pipeline": list(pipeline),
                 "processing_step": 0,
             },
@@ -121,11 +124,11 @@ def _message(key: JobKey, url: str, told: dict[str, Any], pipeline: Sequence[str
 
 
 def run_again(services: DashboardServices, key: JobKey) -> str:
-    """Put a job that has ended on its first queue again; return the id of the new run.
+    """Send a job that has ended to its first queue again; return the id of the new run.
 
     Raises:
-        NotFound: nothing is known of the job.
-        PermanentError: it is at work, or its photo is not kept here.
+        NotFound: there is no such job.
+        PermanentError: it has not ended, or its photo is not in our storage.
     """
     row, result = read_row(services.log, key), services.results.read(key)
     sent = services.submissions.submission(key)
@@ -136,43 +139,44 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
     url = result.photo_url if result else ""
     if not url and row is not None:
         url = row.image_url
-    if services.blobs.locate(url) is None:  # its query is gone, and may have been part of it
+    if services.blobs.locate(url) is None:  # elsewhere it may need the query, which is not kept
         raise PermanentError(f"the photo of job {key[1]} is not kept here: send it again")
     before = _as_sent(services, row)
     if before is not None:
         return send_message(services, before.with_image_url(url))
     pipeline = row.pipeline if row else list(result.processing_pipeline if result else ())
-    told = result.image_parameters if result else sent.parameters if sent else None
-    parameters = told if isinstance(told, dict) else {}
+    image_parameters = result.image_parameters if result else sent.parameters if sent else None
+    parameters = image_parameters if isinstance(image_parameters, dict) else {}
     name = str(parameters.get("original_name") or key[1])
     return submit_photo(services, key, name, url, pipeline, parameters=parameters)
 
 
 def _as_sent(services: DashboardServices, row: ProgressRow | None) -> JobMessage | None:
-    """Return the message of a job that reached its end, as it was before its first step."""
+    """Return a job's message as it was sent, made of its final one; None if there is none."""
     if row is None:
         return None
     try:
         final = expand(from_json(row.job_output), row.key, services.blobs)
         message = decode_message(to_json(final), services.core_settings.default_pipeline)
-    except (ValueError, InvalidMessage, PermanentError):  # it never did, or it is gone
+    except (ValueError, InvalidMessage, PermanentError):  # it reached no end, or its blob is gone
         return None
     pipeline = message.job_definition.processing_pipeline
-    given = {name: output for name, output in message.job_output.items() if name not in pipeline}
-    return message.with_outputs(given).at_step(0)
+    outputs = {name: output for name, output in message.job_output.items() if name not in pipeline}
+    return message.with_outputs(outputs).at_step(0)
 
 
 def is_at_work(row: ProgressRow | None, sent: Submission | None) -> bool:
-    """Tell whether a job has not ended, or waits for the first step of a newer run."""
+    """Tell whether a job has not ended, or a newer run of it waits for its first step."""
     if row is not None and not row.has_ended:
         return True
     return sent is not None and _waits(row, sent)
 
 
 def _waits(row: ProgressRow | None, sent: Submission) -> bool:
+    """Tell whether the latest run of a job waits for its first step."""
     if row is None:
         return datetime.now(UTC) - sent.since < _LOST_AFTER
-    if not row.run:  # poisoned before it began; replayed since?
+    if not row.run:  # poisoned before its first step; it waits if it was replayed since
         return row.updated is not None and sent.since > row.updated
     return bool(sent.run) and not row.has_begun(sent.run)
 
@@ -180,12 +184,12 @@ def _waits(row: ProgressRow | None, sent: Submission) -> bool:
 def at_work(
     services: DashboardServices, batch_id: str, rows: Iterable[ProgressRow]
 ) -> dict[str, str]:
-    """Return those of a batch's jobs that have not ended, each with its state.
+    """Return the state of each of a batch's jobs that has not ended, by job id.
 
     Args:
-        services: know what was sent.
+        services: where submissions are noted.
         batch_id: of the batch.
-        rows: of the batch; jobs whose latest run is not in theirs wait on a queue.
+        rows: the batch's rows; a job whose latest run is not in its row is `queued`.
     """
     known = {row.job_id: row for row in rows}
     working = {name: str(row.job_state) for name, row in known.items() if not row.has_ended}
@@ -196,10 +200,15 @@ def at_work(
 
 
 def replay_job(services: DashboardServices, queue: str, message_id: str) -> str:
-    """Put a poisoned message back on its queue, as a new run of its job; return its id.
+    """Send a poisoned message to its queue again; return the id of this new run of its job.
+
+    Args:
+        services: where to read and send.
+        queue: name of the queue on which the message failed.
+        message_id: of the poisoned message.
 
     Raises:
-        NotFound: there is no such entry.
+        NotFound: there is no such poisoned message.
     """
     entry = services.poison.read(queue, message_id)
     run = replay(services, queue, message_id)

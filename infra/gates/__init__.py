@@ -1,1 +1,1 @@
-"""Checks of the Bicep files that need no Azure: `python -m infra.gates`."""
+"""Checks the Bicep files without an Azure account: `python -m infra.gates`."""

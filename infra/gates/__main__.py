@@ -13,36 +13,42 @@ FOLDER = Path(__file__).parents[1]
 
 
 def check(folder: Path, schemas: Schemas, *, with_checkov: bool = True) -> list[str]:
-    """Return all that is wrong with a folder of Bicep files."""
+    """Return the problems of a folder of Bicep files.
+
+    Args:
+        folder: of main.bicep.
+        schemas: of the resource types.
+        with_checkov: run checkov too, which takes most of the time.
+    """
     try:
         templates = read_templates(folder)
     except ValueError as problem:
         return [f"syntax: {problem}"]
-    schemas.load(each.type for template in templates for each in template.resources)
+    schemas.load(resource.type for template in templates for resource in template.resources)
     properties = Properties(schemas)
     for template in templates:
         properties.check(template)
-    found = [
+    problems = [
         *properties.problems,
         *wiring.problems(templates),
         *code.problems(templates),
         *security.values(templates),
     ]
-    return found + (security.problems(folder) if with_checkov else [])
+    return problems + (security.problems(folder) if with_checkov else [])
 
 
 def main() -> int:
-    """Check, print what is wrong, and return the exit code."""
+    """Check the files, then check that the gates notice broken copies; return the exit code."""
     begun = time.monotonic()
     schemas = Schemas()
-    found = check(FOLDER, schemas)
-    for problem in found:
+    problems = check(FOLDER, schemas)
+    for problem in problems:
         print(problem)
-    if found:
+    if problems:
         return 1
     unseen = breaking.unseen(FOLDER, lambda folder: check(folder, schemas, with_checkov=False))
-    for break_ in unseen:
-        print(f"the gates don't see: {break_}")
+    for missed in unseen:
+        print(f"the gates don't see: {missed}")
     seconds = time.monotonic() - begun
     seen = f"{len(breaking.BREAKS) - len(unseen)} of {len(breaking.BREAKS)} breaks were seen"
     print(f"infra: every gate passes, and {seen} ({seconds:.0f} s)")

@@ -1,4 +1,4 @@
-"""Breaks a copy of the Bicep files in many ways: the gates must see each."""
+"""Breaks a copy of the Bicep files in many ways, each of which the gates must notice."""
 
 import shutil
 import tempfile
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Break:
-    """A change that makes a file wrong, and a part of what must be told."""
+    """A change that makes a file wrong, and a part of the problem that must be reported."""
 
     what: str
     file: str
@@ -240,7 +240,7 @@ BREAKS = (
 
 
 def unseen(folder: Path, check: Callable[[Path], list[str]]) -> list[str]:
-    """Return the breaks that a check does not see."""
+    """Return the breaks that a check does not notice."""
     missed = []
     for each in BREAKS:
         with tempfile.TemporaryDirectory() as scratch:

@@ -1,4 +1,4 @@
-"""Bicep and code agree: settings, roles, queues, tables, containers."""
+"""Checks that Bicep and code agree on settings, roles, queues, tables, containers and metrics."""
 
 import ast
 import json
@@ -17,13 +17,13 @@ _ROLES = {
     "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
 }
 _TEMPLATE_STEP = "sample"  # ships beside the steps of the default pipeline
-# Of the workflow that deploys, not of the app.
+# Roles of the workflow that deploys, not of the app.
 _DEPLOYMENT_ROLES = {
     "b24988ac-6180-42a0-ab88-20f7382dd24c",  # Contributor
     "f58310d9-a9f6-439a-9e8d-f62e7b41a168",  # Role Based Access Control Administrator
 }
 _ROLE_NUMBER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# What in the code needs which role.
+# Patterns of code, and the role that such code needs.
 _NEEDED = {
     r'client\(\w+, "blob"\)': "Storage Blob Data Owner",
     r'client\(\w+, "queue"\)': "Storage Queue Data Contributor",
@@ -46,7 +46,7 @@ def problems(templates: list[Template], root: Path = ROOT) -> list[str]:
 
 
 def _roles(templates: list[Template], root: Path) -> list[str]:
-    """Compare roles that are really assigned, to one resource each, with what the code needs."""
+    """Compare the roles that are assigned, each for one resource, with those the code needs."""
     found: list[str] = []
     numbers: set[str] = set()
     for template in templates:
@@ -74,7 +74,7 @@ def _roles(templates: list[Template], root: Path) -> list[str]:
 
 
 def _role_numbers(template: Template, resource: Resource) -> set[str]:
-    """Return the roles of an assignment: by a variable, or by a loop through one."""
+    """Return the ids of an assignment's roles, which a variable or a loop over one may hold."""
     told = [str(resource.body["properties"].get("roleDefinitionId"))]
     if isinstance(resource.loop, str):
         told.append(str(template.variables.get(str(resource.loop))))
@@ -144,7 +144,7 @@ def _names(templates: list[Template], root: Path) -> list[str]:
 
 
 def _metrics(templates: list[Template], root: Path) -> list[str]:
-    """Compare the metrics that alerts ask for with those that the code counts."""
+    """Compare the metrics that alerts query with those that the code records."""
     code = "\n".join(path.read_text("utf-8") for path in (root / "imaginem").rglob("*.py"))
     counted = set(re.findall(r'\.(?:count|measure)\(\s*"([\w.]+)"', code))
     text = "\n".join(template.path.read_text("utf-8") for template in templates)

@@ -1,4 +1,4 @@
-"""Reads Bicep files, and looks through their expressions at the values they may take."""
+"""Reads Bicep files, and finds the values that their expressions may take."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,12 +13,17 @@ from pycep.typing import BicepJson
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource of a file.
+    """A resource of a Bicep file.
 
     Attributes:
-        body: without `if` and `for` around it.
-        conditional: there is an `if`.
-        loop: what `for` goes through; None without one.
+        file: the Bicep file.
+        symbol: name of the resource in the file.
+        type: such as `Microsoft.Web/sites`.
+        version: API version.
+        existing: whether the file only refers to it.
+        body: its properties, without the `if` and `for` around them.
+        conditional: whether there is an `if`.
+        loop: the list that `for` iterates over; None without a loop.
     """
 
     file: Path
@@ -32,13 +37,13 @@ class Resource:
 
     @property
     def place(self) -> str:
-        """Return where it stands."""
+        """Return file and symbol, for messages."""
         return f"{self.file.name}: {self.symbol}"
 
 
 @dataclass
 class Template:
-    """A file."""
+    """A parsed Bicep file."""
 
     path: Path
     parameters: dict[str, Any] = field(default_factory=dict)
@@ -48,13 +53,13 @@ class Template:
     resources: list[Resource] = field(default_factory=list)
 
     def values(self, expression: Any) -> Iterator[Any]:
-        """Return the values that an expression may take; None for one that is not known here."""
+        """Yield the values that an expression may take; None for one that can't be known."""
         if isinstance(expression, BicepElement):
-            known = self.variables.get(str(expression))
-            if known is None:
+            value = self.variables.get(str(expression))
+            if value is None:
                 yield None
             else:
-                yield from self.values(known)
+                yield from self.values(value)
         elif isinstance(expression, dict) and "loop_type" in expression:
             for value in self.values(expression["config"]):
                 yield [value]
@@ -88,46 +93,45 @@ def _parsed(text: str) -> BicepJson:
 
 
 def read_template(path: Path) -> Template:
-    """Return a file.
+    """Parse a Bicep file.
 
     Raises:
-        ValueError: it is no Bicep; says where.
+        ValueError: its syntax is wrong; says where.
     """
     try:
-        found = _parsed(path.read_text("utf-8"))
+        parsed = _parsed(path.read_text("utf-8"))
     except Exception as problem:  # the parser's own class differs by version
         raise ValueError(f"{path.name}: {problem}") from None
     template = Template(
         path,
-        parameters=found.get("parameters", {}),
-        variables={name: each["value"] for name, each in found.get("variables", {}).items()},
-        modules=found.get("modules", {}),
-        outputs=found.get("outputs", {}),
+        parameters=parsed.get("parameters", {}),
+        variables={name: entry["value"] for name, entry in parsed.get("variables", {}).items()},
+        modules=parsed.get("modules", {}),
+        outputs=parsed.get("outputs", {}),
     )
-    for symbol, each in found.get("resources", {}).items():
+    for symbol, entry in parsed.get("resources", {}).items():
         template.resources.append(
             Resource(
                 file=path,
                 symbol=symbol,
-                type=each["type"],
-                version=each["api_version"],
-                existing=each["existing"],
-                **_unwrapped(each["config"]),
+                type=entry["type"],
+                version=entry["api_version"],
+                existing=entry["existing"],
+                **_unwrapped(entry["config"]),
             )
         )
     return template
 
 
 def _unwrapped(body: dict[str, Any]) -> dict[str, Any]:
-    """Return a body, and what was around it."""
+    """Return a resource's properties, and the `if` and `for` around them."""
     conditional, loop = False, None
     while "loop_type" in body or {"condition", "config"} <= set(body):
         if "loop_type" in body:
             loop = body["loop_type"]["detail"]["array_name"]
         conditional |= body.get("condition") is not None
         body = body["config"]
-    plain = {_key(name): value for name, value in body.items()}
-    return {"body": plain, "conditional": conditional, "loop": loop}
+    return {"body": keys(body), "conditional": conditional, "loop": loop}
 
 
 def _key(name: str) -> str:
@@ -135,10 +139,10 @@ def _key(name: str) -> str:
 
 
 def keys(value: dict[str, Any]) -> dict[str, Any]:
-    """Return an object with its quoted keys bare."""
+    """Return an object with the quotes around its keys removed."""
     return {_key(name): item for name, item in value.items()}
 
 
 def read_templates(folder: Path) -> list[Template]:
-    """Return main.bicep and its modules."""
+    """Parse main.bicep and its modules."""
     return [read_template(path) for path in sorted(folder.rglob("*.bicep"))]

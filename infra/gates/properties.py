@@ -1,4 +1,4 @@
-"""Every resource type, version and property against Microsoft's schema."""
+"""Checks every resource type, version and property against Microsoft's schema."""
 
 from typing import Any
 
@@ -7,13 +7,18 @@ from pycep.models import BicepElement
 from infra.gates.model import Resource, Template, keys
 from infra.gates.schemas import Definitions, Schemas
 
-# Bicep's own words in a resource's body, which no schema has.
+# Keywords of Bicep in a resource's body, which no schema lists.
 _BICEP = {"parent", "scope", "dependsOn", "depends_on", "name"}
 _PRIMITIVE = {"string": str, "int": int, "bool": bool}
 
 
 class Properties:
-    """Checks resources; `problems` has a line for each thing that is wrong."""
+    """Checks resources, and collects the problems.
+
+    Attributes:
+        problems: one line each.
+        looked_up: number of values that were compared with a schema.
+    """
 
     def __init__(self, schemas: Schemas) -> None:
         self._schemas = schemas
@@ -38,15 +43,16 @@ class Properties:
 
 
 class _Walk:
-    """One resource's properties."""
+    """Walks through one resource's properties."""
 
-    def __init__(self, found: Properties, template: Template, definitions: Definitions) -> None:
-        self._found, self._template, self._definitions = found, template, definitions
+    def __init__(self, report: Properties, template: Template, definitions: Definitions) -> None:
+        self._report, self._template, self._definitions = report, template, definitions
 
     def _wrong(self, place: str, text: str) -> None:
-        self._found.problems.append(f"{place}: {text}")
+        self._report.problems.append(f"{place}: {text}")
 
     def resource(self, resource: Resource, schema: dict[str, Any]) -> None:
+        """Check a resource; of a type with several schemas, its name chooses one."""
         body = {name: value for name, value in resource.body.items() if name not in _BICEP}
         if schema["$type"] == "DiscriminatedObject":
             name = resource.body.get("name")
@@ -61,13 +67,15 @@ class _Walk:
             schema = chosen[0]
         self._object(body, schema, resource.place, top=True)
 
-    def _value(self, raw: Any, kind: str, place: str) -> None:
-        for value in self._template.values(raw):
+    def _value(self, expression: Any, kind: str, place: str) -> None:
+        """Check every known value that an expression may take against a type."""
+        for value in self._template.values(expression):
             if value is not None and not isinstance(value, BicepElement):
-                self._found.looked_up += 1
+                self._report.looked_up += 1
                 self._one(value, kind, place)
 
     def _one(self, value: Any, kind: str, place: str) -> None:
+        """Check one value against a type: a list, a definition, a primitive, or words."""
         if kind == "any" or value == "null":
             return
         if kind.endswith("[]"):
@@ -86,7 +94,7 @@ class _Walk:
             self._word(value, kind, place)
 
     def _word(self, value: Any, kind: str, place: str) -> None:
-        """Check a text against `A | B`, or against anything if `string` is among them."""
+        """Check a text against the words of `A | B`; `string` among them allows any text."""
         words = kind.split(" | ")
         if not isinstance(value, str):
             self._wrong(place, f"one of {kind} is wanted, not {value!r}")
@@ -94,6 +102,7 @@ class _Walk:
             self._wrong(place, f"{value!r} is none of {kind}")
 
     def _defined(self, value: Any, schema: dict[str, Any], place: str) -> None:
+        """Check a value against a definition, if it is one of an object."""
         if schema["$type"] != "Object":
             return
         if isinstance(value, dict):

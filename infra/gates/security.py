@@ -1,4 +1,4 @@
-"""Runs checkov: no finding that isn't explained beside the resource."""
+"""Checks values that security depends on, and runs checkov, whose skips must give a reason."""
 
 import json
 import os
@@ -8,13 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from infra.gates.model import Template
+from infra.gates.model import Resource, Template
 
 _EXPLAINED = re.compile(r"checkov:skip=(\w+):(.+)")
-
-
 _ABSENT = object()
-# What must stand there, whatever checkov thinks of it. A tuple: one of these.
+# Values that are required, whatever checkov says; a tuple allows each of its members.
 _MUST: dict[str, dict[str, Any]] = {
     "Microsoft.Storage/storageAccounts": {
         "properties.allowSharedKeyAccess": False,
@@ -44,31 +42,39 @@ _MUST_CONFIG: dict[str, dict[str, Any]] = {
 
 
 def values(templates: list[Template]) -> list[str]:
-    """Return where a value that guards something is another one, or may be."""
+    """Return a problem for each required value that is, or may be, another one."""
     found: list[str] = []
     for template in templates:
         for resource in template.resources:
-            must = dict(_MUST.get(resource.type, {}))
-            if resource.type == "Microsoft.Web/sites/config":
-                must |= _MUST_CONFIG.get(str(resource.body.get("name")), {})
-            if resource.existing or not must:
-                continue
-            for path, wanted in must.items():
-                allowed = wanted if isinstance(wanted, tuple) else (wanted,)
-                for value in template.values(_at(resource.body, path)):
-                    if value not in allowed or isinstance(value, bool) != isinstance(
-                        allowed[0], bool
-                    ):
-                        found.append(f"security: {resource.place}.{path} must be {wanted!r}")
-    servers = [r for t in templates for r in t.resources if r.type == "Microsoft.Sql/servers"]
-    for server in servers:
-        path = "properties.administrators.azureADOnlyAuthentication"
-        if _at(server.body, path) in (False, _ABSENT):
-            found.append(f"security: {server.place}.{path} must follow from the parameters")
+            found += _wrong_values(template, resource)
+            path = "properties.administrators.azureADOnlyAuthentication"
+            is_server = resource.type == "Microsoft.Sql/servers"
+            if is_server and _at(resource.body, path) in (False, _ABSENT):
+                found.append(f"security: {resource.place}.{path} must follow from the parameters")
     return found
 
 
+def _wrong_values(template: Template, resource: Resource) -> list[str]:
+    required = dict(_MUST.get(resource.type, {}))
+    if resource.type == "Microsoft.Web/sites/config":
+        required |= _MUST_CONFIG.get(str(resource.body.get("name")), {})
+    if resource.existing:
+        return []
+    return [
+        f"security: {resource.place}.{path} must be {wanted!r}"
+        for path, wanted in required.items()
+        for value in template.values(_at(resource.body, path))
+        if not _is_allowed(value, wanted if isinstance(wanted, tuple) else (wanted,))
+    ]
+
+
+def _is_allowed(value: Any, allowed: tuple[Any, ...]) -> bool:
+    # In Python 1 equals True, but in Bicep it does not.
+    return value in allowed and isinstance(value, bool) == isinstance(allowed[0], bool)
+
+
 def _at(body: dict[str, Any], path: str) -> Any:
+    """Return the value at a dotted path of a body, or `_ABSENT`."""
     value: Any = body
     for name in path.split("."):
         value = value.get(name, _ABSENT) if isinstance(value, dict) else _ABSENT
@@ -76,33 +82,33 @@ def _at(body: dict[str, Any], path: str) -> Any:
 
 
 def problems(folder: Path) -> list[str]:
-    """Return checkov's findings, and skips without a reason."""
+    """Return checkov's findings, and the skips of its checks that give no reason."""
     command = [str(Path(sys.executable).with_name("checkov")), "-d", str(folder)]
     command += ["--config-file", str(Path(__file__).with_name("checkov.yaml"))]
     command += ["--framework", "bicep", "--quiet", "--compact", "--skip-download", "-o", "json"]
     environment = {**os.environ, "LOG_LEVEL": "CRITICAL"}
-    ran = subprocess.run(  # noqa: S603 - a pinned package's own program
+    done = subprocess.run(  # noqa: S603 - a pinned package's own program
         command, capture_output=True, text=True, env=environment
     )
     try:
-        told = json.loads(ran.stdout)
+        output = json.loads(done.stdout)
     except ValueError:
-        return [f"checkov: {ran.stdout[-300:]} {ran.stderr[-300:]}"]
-    reports = told if isinstance(told, list) else [told]
+        return [f"checkov: {done.stdout[-300:]} {done.stderr[-300:]}"]
+    reports = output if isinstance(output, list) else [output]
     found = []
     for report in reports:
         summary = report["summary"]
         if summary["parsing_errors"] or not summary["resource_count"]:
             found.append(f"checkov: it could not read everything: {summary}")
         found += [
-            f"checkov: {each['check_id']} {each['check_name']} "
-            f"({Path(each['file_path']).name}, {each['resource']})"
-            for each in report["results"]["failed_checks"]
+            f"checkov: {failed['check_id']} {failed['check_name']} "
+            f"({Path(failed['file_path']).name}, {failed['resource']})"
+            for failed in report["results"]["failed_checks"]
         ]
-    return found + _bare_skips(folder)
+    return found + _unexplained_skips(folder)
 
 
-def _bare_skips(folder: Path) -> list[str]:
+def _unexplained_skips(folder: Path) -> list[str]:
     return [
         f"{path.name}: {line.strip()}: say why"
         for path in sorted(folder.rglob("*.bicep"))

@@ -1,4 +1,4 @@
-"""Files fit together: what a module is given is what it asks for, and nothing is unused."""
+"""Checks that modules are given the parameters they declare, and that nothing is unused."""
 
 import re
 
@@ -8,7 +8,7 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 def problems(templates: list[Template]) -> list[str]:
-    """Return what doesn't fit."""
+    """Return where modules and their callers differ, and what is never used."""
     by_path = {template.path.resolve(): template for template in templates}
     found: list[str] = []
     for template in templates:
@@ -22,19 +22,28 @@ def problems(templates: list[Template]) -> list[str]:
                 found.append(f"{place}: there is no {path.name}")
                 continue
             config = module["config"]
-            given = set(config.get("config", config)["params"])
-            wanted = set(called.parameters)
-            optional = {n for n, p in called.parameters.items() if p.get("default") is not None}
-            found += [f"{place}: {name} is no parameter of it" for name in sorted(given - wanted)]
-            missing = sorted(wanted - given - optional)
-            found += [f"{place}: the parameter {name} is missing" for name in missing]
-            asked = set(re.findall(rf"\b{symbol}!?\.outputs\.(\w+)", text))
-            unknown = sorted(asked - set(called.outputs))
+            found += _parameters(place, set(config.get("config", config)["params"]), called)
+            used = set(re.findall(rf"\b{symbol}!?\.outputs\.(\w+)", text))
+            unknown = sorted(used - set(called.outputs))
             found += [f"{place}: it has no output {name}" for name in unknown]
     return found
 
 
+def _parameters(place: str, given: set[str], called: Template) -> list[str]:
+    """Compare the parameters that a module is given with those that it declares."""
+    declared = set(called.parameters)
+    optional = {
+        name for name, entry in called.parameters.items() if entry.get("default") is not None
+    }
+    missing = sorted(declared - given - optional)
+    return [
+        *(f"{place}: {name} is no parameter of it" for name in sorted(given - declared)),
+        *(f"{place}: the parameter {name} is missing" for name in missing),
+    ]
+
+
 def _unused(template: Template, text: str) -> list[str]:
+    """Return the parameters and variables that occur only where they are declared."""
     names = [*template.parameters, *template.variables]
     counts = {name: 0 for name in names}
     for word in _WORD.findall(re.sub(r"//[^\n]*|@description\([^\n]*", "", text)):

@@ -1,4 +1,4 @@
-"""Workers that die and messages that come twice: every job ends, once, with no doubled face."""
+"""Workers die and messages come twice, but every job ends once and has each face once."""
 
 import json
 import os
@@ -65,13 +65,15 @@ def chaos(azurite: Emulator, app_copy: Path, tmp_path: Path) -> Iterator[Install
     (app_copy / "host.json").write_text(json.dumps(host))
     signals = tmp_path / "signals"
     signals.mkdir()
-    made = Installation(app_copy, tmp_path / "home", azurite.connection_string, CHAOS=str(signals))
-    made.start()
-    yield made
+    installation = Installation(
+        app_copy, tmp_path / "home", azurite.connection_string, CHAOS=str(signals)
+    )
+    installation.start()
+    yield installation
     (signals / "go").touch()
-    made.stop()
-    for queue in made.runtime.queues.names():
-        made.runtime.queues.clear(queue)
+    installation.stop()
+    for queue in installation.runtime.queues.names():
+        installation.runtime.queues.clear(queue)
 
 
 @pytest.fixture
@@ -79,9 +81,9 @@ def astronaut() -> bytes:
     return AssetStore(read_settings().assets).path("astronaut.png").read_bytes()
 
 
-def until(holds: Callable[[], object], seconds: float = 30) -> None:
+def until(condition: Callable[[], object], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
-    while not holds():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -161,7 +163,7 @@ def test_a_step_with_a_defect_ends_poisoned_and_says_so(chaos: Installation) -> 
     assert len(chaos.host.worker_pids) == 2
 
 
-def test_a_host_that_is_told_to_stop_finishes_what_runs_and_gives_back_the_rest(
+def test_a_host_that_stops_finishes_running_steps_and_returns_the_other_messages(
     chaos: Installation, tmp_path: Path
 ) -> None:
     signals = tmp_path / "signals"

@@ -36,15 +36,15 @@ def running(
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Iterator[Installation]:
-    """The app of this repository on two workers; photos of this machine are allowed."""
+    """The app of this repository on two workers; photos from this machine are allowed."""
     settings = {"ALLOWED_IMAGE_HOSTS": "127.0.0.1:18099"}
     if engine == "azure":
         settings |= azure_settings(request.getfixturevalue("ai_emulator").address)
     home = tmp_path_factory.mktemp("home")
-    made = Installation(ROOT, home, azurite.connection_string, environment=settings)
-    made.start()
-    yield made
-    made.stop()
+    installation = Installation(ROOT, home, azurite.connection_string, environment=settings)
+    installation.start()
+    yield installation
+    installation.stop()
 
 
 def azure_settings(address: str) -> dict[str, str]:
@@ -74,5 +74,5 @@ def sample() -> Callable[[str], bytes]:
 
 @pytest.fixture
 def batch(request: pytest.FixtureRequest) -> str:
-    """A batch id of the test's own."""
+    """A batch id that no other test uses."""
     return f"{request.node.name[:80]}"

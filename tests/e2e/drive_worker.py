@@ -1,7 +1,7 @@
-"""Drives the app through Azure's own Python worker library, as the Functions host does.
+"""Calls the app through Azure's own Python worker library, as the Functions host does.
 
 Run by test_function_app.py in an environment with azure-functions-runtime:
-`drive_worker.py APP_FOLDER PROTOS_FOLDER`. Prints what happened as one line of JSON.
+`drive_worker.py APP_FOLDER PROTOS_FOLDER`. Prints the outcomes as one line of JSON.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ PHOTO = (
 
 
 def request(**content: Any) -> Any:
-    """Wrap a message the way the host's proxy does."""
+    """Wrap a message as the host's proxy does."""
     message = protos.StreamingMessage(request_id=str(uuid.uuid4()), **content)
     properties = {"host": "127.0.0.1", "protos": protos}
     return SimpleNamespace(name=next(iter(content)), request=message, properties=properties)
 
 
 def queue_call(function_id: str, body: str) -> Any:
-    """Return a queue invocation; the host sends metadata as JSON-typed data."""
+    """Return the invocation of a queue function; the host sends its metadata as JSON."""
     call_id, now = str(uuid.uuid4()), "2026-01-01T00:00:00+00:00"
     metadata = {
         name: protos.TypedData(json=json.dumps(value))
@@ -60,7 +60,7 @@ def queue_call(function_id: str, body: str) -> Any:
 
 
 def http_call(function_id: str, path: str) -> Any:
-    """Return an HTTP invocation."""
+    """Return the invocation of an HTTP function."""
     http = protos.RpcHttp(method="GET", url=f"http://localhost{path}")
     http.nullable_headers["user-agent"].value = "driver"
     http.headers["user-agent"] = "driver"
@@ -91,30 +91,29 @@ def job() -> str:
     return json.dumps({"job_definition": definition})
 
 
-async def main() -> None:
-    """Index the app, run one function well and one badly."""
-    told: dict[str, Any] = {}
-    started = await runtime.worker_init_request(
+async def start() -> str:
+    """Start the worker; return how that ended."""
+    answer = await runtime.worker_init_request(
         request(
             worker_init_request=protos.WorkerInitRequest(
                 host_version="4.1041", function_app_directory=app_folder, capabilities={}
             )
         )
     )
-    told["init"] = STATUS[started.result.status]
     runtime.start_threadpool_executor()
-    found = await runtime.functions_metadata_request(
+    return STATUS[answer.result.status]
+
+
+async def load_functions() -> dict[str, Any]:
+    """Index the app and load its functions; return their metadata by name."""
+    answer = await runtime.functions_metadata_request(
         request(
             functions_metadata_request=protos.FunctionsMetadataRequest(
                 function_app_directory=app_folder
             )
         )
     )
-    functions = {metadata.name: metadata for metadata in found.function_metadata_results}
-    told["functions"] = {
-        name: json.loads(metadata.raw_bindings[0]).get("queueName")
-        for name, metadata in functions.items()
-    }
+    functions = {metadata.name: metadata for metadata in answer.function_metadata_results}
     for metadata in functions.values():
         loaded = await runtime.function_load_request(
             request(
@@ -124,20 +123,23 @@ async def main() -> None:
             )
         )
         assert loaded.result.status == 1, loaded.result.exception.message
-    sample = functions["sample"].function_id
+    return functions
 
-    done = await runtime.invocation_request(queue_call(sample, job()))
-    told["success"] = {"status": STATUS[done.result.status]}
-    web = await runtime.invocation_request(
-        http_call(functions["http_app_func"].function_id, "/api/health")
-    )
-    answer = web.return_value.http
+
+async def call_health(function_id: str) -> dict[str, Any]:
+    """Call the HTTP function; return how that ended, and what it answered."""
+    done = await runtime.invocation_request(http_call(function_id, "/api/health"))
+    answer = done.return_value.http
     body = (answer.body.bytes or answer.body.string.encode()).decode()
-    told["health"] = {
-        "status": STATUS[web.result.status],
+    return {
+        "status": STATUS[done.result.status],
         "code": answer.status_code,
         "body": body[:14],
     }
+
+
+async def call_without_storage(function_id: str) -> dict[str, Any]:
+    """Call a queue function while storage does not answer; return how that ended."""
     os.environ["AzureWebJobsStorage"] = (  # noqa: SIM112 - the host's own name
         "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
         "BlobEndpoint=http://127.0.0.1:1/a;QueueEndpoint=http://127.0.0.1:1/a;"
@@ -146,25 +148,33 @@ async def main() -> None:
     import imaginem.runtime
 
     imaginem.runtime._default = None  # a new process would read the changed setting
-    failed = await runtime.invocation_request(
-        queue_call(
-            sample,
-            json.dumps(
-                {
-                    "job_definition": {
-                        "id": "x",
-                        "input": {"image_url": "http://127.0.0.1:1/a/inputimages/b"},
-                        "processing_pipeline": ["sample"],
-                    }
-                }
-            ),
-        )
-    )
-    told["failure"] = {
-        "status": STATUS[failed.result.status],
-        "told": failed.result.exception.message[:300],
+    definition = {
+        "id": "x",
+        "input": {"image_url": "http://127.0.0.1:1/a/inputimages/b"},
+        "processing_pipeline": ["sample"],
     }
-    print(json.dumps(told))
+    body = json.dumps({"job_definition": definition})
+    done = await runtime.invocation_request(queue_call(function_id, body))
+    return {
+        "status": STATUS[done.result.status],
+        "error": done.result.exception.message[:300],
+    }
+
+
+async def main() -> None:
+    """Index the app, call a queue and an HTTP function, and one that must fail."""
+    report: dict[str, Any] = {"init": await start()}
+    functions = await load_functions()
+    report["functions"] = {
+        name: json.loads(metadata.raw_bindings[0]).get("queueName")
+        for name, metadata in functions.items()
+    }
+    sample = functions["sample"].function_id
+    done = await runtime.invocation_request(queue_call(sample, job()))
+    report["success"] = {"status": STATUS[done.result.status]}
+    report["health"] = await call_health(functions["http_app_func"].function_id)
+    report["failure"] = await call_without_storage(sample)
+    print(json.dumps(report))
 
 
 asyncio.run(main())

@@ -25,24 +25,24 @@ def served(
 ) -> Iterator[tuple[Installation, str]]:
     port = EmulatorPorts.free().blob
     home = tmp_path_factory.mktemp("home")
-    made = Installation(ROOT, home, own_azurite.connection_string, port=port)
-    made.start()
-    yield made, f"http://127.0.0.1:{port}"
-    made.stop()
+    installation = Installation(ROOT, home, own_azurite.connection_string, port=port)
+    installation.start()
+    yield installation, f"http://127.0.0.1:{port}"
+    installation.stop()
 
 
 def curl(command: str, address: str, folder: Path) -> tuple[int, str]:
     """Run an example as a shell would; return its status and answer."""
     words = shlex.split(command.replace("http://127.0.0.1:7071", address))
-    ran = subprocess.run(
+    done = subprocess.run(
         [words[0], "-sS", "-w", "\n%{http_code}", *words[1:]],
         capture_output=True,
         text=True,
         cwd=folder,
         timeout=60,
     )
-    assert ran.returncode == 0, ran.stderr
-    text, _, status = ran.stdout.rpartition("\n")
+    assert done.returncode == 0, done.stderr
+    text, _, status = done.stdout.rpartition("\n")
     return int(status), text
 
 
@@ -50,10 +50,10 @@ def wait(address: str, folder: Path) -> None:
     """Wait until every job that was sent has ended."""
     deadline = time.monotonic() + 60
     while True:
-        told = json.loads(curl(f"curl {address}/api/batches/spring", address, folder)[1])
-        if told["ended"] == told["submitted"]:
+        summary = json.loads(curl(f"curl {address}/api/batches/spring", address, folder)[1])
+        if summary["ended"] == summary["submitted"]:
             return
-        assert time.monotonic() < deadline, told
+        assert time.monotonic() < deadline, summary
         time.sleep(0.1)
 
 
@@ -71,8 +71,8 @@ def test_every_example_runs(served: tuple[Installation, str], tmp_path: Path) ->
         assert status in expected, f"{example}: {text}"
         if example.endswith("/spring/images") and "job_id" not in example:
             assert re.fullmatch(r"photo\.jpg-[0-9a-f]{8}", json.loads(text)["job_id"])
-    told = json.loads(curl(examples[-1], address, tmp_path)[1])
-    assert told == json.loads(re.findall(r"^\{\"type\".+$", PAGE, re.MULTILINE)[0])
+    problem = json.loads(curl(examples[-1], address, tmp_path)[1])
+    assert problem == json.loads(re.findall(r"^\{\"type\".+$", PAGE, re.MULTILINE)[0])
 
 
 @pytest.mark.parametrize(
@@ -85,8 +85,8 @@ def test_any_id_fits_into_an_address(
     url = installation.upload(b"no photo")
     installation.job(url, ["ocr"], batch=name, job=name)
     installation.wait(name, [name])
-    found = f"/api/jobs/{path(name)}/{path(name)}"
-    status, text = curl(f"curl --path-as-is '{address}{found}'", address, tmp_path)
+    job = f"/api/jobs/{path(name)}/{path(name)}"
+    status, text = curl(f"curl --path-as-is '{address}{job}'", address, tmp_path)
     assert status == 200, text
     assert (json.loads(text)["batch_id"], json.loads(text)["job_id"]) == (name, name)
     assert path("a/b") == "a%252Fb"

@@ -28,13 +28,16 @@ def started(own_azurite: Emulator, tmp_path: Path) -> Iterator[Started]:
             options: AiEmulatorOptions | None = None, **settings: str
         ) -> tuple[Installation, AiEmulatorServer]:
             server = stack.enter_context(AiEmulatorServer(AiEmulator(ColorEngines(), options)))
-            asked = {**azure_settings(server.address), **settings}
-            made = Installation(
-                ROOT, tmp_path / "home", own_azurite.connection_string, workers=1, environment=asked
+            installation = Installation(
+                ROOT,
+                tmp_path / "home",
+                own_azurite.connection_string,
+                workers=1,
+                environment={**azure_settings(server.address), **settings},
             )
-            stack.callback(made.stop)
-            made.start()
-            return made, server
+            stack.callback(installation.stop)
+            installation.start()
+            return installation, server
 
         yield start
 
@@ -52,9 +55,9 @@ def test_without_limited_access_faces_are_detected_and_cropped_and_the_rest_is_e
     entry = running.wait(batch)
 
     assert entry.properties["job_state"] == "partial"
-    told = states(running, batch, "job-1")
-    assert told["facedetection"] == told["facecrop"] == told["pipelineoutput"] == "success"
-    assert (told["faceprint"], told["facematch"]) == ("failed", "skipped")
+    state = states(running, batch, "job-1")
+    assert state["facedetection"] == state["facecrop"] == state["pipelineoutput"] == "success"
+    assert (state["faceprint"], state["facematch"]) == ("failed", "skipped")
     assert "Limited Access" in entry.properties["faceprint_exception"]
     assert "FACE_PRINT_ENGINE=local" in entry.properties["faceprint_exception"]
 
@@ -69,10 +72,10 @@ def test_a_wrong_key_ends_as_a_failed_step_that_can_be_replayed(
     assert entry.properties["job_state"] == "partial"
     assert states(running, batch, "job-1")["facematch"] == "success"
     assert "VISION_API_KEY" in entry.properties["ocr_exception"]
-    kept = [each for each in running.runtime.poison.list() if each.batch_id == batch]
-    assert {each.queue for each in kept} == {"generalclassification", "ocr"}
-    told = [str(entry.properties), *(each.reason for each in kept), running.log_text]
-    assert not any("wrong-and-secret" in text for text in told)
+    poisoned = [kept for kept in running.runtime.poison.list() if kept.batch_id == batch]
+    assert {kept.queue for kept in poisoned} == {"generalclassification", "ocr"}
+    texts = [str(entry.properties), *(kept.reason for kept in poisoned), running.log_text]
+    assert not any("wrong-and-secret" in text for text in texts)
 
 
 def test_faces_that_lapsed_on_their_way_are_matched_all_the_same(
@@ -105,8 +108,8 @@ def test_faces_that_lapsed_on_their_way_are_matched_all_the_same(
         assert time.monotonic() < deadline
         time.sleep(0.1)
     (match,) = running.outputs(batch, "second")["facematch"]["matches"]
-    owner = running.runtime.gallery.owners([uuid.UUID(match["matched_face_id"])])
-    assert [each.job_id for each in owner.values()] == ["first"]
+    owners = running.runtime.gallery.owners([uuid.UUID(match["matched_face_id"])])
+    assert [owner.job_id for owner in owners.values()] == ["first"]
 
 
 def test_a_service_that_is_away_for_half_a_minute_fails_no_job(
@@ -125,4 +128,4 @@ def test_a_service_that_is_away_for_half_a_minute_fails_no_job(
 
     for job in jobs:
         assert running.entry(batch, job).properties["job_state"] == "succeeded"
-    assert [each for each in running.runtime.poison.list() if each.batch_id == batch] == []
+    assert [kept for kept in running.runtime.poison.list() if kept.batch_id == batch] == []

@@ -23,13 +23,13 @@ Sample = Callable[[str], bytes]
 
 
 class CommandLine:
-    """Runs `imaginem` in an app's folder, the way a person does."""
+    """Runs `imaginem` in an app's folder, as a person does."""
 
     def __init__(self, app: Path, environment: dict[str, str]) -> None:
         self.app, self.environment = app, command_environment(environment)
 
     def __call__(self, *arguments: str, code: int = 0, stdin: str = "") -> str:
-        ran = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "imaginem.cli", *arguments],
             capture_output=True,
             text=True,
@@ -38,12 +38,12 @@ class CommandLine:
             input=stdin,
             timeout=120,
         )
-        assert ran.returncode == code, f"{arguments}: {ran.stdout}\n{ran.stderr}"
-        assert "Traceback" not in ran.stderr
-        return ran.stdout + ran.stderr
+        assert done.returncode == code, f"{arguments}: {done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done.stdout + done.stderr
 
     def json(self, *arguments: str, code: int = 0) -> object:
-        ran = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "imaginem.cli", *arguments, "--json"],
             capture_output=True,
             text=True,
@@ -51,8 +51,8 @@ class CommandLine:
             env=self.environment,
             timeout=120,
         )
-        assert ran.returncode == code, ran.stderr
-        return json.loads(ran.stdout)
+        assert done.returncode == code, done.stderr
+        return json.loads(done.stdout)
 
 
 def free_port() -> int:
@@ -96,15 +96,15 @@ def started(cli: CommandLine, port: int) -> Iterator[subprocess.Popen[str]]:
     )
     yield process
     process.send_signal(signal.SIGTERM)
-    _, told = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert "Traceback" not in told
+    assert "Traceback" not in errors
 
 
 def test_a_new_step_works_after_editing_one_file(
     cli: CommandLine, started: subprocess.Popen[str], sample: Sample, tmp_path: Path
 ) -> None:
-    """What docs/add-a-step.md teaches, as it teaches it."""
+    """The commands and the code of docs/add-a-step.md, in its order."""
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(sample("grace_hopper.jpg"))
     guide = (Path(__file__).parents[2] / "docs" / "add-a-step.md").read_text("utf-8")
@@ -248,16 +248,16 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
 
     cli.environment["PIPELINE_DEFINITION"] = "ocr,facedcrop"
     cli.environment["IMAGINEM_ASSETS"] = str(cli.app / "none")
-    told = cli("doctor", code=1)
-    assert "facedcrop, which no step serves" in told
-    assert "run `imaginem assets fetch`" in told
+    report = cli("doctor", code=1)
+    assert "facedcrop, which no step serves" in report
+    assert "run `imaginem assets fetch`" in report
 
     cli.environment["VISION_ENGINE"] = "nonsense"
     assert "VISION_ENGINE is 'nonsense': give local" in cli("doctor", code=1)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "told"),
+    ("arguments", "code", "text"),
     [
         (["submit", "/no/such/photo.jpg"], 3, "there is no file or folder"),
         (["submit", "https://x.test/a.jpg", "--pipeline", "OCR"], 1, "is no queue name"),
@@ -271,13 +271,13 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
         (["send", "ocr", "/no/such/file"], 2, "can't be read"),
     ],
 )
-def test_mistakes_are_told_in_one_line(
-    cli: CommandLine, arguments: list[str], code: int, told: str
+def test_mistakes_are_reported_in_one_line(
+    cli: CommandLine, arguments: list[str], code: int, text: str
 ) -> None:
-    assert told in cli(*arguments, code=code)
+    assert text in cli(*arguments, code=code)
 
 
-def test_storage_that_is_not_there_is_told(cli: CommandLine) -> None:
+def test_storage_that_does_not_answer_is_reported(cli: CommandLine) -> None:
     cli.environment["AzureWebJobsStorage"] = "UseDevelopmentStorage=true"
     with socket.socket() as probe:
         if probe.connect_ex(("127.0.0.1", 10002)) == 0:
@@ -285,7 +285,7 @@ def test_storage_that_is_not_there_is_told(cli: CommandLine) -> None:
     assert "`imaginem start` brings its own storage" in cli("status", "x", code=4)
 
 
-def test_a_port_in_use_is_told(cli: CommandLine) -> None:
+def test_a_port_in_use_is_reported(cli: CommandLine) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -293,7 +293,7 @@ def test_a_port_in_use_is_told(cli: CommandLine) -> None:
         assert f"port {port} is in use" in cli("start", "--port", port, code=3)
 
 
-def test_an_app_that_does_not_import_is_told(cli: CommandLine) -> None:
+def test_an_app_that_does_not_import_is_reported(cli: CommandLine) -> None:
     (cli.app / "steps" / "oops.py").write_text("import nothing_like_this\n")
     assert "nothing_like_this" in cli("start", "--port", str(free_port()), code=3)
     assert "steps can't be imported" in cli("steps", code=3)
@@ -322,9 +322,10 @@ def test_photos_are_searched_by_face_exported_and_a_batch_is_cancelled(
     photos = [str(tmp_path / name) for name in ("obama.jpg", "biden.jpg")]
     cli("submit", *photos, "--batch", "faces", "--wait", "--timeout", "90")
 
-    found: Any = cli.json("faces", "search", str(tmp_path / "obama2.jpg"))
-    (face,) = found
-    assert [(m["job_id"], m["band"]) for m in face["matches"]] == [("obama.jpg", "match")]
+    faces: Any = cli.json("faces", "search", str(tmp_path / "obama2.jpg"))
+    (face,) = faces
+    matches = [(match["job_id"], match["band"]) for match in face["matches"]]
+    assert matches == [("obama.jpg", "match")]
     assert "obama.jpg" in cli("faces", "search", str(tmp_path / "obama2.jpg"))
     assert "no face" in cli("faces", "search", str(tmp_path / "page.png"))
     assert "can't be read" in cli("faces", "search", str(tmp_path / "none.jpg"), code=1)

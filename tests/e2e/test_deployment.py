@@ -52,17 +52,17 @@ class TestPackage:
         collect({"azure"}, tmp_path / "app")
         python = environment_of(sys.executable, ".venv-azure", "-r", str(ROOT / "requirements.txt"))
         path = f"import sys; sys.path.insert(0, {str(tmp_path / 'app')!r})"
-        ran = subprocess.run(
+        done = subprocess.run(
             [str(python), "-I", "-c", path + LIST_TRIGGERS],
             capture_output=True,
             text=True,
             cwd=tmp_path,
             env={**os.environ, **ON_AZURE},
         )
-        assert ran.returncode == 0, ran.stderr
-        told = json.loads(ran.stdout)
-        assert "maintenance" in told["triggers"]
-        assert told["loaded"] == []
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout)
+        assert "maintenance" in report["triggers"]
+        assert report["loaded"] == []
 
     def test_with_the_local_engine_its_weights_are_inside_and_are_used(
         self, tmp_path: Path, sample: object
@@ -72,15 +72,15 @@ class TestPackage:
         assert "onnxruntime==" in (app / "requirements.txt").read_text()
         (tmp_path / "photo").write_bytes(sample("group5.jpg"))  # type: ignore[operator]
         code = f"import sys; sys.path.insert(0, {str(app)!r})\n{LOOK}"
-        ran = subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-c", code, str(tmp_path / "photo")],
             capture_output=True,
             text=True,
             cwd=tmp_path,
             env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(app)},
         )
-        assert ran.returncode == 0, ran.stderr
-        assert ran.stdout.split() == [str(app / "weights"), "5"]
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.split() == [str(app / "weights"), "5"]
 
 
 STAND_IN = """#!/bin/sh
@@ -106,7 +106,7 @@ exit 0
 
 
 class TestScripts:
-    """The scripts' flow; what az and Azure do with it was not run."""
+    """The order of the scripts' commands; az and Azure themselves are not run."""
 
     @pytest.fixture
     def run(self, tmp_path: Path) -> "Runner":
@@ -117,9 +117,9 @@ class TestScripts:
             assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
 
     def test_deploying_shows_then_deploys_then_migrates_then_publishes(self, run: "Runner") -> None:
-        told = run("deploy.sh", "--resource-group", "g", "--location", "westeurope", "--yes")
+        done = run("deploy.sh", "--resource-group", "g", "--location", "westeurope", "--yes")
 
-        assert told.returncode == 0, told.stderr
+        assert done.returncode == 0, done.stderr
         order = [
             "az group create",
             "az ad app create",
@@ -138,7 +138,7 @@ class TestScripts:
         places = [run.first(step) for step in order]
         assert places == sorted(places)
         assert "sqlAdministratorObjectId=22222222" in run.calls
-        assert "the API asks for a login (401)" in told.stdout
+        assert "the API asks for a login (401)" in done.stdout
 
     def test_every_step_of_the_registry_gets_a_queue(self, run: "Runner") -> None:
         run.add_step("blurriness")
@@ -172,73 +172,73 @@ class TestScripts:
         assert "az deployment" not in run.calls
 
     def test_an_api_that_is_open_is_an_error(self, run: "Runner") -> None:
-        told = run("deploy.sh", "--resource-group", "g", "--location", "w", "--yes", STATUS="200")
-        assert told.returncode == 1
-        assert "answers without a login" in told.stderr
+        done = run("deploy.sh", "--resource-group", "g", "--location", "w", "--yes", STATUS="200")
+        assert done.returncode == 1
+        assert "answers without a login" in done.stderr
 
     def test_a_forged_principal_is_tried(self, run: "Runner") -> None:
         run("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
         assert "--header X-MS-CLIENT-PRINCIPAL: ey" in run.calls
 
     def test_an_app_that_is_set_up_needs_no_rights_in_the_directory(self, run: "Runner") -> None:
-        told = run(
+        done = run(
             *("deploy.sh", "--resource-group", "g", "--location", "w", "--yes"),
             *("--auth-ready", "--auth-client", "c"),
             SQL_ADMINISTRATOR_OBJECT_ID="o",
             SQL_ADMINISTRATOR_NAME="n",
             GROUP_EXISTS="true",
         )
-        assert told.returncode == 0, told.stderr
+        assert done.returncode == 0, done.stderr
         assert "az ad " not in run.calls
         assert "authClientId=c" in run.calls
 
     def test_a_private_network_is_not_migrated_from_outside(self, run: "Runner") -> None:
         own = run.root / "own.json"
         own.write_text('{"parameters": {"privateNetworking": {"value": true}}}')
-        asked = ("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
-        told = run(*asked, "--parameters", str(own))
-        assert told.returncode == 2
-        assert "--skip-migration" in told.stderr
+        command = ("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
+        done = run(*command, "--parameters", str(own))
+        assert done.returncode == 2
+        assert "--skip-migration" in done.stderr
 
-        assert run(*asked, "--parameters", str(own), "--skip-migration").returncode == 0
+        assert run(*command, "--parameters", str(own), "--skip-migration").returncode == 0
         assert run.first("az provider register --namespace Microsoft.App") >= 0
         assert "db upgrade" not in run.calls
 
     def test_what_if_changes_nothing(self, run: "Runner") -> None:
-        asked = ("deploy.sh", "--resource-group", "g", "--location", "w", "--what-if")
-        assert "no group g yet" in run(*asked).stderr
-        told = run(*asked, GROUP_EXISTS="true")
+        command = ("deploy.sh", "--resource-group", "g", "--location", "w", "--what-if")
+        assert "no group g yet" in run(*command).stderr
+        done = run(*command, GROUP_EXISTS="true")
 
-        assert told.returncode == 0, told.stderr
+        assert done.returncode == 0, done.stderr
         assert "what-if" in run.calls
         for change in ("group create", "app create", "db upgrade", "config-zip", "update"):
             assert change not in run.calls
 
     def test_destroying_asks_for_the_name_and_purges_what_holds_faces(self, run: "Runner") -> None:
-        there = {"GROUP_EXISTS": "true", "TAG": "registered-here"}
-        refused = run("destroy.sh", "--resource-group", "g", stdin="yes\n", **there)
+        existing = {"GROUP_EXISTS": "true", "TAG": "registered-here"}
+        refused = run("destroy.sh", "--resource-group", "g", stdin="yes\n", **existing)
         assert refused.returncode == 1
         assert "group delete" not in run.calls
 
-        told = run("destroy.sh", "--resource-group", "g", stdin="g\n", **there)
-        assert told.returncode == 0, told.stderr
+        done = run("destroy.sh", "--resource-group", "g", stdin="g\n", **existing)
+        assert done.returncode == 0, done.stderr
         assert "az ad app delete --id registered-here" in run.calls
         assert run.first("az group delete") < run.first("az cognitiveservices account purge")
 
-    def test_destroying_goes_on_where_it_was_cut_short(self, run: "Runner") -> None:
-        told = run("destroy.sh", "--resource-group", "g")
-        assert told.returncode == 0, told.stderr
+    def test_destroying_resumes_after_an_interruption(self, run: "Runner") -> None:
+        done = run("destroy.sh", "--resource-group", "g")
+        assert done.returncode == 0, done.stderr
         assert "account purge --resource-group g --name face-x --location westeurope" in run.calls
 
-    def test_what_is_missing_is_told(self, run: "Runner") -> None:
+    def test_a_missing_argument_is_named(self, run: "Runner") -> None:
         for script in ("deploy.sh", "destroy.sh", "migrate.sh"):
-            told = run(script)
-            assert told.returncode == 2
-            assert "--resource-group" in told.stderr or "GROUP" in told.stderr
+            done = run(script)
+            assert done.returncode == 2
+            assert "--resource-group" in done.stderr or "GROUP" in done.stderr
 
 
 class Runner:
-    """Runs a script of a copy of infra/, with stand-ins that note how they are called.
+    """Runs a script of a copy of infra/, with stand-ins for the tools that log their calls.
 
     The steps are read for real, from a copy of steps/.
     """
@@ -251,9 +251,9 @@ class Runner:
         self.log = folder / "calls"
         stand_ins = folder / "bin"
         stand_ins.mkdir()
-        own = self.root / ".venv" / "bin"
-        own.mkdir(parents=True)
-        own_tools = (own / "imaginem", own / "python")
+        environment = self.root / ".venv" / "bin"
+        environment.mkdir(parents=True)
+        own_tools = (environment / "imaginem", environment / "python")
         for path in (*(stand_ins / name for name in ("az", "curl", "make")), *own_tools):
             path.write_text(STAND_IN)
             path.chmod(0o755)
@@ -269,9 +269,9 @@ class Runner:
 
     def first(self, start: str) -> int:
         lines = self.calls.splitlines()
-        found = [index for index, line in enumerate(lines) if start in line]
-        assert found, f"{start} was not called:\n{self.calls}"
-        return found[0]
+        places = [index for index, line in enumerate(lines) if start in line]
+        assert places, f"{start} was not called:\n{self.calls}"
+        return places[0]
 
     def __call__(
         self, script: str, *arguments: str, stdin: str = "", **environment: str

@@ -36,12 +36,12 @@ print(json.dumps({
 
 
 def environment_of(python: str, folder: str, *requirements: str) -> Path:
-    """Return the Python of a virtual environment with these requirements, made once."""
+    """Return the Python of a virtual environment with these requirements, created once."""
     home = ROOT / folder
     stamp = home / "ready"
-    wanted = "\n".join(requirements) + (ROOT / "requirements.txt").read_text()
+    pins = "\n".join(requirements) + (ROOT / "requirements.txt").read_text()
     binary = home / ("Scripts" if os.name == "nt" else "bin") / "python"
-    if not stamp.exists() or stamp.read_text() != wanted:
+    if not stamp.exists() or stamp.read_text() != pins:
         shutil.rmtree(home, ignore_errors=True)
         if python == sys.executable:
             venv.create(home, with_pip=True)
@@ -49,7 +49,7 @@ def environment_of(python: str, folder: str, *requirements: str) -> Path:
             subprocess.run([python, "-m", "venv", str(home)], check=True)
         pip = [str(binary), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, *requirements], check=True)
-        stamp.write_text(wanted)
+        stamp.write_text(pins)
     return binary
 
 
@@ -85,39 +85,40 @@ ON_AZURE = {
 @pytest.mark.parametrize("settings", [{}, ON_AZURE], ids=["laptop", "azure"])
 def test_the_app_imports_with_nothing_but_its_requirements(settings: dict[str, str]) -> None:
     python = environment_of(sys.executable, ".venv-azure", "-r", str(ROOT / "requirements.txt"))
-    ran = subprocess.run(
+    done = subprocess.run(
         [str(python), "-I", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}){LIST_TRIGGERS}"],
         capture_output=True,
         text=True,
         cwd=ROOT,
         env={**os.environ, **settings},
     )
-    assert ran.returncode == 0, ran.stderr
-    told = json.loads(ran.stdout)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    triggers = report["triggers"]
 
     queues = set(default_registry.names())
     assert queues >= {*ALL_STEPS, "sample"}
-    assert {q for q in told["triggers"].values() if q} == queues | {f"{q}-poison" for q in queues}
-    assert told["triggers"]["http_app_func"] is None
+    assert {q for q in triggers.values() if q} == queues | {f"{q}-poison" for q in queues}
+    assert triggers["http_app_func"] is None
     timers = {"maintenance"} if settings else set()
-    assert set(told["triggers"]) >= timers
-    assert len(told["triggers"]) == 2 * len(queues) + 1 + len(timers)
-    assert told["loaded"] == []
+    assert set(triggers) >= timers
+    assert len(triggers) == 2 * len(queues) + 1 + len(timers)
+    assert report["loaded"] == []
 
 
 @pytest.fixture(scope="module")
 def worker_python() -> Path:
-    found = python_313()
-    if found is None:
+    python = python_313()
+    if python is None:
         pytest.skip("no Python 3.13 or newer on this machine: azure-functions-runtime needs it")
     requirements = str(ROOT / "requirements.txt")
     worker = ("azure-functions-runtime==1.3.0", "grpcio==1.85.1", "protobuf==7.36.2")
-    return environment_of(found, ".venv-worker", "-r", requirements, *worker)
+    return environment_of(python, ".venv-worker", "-r", requirements, *worker)
 
 
 @pytest.fixture(scope="module")
 def protos(worker_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The protobuf stubs of the Functions host's protocol, which a sister package carries."""
+    """The protobuf stubs of the Functions host's protocol, from another package of the runtime."""
     folder = tmp_path_factory.mktemp("protos")
     command = [str(worker_python), "-m", "pip", "download", "--quiet", "--no-deps"]
     subprocess.run([*command, "azure-functions-runtime-v1==1.2.0", "-d", str(folder)], check=True)
@@ -133,28 +134,28 @@ def protos(worker_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def test_on_azure_a_wrong_installation_does_not_start() -> None:
-    """What is wrong is told when the app is imported, all at once."""
+    """Importing the app reports all that is wrong at once."""
     python = environment_of(sys.executable, ".venv-azure", "-r", str(ROOT / "requirements.txt"))
     wrong = {**ON_AZURE, "FACE_PRINT_ENGINE": "local", "SQL_CONNECTION_STRING": ""}
-    ran = subprocess.run(
+    done = subprocess.run(
         [str(python), "-c", "import function_app"],
         capture_output=True,
         text=True,
         cwd=ROOT,
         env={**os.environ, **wrong},
     )
-    assert ran.returncode != 0
-    told = ran.stderr.splitlines()[-1]
-    assert "ConfigurationError" in told
-    assert "SQL_CONNECTION_STRING" in told
-    assert "onnxruntime" in told
+    assert done.returncode != 0
+    error = done.stderr.splitlines()[-1]
+    assert "ConfigurationError" in error
+    assert "SQL_CONNECTION_STRING" in error
+    assert "onnxruntime" in error
 
 
 def test_the_real_worker_indexes_and_runs_the_app(
     worker_python: Path, protos: Path, azurite: Emulator, tmp_path: Path
 ) -> None:
     driver = Path(__file__).with_name("drive_worker.py")
-    ran = subprocess.run(
+    done = subprocess.run(
         [str(worker_python), str(driver), str(ROOT), str(protos)],
         capture_output=True,
         text=True,
@@ -166,17 +167,17 @@ def test_the_real_worker_indexes_and_runs_the_app(
             "IMAGINEM_HOME": str(tmp_path),
         },
     )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    told: dict[str, Any] = json.loads(ran.stdout.strip().splitlines()[-1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    report: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
 
-    assert told["init"] == "success"
-    assert told["functions"]["sample"] == "sample"
-    assert told["functions"]["sample_poison"] == "sample-poison"
-    assert len(told["functions"]) == 2 * len(default_registry.names()) + 1
-    assert told["success"]["status"] == "success"
-    assert told["health"] == {"status": "success", "code": "200", "body": '{"status":"ok"'}
-    assert told["failure"]["status"] == "failure"
-    assert "StorageUnavailable" in told["failure"]["told"]
+    assert report["init"] == "success"
+    assert report["functions"]["sample"] == "sample"
+    assert report["functions"]["sample_poison"] == "sample-poison"
+    assert len(report["functions"]) == 2 * len(default_registry.names()) + 1
+    assert report["success"]["status"] == "success"
+    assert report["health"] == {"status": "success", "code": "200", "body": '{"status":"ok"'}
+    assert report["failure"]["status"] == "failure"
+    assert "StorageUnavailable" in report["failure"]["error"]
 
     from imaginem.config.settings import read_settings
     from imaginem.runtime import Runtime

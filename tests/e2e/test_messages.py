@@ -22,13 +22,13 @@ SITE = "http://127.0.0.1:18099"
 
 @pytest.fixture(scope="module")
 def site(sample: Sample) -> Iterator[str]:
-    """A web site with one photo, which counts how often it is asked for it."""
+    """A web site with one photo, which only a token opens."""
 
     class Site(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            found = self.path.startswith("/photo.jpg?token=secret")
-            body = sample("grace_hopper.jpg") if found else b""
-            self.send_response(200 if found else 404)
+            exists = self.path.startswith("/photo.jpg?token=secret")
+            body = sample("grace_hopper.jpg") if exists else b""
+            self.send_response(200 if exists else 404)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -266,7 +266,7 @@ def corrupt(sample: Sample) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("case", "told"),
+    ("case", "reason"),
     [
         ("corrupt", "the photo is damaged"),
         ("bomb", "limit is 64 megapixels"),
@@ -277,8 +277,8 @@ def corrupt(sample: Sample) -> bytes:
         ("other container", "photos are read from inputimages and faces only"),
     ],
 )
-def test_a_photo_that_cannot_be_had_ends_the_job_with_a_reason(
-    running: Installation, sample: Sample, site: str, batch: str, case: str, told: str
+def test_a_photo_that_cannot_be_used_ends_the_job_with_a_reason(
+    running: Installation, sample: Sample, site: str, batch: str, case: str, reason: str
 ) -> None:
     blobs = running.runtime.blobs
     places: dict[str, Callable[[], str]] = {
@@ -296,7 +296,7 @@ def test_a_photo_that_cannot_be_had_ends_the_job_with_a_reason(
     )
     properties = running.wait(batch).properties
 
-    assert told in properties["generalclassification_exception"]
+    assert reason in properties["generalclassification_exception"]
     states = [
         str(properties[name]).partition(": ")[2]
         for name in ("generalclassification", "facedetection", "facecrop", "pipelineoutput")
@@ -307,28 +307,28 @@ def test_a_photo_that_cannot_be_had_ends_the_job_with_a_reason(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "reason"),
     [
         ("hello", "neither JSON nor base64"),
         ('{"job_definition": {"input": {"image_url": "x"}}}', "job_definition.id: field required"),
         ('{"job_definition": {"id": "a", "input": {"image_url": "x"}, "processing_step": 9}}', "9"),
     ],
 )
-def test_what_is_no_job_is_kept_with_its_reason(
-    running: Installation, text: str, told: str
+def test_an_invalid_message_is_poisoned_with_its_reason(
+    running: Installation, text: str, reason: str
 ) -> None:
     message_id = running.put("sample", text)
-    kept = running.wait_poisoned(message_id, "sample")
+    entry = running.wait_poisoned(message_id, "sample")
 
-    assert told in kept.reason
-    assert kept.body == text
-    assert kept.attempts == 1
+    assert reason in entry.reason
+    assert entry.body == text
+    assert entry.attempts == 1
 
 
 def test_outputs_over_a_property_are_linked(
     running: Installation, sample: Sample, batch: str
 ) -> None:
-    """A pre-filled output of 40 KB and a crowd's faces: log, message and SQL all hold."""
+    """An output of 40 KB from the sender and the faces of a crowd: log, message and SQL work."""
     with Image.open(io.BytesIO(sample("astronaut.png"))) as opened:
         person = opened.convert("RGB").crop((100, 20, 340, 280)).resize((120, 130))
     crowd = Image.new("RGB", (2400, 1560), "white")
@@ -361,13 +361,13 @@ def test_outputs_over_a_property_are_linked(
 def test_a_defect_ends_in_pipelinepoison_through_the_poison_queue(
     running: Installation, batch: str
 ) -> None:
-    """What the host poisoned itself, without calling our code, is moved with its job's id."""
+    """A message that the host poisoned without calling our code is moved with its job's id."""
     value = definition(batch, ["sample", "pipelineoutput"], "https://x.test/a")
     message_id = running.put("sample-poison", json.dumps(value))
-    kept = running.wait_poisoned(message_id, "sample")
+    entry = running.wait_poisoned(message_id, "sample")
 
-    assert (kept.batch_id, kept.job_id) == (batch, "myjobId")
-    assert "5 times" in kept.reason
+    assert (entry.batch_id, entry.job_id) == (batch, "myjobId")
+    assert "5 times" in entry.reason
 
 
 def test_the_host_keeps_running(running: Installation, sample: Sample, batch: str) -> None:
@@ -376,7 +376,7 @@ def test_the_host_keeps_running(running: Installation, sample: Sample, batch: st
     assert running.wait(batch).properties["job_state"] == "succeeded"
 
 
-def test_matching_faces_that_the_gallery_does_not_know_is_told(
+def test_matching_faces_that_the_gallery_does_not_know_fails_with_the_fix(
     running: Installation, sample: Sample, batch: str
 ) -> None:
     """facematch on its own, with a faceprint of another installation."""

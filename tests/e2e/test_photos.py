@@ -15,8 +15,10 @@ from tests.installation import ALL_STEPS, Installation
 Sample = Callable[[str], bytes]
 
 
-def remade(data: bytes, *, scale: float = 1, quality: int = 85, format_name: str = "JPEG") -> bytes:
-    """Return a photo resized and encoded anew, as people's phones and messengers do."""
+def reencoded(
+    data: bytes, *, scale: float = 1, quality: int = 85, format_name: str = "JPEG"
+) -> bytes:
+    """Return a photo resized and encoded again, as phones and messengers do."""
     with Image.open(io.BytesIO(data)) as opened:
         picture = opened.convert("RGB")
     size = (round(picture.width * scale), round(picture.height * scale))
@@ -25,9 +27,9 @@ def remade(data: bytes, *, scale: float = 1, quality: int = 85, format_name: str
     return out.getvalue()
 
 
-def tags(outputs: dict[str, Any], least: float = 0.3) -> set[str]:
-    found = outputs["generalclassification"]["tags"]
-    return {tag["name"] for tag in found if tag["confidence"] >= least}
+def tags(outputs: dict[str, Any], min_confidence: float = 0.3) -> set[str]:
+    all_tags = outputs["generalclassification"]["tags"]
+    return {tag["name"] for tag in all_tags if tag["confidence"] >= min_confidence}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +53,7 @@ def test_photos_are_tagged_and_faces_counted(
     expected: set[str],
     faces: int,
 ) -> None:
-    url = running.upload(remade(sample(name), scale=scale, format_name=format_name))
+    url = running.upload(reencoded(sample(name), scale=scale, format_name=format_name))
     running.job(url, batch=batch)
     entry = running.wait(batch)
 
@@ -75,34 +77,34 @@ def test_text_is_read(
     running.job(running.upload(out.getvalue()), ("ocr", "pipelineoutput"), batch=batch)
     running.wait(batch)
 
-    found = running.outputs(batch)["ocr"]
-    text = found["full_text"]
-    for words in (
+    output = running.outputs(batch)["ocr"]
+    text = output["full_text"]
+    for phrase in (
         "Region-based segmentation",
         "determine markers of the coins",
         "histogram of grey",
     ):
-        assert words in text
+        assert phrase in text
     assert text.index("Region-based") < text.index("histogram")
-    assert found["language"] == ("und-Latn" if engine == "local" else "")  # Read may tell none
-    first = found["lines"][0]
+    assert output["language"] == ("und-Latn" if engine == "local" else "")  # Read may name none
+    first = output["lines"][0]
     assert [word["text"] for word in first["words"]][-1].endswith("segmentation")
     assert all(0 <= value <= picture.width for value in first["polygon"])
 
 
-def test_one_persons_photos_find_each_other_whatever_became_of_them(
+def test_one_persons_photos_match_each_other_however_they_were_reencoded(
     running: Installation, sample: Sample, batch: str
 ) -> None:
-    """Five remade photos of one person, and three of others, all in work at once."""
+    """Five reencoded photos of one person, and three of others, all processed at once."""
     photos = {
-        "IMG-0001": remade(sample("obama.jpg"), scale=0.5, quality=60),
-        "IMG-0002": remade(sample("obama2.jpg"), scale=1.3),
-        "IMG-0003": remade(sample("obama3.jpg"), scale=0.4, format_name="WEBP"),
-        "IMG-0004": remade(sample("obama_partial_face.jpg")),
+        "IMG-0001": reencoded(sample("obama.jpg"), scale=0.5, quality=60),
+        "IMG-0002": reencoded(sample("obama2.jpg"), scale=1.3),
+        "IMG-0003": reencoded(sample("obama3.jpg"), scale=0.4, format_name="WEBP"),
+        "IMG-0004": reencoded(sample("obama_partial_face.jpg")),
         "IMG-0005": sample("32bit.png"),
-        "other-1": remade(sample("biden.jpg"), scale=0.6),
-        "other-2": remade(sample("grace_hopper.jpg")),
-        "other-3": remade(sample("camera.png")),
+        "other-1": reencoded(sample("biden.jpg"), scale=0.6),
+        "other-2": reencoded(sample("grace_hopper.jpg")),
+        "other-3": reencoded(sample("camera.png")),
     }
     for job, data in photos.items():
         running.job(running.upload(data), batch=batch, job=job)
@@ -110,9 +112,9 @@ def test_one_persons_photos_find_each_other_whatever_became_of_them(
 
     one_person = {name for name in photos if name.startswith("IMG")}
     for job in photos:
-        found = matched_photos(running.runtime.gallery, (batch, job))
-        mine = {photo.job_id for photo in found if photo.batch_id == batch}
-        assert mine == (one_person - {job} if job in one_person else set()), job
+        photos_like_it = matched_photos(running.runtime.gallery, (batch, job))
+        matched = {photo.job_id for photo in photos_like_it if photo.batch_id == batch}
+        assert matched == (one_person - {job} if job in one_person else set()), job
     for result in running.runtime.results.batch(batch):
         assert "embedding" not in str(result.job_output)
 

@@ -1,4 +1,4 @@
-"""One job is one trace through all its hops, in whatever process each of them runs."""
+"""One job is one trace through all its step executions, whichever process runs them."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -17,9 +17,9 @@ from tests.installation import ALL_STEPS, Installation
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
-    made = Collector()
-    yield made
-    made.stop()
+    receiving = Collector()
+    yield receiving
+    receiving.stop()
 
 
 def test_one_job_is_one_trace_and_tells_no_secret(
@@ -30,26 +30,26 @@ def test_one_job_is_one_trace_and_tells_no_secret(
             **azure_settings(ai_emulator.address),
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.address,
         }
-        made = Installation(
+        running = Installation(
             ROOT, tmp_path / "home", own_azurite.connection_string, workers=2, environment=settings
         )
-        made.start()
-        url = made.upload(portrait("ann"), "a batch/photo of ann.png")
-        made.job(f"{url}?sv=2026&sig=verysecret", batch="traced", job="job-7")
-        entry = made.wait("traced", ["job-7"])
+        running.start()
+        url = running.upload(portrait("ann"), "a batch/photo of ann.png")
+        running.job(f"{url}?sv=2026&sig=verysecret", batch="traced", job="job-7")
+        entry = running.wait("traced", ["job-7"])
         assert entry.properties["job_state"] == "succeeded", dict(entry.properties)
-        made.stop()  # the workers send what is left
+        running.stop()  # the workers send what is left
 
     print(collector.tree())
-    hops = [span for span in collector.spans if span.name in ALL_STEPS]
-    assert sorted(hop.name for hop in hops) == sorted(ALL_STEPS)
+    steps = [span for span in collector.spans if span.name in ALL_STEPS]
+    assert sorted(step.name for step in steps) == sorted(ALL_STEPS)
     assert len({span.trace for span in collector.spans if span.name != "maintenance"}) == 1
-    by_name = {hop.name: hop for hop in hops}
+    by_name = {step.name: step for step in steps}
     assert by_name[ALL_STEPS[0]].parent == ""
     for before, after in pairwise(ALL_STEPS):
         assert by_name[after].parent == by_name[before].id
-    assert {hop.attributes["job_id"] for hop in hops} == {"job-7"}
-    assert {hop.attributes["state"] for hop in hops} == {"success"}
+    assert {step.attributes["job_id"] for step in steps} == {"job-7"}
+    assert {step.attributes["state"] for step in steps} == {"success"}
 
     calls = {span.name: span.parent for span in collector.spans if span.name not in ALL_STEPS}
     assert calls["face detect"] == by_name["facedetection"].id
@@ -62,8 +62,8 @@ def test_one_job_is_one_trace_and_tells_no_secret(
     called = collector.metrics["imaginem.calls"]
     assert {"service": "face", "operation": "detect", "outcome": "ok"} in called
     assert {"service": "vision", "operation": "analyze"} in collector.metrics["imaginem.cost"]
-    told = [attributes for text, attributes in collector.logs if text == "ocr: success"]
-    assert [(each["batch_id"], each["job_id"]) for each in told] == [("traced", "job-7")]
+    records = [attributes for text, attributes in collector.logs if text == "ocr: success"]
+    assert [(record["batch_id"], record["job_id"]) for record in records] == [("traced", "job-7")]
 
     everything = b"\n".join(collector.bodies)
     for secret in (b"verysecret", b"?sv=", b"photo of ann", b"photo%20of", b"API_KEY"):

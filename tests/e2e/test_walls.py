@@ -1,4 +1,4 @@
-"""Each import wall, broken once in a copy of the tree: the check sees it."""
+"""Each import wall is broken once in a copy of the code, and the check notices it."""
 
 import shutil
 import subprocess
@@ -177,21 +177,21 @@ def broken(copy: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 def check(folder: Path) -> tuple[int, str]:
-    """Run import-linter there; return its exit code and its words on one line."""
+    """Run import-linter in a folder; return its exit code and its output as one line."""
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
     return done.returncode, " ".join((done.stdout + done.stderr).split())
 
 
 def test_the_walls_stand(copy: Path) -> None:
-    code, words = check(copy)
+    code, report = check(copy)
 
-    assert code == 0, words
+    assert code == 0, report
 
 
 @pytest.mark.parametrize("broken", BREAKS, indirect=True)
 def test_a_broken_wall_is_seen(broken: Path, request: pytest.FixtureRequest) -> None:
-    code, words = check(broken)
+    code, report = check(broken)
 
-    assert code == 1, words
-    assert BREAKS[request.node.callspec.params["broken"]][2] in words
+    assert code == 1, report
+    assert BREAKS[request.node.callspec.params["broken"]][2] in report

@@ -51,17 +51,17 @@ def test_what_host_json_leaves_out_is_as_on_azure(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "named"),
     [({"batchSize": "many"}, "batchSize"), ({"visibilityTimeout": "30s"}, "visibilityTimeout")],
 )
 def test_a_wrong_value_in_host_json_is_named(
-    tmp_path: Path, wrong: dict[str, Any], told: str
+    tmp_path: Path, wrong: dict[str, Any], named: str
 ) -> None:
-    with pytest.raises(ConfigurationError, match=told):
+    with pytest.raises(ConfigurationError, match=named):
         configured(tmp_path, **wrong)
 
 
-def test_a_missing_host_json_is_told(tmp_path: Path) -> None:
+def test_a_missing_host_json_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="--app"):
         read_host_config(tmp_path)
 
@@ -78,7 +78,7 @@ def test_timers_read_ncrontab(schedule: str, expected: datetime) -> None:
     assert next_run(schedule, datetime(2026, 1, 1, 0, 0, 31, tzinfo=UTC)) == expected
 
 
-def test_a_wrong_schedule_is_told() -> None:
+def test_a_wrong_schedule_is_reported() -> None:
     with pytest.raises(ConfigurationError, match="NCRONTAB"):
         next_run("every day", datetime.now(UTC))
 
@@ -144,35 +144,35 @@ def test_an_http_function_answers(http_host: HttpHost) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "told", "length"),
+    ("status", "headers", "length"),
     [(200, {}, b"0"), (200, {"Content-Length": "9"}, b"9"), (304, {}, None)],
-    ids=["empty", "asked-about", "known"],
+    ids=["empty", "head", "not-modified"],
 )
-def test_an_answer_without_body_tells_the_right_length(
-    status: int, told: dict[str, str], length: bytes | None
+def test_an_answer_without_body_has_the_right_length(
+    status: int, headers: dict[str, str], length: bytes | None
 ) -> None:
     import azure.functions as func
 
     def about(req: func.HttpRequest) -> func.HttpResponse:
-        return func.HttpResponse(b"", status_code=status, headers=told)
+        return func.HttpResponse(b"", status_code=status, headers=headers)
 
     host = HttpHost([Bound(Trigger("about", "http", "req", route="about"), about)], "")
     start, _ = answer(host, "/about", {"Host": "localhost"}, "HEAD")
     assert dict(start["headers"]).get(b"content-length") == length
 
 
-def test_a_name_from_elsewhere_is_refused(http_host: HttpHost) -> None:
+def test_a_request_for_another_host_name_is_refused(http_host: HttpHost) -> None:
     assert ask(http_host, "/hello/7", {"Host": "evil.test:7071"})[0] == 421
     assert ask(http_host, "/hello/7", {})[0] == 421
 
 
-def test_a_forged_caller_is_not_believed(http_host: HttpHost) -> None:
+def test_a_forged_caller_header_is_removed(http_host: HttpHost) -> None:
     headers = {"Host": "localhost", "X-MS-CLIENT-PRINCIPAL": "admin"}
     assert ask(http_host, "/hello/7", headers) == (200, b"GET 1 7 nobody")
 
 
 class Pool:
-    """Stands for the workers: the test ends each call itself."""
+    """A fake of the workers: the test ends each call itself."""
 
     has_room = True
 
@@ -204,9 +204,9 @@ def listening(queues: MemoryQueues, queue: str, **rules: Any) -> tuple[QueueList
     return QueueListener(trigger, queues, pool, config), pool  # type: ignore[arg-type]
 
 
-def eventually(holds: Any) -> None:
+def eventually(condition: Any) -> None:
     deadline = time.monotonic() + 5
-    while not holds():
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)
 
@@ -220,7 +220,7 @@ def start() -> Iterator[Start]:
 
     def begin(listener: QueueListener, pool: Pool) -> None:
         poller = Poller([listener], pool)  # type: ignore[arg-type]
-        listener._done = lambda _: poller.wake()
+        listener._on_ended = lambda _: poller.wake()
         pollers.append(poller)
         poller.start()
 
@@ -267,7 +267,7 @@ def test_a_failed_message_comes_back_and_is_poisoned_in_the_end(
     assert queues.receive("work-poison", 1, 1)[0].body == "body"
 
 
-def test_waiting_messages_are_given_back_when_the_host_stops(queues: MemoryQueues) -> None:
+def test_waiting_messages_return_to_their_queue_when_the_host_stops(queues: MemoryQueues) -> None:
     queues.send("work", "body")
     listener, pool = listening(queues, "work")
     poller = Poller([listener], pool)  # type: ignore[arg-type]
@@ -278,7 +278,7 @@ def test_waiting_messages_are_given_back_when_the_host_stops(queues: MemoryQueue
     assert len(queues.receive("work", 1, 1)) == 1
 
 
-def test_the_queue_that_finishes_jobs_is_looked_into_first(queues: MemoryQueues) -> None:
+def test_the_queue_that_finishes_jobs_is_polled_first(queues: MemoryQueues) -> None:
     for queue in ("early", "late"):
         queues.send(queue, queue)
     (early, pool), (late, _) = listening(queues, "early"), listening(queues, "late")
@@ -291,25 +291,25 @@ def test_the_queue_that_finishes_jobs_is_looked_into_first(queues: MemoryQueues)
     assert [call[0]["body"] for call in pool.calls] == ["late", "early"]
 
 
-def test_a_nudge_during_a_look_is_not_lost(
+def test_a_wake_during_a_poll_is_not_lost(
     queues: MemoryQueues, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listener, pool = listening(queues, "work", max_polling_interval=60)
     receive = queues.receive
 
-    def nudged(queue: str, count: int, lease: float) -> list[QueueItem]:
-        found = receive(queue, count, lease)
-        listener.wake()  # the message was sent just after the look
-        return found
+    def receive_and_wake(queue: str, count: int, lease: float) -> list[QueueItem]:
+        items = receive(queue, count, lease)
+        listener.wake()  # a message was sent just after the poll
+        return items
 
     queues.create("work")
-    monkeypatch.setattr(queues, "receive", nudged)
+    monkeypatch.setattr(queues, "receive", receive_and_wake)
     assert listener.poll() == 0
     assert listener.due_in(time.monotonic()) <= 0
     assert pool.calls == []
 
 
-def test_nothing_is_taken_while_the_workers_have_no_room(queues: MemoryQueues) -> None:
+def test_no_message_is_received_while_the_workers_have_no_room(queues: MemoryQueues) -> None:
     queues.send("work", "body")
     listener, pool = listening(queues, "work")
     pool.has_room = False

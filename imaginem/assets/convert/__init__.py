@@ -1,4 +1,4 @@
-"""Make ONNX files of weights that come in another format; the same bytes every time."""
+"""Convert weights from other formats to ONNX; the result has the same bytes every time."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def convert(name: str, sources: list[Path]) -> bytes:
         sources: the files it reads, in the manifest's order.
 
     Raises:
-        ConfigurationError: the package `onnx` is missing, or a file is not as expected.
+        ConfigurationError: the package `onnx` is missing, or a file can't be converted.
     """
     try:
         if name == "efficientnet":

@@ -1,7 +1,7 @@
-"""CenterNet, from a TensorFlow.js graph model to ONNX: the operators that it needs.
+"""Convert CenterNet from a TensorFlow.js graph model to ONNX; other operators are refused.
 
-TensorFlow keeps channels last and ONNX convolves channels first, so each convolution
-stands between two transposes; onnxruntime removes those that cancel out.
+TensorFlow has channels last and ONNX convolves with channels first, so each convolution
+is put between two transposes; onnxruntime removes those that cancel out.
 """
 
 import base64
@@ -24,19 +24,23 @@ _CASTS = {"DT_FLOAT": TensorProto.FLOAT, 1: TensorProto.FLOAT} | {
     3: TensorProto.INT32,
 }
 _PADDING = {"SAME": "SAME_UPPER", "VALID": "VALID"}
-# FloorDiv and FloorMod see no negative number in this graph.
+# Div and Mod are enough for FloorDiv and FloorMod: no number in this graph is negative.
 _BINARY = {"Add": "Add", "AddV2": "Add", "Sub": "Sub", "Mul": "Mul", "Equal": "Equal"} | {
     "FloorDiv": "Div",
     "FloorMod": "Mod",
 }
 _CONVOLUTIONS = ("_FusedConv2D", "Conv2D", "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative")
-_FAR = 2**31 - 1
+_TO_THE_END = 2**31 - 1
 
 Node = dict[str, Any]
 
 
 def convert_graph(model: Path, weights: Path) -> bytes:
-    """Return the network as ONNX: RGB 0-255, 1x512x512x3, to `detections` 1x100x6."""
+    """Return the network as ONNX: RGB 0-255, 1x512x512x3, to `detections` 1x100x6.
+
+    Raises:
+        ConfigurationError: the weights don't fit the model, or an operator is not supported.
+    """
     raw = from_json(model.read_bytes())
     values = _read_weights(raw["weightsManifest"], weights.read_bytes())
     return _Converter(raw["modelTopology"]["node"], values).convert()
@@ -51,10 +55,10 @@ def _read_weights(manifest: list[dict[str, Any]], data: bytes) -> dict[str, NDAr
             count = int(np.prod(entry["shape"])) if entry["shape"] else 1
             part = np.frombuffer(data, stored, count, offset)
             offset += count * stored.itemsize
-            wanted = np.float32 if entry["dtype"] == "float32" else np.int32
-            values[entry["name"]] = part.astype(wanted).reshape(entry["shape"])
+            target = np.float32 if entry["dtype"] == "float32" else np.int32
+            values[entry["name"]] = part.astype(target).reshape(entry["shape"])
     if offset != len(data):
-        raise ConfigurationError("the weight file has another size than its manifest says")
+        raise ConfigurationError("the size of the weight file is not the one in its manifest")
     return values
 
 
@@ -71,7 +75,7 @@ def _flag(attributes: dict[str, Any], name: str) -> bool:
 
 
 class _Converter:
-    """Walks the graph from its inputs to the detections."""
+    """Converts the nodes one by one, from the inputs to the detections."""
 
     def __init__(self, nodes: list[Node], weights: dict[str, NDArray[Any]]) -> None:
         self._nodes = {node["name"]: node for node in nodes}
@@ -103,32 +107,34 @@ class _Converter:
         for name in self._order():
             node = self._nodes[name]
             if node["op"] not in self._makers:
-                raise ConfigurationError(f"the operator {node['op']} is not known here")
+                raise ConfigurationError(f"the operator {node['op']} can't be converted")
             self._names[name] = self._makers[node["op"]](node)
         self._graph.name_output(self._names[_OUTPUT], "detections")
         return self._graph.finish("centernet", self._inputs, {"detections": [1, 100, 6]}, opset=18)
 
     def _order(self) -> list[str]:
-        """Return the nodes that the output needs, each after what it needs."""
+        """Return the nodes that the output depends on, each after its own inputs."""
         order: list[str] = []
-        seen: set[str] = set()
+        visited: set[str] = set()
         stack = [(_OUTPUT, False)]
         while stack:
             name, done = stack.pop()
             if done:
                 order.append(name)
-            elif name not in seen:
-                seen.add(name)
+            elif name not in visited:
+                visited.add(name)
                 stack.append((name, True))
-                needed = self._nodes[name].get("input", [])
-                stack += [(each.lstrip("^").split(":")[0], False) for each in reversed(needed)]
+                inputs = self._nodes[name].get("input", [])
+                stack += [(entry.lstrip("^").split(":")[0], False) for entry in reversed(inputs)]
         return order
 
     def _ref(self, name: str) -> str:
+        """Return the ONNX name of an input of a node."""
         base, _, port = name.lstrip("^").partition(":")
         return self._names[base if port in ("", "0") else f"{base}:{port}"]
 
     def _value(self, name: str) -> NDArray[Any]:
+        """Return the value of an input that is a constant."""
         node = self._nodes[name.split(":")[0]]
         while node["op"] == "Identity":
             node = self._nodes[node["input"][0].split(":")[0]]
@@ -151,7 +157,7 @@ class _Converter:
     def _convolution(self, node: Node) -> str:
         attributes, inputs = node["attr"], node["input"]
         if "data_format" in attributes and _text(attributes["data_format"]) != "NHWC":
-            raise ConfigurationError("only channels-last graphs are converted")
+            raise ConfigurationError("only graphs with channels last can be converted")
         kernel = self._value(inputs[1])
         height, width, channels, out = kernel.shape
         groups = 1
@@ -203,6 +209,7 @@ class _Converter:
         return self._channels_last(pooled)
 
     def _with_vector(self, kind: str, node: Node, **attributes: Any) -> str:
+        """Add an operator whose second input is a constant vector of int64."""
         vector = np.atleast_1d(self._value(node["input"][1])).astype(np.int64)
         operands = [self._ref(node["input"][0]), self._graph.constant(vector)]
         return self._graph.add(kind, operands, **attributes)
@@ -241,9 +248,9 @@ class _Converter:
             mode = "align_corners"
         x = self._channels_first(self._ref(node["input"][0]))
         bounds = [self._graph.integers(0), self._graph.integers(2)]
-        kept = self._graph.add("Slice", [self._graph.add("Shape", [x]), *bounds])
+        first_two = self._graph.add("Slice", [self._graph.add("Shape", [x]), *bounds])
         size = self._graph.constant(self._value(node["input"][1]).astype(np.int64))
-        shape = self._graph.add("Concat", [kept, size], axis=0)
+        shape = self._graph.add("Concat", [first_two, size], axis=0)
         resized = self._graph.add(
             "Resize", [x, "", "", shape], mode="linear", coordinate_transformation_mode=mode
         )
@@ -254,16 +261,16 @@ class _Converter:
             return int(node["attr"].get(f"{name}_mask", {}).get("i", 0))
 
         if mask("new_axis") or mask("ellipsis"):
-            raise ConfigurationError("this kind of slice is not converted")
+            raise ConfigurationError("a slice with a new axis or an ellipsis can't be converted")
         begins, ends, strides = (
             [int(value) for value in self._value(name)] for name in node["input"][1:4]
         )
         shrunk = [axis for axis in range(len(begins)) if mask("shrink_axis") >> axis & 1]
         for axis in range(len(begins)):
             begins[axis] = 0 if mask("begin") >> axis & 1 else begins[axis]
-            ends[axis] = _FAR if mask("end") >> axis & 1 else ends[axis]
+            ends[axis] = _TO_THE_END if mask("end") >> axis & 1 else ends[axis]
             if axis in shrunk:
-                ends[axis] = begins[axis] + 1 if begins[axis] != -1 else _FAR
+                ends[axis] = begins[axis] + 1 if begins[axis] != -1 else _TO_THE_END
         operands = [self._ref(node["input"][0]), self._graph.integers(*begins)]
         operands += [self._graph.integers(*ends), self._graph.integers(*range(len(begins)))]
         y = self._graph.add("Slice", [*operands, self._graph.integers(*strides)])

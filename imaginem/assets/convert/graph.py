@@ -1,4 +1,4 @@
-"""Build an ONNX graph node by node, with names that are the same every time."""
+"""Build an ONNX graph node by node, with the same names, and so the same bytes, every time."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ class GraphBuilder:
         return name
 
     def integers(self, *values: int) -> str:
-        """Add a vector of int64."""
+        """Add a constant vector of int64 and return its name."""
         return self.constant(np.array(values, np.int64))
 
     def add(self, kind: str, inputs: list[str], **attributes: Any) -> str:
@@ -49,7 +49,7 @@ class GraphBuilder:
         return names
 
     def name_output(self, value: str, name: str) -> None:
-        """Give a value the name that the model's users know."""
+        """Make a value an output of the model, under this name."""
         self.nodes.append(helper.make_node("Identity", [value], [name]))
 
     def finish(

@@ -10,7 +10,7 @@ ENGINES ?= azure
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed 's/v\([0-9]*\).*/\1/')
 
-.PHONY: setup setup-dev demo start test test-unit check format bench package clean
+.PHONY: setup setup-dev hooks demo start test test-unit check format bench package clean
 
 setup: $(VENV)/.ready node_modules/.ready
 setup-dev: setup $(VENV)/.ready-dev
@@ -65,6 +65,9 @@ check: $(VENV)/.ready-dev $(INFRA)/.ready
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(INFRA)/bin/python -m infra.gates
+
+hooks: $(VENV)/.ready-dev $(INFRA)/.ready
+	$(BIN)/pre-commit install
 
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff format .

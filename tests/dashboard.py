@@ -5,10 +5,13 @@ import functools
 import json
 import tempfile
 import uuid
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 import steps  # noqa: F401 - importing the package registers every step
 from imaginem.outputs import FaceMatch
@@ -51,9 +54,22 @@ def web_services(folder: Path) -> WebServices:
     return WebServices(core_settings=settings, **vars(sql_stores(Database("", folder))))
 
 
+_served: ContextVar[Any] = ContextVar("served")
+
+
+@functools.cache
+def _app(access: str) -> FastAPI:
+    """Return the app that every test of this access shares: making its routes takes a while."""
+    return make_app(default_registry, access, _served.get)
+
+
 def client(services: Any, access: str = "local", **headers: str) -> TestClient:
-    """Return a client that gets errors as answers, as a browser does."""
-    app = make_app(default_registry, access, lambda: services)
+    """Return a client of these services that sees errors as a browser does."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        _served.set(services)
+        await _app(access)(scope, receive, send)
+
     return TestClient(app, raise_server_exceptions=False, headers=headers)
 
 

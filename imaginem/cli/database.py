@@ -7,8 +7,7 @@ from typing import Annotated
 import typer
 
 from imaginem.cli.shared import App, Exit, Json, exit_on_error, fail, make_runtime, out, print_json
-from imaginem.sql.database import clear_errors
-from imaginem.sql.database import read_revision
+from imaginem.sql.database import clear_errors, read_revision
 from imaginem.sql.migrations import HEAD
 
 db_app = typer.Typer(no_args_is_help=True, help="The schema of the results database.")

@@ -187,3 +187,8 @@ def test_the_real_worker_indexes_and_runs_the_app(
     assert entry is not None
     assert entry.properties["sample"] == "step 0: success"
     assert entry.properties["job_state"] == "succeeded"
+
+
+def test_decoding_is_imported_without_numpy_and_pillow() -> None:
+    code = "import imaginem.images.decoding, sys; assert not {'numpy', 'PIL'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -1,12 +1,14 @@
 """The documentation says what the code does: commands, settings, files and examples."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 import typer
 from pydantic.fields import FieldInfo
 
+import imaginem
 import steps  # noqa: F401 - registers them
 from imaginem.assets import load_manifest
 from imaginem.cli.__main__ import app
@@ -93,8 +95,62 @@ def test_the_readmes_step_works() -> None:
 def test_every_make_target_that_is_named_exists() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
     for page in PAGES:
-        for target in re.findall(r"^make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE):
-            assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+        for target in re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name}: {target}"
+
+
+EXAMPLES = {"NAME", "blurriness", "headcount"}
+"""Steps that readers are asked to make."""
+FOLDERS = "imaginem|steps|tests|infra|docs|benchmarks"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_path_that_is_named_exists(page: Path) -> None:
+    named = re.findall(rf"(?<![\w/.-])((?:{FOLDERS})/[\w./-]*[\w/])", page.read_text("utf-8"))
+    own = {path for path in named if Path(path).stem.removeprefix("test_") not in EXAMPLES}
+
+    assert {path for path in own if not (ROOT / path).exists()} == set()
+
+
+def test_every_dotted_name_is_a_module_or_a_metric() -> None:
+    pages = "\n".join(page.read_text("utf-8") for page in PAGES)
+    code = "\n".join(path.read_text("utf-8") for path in (ROOT / "imaginem").rglob("*.py"))
+    named = set(re.findall(r"`((?:imaginem|steps|infra|tests)(?:\.\w+)+)`", pages))
+    modules = {
+        name for name in named if (ROOT / name.replace(".", "/")).with_suffix(".py").exists()
+    }
+    packages = {name for name in named if (ROOT / name.replace(".", "/") / "__init__.py").exists()}
+    metrics = {name for name in named if f'"{name}"' in code}
+
+    assert named - modules - packages - metrics == set()
+
+
+def blocks(page: str) -> list[list[str]]:
+    """Return the lines of the blocks of code of a page."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    return [block.splitlines() for block in re.findall(r"```\w*\n(.+?)```", text, re.DOTALL)]
+
+
+def test_the_architectures_tree_is_the_packages() -> None:
+    (tree,) = [lines for lines in blocks("architecture.md") if "imaginem/" in lines]
+    told = {line.split()[0].rstrip("/") for line in tree if line.startswith("  ")}
+    package = ROOT / "imaginem"
+    folders = {path.parent.name for path in package.glob("*/__init__.py")}
+
+    assert told == folders | {path.name for path in package.glob("*.py")}
+
+
+def test_the_architectures_layers_are_the_walls() -> None:
+    walls = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]
+    (layers,) = [wall["layers"] for wall in walls["contracts"] if wall.get("id") == "layers"]
+
+    assert layers in blocks("architecture.md")
+
+
+def test_a_version_is_told_in_the_changelog() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+    assert re.findall(r"^## (\S+)", changelog, re.MULTILINE)[0] == imaginem.__version__
 
 
 def test_every_text_of_the_pages_is_in_the_catalogue_and_used() -> None:

@@ -251,7 +251,7 @@ def test_headers_that_trickle_in_end_in_time() -> None:
         thread.start()
         begun = time.monotonic()
         with pytest.raises(RetryableError, match="in time"):
-            GuardedFetcher([f"127.0.0.1:{port}"], total_seconds=0.5)(f"http://127.0.0.1:{port}/")
+            GuardedFetcher([f"127.0.0.1:{port}"], total_seconds=0.2)(f"http://127.0.0.1:{port}/")
         assert time.monotonic() - begun < 3
         thread.join()
 

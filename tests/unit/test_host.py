@@ -2,12 +2,9 @@
 
 import asyncio
 import json
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator, MutableMapping
 from concurrent.futures import Future
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,6 @@ from imaginem.host import listener as listener_module
 from imaginem.host.config import HostConfig, read_host_config
 from imaginem.host.http import HttpHost, route_pattern
 from imaginem.host.listener import Poller, QueueListener
-from imaginem.host.pool import WorkerDied, WorkerPool, worker_environment
 from imaginem.host.timers import next_run
 from imaginem.host.triggers import Bound, Trigger
 from imaginem.ports import QueueItem
@@ -174,10 +170,14 @@ def test_a_forged_caller_header_is_removed(http_host: HttpHost) -> None:
 class Pool:
     """A fake of the workers: the test ends each call itself."""
 
-    has_room = True
-
     def __init__(self) -> None:
         self.calls: list[tuple[dict[str, Any], Future[None]]] = []
+        self.room, self.asked = True, 0
+
+    @property
+    def has_room(self) -> bool:
+        self.asked += 1
+        return self.room
 
     def cancel_pending(self) -> None:
         for _, future in self.calls:
@@ -229,26 +229,29 @@ def start() -> Iterator[Start]:
         poller.stop()
 
 
-def test_a_listener_takes_a_batch_and_more_when_few_are_left(
-    queues: MemoryQueues, start: Start
-) -> None:
+def look(listener: QueueListener) -> None:
+    """Look into a queue as often as the poller would at once."""
+    while listener.due_in(time.monotonic()) <= 0 and listener.poll():
+        pass
+
+
+def test_a_listener_takes_a_batch_and_more_when_few_are_left(queues: MemoryQueues) -> None:
     for number in range(10):
         queues.send("work", str(number))
     listener, pool = listening(queues, "work")
-    start(listener, pool)
-    eventually(lambda: len(pool.calls) == 4)
-    time.sleep(0.05)
+    look(listener)
     assert len(pool.calls) == 4
     for _, future in pool.calls[:2]:
         future.set_result(None)
-    eventually(lambda: len(pool.calls) == 6 or len(pool.calls) == 8)
-    eventually(lambda: queues.count("work") == 8)
-    for _ in range(10):
-        for _, future in list(pool.calls):
+    look(listener)
+    assert len(pool.calls) == 8
+    assert queues.count("work") == 8
+    while queues.count("work"):
+        for _, future in pool.calls:
             if not future.done():
                 future.set_result(None)
-        time.sleep(0.03)
-    eventually(lambda: queues.count("work") == 0)
+        look(listener)
+    assert [call["dequeue_count"] for call, _ in pool.calls] == [1] * 10
 
 
 def test_a_failed_message_comes_back_and_is_poisoned_in_the_end(
@@ -312,12 +315,14 @@ def test_a_wake_during_a_poll_is_not_lost(
 def test_no_message_is_received_while_the_workers_have_no_room(queues: MemoryQueues) -> None:
     queues.send("work", "body")
     listener, pool = listening(queues, "work")
-    pool.has_room = False
+    pool.room = False
     poller = Poller([listener], pool)  # type: ignore[arg-type]
     poller.start()
-    time.sleep(0.1)
+    eventually(lambda: pool.asked >= 1)
+    poller.wake()
+    eventually(lambda: pool.asked >= 2)
     assert pool.calls == []
-    pool.has_room = True
+    pool.room = True
     poller.wake()
     eventually(lambda: len(pool.calls) == 1)
     poller.stop()
@@ -350,50 +355,3 @@ def test_a_lease_renewed_at_the_last_moment_does_not_keep_the_message(
     pool.calls[0][1].set_result(None)
     listener.renew()
     eventually(lambda: queues.count("work") == 0)
-
-
-APP = """
-import os, signal, time
-import azure.functions as func
-
-app = func.FunctionApp()
-
-
-@app.function_name("work")
-@app.queue_trigger(arg_name="message", queue_name="work", connection="AzureWebJobsStorage")
-def work(message: func.QueueMessage) -> None:
-    text = message.get_body().decode()
-    if text == "die":
-        os.kill(os.getpid(), signal.SIGKILL)
-    if text == "fail":
-        raise ValueError("no")
-"""
-
-
-def test_workers_that_die_while_they_are_given_work_are_replaced(tmp_path: Path) -> None:
-    (tmp_path / "function_app.py").write_text(APP)
-    with (tmp_path / "log").open("wb") as log:
-        pool = WorkerPool(tmp_path, 2, 2, worker_environment({}), log, 60)
-        pool.start()
-        try:
-            one = submit(pool, "die")
-            with pytest.raises(WorkerDied):
-                one.result(10)
-            for pid in pool.pids:  # dead before anything is written to them
-                os.kill(pid, signal.SIGKILL)
-            futures = [submit(pool, "well") for _ in range(20)]
-            for future in futures:
-                with suppress(WorkerDied):
-                    future.result(20)
-            assert submit(pool, "well").result(20) is None
-            with pytest.raises(RuntimeError, match="ValueError: no"):
-                submit(pool, "fail").result(20)
-            eventually(lambda: len(pool.pids) == 2)
-        finally:
-            pool.close()
-
-
-def submit(pool: WorkerPool, body: str) -> "Future[None]":
-    return pool.submit(
-        "work", kind="queue", message_id="1", body=body, dequeue_count=1, receipt="r", inserted=None
-    )

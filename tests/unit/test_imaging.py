@@ -4,7 +4,6 @@ import base64
 import io
 import struct
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -113,13 +112,25 @@ def bomb(width: int, height: int) -> bytes:
             struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         )
 
-    packer = zlib.compressobj(9)
-    row = b"\x00" * (width // 8 + 1 + (width % 8 > 0))
-    body = b"".join(packer.compress(row * 100) for _ in range(height // 100 + 1)) + packer.flush()
     header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    body = zipped_zeros((width // 8 + 1 + (width % 8 > 0)) * height)
     return (
         b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
     )
+
+
+def zipped_zeros(count: int) -> bytes:
+    """Return a zlib stream of zeros; one block is packed and repeated, which is quick."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = packer.compress(bytes(1 << 16)) + packer.flush(zlib.Z_FULL_FLUSH)
+    blocks, rest = divmod(count, 1 << 16)
+    end = packer.compress(bytes(rest)) + packer.flush()
+    return b"\x78\xda" + block * blocks + end + struct.pack(">I", count % 65_521 << 16 | 1)
+
+
+def test_the_bomb_of_these_tests_unfolds() -> None:
+    assert zlib.decompress(zipped_zeros(200_000)) == bytes(200_000)
+    assert decode_photo(bomb(800, 900)).array.shape[:2] == (900, 800)
 
 
 @pytest.mark.parametrize("side", [10_000, 40_000])
@@ -163,14 +174,6 @@ def test_damaged_files_never_raise_anything_else(data: st.DataObject) -> None:
         decode_photo(bytes(whole))
     except PermanentError:
         return
-
-
-def test_the_module_imports_no_numpy() -> None:
-    import subprocess
-    import sys
-
-    code = "import imaginem.images.decoding, sys; assert not {'numpy', 'PIL'} & set(sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
 def test_the_cache_reads_a_photo_once_and_keeps_few() -> None:

@@ -99,8 +99,8 @@ def test_every_make_target_that_is_named_exists() -> None:
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name}: {target}"
 
 
-EXAMPLES = {"NAME", "blurriness", "headcount"}
-"""Steps that readers are asked to make."""
+EXAMPLES = {"NAME", "blurriness", "headcount", "my.parameters"}
+"""Files that readers are asked to make."""
 FOLDERS = "imaginem|steps|tests|infra|docs|benchmarks"
 
 

@@ -29,7 +29,7 @@ def cancel(
     ] = False,
     app: App = Path(),
 ) -> None:
-    """Stop a batch's jobs at their next hop; it takes no more photos."""
+    """Stop a batch's jobs before their next step; it takes no more photos."""
     with exit_on_error():
         runtime = make_runtime(app)
         if undo:
@@ -37,7 +37,7 @@ def cancel(
             out.print(f"batch {batch} takes photos again", highlight=False, markup=False)
             return
         running = cancel_batch(runtime, batch)
-        line = f"batch {batch} is cancelled: {running} jobs stop at their next hop"
+        line = f"batch {batch} is cancelled: {running} jobs stop before their next step"
         out.print(line, highlight=False, markup=False)
 
 

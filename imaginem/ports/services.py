@@ -1,4 +1,4 @@
-"""Everything that a hop can reach."""
+"""Everything that a step execution can reach."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,20 +48,20 @@ class CoreSettings:
 
 
 class Cancellations(Protocol):
-    """Batches whose jobs are to stop at their next hop."""
+    """Batches whose jobs are to stop before their next step."""
 
     def is_cancelled(self, batch_id: str) -> bool:
         """Tell whether a batch is cancelled; some seconds late, at no cost for each message."""
 
     def cancel(self, batch_id: str) -> None:
-        """Stop a batch's jobs at their next hop."""
+        """Stop a batch's jobs before their next step."""
 
     def reopen(self, batch_id: str) -> None:
         """Let a batch take jobs again; those that were stopped stay so."""
 
 
 class Services(Protocol):
-    """Everything that a hop can reach; made by `runtime`, or by `testing` in memory."""
+    """Everything that a step execution can reach; made by `runtime`, or by `testing` in memory."""
 
     @property
     def core_settings(self) -> CoreSettings:

@@ -31,7 +31,7 @@ CLIENT_OPTIONS: dict[str, Any] = {
     "increment_base": 2,
     "retry_backoff_factor": 0.5,
 }
-"""A hop must not outlive its lease; the host redelivers what storage refuses for long."""
+"""A step must not outlive its lease; the host redelivers what storage refuses for long."""
 
 
 def emulator_connection_string(blob: int = 10000, queue: int = 10001, table: int = 10002) -> str:

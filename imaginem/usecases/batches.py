@@ -71,7 +71,7 @@ def batch_overview(services: DashboardServices, batch_id: str) -> BatchOverview:
 
 
 def cancel_batch(services: DashboardServices, batch_id: str) -> int:
-    """Stop a batch's jobs at their next hop; it takes no more photos.
+    """Stop a batch's jobs before their next step; it takes no more photos.
 
     Returns:
         How many jobs have begun and not ended.

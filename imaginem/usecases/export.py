@@ -51,16 +51,15 @@ def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Itera
 def _matched_jobs(
     services: DashboardServices, job_of: Mapping[uuid.UUID, str], caller: Caller
 ) -> dict[str, set[str]]:
-    """Return the `batch/job` of the photos that match, by the id of the matched job.
+    """Return the `batch/job` of each photo that matches, by the id of the job that it matches.
 
     Args:
         services: where faces and matches are.
-        job_of: ids of faces, with the job of each.
-        caller: who may not see the batches of other groups.
+        job_of: the job id of each face, by the face's id.
+        caller: sees no batch that is hidden from them.
     """
-    gallery = services.gallery
-    matches = gallery.matches_of(list(job_of))
-    owners = gallery.owners(list({match.matched_face_id for match in matches}))
+    matches = services.gallery.matches_of(list(job_of))
+    owners = services.gallery.owners(list({match.matched_face_id for match in matches}))
     hidden = hidden_batches(services, {owner.batch_id for owner in owners.values()}, caller)
     matched: dict[str, set[str]] = {}
     for match in matches:

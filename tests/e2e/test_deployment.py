@@ -144,31 +144,31 @@ class TestScripts:
         run.add_step("blurriness")
         own = run.root / "own.json"
         own.write_text('{"parameters": {"steps": {"value": ["ocr", "elsewhere"]}}}')
-        asked = ("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
-        told = run(*asked, "--parameters", str(own))
+        command = ("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
+        done = run(*command, "--parameters", str(own))
 
-        assert told.returncode == 0, told.stderr
-        for command in ("what-if", "create"):
-            call = run.calls.splitlines()[run.first(f"az deployment group {command}")]
+        assert done.returncode == 0, done.stderr
+        for action in ("what-if", "create"):
+            call = run.calls.splitlines()[run.first(f"az deployment group {action}")]
             queues = json.loads(call.partition(" steps=")[2].partition("]")[0] + "]")
             assert sorted(queues) == sorted({*default_registry.names(), "blurriness", "elsewhere"})
 
     def test_a_step_that_cannot_be_imported_is_not_deployed(self, run: "Runner") -> None:
         (run.root / "steps" / "oops.py").write_text("import nothing_like_this\n")
-        told = run("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
+        done = run("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
 
-        assert told.returncode == 1
-        assert told.stderr == "steps can't be imported: No module named 'nothing_like_this'\n"
+        assert done.returncode == 1
+        assert done.stderr == "steps can't be imported: No module named 'nothing_like_this'\n"
         assert "az deployment" not in run.calls
 
-    def test_a_list_of_queues_that_is_none_is_told(self, run: "Runner") -> None:
+    def test_steps_that_are_no_list_are_an_error(self, run: "Runner") -> None:
         own = run.root / "own.json"
         own.write_text('{"parameters": {"steps": {"value": "ocr"}}}')
-        asked = ("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
-        told = run(*asked, "--parameters", str(own))
+        command = ("deploy.sh", "--resource-group", "g", "--location", "w", "--yes")
+        done = run(*command, "--parameters", str(own))
 
-        assert told.returncode == 1
-        assert "steps must be a list of queue names" in told.stderr
+        assert done.returncode == 1
+        assert "steps must be a list of queue names" in done.stderr
         assert "az deployment" not in run.calls
 
     def test_an_api_that_is_open_is_an_error(self, run: "Runner") -> None:
@@ -238,7 +238,7 @@ class TestScripts:
 
 
 class Runner:
-    """Runs a script of a copy of infra/, with stand-ins for the tools that log their calls.
+    """Runs the scripts of a copy of infra/, with stand-ins for the tools that log their calls.
 
     The steps are read for real, from a copy of steps/.
     """

@@ -1,4 +1,4 @@
-"""process_step: what a hop writes and sends, and what each kind of failure comes to."""
+"""process_step: what a step execution writes and sends, and how each kind of failure ends."""
 
 import json
 from collections.abc import Callable

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/api", tags=["batches"])
 
 @router.post("/batches/{batch_id}/cancel", responses=responses(404, 422))
 def cancel(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) -> Progress:
-    """Stop a batch's jobs at their next hop; it takes no more photos."""
+    """Stop a batch's jobs before their next step; it takes no more photos."""
     cancel_batch(services, batch_id)
     return present_progress(batch_overview(services, batch_id))
 

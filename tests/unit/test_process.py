@@ -84,7 +84,7 @@ class Bench:
     def waiting(self, queue: str) -> list[str]:
         return [item.body for item in self.services.queues.receive(queue, 32, 30)]
 
-    def hop(self, step: PipelineStep, body: str, message_id: str, count: int = 1) -> str:
+    def execute(self, step: PipelineStep, body: str, message_id: str, count: int = 1) -> str:
         delivery = Delivery(body, message_id, count)
         return process_step(step, delivery, self.services, self.registry).state
 
@@ -275,11 +275,11 @@ def test_a_defect_is_raised_so_that_the_host_delivers_again(bench: Bench) -> Non
 
     bench.first_does = broken
     with pytest.raises(KeyError):
-        bench.hop(bench.first, bench.message(), "m1")
+        bench.execute(bench.first, bench.message(), "m1")
     assert bench.states("first") == ["processing"]
 
     with pytest.raises(KeyError):
-        bench.hop(bench.first, bench.message(), "m1", count=5)
+        bench.execute(bench.first, bench.message(), "m1", count=5)
     assert bench.states("first") == ["failed"]
     assert bench.entry.properties["job_state"] == "failed"
     assert bench.entry.properties["first_exception"].startswith("KeyError: a defect in the step")
@@ -302,14 +302,14 @@ def test_storage_that_is_down_is_left_to_the_host(bench: Bench) -> None:
 
     bench.first_does = unreachable
     with pytest.raises(StorageUnavailable):
-        bench.hop(bench.first, bench.message(), "m1")
+        bench.execute(bench.first, bench.message(), "m1")
     assert bench.waiting("first") == [] if "first" in bench.services.queues.names() else True
 
 
 def test_a_message_that_is_no_job_is_kept_with_its_reason(bench: Bench) -> None:
-    assert bench.hop(bench.first, "hello", "m1") == "invalid"
+    assert bench.execute(bench.first, "hello", "m1") == "invalid"
     no_id = json.dumps({"job_definition": {"batch_id": "b", "input": {"image_url": "u"}}})
-    assert bench.hop(bench.first, no_id, "m2") == "invalid"
+    assert bench.execute(bench.first, no_id, "m2") == "invalid"
 
     one, other = bench.poisoned
     assert (one.body, one.attempts) == ("hello", 1)
@@ -319,7 +319,7 @@ def test_a_message_that_is_no_job_is_kept_with_its_reason(bench: Bench) -> None:
 
 
 def test_a_message_on_the_wrong_queue_is_kept_with_its_reason(bench: Bench) -> None:
-    assert bench.hop(bench.second, bench.message(), "m1") == "invalid"
+    assert bench.execute(bench.second, bench.message(), "m1") == "invalid"
     assert "lies on the queue 'second'" in bench.poisoned[0].reason
 
 
@@ -362,18 +362,18 @@ def test_a_redelivered_first_message_goes_on_where_it_stopped(bench: Bench) -> N
     moved = transition(bench.first, Delivery(body, "m1"), bench.services, bench.registry)
     assert moved.outgoing is not None  # recorded, but the worker dies before it sends
 
-    assert bench.hop(bench.first, body, "m1", 2) == "success"
+    assert bench.execute(bench.first, body, "m1", 2) == "success"
     bench.run()
     assert bench.entry.properties["job_state"] == "succeeded"
 
 
 def test_a_redelivery_after_the_job_went_on_changes_nothing(bench: Bench) -> None:
     body = bench.message()
-    bench.hop(bench.first, body, "m1")
+    bench.execute(bench.first, body, "m1")
     bench.run()
     before = bench.entry
 
-    assert bench.hop(bench.first, body, "m1", 2) == "dropped"
+    assert bench.execute(bench.first, body, "m1", 2) == "dropped"
     assert bench.entry == before
 
 
@@ -382,8 +382,8 @@ def test_of_two_copies_of_a_later_message_one_goes_on(bench: Bench) -> None:
     assert moved.outgoing is not None
     body = moved.outgoing.body
 
-    assert bench.hop(bench.second, body, "copy-a") == "success"
-    assert bench.hop(bench.second, body, "copy-b") == "dropped"
+    assert bench.execute(bench.second, body, "copy-a") == "success"
+    assert bench.execute(bench.second, body, "copy-b") == "dropped"
     assert len(bench.waiting("report")) == 1
 
 
@@ -393,7 +393,7 @@ def test_a_worker_that_died_between_recording_and_sending_sends_again(bench: Ben
     body = moved.outgoing.body
     transition(bench.second, Delivery(body, "m2"), bench.services, bench.registry)  # not sent
 
-    assert bench.hop(bench.second, body, "m2", 2) == "success"
+    assert bench.execute(bench.second, body, "m2", 2) == "success"
     bench.run()
     assert bench.entry.properties["job_state"] == "succeeded"
 
@@ -426,7 +426,7 @@ def test_a_new_run_takes_over_and_the_old_one_ends(bench: Bench) -> None:
     bench.drop()
     bench.run()
 
-    assert bench.hop(bench.second, old.outgoing.body, "old-2") == "dropped"
+    assert bench.execute(bench.second, old.outgoing.body, "old-2") == "dropped"
     assert json.loads(bench.entry.properties["first_output"]) == {"what": "newer"}
     assert bench.entry.properties["job_state"] == "succeeded"
 
@@ -441,8 +441,8 @@ def test_a_retry_that_races_with_its_original_ends_once(bench: Bench) -> None:
 
     bench.first_does = sometimes
     body = bench.message()
-    bench.hop(bench.first, body, "m1")  # recorded as retrying, the copy is sent
-    assert bench.hop(bench.first, body, "m1", 2) == "success"  # the original comes again
+    bench.execute(bench.first, body, "m1")  # recorded as retrying, the copy is sent
+    assert bench.execute(bench.first, body, "m1", 2) == "success"  # the original comes again
     bench.run()
 
     assert bench.entry.properties["job_state"] == "succeeded"
@@ -506,7 +506,7 @@ def test_a_query_never_reaches_log_or_poison(bench: Bench) -> None:
     bench.first_does = refuse
     message = message_for(f"{bench.url}?{secret}", ["first", "outside"])
     bench.services.queues.send("first", message.encode())
-    bench.hop(bench.first, f'{{"image_url": "https://x.test/a?{secret}"', "m1")
+    bench.execute(bench.first, f'{{"image_url": "https://x.test/a?{secret}"', "m1")
     bench.run()
 
     shown = json.dumps(
@@ -578,7 +578,7 @@ def test_a_late_message_of_an_older_run_has_no_effect(bench: Bench) -> None:
     bench.run()
     assert len(ran) == 1
 
-    assert bench.hop(bench.second, retried.outgoing.body, "old-3") == "dropped"
+    assert bench.execute(bench.second, retried.outgoing.body, "old-3") == "dropped"
     assert len(ran) == 1
 
 

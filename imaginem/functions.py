@@ -91,6 +91,6 @@ def _poison_function(
 
 
 def _delivery(message: func.QueueMessage) -> Delivery:
-    """Return the message as the core knows it; the host may send text that is no UTF-8."""
+    """Return the message as the core knows it; the host may send text that is not UTF-8."""
     body = message.get_body().decode("utf-8", "replace")
     return Delivery(body, str(message.id), int(getattr(message, "dequeue_count", None) or 1))

@@ -27,7 +27,7 @@ def unpath(segment: str) -> str:
     try:
         return unquote(segment, errors="strict")
     except UnicodeDecodeError:
-        raise NotFound("the address is no UTF-8") from None
+        raise NotFound("the address is not UTF-8") from None
 
 
 def photo_page(batch_id: str, job_id: str) -> str:

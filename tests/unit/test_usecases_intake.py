@@ -127,7 +127,7 @@ class TestReceiveMessage:
             ({"batch_id": "red"}, NotFound, "there is no batch red"),
             ({"processing_pipeline": ["ocrr"]}, InvalidMessage, "did you mean ocr?"),
             ({"id": ""}, InvalidMessage, "job_definition.id"),
-            ({"own": "\ud800"}, InvalidMessage, "half a character"),
+            ({"own": "\ud800"}, InvalidMessage, "an unpaired surrogate"),
         ],
     )
     def test_what_is_refused_leaves_nothing_behind(

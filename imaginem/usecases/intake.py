@@ -128,4 +128,6 @@ def _encoded(message: Mapping[str, Any]) -> bytes:
     try:
         return to_json(message)
     except (ValueError, RecursionError):
-        raise InvalidMessage("the message contains an unpaired surrogate, or is nested too deeply") from None
+        raise InvalidMessage(
+            "the message contains an unpaired surrogate, or is nested too deeply"
+        ) from None

@@ -1,4 +1,4 @@
-"""The Azure Functions entry: the HTTP app, and one queue trigger for each step."""
+"""The Azure Functions entry: the HTTP app, one queue trigger for each step, and the timer."""
 
 import azure.functions as func
 
@@ -8,7 +8,7 @@ from imaginem.functions import add_maintenance, add_steps
 from imaginem.pipeline.steps import default_registry
 from imaginem.web import make_app
 
-# Who may call is for HTTP_ACCESS to say: keys of the host would shut out platform authentication.
+# HTTP_ACCESS says who may call: keys of the host would shut out platform authentication.
 http = make_app(default_registry, read_settings().http_access)
 app = func.AsgiFunctionApp(app=http, http_auth_level=func.AuthLevel.ANONYMOUS)
 add_steps(app, default_registry)

@@ -14,6 +14,7 @@ from imaginem.engines.local.faces import LocalFaces
 from imaginem.engines.local.landmarks import FIVE
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face
+from imaginem.ports import CallContext
 
 # Number of faces in each photo, counted by a person.
 _GROUPS = {"group1.jpg": 3, "group2.jpg": 3, "group3.jpg": 3} | {
@@ -24,6 +25,8 @@ _GROUPS = {"group1.jpg": 3, "group2.jpg": 3, "group3.jpg": 3} | {
 _NO_FACES = ("coffee.png", "chelsea.png", "china.jpg", "flower.jpg", "page.png", "rocket.jpg")
 _ONE_PERSON = ("obama.jpg", "obama2.jpg", "obama3.jpg", "obama_partial_face.jpg")
 _OTHERS = ("biden.jpg", "grace_hopper.jpg", "astronaut.png", "camera.png")
+
+_CALL = CallContext.without_job("face benchmark")
 
 
 def _photo(store: AssetStore, name: str) -> Photo:
@@ -52,15 +55,15 @@ def run() -> list[Result]:
     """Return recall by size of the face, and similarities between people."""
     store = AssetStore(read_settings().assets)
     detector = LocalFaces(store)
-    faces = {name: detector.detect(_photo(store, name)) for name in _GROUPS}
+    faces = {name: detector.detect(_photo(store, name), _CALL) for name in _GROUPS}
     right = sum(min(len(faces[name]), count) for name, count in _GROUPS.items())
-    false = sum(len(detector.detect(_photo(store, name))) for name in _NO_FACES)
+    false = sum(len(detector.detect(_photo(store, name), _CALL)) for name in _NO_FACES)
     results = [
         Result("faces found in 6 group photos", right, f"{right} of {sum(_GROUPS.values())}"),
         Result("faces found where there are none", false, f"{false} in {len(_NO_FACES)} photos"),
     ]
     for height in (30, 40, 50, 80):
-        count = len(detector.detect(_crowd(store, height)))
+        count = len(detector.detect(_crowd(store, height), _CALL))
         results.append(
             Result(f"faces of {height} px found in 12 megapixels", count, f"{count} of 24")
         )
@@ -80,7 +83,7 @@ def _similarities(
 
     def embed_first(name: str) -> np.ndarray:
         photo = _photo(store, name)
-        return embed(photo, detector.detect(photo)[0])
+        return embed(photo, detector.detect(photo, _CALL)[0])
 
     one_person = [embed_first(name) for name in _ONE_PERSON]
     same = [float(a @ b) for a, b in combinations(one_person, 2)]

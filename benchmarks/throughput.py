@@ -19,6 +19,7 @@ from imaginem.config.settings import Settings
 from imaginem.images.decoding import decode_photo, encode_png
 from imaginem.outputs import name_face
 from imaginem.pipeline.progress_row import ENDED
+from imaginem.ports import CallContext
 from imaginem.runtime import Runtime
 from imaginem.testing import MemoryFaceIndex, MemoryGallery, message_for
 from imaginem.usecases.progress import read_batch
@@ -30,6 +31,7 @@ PHOTOS = (
 )
 _REPEATS = 3
 _ROUNDS = 3
+_CALL = CallContext.without_job("bare loop")
 
 
 def _photos(settings: Settings) -> list[bytes]:
@@ -54,21 +56,22 @@ def _bare_worker(settings: Settings, photos: list[bytes], ready: Any, go: Any) -
 def _call_models(runtime: Runtime, data: bytes) -> None:
     """Do with one photo what the steps of the pipeline do."""
     photo = decode_photo(data)
-    runtime.vision.analyze(photo)
-    runtime.ocr.read(photo)
+    runtime.vision.analyze(photo, _CALL)
+    runtime.ocr.read(photo, _CALL)
     key = ("bench", uuid.uuid4().hex)
     faces = [
         face.model_copy(
             update={"face_id": name_face(key, photo.sha256, "bench", face.face_rectangle)}
         )
-        for face in runtime.faces.detect(photo)
+        for face in runtime.faces.detect(photo, _CALL)
     ]
     for face in faces:
         box = face.face_rectangle
         corners = (box.left, box.top, box.left + box.width, box.top + box.height)
         encode_png(photo.pil.crop(corners))
-    enrolled = runtime.recognizer.enrol(key, photo, faces)
-    runtime.recognizer.match(key, [face.face_id for face in enrolled], lambda: photo)
+    enrolled = runtime.recognizer.enrol(key, photo, faces, _CALL)
+    face_ids = [face.face_id for face in enrolled]
+    runtime.recognizer.match(key, face_ids, lambda: photo, _CALL)
 
 
 def _bare(settings: Settings, photos: list[bytes]) -> float:

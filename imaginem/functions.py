@@ -8,11 +8,12 @@ import azure.functions as func
 
 from imaginem.config.settings import Settings, read_settings
 from imaginem.config.startup import check_start
+from imaginem.pipeline.maintenance import run_maintenance
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import Services
-from imaginem.runtime import default_runtime
+from imaginem.runtime import Runtime, default_runtime
 
 CONNECTION = "AzureWebJobsStorage"
 MAINTENANCE_SCHEDULE = "0 */5 * * * *"
@@ -49,13 +50,20 @@ def add_maintenance(
     services: Callable[[], Services] = default_runtime,
     settings: Settings | None = None,
 ) -> None:
-    """Give the app a timer that looks after face lists, if there is an account for them."""
-    if not (settings or read_settings()).face.endpoint:
+    """Give the app a timer that runs the maintenance jobs, if the settings call for any.
+
+    Args:
+        app: a FunctionApp, or AsgiFunctionApp.
+        services: called each time the timer runs.
+        settings: say which jobs there are; the environment's by default.
+    """
+    if not Runtime(settings or read_settings()).maintenance_jobs:
         return
 
     def maintenance(timer: func.TimerRequest) -> None:
-        """Train the face lists that have changed, and remove erased faces from them."""
-        services().maintenance()
+        """Run the maintenance jobs: train face lists, remove erased faces from them."""
+        current = services()
+        run_maintenance(current.maintenance_jobs, current.telemetry)
 
     trigger = app.timer_trigger(
         arg_name="timer", schedule=MAINTENANCE_SCHEDULE, run_on_startup=False

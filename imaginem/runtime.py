@@ -15,14 +15,15 @@ from imaginem.ports import (
     Blobs,
     Cancellations,
     CoreSettings,
+    EngineKind,
+    Engines,
+    EngineT,
     Erasable,
-    FaceEngine,
     FaceGallery,
     FaceIndex,
-    FaceRecognizer,
     Fetcher,
     JobLog,
-    OcrEngine,
+    MaintenanceJob,
     PhotoCatalogue,
     Photos,
     PoisonLog,
@@ -33,7 +34,6 @@ from imaginem.ports import (
     SharedState,
     Submissions,
     Telemetry,
-    VisionEngine,
 )
 from imaginem.telemetry.silent import SilentTelemetry
 from imaginem.usecases.erasables import erasables_of
@@ -67,8 +67,12 @@ class _Once(Generic[T]):
         return made
 
 
-class Runtime:
-    """Adapters for these settings; fulfils `imaginem.ports.Services`."""
+class Runtime(Engines):
+    """Adapters for these settings; fulfils `imaginem.ports.Services`.
+
+    Args:
+        settings: of the app; their table of engines says which kinds there are.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -202,7 +206,7 @@ class Runtime:
 
     @_Once
     def service_faces(self) -> ServiceFaces:
-        """Which face is called what by the service that keeps its print."""
+        """Which of our faces has which id at the Face service."""
         from imaginem.sql import SqlServiceFaces
 
         return SqlServiceFaces(self.database, self.settings.face.endpoint)
@@ -233,52 +237,47 @@ class Runtime:
     def parts(self) -> EngineParts:
         """What engines are made of."""
         return EngineParts(
-            shared_state=self.shared_state,
+            settings=self.settings,
+            shared_state=lambda: self.shared_state,
             telemetry=self.telemetry,
+            gallery=lambda: self.gallery,
+            face_index=lambda: self.face_index,
             service_faces=lambda: self.service_faces,
             credential=lambda: credential(self.settings.client_id),
         )
 
+    def engine(self, kind: EngineKind[EngineT]) -> EngineT:
+        """Return the engine of a kind, made on first use.
+
+        Raises:
+            ConfigurationError: a setting, a package or a file that it needs is missing.
+        """
+        from imaginem.engines import make_engine
+
+        with self.lock:
+            if kind.name not in self.made:
+                self.made[kind.name] = make_engine(kind, self.parts)
+            engine: EngineT = self.made[kind.name]
+            return engine
+
+    @property
+    def engine_kinds(self) -> Mapping[str, EngineKind[Any]]:
+        """The kinds of engines by the names that users see."""
+        return self.settings.engine_table.kinds()
+
     @property
     def engine_names(self) -> Mapping[str, str]:
-        """The names of engines and models in use."""
+        """The names of the engines in use, by kind; no engine is made for that."""
         from imaginem.engines import engine_names
 
         return engine_names(self.settings)
 
-    @_Once
-    def vision(self) -> VisionEngine:
-        """The engine of generalclassification."""
-        from imaginem.engines import vision_engine
+    @property
+    def maintenance_jobs(self) -> Sequence[MaintenanceJob]:
+        """What the timer is to run; nothing is made before a job runs."""
+        from imaginem.engines import maintenance_jobs
 
-        return vision_engine(self.settings, self.parts)
-
-    @_Once
-    def ocr(self) -> OcrEngine:
-        """The engine of ocr."""
-        from imaginem.engines import ocr_engine
-
-        return ocr_engine(self.settings, self.parts)
-
-    @_Once
-    def faces(self) -> FaceEngine:
-        """The engine of facedetection."""
-        from imaginem.engines import face_engine
-
-        return face_engine(self.settings, self.parts)
-
-    @_Once
-    def recognizer(self) -> FaceRecognizer:
-        """The engine of faceprint and facematch."""
-        from imaginem.engines import face_recognizer
-
-        return face_recognizer(self.settings, self.parts, self.gallery, self.face_index)
-
-    def maintenance(self) -> None:
-        """Do what is to be done now and then, however often it is called."""
-        from imaginem.engines import maintain_faces
-
-        maintain_faces(self.settings, self.parts)
+        return maintenance_jobs(self.settings, lambda: self.parts)
 
 
 _default_lock = threading.Lock()

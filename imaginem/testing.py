@@ -5,16 +5,18 @@ The fakes here pass the same contract suite as the real adapters.
 """
 
 import io
-import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import pkgutil
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from PIL import Image
 from pydantic_core import to_json
 
+from imaginem.config.engine_table import ENGINE_TABLE, EngineTable
 from imaginem.errors import PermanentError
-from imaginem.images.decoding import Photo, PhotoCache
+from imaginem.images.decoding import PhotoCache
+from imaginem.memory.engines import Failing, FakeFaces, FakeOcr, FakeRecognizer, FakeVision
 from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.memory.gallery import MemoryGallery
 from imaginem.memory.results import MemoryResults
@@ -27,22 +29,12 @@ from imaginem.memory.storage import (
 )
 from imaginem.memory.stores import MemoryStores
 from imaginem.message import JobMessage, decode_message
-from imaginem.outputs import (
-    Face,
-    FaceMatch,
-    FacePrint,
-    ImageAnalysis,
-    OcrText,
-    PhotoMetadata,
-    Rectangle,
-    Tag,
-)
 from imaginem.pipeline.advance import Transition
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
 from imaginem.pipeline.steps import Registry
-from imaginem.ports import CoreSettings, Erasable, JobKey, SimilarFace
+from imaginem.ports import CoreSettings, EngineKind, Engines, EngineT, Erasable, MaintenanceJob
 from imaginem.telemetry.silent import SilentTelemetry
 from imaginem.usecases.erasables import erasables_of
 
@@ -69,93 +61,19 @@ __all__ = [
 ]
 
 
-class FakeVision:
-    """Calls every photo by its size."""
-
-    name = "fake"
-
-    def analyze(self, photo: Photo) -> ImageAnalysis:
-        """Return one tag."""
-        size = PhotoMetadata(width=photo.width, height=photo.height, format=photo.format)
-        return ImageAnalysis(tags=[Tag(name="photo", confidence=1.0)], metadata=size)
-
-
-class FakeOcr:
-    """Reads nothing."""
-
-    name = "fake"
-
-    def read(self, photo: Photo) -> OcrText:
-        """Return no text."""
-        return OcrText()
-
-
-class FakeFaces:
-    """Finds one face in the middle of every photo."""
-
-    name = "fake"
-
-    def detect(self, photo: Photo, *, for_recognition: bool = False) -> list[Face]:
-        """Return one face."""
-        where = Rectangle(
-            left=photo.width // 4,
-            top=photo.height // 4,
-            width=max(photo.width // 2, 1),
-            height=max(photo.height // 2, 1),
-        )
-        return [Face(face_rectangle=where, detection_confidence=1.0)]
-
-
-class FakeRecognizer:
-    """Gives every face a print, and matches none."""
-
-    name = "fake"
-
-    def enrol(self, key: JobKey, photo: Photo, faces: Sequence[Face]) -> list[FacePrint]:
-        """Return one print a face."""
-        return [
-            FacePrint(face_id=face.face_id, model=self.name, dimensions=1, quality=1.0)
-            for face in faces
-            if face.face_id is not None
-        ]
-
-    def match(
-        self, key: JobKey, face_ids: Sequence[uuid.UUID], photo: Callable[[], Photo]
-    ) -> list[FaceMatch]:
-        """Return no match."""
-        return []
-
-    def search(self, photo: Photo, faces: Sequence[Face]) -> list[tuple[Face, list[SimilarFace]]]:
-        """Find nobody."""
-        return [(face, []) for face in faces]
-
-
-class Failing:
-    """An engine of any kind that raises `problem` for its first `times` calls (0: always)."""
-
-    name = "failing"
-
-    def __init__(self, problem: Exception, times: int = 0) -> None:
-        self._problem = problem
-        self._left = times or -1
-
-    def _fail(self, *args: object, **more: object) -> Any:
-        if self._left == 0:
-            return ImageAnalysis(metadata=PhotoMetadata(width=1, height=1, format="PNG"))
-        self._left -= 1
-        raise self._problem
-
-    analyze = read = detect = enrol = match = search = _fail
-
-
 def no_network(url: str) -> bytes:
     """Refuse to fetch."""
     raise PermanentError(f"{url}: tests fetch nothing")
 
 
 @dataclass
-class MemoryServices(MemoryStores):
-    """A whole Imaginem in memory; replace any part by passing it."""
+class MemoryServices(MemoryStores, Engines):
+    """A whole Imaginem in memory; replace any part by passing it.
+
+    Attributes:
+        engine_table: whose kinds have a fake each, unless another engine is passed.
+        engines: of kinds without a field of their own, by the kind's name.
+    """
 
     core_settings: CoreSettings = field(default_factory=CoreSettings)
     queues: MemoryQueues = field(default_factory=MemoryQueues)
@@ -165,19 +83,25 @@ class MemoryServices(MemoryStores):
     fetch: Any = no_network
     photos: PhotoCache = field(default_factory=lambda: PhotoCache(pixels=0))
     telemetry: Any = field(default_factory=SilentTelemetry)
-    vision: Any = field(default_factory=FakeVision)
-    ocr: Any = field(default_factory=FakeOcr)
-    faces: Any = field(default_factory=FakeFaces)
-    recognizer: Any = field(default_factory=FakeRecognizer)
-    engine_names: Mapping[str, str] = field(
-        default_factory=lambda: dict.fromkeys(("vision", "ocr", "faces", "prints"), "fake")
-    )
+    vision: Any = None
+    ocr: Any = None
+    faces: Any = None
+    recognizer: Any = None
+    engine_table: EngineTable = ENGINE_TABLE
+    engines: dict[str, Any] = field(default_factory=dict)
+    engine_names: Mapping[str, str] = field(default_factory=dict)
     shared_state: MemorySharedState = field(default_factory=MemorySharedState)
     cancellations: Any = None
+    maintenance_jobs: Sequence[MaintenanceJob] = ()
 
     def __post_init__(self) -> None:
-        """Make the stores; read cancellations from the shared state unless others are given."""
+        """Make the stores, and a fake for each kind of engine that was not passed."""
         super().__post_init__()
+        for row in self.engine_table.rows:
+            engines = vars(self) if row.kind.name in vars(self) else self.engines
+            if engines.get(row.kind.name) is None:
+                engines[row.kind.name] = pkgutil.resolve_name(row.fake)()
+        self.engine_names = self.engine_names or dict.fromkeys(self.engine_kinds, "fake")
         if self.cancellations is None:
             self.cancellations = CancelledBatches(self.shared_state)
 
@@ -186,8 +110,15 @@ class MemoryServices(MemoryStores):
         """Every store that keeps something of a job, in the order of erasing."""
         return erasables_of(self)
 
-    def maintenance(self) -> None:
-        """Do nothing."""
+    @property
+    def engine_kinds(self) -> Mapping[str, EngineKind[Any]]:
+        """The kinds of engines by the names that users see."""
+        return self.engine_table.kinds()
+
+    def engine(self, kind: EngineKind[EngineT]) -> EngineT:
+        """Return the engine of a kind."""
+        engine: EngineT = (vars(self) if kind.name in vars(self) else self.engines)[kind.name]
+        return engine
 
 
 def photo_bytes(
@@ -253,10 +184,12 @@ def run_all(
     """
     done: list[tuple[str, Transition]] = []
     while len(done) < most:
-        moved = [found for step in registry if (found := _run_one(services, step, registry))]
-        if not moved:
+        ran = [
+            transition for step in registry if (transition := _run_one(services, step, registry))
+        ]
+        if not ran:
             return done
-        done += moved
+        done += ran
     raise AssertionError(f"the pipeline did not come to an end within {most} step executions")
 
 
@@ -266,7 +199,7 @@ def _run_one(
     services.queues.create(step.name)
     for item in services.queues.receive(step.name, 1, 30):
         delivery = Delivery(item.body, item.id, item.dequeue_count)
-        moved = process_step(step, delivery, services, registry)
+        transition = process_step(step, delivery, services, registry)
         services.queues.delete(step.name, item)
-        return step.name, moved
+        return step.name, transition
     return None

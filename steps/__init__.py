@@ -3,5 +3,5 @@
 import importlib
 import pkgutil
 
-for _found in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name):
-    importlib.import_module(f"{__name__}.{_found.name}")
+for _module in sorted(pkgutil.iter_modules(__path__), key=lambda module: module.name):
+    importlib.import_module(f"{__name__}.{_module.name}")

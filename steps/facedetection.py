@@ -15,7 +15,8 @@ def facedetection(job: JobContext) -> DetectedFaces:
     """Find the faces: rectangle, landmarks, head pose."""
     photo, engine = job.image, job.faces
     named = {}
-    for face in engine.detect(photo, for_recognition="faceprint" in job.pipeline):
+    will_be_recognized = "faceprint" in job.pipeline
+    for face in engine.detect(photo, job.call, for_recognition=will_be_recognized):
         face_id = name_face(job.key, photo.sha256, engine.name, face.face_rectangle)
         named[face_id] = face.model_copy(update={"face_id": face_id})
     return DetectedFaces(faces=list(named.values()))

@@ -15,4 +15,4 @@ class FaceMatches(StepOutput):
 def facematch(job: JobContext) -> FaceMatches:
     """Find faces of other photos that look like the ones in this photo."""
     ids = [face.face_id for face in job.output(faceprint).faces]
-    return FaceMatches(matches=job.recognizer.match(job.key, ids, lambda: job.image))
+    return FaceMatches(matches=job.recognizer.match(job.key, ids, lambda: job.image, job.call))

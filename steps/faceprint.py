@@ -1,4 +1,4 @@
-"""A print of each face, kept in the gallery."""
+"""Each face enrolled in the gallery, with its embedding."""
 
 from imaginem import JobContext, StepOutput, step
 from imaginem.outputs import FacePrint
@@ -6,7 +6,7 @@ from steps.facedetection import facedetection
 
 
 class FacePrints(StepOutput):
-    """The faces that the gallery knows now; the prints themselves never leave it."""
+    """The faces that the gallery knows now; their embeddings never leave it."""
 
     faces: list[FacePrint]
 
@@ -15,4 +15,4 @@ class FacePrints(StepOutput):
 def faceprint(job: JobContext) -> FacePrints:
     """Enrol each face in the gallery, so that photos processed later, or now, find it."""
     faces = job.output(facedetection).faces
-    return FacePrints(faces=job.recognizer.enrol(job.key, job.image, faces))
+    return FacePrints(faces=job.recognizer.enrol(job.key, job.image, faces, job.call))

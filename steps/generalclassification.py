@@ -7,4 +7,4 @@ from imaginem.outputs import ImageAnalysis
 @step()
 def generalclassification(job: JobContext) -> ImageAnalysis:
     """Say what is in the photo: tags, categories, a caption, objects, colours."""
-    return job.vision.analyze(job.image)
+    return job.vision.analyze(job.image, job.call)

@@ -7,4 +7,4 @@ from imaginem.outputs import OcrText
 @step()
 def ocr(job: JobContext) -> OcrText:
     """Read the text in the photo, in reading order."""
-    return job.ocr.read(job.image)
+    return job.ocr.read(job.image, job.call)

@@ -26,7 +26,7 @@ from imaginem.outputs import (
     TextLine,
     Word,
 )
-from imaginem.ports import EnrolledFace
+from imaginem.ports import CallContext, EnrolledFace
 
 KEY = "double"
 
@@ -63,7 +63,7 @@ class ColorEngines:
     def _note(self, photo: Photo) -> None:
         self.looked_at.append((photo.width, photo.height))
 
-    def analyze(self, photo: Photo) -> ImageAnalysis:
+    def analyze(self, photo: Photo, call: CallContext) -> ImageAnalysis:
         self._note(photo)
         box = Box(x=photo.width // 4, y=photo.height // 4, w=photo.width // 2, h=photo.height // 2)
         return ImageAnalysis(
@@ -73,7 +73,7 @@ class ColorEngines:
             metadata=PhotoMetadata(width=photo.width, height=photo.height, format=photo.format),
         )
 
-    def read(self, photo: Photo) -> OcrText:
+    def read(self, photo: Photo, call: CallContext) -> OcrText:
         self._note(photo)
         half, full = photo.width // 2, photo.width
         words = [
@@ -85,7 +85,9 @@ class ColorEngines:
         )
         return OcrText(full_text="two words", lines=[line], language="en")
 
-    def detect(self, photo: Photo, *, for_recognition: bool = False) -> list[Face]:
+    def detect(
+        self, photo: Photo, call: CallContext, *, for_recognition: bool = False
+    ) -> list[Face]:
         self._note(photo)
         if min(photo.width, photo.height) < 80:
             return []

@@ -1,8 +1,8 @@
 """An emulator of Azure Computer Vision 3.2 and Azure Face 1.2, for tests, demo and development.
 
-The real SDKs talk HTTP to it. It checks keys, versions, parameters, sizes and formats, keeps
-to a quota, forgets face ids and wants lists trained, as the services do; behind it the local
-engine looks at the photos.
+The real SDKs call it over HTTP. Like the services it checks keys, versions, parameters, sizes and
+formats, keeps a quota, lets face ids expire, and searches a face list only once it is trained. The
+local engines look at the photos.
 """
 
 from imaginem.ai_emulator.app import AiEmulator, AiEmulatorOptions

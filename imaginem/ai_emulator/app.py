@@ -31,10 +31,10 @@ class AiEmulatorOptions:
     """How the emulator behaves.
 
     Attributes:
-        key: that it takes; tokens for Azure AI it takes too.
-        per_second: calls that each service takes in any second; 0 for any number.
-        limited_access: the Face account may identify people.
-        face_id_seconds: how long a fresh face lives at most.
+        key: that it accepts, besides tokens for Azure AI.
+        per_second: calls that each service accepts in any second; 0 for no limit.
+        limited_access: the Face account has Limited Access, so it may identify people.
+        face_id_seconds: longest life of a fresh face id.
     """
 
     key: str = "double"
@@ -44,35 +44,39 @@ class AiEmulatorOptions:
 
 
 class LocalEngines:
-    """The local engines, loaded when they are first asked for."""
+    """The local engines, each made on first use.
+
+    Args:
+        store: has the weights.
+    """
 
     def __init__(self, store: AssetStore) -> None:
         self._store = store
 
     @cached_property
     def vision(self) -> VisionEngine:
-        """What is in a photo."""
+        """The engine that says what is in a photo."""
         from imaginem.engines.local.vision import LocalVision
 
         return LocalVision(self._store)
 
     @cached_property
     def ocr(self) -> OcrEngine:
-        """What is written in it."""
+        """The engine that reads text."""
         from imaginem.engines.local.ocr import LocalOcr
 
         return LocalOcr(self._store)
 
     @cached_property
     def faces(self) -> FaceEngine:
-        """Where the faces are."""
+        """The engine that finds faces."""
         from imaginem.engines.local.faces import LocalFaces
 
         return LocalFaces(self._store)
 
     @cached_property
     def embedder(self) -> Embedder:
-        """What tells them apart."""
+        """What makes embeddings of faces."""
         from imaginem.engines.local.recognizer import FaceEmbedder
 
         return FaceEmbedder(self._store)
@@ -85,6 +89,9 @@ class AiEmulator:
         engines: has `vision`, `ocr`, `faces` and `embedder`; see `LocalEngines`.
         options: how it behaves.
         clock: seconds, steady.
+
+    Attributes:
+        requests: method and address of every request, for tests to look at.
     """
 
     def __init__(
@@ -102,7 +109,6 @@ class AiEmulator:
         self.face.approved = options.limited_access
         self.face.face_id_seconds = options.face_id_seconds
         self.requests: list[str] = []
-        """Method and address of every request, for tests to look at."""
 
     def asgi(self) -> Starlette:
         """Return the app."""
@@ -118,24 +124,24 @@ class AiEmulator:
     async def _gateway(self, request: Request, go_on: RequestResponseEndpoint) -> Response:
         self.requests.append(f"{request.method} {request.url.path}?{request.url.query}")
         service = request.url.path.split("/")[1]
-        if not self._known(request):
+        if not self._is_authorized(request):
             return wrong_key().answer()
         if service in self.quotas and (seconds := self.quotas[service].admit()):
             return over_quota(_SERVICES[service], seconds).answer()
         return await go_on(request)
 
-    def _known(self, request: Request) -> bool:
+    def _is_authorized(self, request: Request) -> bool:
         if request.headers.get("ocp-apim-subscription-key") == self.key:
             return True
         kind, _, token = request.headers.get("authorization", "").partition(" ")
-        return kind == "Bearer" and _is_for_us(token)
+        return kind == "Bearer" and _is_valid(token)
 
 
-def _is_for_us(token: str) -> bool:
-    """Tell whether a token is meant for Azure AI and lives; its signature is not looked at."""
+def _is_valid(token: str) -> bool:
+    """Tell whether a token is for Azure AI and has not expired; its signature is not checked."""
     try:
-        middle = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(middle + "=" * (-len(middle) % 4)))
+        payload = token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         audience, until = str(claims["aud"]), float(claims["exp"])
     except (IndexError, ValueError, KeyError, TypeError):
         return False
@@ -143,5 +149,5 @@ def _is_for_us(token: str) -> bool:
 
 
 async def _refused(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, Refusal)  # noqa: S101 - registered for it alone
+    assert isinstance(problem, Refusal)  # noqa: S101 - registered for this class
     return problem.answer()

@@ -11,9 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from imaginem.ai_emulator.face_answers import told_attributes, told_landmarks
+from imaginem.ai_emulator.face_answers import attributes_json, landmarks_json
 from imaginem.ai_emulator.faces import FaceMemory
-from imaginem.ai_emulator.images import BadImage, read_image
+from imaginem.ai_emulator.images import EMULATOR, BadImage, read_image
 from imaginem.ai_emulator.refusals import Refusal, bad_argument, no_approval
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, Rectangle
@@ -27,18 +27,23 @@ _RETIRED = {"age", "gender", "smile", "facialhair", "emotion", "hair", "makeup"}
 
 
 class Embedder(Protocol):
-    """Makes embeddings; the local engine's does, and fakes in tests."""
+    """Makes embeddings of faces: the local engine's, or a fake in tests."""
 
     def embed(self, photo: Photo, face: Face) -> EnrolledFace:
         """Return a face's embedding and quality."""
 
 
 class FaceEmulator:
-    """The routes of Face, on engines of ours.
+    """The routes of Face, answered by our own engines.
+
+    Args:
+        faces: returns the engine that finds faces.
+        embedder: returns what makes embeddings.
+        memory: keeps faces and lists.
 
     Attributes:
         approved: the account has Limited Access.
-        face_id_seconds: fresh faces live no longer than this, whatever is asked for.
+        face_id_seconds: longest life of a fresh face id, whatever is asked for.
     """
 
     def __init__(
@@ -67,43 +72,44 @@ class FaceEmulator:
             raise no_approval()
 
     async def _detect(self, request: Request) -> Response:
-        asked = request.query_params
-        with_ids = _flag(asked.get("returnFaceId", "true"))
+        query = request.query_params
+        with_ids = _flag(query.get("returnFaceId", "true"))
         if with_ids:
             self._check_approved()
-        _check_models(asked.get("detectionModel"), asked.get("recognitionModel"))
-        attributes = [each for each in asked.get("returnFaceAttributes", "").split(",") if each]
+        _check_models(query.get("detectionModel"), query.get("recognitionModel"))
+        attributes = [name for name in query.get("returnFaceAttributes", "").split(",") if name]
         _check_attributes(attributes)
-        seconds = _number(asked.get("faceIdTimeToLive", "86400"), 60, 86_400, "faceIdTimeToLive")
+        seconds = _number(query.get("faceIdTimeToLive", "86400"), 60, 86_400, "faceIdTimeToLive")
         photo = await _photo(request)
-        found = await run_in_threadpool(self._seen, photo)
-        landmarks = _flag(asked.get("returnFaceLandmarks", "false"))
-        prints: list[EnrolledFace] = []
+        faces = await run_in_threadpool(self._detected, photo)
+        landmarks = _flag(query.get("returnFaceLandmarks", "false"))
+        embedded: list[EnrolledFace] = []
         if with_ids or attributes:
-            prints = [await run_in_threadpool(self._printed, photo, face) for face in found]
+            embedded = [await run_in_threadpool(self._embedded, photo, face) for face in faces]
         answer = []
-        for index, face in enumerate(found):
-            told: dict[str, Any] = {"faceRectangle": face.face_rectangle.model_dump()}
+        for index, face in enumerate(faces):
+            item: dict[str, Any] = {"faceRectangle": face.face_rectangle.model_dump()}
             if with_ids:
                 life = min(seconds, self.face_id_seconds)
-                told["faceId"] = self._memory.remember(_vector(prints[index]), life)
+                item["faceId"] = self._memory.remember(_vector(embedded[index]), life)
             if landmarks:
-                told["faceLandmarks"] = told_landmarks(face)
+                item["faceLandmarks"] = landmarks_json(face)
             if attributes:
-                told["faceAttributes"] = told_attributes(face, prints[index], attributes)
-            answer.append(told)
+                item["faceAttributes"] = attributes_json(face, embedded[index], attributes)
+            answer.append(item)
         return JSONResponse(answer)
 
-    def _seen(self, photo: Photo) -> list[Face]:
+    def _detected(self, photo: Photo) -> list[Face]:
+        """Return the faces that the service would find, largest first, each with a face id."""
         faces = [
             face.model_copy(update={"face_id": uuid.uuid4()})
-            for face in self._faces().detect(photo)
+            for face in self._faces().detect(photo, EMULATOR)
             if min(face.face_rectangle.width, face.face_rectangle.height) >= _SMALLEST_FACE
         ]
         faces.sort(key=lambda face: -face.face_rectangle.width * face.face_rectangle.height)
         return faces[:_MOST_FACES]
 
-    def _printed(self, photo: Photo, face: Face) -> EnrolledFace:
+    def _embedded(self, photo: Photo, face: Face) -> EnrolledFace:
         return self._embedder().embed(photo, face)
 
     async def _similar(self, request: Request) -> Response:
@@ -116,7 +122,7 @@ class FaceEmulator:
             raise bad_argument("Request body is invalid.")
         if body.get("mode", "matchPerson") not in ("matchPerson", "matchFace"):
             raise bad_argument("Mode is invalid.")
-        most = _number(
+        limit = _number(
             str(body.get("maxNumOfCandidatesReturned", 20)), 1, 1000, "maxNumOfCandidatesReturned"
         )
         places = [name for name in ("faceIds", "largeFaceListId", "faceListId") if body.get(name)]
@@ -125,17 +131,17 @@ class FaceEmulator:
         if places == ["faceIds"]:
             if not 1 <= len(body["faceIds"]) <= 1000:
                 raise bad_argument("The length of faceIds is not in a valid range.")
-            found = self._memory.among(body["faceId"], body["faceIds"], int(most))
+            similar = self._memory.among(body["faceId"], body["faceIds"], int(limit))
         else:
-            found = self._memory.in_list(body["faceId"], str(body[places[0]]), int(most))
+            similar = self._memory.in_list(body["faceId"], str(body[places[0]]), int(limit))
         if body.get("mode", "matchPerson") == "matchPerson":
-            found = [each for each in found if each["confidence"] >= 0.5]
-        return JSONResponse(found)
+            similar = [face for face in similar if face["confidence"] >= 0.5]
+        return JSONResponse(similar)
 
     async def _all_lists(self, request: Request) -> Response:
         self._check_approved()
         return JSONResponse(
-            [{"largeFaceListId": each, "name": each} for each in self._memory.names()]
+            [{"largeFaceListId": name, "name": name} for name in self._memory.names()]
         )
 
     async def _one_list(self, request: Request) -> Response:
@@ -144,9 +150,13 @@ class FaceEmulator:
         if not _LIST_ID.fullmatch(list_id):
             raise bad_argument("Large face list ID is invalid.")
         if request.method == "GET":
-            held = self._memory.held(list_id)
+            face_list = self._memory.held(list_id)
             return JSONResponse(
-                {"largeFaceListId": list_id, "name": held.name, "userData": held.user_data}
+                {
+                    "largeFaceListId": list_id,
+                    "name": face_list.name,
+                    "userData": face_list.user_data,
+                }
             )
         if request.method == "DELETE":
             self._memory.drop(list_id)
@@ -160,20 +170,20 @@ class FaceEmulator:
 
     async def _list_faces(self, request: Request) -> Response:
         self._check_approved()
-        list_id, asked = request.path_params["list"], request.query_params
+        list_id, query = request.path_params["list"], request.query_params
         if request.method == "GET":
-            top = _number(asked.get("top", "1000"), 1, 1000, "top")
-            return JSONResponse(self._memory.page(list_id, asked.get("start", ""), int(top)))
-        _check_models(asked.get("detectionModel"), "recognition_04")
-        if len(asked.get("userData", "")) > 1024:
+            top = _number(query.get("top", "1000"), 1, 1000, "top")
+            return JSONResponse(self._memory.page(list_id, query.get("start", ""), int(top)))
+        _check_models(query.get("detectionModel"), "recognition_04")
+        if len(query.get("userData", "")) > 1024:
             raise bad_argument("'userData' is too long.")
         self._memory.check_room(list_id)
         photo = await _photo(request)
-        found = await run_in_threadpool(self._seen, photo)
-        chosen = _target(found, asked.get("targetFace"), photo)
-        made = await run_in_threadpool(self._printed, photo, chosen)
-        name = self._memory.add(list_id, asked.get("userData", ""), _vector(made))
-        return JSONResponse({"persistedFaceId": name})
+        faces = await run_in_threadpool(self._detected, photo)
+        target = _target(faces, query.get("targetFace"), photo)
+        embedded = await run_in_threadpool(self._embedded, photo, target)
+        persisted_id = self._memory.add(list_id, query.get("userData", ""), _vector(embedded))
+        return JSONResponse({"persistedFaceId": persisted_id})
 
     async def _remove(self, request: Request) -> Response:
         self._check_approved()
@@ -220,15 +230,15 @@ def _check_models(detection: str | None, recognition: str | None) -> None:
 
 
 def _check_attributes(names: Sequence[str]) -> None:
-    asked = {name.strip().lower() for name in names}
-    if asked & _RETIRED:
+    wanted = {name.strip().lower() for name in names}
+    if wanted & _RETIRED:
         raise Refusal(
             403,
             "UnsupportedFeature",
             "Return Attributes (emotion, gender, age, smile, facial hair, hair and makeup) have "
             "been deprecated and are no longer supported.",
         )
-    if asked - _ATTRIBUTES:
+    if wanted - _ATTRIBUTES:
         raise bad_argument("Invalid argument returnFaceAttributes.")
 
 
@@ -242,14 +252,14 @@ def _number(raw: str, least: int, most: int, name: str) -> float:
     return float(raw)
 
 
-def _target(found: list[Face], raw: str | None, photo: Photo) -> Face:
-    """Return the face that is meant by `targetFace`, or the only one."""
+def _target(faces: list[Face], raw: str | None, photo: Photo) -> Face:
+    """Return the face at the middle of the rectangle `targetFace`; without one, the only face."""
     if raw is None:
-        if len(found) > 1:
+        if len(faces) > 1:
             raise Refusal(400, "InvalidImage", "There is more than 1 face in the image.")
-        if not found:
+        if not faces:
             raise Refusal(400, "InvalidImage", "No face detected in the image.")
-        return found[0]
+        return faces[0]
     numbers = raw.split(",")
     if len(numbers) != 4 or not all(number.isdigit() for number in numbers):
         raise bad_argument("Invalid argument targetFace.")
@@ -257,7 +267,7 @@ def _target(found: list[Face], raw: str | None, photo: Photo) -> Face:
     if left + width > photo.width or top + height > photo.height or not width * height:
         raise bad_argument("Argument targetFace out of range.")
     x, y = left + width / 2, top + height / 2
-    for face in found:
+    for face in faces:
         where: Rectangle = face.face_rectangle
         across = where.left <= x <= where.left + where.width
         if across and where.top <= y <= where.top + where.height:
@@ -265,5 +275,5 @@ def _target(found: list[Face], raw: str | None, photo: Photo) -> Face:
     raise Refusal(400, "InvalidImage", "No face detected in the image.")
 
 
-def _vector(made: EnrolledFace) -> Any:
-    return np.frombuffer(made.embedding, np.float32)
+def _vector(embedded: EnrolledFace) -> Any:
+    return np.frombuffer(embedded.embedding, np.float32)

@@ -1,4 +1,4 @@
-"""Faces in the words of Azure Face."""
+"""Faces as JSON values, in the shapes of Azure Face."""
 
 import re
 from collections.abc import Sequence
@@ -19,21 +19,27 @@ _LANDMARKS = {
 }  # fmt: skip
 
 
-def told_landmarks(face: Face) -> dict[str, dict[str, float]]:
-    """Return a face's landmarks, those that the service knows."""
+def landmarks_json(face: Face) -> dict[str, dict[str, float]]:
+    """Return those of a face's landmarks that the service knows."""
     return {
-        re.sub("_(.)", lambda found: found.group(1).upper(), name): {"x": spot.x, "y": spot.y}
+        re.sub("_(.)", lambda letter: letter.group(1).upper(), name): {"x": spot.x, "y": spot.y}
         for name, spot in face.face_landmarks.items()
         if name in _LANDMARKS
     }
 
 
-def told_attributes(face: Face, made: EnrolledFace, wanted: Sequence[str]) -> dict[str, Any]:
-    """Return the attributes of a face that were asked for."""
+def attributes_json(face: Face, embedded: EnrolledFace, names: Sequence[str]) -> dict[str, Any]:
+    """Return the named attributes of a face.
+
+    Args:
+        face: as detected.
+        embedded: the same face, for its quality.
+        names: of attributes, as the request has them.
+    """
     pose = face.face_attributes.head_pose
-    level = "high" if made.quality >= MEDIUM else "medium" if made.quality >= LOW else "low"
-    blur = round(1 - made.quality, 3)
-    every: dict[str, Any] = {
+    level = "high" if embedded.quality >= MEDIUM else "medium" if embedded.quality >= LOW else "low"
+    blur = round(1 - embedded.quality, 3)
+    attributes: dict[str, Any] = {
         "headPose": pose.model_dump() if pose else {"pitch": 0.0, "roll": 0.0, "yaw": 0.0},
         "mask": {"type": "noMask", "noseAndMouthCovered": False},
         "blur": {
@@ -42,5 +48,5 @@ def told_attributes(face: Face, made: EnrolledFace, wanted: Sequence[str]) -> di
         },
         "qualityForRecognition": level,
     }
-    asked = {name.strip().lower() for name in wanted}
-    return {name: value for name, value in every.items() if name.lower() in asked}
+    wanted = {name.strip().lower() for name in names}
+    return {name: value for name, value in attributes.items() if name.lower() in wanted}

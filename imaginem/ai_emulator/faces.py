@@ -16,8 +16,8 @@ from imaginem.ai_emulator.refusals import Refusal, bad_argument
 Vector = NDArray[np.float32]
 
 
-def confidence(cosine: float) -> float:
-    """Return a cosine on Azure's scale: bands of both scales begin at the same likeness."""
+def on_azures_scale(cosine: float) -> float:
+    """Return a cosine on Azure's scale: the default thresholds of both engines correspond."""
     return float(np.interp(cosine, (-1.0, 0.37, 0.45, 1.0), (0.0, 0.4, 0.5, 1.0)))
 
 
@@ -34,11 +34,14 @@ class _List:
 
 
 class FaceMemory:
-    """Faces and lists. Times are seconds of `clock`.
+    """Fresh faces and face lists.
+
+    Args:
+        clock: seconds, steady.
 
     Attributes:
-        capacity: faces that a list takes.
-        most_lists: lists that there may be.
+        capacity: most faces of a list.
+        most_lists: most lists of the account.
         training_seconds: how long a training lasts.
     """
 
@@ -53,13 +56,13 @@ class FaceMemory:
 
     def remember(self, vector: Vector, seconds: float) -> str:
         """Keep a fresh face for some seconds; return its id."""
-        name = str(uuid.uuid4())
+        face_id = str(uuid.uuid4())
         with self._lock:
-            self._fresh[name] = self._clock() + seconds, vector
-        return name
+            self._fresh[face_id] = self._clock() + seconds, vector
+        return face_id
 
     def forget_fresh(self) -> None:
-        """Let every fresh id lapse."""
+        """Let every fresh id expire."""
         with self._lock:
             self._fresh.clear()
 
@@ -69,17 +72,18 @@ class FaceMemory:
             raise Refusal(400, "FaceNotFound", "Face is not found.")
         return vector
 
-    def among(self, face_id: str, others: list[str], most: int) -> list[dict[str, Any]]:
+    def among(self, face_id: str, others: list[str], limit: int) -> list[dict[str, Any]]:
         """Compare a fresh face with others."""
         with self._lock:
-            mine = self._vector(face_id)
+            vector = self._vector(face_id)
             vectors = {other: self._vector(other) for other in others}
-        return [{"faceId": name, "confidence": sure} for name, sure in _best(mine, vectors, most)]
+        best = _best(vector, vectors, limit)
+        return [{"faceId": other, "confidence": confidence} for other, confidence in best]
 
-    def in_list(self, face_id: str, list_id: str, most: int) -> list[dict[str, Any]]:
+    def in_list(self, face_id: str, list_id: str, limit: int) -> list[dict[str, Any]]:
         """Compare a fresh face with a trained list."""
         with self._lock:
-            mine = self._vector(face_id)
+            vector = self._vector(face_id)
             held = self._lists.get(list_id)
             if held is None:
                 raise Refusal(400, "LargeFaceListNotFound", "Large face list is not found.")
@@ -90,11 +94,11 @@ class FaceMemory:
             if held.trained is None:
                 raise Refusal(400, "LargeFaceListNotTrained", "Large face list is not trained.")
             vectors = {name: v for name, v in held.trained.items() if name in held.faces}
-        found = _best(mine, vectors, most)
-        return [{"persistedFaceId": name, "confidence": sure} for name, sure in found]
+        best = _best(vector, vectors, limit)
+        return [{"persistedFaceId": name, "confidence": confidence} for name, confidence in best]
 
     def held(self, list_id: str) -> _List:
-        """Return a list."""
+        """Return a list. Raises Refusal if there is none of this id."""
         if list_id not in self._lists:
             raise Refusal(404, "LargeFaceListNotFound", "Large face list is not found.")
         return self._lists[list_id]
@@ -118,7 +122,7 @@ class FaceMemory:
         return sorted(self._lists)
 
     def check_room(self, list_id: str) -> None:
-        """Refuse when a list takes no more faces."""
+        """Raise Refusal if a list is full."""
         if len(self.held(list_id).faces) >= self.capacity:
             raise Refusal(403, "QuotaExceeded", "Persisted face number reached limit.")
 
@@ -139,7 +143,7 @@ class FaceMemory:
             )
 
     def page(self, list_id: str, start: str, top: int) -> list[dict[str, str]]:
-        """Return faces of a list behind one."""
+        """Return the next faces of a list, `top` at most, after the face `start`."""
         if not 1 <= top <= 1000:
             raise bad_argument("'top' is invalid.")
         faces = self.held(list_id).faces
@@ -147,7 +151,7 @@ class FaceMemory:
         return [{"persistedFaceId": name, "userData": faces[name][0]} for name in names]
 
     def train(self, list_id: str) -> None:
-        """Begin a training: what is in the list now will be found."""
+        """Begin a training; when it is over, searches find the faces that are in the list now."""
         with self._lock:
             held = self.held(list_id)
             if self._status(held) == "running":
@@ -158,13 +162,14 @@ class FaceMemory:
             held.begun, held.made = self._clock(), datetime.now(UTC)
 
     def _status(self, held: _List) -> str:
+        """Return the state of a list's training, after concluding one that is over."""
         if held.training is not None and self._clock() - held.begun >= self.training_seconds:
             held.trained, held.training = held.training, None
             held.succeeded = datetime.now(UTC).isoformat()
         return "running" if held.training is not None else "succeeded"
 
     def status(self, list_id: str) -> dict[str, str | None]:
-        """Return how a list's training stands."""
+        """Return the state of a list's training, as the service answers it."""
         with self._lock:
             held = self.held(list_id)
             if held.made is None:
@@ -180,7 +185,8 @@ class FaceMemory:
             }
 
 
-def _best(mine: Vector, others: dict[str, Vector], most: int) -> list[tuple[str, float]]:
-    scored = [(name, confidence(float(mine @ vector))) for name, vector in others.items()]
+def _best(vector: Vector, others: dict[str, Vector], limit: int) -> list[tuple[str, float]]:
+    """Return the most similar of the others with their confidence, best first."""
+    scored = [(name, on_azures_scale(float(vector @ other))) for name, other in others.items()]
     scored.sort(key=lambda item: -item[1])
-    return [(name, round(sure, 5)) for name, sure in scored[:most]]
+    return [(name, round(confidence, 5)) for name, confidence in scored[:limit]]

@@ -6,10 +6,19 @@ from starlette.requests import Request
 
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import Photo, decode_photo
+from imaginem.ports import CallContext
+
+EMULATOR = CallContext.without_job("AI emulator")
+"""Whom the emulator calls the local engines for: it doesn't know its callers' jobs."""
 
 
 class BadImage(Exception):
-    """The photo is refused: `format`, `bytes` or `pixels` is wrong."""
+    """The photo is refused.
+
+    Attributes:
+        what: is wrong with it: `format`, `bytes` or `pixels`.
+        too_small: it has too few bytes or pixels, not too many.
+    """
 
     def __init__(self, what: str, too_small: bool = False) -> None:
         super().__init__(what)

@@ -1,4 +1,4 @@
-"""A quota as strict as can be: so many calls in any second."""
+"""A strict quota: no more than so many calls in any second."""
 
 import math
 import threading
@@ -11,8 +11,8 @@ class Quota:
     """Counts calls in a sliding window of one second.
 
     Attributes:
-        calls: all that came.
-        refused: those that came one too many.
+        calls: how many were made.
+        refused: how many of them were over the quota.
     """
 
     def __init__(self, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,4 +1,4 @@
-"""What the services answer when they refuse, in the shapes that their documentation shows."""
+"""The services' refusals, in the shapes that their documentation shows."""
 
 from starlette.responses import JSONResponse
 
@@ -14,7 +14,15 @@ _NO_APPROVAL = (
 
 
 class Refusal(Exception):
-    """An answer that is no success."""
+    """An answer that is no success.
+
+    Args:
+        status: of HTTP.
+        code: of the error.
+        message: for people.
+        inner: code of the inner error, if the answer has one.
+        retry_after: seconds, for the header; 0 for no header.
+    """
 
     def __init__(
         self, status: int, code: str, message: str, *, inner: str = "", retry_after: int = 0
@@ -24,7 +32,7 @@ class Refusal(Exception):
         self.inner, self.retry_after = inner, retry_after
 
     def answer(self) -> JSONResponse:
-        """Return it as HTTP."""
+        """Return the HTTP response."""
         error: dict[str, object] = {"code": self.code, "message": self.message}
         if self.inner:
             error["innererror"] = {"code": self.inner, "message": self.message}
@@ -40,7 +48,7 @@ def wrong_key() -> Refusal:
 
 
 def over_quota(service: str, seconds: int) -> Refusal:
-    """Refuse a call that is one too many."""
+    """Refuse a call that is over the quota."""
     return Refusal(
         429,
         "429",

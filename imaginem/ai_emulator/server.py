@@ -71,7 +71,7 @@ class AiEmulatorServer:
             time.sleep(0.01)
 
     def stop(self) -> None:
-        """Stop serving; it can be started again on the same port, and remembers everything."""
+        """Stop serving. It keeps its faces and lists, and can be started again on the same port."""
         if self._thread is not None:
             self._server.should_exit = True
             self._thread.join()

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from imaginem.ai_emulator.images import BadImage, read_image
+from imaginem.ai_emulator.images import EMULATOR, BadImage, read_image
 from imaginem.ai_emulator.refusals import Refusal, bad_image
 from imaginem.images.decoding import Photo
 from imaginem.outputs import ImageAnalysis, OcrText
@@ -29,7 +29,12 @@ _MODEL = "2021-05-01"
 
 
 class VisionEmulator:
-    """The routes of Computer Vision, on engines of ours."""
+    """The routes of Computer Vision, answered by our own engines.
+
+    Args:
+        vision: returns the engine that says what is in a photo.
+        ocr: returns the engine that reads text.
+    """
 
     def __init__(self, vision: Callable[[], VisionEngine], ocr: Callable[[], OcrEngine]) -> None:
         self._vision, self._ocr = vision, ocr
@@ -46,8 +51,8 @@ class VisionEmulator:
         ]
 
     async def _analyze(self, request: Request) -> Response:
-        asked = request.query_params.get("visualFeatures", "Categories")
-        features = {name.strip().lower() for name in asked.split(",")}
+        query = request.query_params.get("visualFeatures", "Categories")
+        features = {name.strip().lower() for name in query.split(",")}
         if unknown := features - _FEATURES:
             raise Refusal(
                 400,
@@ -63,35 +68,36 @@ class VisionEmulator:
                 inner="NotSupportedLanguage",
             )
         photo = await _photo(request, _ANALYZE_FORMATS, 16_000)
-        found = await run_in_threadpool(self._vision().analyze, photo)
-        return JSONResponse(_analysis(found, features))
+        analysis = await run_in_threadpool(self._vision().analyze, photo, EMULATOR)
+        return JSONResponse(_analysis_json(analysis, features))
 
     async def _read(self, request: Request) -> Response:
         if request.query_params.get("readingOrder", "basic") not in ("basic", "natural"):
             raise bad_image("InvalidReadingOrder", "The reading order is not supported.")
         photo = await _photo(request, _READ_FORMATS, 10_000)
-        name = str(uuid.uuid4())
-        future = self._pool.submit(lambda: (photo, self._ocr().read(photo)))
-        self._readings[name] = datetime.now(UTC), future
-        place = str(request.url.replace(path=f"/vision/v3.2/read/analyzeResults/{name}", query=""))
-        return Response(status_code=202, headers={"Operation-Location": place})
+        operation = str(uuid.uuid4())
+        future = self._pool.submit(lambda: (photo, self._ocr().read(photo, EMULATOR)))
+        self._readings[operation] = datetime.now(UTC), future
+        path = f"/vision/v3.2/read/analyzeResults/{operation}"
+        address = str(request.url.replace(path=path, query=""))
+        return Response(status_code=202, headers={"Operation-Location": address})
 
     async def _result(self, request: Request) -> Response:
-        found = self._readings.get(request.path_params["operation"])
-        if found is None:
+        reading = self._readings.get(request.path_params["operation"])
+        if reading is None:
             raise Refusal(404, "NotFound", "Operation is not found.")
-        begun, future = found
-        told: dict[str, Any] = {
+        begun, future = reading
+        answer: dict[str, Any] = {
             "status": "running",
             "createdDateTime": begun.isoformat(),
             "lastUpdatedDateTime": datetime.now(UTC).isoformat(),
         }
         if not future.done():
-            return JSONResponse(told)
+            return JSONResponse(answer)
         if future.exception() is not None:
-            return JSONResponse({**told, "status": "failed"})
+            return JSONResponse({**answer, "status": "failed"})
         return JSONResponse(
-            {**told, "status": "succeeded", "analyzeResult": _text(*future.result())}
+            {**answer, "status": "succeeded", "analyzeResult": _text_json(*future.result())}
         )
 
 
@@ -115,28 +121,31 @@ async def _photo(request: Request, formats: tuple[str, ...], most_side: int) -> 
         if bad.what == "format":
             raise bad_image("InvalidImageFormat", "Input data is not a valid image.") from None
         if bad.too_small:
-            text = "Image must be at least 50 pixels in width and height"
+            message = "Image must be at least 50 pixels in width and height"
         else:
-            text = "Input image is too large."
-        raise bad_image("InvalidImageSize", text) from None
+            message = "Input image is too large."
+        raise bad_image("InvalidImageSize", message) from None
 
 
-def _analysis(found: ImageAnalysis, features: set[str]) -> dict[str, Any]:
-    adult, color = found.adult, found.color
+def _analysis_json(analysis: ImageAnalysis, features: set[str]) -> dict[str, Any]:
+    """Return the asked features of an analysis, in the shape of the service."""
+    adult, color = analysis.adult, analysis.color
     parts: dict[str, Any] = {
-        "categories": [{"name": each.name, "score": each.score} for each in found.categories],
-        "tags": [{"name": each.name, "confidence": each.confidence} for each in found.tags],
+        "categories": [
+            {"name": category.name, "score": category.score} for category in analysis.categories
+        ],
+        "tags": [{"name": tag.name, "confidence": tag.confidence} for tag in analysis.tags],
         "description": {
-            "tags": found.description.tags,
-            "captions": [caption.model_dump() for caption in found.description.captions],
+            "tags": analysis.description.tags,
+            "captions": [caption.model_dump() for caption in analysis.description.captions],
         },
         "objects": [
             {
-                "rectangle": each.rectangle.model_dump(),
-                "object": each.object,
-                "confidence": each.confidence,
+                "rectangle": thing.rectangle.model_dump(),
+                "object": thing.object,
+                "confidence": thing.confidence,
             }
-            for each in found.objects
+            for thing in analysis.objects
         ],
         "color": {
             "dominantColorForeground": color.dominant_color_foreground,
@@ -154,11 +163,11 @@ def _analysis(found: ImageAnalysis, features: set[str]) -> dict[str, Any]:
             "goreScore": adult.gore_score or 0.0,
         },
         "imageType": {
-            "clipArtType": found.image_type.clip_art_type,
-            "lineDrawingType": found.image_type.line_drawing_type,
+            "clipArtType": analysis.image_type.clip_art_type,
+            "lineDrawingType": analysis.image_type.line_drawing_type,
         },
     }
-    size = found.metadata
+    size = analysis.metadata
     return {
         **{name: part for name, part in parts.items() if name.lower() in features},
         "requestId": str(uuid.uuid4()),
@@ -171,7 +180,8 @@ def _analysis(found: ImageAnalysis, features: set[str]) -> dict[str, Any]:
     }
 
 
-def _text(photo: Photo, found: OcrText) -> dict[str, Any]:
+def _text_json(photo: Photo, text: OcrText) -> dict[str, Any]:
+    """Return the text of a photo, in the shape of the service."""
     page: dict[str, Any] = {
         "page": 1,
         "angle": 0.0,
@@ -188,9 +198,9 @@ def _text(photo: Photo, found: OcrText) -> dict[str, Any]:
                     for word in line.words
                 ],
             }
-            for line in found.lines
+            for line in text.lines
         ],
     }
-    if found.language and not found.language.startswith("und"):
-        page["language"] = found.language
+    if text.language and not text.language.startswith("und"):
+        page["language"] = text.language
     return {"version": "3.2.0", "modelVersion": "2022-04-30", "readResults": [page]}

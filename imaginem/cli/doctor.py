@@ -17,10 +17,6 @@ _NAMES = {
     "queues": "storage (queues)",
     "tables": "storage (tables)",
     "blobs": "storage (blobs)",
-    "vision": "engine for vision",
-    "ocr": "engine for ocr",
-    "faces": "engine for faces",
-    "prints": "engine for prints",
 }
 """What checks are called here that API and pages have too."""
 
@@ -57,7 +53,8 @@ def examine_app(app: Path) -> list[Finding]:
     except ImaginemError as problem:
         return [*steps, Finding("settings", str(problem))]  # names all that is wrong, however long
     findings = examine(_checks(runtime, app))
-    shown = [Finding(_NAMES.get(f.name, f.name), f.problem) for f in findings]
+    names = _NAMES | {name: f"engine for {name}" for name in runtime.engine_kinds}
+    shown = [Finding(names.get(f.name, f.name), f.problem) for f in findings]
     return [*steps, Finding("settings"), *shown]
 
 
@@ -68,7 +65,8 @@ def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
     if settings.storage_connection == DEVELOPMENT_STORAGE:
         yield Check("node for the storage emulator", node_command)
         yield Check("storage emulator", lambda: _check_emulator(app))
-    if "local" in settings.engines:
+    providers = settings.engine_table.providers(settings.engine_choices)
+    if any(provider.needs_weights for _, provider in providers):
         yield Check("weights", lambda: _check_weights(AssetStore(settings.assets)))
     yield from engine_checks(runtime)
 

@@ -4,9 +4,10 @@ import os
 from collections.abc import Collection, Mapping
 
 from imaginem.config.declare import read_section
+from imaginem.config.engine_table import ENGINE_TABLE, EngineTable
 from imaginem.config.sections.access import AccessSettings, access_problems
 from imaginem.config.sections.accounts import AccountSettings, ServiceSettings, account_problems
-from imaginem.config.sections.engines import EngineSettings, threshold_problems
+from imaginem.config.sections.engines import EngineSettings, for_engines, threshold_problems
 from imaginem.config.sections.pipeline import MAX_DEQUEUE_COUNT, PipelineSettings
 from imaginem.config.sections.storage import (
     DEVELOPMENT_STORAGE,
@@ -34,13 +35,20 @@ class Settings(AccessSettings, AccountSettings, EngineSettings, PipelineSettings
     telemetry: TelemetrySettings
 
 
-def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+def read_settings(
+    environment: Mapping[str, str] | None = None, engines: EngineTable = ENGINE_TABLE
+) -> Settings:
     """Read the settings from the environment.
+
+    Args:
+        environment: texts by name; this process's by default.
+        engines: which settings choose engines, and what they may choose.
 
     Raises:
         ConfigurationError: names every setting that is wrong, and how to mend it.
     """
-    settings, wrong = read_section(Settings, os.environ if environment is None else environment)
+    section = Settings if engines is ENGINE_TABLE else for_engines(Settings, engines)
+    settings, wrong = read_section(section, os.environ if environment is None else environment)
     problems = [*wrong.values(), *_contradictions(settings, wrong)]
     if problems:
         raise ConfigurationError("settings: " + "; ".join(problems))

@@ -1,16 +1,14 @@
 """What must hold on Azure before the first message comes: checked when the app starts."""
 
+from collections.abc import Iterable
 from importlib.util import find_spec
 
+from imaginem.config.engine_table import EngineTable, Provider
 from imaginem.config.settings import Settings
 from imaginem.errors import ConfigurationError
 
-# What a local engine imports, by the setting that asks for it.
-_LOCAL_PACKAGES = {
-    "VISION_ENGINE": ("onnxruntime", "cv2", "numpy", "rapidocr"),
-    "FACE_ENGINE": ("onnxruntime",),
-    "FACE_PRINT_ENGINE": ("onnxruntime",),
-}
+_BUILD = "build the package with the local engine (make package ENGINES=local)"
+_REQUIRE = "add it to requirements.txt"
 
 
 def check_start(settings: Settings) -> None:
@@ -36,20 +34,29 @@ def _database_problems(settings: Settings) -> list[str]:
 
 
 def _engine_problems(settings: Settings) -> list[str]:
-    local = [name for name, kind in settings.engine_choices.items() if kind == "local"]
-    if not local:
-        return []
-    needed = {package for name in local for package in _LOCAL_PACKAGES[name]}
-    missing = sorted(package for package in needed if find_spec(package) is None)
+    """Return what the chosen providers lack, each provider's settings together."""
+    used: dict[str, dict[str, list[Provider]]] = {}
+    for row, provider in settings.engine_table.providers(settings.engine_choices):
+        used.setdefault(provider.name, {}).setdefault(row.setting, []).append(provider)
     problems = []
-    if missing:
-        problems.append(
-            f"{' and '.join(local)} is 'local', but {', '.join(missing)} is not installed: build "
-            "the package with the local engine (make package ENGINES=local), or set it to 'azure'"
-        )
-    if not settings.assets.is_dir():
-        problems.append(
-            f"{' and '.join(local)} is 'local', but there are no weights in {settings.assets}: "
-            "build the package with the local engine (make package ENGINES=local)"
-        )
+    for name, by_setting in used.items():
+        providers = [provider for chosen in by_setting.values() for provider in chosen]
+        chosen = f"{' and '.join(by_setting)} is {name!r}"
+        build = _BUILD if any(provider.needs_weights for provider in providers) else _REQUIRE
+        packages = {package for provider in providers for package in provider.packages}
+        missing = sorted(package for package in packages if find_spec(package) is None)
+        if missing:
+            problems.append(
+                f"{chosen}, but {', '.join(missing)} is not installed: {build}"
+                f"{_alternative(settings.engine_table, by_setting, name)}"
+            )
+        if build is _BUILD and not settings.assets.is_dir():
+            problems.append(f"{chosen}, but there are no weights in {settings.assets}: {build}")
     return problems
+
+
+def _alternative(table: EngineTable, settings: Iterable[str], name: str) -> str:
+    """Return a hint at the other providers that all these settings allow."""
+    allowed = [set(table.allowed()[setting]) for setting in settings]
+    others = sorted(set.intersection(*allowed) - {name})
+    return f", or set it to {' or '.join(map(repr, others))}" if others else ""

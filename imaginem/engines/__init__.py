@@ -1,118 +1,82 @@
-"""Selects the engines that the settings name; each is loaded when it is first used."""
+"""Makes the engines that the settings choose; an engine's module loads when it is first used."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any, Protocol, cast
 
+from imaginem.config.engine_table import Provider
 from imaginem.config.settings import Settings
-from imaginem.engines.match_tiers import MatchTiers
 from imaginem.engines.parts import EngineParts
-from imaginem.ports import (
-    FaceEngine,
-    FaceGallery,
-    FaceIndex,
-    FaceRecognizer,
-    OcrEngine,
-    VisionEngine,
-)
-
-if TYPE_CHECKING:
-    from imaginem.assets import AssetStore
+from imaginem.errors import ConfigurationError
+from imaginem.ports import EngineKind, EngineT, MaintenanceJob
 
 
-def _store(settings: Settings) -> "AssetStore":
-    from imaginem.assets import AssetStore
+class EngineModule(Protocol):
+    """What the module of a provider holds."""
 
-    return AssetStore(settings.assets)
+    def make_engine(self, parts: EngineParts) -> Any:
+        """Return the engine, which fulfils the protocol of its kind. Models load later.
 
+        Raises:
+            ConfigurationError: a setting, a package or a file is missing.
+        """
 
-def vision_engine(settings: Settings, parts: EngineParts) -> VisionEngine:
-    """Return the engine of generalclassification."""
-    if settings.vision_engine == "azure":
-        from imaginem.engines.azure.make import make_vision
-
-        return make_vision(settings, parts)
-    from imaginem.engines.local.vision import LocalVision
-
-    return LocalVision(_store(settings))
+    def engine_name(self, settings: Settings) -> str:
+        """Return the name that the engine will have, without making it."""
 
 
-def ocr_engine(settings: Settings, parts: EngineParts) -> OcrEngine:
-    """Return the engine of ocr."""
-    if settings.vision_engine == "azure":
-        from imaginem.engines.azure.make import make_ocr
+def _module(provider: Provider) -> EngineModule:
+    """Import a provider's module.
 
-        return make_ocr(settings, parts)
-    from imaginem.engines.local.ocr import LocalOcr
-
-    return LocalOcr(_store(settings))
-
-
-def face_engine(settings: Settings, parts: EngineParts) -> FaceEngine:
-    """Return the engine of facedetection."""
-    if settings.face_engine == "azure":
-        from imaginem.engines.azure.make import make_faces
-
-        return make_faces(settings, parts)
-    from imaginem.engines.local.faces import LocalFaces
-
-    return LocalFaces(_store(settings))
-
-
-def maintain_faces(settings: Settings, parts: EngineParts) -> None:
-    """Do what is to be done now and then in the Face account, if there is one.
-
-    Where prints are made here by now, faces that were erased must still go there.
+    Raises:
+        ConfigurationError: one of its packages is not installed.
     """
-    if settings.face.endpoint:
-        from imaginem.engines.azure.make import make_lists
+    try:
+        return cast(EngineModule, import_module(provider.module))
+    except ModuleNotFoundError as problem:
+        if problem.name not in provider.packages:
+            raise
+        file = "requirements-local.txt" if provider.needs_weights else "requirements.txt"
+        raise ConfigurationError(
+            f"the {provider.name} engine needs {problem.name}: `pip install -r {file}`, or choose "
+            "another engine"
+        ) from None
 
-        make_lists(settings, parts).maintain(train=settings.face_print_engine == "azure")
 
+def make_engine(kind: EngineKind[EngineT], parts: EngineParts) -> EngineT:
+    """Return the engine of a kind that the settings choose.
 
-def face_recognizer(
-    settings: Settings, parts: EngineParts, gallery: FaceGallery, index: FaceIndex
-) -> FaceRecognizer:
-    """Return the engine of faceprint and facematch."""
-    if settings.face_print_engine == "azure":
-        from imaginem.engines.azure.make import make_recognizer
-
-        return make_recognizer(settings, parts, gallery)
-    from imaginem.engines.local.recognizer import FaceEmbedder, LocalRecognizer
-
-    return LocalRecognizer(
-        FaceEmbedder(_store(settings), settings.face_model),
-        gallery,
-        index,
-        tiers=MatchTiers(settings.match_threshold, settings.possible_threshold),
-        match_limit=settings.match_limit,
-    )
+    Raises:
+        ConfigurationError: a setting, a package or a file that it needs is missing.
+    """
+    settings = parts.settings
+    provider = settings.engine_table.provider(kind, settings.engine_choices)
+    engine: EngineT = _module(provider).make_engine(parts)
+    return engine
 
 
 def engine_names(settings: Settings) -> dict[str, str]:
-    """Return the names of engines and models in use, without making them."""
-    names: dict[str, str] = {}
-    if settings.vision_engine == "azure":
-        from imaginem.engines.azure.vision import AzureOcr, AzureVision
+    """Return the names of the chosen engines, by the name of their kind that users see."""
+    return {
+        row.shown_as: _module(provider).engine_name(settings)
+        for row, provider in settings.engine_table.providers(settings.engine_choices)
+    }
 
-        names |= {"vision": AzureVision.name, "ocr": AzureOcr.name}
-    else:
-        from imaginem.engines.local.ocr import LocalOcr
-        from imaginem.engines.local.vision import LocalVision
 
-        names |= {"vision": LocalVision.name, "ocr": LocalOcr.name}
-    if settings.face_engine == "azure":
-        from imaginem.engines.azure.faces import AzureFaces
+def maintenance_jobs(settings: Settings, parts: Callable[[], EngineParts]) -> list[MaintenanceJob]:
+    """Return what the engines need done every few minutes.
 
-        names["faces"] = AzureFaces.name
-    else:
-        from imaginem.engines.local.faces import LocalFaces
+    Args:
+        settings: say which jobs there are. Where there is a Face account, faces that were erased
+            must go from its lists, even if another engine recognizes faces by now.
+        parts: called when a job runs.
+    """
+    if not settings.face.endpoint:
+        return []
 
-        names["faces"] = LocalFaces.name
-    if settings.face_print_engine == "azure":
-        from imaginem.engines.azure.recognizer import AzureRecognizer
+    def maintain_face_lists() -> None:
+        from imaginem.engines.azure.accounts import face_lists
 
-        names["prints"] = AzureRecognizer.name
-    else:
-        from imaginem.engines.local.embedding import describe
+        face_lists(parts()).maintain(train=settings.face_print_engine == "azure")
 
-        names["prints"] = describe(settings.face_model).name
-    return names
+    return [MaintenanceJob("face lists", maintain_face_lists)]

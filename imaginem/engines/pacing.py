@@ -1,8 +1,8 @@
-"""Keeps the calls to a service under its quota, together with all other instances.
+"""Keeps the calls of all instances to a service under its quota.
 
-Every call takes a slot in time; slots lie `1 / rate` seconds apart. The next free slot is
-a register that all instances share and change by compare-and-swap, so that a thousand
-queued photos become a steady stream of calls instead of a storm of refusals.
+Every call takes a slot, a moment in time; slots are `1 / rate` seconds apart. All instances share
+the time of the next free slot and change it by compare-and-swap. So a thousand queued photos make
+a steady stream of calls instead of a thousand refusals.
 """
 
 import math
@@ -16,26 +16,26 @@ from imaginem.errors import Busy, Conflict, StorageUnavailable
 from imaginem.ports import SharedState
 
 _HEADROOM = 0.95
-"""Share of the quota that is used: calls arrive less evenly than they are sent."""
+"""Share of the quota that is used, since calls arrive less evenly than they are sent."""
 _LATE = 0.2
-"""Seconds after which an unused slot is forgotten; used later, it would crowd its followers."""
+"""Seconds after which an unused slot is dropped: used later, it would be too near to the next."""
 _TRIES = 60
 _LONGEST_HOLD = 300.0
-_LONGEST_PATIENCE = 300.0
-_FARTHEST = _LONGEST_HOLD + _LONGEST_PATIENCE + 120.0
-"""Seconds ahead of which no slot is ever given out."""
+_LONGEST_WAIT = 300.0
+_FARTHEST = _LONGEST_HOLD + _LONGEST_WAIT + 120.0
+"""Seconds from now within which every slot lies; a time beyond is not to be believed."""
 
 
 class Pacer:
     """Gives out the slots of one service.
 
     Args:
-        shared_state: where the next free slot is kept.
+        shared_state: where the time of the next free slot is kept, under the name.
         name: of the service.
-        per_second: calls that the service takes; 0 leaves the calls unpaced.
-        patience: seconds that a call waits here at most; beyond, its message waits on its
-            queue instead.
-        clock: seconds since the epoch; instances' clocks must agree to some tenths.
+        per_second: calls that the service accepts; 0 for no pacing.
+        patience: seconds that a call waits here at most; for longer its message goes back to its
+            queue.
+        clock: seconds since the epoch; instances' clocks must agree to some tenths of a second.
         sleep: waits some seconds.
     """
 
@@ -65,21 +65,21 @@ class Pacer:
         """Wait for a slot.
 
         Args:
-            wait_for_quota: wait for minutes if need be.
+            wait_for_quota: wait up to five minutes if need be.
 
         Raises:
             Busy: the next free slot is too far away.
-            StorageUnavailable: the shared register can't be reached.
+            StorageUnavailable: the shared state can't be reached.
         """
         if not self._gap:
             return
-        deadline = self._clock() + (_LONGEST_PATIENCE if wait_for_quota else self._patience)
+        deadline = self._clock() + (_LONGEST_WAIT if wait_for_quota else self._patience)
         while True:
             slot = self._take(deadline)
             delay = slot - self._clock()
             if delay > 0:
                 self._sleep(delay)
-            if slot >= self._held_until:  # else somebody was told to hold off while we waited
+            if slot >= self._held_until:  # else the service refused another call while we waited
                 return
 
     def _take(self, deadline: float) -> float:
@@ -93,7 +93,7 @@ class Pacer:
                 self._waiting -= 1
 
     def hold_off(self, seconds: float) -> None:
-        """Let nobody call for some seconds: the service said that it has no room."""
+        """Make all instances wait for some seconds: the service said that its quota is used up."""
         if not self._gap:
             return
         until = self._clock() + min(seconds, _LONGEST_HOLD)
@@ -111,11 +111,11 @@ class Pacer:
                 wanted = max(self._waiting, 1)
             first = self._swap(lambda free: self._reserved(free, wanted, deadline))
             self._slots.extend(first + self._gap * number for number in range(wanted))
-        self._check_near(self._slots[0], deadline)  # else it stays for somebody more wait_for_quota
+        self._check_near(self._slots[0], deadline)  # if it raises, others may take the slot
         return self._slots.popleft()
 
     def _reserved(self, free: float, wanted: int, deadline: float) -> tuple[float, float]:
-        """Return the next free slot after taking `wanted`, and the first of those."""
+        """Return the next free slot once `wanted` slots are taken, and the first of those."""
         first = max(free, self._clock(), self._held_until)
         self._check_near(first, deadline)
         return first + self._gap * wanted, first
@@ -130,12 +130,20 @@ class Pacer:
         )
 
     def _swap(self, change: Callable[[float], tuple[float, float | None]]) -> float:
-        """Change the shared slot; return what `change` found, or the new slot."""
+        """Change the shared time of the next free slot.
+
+        Args:
+            change: gets that time and returns the new one, and what `_swap` is to return; None
+                for the new time.
+
+        Raises:
+            StorageUnavailable: other instances were faster, again and again.
+        """
         for attempt in range(_TRIES):
             free, fence = self._known or self._read()
             if not math.isfinite(free) or free > self._clock() + _FARTHEST:
-                free = 0.0  # of a clock gone wrong, or written by hand
-            changed, found = change(free)
+                free = 0.0  # written by hand, or by a clock that is wrong
+            changed, result = change(free)
             try:
                 fence = self._shared_state.write(self._name, repr(changed), fence)
             except Conflict:
@@ -144,14 +152,17 @@ class Pacer:
                     self._sleep(random.uniform(0, 0.05))  # noqa: S311 - spreads load only
                 continue
             self._known = (changed, fence)
-            return changed if found is None else found
-        raise StorageUnavailable(f"the register {self._name} changes faster than it can be written")
+            return changed if result is None else result
+        raise StorageUnavailable(
+            f"the shared state {self._name} changes faster than it can be written"
+        )
 
     def _read(self) -> tuple[float, str]:
-        found = self._shared_state.read(self._name)
-        if found is None:
+        state = self._shared_state.read(self._name)
+        if state is None:
             return 0.0, ""
+        text, fence = state
         try:
-            return float(found[0]), found[1]
-        except ValueError:  # somebody wrote into the table by hand
-            return 0.0, found[1]
+            return float(text), fence
+        except ValueError:  # written by hand
+            return 0.0, fence

@@ -14,7 +14,7 @@ from imaginem.names import job_prefix
 from imaginem.pipeline.offload import expand, expand_all
 from imaginem.pipeline.source import photo_url, read_photo
 from imaginem.pipeline.steps import OutputT, Step
-from imaginem.ports import FaceEngine, FaceRecognizer, OcrEngine, Results, Services, VisionEngine
+from imaginem.ports import CallContext, EngineKind, Engines, EngineT, Results, Services
 from imaginem.redaction import without_query
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("imaginem.steps")
 
 
-class JobContext:
+class JobContext(Engines):
     """One job, as the step that runs now sees it. It can be read, not changed."""
 
     def __init__(self, message: JobMessage, services: Services) -> None:
@@ -117,25 +117,14 @@ class JobContext:
         path = f"{job_prefix(*self.key)}{name}.png"
         return self._services.blobs.put(container, path, encode_png(picture), "image/png")
 
-    @property
-    def vision(self) -> VisionEngine:
-        """The engine that says what is in a photo."""
-        return self._services.vision
+    def engine(self, kind: EngineKind[EngineT]) -> EngineT:
+        """Return the engine of a kind that the settings choose."""
+        return self._services.engine(kind)
 
     @property
-    def ocr(self) -> OcrEngine:
-        """The engine that reads text."""
-        return self._services.ocr
-
-    @property
-    def faces(self) -> FaceEngine:
-        """The engine that finds faces."""
-        return self._services.faces
-
-    @property
-    def recognizer(self) -> FaceRecognizer:
-        """The engine that tells faces apart."""
-        return self._services.recognizer
+    def call(self) -> CallContext:
+        """What engines are told about whom they are called for: `job.ocr.read(photo, job.call)`."""
+        return CallContext(self.batch_id, self.job_id, self._message.current)
 
     @property
     def results(self) -> Results:
@@ -145,8 +134,7 @@ class JobContext:
     @cached_property
     def log(self) -> "logging.LoggerAdapter[logging.Logger]":
         """A logger that adds the job's ids to each record."""
-        extra = {"batch_id": self.batch_id, "job_id": self.job_id, "step": self._message.current}
-        return logging.LoggerAdapter(_logger, extra)
+        return logging.LoggerAdapter(_logger, self.call.ids)
 
 
 def _find(outputs: Mapping[str, Any], name: str) -> Any:

@@ -7,7 +7,16 @@ fakes, and one contract suite holds all of them to the same behaviour.
 from imaginem.ports.batches import Batches, BatchInfo, BatchPage, Groups
 from imaginem.ports.catalogue import FoundPhoto, PhotoCatalogue, PhotoFilter, PhotoPage
 from imaginem.ports.engines import (
+    FACE_SEARCH,
+    FACES,
+    OCR,
+    RECOGNIZER,
     SEARCH_LIMIT,
+    VISION,
+    CallContext,
+    EngineKind,
+    Engines,
+    EngineT,
     FaceEngine,
     FaceRecognizer,
     OcrEngine,
@@ -25,6 +34,7 @@ from imaginem.ports.services import (
     CoreSettings,
     DashboardServices,
     Fetcher,
+    MaintenanceJob,
     Photos,
     Services,
 )
@@ -43,14 +53,23 @@ from imaginem.ports.submissions import Submission, Submissions
 from imaginem.ports.telemetry import Span, Telemetry
 
 __all__ = [
+    "FACES",
+    "FACE_SEARCH",
+    "OCR",
+    "RECOGNIZER",
     "SEARCH_LIMIT",
+    "VISION",
     "BatchInfo",
     "BatchPage",
     "Batches",
     "Blobs",
+    "CallContext",
     "Cancellations",
     "CoreSettings",
     "DashboardServices",
+    "EngineKind",
+    "EngineT",
+    "Engines",
     "EnrolledFace",
     "Erasable",
     "FaceEngine",
@@ -67,6 +86,7 @@ __all__ = [
     "JobLog",
     "JobResult",
     "LogEntry",
+    "MaintenanceJob",
     "Neighbor",
     "OcrEngine",
     "PhotoCatalogue",

@@ -1,15 +1,52 @@
-"""What looks at photos."""
+"""Engines: what looks at photos. Each kind of engine has a protocol and a typed key."""
 
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from imaginem.outputs import Face, FaceMatch, FacePrint, ImageAnalysis, OcrText
 from imaginem.ports.storage import JobKey
 
 if TYPE_CHECKING:
     from imaginem.images.decoding import Photo
+
+EngineT = TypeVar("EngineT")
+
+
+@dataclass(frozen=True)
+class CallContext:
+    """Whom an engine is called for; it goes into spans, metrics and log lines.
+
+    Attributes:
+        batch_id: of the job; empty when the call belongs to no job.
+        job_id: of the job; empty when the call belongs to no job.
+        step: name of the step, or the purpose of a call that belongs to no job.
+    """
+
+    batch_id: str
+    job_id: str
+    step: str
+
+    @classmethod
+    def without_job(cls, purpose: str) -> "CallContext":
+        """Return the context of a call that belongs to no job.
+
+        Args:
+            purpose: of few values, since metrics carry it; with a space in it, so that no step
+                has the same name.
+        """
+        return cls("", "", purpose)
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """The job's ids and the step, by name; without the ids when the call has no job."""
+        job = {"batch_id": self.batch_id, "job_id": self.job_id} if self.job_id else {}
+        return {**job, "step": self.step}
+
+
+FACE_SEARCH = CallContext.without_job("face search")
+"""A person searches the gallery for the faces of a photo that is not kept."""
 
 
 class VisionEngine(Protocol):
@@ -19,8 +56,8 @@ class VisionEngine(Protocol):
     def name(self) -> str:
         """Return the engine's name."""
 
-    def analyze(self, photo: "Photo") -> ImageAnalysis:
-        """Return tags, categories, objects, colours and the rest."""
+    def analyze(self, photo: "Photo", call: CallContext) -> ImageAnalysis:
+        """Return tags, categories, objects, colours and the rest; boxes are in pixels."""
 
 
 class OcrEngine(Protocol):
@@ -30,8 +67,8 @@ class OcrEngine(Protocol):
     def name(self) -> str:
         """Return the engine's name."""
 
-    def read(self, photo: "Photo") -> OcrText:
-        """Return the text in reading order."""
+    def read(self, photo: "Photo", call: CallContext) -> OcrText:
+        """Return the text in reading order; polygons are in pixels."""
 
 
 class FaceEngine(Protocol):
@@ -41,17 +78,20 @@ class FaceEngine(Protocol):
     def name(self) -> str:
         """Return the detector's name; it is part of each face's id."""
 
-    def detect(self, photo: "Photo", *, for_recognition: bool = False) -> list[Face]:
-        """Return the faces, largest first, not yet named.
+    def detect(
+        self, photo: "Photo", call: CallContext, *, for_recognition: bool = False
+    ) -> list[Face]:
+        """Return the faces, largest first, without face ids.
 
         Args:
             photo: to look at.
-            for_recognition: prints will be made of them, for which some engines can prepare.
+            call: whom the engine is called for.
+            for_recognition: the faces will be recognized, for which some engines can prepare.
         """
 
 
 SEARCH_LIMIT = 200
-"""Faces that a search returns at most; whoever asked may see only some of them."""
+"""Most faces that a search returns; whoever asked may be allowed to see only some of them."""
 
 
 @dataclass(frozen=True)
@@ -64,30 +104,90 @@ class SimilarFace:
 
 
 class FaceRecognizer(Protocol):
-    """Tells faces apart: keeps their prints and finds who looks alike."""
+    """Tells faces apart: keeps an embedding of each, and finds faces that look alike."""
 
     @property
     def name(self) -> str:
-        """Return the model's name."""
+        """Return the model's name; embeddings of different models are never compared."""
 
-    def enrol(self, key: JobKey, photo: "Photo", faces: Sequence[Face]) -> list[FacePrint]:
-        """Make these named faces the job's faces in the gallery."""
+    def enrol(
+        self, key: JobKey, photo: "Photo", faces: Sequence[Face], call: CallContext
+    ) -> list[FacePrint]:
+        """Put faces with face ids into the gallery, in place of the job's earlier faces."""
 
     def match(
-        self, key: JobKey, face_ids: Sequence[uuid.UUID], photo: "Callable[[], Photo]"
+        self,
+        key: JobKey,
+        face_ids: Sequence[uuid.UUID],
+        photo: "Callable[[], Photo]",
+        call: CallContext,
     ) -> list[FaceMatch]:
-        """Return and keep who looks like these faces, best first for each.
+        """Find faces of other jobs that look like these, keep the pairs and return them.
 
         Args:
             key: the job whose faces these are.
             face_ids: as enrolled.
-            photo: gives the job's photo; asked only where the print has lapsed meanwhile.
+            photo: returns the job's photo; called only when an embedding has expired meanwhile.
+            call: whom the engine is called for.
+
+        Returns:
+            The pairs, best first for each face.
         """
 
-    def search(self, photo: "Photo", faces: Sequence[Face]) -> list[tuple[Face, list[SimilarFace]]]:
-        """Return who looks like the faces of a photo, best first for each; nothing is kept.
+    def search(
+        self, photo: "Photo", faces: Sequence[Face], call: CallContext
+    ) -> list[tuple[Face, list[SimilarFace]]]:
+        """Return faces of the gallery that look like those of a photo; nothing is kept.
 
         Args:
             photo: that the faces are in.
-            faces: as detected, to be printed; one that can't be is left out.
+            faces: as detected; one that can't be recognized is left out.
+            call: whom the engine is called for.
+
+        Returns:
+            Each face with those that look like it, best first.
         """
+
+
+@dataclass(frozen=True)
+class EngineKind(Generic[EngineT]):
+    """A kind of engine, typed by its protocol: `job.engine(OCR)` is an `OcrEngine`.
+
+    Attributes:
+        name: of the kind; also of the property of `Engines`.
+    """
+
+    name: str
+
+
+VISION: EngineKind[VisionEngine] = EngineKind("vision")
+OCR: EngineKind[OcrEngine] = EngineKind("ocr")
+FACES: EngineKind[FaceEngine] = EngineKind("faces")
+RECOGNIZER: EngineKind[FaceRecognizer] = EngineKind("recognizer")
+
+
+class Engines(Protocol):
+    """Gives the engines that the settings choose; subclasses inherit the short names."""
+
+    def engine(self, kind: EngineKind[EngineT]) -> EngineT:
+        """Return the engine of a kind."""
+
+    @property
+    def vision(self) -> VisionEngine:
+        """The engine that says what is in a photo."""
+        return self.engine(VISION)
+
+    @property
+    def ocr(self) -> OcrEngine:
+        """The engine that reads text."""
+        return self.engine(OCR)
+
+    @property
+    def faces(self) -> FaceEngine:
+        """The engine that finds faces."""
+        return self.engine(FACES)
+
+    @property
+    def recognizer(self) -> FaceRecognizer:
+        """The engine that tells faces apart."""
+        return self.engine(RECOGNIZER)

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from imaginem.ports.batches import Batches
 from imaginem.ports.catalogue import PhotoCatalogue
-from imaginem.ports.engines import FaceEngine, FaceRecognizer, OcrEngine, VisionEngine
+from imaginem.ports.engines import EngineKind, Engines
 from imaginem.ports.erasing import Erasable
 from imaginem.ports.face_index import FaceIndex
 from imaginem.ports.gallery import FaceGallery
@@ -60,7 +60,20 @@ class Cancellations(Protocol):
         """Let a batch take jobs again; those that were stopped stay so."""
 
 
-class Services(Protocol):
+@dataclass(frozen=True)
+class MaintenanceJob:
+    """Something that is done every few minutes; doing it twice does no harm.
+
+    Attributes:
+        name: of few values, since metrics carry it.
+        run: does it; raises when it failed.
+    """
+
+    name: str
+    run: Callable[[], None]
+
+
+class Services(Engines, Protocol):
     """Everything that a step execution can reach; made by `runtime`, or by `testing` in memory."""
 
     @property
@@ -108,31 +121,20 @@ class Services(Protocol):
         """Return where traces and metrics go."""
 
     @property
-    def vision(self) -> VisionEngine:
-        """Return the engine of generalclassification."""
-
-    @property
-    def ocr(self) -> OcrEngine:
-        """Return the engine of ocr."""
-
-    @property
-    def faces(self) -> FaceEngine:
-        """Return the engine of facedetection."""
-
-    @property
-    def recognizer(self) -> FaceRecognizer:
-        """Return the engine of faceprint and facematch."""
-
-    @property
     def cancellations(self) -> Cancellations:
         """Return which batches are cancelled."""
 
-    def maintenance(self) -> None:
-        """Do what is to be done now and then, however often it is called."""
+    @property
+    def maintenance_jobs(self) -> Sequence[MaintenanceJob]:
+        """Return what the timer is to run; empty when the settings call for nothing."""
 
 
 class DashboardServices(Services, Protocol):
     """What the API and the dashboard need besides."""
+
+    @property
+    def engine_kinds(self) -> Mapping[str, EngineKind[Any]]:
+        """Return the kinds of engines by the names that users see."""
 
     @property
     def engine_names(self) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ from imaginem.images.decoding import BYTE_LIMIT, decode_photo
 from imaginem.names import job_prefix
 from imaginem.outputs import FaceMatch, Rectangle
 from imaginem.ports import (
+    FACE_SEARCH,
     SEARCH_LIMIT,
     DashboardServices,
     FaceOwner,
@@ -80,8 +81,8 @@ def search_faces(
         PermanentError: the photo can't be decoded.
     """
     decoded = decode_photo(photo)
-    detected = services.faces.detect(decoded, for_recognition=True)
-    similar = services.recognizer.search(decoded, detected)
+    detected = services.faces.detect(decoded, FACE_SEARCH, for_recognition=True)
+    similar = services.recognizer.search(decoded, detected, FACE_SEARCH)
     ids = {neighbor.face_id for _, neighbors in similar for neighbor in neighbors}
     owners = _visible_owners(services, ids, caller)
     return FaceSearch(

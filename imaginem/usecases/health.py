@@ -7,9 +7,10 @@ weights or Node.js, is checked by callables that the command line adds.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from imaginem.errors import ImaginemError
-from imaginem.ports import DashboardServices, PoisonEntry, Services
+from imaginem.ports import DashboardServices, PoisonEntry
 from imaginem.redaction import one_line
 
 _PARALLEL = 8  # queues that are counted at a time
@@ -103,13 +104,10 @@ class ServiceChecks:
         self.services.blobs.list(container, _BLOB_PREFIX)
 
 
-def engine_checks(services: Services) -> list[Check]:
+def engine_checks(services: DashboardServices) -> list[Check]:
     """Return a check for each engine, which makes it: too much work to do for each request."""
     return [
-        Check("vision", lambda: services.vision),
-        Check("ocr", lambda: services.ocr),
-        Check("faces", lambda: services.faces),
-        Check("prints", lambda: services.recognizer),
+        Check(name, partial(services.engine, kind)) for name, kind in services.engine_kinds.items()
     ]
 
 

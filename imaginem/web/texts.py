@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from imaginem.config.engine_table import ENGINE_TABLE
+
 LANGUAGE, DIRECTION = "en", "ltr"
 
 ENGLISH = {
@@ -171,10 +173,7 @@ ENGLISH = {
     "operations.version": "Version {version}",
     "operations.attempts": "Tries",
     "operations.when": "When",
-    "engine.vision": "What is in photos",
-    "engine.ocr": "Text",
-    "engine.faces": "Finding faces",
-    "engine.prints": "Telling faces apart",
+    **{f"engine.{row.shown_as}": row.label for row in ENGINE_TABLE.rows},
     "docs.title": "API",
     "docs.schema": "OpenAPI document",
     "docs.role": "needs the role {role}",

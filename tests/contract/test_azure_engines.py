@@ -22,11 +22,14 @@ from imaginem.engines.azure.calls import LimitedAccess, ServiceRefused
 from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face, FaceMatch, name_face
-from imaginem.ports import JobKey
+from imaginem.pipeline.maintenance import run_maintenance
+from imaginem.ports import CallContext, JobKey
 from imaginem.runtime import Runtime
 from imaginem.sql.schema import AdditionRow
 from imaginem.testing import MemorySharedState, photo_bytes
 from tests.ai_emulator import KEY, ColorEngines, portrait
+
+CALL = CallContext("b", "one", "facedetection")
 
 
 class Bench:
@@ -73,23 +76,28 @@ class Bench:
             face.model_copy(
                 update={"face_id": name_face(key, photo.sha256, engine.name, face.face_rectangle)}
             )
-            for face in engine.detect(photo, for_recognition=True)
+            for face in engine.detect(photo, CALL, for_recognition=True)
         ]
 
     def enrol(self, job: str, data: bytes) -> tuple[JobKey, Photo, list[uuid.UUID]]:
         """Detect and enrol the faces of a photo as a job of its own."""
         key, photo = ("b", job), decode_photo(data)
-        prints = self.runtime.recognizer.enrol(key, photo, self.detect(key, photo))
+        prints = self.runtime.recognizer.enrol(key, photo, self.detect(key, photo), CALL)
         return key, photo, [each.face_id for each in prints]
 
     def match(self, enrolled: tuple[JobKey, Photo, list[uuid.UUID]]) -> list[FaceMatch]:
         key, photo, ids = enrolled
-        return self.runtime.recognizer.match(key, ids, lambda: photo)
+        return self.runtime.recognizer.match(key, ids, lambda: photo, CALL)
+
+    def maintain(self, runtime: Runtime | None = None) -> None:
+        """Run the maintenance jobs, as the timer does."""
+        runtime = runtime or self.runtime
+        run_maintenance(runtime.maintenance_jobs, runtime.telemetry)
 
     def train(self) -> None:
         """Run the timer until every list is trained."""
         for _ in range(20):
-            self.runtime.maintenance()
+            self.maintain()
             lists = self.runtime.service_faces.lists()
             if all(each.searchable and not each.training and not each.changed for each in lists):
                 return
@@ -128,8 +136,8 @@ class TestWhatIsSent:
         out = io.BytesIO()
         noisy.save(out, "JPEG", quality=95)
         photo = decode_photo(out.getvalue())
-        analysis = bench.runtime.vision.analyze(photo)
-        (face,) = bench.runtime.faces.detect(photo)
+        analysis = bench.runtime.vision.analyze(photo, CALL)
+        (face,) = bench.runtime.faces.detect(photo, CALL)
 
         seen_by_vision, seen_by_face = bench.engines.looked_at
         assert seen_by_vision[0] < 4000
@@ -143,7 +151,7 @@ class TestWhatIsSent:
         assert face.face_landmarks["pupil_left"].x == pytest.approx(1260, abs=12)
 
     def test_a_photo_that_is_too_small_is_enlarged(self, bench: Bench) -> None:
-        analysis = bench.runtime.vision.analyze(decode_photo(photo_bytes(40, 30)))
+        analysis = bench.runtime.vision.analyze(decode_photo(photo_bytes(40, 30)), CALL)
 
         assert min(bench.engines.looked_at[0]) >= 50
         assert (analysis.metadata.width, analysis.metadata.height) == (40, 30)
@@ -151,15 +159,15 @@ class TestWhatIsSent:
 
     def test_a_strip_that_fits_no_service_is_refused_with_a_reason(self, bench: Bench) -> None:
         with pytest.raises(PermanentError, match="cut it into parts"):
-            bench.runtime.vision.analyze(decode_photo(photo_bytes(6000, 4)))
+            bench.runtime.vision.analyze(decode_photo(photo_bytes(6000, 4)), CALL)
 
     def test_any_format_becomes_one_that_the_service_takes(self, bench: Bench) -> None:
         for format_name in ("WEBP", "TIFF", "GIF", "BMP"):
             photo = decode_photo(photo_bytes(200, 150, format_name=format_name))
-            assert bench.runtime.vision.analyze(photo).metadata.format == format_name
+            assert bench.runtime.vision.analyze(photo, CALL).metadata.format == format_name
 
     def test_text_is_polled_and_its_polygons_are_the_photos(self, bench: Bench) -> None:
-        text = bench.runtime.ocr.read(decode_photo(photo_bytes(300, 200)))
+        text = bench.runtime.ocr.read(decode_photo(photo_bytes(300, 200)), CALL)
 
         assert text.full_text == "two words"
         assert text.language == "en"
@@ -168,8 +176,8 @@ class TestWhatIsSent:
 
     def test_no_address_and_no_name_leaves_the_house(self, bench: Bench) -> None:
         key, photo = ("families of X", "photo of Y"), decode_photo(portrait("ann"))
-        bench.runtime.recognizer.enrol(key, photo, bench.detect(key, photo))
-        bench.runtime.vision.analyze(photo)
+        bench.runtime.recognizer.enrol(key, photo, bench.detect(key, photo), CALL)
+        bench.runtime.vision.analyze(photo, CALL)
 
         said = " ".join(bench.ai_emulator.requests)
         assert "families" not in said
@@ -191,9 +199,9 @@ class TestFaces:
         assert "returnFaceId=true" in bench.asked("/detect")[0]
 
     def test_no_id_is_asked_for_without_need(self, bench: Bench) -> None:
-        bench.runtime.faces.detect(decode_photo(portrait("ann")))
+        bench.runtime.faces.detect(decode_photo(portrait("ann")), CALL)
         mixed = bench.instance(FACE_PRINT_ENGINE="local")
-        mixed.faces.detect(decode_photo(portrait("ann")), for_recognition=True)
+        mixed.faces.detect(decode_photo(portrait("ann")), CALL, for_recognition=True)
 
         assert all("returnFaceId=false" in request for request in bench.asked("/detect"))
 
@@ -244,13 +252,13 @@ class TestFaces:
 
         memory.add = lost  # type: ignore[assignment,method-assign]
         with pytest.raises(RetryableError):
-            bench.runtime.recognizer.enrol(key, photo, faces)
+            bench.runtime.recognizer.enrol(key, photo, faces, CALL)
         del memory.add
         bench.let_additions_age()
         bench.train()
         assert len(memory.held(list_id).faces) == 1
         pages = len(bench.asked("GET"))
-        bench.runtime.maintenance()
+        bench.maintain()
         assert len(bench.asked("GET")) == pages  # it is swept once
 
     def test_a_second_delivery_that_has_to_wait_forgets_nothing_of_the_first(
@@ -267,13 +275,13 @@ class TestFaces:
         def after_another_has_waited(*arguments: Any) -> None:
             quota.admit = lambda: 1  # type: ignore[method-assign]
             with pytest.raises(Busy):
-                other.recognizer.enrol(key, photo, faces)
+                other.recognizer.enrol(key, photo, faces, CALL)
             del quota.admit
-            bench.runtime.maintenance()
+            bench.maintain()
             added(*arguments)
 
         known.added = after_another_has_waited  # type: ignore[assignment,method-assign]
-        bench.runtime.recognizer.enrol(key, photo, faces)
+        bench.runtime.recognizer.enrol(key, photo, faces, CALL)
         bench.let_additions_age()
         bench.train()
         ours = bench.runtime.service_faces.read([face.face_id for face in faces if face.face_id])
@@ -334,7 +342,7 @@ class TestFaces:
         bench.train()
         mine = bench.enrol("two", portrait("ann", noise=2))
         bench.ai_emulator.memory.training_seconds = 60
-        bench.runtime.maintenance()
+        bench.maintain()
         with pytest.raises(Busy, match="under training"):
             bench.match(mine)
 
@@ -352,7 +360,7 @@ class TestFaces:
                 ),
             }
         )
-        prints = bench.runtime.recognizer.enrol(key, photo, [*found, elsewhere])
+        prints = bench.runtime.recognizer.enrol(key, photo, [*found, elsewhere], CALL)
         assert [each.face_id for each in prints] == [found[0].face_id]
 
     def test_a_face_that_can_not_be_added_has_no_print(self, bench: Bench) -> None:
@@ -365,7 +373,7 @@ class TestFaces:
                 )
             }
         )
-        assert bench.runtime.recognizer.enrol(key, photo, [small]) == []
+        assert bench.runtime.recognizer.enrol(key, photo, [small], CALL) == []
         assert bench.runtime.gallery.faces_of(key) == []
 
 
@@ -391,10 +399,10 @@ class TestErasure:
             added(*arguments)
 
         known.added = erased_first  # type: ignore[assignment,method-assign]
-        bench.runtime.recognizer.enrol(key, photo, faces)
+        bench.runtime.recognizer.enrol(key, photo, faces, CALL)
         known.added = added  # type: ignore[method-assign]
         assert len(self.held(bench)) == 1
-        bench.runtime.maintenance()
+        bench.maintain()
         assert self.held(bench) == {}
 
     def test_a_job_that_is_delivered_twice_at_once(self, bench: Bench) -> None:
@@ -406,11 +414,11 @@ class TestErasure:
         addition = known.adding(face_id, list_id)
         assert addition
         known.added(addition, face_id, list_id, second)  # the other delivery's, noted later
-        bench.runtime.maintenance()
+        bench.maintain()
         assert list(self.held(bench)) == [second]
 
         bench.runtime.gallery.enrol(key, [])
-        bench.runtime.maintenance()
+        bench.maintain()
         assert self.held(bench) == {}
 
     def test_lists_of_other_installations_are_never_touched(self, bench: Bench) -> None:
@@ -426,7 +434,7 @@ class TestErasure:
         key, _, _ = bench.enrol("one", portrait("ann"))
         mixed = bench.instance(FACE_PRINT_ENGINE="local")
         mixed.gallery.enrol(key, [])
-        mixed.maintenance()
+        bench.maintain(mixed)
         assert self.held(bench) == {}
         assert bench.asked("/train") == []
 
@@ -437,12 +445,12 @@ class TestErasure:
         moved = bench.instance(FACE_ENDPOINT=bench.server.address.replace("127.0.0.1", "localhost"))
         moved.gallery.enrol(key, [])
         with caplog.at_level(logging.ERROR):
-            moved.maintenance()
+            bench.maintain(moved)
         assert "1 erased faces are still in face lists of an account" in caplog.text
-        bench.runtime.maintenance()
+        bench.maintain()
         assert self.held(bench) == {}
 
-    def test_one_lists_trouble_keeps_no_other_from_its_upkeep(self, bench: Bench) -> None:
+    def test_one_lists_trouble_stops_no_other_lists_maintenance(self, bench: Bench) -> None:
         bench.ai_emulator.memory.capacity = 1
         bench.enrol("one", portrait("ann"))
         key, _, _ = bench.enrol("two", portrait("bob"))
@@ -456,7 +464,7 @@ class TestErasure:
         bench.ai_emulator.memory.train = broken  # type: ignore[method-assign]
         bench.runtime.gallery.enrol(key, [])
         with pytest.raises(RetryableError):
-            bench.runtime.maintenance()
+            bench.maintain()
         assert held.faces == {}
 
     def test_a_list_that_somebody_deleted_is_forgotten_once(
@@ -464,7 +472,7 @@ class TestErasure:
     ) -> None:
         bench.enrol("one", portrait("ann"))
         bench.ai_emulator.memory.drop(bench.lists[0])
-        bench.runtime.maintenance()
+        bench.maintain()
         assert "run the photos of these faces again" in caplog.text
         assert bench.lists == []
         bench.enrol("one", portrait("ann"))
@@ -474,9 +482,9 @@ class TestErasure:
     def test_a_training_that_never_ends_keeps_no_face(self, bench: Bench) -> None:
         key, _, _ = bench.enrol("one", portrait("ann"))
         bench.ai_emulator.memory.training_seconds = 1e9
-        bench.runtime.maintenance()
+        bench.maintain()
         bench.runtime.gallery.enrol(key, [])
-        bench.runtime.maintenance()
+        bench.maintain()
         assert self.held(bench) == {}
 
     def test_a_call_that_was_refused_makes_nobody_sweep(self, bench: Bench) -> None:
@@ -486,9 +494,9 @@ class TestErasure:
         bench.enrol("before", portrait("bob"))
         quota.admit = lambda: 1  # type: ignore[method-assign]
         with pytest.raises(Busy):
-            bench.runtime.recognizer.enrol(key, photo, faces)
+            bench.runtime.recognizer.enrol(key, photo, faces, CALL)
         del quota.admit
-        bench.runtime.recognizer.enrol(key, photo, faces)
+        bench.runtime.recognizer.enrol(key, photo, faces, CALL)
         assert not bench.runtime.service_faces.cut_short(bench.lists[0], datetime.now(UTC))
 
     def test_a_list_that_was_full_takes_faces_again_after_an_erasure(self, bench: Bench) -> None:
@@ -497,7 +505,7 @@ class TestErasure:
         with pytest.raises(PermanentError):
             bench.enrol("two", portrait("bob"))
         bench.runtime.gallery.enrol(key, [])
-        bench.runtime.maintenance()
+        bench.maintain()
         bench.enrol("two", portrait("bob"))
         assert len(self.held(bench)) == 1
 
@@ -534,9 +542,9 @@ class TestErasure:
     def test_a_face_of_another_account_is_added_to_this_one(self, bench: Bench) -> None:
         key, photo, _ = bench.enrol("one", portrait("ann"))
         moved = bench.instance(FACE_ENDPOINT=bench.server.address.replace("127.0.0.1", "localhost"))
-        moved.recognizer.enrol(key, photo, bench.detect(key, photo, moved))
+        moved.recognizer.enrol(key, photo, bench.detect(key, photo, moved), CALL)
         assert len(self.held(bench)) == 2
-        bench.runtime.maintenance()
+        bench.maintain()
         assert len(self.held(bench)) == 1
 
     def test_a_list_that_is_gone_stops_no_job(self, bench: Bench) -> None:
@@ -572,11 +580,11 @@ class TestLimitedAccess:
         assert len(bench.asked("/detect")) == 3  # it was asked for ids once
         assert "Limited Access" in caplog.text
         with pytest.raises(LimitedAccess, match="FACE_PRINT_ENGINE=local"):
-            bench.runtime.recognizer.enrol(key, photo, faces)
+            bench.runtime.recognizer.enrol(key, photo, faces, CALL)
 
     def test_matching_can_be_done_here_instead(self, bench: Bench) -> None:
         mixed = bench.instance(FACE_PRINT_ENGINE="local")
-        assert mixed.faces.detect(decode_photo(portrait("ann")), for_recognition=True)
+        assert mixed.faces.detect(decode_photo(portrait("ann")), CALL, for_recognition=True)
         assert len(bench.asked("/detect")) == 1
 
 
@@ -585,9 +593,9 @@ class TestRefusals:
         wrong = bench.instance(VISION_API_KEY="other", FACE_API_KEY="other")
         photo = decode_photo(portrait("ann"))
         for name, call in (
-            ("VISION", lambda: wrong.vision.analyze(photo)),
-            ("VISION", lambda: wrong.ocr.read(photo)),
-            ("FACE", lambda: wrong.faces.detect(photo)),
+            ("VISION", lambda: wrong.vision.analyze(photo, CALL)),
+            ("VISION", lambda: wrong.ocr.read(photo, CALL)),
+            ("FACE", lambda: wrong.faces.detect(photo, CALL)),
         ):
             with pytest.raises(RetryableError, match=f"{name}_API_KEY") as told:
                 call()
@@ -598,7 +606,7 @@ class TestRefusals:
         bench.server.stop()
         bench.server.start()
         with pytest.raises(ServiceRefused, match="InvalidImageFormat"):
-            bench.runtime.vision.analyze(decode_photo(portrait("ann")))
+            bench.runtime.vision.analyze(decode_photo(portrait("ann")), CALL)
 
     def test_too_many_calls_hold_everybody_off_and_cost_no_try(self, tmp_path: Path) -> None:
         bench = Bench(
@@ -608,11 +616,11 @@ class TestRefusals:
         try:
             with pytest.raises(Busy) as told:
                 for _ in range(5):
-                    bench.runtime.faces.detect(photo)
+                    bench.runtime.faces.detect(photo, CALL)
             assert told.value.retry_after == 1
             other = bench.instance(FACE_CALLS_PER_SECOND="100")
             began = time.monotonic()
-            other.faces.detect(photo)
+            other.faces.detect(photo, CALL)
             assert time.monotonic() - began > 0.7
         finally:
             bench.close()
@@ -621,16 +629,16 @@ class TestRefusals:
         bench.server.stop()
         photo = decode_photo(portrait("ann"))
         for call in (
-            lambda: bench.runtime.vision.analyze(photo),
-            lambda: bench.runtime.ocr.read(photo),
-            lambda: bench.runtime.faces.detect(photo),
+            lambda: bench.runtime.vision.analyze(photo, CALL),
+            lambda: bench.runtime.ocr.read(photo, CALL),
+            lambda: bench.runtime.faces.detect(photo, CALL),
         ):
             with pytest.raises(RetryableError, match="no usable answer") as told:
                 call()
             assert not isinstance(told.value, Busy)
             assert (told.value.retry_after or 0) >= 10
         bench.server.start()
-        assert bench.runtime.faces.detect(photo)
+        assert bench.runtime.faces.detect(photo, CALL)
 
     def test_reading_goes_on_when_asking_for_the_result_fails_for_a_while(
         self, bench: Bench
@@ -638,7 +646,7 @@ class TestRefusals:
         quota = bench.ai_emulator.quotas["vision"]
         admitted = iter([0, 1, 1, 0])
         quota.admit = lambda: next(admitted, 0)  # type: ignore[method-assign]
-        assert bench.runtime.ocr.read(decode_photo(portrait("ann"))).full_text == "two words"
+        assert bench.runtime.ocr.read(decode_photo(portrait("ann")), CALL).full_text == "two words"
         assert len(bench.asked("/read/analyze?")) == 1
 
 

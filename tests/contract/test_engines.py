@@ -10,13 +10,16 @@ from PIL import Image
 from imaginem.ai_emulator import AiEmulator, AiEmulatorServer
 from imaginem.ai_emulator.app import LocalEngines
 from imaginem.assets import AssetStore
+from imaginem.config.engine_table import ENGINE_TABLE
 from imaginem.config.settings import read_settings
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face, ImageAnalysis, OcrText, name_face
-from imaginem.ports import JobKey
+from imaginem.ports import CallContext, JobKey
 from imaginem.runtime import Runtime
 from imaginem.testing import MemorySharedState
+
+CALL = CallContext("contract", "job-1", "facedetection")
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +56,7 @@ def photo(name: str, turned: int = 0) -> Photo:
 
 
 def named(engines: Runtime, key: JobKey, seen: Photo) -> list[Face]:
-    faces = engines.faces.detect(seen, for_recognition=True)
+    faces = engines.faces.detect(seen, CALL, for_recognition=True)
     return [
         face.model_copy(
             update={"face_id": name_face(key, seen.sha256, "test", face.face_rectangle)}
@@ -64,13 +67,18 @@ def named(engines: Runtime, key: JobKey, seen: Photo) -> list[Face]:
 
 def enrol(engines: Runtime, job: str, name: str) -> tuple[JobKey, Photo, list[uuid.UUID]]:
     key, seen = ("contract", job), photo(name)
-    prints = engines.recognizer.enrol(key, seen, named(engines, key, seen))
+    prints = engines.recognizer.enrol(key, seen, named(engines, key, seen), CALL)
     return key, seen, [each.face_id for each in prints]
+
+
+def test_an_engine_has_the_name_that_is_told_without_making_it(engines: Runtime) -> None:
+    made = {row.shown_as: engines.engine(row.kind).name for row in ENGINE_TABLE.rows}
+    assert engines.engine_names == made
 
 
 def test_an_analysis_holds_what_is_promised(engines: Runtime) -> None:
     seen = photo("chelsea.png")
-    found = engines.vision.analyze(seen)
+    found = engines.vision.analyze(seen, CALL)
 
     assert ImageAnalysis.model_validate_json(found.model_dump_json()) == found
     assert (found.metadata.width, found.metadata.height) == (seen.width, seen.height)
@@ -86,7 +94,7 @@ def test_an_analysis_holds_what_is_promised(engines: Runtime) -> None:
 
 def test_text_comes_in_reading_order_with_words_in_their_lines(engines: Runtime) -> None:
     seen = photo("page.png")
-    found = engines.ocr.read(seen)
+    found = engines.ocr.read(seen, CALL)
 
     assert OcrText.model_validate_json(found.model_dump_json()) == found
     assert "Region" in found.full_text
@@ -98,7 +106,7 @@ def test_text_comes_in_reading_order_with_words_in_their_lines(engines: Runtime)
 
 def test_faces_lie_in_the_photo_and_have_eyes(engines: Runtime) -> None:
     seen = photo("group5.jpg")
-    faces = engines.faces.detect(seen)
+    faces = engines.faces.detect(seen, CALL)
 
     assert len(faces) == 5
     sizes = [face.face_rectangle.width * face.face_rectangle.height for face in faces]
@@ -114,16 +122,16 @@ def test_faces_lie_in_the_photo_and_have_eyes(engines: Runtime) -> None:
 def test_a_photo_without_faces_is_no_error(engines: Runtime) -> None:
     key, seen = ("contract", "coffee"), photo("coffee.png")
 
-    assert engines.faces.detect(seen, for_recognition=True) == []
-    assert engines.recognizer.enrol(key, seen, []) == []
-    assert engines.recognizer.match(key, [], lambda: seen) == []
+    assert engines.faces.detect(seen, CALL, for_recognition=True) == []
+    assert engines.recognizer.enrol(key, seen, [], CALL) == []
+    assert engines.recognizer.match(key, [], lambda: seen, CALL) == []
 
 
 def test_one_person_is_found_and_nobody_else_until_erased(engines: Runtime) -> None:
     first = enrol(engines, "obama", "obama.jpg")
     enrol(engines, "biden", "biden.jpg")
     key, seen, ids = enrol(engines, "obama2", "obama2.jpg")
-    matches = engines.recognizer.match(key, ids, lambda: seen)
+    matches = engines.recognizer.match(key, ids, lambda: seen, CALL)
 
     assert [match.matched_face_id for match in matches] == first[2]
     assert matches[0].band == "match"
@@ -132,10 +140,10 @@ def test_one_person_is_found_and_nobody_else_until_erased(engines: Runtime) -> N
     assert back.matched_face_id == ids[0]
 
     engines.gallery.enrol(first[0], [])
-    assert engines.recognizer.match(key, ids, lambda: seen) == []
+    assert engines.recognizer.match(key, ids, lambda: seen, CALL) == []
 
 
-def test_enrolling_again_gives_the_same_prints(engines: Runtime) -> None:
+def test_enrolling_again_gives_the_same_faces(engines: Runtime) -> None:
     key, _seen, ids = enrol(engines, "grace", "grace_hopper.jpg")
     assert enrol(engines, "grace", "grace_hopper.jpg")[2] == ids
     assert [face.face_id for face in engines.gallery.faces_of(key)] == ids
@@ -144,26 +152,28 @@ def test_enrolling_again_gives_the_same_prints(engines: Runtime) -> None:
 def test_faces_that_were_never_enrolled_are_told(engines: Runtime) -> None:
     seen = photo("grace_hopper.jpg")
     with pytest.raises(PermanentError, match="put faceprint before facematch"):
-        engines.recognizer.match(("contract", "nobody"), [uuid.uuid4()], lambda: seen)
+        engines.recognizer.match(("contract", "nobody"), [uuid.uuid4()], lambda: seen, CALL)
 
 
-def test_prints_need_faces_with_names(engines: Runtime) -> None:
+def test_recognition_needs_faces_with_ids(engines: Runtime) -> None:
     seen = photo("grace_hopper.jpg")
     with pytest.raises(PermanentError, match="face_id"):
-        engines.recognizer.enrol(("contract", "unnamed"), seen, engines.faces.detect(seen))
+        engines.recognizer.enrol(
+            ("contract", "unnamed"), seen, engines.faces.detect(seen, CALL), CALL
+        )
 
 
 def test_a_photo_that_is_not_kept_finds_who_looks_alike(engines: Runtime) -> None:
     key, seen = ("search", "obama"), photo("obama.jpg")
     (face,) = named(engines, key, seen)
-    engines.recognizer.enrol(key, seen, [face])
+    engines.recognizer.enrol(key, seen, [face], CALL)
     asked = photo("obama2.jpg")
     ((found, similar),) = engines.recognizer.search(
-        asked, engines.faces.detect(asked, for_recognition=True)
+        asked, engines.faces.detect(asked, CALL, for_recognition=True), CALL
     )
     assert face.face_id in {each.face_id for each in similar if each.band == "match"}
     assert found.face_rectangle.width > 10
     stranger = photo("grace_hopper.jpg")
-    ((_, nobody),) = engines.recognizer.search(stranger, engines.faces.detect(stranger))
+    ((_, nobody),) = engines.recognizer.search(stranger, engines.faces.detect(stranger, CALL), CALL)
     assert face.face_id not in {each.face_id for each in nobody}
     assert engines.gallery.faces_of(("search", "other")) == []

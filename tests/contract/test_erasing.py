@@ -19,7 +19,7 @@ from imaginem.outputs import Face, FaceMatch, FacePrint, ImageAnalysis, OcrText,
 from imaginem.pipeline.poison import keep_invalid
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.steps import default_registry
-from imaginem.ports import EnrolledFace, Erasable, JobKey
+from imaginem.ports import CallContext, EnrolledFace, Erasable, JobKey
 from imaginem.runtime import Runtime
 from imaginem.sql import SqlServiceFaces
 from imaginem.testing import FakeFaces, FakeRecognizer, photo_bytes
@@ -61,11 +61,11 @@ class TalkativeEngine:
 
     name = "talkative"
 
-    def analyze(self, photo: Photo) -> ImageAnalysis:
+    def analyze(self, photo: Photo, call: CallContext) -> ImageAnalysis:
         size = PhotoMetadata(width=photo.width, height=photo.height, format=photo.format)
         return ImageAnalysis(tags=[Tag(name="cat", confidence=0.9)], metadata=size)
 
-    def read(self, photo: Photo) -> OcrText:
+    def read(self, photo: Photo, call: CallContext) -> OcrText:
         return OcrText(full_text=LONG)
 
 
@@ -75,15 +75,21 @@ class EveryoneAlike(FakeRecognizer):
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    def enrol(self, key: JobKey, photo: Photo, faces: Sequence[Face]) -> list[FacePrint]:
+    def enrol(
+        self, key: JobKey, photo: Photo, faces: Sequence[Face], call: CallContext
+    ) -> list[FacePrint]:
         embedding = np.array([1, 0], np.float32).tobytes()
         named = [face.face_id for face in faces if face.face_id is not None]
         enrolled = [EnrolledFace(each, self.name, embedding, 0.9, (1, 2, 3, 4)) for each in named]
         self._runtime.gallery.enrol(key, enrolled)
-        return super().enrol(key, photo, faces)
+        return super().enrol(key, photo, faces, call)
 
     def match(
-        self, key: JobKey, face_ids: Sequence[uuid.UUID], photo: Callable[[], Photo]
+        self,
+        key: JobKey,
+        face_ids: Sequence[uuid.UUID],
+        photo: Callable[[], Photo],
+        call: CallContext,
     ) -> list[FaceMatch]:
         index = self._runtime.face_index
         matches = [

@@ -18,12 +18,14 @@ from imaginem.images.decoding import decode_photo
 from imaginem.message import JobMessage
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.steps import default_registry
+from imaginem.ports import CallContext
 from imaginem.runtime import Runtime
 from imaginem.testing import MemorySharedState, message_for
 from tests.ai_emulator import portrait
 from tests.conftest import ROOT
 from tests.identity import IdentityEndpoint, TokenEmulator, make_certificate
 
+CALL = CallContext("b", "one", "facedetection")
 STEPS = [
     "generalclassification",
     "ocr",
@@ -157,6 +159,6 @@ def test_an_identity_that_gets_no_token_is_told_as_such(
     assert "AZURE_CLIENT_ID" in str(refused.value)
     runtime.made["shared_state"] = MemorySharedState()
     with pytest.raises(RetryableError, match="gets no token"):
-        runtime.vision.analyze(decode_photo(portrait("ann")))
+        runtime.vision.analyze(decode_photo(portrait("ann")), CALL)
     with pytest.raises(RetryableError, match="gets no token"):
-        runtime.faces.detect(decode_photo(portrait("ann")))
+        runtime.faces.detect(decode_photo(portrait("ann")), CALL)

@@ -12,6 +12,7 @@ import steps  # noqa: F401 - importing the package registers every step
 from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
 from imaginem.config.settings import read_settings
 from imaginem.host import Emulator
+from imaginem.pipeline.maintenance import run_maintenance
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import CoreSettings
@@ -97,8 +98,8 @@ def test_faces_that_lapsed_on_their_way_are_matched_all_the_same(
     server.ai_emulator.memory.training_seconds = 0
     running.job(running.upload(portrait("ann")), batch=batch, job="first")
     running.wait(batch, ["first"])
-    running.runtime.maintenance()
-    running.runtime.maintenance()
+    for _ in range(2):
+        run_maintenance(running.runtime.maintenance_jobs, running.runtime.telemetry)
     running.job(
         running.upload(portrait("ann", noise=4)),
         ("facedetection", "faceprint", "pipelineoutput"),

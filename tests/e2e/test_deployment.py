@@ -19,11 +19,13 @@ from tests.e2e.test_function_app import LIST_TRIGGERS, ON_AZURE, environment_of
 LOOK = """
 import sys
 from imaginem.images.decoding import decode_photo
+from imaginem.ports import CallContext
 from imaginem.runtime import Runtime
 from imaginem.config.settings import read_settings
 settings = read_settings()
 photo = decode_photo(open(sys.argv[1], "rb").read())
-print(settings.assets, len(Runtime(settings).faces.detect(photo)))
+call = CallContext.without_job("package test")
+print(settings.assets, len(Runtime(settings).faces.detect(photo, call)))
 """
 
 

@@ -10,7 +10,7 @@ from imaginem.errors import NotFound, PermanentError
 from imaginem.images.decoding import Photo
 from imaginem.names import job_prefix
 from imaginem.outputs import Face, Rectangle
-from imaginem.ports import SimilarFace
+from imaginem.ports import CallContext, SimilarFace
 from imaginem.testing import FakeRecognizer, photo_bytes
 from imaginem.usecases.access import EVERYTHING, Caller
 from imaginem.usecases.faces import (
@@ -34,7 +34,9 @@ class Recognizer(FakeRecognizer):
     def __init__(self, *face_ids: uuid.UUID) -> None:
         self._similar = [SimilarFace(face_id, 0.9, "match") for face_id in face_ids]
 
-    def search(self, photo: Photo, faces: Sequence[Face]) -> list[tuple[Face, list[SimilarFace]]]:
+    def search(
+        self, photo: Photo, faces: Sequence[Face], call: CallContext
+    ) -> list[tuple[Face, list[SimilarFace]]]:
         """Return the same faces for each."""
         return [(face, self._similar) for face in faces]
 

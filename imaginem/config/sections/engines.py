@@ -1,19 +1,34 @@
 """Which engines look at photos, and how alike two faces must be."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar, TypeVar
+
+from pydantic import Field, StringConstraints, create_model
 
 from imaginem.config.declare import Expected, Section, setting
+from imaginem.config.engine_table import ENGINE_TABLE, EngineTable
 from imaginem.config.value_types import Count, File, Folder, Share, one_of
+from imaginem.ports import RECOGNIZER
 
-ENGINES = ("local", "azure")
-"""The kinds of engines that a setting may name."""
-# Confidence differs between them: a cosine locally, a scale of its own on Azure Face.
-_THRESHOLDS = {"local": (0.45, 0.37), "azure": (0.5, 0.4)}
+S = TypeVar("S", bound="EngineSettings")
+Above = dict[str, Any]
+"""The values of the fields above one whose default is made."""
 # Where a deployment package has the weights of the local engine, if it has any.
 _PACKAGED_WEIGHTS = Path(__file__).resolve().parents[3] / "weights"
 
-Engine = Annotated[str, one_of(ENGINES), Expected(" or ".join(ENGINES))]
+
+def _words(name: str, table: EngineTable = ENGINE_TABLE) -> StringConstraints:
+    return one_of(table.allowed()[name])
+
+
+def _expected(name: str, table: EngineTable = ENGINE_TABLE) -> Expected:
+    return Expected(" or ".join(table.allowed()[name]))
+
+
+VisionProvider = Annotated[str, _words("VISION_ENGINE"), _expected("VISION_ENGINE")]
+FaceProvider = Annotated[str, _words("FACE_ENGINE"), _expected("FACE_ENGINE")]
+PrintProvider = Annotated[str, _words("FACE_PRINT_ENGINE"), _expected("FACE_PRINT_ENGINE")]
 ModelFile = Annotated[File, Expected("the path of a model's JSON file")]
 
 
@@ -23,47 +38,62 @@ def _usual_assets() -> Path:
     return Path("~/.cache/imaginem").expanduser()
 
 
-def _usual_recognizer(above: dict[str, Any]) -> str:
-    engine: str = above["face_engine"]
-    return engine
+def _usual_provider(name: str, table: EngineTable = ENGINE_TABLE) -> Callable[[Above], str]:
+    """Return what makes the default of a setting that chooses a provider."""
+    return lambda above: table.usual(name, {field.upper(): v for field, v in above.items()})
 
 
-def _usual_match(above: dict[str, Any]) -> float:
-    match, _ = _THRESHOLDS[above["face_print_engine"]]
-    return match
+def _usual_match(table: EngineTable = ENGINE_TABLE) -> Callable[[Above], float]:
+    """Return what makes the recognizer's own threshold of a match."""
+
+    def usual(above: Above) -> float:
+        recognizer = table.row(RECOGNIZER).provider(above["face_print_engine"])
+        return recognizer.defaults["FACE_MATCH_THRESHOLD"]
+
+    return usual
 
 
-def _usual_possible(above: dict[str, Any]) -> float:
-    """Return the engine's own, but never one above the threshold of a match."""
-    match: float = above["match_threshold"]
-    _, possible = _THRESHOLDS[above["face_print_engine"]]
-    return min(possible, match)
+def _usual_possible(table: EngineTable = ENGINE_TABLE) -> Callable[[Above], float]:
+    """Return what makes the recognizer's own threshold, but none above that of a match."""
+
+    def usual(above: Above) -> float:
+        match: float = above["match_threshold"]
+        recognizer = table.row(RECOGNIZER).provider(above["face_print_engine"])
+        return min(recognizer.defaults["FACE_POSSIBLE_THRESHOLD"], match)
+
+    return usual
 
 
 class EngineSettings(Section):
-    """Engines, their models, and the thresholds of a match."""
+    """Engines, their models, and the thresholds of a match.
 
-    vision_engine: Engine = setting(
+    Attributes:
+        engine_table: kinds of engines, and the providers that the settings choose from.
+    """
+
+    engine_table: ClassVar[EngineTable] = ENGINE_TABLE
+
+    vision_engine: VisionProvider = setting(
         "VISION_ENGINE", "local", "`local` or `azure`: the engine of generalclassification and ocr"
     )
-    face_engine: Engine = setting(
+    face_engine: FaceProvider = setting(
         "FACE_ENGINE", "local", "`local` or `azure`: the engine of facedetection"
     )
-    face_print_engine: Engine = setting(
+    face_print_engine: PrintProvider = setting(
         "FACE_PRINT_ENGINE",
-        _usual_recognizer,
+        _usual_provider("FACE_PRINT_ENGINE"),
         "`local` or `azure`: the engine of faceprint and facematch",
         usual="as `FACE_ENGINE`",
     )
     match_threshold: Share = setting(
         "FACE_MATCH_THRESHOLD",
-        _usual_match,
+        _usual_match(),
         "confidence from which two faces are a `match`",
         usual="0.45 locally, 0.5 on Azure Face",
     )
     possible_threshold: Share = setting(
         "FACE_POSSIBLE_THRESHOLD",
-        _usual_possible,
+        _usual_possible(),
         "confidence from which two faces are a `possible` match",
         usual="0.37 locally, 0.4 on Azure Face",
     )
@@ -87,17 +117,31 @@ class EngineSettings(Section):
 
     @property
     def engine_choices(self) -> dict[str, str]:
-        """The kind of engine that each setting asks for."""
-        return {
-            "VISION_ENGINE": self.vision_engine,
-            "FACE_ENGINE": self.face_engine,
-            "FACE_PRINT_ENGINE": self.face_print_engine,
-        }
+        """The provider that each setting of the table chooses."""
+        return {name: getattr(self, name.lower()) for name in self.engine_table.allowed()}
 
-    @property
-    def engines(self) -> set[str]:
-        """The kinds of engines in use."""
-        return set(self.engine_choices.values())
+
+def for_engines(section: type[S], table: EngineTable) -> type[S]:
+    """Return a section whose settings choose from another table of engines.
+
+    A setting of the table that the section does not declare is added.
+    """
+    fields: dict[str, Any] = {
+        name.lower(): (
+            Annotated[str, _words(name, table), _expected(name, table)],
+            Field(default_factory=_usual_provider(name, table), validation_alias=name),
+        )
+        for name in table.allowed()
+    }
+    for name, usual in {
+        "FACE_MATCH_THRESHOLD": _usual_match(table),
+        "FACE_POSSIBLE_THRESHOLD": _usual_possible(table),
+    }.items():
+        field = name.removeprefix("FACE_").lower()
+        fields[field] = (Share, Field(default_factory=usual, validation_alias=name))
+    made = create_model(section.__name__, __base__=section, **fields)
+    made.engine_table = table
+    return made
 
 
 def threshold_problems(settings: EngineSettings) -> list[str]:

@@ -1,7 +1,7 @@
-"""One call to an Azure AI service: its turn, its measure, and what its refusal means to us.
+"""One call to an Azure AI service: it is paced, measured, and its refusal becomes our error.
 
-Both SDKs lose the status or the body of some refusals, so a hook looks at every answer
-before they do and raises `Refused`.
+Both SDKs lose the status or the body of some refusals, so a hook checks every answer before they
+do and raises `Refused`.
 """
 
 import json
@@ -14,14 +14,14 @@ from typing import Any
 from imaginem.config.identity import no_token
 from imaginem.engines.pacing import Pacer
 from imaginem.errors import Busy, PermanentError, RetryableError, StorageUnavailable
-from imaginem.ports import Telemetry
+from imaginem.ports import CallContext, Telemetry
 from imaginem.redaction import one_line
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 _logger = logging.getLogger("imaginem.engines.azure")
 SCOPE = "https://cognitiveservices.azure.com/.default"
 _UNREACHABLE_PAUSE = 10.0
-"""Seconds between tries of a service that is away: five tries outlast half a minute."""
+"""Seconds between tries of a service that can't be reached: five tries span over half a minute."""
 _ACCESS = (
     "this Face account may find faces but not tell them apart (Limited Access): apply at "
     "https://aka.ms/facerecognition, or set FACE_PRINT_ENGINE=local"
@@ -32,17 +32,21 @@ class Refused(Exception):
     """A service's answer that is no success.
 
     Attributes:
+        status: of HTTP.
         codes: outer and inner error code, as far as there are any.
-        retry_after: seconds, when the service said so.
+        text: the service's message.
+        retry_after: seconds, if the service named any.
     """
 
-    def __init__(self, status: int, codes: tuple[str, ...], told: str, wait: float | None) -> None:
-        super().__init__(told)
-        self.status, self.codes, self.told, self.retry_after = status, codes, told, wait
+    def __init__(
+        self, status: int, codes: tuple[str, ...], text: str, retry_after: float | None
+    ) -> None:
+        super().__init__(text)
+        self.status, self.codes, self.text, self.retry_after = status, codes, text, retry_after
 
 
 class ServiceRefused(PermanentError):
-    """The service will never do this.
+    """The service refuses this request for good.
 
     Attributes:
         codes: the service's error codes.
@@ -58,18 +62,19 @@ class LimitedAccess(PermanentError):
 
 
 def check_answer(status: int, headers: Mapping[str, str], text: str) -> None:
-    """Look at an answer before the SDK does.
+    """Check an answer before the SDK does.
 
     Raises:
-        Refused: it is no success.
+        Refused: the status is not 2xx.
     """
     if 200 <= status < 300:
         return
-    codes, told = _explained(text)
-    named = headers.get("ms-azure-ai-errorcode") or headers.get("x-ms-error-code")
-    if named and named not in codes:
-        codes = (*codes, named)
-    raise Refused(status, codes, told or f"status {status}", _seconds(headers.get("Retry-After")))
+    codes, message = _explained(text)
+    code = headers.get("ms-azure-ai-errorcode") or headers.get("x-ms-error-code")
+    if code and code not in codes:
+        codes = (*codes, code)
+    retry_after = _seconds(headers.get("Retry-After"))
+    raise Refused(status, codes, message or f"status {status}", retry_after)
 
 
 def _explained(text: str) -> tuple[tuple[str, ...], str]:
@@ -96,11 +101,11 @@ def _seconds(raw: str | None) -> float | None:
 
 
 class Service:
-    """An Azure AI account: who may call it when, and how its calls are counted.
+    """An Azure AI account: paces the calls to it, counts them, and explains its refusals.
 
     Args:
-        name: `vision` or `face`; also the prefix of its settings.
-        pacer: gives out turns.
+        name: `vision` or `face`; in capitals the prefix of its settings.
+        pacer: says when the next call may be made.
         telemetry: where calls are counted.
         price: of 1,000 calls.
     """
@@ -117,38 +122,42 @@ class Service:
     def call(
         self,
         operation: str,
+        context: CallContext,
         *,
         units: int = 1,
         wait_for_quota: bool = False,
         ready: Callable[[], None] | None = None,
     ) -> Iterator[None]:
-        """Make one call inside, when its turn has come.
+        """Wait until a call may be made; the call is made in the body of the `with`.
 
         Args:
-            operation: its name in traces, metrics and errors.
+            operation: the call's name in traces, metrics and errors.
+            context: whom the call is made for. Metrics carry its step, the span its job too.
             units: calls that it is billed as.
-            wait_for_quota: waits for its turn however long that takes: going back to the queue
-                would lose, or pay again, what the calls before it have got.
-            ready: called when the turn has come, before the call.
+            wait_for_quota: wait for minutes if need be, since going back to the queue would lose
+                what earlier calls returned, or pay for it again.
+            ready: called after the wait, right before the call.
 
         Raises:
-            Busy: no room now; the service, or our own share of its quota, says so.
-            RetryableError: it does not answer, or refuses us for a reason that may pass.
-            PermanentError: it refuses this photo.
+            Busy: the quota is used up, by the service's word or by our own count.
+            RetryableError: no answer, or a refusal whose reason may pass.
+            PermanentError: the service refuses this photo.
         """
         self._pacer.wait(wait_for_quota=wait_for_quota)
         if ready:
             ready()
-        labels = {"service": self.name, "operation": operation}
+        labels = {"service": self.name, "operation": operation, "step": context.step}
         started = time.perf_counter()
         outcome = "ok"
-        with self._telemetry.span(f"{self.name} {operation}", kind="client", **labels) as span:
+        with self._telemetry.span(
+            f"{self.name} {operation}", kind="client", **{**labels, **context.ids}
+        ) as span:
             try:
                 yield
             except Refused as refused:
                 outcome = str(refused.status)
                 span.fail(f"{outcome} {' '.join(refused.codes)}")
-                raise self._meaning(operation, refused) from None
+                raise self._error_of(operation, refused) from None
             except (PermanentError, RetryableError):
                 raise
             except Exception as problem:
@@ -163,51 +172,50 @@ class Service:
                     cost = units * self._price / 1000
                     self._telemetry.count("imaginem.cost", cost, **labels)
 
-    def _meaning(self, operation: str, refused: Refused) -> Exception:
-        """Return our error for a refusal; see docs/engines.md."""
-        said = f"Azure {self.name} {operation}: {one_line(refused.told, 300)}"
+    def _error_of(self, operation: str, refused: Refused) -> Exception:
+        """Return our error for a refusal; see the table in docs/engines.md."""
+        message = f"Azure {self.name} {operation}: {one_line(refused.text, 300)}"
         code = refused.codes[-1] if refused.codes else str(refused.status)
         if refused.status == 429 or (refused.status == 503 and refused.retry_after):
             wait = refused.retry_after or 1.0
             try:
                 self._pacer.hold_off(wait)
-            except StorageUnavailable as problem:  # the others will find out for themselves
+            except StorageUnavailable as problem:  # other instances will be refused themselves
                 _logger.warning("%s", problem)
-            return Busy(said, retry_after=wait)
+            return Busy(message, retry_after=wait)
         if "UnsupportedFeature" in refused.codes:
             return LimitedAccess(_ACCESS)
         if "LargeFaceListTrainingNotFinished" in refused.codes:
-            return Busy(said, retry_after=5.0)
+            return Busy(message, retry_after=5.0)
         if refused.status in (401, 403) and "QuotaExceeded" not in refused.codes:
             prefix = self.name.upper()
             return RetryableError(
-                f"{said}. Check {prefix}_ENDPOINT and {prefix}_API_KEY, or, without a key, that "
+                f"{message}. Check {prefix}_ENDPOINT and {prefix}_API_KEY, or, without a key, that "
                 "the app's identity has the role Cognitive Services User on the account"
             )
         if refused.status in (408, 409) or refused.status >= 500 or 300 <= refused.status < 400:
             return RetryableError(
-                f"{said} ({code})", retry_after=refused.retry_after or _UNREACHABLE_PAUSE
+                f"{message} ({code})", retry_after=refused.retry_after or _UNREACHABLE_PAUSE
             )
-        return ServiceRefused(f"{said} ({code})", refused.codes)
+        return ServiceRefused(f"{message} ({code})", refused.codes)
 
     def _unreachable(self, operation: str, problem: Exception) -> Exception:
-        """Return our error for a call without an answer, or with one that makes no sense.
+        """Return our error for a call without a usable answer.
 
-        Raises:
-            Exception: a defect of ours: an error that no SDK raises.
+        An error that no SDK raises is a defect of ours, and is returned as it is.
         """
-        if not type(problem).__module__.startswith(_FOREIGN) and not isinstance(
+        if not type(problem).__module__.startswith(_SDK_MODULES) and not isinstance(
             problem, ValueError | OSError
         ):
             return problem
         if type(problem).__name__ in ("ClientAuthenticationError", "CredentialUnavailableError"):
             return no_token(SCOPE, problem)
-        why = one_line(str(problem) or type(problem).__name__, 200)
+        reason = one_line(str(problem) or type(problem).__name__, 200)
         return RetryableError(
-            f"Azure {self.name} {operation}: no usable answer ({why}). Check "
+            f"Azure {self.name} {operation}: no usable answer ({reason}). Check "
             f"{self.name.upper()}_ENDPOINT and the network",
             retry_after=_UNREACHABLE_PAUSE,
         )
 
 
-_FOREIGN = ("msrest", "azure.", "requests", "urllib3")
+_SDK_MODULES = ("msrest", "azure.", "requests", "urllib3")

@@ -1,4 +1,4 @@
-"""Azure Face 1.2, call by call, in our own words."""
+"""Azure Face 1.2: one method for each call, in our own types."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -15,6 +15,7 @@ from imaginem.engines.azure.calls import (
 )
 from imaginem.engines.azure.payload import Payload
 from imaginem.outputs import Rectangle
+from imaginem.ports import CallContext
 
 if TYPE_CHECKING:
     from azure.ai.vision.face import FaceAdministrationClient, FaceClient
@@ -23,10 +24,10 @@ if TYPE_CHECKING:
 API_VERSION = "v1.2"
 DETECTION, RECOGNITION = "detection_03", "recognition_04"
 ATTRIBUTES = ("headPose", "mask", "blur", "qualityForRecognition")
-"""All that is asked of a face. Age, gender, smile, facial hair and emotion are retired."""
+"""What is asked of a face. Age, gender, smile, facial hair and emotion are retired."""
 FACE_ID_SECONDS = 24 * 3600
-AT_ONCE = 1000
-"""Face ids in one search at most."""
+FACES_PER_CALL = 1000
+"""Most face ids in one search, and most faces in one page of a list (Microsoft)."""
 
 Similar = list[tuple[str, float]]
 """The service's ids of faces, each with its confidence, best first."""
@@ -34,24 +35,24 @@ Similar = list[tuple[str, float]]
 
 @dataclass(frozen=True)
 class Clients:
-    """The SDK's two clients of one account."""
+    """The SDK's two clients for one account."""
 
     face: "FaceClient"
     lists: "FaceAdministrationClient"
 
 
 def face_clients(settings: ServiceSettings, credential: "Callable[[], TokenCredential]") -> Clients:
-    """Return clients that retry nothing by themselves and tell every refusal."""
+    """Return clients that retry nothing by themselves and hide no refusal."""
     from azure.ai.vision.face import FaceAdministrationClient, FaceClient
     from azure.core.credentials import AzureKeyCredential
 
     def check(answer: Any) -> None:
-        seen = answer.http_response
+        response = answer.http_response
         text = ""
-        if not 200 <= seen.status_code < 300:
-            seen.read()  # some calls hand over an answer that is not read yet
-            text = seen.text()
-        check_answer(seen.status_code, seen.headers, text)
+        if not 200 <= response.status_code < 300:
+            response.read()  # some calls hand over a response whose body is not read yet
+            text = response.text()
+        check_answer(response.status_code, response.headers, text)
 
     signer = AzureKeyCredential(settings.key) if settings.key else credential()
     options: dict[str, Any] = {
@@ -69,20 +70,20 @@ def face_clients(settings: ServiceSettings, credential: "Callable[[], TokenCrede
 
 
 class FaceService:
-    """An Azure Face account. Every method makes one call; errors as of `Service.call`."""
+    """An Azure Face account. Every method makes one call; for its errors see `Service.call`."""
 
     def __init__(self, clients: Clients, service: Service) -> None:
         self._face = clients.face
         self._lists = clients.lists.large_face_list
         self._service = service
 
-    def detect(self, sent: Payload, *, with_ids: bool) -> list[Any]:
-        """Return the SDK's faces, largest first; with ids they can be searched for a day.
+    def detect(self, sent: Payload, call: CallContext, *, with_ids: bool) -> list[Any]:
+        """Return the SDK's faces, largest first; with an id a face can be searched for a day.
 
         Raises:
-            LimitedAccess: ids were asked for, and the account may not give them.
+            LimitedAccess: ids were asked for, which this account may not give.
         """
-        with self._service.call("detect"):
+        with self._service.call("detect", call):
             return list(
                 self._face.detect(
                     sent.data,
@@ -96,36 +97,47 @@ class FaceService:
             )
 
     def similar_faces(
-        self, face_id: str, among: Sequence[str], *, wait_for_quota: bool = False
+        self,
+        face_id: str,
+        others: Sequence[str],
+        call: CallContext,
+        *,
+        wait_for_quota: bool = False,
     ) -> Similar:
-        """Compare a face with up to `AT_ONCE` others."""
-        with self._service.call("find similar", wait_for_quota=wait_for_quota):
-            found = self._face.find_similar(
+        """Compare a face with up to `FACES_PER_CALL` others."""
+        with self._service.call("find similar", call, wait_for_quota=wait_for_quota):
+            faces = self._face.find_similar(
                 face_id=face_id,
-                face_ids=list(among),
-                max_num_of_candidates_returned=len(among),
+                face_ids=list(others),
+                max_num_of_candidates_returned=len(others),
                 mode="matchFace",
             )
             return [
-                (str(each.face_id or each.persisted_face_id), each.confidence) for each in found
+                (str(face.face_id or face.persisted_face_id), face.confidence) for face in faces
             ]
 
     def similar_in_list(
-        self, face_id: str, list_id: str, most: int, *, wait_for_quota: bool = False
+        self,
+        face_id: str,
+        list_id: str,
+        limit: int,
+        call: CallContext,
+        *,
+        wait_for_quota: bool = False,
     ) -> Similar:
-        """Compare a face with those of a trained list."""
-        with self._service.call("find similar in list", wait_for_quota=wait_for_quota):
-            found = self._face.find_similar_from_large_face_list(
+        """Compare a face with those of a trained list; return `limit` faces at most."""
+        with self._service.call("find similar in list", call, wait_for_quota=wait_for_quota):
+            faces = self._face.find_similar_from_large_face_list(
                 face_id=face_id,
                 large_face_list_id=list_id,
-                max_num_of_candidates_returned=most,
+                max_num_of_candidates_returned=limit,
                 mode="matchFace",
             )
-            return [(str(each.persisted_face_id), each.confidence) for each in found]
+            return [(str(face.persisted_face_id), face.confidence) for face in faces]
 
-    def make_list(self, list_id: str) -> None:
+    def make_list(self, list_id: str, call: CallContext) -> None:
         """Make a list."""
-        with self._service.call("create list", wait_for_quota=True):
+        with self._service.call("create list", call, wait_for_quota=True):
             self._lists.create(list_id, name=list_id, recognition_model=RECOGNITION)
 
     def add(
@@ -134,11 +146,21 @@ class FaceService:
         sent: Payload,
         where: Rectangle,
         face_id: uuid.UUID,
+        call: CallContext,
         *,
         ready: Callable[[], None],
     ) -> str:
-        """Add a face to a list; return its name there. Our id goes with it, nothing else."""
-        with self._service.call("add face", wait_for_quota=True, ready=ready):
+        """Add a face to a list and return its id there. Only our face id is sent with it.
+
+        Args:
+            list_id: the list to add it to.
+            sent: the photo, or a part of it.
+            where: the face, in the pixels of what is sent.
+            face_id: ours.
+            call: whom the call is made for.
+            ready: called right before the call.
+        """
+        with self._service.call("add face", call, wait_for_quota=True, ready=ready):
             added = self._lists.add_face(
                 list_id,
                 sent.data,
@@ -148,34 +170,40 @@ class FaceService:
             )
             return str(added.persisted_face_id)
 
-    def remove(self, list_id: str, persisted_face_id: str) -> None:
+    def remove(self, list_id: str, persisted_face_id: str, call: CallContext) -> None:
         """Remove a face from a list, if it is there."""
         try:
-            with self._service.call("delete face", wait_for_quota=True):
+            with self._service.call("delete face", call, wait_for_quota=True):
                 self._lists.delete_face(list_id, persisted_face_id)
         except ServiceRefused as refused:
             if not {"PersistedFaceNotFound", "LargeFaceListNotFound"} & set(refused.codes):
                 raise
 
-    def page(self, list_id: str, after: str) -> list[tuple[str, str]]:
-        """Return up to 1,000 faces of a list behind one, each with what was kept with it."""
-        with self._service.call("list faces", wait_for_quota=True):
-            found = self._lists.get_faces(list_id, start=after or None, top=1000)
-            return [(str(each.persisted_face_id), each.user_data or "") for each in found]
+    def page(self, list_id: str, after: str, call: CallContext) -> list[tuple[str, str]]:
+        """Return the next faces of a list, `FACES_PER_CALL` at most: id there, and user data.
 
-    def train(self, list_id: str) -> None:
-        """Begin to make a list searchable."""
-        with self._service.call("train", wait_for_quota=True):
+        Args:
+            list_id: the list.
+            after: id of the last face of the page before; empty for the first page.
+            call: whom the call is made for.
+        """
+        with self._service.call("list faces", call, wait_for_quota=True):
+            faces = self._lists.get_faces(list_id, start=after or None, top=FACES_PER_CALL)
+            return [(str(face.persisted_face_id), face.user_data or "") for face in faces]
+
+    def train(self, list_id: str, call: CallContext) -> None:
+        """Begin to train a list, which makes its faces searchable."""
+        with self._service.call("train", call, wait_for_quota=True):
             self._lists.begin_train(list_id, polling=False)
 
-    def training(self, list_id: str) -> str:
-        """Return how the list's training stands: `running`, `succeeded`, `failed` or `none`."""
+    def training(self, list_id: str, call: CallContext) -> str:
+        """Return the state of a list's training: `running`, `succeeded`, `failed` or `none`."""
         try:
-            with self._service.call("training status", wait_for_quota=True):
+            with self._service.call("training status", call, wait_for_quota=True):
                 status = self._lists.get_training_status(list_id).status
         except ServiceRefused as refused:
             if {"LargeFaceListNotTrained", "LargeFaceListNotFound"} & set(refused.codes):
                 return "none"
             raise
-        told = str(getattr(status, "value", status))
-        return "running" if told == "notStarted" else told
+        state = str(getattr(status, "value", status))
+        return "running" if state == "notStarted" else state

@@ -7,11 +7,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from imaginem.config.settings import Settings
+from imaginem.engines.azure.accounts import face_account
 from imaginem.engines.azure.calls import LimitedAccess
 from imaginem.engines.azure.face_service import FACE_ID_SECONDS, FaceService
 from imaginem.engines.azure.payload import FACE_LIMITS, Payload, payload
+from imaginem.engines.logs import logger_for
+from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, FaceAttributes, HeadPose, Point, Rectangle
+from imaginem.ports import CallContext, FaceEngine
 
 _logger = logging.getLogger("imaginem.engines.azure")
 _ASK_AGAIN_SECONDS = 3600.0
@@ -23,7 +28,7 @@ class AzureFaces:
 
     Args:
         service: the Face account.
-        recognition_at_azure: the same account recognizes faces, so ids are asked for with them.
+        recognition_at_azure: the same account recognizes the faces, and needs its own ids of them.
         clock: seconds, steady.
     """
 
@@ -41,34 +46,48 @@ class AzureFaces:
         self._clock = clock
         self._refused_at: float | None = None
 
-    def detect(self, photo: Photo, *, for_recognition: bool = False) -> list[Face]:
-        """Return the faces, largest first. With `for_recognition` one call serves both steps.
+    def detect(
+        self, photo: Photo, call: CallContext, *, for_recognition: bool = False
+    ) -> list[Face]:
+        """Return the faces, largest first.
 
-        An account without Limited Access still detects; faceprint then says what is off.
+        With `for_recognition` the same call gets the service's ids, which the recognizer needs.
+        An account without Limited Access gets the faces only; `faceprint` then names the reason.
         """
         sent = payload(photo, FACE_LIMITS)
         if for_recognition and self._recognition_at_azure and self._may_ask():
             try:
-                return read_faces(self._service.detect(sent, with_ids=True), sent, photo)
+                return read_faces(self._service.detect(sent, call, with_ids=True), sent, photo)
             except LimitedAccess as problem:
                 self._refused_at = self._clock()
-                _logger.warning("%s", problem)
-        return read_faces(self._service.detect(sent, with_ids=False), sent, photo)
+                logger_for(_logger, call).warning("%s", problem)
+        return read_faces(self._service.detect(sent, call, with_ids=False), sent, photo)
 
     def _may_ask(self) -> bool:
-        """Tell whether to ask for ids: after a refusal, access may have been granted."""
+        """Tell whether to ask for ids: some time after a refusal, access may have been granted."""
         return self._refused_at is None or self._clock() - self._refused_at > _ASK_AGAIN_SECONDS
 
 
-def read_faces(found: list[Any], sent: Payload, photo: Photo) -> list[Face]:
+def engine_name(settings: Settings) -> str:
+    """Return the detector's name."""
+    return AzureFaces.name
+
+
+def make_engine(parts: EngineParts) -> FaceEngine:
+    """Return the engine of `facedetection`."""
+    recognition_at_azure = parts.settings.face_print_engine == "azure"
+    return AzureFaces(face_account(parts), recognition_at_azure=recognition_at_azure)
+
+
+def read_faces(sdk_faces: list[Any], sent: Payload, photo: Photo) -> list[Face]:
     """Return the SDK's faces as ours, in the photo's own pixels."""
     until = datetime.now(UTC) + timedelta(seconds=FACE_ID_SECONDS)
-    faces = [_face(each, sent, photo, until) for each in found]
+    faces = [_face(sdk_face, sent, photo, until) for sdk_face in sdk_faces]
     return [face for face in faces if face.face_rectangle.width > 1]
 
 
-def _face(found: Any, sent: Payload, photo: Photo, until: datetime) -> Face:
-    where = found.face_rectangle
+def _face(sdk_face: Any, sent: Payload, photo: Photo, until: datetime) -> Face:
+    where = sdk_face.face_rectangle
     left, top = max(round(sent.x(where.left)), 0), max(round(sent.y(where.top)), 0)
     right = min(round(sent.x(where.left + where.width)), photo.width)
     bottom = min(round(sent.y(where.top + where.height)), photo.height)
@@ -77,34 +96,35 @@ def _face(found: Any, sent: Payload, photo: Photo, until: datetime) -> Face:
     )
     return Face(
         face_rectangle=rectangle,
-        face_landmarks=_landmarks(found.face_landmarks, sent),
-        face_attributes=_attributes(found.face_attributes),
-        service_face_id=found.face_id or None,
-        service_face_until=until if found.face_id else None,
+        face_landmarks=_landmarks(sdk_face.face_landmarks, sent),
+        face_attributes=_attributes(sdk_face.face_attributes),
+        service_face_id=sdk_face.face_id or None,
+        service_face_until=until if sdk_face.face_id else None,
     )
 
 
-def _landmarks(found: Any, sent: Payload) -> dict[str, Point]:
-    named = found.as_dict() if found is not None else {}
+def _landmarks(landmarks: Any, sent: Payload) -> dict[str, Point]:
+    spots = landmarks.as_dict() if landmarks is not None else {}
     return {
         _CAPITAL.sub("_", name).lower(): Point(
             x=round(sent.x(spot["x"]), 1), y=round(sent.y(spot["y"]), 1)
         )
-        for name, spot in named.items()
+        for name, spot in spots.items()
     }
 
 
-def _attributes(found: Any) -> FaceAttributes:
-    if found is None:
+def _attributes(attributes: Any) -> FaceAttributes:
+    if attributes is None:
         return FaceAttributes()
-    pose, mask, blur = found.head_pose, found.mask, found.blur
+    pose, mask, blur = attributes.head_pose, attributes.mask, attributes.blur
     return FaceAttributes(
         head_pose=HeadPose(yaw=pose.yaw, pitch=pose.pitch, roll=pose.roll) if pose else None,
         blur=blur.value if blur else None,
-        mask=str(getattr(mask.type, "value", mask.type)) if mask else None,
-        quality_for_recognition=_word(found.quality_for_recognition),
+        mask=_text(mask.type) if mask else None,
+        quality_for_recognition=_text(attributes.quality_for_recognition),
     )
 
 
-def _word(found: Any) -> str | None:
-    return None if found is None else str(getattr(found, "value", found))
+def _text(value: Any) -> str | None:
+    """Return the text of one of the SDK's enumerations, which may also be a text already."""
+    return None if value is None else str(getattr(value, "value", value))

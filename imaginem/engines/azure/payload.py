@@ -1,4 +1,4 @@
-"""Photos as the services take them: JPEG, upright, within their limits of bytes and pixels."""
+"""Photos as the services accept them: JPEG, upright, within their limits of bytes and pixels."""
 
 import io
 import math
@@ -18,21 +18,22 @@ _SHRINK_AT_MOST = 0.9  # each further try is this much smaller, or smaller still
 
 @dataclass(frozen=True)
 class ServiceLimits:
-    """What a service takes.
+    """What a service accepts.
 
     Attributes:
-        bytes: of the file, at most.
-        least, most: pixels of a side.
+        max_bytes: of the file.
+        min_side: of the photo, in pixels.
+        max_side: of the photo, in pixels.
     """
 
-    bytes: int
-    least: int
-    most: int
+    max_bytes: int
+    min_side: int
+    max_side: int
 
 
 # Computer Vision 3.2, "Analyze Image" and "Read": 4 MB, 50 to 10,000 pixels a side.
 VISION_LIMITS = ServiceLimits(4 * 1024 * 1024, 50, 10_000)
-# Face 1.2, "Detect": 6 MB; smaller than 36 pixels there can be no face.
+# Face 1.2, "Detect": 6 MB; a face has 36 pixels at least.
 FACE_LIMITS = ServiceLimits(6 * 1024 * 1024, 36, 10_000)
 
 
@@ -41,8 +42,13 @@ class Payload:
     """A file to send, and how its pixels relate to the photo's.
 
     Attributes:
-        across, down: the photo's pixels for one pixel of the file.
-        left, top: where the file begins in the photo, in the photo's pixels.
+        data: the JPEG file.
+        width: of the file, in pixels.
+        height: of the file, in pixels.
+        across: the photo's pixels for one pixel of the file, from left to right.
+        down: the same, from top to bottom.
+        left: the photo's x where the file begins.
+        top: the photo's y where the file begins.
     """
 
     data: bytes
@@ -54,15 +60,15 @@ class Payload:
     top: int = 0
 
     def x(self, value: float) -> float:
-        """Return the photo's x of a file's."""
+        """Return an x of the file as an x of the photo."""
         return self.left + value * self.across
 
     def y(self, value: float) -> float:
-        """Return the photo's y of a file's."""
+        """Return a y of the file as a y of the photo."""
         return self.top + value * self.down
 
-    def rectangle_there(self, where: Rectangle) -> Rectangle:
-        """Return a rectangle of the photo in the file's pixels."""
+    def in_file(self, where: Rectangle) -> Rectangle:
+        """Return a rectangle of the photo in the file's pixels, cut off at the file's edges."""
         left = round((where.left - self.left) / self.across)
         top = round((where.top - self.top) / self.down)
         right = round((where.left + where.width - self.left) / self.across)
@@ -77,10 +83,10 @@ class Payload:
 
 
 def payload(photo: Photo, limits: ServiceLimits, part: Rectangle | None = None) -> Payload:
-    """Return a photo, or a part of it, as a file that keeps a service's limits.
+    """Return a photo, or a part of it, as a file within a service's limits.
 
     Raises:
-        PermanentError: it is too narrow to be made to fit.
+        PermanentError: it is too long and narrow for any scale to fit.
     """
     left, top = (part.left, part.top) if part else (0, 0)
     whole = photo.pil
@@ -88,12 +94,12 @@ def payload(photo: Photo, limits: ServiceLimits, part: Rectangle | None = None) 
         whole = whole.crop((left, top, left + part.width, top + part.height))
     picture = _sized(whole, _scale(whole.width, whole.height, limits))
     data = _encoded(picture, limits)
-    while len(data) > limits.bytes:
-        shrink = min(_SHRINK_AT_MOST, math.sqrt(limits.bytes / len(data)) * 0.95)
-        if min(picture.size) * shrink < limits.least:
+    while len(data) > limits.max_bytes:
+        shrink = min(_SHRINK_AT_MOST, math.sqrt(limits.max_bytes / len(data)) * 0.95)
+        if min(picture.size) * shrink < limits.min_side:
             raise PermanentError(
                 f"a photo of {photo.width}x{photo.height} pixels does not fit into "
-                f"{limits.bytes // 1024 // 1024} MB, which the service takes: cut it into parts"
+                f"{limits.max_bytes // 1024 // 1024} MB, which the service takes: cut it into parts"
             )
         picture = _sized(picture, shrink)
         data = _encoded(picture, limits)
@@ -111,13 +117,13 @@ def payload(photo: Photo, limits: ServiceLimits, part: Rectangle | None = None) 
 def _scale(width: int, height: int, limits: ServiceLimits) -> float:
     """Return the factor that brings both sides within the limits."""
     shorter, longer = min(width, height), max(width, height)
-    scale = min(1.0, limits.most / longer)
-    if shorter * scale < limits.least:
-        scale = math.ceil(limits.least / shorter * 1000) / 1000
-    if longer * scale > limits.most:
+    scale = min(1.0, limits.max_side / longer)
+    if shorter * scale < limits.min_side:
+        scale = math.ceil(limits.min_side / shorter * 1000) / 1000
+    if longer * scale > limits.max_side:
         raise PermanentError(
-            f"the photo has {width}x{height} pixels: the service takes sides of {limits.least} to "
-            f"{limits.most} pixels; cut it into parts"
+            f"the photo has {width}x{height} pixels: the service takes sides of "
+            f"{limits.min_side} to {limits.max_side} pixels; cut it into parts"
         )
     return scale
 
@@ -137,6 +143,6 @@ def _encoded(picture: "Image.Image", limits: ServiceLimits) -> bytes:
         out = io.BytesIO()
         picture.save(out, "JPEG", quality=quality)
         data = out.getvalue()
-        if len(data) <= limits.bytes:
+        if len(data) <= limits.max_bytes:
             break
     return data

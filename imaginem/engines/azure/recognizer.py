@@ -1,9 +1,9 @@
-"""Faces told apart by Azure Face: who looks alike is found by the service, prints stay there.
+"""Face recognition by Azure Face: the service keeps the embeddings and compares them.
 
-A face is searchable in two ways. Its fresh id, which detection gives, lives a day and can be
-compared at once with up to a thousand others. In a face list it stays, and is found once the
-list is trained, which `maintenance` has done. SQL knows which face is called what; the service
-knows nothing but our face ids.
+A face is searchable in two ways. Detection gives it a fresh id of the service, which expires after
+a day and can be compared at once with up to a thousand others. In a face list it stays until it is
+erased, and is found once the timer `maintenance` has had the list trained. SQL records which of
+our faces has which id at the service; the service knows our face ids and nothing else of a job.
 """
 
 import logging
@@ -11,29 +11,51 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
+from imaginem.config.settings import Settings
+from imaginem.engines.azure.accounts import face_account, face_lists
+from imaginem.engines.azure.face_ids import FaceIds, ids_of
 from imaginem.engines.azure.face_lists import FaceLists
-from imaginem.engines.azure.face_search import FaceSearch, Lapsed, Search
-from imaginem.engines.azure.face_service import AT_ONCE, RECOGNITION, FaceService, Similar
-from imaginem.engines.azure.faces import read_faces
-from imaginem.engines.azure.payload import FACE_LIMITS, payload
+from imaginem.engines.azure.face_search import Expired, FaceSearch, Search
+from imaginem.engines.azure.face_service import (
+    FACES_PER_CALL,
+    RECOGNITION,
+    FaceService,
+    Similar,
+)
+from imaginem.engines.logs import logger_for
 from imaginem.engines.match_tiers import MatchTiers
+from imaginem.engines.parts import EngineParts
 from imaginem.errors import PermanentError, RetryableError
 from imaginem.images.decoding import Photo
-from imaginem.outputs import Face, FaceMatch, FacePrint, Rectangle
-from imaginem.ports import EnrolledFace, FaceGallery, JobKey, ServiceFaces, SimilarFace
+from imaginem.outputs import Face, FaceMatch, FacePrint
+from imaginem.ports import (
+    CallContext,
+    EnrolledFace,
+    FaceGallery,
+    FaceRecognizer,
+    JobKey,
+    ServiceFaces,
+    SimilarFace,
+)
 
 _logger = logging.getLogger("imaginem.engines.azure")
-# The service's three words on our scale; see imaginem/engines/match_tiers.py.
+# The service's three words on our scale of 0 to 1; see imaginem/engines/match_tiers.py.
 _QUALITY = {"low": 0.2, "medium": 0.5, "high": 0.9}
-_UNTOLD_QUALITY = 0.5
-_OVERLAP = 0.3  # two rectangles of one face share at least this much of their union
-_CANDIDATES = 5  # as many for each match wanted: some are of the same job, some erased
-
-_Live = dict[uuid.UUID, str]
+_UNKNOWN_QUALITY = 0.5
+_CANDIDATES = 5  # for each match wanted, since some are of the same job and some were erased
 
 
 class AzureRecognizer:
-    """Tells faces apart; a match's confidence is the service's own."""
+    """Recognizes faces; a match's confidence is the service's own.
+
+    Args:
+        service: the Face account.
+        lists: the account's face lists.
+        gallery: the faces that are known.
+        known: which of our faces has which id at the service.
+        tiers: how alike two faces must be.
+        match_limit: most matches of a face.
+    """
 
     name = f"azure-{RECOGNITION.replace('_', '-')}"
 
@@ -47,60 +69,36 @@ class AzureRecognizer:
         tiers: MatchTiers,
         match_limit: int,
     ) -> None:
-        self._service = service
+        self._ids = FaceIds(service, gallery, known)
         self._lists = lists
         self._gallery = gallery
         self._known = known
         self._tiers = tiers
         self._limit = match_limit
-        most = min(max(match_limit * _CANDIDATES, 100), AT_ONCE)
-        self._searcher = FaceSearch(service, lists, known, most)
+        candidates = min(max(match_limit * _CANDIDATES, 100), FACES_PER_CALL)
+        self._searcher = FaceSearch(service, lists, known, candidates)
 
-    def enrol(self, key: JobKey, photo: Photo, faces: Sequence[Face]) -> list[FacePrint]:
-        """Make the faces the job's faces; one that the service can't print is left out."""
+    def enrol(
+        self, key: JobKey, photo: Photo, faces: Sequence[Face], call: CallContext
+    ) -> list[FacePrint]:
+        """Put the faces into the gallery; one that the service can't add is left out."""
         if any(face.face_id is None for face in faces):
             raise PermanentError("job_output.facedetection.faces: a face has no face_id")
-        now = datetime.now(UTC)
-        if any(not _lives(face, now) for face in faces):
-            faces = self._identified(photo, faces)
+        faces = self._ids.identified(photo, faces, call)
         enrolled = [self._enrolled(photo, face) for face in faces]
         self._gallery.enrol(key, enrolled)
-        self._known.note({name: live for face in faces for name, live in _noted(face)})
-        refused = self._lists.add(photo, {face.face_id: face.rectangle for face in enrolled})
+        self._known.note(ids_of(faces))
+        boxes = {face.face_id: face.rectangle for face in enrolled}
+        refused = self._lists.add(photo, boxes, call)
         if refused:
-            for face_id, why in refused.items():
-                _logger.warning("face %s has no print: %s", face_id, why)
+            for face_id, reason in refused.items():
+                logger_for(_logger, call).warning("face %s is left out: %s", face_id, reason)
             enrolled = [face for face in enrolled if face.face_id not in refused]
             self._gallery.enrol(key, enrolled)
         return [
             FacePrint(face_id=face.face_id, model=face.model, dimensions=0, quality=face.quality)
             for face in enrolled
         ]
-
-    def _identified(self, photo: Photo, faces: Sequence[Face]) -> list[Face]:
-        """Return the faces with ids of the service, by looking at the photo once more.
-
-        Raises:
-            LimitedAccess: the account may not give ids.
-        """
-        sent = payload(photo, FACE_LIMITS)
-        found = read_faces(self._service.detect(sent, with_ids=True), sent, photo)
-        named = []
-        for face in faces:
-            twin = max(found, key=lambda other: _overlap(face, other), default=None)
-            if twin is None or _overlap(face, twin) < _OVERLAP:
-                _logger.warning("face %s is not found by Azure Face: no print", face.face_id)
-                continue
-            named.append(
-                face.model_copy(
-                    update={
-                        "service_face_id": twin.service_face_id,
-                        "service_face_until": twin.service_face_until,
-                        "face_attributes": twin.face_attributes,
-                    }
-                )
-            )
-        return named
 
     def _enrolled(self, photo: Photo, face: Face) -> EnrolledFace:
         where = face.face_rectangle
@@ -115,131 +113,116 @@ class AzureRecognizer:
         )
 
     def match(
-        self, key: JobKey, face_ids: Sequence[uuid.UUID], photo: Callable[[], Photo]
+        self,
+        key: JobKey,
+        face_ids: Sequence[uuid.UUID],
+        photo: Callable[[], Photo],
+        call: CallContext,
     ) -> list[FaceMatch]:
-        """Find who looks like these faces; the pairs are kept for both sides."""
-        mine = {face.face_id for face in self._gallery.faces_of(key)}
-        qualities = self._gallery.qualities([name for name in face_ids if name in mine])
+        """Find faces of other jobs that look like these; a pair is kept for both of its faces."""
+        own = {face.face_id for face in self._gallery.faces_of(key)}
+        qualities = self._gallery.qualities([face_id for face_id in face_ids if face_id in own])
         if face_ids and not qualities:
             raise PermanentError(
                 "none of these faces is in the gallery: put faceprint before facematch in "
                 "processing_pipeline"
             )
-        live = self._live(list(qualities), photo)
+        service_ids = self._ids.unexpired(list(qualities), photo, call)
         matches: list[FaceMatch] = []
-        for number, face_id in enumerate(live):
-            # Read anew for each face: the search before may have found that some lapsed.
+        for number, face_id in enumerate(service_ids):
+            # Read again for each face: the search before may have found that some ids expired.
             fresh = {
-                name: face
-                for name, face in self._known.fresh(datetime.now(UTC)).items()
-                if face not in mine
+                service_id: other
+                for service_id, other in self._known.fresh(datetime.now(UTC)).items()
+                if other not in own
             }
-            search = Search(live[face_id], list(fresh), wait_for_quota=number > 0)
-            found = self._similar(face_id, search, photo)
-            alike: dict[uuid.UUID, float] = {}
-            for other, confidence in self._named(found, fresh):
-                if other not in mine:
-                    alike[other] = max(confidence, alike.get(other, 0.0))
-            banded = self._banded(face_id, alike, qualities)
-            self._gallery.keep_matches(banded)  # kept, whatever becomes of the other faces
-            matches += banded
+            search = Search(service_ids[face_id], list(fresh), wait_for_quota=number > 0, call=call)
+            results = self._similar(face_id, search, photo)
+            confidences = self._by_face(results, fresh)
+            others = {other: value for other, value in confidences.items() if other not in own}
+            found = self._matches(face_id, others, qualities[face_id])
+            self._gallery.keep_matches(found)  # now: the search for the next face may fail
+            matches += found
         return matches
 
-    def search(self, photo: Photo, faces: Sequence[Face]) -> list[tuple[Face, list[SimilarFace]]]:
+    def search(
+        self, photo: Photo, faces: Sequence[Face], call: CallContext
+    ) -> list[tuple[Face, list[SimilarFace]]]:
         """Let the service compare the faces of a photo with those that it keeps."""
-        now = datetime.now(UTC)
-        if any(not _lives(face, now) for face in faces):
-            faces = self._identified(photo, faces)
-        found = []
+        faces = self._ids.identified(photo, faces, call)
+        results = []
         for number, face in enumerate(faces):
             fresh = self._known.fresh(datetime.now(UTC))
-            search = Search(str(face.service_face_id), list(fresh), wait_for_quota=number > 0)
-            try:
-                told = self._searcher.everywhere(search)
-            except Lapsed:
-                raise RetryableError(
-                    "Azure face: the id of a face lapsed as soon as it was given"
-                ) from None
-            alike: dict[uuid.UUID, float] = {}
-            for other, confidence in self._named(told, fresh):
-                alike[other] = max(confidence, alike.get(other, 0.0))
-            asked = uuid.uuid4()
-            banded = self._banded(asked, alike, {asked: _quality_of(face)})
-            similar = [
-                SimilarFace(each.matched_face_id, each.confidence, each.band) for each in banded
-            ]
-            found.append((face, similar))
-        return found
-
-    def _live(self, face_ids: Sequence[uuid.UUID], photo: Callable[[], Photo]) -> _Live:
-        """Return the faces' ids at the service; those that lapsed are asked for again."""
-        now = datetime.now(UTC)
-        known = self._known.read(face_ids)
-        live = {
-            face_id: face.service_face_id
-            for face_id, face in known.items()
-            if face.service_face_id and face.lapses and face.lapses > now
-        }
-        lapsed = [face_id for face_id in face_ids if face_id not in live]
-        return {**live, **self._revived(lapsed, photo)} if lapsed else live
-
-    def _revived(self, face_ids: Sequence[uuid.UUID], photo: Callable[[], Photo]) -> _Live:
-        owners = self._gallery.owners(face_ids)
-        faces = [
-            Face(
-                face_id=face_id,
-                face_rectangle=Rectangle(
-                    left=owner.rectangle[0],
-                    top=owner.rectangle[1],
-                    width=owner.rectangle[2],
-                    height=owner.rectangle[3],
-                ),
+            search = Search(
+                str(face.service_face_id), list(fresh), wait_for_quota=number > 0, call=call
             )
-            for face_id, owner in owners.items()
-        ]
-        named = self._identified(photo(), faces)
-        self._known.note({name: live for face in named for name, live in _noted(face)})
-        return {name: live[0] for face in named for name, live in _noted(face)}
+            try:
+                similar = self._searcher.everywhere(search)
+            except Expired:
+                raise RetryableError(
+                    "Azure face: the id of a face expired as soon as it was given"
+                ) from None
+            confidences = self._by_face(similar, fresh)
+            # The face has no face id: nothing of it is kept.
+            matches = self._matches(uuid.UUID(int=0), confidences, _quality_of(face))
+            results.append(
+                (face, [SimilarFace(m.matched_face_id, m.confidence, m.band) for m in matches])
+            )
+        return results
 
     def _similar(
         self, face_id: uuid.UUID, search: Search, photo: Callable[[], Photo]
     ) -> list[tuple[str, Similar]]:
-        """Search everywhere; return what was found by list, the fresh ones under no list."""
+        """Search everywhere, and once more under a new id if the face's id has expired."""
         try:
             return self._searcher.everywhere(search)
-        except Lapsed:
-            revived = self._revived([face_id], photo)
-            if face_id not in revived:
+        except Expired:
+            renewed = self._ids.renewed([face_id], photo, search.call)
+            if face_id not in renewed:
                 return []
-        search.face, search.wait_for_quota = revived[face_id], True
+        search.face, search.wait_for_quota = renewed[face_id], True
         try:
             return self._searcher.everywhere(search)
-        except Lapsed:
+        except Expired:
             raise RetryableError(
-                f"Azure face: the id of face {face_id} lapsed as soon as it was given"
+                f"Azure face: the id of face {face_id} expired as soon as it was given"
             ) from None
 
-    def _named(
-        self, found: Iterable[tuple[str, Similar]], fresh: dict[str, uuid.UUID]
-    ) -> Iterable[tuple[uuid.UUID, float]]:
-        """Return what was found under our own ids; faces that nobody knows are left out."""
-        for list_id, alike in found:
-            names = [name for name, _ in alike]
-            owners = self._known.owners(list_id, names) if list_id else fresh
-            for name, confidence in alike:
-                if name in owners:
-                    yield owners[name], confidence
+    def _by_face(
+        self, results: Iterable[tuple[str, Similar]], fresh: dict[str, uuid.UUID]
+    ) -> dict[uuid.UUID, float]:
+        """Return the best confidence of each face, by our ids; faces without one are left out."""
+        best: dict[uuid.UUID, float] = {}
+        for list_id, similar in results:
+            service_ids = [service_id for service_id, _ in similar]
+            ours = self._known.owners(list_id, service_ids) if list_id else fresh
+            for service_id, confidence in similar:
+                if service_id in ours:
+                    face_id = ours[service_id]
+                    best[face_id] = max(confidence, best.get(face_id, 0.0))
+        return best
 
-    def _banded(
-        self, face_id: uuid.UUID, alike: dict[uuid.UUID, float], mine: dict[uuid.UUID, float]
+    def _matches(
+        self, face_id: uuid.UUID, confidences: dict[uuid.UUID, float], quality: float
     ) -> list[FaceMatch]:
-        near = {i: c for i, c in alike.items() if c >= self._tiers.possible}
+        """Return the matches of a face, best first.
+
+        Args:
+            face_id: of the face.
+            confidences: of faces that look like it.
+            quality: of the face itself.
+        """
+        near = {
+            other: confidence
+            for other, confidence in confidences.items()
+            if confidence >= self._tiers.possible
+        }
         qualities = self._gallery.qualities(list(near))
         matches = []
         for other, confidence in sorted(near.items(), key=lambda item: -item[1]):
-            if other not in qualities:
+            if other not in qualities:  # erased meanwhile
                 continue
-            band = self._tiers.of(confidence, qualities[other], mine[face_id])
+            band = self._tiers.of(confidence, qualities[other], quality)
             if band:
                 matches.append(
                     FaceMatch(
@@ -252,26 +235,24 @@ class AzureRecognizer:
         return matches[: self._limit]
 
 
+def engine_name(settings: Settings) -> str:
+    """Return the model's name."""
+    return AzureRecognizer.name
+
+
+def make_engine(parts: EngineParts) -> FaceRecognizer:
+    """Return the engine of `faceprint` and `facematch`."""
+    settings = parts.settings
+    return AzureRecognizer(
+        face_account(parts),
+        face_lists(parts),
+        parts.gallery(),
+        parts.service_faces(),
+        tiers=MatchTiers(settings.match_threshold, settings.possible_threshold),
+        match_limit=settings.match_limit,
+    )
+
+
 def _quality_of(face: Face) -> float:
-    told = face.face_attributes.quality_for_recognition
-    return _QUALITY.get(str(told).lower(), _UNTOLD_QUALITY)
-
-
-def _lives(face: Face, now: datetime) -> bool:
-    return bool(face.service_face_id and face.service_face_until and face.service_face_until > now)
-
-
-def _noted(face: Face) -> Iterable[tuple[uuid.UUID, tuple[str, datetime]]]:
-    if face.face_id and face.service_face_id and face.service_face_until:
-        yield face.face_id, (str(face.service_face_id), face.service_face_until)
-
-
-def _overlap(one: Face, other: Face) -> float:
-    """Return the share of two rectangles' union that they have in common."""
-    a, b = one.face_rectangle, other.face_rectangle
-    across = min(a.left + a.width, b.left + b.width) - max(a.left, b.left)
-    down = min(a.top + a.height, b.top + b.height) - max(a.top, b.top)
-    if across <= 0 or down <= 0:
-        return 0.0
-    common = across * down
-    return common / (a.width * a.height + b.width * b.height - common)
+    word = face.face_attributes.quality_for_recognition
+    return _QUALITY.get(str(word).lower(), _UNKNOWN_QUALITY)

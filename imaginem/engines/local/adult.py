@@ -11,25 +11,29 @@ from imaginem.images.decoding import Photo
 from imaginem.outputs import Adult
 
 _MEAN_BGR = np.array([104, 117, 123], np.float32)
-# Yahoo's own advice: under 0.2 surely safe, over 0.8 surely not.
+# Yahoo advises: a photo under 0.2 is safe, one over 0.8 is not.
 _ADULT, _RACY = 0.8, 0.5
 
 
 class AdultScorer:
-    """Scores photos."""
+    """Scores how likely photos are to be unfit.
+
+    Args:
+        store: has the weights.
+    """
 
     def __init__(self, store: AssetStore) -> None:
         self._model = shared_model(store.path("open-nsfw.onnx"))
 
     def score(self, photo: Photo) -> Adult:
-        """Return the score; the network tells one number, which serves for racy too."""
+        """Return the score, 0 to 1; the network gives one number, which serves for racy too."""
         small = photo.pil.resize((256, 256), Image.Resampling.BILINEAR, reducing_gap=2.0)
         # The network was trained on JPEG files, so its reference preprocessing makes one.
         encoded = io.BytesIO()
         small.crop((16, 16, 240, 240)).save(encoded, "JPEG", quality=75)
         bgr = np.asarray(Image.open(encoded), np.float32)[:, :, ::-1] - _MEAN_BGR
-        found = self._model.run({"input:0": np.ascontiguousarray(bgr[None])})[0]
-        score = round(float(found[0, 1]), 4)
+        probabilities = self._model.run({"input:0": np.ascontiguousarray(bgr[None])})[0]
+        score = round(float(probabilities[0, 1]), 4)
         return Adult(
             is_adult_content=score >= _ADULT,
             adult_score=score,

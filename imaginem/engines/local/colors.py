@@ -12,7 +12,7 @@ Array = NDArray[Any]
 
 _SIDE = 96
 _BORDER = 0.15  # of the side: what counts as background
-_GREY_CHROMA = 12  # of 255: less is no colour to the eye
+_GREY_CHROMA = 12  # of 255: under it the eye sees grey
 _DOMINANT = 0.15
 # Hue in OpenCV's degrees (0 to 180) where each of Azure's colour names ends.
 _HUES = (
@@ -30,7 +30,7 @@ _BROWN_VALUE = 150
 
 
 def thumbnail(rgb: Array) -> Array:
-    """Return the photo as 96 x 96."""
+    """Return the photo as 96 x 96 pixels."""
     return cv2.resize(rgb, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
 
 
@@ -51,6 +51,7 @@ def colors(small: Array) -> Colors:
 
 
 def _chroma(small: Array) -> Array:
+    """Return each pixel's distance from grey: its largest channel less its smallest."""
     difference: Array = small.max(2).astype(int) - small.min(2).astype(int)
     return difference
 
@@ -74,9 +75,10 @@ def _names(small: Array) -> Array:
 
 
 def _shares(names: Array) -> list[tuple[str, float]]:
-    found, counts = np.unique(names, return_counts=True)
+    """Return the colour names with the share of pixels that have each, the commonest first."""
+    distinct, counts = np.unique(names, return_counts=True)
     order = np.argsort(-counts, kind="stable")
-    return [(str(found[i]), float(counts[i]) / len(names)) for i in order]
+    return [(str(distinct[i]), float(counts[i]) / len(names)) for i in order]
 
 
 def _first(names: Array) -> str:
@@ -84,7 +86,7 @@ def _first(names: Array) -> str:
 
 
 def _accent(small: Array) -> str:
-    """Return the most vivid tenth's median colour as RRGGBB."""
+    """Return the median colour of the most vivid tenth of the pixels, as RRGGBB."""
     pixels = small.reshape(-1, 3)
     vivid = np.argsort(-_chroma(small).reshape(-1), kind="stable")[: len(pixels) // 10]
     red, green, blue = (int(value) for value in np.median(pixels[vivid], axis=0))

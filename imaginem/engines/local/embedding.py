@@ -1,4 +1,4 @@
-"""Face embeddings: align a face on five points, run the network, normalise."""
+"""Face embeddings: a face is aligned on five points, put through a network, and normalised."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +30,14 @@ TEMPLATE = np.array(
 
 
 class EmbeddingModel(BaseModel):
-    """How an embedding network is called; a user's own is described in a JSON file.
+    """How an embedding network is called; a JSON file describes a user's own network.
 
     Attributes:
-        name: kept with each embedding; different names are never compared.
+        name: kept with each embedding; embeddings of different names are never compared.
         file: path of the ONNX file, relative to the description; empty for the built-in.
         input: name of the network's input, 1 x 3 x 112 x 112.
-        mean: taken from each 0-255 value.
-        scale: what the rest is divided by.
+        mean: subtracted from each value of a pixel, 0 to 255.
+        scale: divides the difference.
         channels: `BGR` or `RGB`.
         dimensions: length of the embedding.
     """
@@ -57,7 +57,7 @@ BUILT_IN = EmbeddingModel(name="fr-feature-512-1")
 
 
 def describe(path: Path | None) -> EmbeddingModel:
-    """Return the description in a file, or the built-in model's.
+    """Return the description that a file holds, or the built-in model's without a file.
 
     Raises:
         ConfigurationError: the file is not as expected; names the field.
@@ -108,7 +108,12 @@ def align(rgb: Array, points: Array) -> Array:
 
 @dataclass(frozen=True)
 class Embedder:
-    """Makes embeddings with one model."""
+    """Makes embeddings with one model.
+
+    Attributes:
+        description: how the network is called.
+        model: the network.
+    """
 
     description: EmbeddingModel
     model: Model
@@ -117,7 +122,7 @@ class Embedder:
         """Return the L2-normalised embedding of an aligned face.
 
         Raises:
-            ConfigurationError: the network gives another length than described.
+            ConfigurationError: the embedding is not as long as described.
         """
         described = self.description
         ordered = aligned[:, :, ::-1] if described.channels.upper() == "BGR" else aligned

@@ -1,19 +1,30 @@
 """The local face detector: MTCNN, 68 landmarks, head pose."""
 
+import logging
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from imaginem.assets import AssetStore
+from imaginem.config.settings import Settings
 from imaginem.engines.local.landmarks import FIVE, Landmarks, as_point
 from imaginem.engines.local.mtcnn import Mtcnn
+from imaginem.engines.logs import logger_for
+from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, FaceAttributes, Rectangle
+from imaginem.ports import CallContext, FaceEngine
+
+_logger = logging.getLogger("imaginem.engines.local")
 
 
 class LocalFaces:
-    """Finds faces; age, gender and emotion are never looked for."""
+    """Finds faces; age, gender and emotion are left out on purpose.
+
+    Args:
+        store: has the weights.
+    """
 
     name = "mtcnn-1"
 
@@ -21,12 +32,16 @@ class LocalFaces:
         self._detector = Mtcnn(store)
         self._landmarks = Landmarks(store)
 
-    def detect(self, photo: Photo, *, for_recognition: bool = False) -> list[Face]:
-        """Return the faces, largest first."""
+    def detect(
+        self, photo: Photo, call: CallContext, *, for_recognition: bool = False
+    ) -> list[Face]:
+        """Return the faces, largest first; the detector needs no preparation for recognition."""
         rgb = photo.array
-        found = self._detector.detect(rgb)
+        detection = self._detector.detect(rgb)
         faces = []
-        for box, score, five in zip(found.boxes, found.scores, found.points, strict=True):
+        for box, score, five in zip(
+            detection.boxes, detection.scores, detection.points, strict=True
+        ):
             where = _inside(box, photo.width, photo.height)
             if where is None:
                 continue
@@ -41,11 +56,22 @@ class LocalFaces:
                     detection_confidence=round(float(score), 4),
                 )
             )
+        logger_for(_logger, call).debug("%s: %d faces", self.name, len(faces))
         return faces
 
 
+def engine_name(settings: Settings) -> str:
+    """Return the detector's name."""
+    return LocalFaces.name
+
+
+def make_engine(parts: EngineParts) -> FaceEngine:
+    """Return the engine of `facedetection`."""
+    return LocalFaces(AssetStore(parts.settings.assets))
+
+
 def _inside(box: NDArray[Any], width: int, height: int) -> Rectangle | None:
-    """Return the part of a box that lies in the photo."""
+    """Return the part of a box that lies in the photo; None if less than 2 pixels do."""
     left, top = np.clip(box[:2].round(), 0, (width, height)).astype(int)
     right, bottom = np.clip(box[2:].round(), 0, (width, height)).astype(int)
     if right - left < 2 or bottom - top < 2:

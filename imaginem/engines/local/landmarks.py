@@ -1,4 +1,4 @@
-"""68 face landmarks under Azure Face's 27 names, and the head's pose."""
+"""Face landmarks and head pose: 68 points of a network, given under Azure Face's 27 names."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ _MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # of ImageNet, as the netwo
 _DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 _BINS = np.arange(66, dtype=np.float32)  # of 3 degrees, from -99 (Ruiz et al. 2018)
 
-# Indices of the iBUG 68-point scheme; where Azure has a point in between, their mean.
+# Indices of the iBUG 68-point scheme; several indices stand for the mean of their points.
 AZURE_POINTS: dict[str, tuple[int, ...]] = {
     "pupil_left": (37, 38, 40, 41),
     "pupil_right": (43, 44, 46, 47),
@@ -49,11 +49,19 @@ AZURE_POINTS: dict[str, tuple[int, ...]] = {
     "under_lip_bottom": (57,),
 }
 FIVE = ("pupil_left", "pupil_right", "nose_tip", "mouth_left", "mouth_right")
-"""The five points that the detector gives itself, and that alignment uses."""
+"""The five points that the detector returns too, and that faces are aligned on."""
 
 
 def _square(rgb: Array, where: Rectangle, margin: float) -> tuple[Array, int, int]:
-    """Return a square round a face, the edge repeated outside the photo, and its corner."""
+    """Return a square around a face, and the x and y of its top left corner.
+
+    Outside the photo the square repeats the photo's edge.
+
+    Args:
+        rgb: the photo.
+        where: the face.
+        margin: side of the square, in longer sides of the face.
+    """
     side = max(1, round(max(where.width, where.height) * margin))
     left = round(where.left + where.width / 2 - side / 2)
     top = round(where.top + where.height / 2 - side / 2)
@@ -78,7 +86,11 @@ def _resized(picture: Array, side: int) -> Array:
 
 
 class Landmarks:
-    """Finds landmarks and pose of a face whose rectangle is known."""
+    """Finds landmarks and pose of a face whose rectangle is known.
+
+    Args:
+        store: has the weights.
+    """
 
     def __init__(self, store: AssetStore) -> None:
         self._points = shared_model(store.path("face-landmarks-68.onnx"))
@@ -111,10 +123,11 @@ class Landmarks:
 
 
 def _degrees(scores: Array) -> float:
+    """Return the mean angle, each bin weighted by its probability (the softmax of its score)."""
     weights = np.exp(scores - scores.max())
     return round(float((weights / weights.sum() * _BINS).sum() * 3 - 99), 1)
 
 
 def as_point(spot: Array) -> Point:
-    """Return a point, to a tenth of a pixel."""
+    """Return a point, rounded to a tenth of a pixel."""
     return Point(x=round(float(spot[0]), 1), y=round(float(spot[1]), 1))

@@ -12,13 +12,13 @@ from imaginem.engines.local.session import Model, shared_model
 
 Array = NDArray[Any]
 
-_SMALLEST = 24  # pixels of a face in the resized photo; less finds little more and costs a lot
+_SMALLEST = 24  # pixels of a face in the resized photo; less costs a lot and finds little more
 _PROPOSAL, _REFINED, _FINAL = 0.6, 0.7, 0.95  # scores that pass each network
 _SHRINK = 0.709  # sides of the pyramid's next level: half the area
 _CELL, _STRIDE = 12, 2  # what the first network sees, and how it moves
 _BATCH = 256
 _FIRST_SIDE, _SECOND_SIDE = 1024, 2048
-# A second, finer look pays only where small faces are likely; measured in docs/models.md.
+# A second pass at a higher resolution pays only where small faces are likely; see docs/models.md.
 _LARGE_PHOTO, _CROWD, _SMALL_FACE = 1400, 6, 0.06
 
 
@@ -27,9 +27,9 @@ class Detection:
     """Faces of a photo, in its pixels.
 
     Attributes:
-        boxes: n x 4, left, top, right, bottom.
-        scores: n.
-        points: n x 5 x 2: eye, eye, nose, mouth corner, mouth corner; the picture's left first.
+        boxes: n x 4: left, top, right, bottom.
+        scores: n, 0 to 1.
+        points: n x 5 x 2: eye, eye, nose, mouth corner, mouth corner; left in the photo first.
     """
 
     boxes: Array
@@ -53,9 +53,9 @@ def suppress(boxes: Array, scores: Array, limit: float, *, by_smaller: bool = Fa
     """Return the indices that non-maximum suppression keeps, best first.
 
     Args:
-        boxes: n x 4, left, top, right, bottom.
+        boxes: n x 4: left, top, right, bottom.
         scores: n.
-        limit: overlap from which the weaker box goes.
+        limit: overlap, 0 to 1, above which the box with the lower score is dropped.
         by_smaller: measure the overlap by the smaller box instead of the union.
     """
     left, top, right, bottom = boxes.T
@@ -78,7 +78,7 @@ def suppress(boxes: Array, scores: Array, limit: float, *, by_smaller: bool = Fa
 
 
 def _squares(boxes: Array) -> Array:
-    """Return the boxes as squares round the same centres."""
+    """Return the boxes as squares around the same centres."""
     size = boxes[:, 2:] - boxes[:, :2]
     side = size.max(axis=1, keepdims=True)
     corner = boxes[:, :2] + size / 2 - side / 2
@@ -109,7 +109,11 @@ def _crops(picture: Array, boxes: Array, side: int) -> Array:
 
 
 class Mtcnn:
-    """The detector."""
+    """The detector.
+
+    Args:
+        store: has the weights.
+    """
 
     def __init__(self, store: AssetStore) -> None:
         self._proposal = shared_model(store.path("mtcnn-pnet.onnx"))
@@ -122,15 +126,14 @@ class Mtcnn:
         Args:
             rgb: height x width x 3, 8 bits.
         """
-        found = self._look(rgb, _FIRST_SIDE)
+        faces = self._pass(rgb, _FIRST_SIDE)
         longest = max(rgb.shape[:2])
-        if longest > _LARGE_PHOTO and _may_hold_small_faces(found, longest):
-            finer = self._look(rgb, _SECOND_SIDE)
-            found = _merged(found, finer)
-        heights = found.boxes[:, 3] - found.boxes[:, 1]
-        return found.only(np.argsort(-heights, kind="stable"))
+        if longest > _LARGE_PHOTO and _may_hold_small_faces(faces, longest):
+            faces = _merged(faces, self._pass(rgb, _SECOND_SIDE))
+        heights = faces.boxes[:, 3] - faces.boxes[:, 1]
+        return faces.only(np.argsort(-heights, kind="stable"))
 
-    def _look(self, rgb: Array, longest: int) -> Detection:
+    def _pass(self, rgb: Array, longest: int) -> Detection:
         """Run the three networks on the photo shrunk to this longest side."""
         scale = min(1.0, longest / max(rgb.shape[:2]))
         picture = rgb
@@ -142,10 +145,11 @@ class Mtcnn:
             boxes = self._refined(picture, boxes)
         if not len(boxes):
             return _nothing()
-        found = self._final(picture, boxes)
-        return Detection(found.boxes / scale, found.scores, found.points / scale)
+        faces = self._final(picture, boxes)
+        return Detection(faces.boxes / scale, faces.scores, faces.points / scale)
 
     def _propose(self, picture: Array) -> Array:
+        """Run the first network over a pyramid of ever smaller pictures; return boxes."""
         height, width = picture.shape[:2]
         scale = _CELL / _SMALLEST
         boxes, scores, offsets = [], [], []
@@ -167,11 +171,12 @@ class Mtcnn:
             scale *= _SHRINK
         if not boxes:
             return np.zeros((0, 4))
-        every = np.concatenate(boxes)
-        keep = suppress(every, np.concatenate(scores), 0.7)
-        return _squares(_moved(every[keep], np.concatenate(offsets)[keep]))
+        all_boxes = np.concatenate(boxes)
+        keep = suppress(all_boxes, np.concatenate(scores), 0.7)
+        return _squares(_moved(all_boxes[keep], np.concatenate(offsets)[keep]))
 
     def _refined(self, picture: Array, boxes: Array) -> Array:
+        """Return the boxes that the second network accepts, corrected."""
         offsets, probability = _in_batches(self._refine, "input_2", _crops(picture, boxes, 24))
         passed = np.where(probability[:, 1] > _REFINED)[0]
         if not len(passed):
@@ -181,6 +186,7 @@ class Mtcnn:
         return _squares(_moved(boxes[keep], offsets[keep]))
 
     def _final(self, picture: Array, boxes: Array) -> Detection:
+        """Return the faces that the third network accepts, in pixels of the picture."""
         crops = _crops(picture, boxes, 48)
         offsets, marks, probability = _in_batches(self._output, "input_3", crops)
         passed = np.where(probability[:, 1] > _FINAL)[0]
@@ -190,28 +196,29 @@ class Mtcnn:
         size = boxes[:, 2:] - boxes[:, :2]
         xs = boxes[:, :1] + size[:, :1] * marks[:, :5]
         ys = boxes[:, 1:2] + size[:, 1:] * marks[:, 5:]
-        found = Detection(
+        faces = Detection(
             _moved(boxes, offsets[passed]), probability[passed, 1], np.stack([xs, ys], 2)
         )
-        return found.only(suppress(found.boxes, found.scores, 0.7, by_smaller=True))
+        return faces.only(suppress(faces.boxes, faces.scores, 0.7, by_smaller=True))
 
 
 def _in_batches(model: Model, name: str, crops: Array) -> list[Array]:
-    """Run a network on many crops, a bounded number at once."""
+    """Run a network on many crops, `_BATCH` at a time."""
     parts = [
         model.run({name: crops[start : start + _BATCH]}) for start in range(0, len(crops), _BATCH)
     ]
     return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
-def _may_hold_small_faces(found: Detection, longest: int) -> bool:
-    if not len(found) or len(found) >= _CROWD:
+def _may_hold_small_faces(faces: Detection, longest: int) -> bool:
+    if not len(faces) or len(faces) >= _CROWD:
         return True
-    heights = found.boxes[:, 3] - found.boxes[:, 1]
+    heights = faces.boxes[:, 3] - faces.boxes[:, 1]
     return bool(heights.min() < _SMALL_FACE * longest)
 
 
 def _merged(one: Detection, other: Detection) -> Detection:
+    """Return the faces of both passes, each face once."""
     both = Detection(
         np.concatenate([one.boxes, other.boxes]),
         np.concatenate([one.scores, other.scores]),

@@ -16,13 +16,17 @@ from imaginem.outputs import Box, FoundObject
 Array = NDArray[Any]
 
 _SIDE = 512
-_LEAST = 0.4
-_OVERLAP = 0.5
+_MIN_SCORE = 0.4
+_OVERLAP = 0.5  # of the union: above it, the box with the lower score is dropped
 _TINY = 0.02  # of the photo's side; smaller boxes are noise
 
 
 class ObjectDetector:
-    """Finds things and people."""
+    """Finds things and people.
+
+    Args:
+        store: has the weights.
+    """
 
     def __init__(self, store: AssetStore) -> None:
         self._model = shared_model(store.path("centernet.onnx"))
@@ -30,29 +34,30 @@ class ObjectDetector:
 
     @cached_property
     def _labels(self) -> list[str]:
-        """The 80 classes, read off the package's own list."""
+        """The 80 classes, read from the list in the model's own package."""
         return re.findall(r"label: '([^']+)'", self._label_file.read_text("utf-8"))
 
     def objects(self, rgb: Array) -> list[FoundObject]:
         """Return the things in a photo, best first."""
         height, width = rgb.shape[:2]
-        way = cv2.INTER_AREA if max(height, width) > _SIDE else cv2.INTER_LINEAR
-        small = cv2.resize(rgb, (_SIDE, _SIDE), interpolation=way).astype(np.float32)
+        shrinks = max(height, width) > _SIDE
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        small = cv2.resize(rgb, (_SIDE, _SIDE), interpolation=method).astype(np.float32)
         rows = self._model.run({"tower_0/images": small[None]}, "detections")[0][0]
-        rows = rows[rows[:, 4] >= _LEAST]
+        rows = rows[rows[:, 4] >= _MIN_SCORE]
         boxes = np.clip(rows[:, :4], 0, _SIDE)
         large = np.minimum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1]) >= _TINY * _SIDE
         rows, boxes = rows[large], boxes[large]
         kept: list[int] = []
         for label in np.unique(rows[:, 5]):
-            mine = np.where(rows[:, 5] == label)[0]
-            kept += [int(mine[i]) for i in suppress(boxes[mine], rows[mine, 4], _OVERLAP)]
+            same = np.where(rows[:, 5] == label)[0]
+            kept += [int(same[i]) for i in suppress(boxes[same], rows[same, 4], _OVERLAP)]
         kept.sort(key=lambda index: -rows[index, 4])
         scale = np.array([width, height, width, height]) / _SIDE
-        return [_found(self._labels[int(rows[i, 5])], rows[i, 4], boxes[i] * scale) for i in kept]
+        return [_object(self._labels[int(rows[i, 5])], rows[i, 4], boxes[i] * scale) for i in kept]
 
 
-def _found(label: str, score: float, box: Array) -> FoundObject:
+def _object(label: str, score: float, box: Array) -> FoundObject:
     left, top, right, bottom = (round(float(value)) for value in box)
     return FoundObject(
         object=label,

@@ -13,16 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaginem.assets import AssetStore
+from imaginem.config.settings import Settings
+from imaginem.engines.logs import logger_for
+from imaginem.engines.parts import EngineParts
 from imaginem.errors import ConfigurationError
 from imaginem.images.decoding import Photo
 from imaginem.outputs import OcrText, TextLine, Word
+from imaginem.ports import CallContext, OcrEngine
 
 Array = NDArray[Any]
 
-_LONGEST = 960  # pixels that text is looked for in; see docs/models.md for what it misses
-_SMALL = 800  # photos with a smaller longest side are doubled: their letters are tiny
-_LEAST = 0.75
-_UPSIDE_DOWN = 0.7  # median score under which the photo is read upside down too
+_LONGEST = 960  # pixels of the longer side when text is located; docs/models.md: what it misses
+_SMALL = 800  # photos with a shorter longest side are doubled: their letters are tiny
+_MIN_SCORE = 0.75
+_UPSIDE_DOWN = 0.7  # if the median score is lower, the photo is read upside down too
+_logger = logging.getLogger("imaginem.engines.local")
 _SCRIPTS = {
     "HIRAGANA": "ja",
     "KATAKANA": "ja",
@@ -36,7 +41,11 @@ _SCRIPTS = {
 
 
 class LocalOcr:
-    """Reads text; one photo at a time in a process, since the reader keeps state."""
+    """Reads text, one photo at a time in a process, since RapidOCR keeps state.
+
+    Args:
+        store: has the weights.
+    """
 
     name = "pp-ocrv6"
 
@@ -46,7 +55,7 @@ class LocalOcr:
         self._reader: Any = None
         self._lock = threading.Lock()
 
-    def read(self, photo: Photo) -> OcrText:
+    def read(self, photo: Photo, call: CallContext) -> OcrText:
         """Return the text in reading order; polygons are in the photo's pixels."""
         bgr: Array = np.ascontiguousarray(photo.array[:, :, ::-1])
         scale = 2 if max(photo.width, photo.height) < _SMALL else 1
@@ -54,18 +63,19 @@ class LocalOcr:
             bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         with self._lock:
             lines = self._lines(bgr)
-            if lines and statistics.median(line.confidence for line in lines) < _UPSIDE_DOWN:
+            if lines and _median_score(lines) < _UPSIDE_DOWN:
                 turned = self._lines(np.ascontiguousarray(bgr[::-1, ::-1]))
-                lines = max(lines, _turned(turned, bgr.shape[1], bgr.shape[0]), key=_trust)
+                lines = max(lines, _turned(turned, bgr.shape[1], bgr.shape[0]), key=_median_score)
         kept = [_scaled(line, scale) for line in lines if _worth_keeping(line)]
+        logger_for(_logger, call).debug("%s: %d lines of text", self.name, len(kept))
         text = "\n".join(line.text for line in kept)
         return OcrText(full_text=text, lines=kept, language=language(text))
 
     def _lines(self, bgr: Array) -> list[TextLine]:
-        found = self._open()(bgr, return_word_box=True, use_cls=False)
-        if found.txts is None or found.boxes is None:
+        result = self._open()(bgr, return_word_box=True, use_cls=False)
+        if result.txts is None or result.boxes is None:
             return []
-        words = found.word_results or [()] * len(found.txts)
+        words = result.word_results or [()] * len(result.txts)
         return [
             TextLine(
                 text=text,
@@ -80,7 +90,7 @@ class LocalOcr:
                 ],
             )
             for text, score, box, in_line in zip(
-                found.txts, found.scores, found.boxes, words, strict=True
+                result.txts, result.scores, result.boxes, words, strict=True
             )
         ]
 
@@ -95,7 +105,7 @@ class LocalOcr:
             self._reader = RapidOCR(
                 params={
                     "Global.log_level": "critical",
-                    # The classifier of text direction turns upright lines over at times.
+                    # The classifier of text direction sometimes turns upright lines over.
                     "Global.use_cls": False,
                     "Global.max_side_len": 2000,
                     "EngineConfig.onnxruntime.intra_op_num_threads": 1,
@@ -112,26 +122,37 @@ class LocalOcr:
         return self._reader
 
 
+def engine_name(settings: Settings) -> str:
+    """Return the engine's name."""
+    return LocalOcr.name
+
+
+def make_engine(parts: EngineParts) -> OcrEngine:
+    """Return the engine of `ocr`."""
+    return LocalOcr(AssetStore(parts.settings.assets))
+
+
 def _polygon(corners: Any) -> list[int]:
     return [round(float(value)) for value in np.asarray(corners, float).reshape(-1)[:8]]
 
 
-def _trust(lines: Sequence[TextLine]) -> float:
+def _median_score(lines: Sequence[TextLine]) -> float:
     return statistics.median(line.confidence for line in lines) if lines else 0.0
 
 
 def _worth_keeping(line: TextLine) -> bool:
-    """Tell text from noise: a lone letter, signs or a low score are mostly a pattern."""
-    return line.confidence >= _LEAST and sum(c.isalnum() for c in line.text) > 1
+    """Tell text from patterns, which give single letters, no letters or a low score."""
+    return line.confidence >= _MIN_SCORE and sum(c.isalnum() for c in line.text) > 1
 
 
 def _mapped(word: Any, change: Any) -> Any:
-    xs = [change(index, value) for index, value in enumerate(word.polygon)]
-    return word.model_copy(update={"polygon": xs})
+    """Return a word or line whose coordinates are changed; even indices are x, odd ones y."""
+    polygon = [change(index, value) for index, value in enumerate(word.polygon)]
+    return word.model_copy(update={"polygon": polygon})
 
 
 def _scaled(line: TextLine, scale: int) -> TextLine:
-    """Return a line in the pixels of the photo that was enlarged."""
+    """Return a line in pixels of the photo, which was enlarged before it was read."""
     words = [_mapped(word, lambda _, value: round(value / scale)) for word in line.words]
     scaled: TextLine = _mapped(line, lambda _, value: round(value / scale))
     return scaled.model_copy(update={"words": words})
@@ -152,9 +173,9 @@ def _turned(lines: Sequence[TextLine], width: int, height: int) -> list[TextLine
 
 
 def language(text: str) -> str:
-    """Return the script as a BCP 47 tag: letters tell the script, not always the language."""
+    """Return the language as a BCP 47 tag, or the script where it doesn't give the language."""
     letters = (unicodedata.name(c, "").split(" ")[0] for c in text if c.isalpha())
     counts = Counter(_SCRIPTS.get(script, "und") for script in letters)
     if counts.get("ja"):
-        return "ja"  # kana stand in Japanese alone, its other letters count as Chinese
+        return "ja"  # only Japanese has kana; its other letters are counted as Chinese
     return counts.most_common(1)[0][0] if counts else ""

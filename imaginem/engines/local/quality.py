@@ -1,4 +1,4 @@
-"""How far a match of a face can be trusted: the weakest of five measures."""
+"""The quality of a face: how far its matches can be trusted, by the worst of five measures."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from imaginem.outputs import Face
 
-# Where each measure starts to count and where it is good; fitted to the photos of
-# docs/models.md, where the weak cases are blur, faces under 40 pixels, and darkness.
+# The value of each measure that gives 0, and the one that gives 1. Fitted to the photos of
+# docs/models.md, where matches fail on blur, on faces under 40 pixels, and in the dark.
 _HEIGHT = (20.0, 60.0)
 _CONFIDENCE = (0.93, 0.99)
 _SHARPNESS = (float(np.log(15)), float(np.log(80)))

@@ -1,5 +1,6 @@
-"""The local face prints: embeddings in the gallery, matched by cosine similarity."""
+"""The local face recognizer: embeddings in the gallery, compared by cosine similarity."""
 
+import logging
 import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -7,18 +8,38 @@ from pathlib import Path
 import numpy as np
 
 from imaginem.assets import AssetStore
-from imaginem.engines.local.embedding import align, make_embedder
+from imaginem.config.settings import Settings
+from imaginem.engines.local.embedding import align, describe, make_embedder
 from imaginem.engines.local.landmarks import FIVE, Landmarks
 from imaginem.engines.local.quality import quality
+from imaginem.engines.logs import logger_for
 from imaginem.engines.match_tiers import MatchTiers
+from imaginem.engines.parts import EngineParts
 from imaginem.errors import NotFound, PermanentError
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, FaceMatch, FacePrint
-from imaginem.ports import SEARCH_LIMIT, EnrolledFace, FaceGallery, FaceIndex, JobKey, SimilarFace
+from imaginem.ports import (
+    SEARCH_LIMIT,
+    CallContext,
+    EnrolledFace,
+    FaceGallery,
+    FaceIndex,
+    FaceRecognizer,
+    JobKey,
+    Neighbor,
+    SimilarFace,
+)
+
+_logger = logging.getLogger("imaginem.engines.local")
 
 
 class FaceEmbedder:
-    """Makes embeddings of faces."""
+    """Makes embeddings of faces.
+
+    Args:
+        store: has the weights.
+        model_file: describes a user's own model; None for the built-in.
+    """
 
     def __init__(self, store: AssetStore, model_file: Path | None = None) -> None:
         self._embedder = make_embedder(store, model_file)
@@ -38,7 +59,7 @@ class FaceEmbedder:
         """Return a face's embedding and quality.
 
         Raises:
-            PermanentError: it has no id, or lies outside the photo.
+            PermanentError: it has no face id, or lies outside the photo.
         """
         where = face.face_rectangle
         if face.face_id is None:
@@ -47,10 +68,10 @@ class FaceEmbedder:
             raise PermanentError(
                 f"face {face.face_id} lies outside the photo: detect the faces of this photo again"
             )
-        found = face.face_landmarks
-        if not all(name in found for name in FIVE):  # a face that another detector found
-            found = self._landmarks.points(photo.array, where)
-        points = np.array([[found[name].x, found[name].y] for name in FIVE])
+        spots = face.face_landmarks
+        if not all(name in spots for name in FIVE):  # another detector found the face
+            spots = self._landmarks.points(photo.array, where)
+        points = np.array([[spots[name].x, spots[name].y] for name in FIVE])
         aligned = align(photo.array, points)
         return EnrolledFace(
             face_id=face.face_id,
@@ -63,7 +84,15 @@ class FaceEmbedder:
 
 
 class LocalRecognizer:
-    """Tells faces apart; a match's confidence is the cosine of the two embeddings."""
+    """Recognizes faces; a match's confidence is the cosine of the two embeddings.
+
+    Args:
+        embedder: makes embeddings.
+        gallery: keeps the faces.
+        index: finds faces by their embeddings.
+        tiers: how alike two faces must be.
+        match_limit: most matches of a face.
+    """
 
     def __init__(
         self,
@@ -85,10 +114,13 @@ class LocalRecognizer:
         """Return the model's name."""
         return self._embedder.name
 
-    def enrol(self, key: JobKey, photo: Photo, faces: Sequence[Face]) -> list[FacePrint]:
+    def enrol(
+        self, key: JobKey, photo: Photo, faces: Sequence[Face], call: CallContext
+    ) -> list[FacePrint]:
         """Put the faces into the gallery as the job's faces."""
         enrolled = [self._embedder.embed(photo, face) for face in faces]
         self._gallery.enrol(key, enrolled)
+        logger_for(_logger, call).debug("%s: %d faces enrolled", self.name, len(enrolled))
         return [
             FacePrint(
                 face_id=face.face_id,
@@ -100,11 +132,15 @@ class LocalRecognizer:
         ]
 
     def match(
-        self, key: JobKey, face_ids: Sequence[uuid.UUID], photo: Callable[[], Photo]
+        self,
+        key: JobKey,
+        face_ids: Sequence[uuid.UUID],
+        photo: Callable[[], Photo],
+        call: CallContext,
     ) -> list[FaceMatch]:
-        """Find who looks like these faces; the pairs are kept for both sides."""
+        """Find faces of other jobs that look like these; a pair is kept for both of its faces."""
         own = {face.face_id for face in self._gallery.faces_of(key)}
-        qualities = self._gallery.qualities([name for name in face_ids if name in own])
+        qualities = self._gallery.qualities([face_id for face_id in face_ids if face_id in own])
         if face_ids and not qualities:
             raise PermanentError(
                 "none of these faces is in the gallery: put faceprint before facematch in "
@@ -113,43 +149,60 @@ class LocalRecognizer:
         matches = []
         for face_id in qualities:  # a face that was erased meanwhile matches nobody
             try:
-                alike = self._index.similar(
+                neighbors = self._index.similar(
                     key, face_id, min_similarity=self._tiers.possible, limit=self._limit * 2
                 )
             except NotFound:
                 continue
-            banded = [
-                (other, self._tiers.of(other.similarity, other.quality, qualities[face_id]))
-                for other in alike
-            ]
             matches += [
                 FaceMatch(
                     face_id=face_id,
-                    matched_face_id=other.face_id,
-                    confidence=round(min(other.similarity, 1.0), 4),
-                    band=band,
+                    matched_face_id=similar.face_id,
+                    confidence=similar.confidence,
+                    band=similar.band,
                 )
-                for other, band in banded
-                if band
+                for similar in self._similar(neighbors, qualities[face_id])
             ][: self._limit]
         self._gallery.keep_matches(matches)
         return matches
 
-    def search(self, photo: Photo, faces: Sequence[Face]) -> list[tuple[Face, list[SimilarFace]]]:
+    def search(
+        self, photo: Photo, faces: Sequence[Face], call: CallContext
+    ) -> list[tuple[Face, list[SimilarFace]]]:
         """Compare the faces of a photo with the gallery's."""
-        found = []
+        results = []
         for face in faces:
             made = self._embedder.embed(photo, face.model_copy(update={"face_id": uuid.uuid4()}))
-            alike = self._index.nearest(
+            neighbors = self._index.nearest(
                 made.model, made.embedding, min_similarity=self._tiers.possible, limit=SEARCH_LIMIT
             )
-            banded = [
-                SimilarFace(other.face_id, round(min(other.similarity, 1.0), 4), band)
-                for other in alike
-                if (band := self._tiers.of(other.similarity, other.quality, made.quality))
-            ]
-            found.append((face, banded))
-        return found
+            results.append((face, self._similar(neighbors, made.quality)))
+        return results
+
+    def _similar(self, neighbors: Sequence[Neighbor], quality: float) -> list[SimilarFace]:
+        """Return the neighbors of a face that are alike enough for the qualities of both."""
+        return [
+            SimilarFace(neighbor.face_id, round(min(neighbor.similarity, 1.0), 4), band)
+            for neighbor in neighbors
+            if (band := self._tiers.of(neighbor.similarity, neighbor.quality, quality))
+        ]
+
+
+def engine_name(settings: Settings) -> str:
+    """Return the model's name, which a user's own model gives in its description."""
+    return describe(settings.face_model).name
+
+
+def make_engine(parts: EngineParts) -> FaceRecognizer:
+    """Return the engine of `faceprint` and `facematch`."""
+    settings = parts.settings
+    return LocalRecognizer(
+        FaceEmbedder(AssetStore(settings.assets), settings.face_model),
+        parts.gallery(),
+        parts.face_index(),
+        tiers=MatchTiers(settings.match_threshold, settings.possible_threshold),
+        match_limit=settings.match_limit,
+    )
 
 
 def _overlaps(face: Face, photo: Photo) -> bool:

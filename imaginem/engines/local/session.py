@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 @cache
 def shared_model(path: "Path") -> "Model":
-    """Return the process's one model of a file."""
+    """Return the model of a file; a process has only one."""
     return Model(path)
 
 
 class Model:
-    """A model file; the session is made when it is first run and shared by all threads.
+    """A model file; its session is made for the first run and shared by all threads.
 
     Args:
         path: the ONNX file.
@@ -47,7 +47,7 @@ class Model:
                 options.inter_op_num_threads = 1
                 options.log_severity_level = 3
                 options.enable_mem_pattern = False  # inputs have a new size each time
-                options.enable_cpu_mem_arena = False  # an arena keeps the largest photo's memory
+                options.enable_cpu_mem_arena = False  # an arena never gives memory back
                 self._session = onnxruntime.InferenceSession(
                     str(self._path), options, providers=["CPUExecutionProvider"]
                 )
@@ -55,5 +55,5 @@ class Model:
 
     def run(self, inputs: "dict[str, NDArray[Any]]", *outputs: str) -> "list[NDArray[np.float32]]":
         """Return the named outputs, or all of them in the model's order."""
-        found: list[Any] = self._open().run(list(outputs) or None, inputs)
-        return found
+        values: list[Any] = self._open().run(list(outputs) or None, inputs)
+        return values

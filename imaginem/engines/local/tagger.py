@@ -16,10 +16,12 @@ from imaginem.outputs import Category, Tag
 Array = NDArray[Any]
 
 _SIDE = 224
-_LEAST = 0.05
-_MOST = 8
+MIN_CONFIDENCE = 0.05
+_MAX_TAGS = 8
+_FAMILY_SHARE = 0.3  # probability of a family of animals that makes it a tag
+_CATEGORY_SHARE = 0.2
 
-# ImageNet's classes are ordered by WordNet, so whole families are ranges of indices.
+# ImageNet's classes are ordered as in WordNet, so a family of animals is a range of indices.
 FAMILIES: tuple[tuple[str, int, int], ...] = (
     ("fish", 0, 6),
     ("bird", 7, 24),
@@ -68,7 +70,11 @@ _CATEGORY_BY_WORD = {
 
 
 class Tagger:
-    """Says what the middle of a photo shows."""
+    """Says what the middle of a photo shows.
+
+    Args:
+        store: has the weights.
+    """
 
     def __init__(self, store: AssetStore) -> None:
         self._model = shared_model(store.path("efficientnet-lite0.onnx"))
@@ -76,39 +82,43 @@ class Tagger:
 
     @cached_property
     def labels(self) -> list[str]:
-        """The 1,000 classes; of several names the first."""
+        """The 1,000 classes; one with several names by its first."""
         raw: dict[str, str] = from_json(self._label_file.read_bytes())
         return [raw[str(index)].split(",")[0] for index in range(len(raw))]
 
     def probabilities(self, rgb: Array) -> Array:
-        """Return the 1,000 classes' probabilities for the photo's central square."""
+        """Return the probabilities of the 1,000 classes, for the photo's central square."""
         height, width = rgb.shape[:2]
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
         square = rgb[top : top + side, left : left + side]
-        way = cv2.INTER_AREA if side > _SIDE else cv2.INTER_LINEAR
-        small = cv2.resize(square, (_SIDE, _SIDE), interpolation=way).astype(np.float32)
+        method = cv2.INTER_AREA if side > _SIDE else cv2.INTER_LINEAR
+        small = cv2.resize(square, (_SIDE, _SIDE), interpolation=method).astype(np.float32)
         batch = np.ascontiguousarray(((small - 127) / 128).transpose(2, 0, 1)[None])
-        found: Array = self._model.run({"input": batch}, "probs")[0][0]
-        return found
+        probabilities: Array = self._model.run({"input": batch}, "probs")[0][0]
+        return probabilities
 
-    def tags(self, probabilities: Array, *, least: float = _LEAST) -> list[Tag]:
-        """Return classes and families worth naming, best first.
+    def tags(self, probabilities: Array, *, min_confidence: float = MIN_CONFIDENCE) -> list[Tag]:
+        """Return classes and families that are likely enough, best first.
 
         Args:
-            probabilities: of `probabilities`.
-            least: confidence below which a class isn't named.
+            probabilities: as `probabilities` returns them.
+            min_confidence: of a tag.
         """
-        best = np.argsort(-probabilities, kind="stable")[:_MOST]
-        named = {self.labels[i]: float(probabilities[i]) for i in best if probabilities[i] >= least}
+        best = np.argsort(-probabilities, kind="stable")[:_MAX_TAGS]
+        shares = {
+            self.labels[i]: float(probabilities[i])
+            for i in best
+            if probabilities[i] >= min_confidence
+        }
         for family, share in families(probabilities).items():
-            if share >= max(least, 0.3):
-                named[family] = max(named.get(family, 0.0), share)
-        ordered = sorted(named.items(), key=lambda item: -item[1])
+            if share >= max(min_confidence, _FAMILY_SHARE):
+                shares[family] = max(shares.get(family, 0.0), share)
+        ordered = sorted(shares.items(), key=lambda item: -item[1])
         return [Tag(name=name, confidence=round(share, 4)) for name, share in ordered]
 
     def categories(self, probabilities: Array) -> list[Category]:
-        """Return Azure's categories that hold at least a fifth of the probability."""
+        """Return those of Azure's categories that hold a fifth of the probability or more."""
         shares: dict[str, float] = {}
         counted = np.zeros(len(probabilities), bool)
         for name, first, last in _CATEGORIES:
@@ -122,12 +132,12 @@ class Tagger:
                 i for i, label in enumerate(self.labels) if label in words and not counted[i]
             ]
             shares[name] = shares.get(name, 0.0) + float(probabilities[indices].sum())
-        kept = sorted(((s, n) for n, s in shares.items() if s >= 0.2), reverse=True)
+        kept = sorted(((s, n) for n, s in shares.items() if s >= _CATEGORY_SHARE), reverse=True)
         return [Category(name=name, score=round(min(share, 1.0), 4)) for share, name in kept]
 
 
 def families(probabilities: Array) -> dict[str, float]:
-    """Return the probability of each family of animals: its members' sum."""
+    """Return the probability of each family of animals: the sum of its classes."""
     shares: dict[str, float] = {}
     for name, first, last in FAMILIES:
         shares[name] = shares.get(name, 0.0) + float(probabilities[first : last + 1].sum())

@@ -1,13 +1,17 @@
-"""The local vision engine: objects, tags, colours and a plain sentence, put together."""
+"""The local vision engine: puts together objects, tags, colours and a plain sentence."""
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 
 from imaginem.assets import AssetStore
+from imaginem.config.settings import Settings
 from imaginem.engines.local.adult import AdultScorer
 from imaginem.engines.local.colors import colors, image_type, thumbnail
 from imaginem.engines.local.objects import ObjectDetector
-from imaginem.engines.local.tagger import Tagger, families
+from imaginem.engines.local.tagger import MIN_CONFIDENCE, Tagger, families
+from imaginem.engines.logs import logger_for
+from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
 from imaginem.outputs import (
     Caption,
@@ -18,16 +22,22 @@ from imaginem.outputs import (
     PhotoMetadata,
     Tag,
 )
+from imaginem.ports import CallContext, VisionEngine
 
 _PETS = ("cat", "dog")
 _SURE_OF_PET = 0.6
-_TAGS_ON_PORTRAITS = 0.15  # ImageNet has no people, so its guesses on portraits must be sure
+_MIN_CONFIDENCE_ON_PEOPLE = 0.15  # ImageNet has no people, so its guesses on them are poor
 _PORTRAIT_SHARE = 0.3
-_GROUP = 3
+_GROUP = 3  # people
+_logger = logging.getLogger("imaginem.engines.local")
 
 
 class LocalVision:
-    """Says what is in a photo."""
+    """Says what is in a photo.
+
+    Args:
+        store: has the weights.
+    """
 
     name = "local-1"
 
@@ -36,14 +46,17 @@ class LocalVision:
         self._objects = ObjectDetector(store)
         self._adult = AdultScorer(store)
 
-    def analyze(self, photo: Photo) -> ImageAnalysis:
+    def analyze(self, photo: Photo, call: CallContext) -> ImageAnalysis:
         """Return what is in a photo."""
         rgb = photo.array
         probabilities = self._tagger.probabilities(rgb)
         objects = corrected_pets(self._objects.objects(rgb), families(probabilities))
-        people = [found for found in objects if found.object == "person"]
-        least = _TAGS_ON_PORTRAITS if people else 0.05
-        tags = merged_tags(objects, self._tagger.tags(probabilities, least=least))
+        people = [thing for thing in objects if thing.object == "person"]
+        min_confidence = _MIN_CONFIDENCE_ON_PEOPLE if people else MIN_CONFIDENCE
+        tags = merged_tags(objects, self._tagger.tags(probabilities, min_confidence=min_confidence))
+        logger_for(_logger, call).debug(
+            "%s: %d objects, %d tags", self.name, len(objects), len(tags)
+        )
         categories = people_category(people, photo) + self._tagger.categories(probabilities)
         return ImageAnalysis(
             tags=tags,
@@ -57,25 +70,40 @@ class LocalVision:
         )
 
 
+def engine_name(settings: Settings) -> str:
+    """Return the engine's name."""
+    return LocalVision.name
+
+
+def make_engine(parts: EngineParts) -> VisionEngine:
+    """Return the engine of `generalclassification`."""
+    return LocalVision(AssetStore(parts.settings.assets))
+
+
 def corrected_pets(objects: Sequence[FoundObject], shares: dict[str, float]) -> list[FoundObject]:
-    """Return the objects with cats and dogs told apart by the tagger, which knows breeds."""
+    """Return the objects; where the tagger, which knows breeds, is sure of cat or dog, it decides.
+
+    Args:
+        objects: as the detector found them.
+        shares: probability of each family of animals.
+    """
     sure = [pet for pet in _PETS if shares.get(pet, 0.0) >= _SURE_OF_PET]
     return [
-        found.model_copy(update={"object": sure[0]})
-        if sure and found.object in _PETS and found.object != sure[0]
-        else found
-        for found in objects
+        thing.model_copy(update={"object": sure[0]})
+        if sure and thing.object in _PETS and thing.object != sure[0]
+        else thing
+        for thing in objects
     ]
 
 
 def merged_tags(objects: Sequence[FoundObject], tags: Sequence[Tag]) -> list[Tag]:
-    """Return one tag a name: what was located first, then what the whole photo looks like."""
+    """Return each name once: located objects first, then tags of the whole photo."""
     located: dict[str, float] = {}
-    for found in objects:
-        located[found.object] = max(located.get(found.object, 0.0), found.confidence)
-    seen = {tag.name: tag.confidence for tag in tags}
+    for thing in objects:
+        located[thing.object] = max(located.get(thing.object, 0.0), thing.confidence)
+    tagged = {tag.name: tag.confidence for tag in tags}
     merged = [
-        Tag(name=name, confidence=max(score, seen.get(name, 0.0)))
+        Tag(name=name, confidence=max(score, tagged.get(name, 0.0)))
         for name, score in sorted(located.items(), key=lambda item: -item[1])
     ]
     return merged + [tag for tag in tags if tag.name not in located]
@@ -94,11 +122,11 @@ def people_category(people: Sequence[FoundObject], photo: Photo) -> list[Categor
 
 
 def describe(objects: Sequence[FoundObject], tags: Sequence[Tag]) -> Description:
-    """Return a sentence made of what was found; no model writes captions here."""
-    counts = Counter(found.object for found in objects)
+    """Return a sentence that lists objects or the best tag; no model writes captions here."""
+    counts = Counter(thing.object for thing in objects)
     parts = [_counted(name, number) for name, number in counts.most_common(3)]
     words = [tag.name for tag in tags]
-    confidence = min((found.confidence for found in objects), default=0.0)
+    confidence = min((thing.confidence for thing in objects), default=0.0)
     if not parts and tags:
         parts, confidence = [_counted(tags[0].name, 1)], tags[0].confidence
     if not parts:

@@ -1,0 +1,203 @@
+"""The table of engines: which kinds there are, which providers each has, which setting chooses.
+
+Settings, startup checks, runtime, doctor, pages and in-memory fakes all read this table. It is
+data: the modules of engines are above this one, so they are named here and imported when an
+engine is first used. docs/engines.md says how to add a kind or a provider.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from imaginem.ports.engines import FACES, OCR, RECOGNIZER, VISION, EngineKind
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One implementation of a kind of engine.
+
+    Attributes:
+        name: value of the setting that chooses it.
+        module: has `make_engine(parts)` and `engine_name(settings)`, see
+            `imaginem.engines.EngineModule`; it is imported when first used.
+        packages: packages that it imports and that requirements.txt does not hold.
+        needs_weights: it reads models from the folder of assets.
+        defaults: of number settings that differ from provider to provider; a recognizer has
+            both thresholds of a match here.
+    """
+
+    name: str
+    module: str
+    packages: tuple[str, ...] = ()
+    needs_weights: bool = False
+    defaults: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class EngineRow:
+    """A kind of engine.
+
+    Attributes:
+        kind: its typed key.
+        setting: chooses the provider. Kinds with the same setting have the same provider.
+        providers: the first one is the default.
+        fake: `module:class` of the in-memory fake, for `imaginem.testing`.
+        label: what the engine does, in the words of the operations page.
+        follows: setting whose value is the default, if there is such a provider.
+        public_name: its name in the HTTP API and in `imaginem doctor`; empty: the kind's name.
+    """
+
+    kind: EngineKind[Any]
+    setting: str
+    providers: tuple[Provider, ...]
+    fake: str
+    label: str
+    follows: str = ""
+    public_name: str = ""
+
+    @property
+    def shown_as(self) -> str:
+        """The name that users see."""
+        return self.public_name or self.kind.name
+
+    def provider(self, name: str) -> Provider:
+        """Return a provider by name.
+
+        Raises:
+            KeyError: there is none of this name.
+        """
+        return {provider.name: provider for provider in self.providers}[name]
+
+
+@dataclass(frozen=True)
+class EngineTable:
+    """All kinds of engines."""
+
+    rows: tuple[EngineRow, ...]
+
+    def row(self, kind: EngineKind[Any]) -> EngineRow:
+        """Return the row of a kind.
+
+        Raises:
+            KeyError: the table has no such kind.
+        """
+        return {row.kind.name: row for row in self.rows}[kind.name]
+
+    def allowed(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of each setting: the providers that all of its kinds have."""
+        values: dict[str, tuple[str, ...]] = {}
+        for row in self.rows:
+            names = tuple(provider.name for provider in row.providers)
+            shared = values.get(row.setting, names)
+            values[row.setting] = tuple(name for name in shared if name in names)
+        return values
+
+    def usual(self, setting: str, chosen: Mapping[str, str]) -> str:
+        """Return the provider that a setting has by default.
+
+        Args:
+            setting: of the table.
+            chosen: names of providers by setting, as far as they are known already.
+        """
+        names = self.allowed()[setting]
+        followed = {chosen.get(row.follows) for row in self.rows if row.setting == setting}
+        return next((name for name in names if name in followed), names[0])
+
+    def kinds(self) -> dict[str, EngineKind[Any]]:
+        """Return all kinds by the names that users see."""
+        return {row.shown_as: row.kind for row in self.rows}
+
+    def provider(self, kind: EngineKind[Any], chosen: Mapping[str, str]) -> Provider:
+        """Return the provider that the settings choose for a kind.
+
+        Args:
+            kind: of the engine.
+            chosen: names of providers by setting.
+
+        Raises:
+            KeyError: the table has no such kind.
+        """
+        row = self.row(kind)
+        return row.provider(chosen[row.setting])
+
+    def providers(self, chosen: Mapping[str, str]) -> Iterator[tuple[EngineRow, Provider]]:
+        """Return each kind with the provider that the settings choose for it."""
+        for row in self.rows:
+            yield row, self.provider(row.kind, chosen)
+
+
+_MODEL_PACKAGES = ("cv2", "numpy", "onnxruntime")
+
+ENGINE_TABLE = EngineTable(
+    (
+        EngineRow(
+            kind=VISION,
+            setting="VISION_ENGINE",
+            providers=(
+                Provider(
+                    "local",
+                    "imaginem.engines.local.vision",
+                    packages=_MODEL_PACKAGES,
+                    needs_weights=True,
+                ),
+                Provider("azure", "imaginem.engines.azure.vision"),
+            ),
+            fake="imaginem.memory.engines:FakeVision",
+            label="What is in photos",
+        ),
+        EngineRow(
+            kind=OCR,
+            setting="VISION_ENGINE",
+            providers=(
+                Provider(
+                    "local",
+                    "imaginem.engines.local.ocr",
+                    packages=(*_MODEL_PACKAGES, "rapidocr"),
+                    needs_weights=True,
+                ),
+                Provider("azure", "imaginem.engines.azure.ocr"),
+            ),
+            fake="imaginem.memory.engines:FakeOcr",
+            label="Text",
+        ),
+        EngineRow(
+            kind=FACES,
+            setting="FACE_ENGINE",
+            providers=(
+                Provider(
+                    "local",
+                    "imaginem.engines.local.faces",
+                    packages=_MODEL_PACKAGES,
+                    needs_weights=True,
+                ),
+                Provider("azure", "imaginem.engines.azure.faces"),
+            ),
+            fake="imaginem.memory.engines:FakeFaces",
+            label="Finding faces",
+        ),
+        EngineRow(
+            kind=RECOGNIZER,
+            setting="FACE_PRINT_ENGINE",
+            follows="FACE_ENGINE",
+            providers=(
+                # Confidence is the cosine of two embeddings here, and Azure's own scale there.
+                Provider(
+                    "local",
+                    "imaginem.engines.local.recognizer",
+                    packages=_MODEL_PACKAGES,
+                    needs_weights=True,
+                    defaults={"FACE_MATCH_THRESHOLD": 0.45, "FACE_POSSIBLE_THRESHOLD": 0.37},
+                ),
+                Provider(
+                    "azure",
+                    "imaginem.engines.azure.recognizer",
+                    defaults={"FACE_MATCH_THRESHOLD": 0.5, "FACE_POSSIBLE_THRESHOLD": 0.4},
+                ),
+            ),
+            fake="imaginem.memory.engines:FakeRecognizer",
+            label="Telling faces apart",
+            public_name="prints",
+        ),
+    )
+)
+"""The engines of this app."""

@@ -1,0 +1,157 @@
+"""The table of engines: a row or a provider that is added there is known everywhere."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from imaginem.config.engine_table import ENGINE_TABLE, EngineRow, EngineTable, Provider
+from imaginem.config.settings import read_settings
+from imaginem.config.startup import check_start
+from imaginem.errors import ConfigurationError, RetryableError
+from imaginem.images.decoding import decode_photo
+from imaginem.ports import FACES, OCR, RECOGNIZER, VISION
+from imaginem.runtime import Runtime
+from imaginem.testing import Failing, MemoryServices, job_for, photo_bytes
+from steps.generalclassification import generalclassification
+from tests.extra_engines.sharpness import SHARPNESS
+
+SHARPNESS_ROW = EngineRow(
+    kind=SHARPNESS,
+    setting="SHARPNESS_ENGINE",
+    providers=(Provider("laplace", "tests.extra_engines.sharpness"),),
+    fake="tests.extra_engines.sharpness:FakeSharpness",
+    label="Sharpness",
+)
+PAPER = Provider("paper", "tests.extra_engines.paper_faces")
+ON_AZURE = {
+    "WEBSITE_SITE_NAME": "func-imaginem",
+    "SQL_CONNECTION_STRING": "Server=tcp:s.database.windows.net;Database=d",
+    "VISION_ENGINE": "azure",
+    "VISION_ENDPOINT": "https://v.cognitiveservices.azure.com",
+    "FACE_PRINT_ENGINE": "azure",
+    "FACE_ENDPOINT": "https://f.cognitiveservices.azure.com",
+}
+
+
+def with_provider(provider: Provider) -> EngineTable:
+    """Return the app's table with one more provider of face detection, and one more kind."""
+    rows = [
+        replace(row, providers=(*row.providers, provider)) if row.kind == FACES else row
+        for row in ENGINE_TABLE.rows
+    ]
+    return EngineTable((*rows, SHARPNESS_ROW))
+
+
+TABLE = with_provider(PAPER)
+
+
+def test_an_added_provider_is_allowed_by_its_setting_and_serves() -> None:
+    runtime = Runtime(read_settings({"FACE_ENGINE": "paper"}, TABLE))
+    photo = decode_photo(photo_bytes())
+
+    assert runtime.faces.detect(photo, job_for().call) == []
+    assert runtime.faces is runtime.engine(FACES)
+    assert runtime.engine_names["faces"] == "paper-faces-1"
+    with pytest.raises(ConfigurationError, match=r"FACE_ENGINE.*local or azure$"):
+        read_settings({"FACE_ENGINE": "paper"})
+
+
+def test_an_added_kind_is_chosen_made_named_and_faked() -> None:
+    settings = read_settings({}, TABLE)
+    runtime = Runtime(settings)
+    photo = decode_photo(photo_bytes())
+
+    assert settings.engine_choices["SHARPNESS_ENGINE"] == "laplace"
+    assert runtime.engine(SHARPNESS).sharpness(photo, job_for().call) == 1.0
+    assert runtime.engine(SHARPNESS) is runtime.engine(SHARPNESS)
+    assert runtime.engine_names["sharpness"] == "sharpness-1"
+
+    job = job_for(services=MemoryServices(engine_table=TABLE))
+    assert job.engine(SHARPNESS).sharpness(photo, job.call) == 0.5
+
+
+def test_an_added_kind_has_its_setting_checked_with_all_others() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        read_settings({"SHARPNESS_ENGINE": "local", "VISION_ENGINE": "paper"}, TABLE)
+    assert "SHARPNESS_ENGINE" in str(refused.value)
+    assert "VISION_ENGINE" in str(refused.value)
+
+
+def test_an_added_provider_is_asked_for_its_packages_and_weights_before_the_start(
+    tmp_path: Path,
+) -> None:
+    needy = replace(PAPER, packages=("json", "no_such_package"), needs_weights=True)
+    table = with_provider(needy)
+    asked = {**ON_AZURE, "FACE_ENGINE": "paper", "IMAGINEM_ASSETS": str(tmp_path / "none")}
+    with pytest.raises(ConfigurationError) as refused:
+        check_start(read_settings(asked, table))
+    assert "FACE_ENGINE is 'paper', but no_such_package is not installed" in str(refused.value)
+    assert "or set it to 'azure' or 'local'" in str(refused.value)
+    assert "no weights in" in str(refused.value)
+
+    check_start(read_settings({**asked, "FACE_ENGINE": "azure"}, table))
+    check_start(read_settings({**asked}, TABLE))  # the plain provider needs nothing
+
+
+def test_a_missing_package_is_named_when_the_engine_is_made() -> None:
+    table = with_provider(
+        Provider("paper", "tests.extra_engines.broken", packages=("no_such_package",))
+    )
+    runtime = Runtime(read_settings({"FACE_ENGINE": "paper"}, table))
+    with pytest.raises(ConfigurationError, match="the paper engine needs no_such_package"):
+        _ = runtime.faces
+    with pytest.raises(ConfigurationError, match="the paper engine needs no_such_package"):
+        _ = runtime.engine_names
+
+
+def test_recognition_follows_detection_where_it_has_such_a_provider() -> None:
+    follows = {
+        name: read_settings({"FACE_ENGINE": name, "FACE_ENDPOINT": "https://f"}, TABLE)
+        for name in ("local", "azure", "paper")
+    }
+    assert {name: found.face_print_engine for name, found in follows.items()} == {
+        "local": "local",
+        "azure": "azure",
+        "paper": "local",
+    }
+
+
+def test_an_added_recognizer_brings_its_own_thresholds() -> None:
+    usual = {"FACE_MATCH_THRESHOLD": 0.8, "FACE_POSSIBLE_THRESHOLD": 0.7}
+    rows = [
+        replace(row, providers=(*row.providers, replace(PAPER, defaults=usual)))
+        if row.kind == RECOGNIZER
+        else row
+        for row in ENGINE_TABLE.rows
+    ]
+    settings = read_settings({"FACE_PRINT_ENGINE": "paper"}, EngineTable(tuple(rows)))
+    assert (settings.match_threshold, settings.possible_threshold) == (0.8, 0.7)
+    assert read_settings({}).match_threshold == 0.45
+
+
+def test_kinds_with_one_setting_allow_only_providers_that_all_of_them_have() -> None:
+    rows = [
+        replace(row, providers=(*row.providers, PAPER)) if row.kind == VISION else row
+        for row in ENGINE_TABLE.rows
+    ]
+    assert EngineTable(tuple(rows)).allowed()["VISION_ENGINE"] == ("local", "azure")
+
+
+def test_users_see_the_names_that_they_are_used_to() -> None:
+    assert [row.shown_as for row in ENGINE_TABLE.rows] == ["vision", "ocr", "faces", "prints"]
+    assert [row.setting for row in ENGINE_TABLE.rows] == [
+        "VISION_ENGINE",
+        "VISION_ENGINE",
+        "FACE_ENGINE",
+        "FACE_PRINT_ENGINE",
+    ]
+
+
+def test_an_engine_that_was_passed_takes_the_place_of_the_fake() -> None:
+    services = MemoryServices(vision=Failing(RetryableError("busy"), times=1))
+    with pytest.raises(RetryableError, match="busy"):
+        generalclassification(job_for(services=services))
+    assert generalclassification(job_for(services=services)).metadata.width == 1
+    assert services.engine(VISION).name == "failing"
+    assert services.engine(OCR).name == services.engine(RECOGNIZER).name == "fake"

@@ -14,7 +14,7 @@ from imaginem.ports import FACES, OCR, RECOGNIZER, VISION
 from imaginem.runtime import Runtime
 from imaginem.testing import Failing, MemoryServices, job_for, photo_bytes
 from steps.generalclassification import generalclassification
-from tests.extra_engines.sharpness import SHARPNESS
+from tests.extra_engines.sharpness import SHARPNESS, ConstantSharpness
 
 SHARPNESS_ROW = EngineRow(
     kind=SHARPNESS,
@@ -69,6 +69,9 @@ def test_an_added_kind_is_chosen_made_named_and_faked() -> None:
 
     job = job_for(services=MemoryServices(engine_table=TABLE))
     assert job.engine(SHARPNESS).sharpness(photo, job.call) == 0.5
+    blurred = {"sharpness": ConstantSharpness("blurred", 0.1)}
+    job = job_for(services=MemoryServices(engine_table=TABLE, engines=blurred))
+    assert job.engine(SHARPNESS).sharpness(photo, job.call) == 0.1
 
 
 def test_an_added_kind_has_its_setting_checked_with_all_others() -> None:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 _URL_QUERY = re.compile(r"(https?://[^\s\"'<>?#\\]+)[?#][^\s\"'<>\\]*", re.IGNORECASE)
-_USER = re.compile(r"(https?://)[^\s/?#@\"'<>]*@", re.IGNORECASE)
+_USER = re.compile(r"(https?://)[^\s/?#\"'<>]*@", re.IGNORECASE)  # to the last @
 _NAMES = r"AccountKey|SharedAccessSignature|pwd|password|api[-_]?key|sig|access_token"
 _SECRET_NAME = re.compile(f"(?i){_NAMES}")
 _SECRET = re.compile(rf"(?i)\b({_NAMES})(\s*[=:]\s*)([^\s;&,\"'\\]+)")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from imaginem.errors import InvalidMessage
 from imaginem.names import blob_segment, is_plain_path, job_prefix, table_key
-from imaginem.redaction import one_line, redact, without_query
+from imaginem.redaction import one_line, redact, redact_values, without_query
 
 
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))
@@ -64,11 +64,51 @@ def test_secrets_are_taken_out(text: str) -> None:
 
 def test_addresses_lose_query_and_fragment() -> None:
     assert without_query("https://a.test/b?c#d") == "https://a.test/b"
+    assert without_query("https://a.test/b#c?d") == "https://a.test/b"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://me:SECRET@a.test/b", "HTTP://SECRET@a.test/b", "https://me:SE@CRET@a.test/b"],
+)
+def test_addresses_lose_user_and_password(address: str) -> None:
+    for shown in (without_query(address), redact(f"{address} answered 403")):
+        assert "SECRET" not in shown
+        assert "CRET" not in shown
+        assert "me" not in shown
+        assert "a.test/b" in shown
+
+
+def test_what_is_no_user_is_left_in_an_address() -> None:
+    for text in ("https://a.test/b@c", "mail me@a.test", "https://a.test/b and c@d"):
+        assert redact(text) == text
+
+
+def test_values_are_redacted_whole_where_their_name_is_a_secrets() -> None:
+    value = {
+        "password": "SECRET",
+        "API-Key": ["SECRET"],
+        "my password": "kept",
+        "list": ["https://a.test/b?SECRET", {"sig": 7}],
+        "number": 7,
+        "none": None,
+    }
+    assert redact_values(value) == {
+        "password": "***",
+        "API-Key": "***",
+        "my password": "kept",
+        "list": ["https://a.test/b", {"sig": "***"}],
+        "number": 7,
+        "none": None,
+    }
 
 
 def test_a_line_is_one_line() -> None:
     assert one_line("a\n  b\tc") == "a b c"
-    assert len(one_line("x" * 5000)) == 600
+    assert one_line("x" * 600) == "x" * 600
+    assert one_line("x" * 601) == "x" * 599 + "…"
+    assert one_line("x" * 9, 4) == "xxx…"
+    assert one_line("password: SECRET") == "password: ***"
 
 
 def test_a_path_that_leads_elsewhere_is_no_blobs_name() -> None:

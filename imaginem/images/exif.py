@@ -1,5 +1,6 @@
 """The Exif metadata of a photo's file: camera, time, author, and place."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,4 +63,6 @@ def _place(tags: Mapping[int, Any]) -> dict[str, str]:
 def _degrees(parts: Any, negative: bool) -> float:
     degrees, minutes, seconds = (float(part) for part in parts)
     value = degrees + minutes / 60 + seconds / 3600
+    if not math.isfinite(value):  # cameras write 0/0 until they know where they are
+        raise ValueError
     return -value if negative else value

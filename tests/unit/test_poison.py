@@ -2,12 +2,17 @@
 
 import base64
 import json
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 
+from imaginem import JobContext, RetryableError
 from imaginem.errors import NotFound
 from imaginem.pipeline.poison import bury, keep_invalid, replay
-from imaginem.testing import MemoryServices
+from imaginem.ports import JobKey
+from imaginem.testing import MemoryLog, MemoryServices
+from tests.workbench import KEY, Bench, Found
 
 SECRET = {
     "job_definition": {
@@ -27,12 +32,14 @@ SECRET = {
 }
 
 
-@pytest.mark.parametrize("encode", [str, lambda text: base64.b64encode(text.encode()).decode()])
-def test_a_kept_body_is_json_without_secrets(encode: object) -> None:
+def base64_of(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.mark.parametrize("encode", [str, base64_of])
+def test_a_kept_body_is_json_without_secrets(encode: Callable[[str], str]) -> None:
     services = MemoryServices()
-    text = json.dumps(SECRET)
-    body = text if encode is str else base64.b64encode(text.encode()).decode()
-    keep_invalid(services, "sample", "m1", body, "because")
+    keep_invalid(services, "sample", "m1", encode(json.dumps(SECRET)), "because")
 
     (kept,) = services.poison.list()
     assert "very-secret" not in kept.body
@@ -70,5 +77,188 @@ def test_ids_and_reasons_of_any_length_can_be_kept() -> None:
 
 
 def test_what_is_not_there_cannot_be_replayed() -> None:
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match="no message m1 of sample is in pipelinepoison"):
         replay(MemoryServices(), "sample", "m1")
+
+
+def test_a_body_without_secrets_is_kept_as_it_came() -> None:
+    services = MemoryServices()
+    for name, body in (("m1", '{ "a":1 }'), ("m2", base64_of('{"a": 1}')), ("m3", "hello")):
+        keep_invalid(services, "sample", name, body, "because")
+        kept = services.poison.read("sample", name)
+        assert kept is not None
+        assert kept.body == body
+
+
+def test_a_body_that_is_no_json_loses_its_secrets_too() -> None:
+    services = MemoryServices()
+    keep_invalid(services, "sample", "m1", "password=very-secret; hello", "because")
+
+    (kept,) = services.poison.list()
+    assert kept.body == "password=***; hello"
+
+
+@pytest.mark.parametrize(
+    ("body", "ids"),
+    [
+        ('{"job_definition": {"id": "a", "batch_id": "b"}}', ("b", "a")),
+        ('{"job_definition": {"id": "a"}}', ("default", "a")),
+        ('{"job_definition": {"batch_id": 7}}', ("7", "")),
+        ('{"job_definition": "a"}', ("", "")),
+        ('["job_definition"]', ("", "")),
+        ("hello", ("", "")),
+    ],
+)
+def test_a_poisoned_message_has_the_ids_that_it_tells(body: str, ids: tuple[str, str]) -> None:
+    services = MemoryServices()
+    keep_invalid(services, "sample", "m1", body, "because")
+    bury(services, "sample", "m2", body)
+
+    one, other = services.poison.list()
+    assert (one.batch_id, one.job_id) == (other.batch_id, other.job_id) == ids
+    assert (one.queue, one.id, one.reason, one.attempts) == ("sample", "m1", "because", 1)
+    assert (other.queue, other.id, other.attempts) == ("sample", "m2", 5)
+
+
+def test_a_job_that_died_before_its_first_step_began_is_told(bench: Bench) -> None:
+    value = json.loads(bench.message())
+    value["job_definition"]["input"]["image_url"] += "?sig=secret"
+    bury(bench.services, "first", "p1", json.dumps(value))
+
+    told = "first failed 5 times; the host's log has the details"
+    assert dict(bench.entry.properties) == {
+        "image_url": bench.url,
+        "job_state": "failed",
+        "processing_pipeline": "first,second,report",
+        "first": "step 0: poisoned",
+        "first_exception": told,
+        "imaginem_run": "",
+        "imaginem_previous_runs": "",
+    }
+    (kept,) = bench.poisoned
+    assert (kept.reason, kept.attempts) == (told, 5)
+    assert bench.telemetry.times("imaginem.poisoned", step="first", reason="defect") == 1
+
+
+def test_a_job_that_died_on_its_way_is_told_if_it_waits_for_this_message(bench: Bench) -> None:
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    bury(bench.services, "second", "p1", second)
+
+    assert bench.states("first", "second") == ["success", "poisoned"]
+    assert bench.entry.properties["job_state"] == "failed"
+    assert bench.entry.properties["second_exception"] == bench.poisoned[0].reason
+    assert bench.poisoned[0].reason.startswith("second failed 5 times")
+
+
+def test_a_job_that_died_while_it_was_retried_keeps_the_reason(bench: Bench) -> None:
+    def down(job: JobContext) -> Found:
+        raise RetryableError("the service is down")
+
+    bench.first_does = down
+    copy = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    bury(bench.services, "first", "p1", copy)
+
+    assert bench.states("first") == ["poisoned"]
+    told = "RetryableError: the service is down (try 1 of 5)"
+    assert bench.entry.properties["first_exception"] == bench.poisoned[0].reason == told
+
+
+def test_a_copy_that_died_harms_no_job_that_went_on_without_it(bench: Bench) -> None:
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    bench.drop()
+    bury(bench.services, "second", "p1", second)
+    bench.run()
+    before = bench.entry
+    bury(bench.services, "second", "p2", second)
+    bury(bench.services, "first", "p3", bench.message())
+
+    assert bench.entry == before
+    assert bench.entry.properties["job_state"] == "succeeded"
+    assert [kept.id for kept in bench.poisoned] == ["p3", "p1", "p2"]
+
+
+def test_a_message_of_an_older_run_that_died_says_nothing_of_the_newer_one(bench: Bench) -> None:
+    old = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    bench.transition(bench.first, bench.message(), "m2")
+    bury(bench.services, "second", "p1", old)
+
+    assert bench.states("first", "second") == ["success", "processing"]
+    assert bench.entry.properties["job_state"] == "running"
+
+
+def test_a_poisoned_message_without_a_pipeline_marks_its_job(bench: Bench) -> None:
+    value = json.loads(bench.message())
+    del value["job_definition"]["processing_pipeline"]
+    bury(bench.services, "first", "p1", json.dumps(value))
+
+    assert bench.states("first") == ["poisoned"]
+
+
+def test_a_poisoned_message_that_is_no_job_has_the_reason_why(bench: Bench) -> None:
+    bury(bench.services, "first", "p1", '{"job_definition": {"id": "a"}}')
+
+    assert bench.poisoned[0].reason == "job_definition.input: field required"
+
+
+class Racing(MemoryLog):
+    """Somebody else begins or changes the job just before each of our first writes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before: list[Callable[[], object]] = []
+
+    def insert(self, key: JobKey, properties: Mapping[str, Any]) -> str:
+        if self.before:
+            self.before.pop(0)()
+        return super().insert(key, properties)
+
+    def merge(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        if self.before:
+            self.before.pop(0)()
+        return super().merge(key, properties, fence)
+
+
+def test_a_job_that_begins_while_its_copy_is_buried_is_marked_still(bench: Bench) -> None:
+    log = bench.services.log = Racing()
+    opening = {"imaginem_run": "m1", "first": "step 0: processing"}
+    log.before.append(lambda: MemoryLog.insert(log, KEY, opening))
+    log.before.append(lambda: MemoryLog.merge(log, KEY, {"note": "x"}, bench.row.fence))
+    bury(bench.services, "first", "p1", bench.message())
+
+    assert bench.states("first") == ["poisoned"]
+    assert bench.entry.properties["note"] == "x"
+
+
+def test_a_job_that_succeeds_while_its_copy_is_buried_stays_so(bench: Bench) -> None:
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    racing = Racing()
+    racing.insert(KEY, bench.entry.properties)
+    bench.services.log = racing
+
+    def succeed() -> None:
+        done = {"second": "step 1: success"}
+        MemoryLog.merge(racing, KEY, done, bench.row.fence)
+
+    racing.before.append(succeed)
+    bury(bench.services, "second", "p1", second)
+
+    assert bench.states("second") == ["success"]
+
+
+def test_a_row_that_keeps_changing_is_left_as_it_is(bench: Bench) -> None:
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    racing = Racing()
+    racing.insert(KEY, bench.entry.properties)
+    bench.services.log = racing
+    tries: list[int] = []
+
+    def change() -> None:
+        tries.append(1)
+        MemoryLog.merge(racing, KEY, {"note": "x"}, bench.row.fence)
+
+    racing.before += [change] * 100
+    bury(bench.services, "second", "p1", second)
+
+    assert len(tries) == 8
+    assert bench.states("second") == ["processing"]
+    assert len(bench.poisoned) == 1

@@ -50,6 +50,12 @@ def test_what_is_written_is_read_again() -> None:
     assert (row.key, row.fence) == (("batch-1", "job-1"), "fence-1")
 
 
+def test_a_row_as_json_has_its_ids_and_every_property() -> None:
+    ids = {"batch_id": "batch-1", "job_id": "job-1"}
+
+    assert row_of(EVERYTHING).as_json() == {**ids, **EVERYTHING.properties()}
+
+
 def test_a_write_changes_nothing_that_it_does_not_name() -> None:
     change = RowChange(steps=(StepChange("ocr", 0, StepState.SUCCESS),))
 

@@ -74,5 +74,55 @@ def test_an_unknown_step_gets_a_suggestion() -> None:
         default_registry.resolve(["facedcrop"])
 
 
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("facecrops", ": did you mean facecrop?"),
+        ("facprnt", ": did you mean faceprint?"),
+        ("classify", ""),
+        ("fac", ""),
+        ("zzz", ""),
+    ],
+)
+def test_a_suggestion_is_made_only_for_a_name_that_is_close(name: str, suggestion: str) -> None:
+    assert default_registry.suggestion(name) == suggestion
+
+
+def test_steps_are_named_in_the_order_of_their_registration() -> None:
+    registry = Registry()
+    for name in ("second", "first"):
+        declare(registry, name)
+
+    assert registry.names() == ["second", "first"]
+
+
 def test_every_step_has_a_summary() -> None:
-    assert all(found.summary.endswith(".") for found in default_registry)
+    assert len(default_registry.names()) >= 8
+    assert [found.name for found in default_registry if not found.summary.endswith(".")] == []
+
+
+def test_the_first_line_of_a_docstring_is_the_steps_summary() -> None:
+    def blurriness(job: JobContext) -> Found:
+        """Measure how sharp a photo is.
+
+        More of it.
+        """
+        return Found()
+
+    def undescribed(job: JobContext) -> Found:
+        return Found()
+
+    made = step(registry=Registry())(blurriness)
+    assert made.summary == "Measure how sharp a photo is."
+    assert made.__doc__ == blurriness.__doc__
+    assert step(registry=Registry())(undescribed).summary == ""
+
+
+@pytest.mark.parametrize("returns", [int, "Found | None"])
+def test_what_a_step_returns_must_be_an_output(returns: object) -> None:
+    def blurriness(job: JobContext) -> Any:
+        return None
+
+    blurriness.__annotations__["return"] = returns
+    with pytest.raises(RegistrationError, match="'blurriness' must say what it returns"):
+        step(registry=Registry())(blurriness)

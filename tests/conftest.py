@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 from sqlalchemy import create_engine
 
 from imaginem.host import Emulator, EmulatorPorts
@@ -15,6 +16,15 @@ from tests.postgres import Postgres, find_tools
 ROOT = Path(__file__).parents[1]
 GUIDE_STEP = "blurriness.py"
 """What docs/add-a-step.md makes; left out of copies, since a reader may have made it here."""
+
+# `fixed` plays the same games on every machine; `long` (`--hypothesis-profile=long`) other and
+# many more; `quick` is for runs against hundreds of mutants, and looks for no smallest example.
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.register_profile("long", max_examples=3000, deadline=None)
+settings.register_profile(
+    "quick", derandomize=True, deadline=None, max_examples=15, phases=[Phase.generate]
+)
+settings.load_profile("fixed")
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def test_storage_that_does_not_answer_is_told() -> None:
     gone: Any = Account(EmulatorPorts(1, 2, 3).connection_string)
     with pytest.raises(StorageUnavailable, match="did not answer"):
         AzureQueues(gone).names()
-    with pytest.raises(StorageUnavailable):
+    with pytest.raises(StorageUnavailable, match="did not answer"):
         AzureJobLog(gone).read(("a", "b"))
 
 

@@ -85,6 +85,7 @@ def test_an_analysis_holds_what_is_promised(engines: Runtime) -> None:
     assert found.metadata.format == "PNG"
     assert "cat" in [tag.name for tag in found.tags]
     assert found.color.dominant_colors
+    assert found.objects
     for thing in found.objects:
         box = thing.rectangle
         assert 0 <= box.x <= box.x + box.w <= seen.width + 1
@@ -110,7 +111,7 @@ def test_faces_lie_in_the_photo_and_have_eyes(engines: Runtime) -> None:
 
     assert len(faces) == 5
     sizes = [face.face_rectangle.width * face.face_rectangle.height for face in faces]
-    assert max(sizes) == sizes[0] or sizes == sorted(sizes, reverse=True)
+    assert max(sizes) == sizes[0]
     for face in faces:
         where, left_eye = face.face_rectangle, face.face_landmarks["pupil_left"]
         assert where.left <= left_eye.x <= where.left + where.width

@@ -115,7 +115,9 @@ class TestScripts:
         return Runner(tmp_path)
 
     def test_they_are_shell(self) -> None:
-        for script in (ROOT / "infra").glob("*.sh"):
+        scripts = list((ROOT / "infra").glob("*.sh"))
+        assert scripts
+        for script in scripts:
             assert subprocess.run(["bash", "-n", str(script)]).returncode == 0
 
     def test_deploying_shows_then_deploys_then_migrates_then_publishes(self, run: "Runner") -> None:

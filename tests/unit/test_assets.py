@@ -117,6 +117,7 @@ def test_nothing_is_kept_of_a_file_that_is_not_the_pinned_one(
 
 def test_the_manifest_pins_every_file_with_a_licence() -> None:
     manifest = load_manifest()
+    assert manifest.assets
     for asset in manifest.assets.values():
         assert len(asset.sha256) == 64
         assert asset.licence

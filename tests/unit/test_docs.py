@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from fastapi.routing import APIRoute
 from pydantic.fields import FieldInfo
 
 import imaginem
@@ -34,6 +35,7 @@ def commands(group: typer.Typer, prefix: str = "") -> list[str]:
 def test_every_command_is_documented() -> None:
     page = (ROOT / "docs" / "cli.md").read_text("utf-8")
 
+    assert len(commands(app)) > 20
     assert {name for name in commands(app) if f"`{name}" not in page} == set()
 
 
@@ -68,7 +70,11 @@ def test_every_step_that_ships_is_documented_with_what_it_needs() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text("utf-8")):
+    text = page.read_text("utf-8")
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
+
+    assert len(targets) + len(re.findall(r"\]\(#", text)) == text.count("](")
+    for target in targets:
         assert target.startswith("http") or (page.parent / target).exists(), target
 
 
@@ -77,6 +83,7 @@ def test_every_package_of_the_manifest_is_named_on_the_models_page() -> None:
     manifest = load_manifest()
     packages = {asset.package for asset in manifest.of_kind("model") if asset.package}
 
+    assert packages
     for package in packages:
         name, _, version = package.partition("==")
         assert f"`{name}` {version}" in page, package
@@ -94,9 +101,11 @@ def test_the_readmes_step_works() -> None:
 
 def test_every_make_target_that_is_named_exists() -> None:
     makefile = (ROOT / "Makefile").read_text("utf-8")
-    for page in PAGES:
-        for target in re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text("utf-8"), re.MULTILINE):
-            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{page.name}: {target}"
+    pages = "\n".join(page.read_text("utf-8") for page in PAGES)
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", pages, re.MULTILINE))
+
+    assert {"demo", "test"} <= named
+    assert named - set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)) == set()
 
 
 EXAMPLES = {"NAME", "blurriness", "headcount", "my.parameters"}
@@ -162,15 +171,23 @@ def test_every_text_of_the_pages_is_in_the_catalogue_and_used() -> None:
     used = set(re.findall(r"\bt\('([\w.]+)'", code)) | set(re.findall(r"'(match\.\w+)'", code))
     prefixes = set(re.findall(r"\bt\('([\w.]+\.)' ~", code))
     built = {key for key in ENGLISH if key.startswith(tuple(prefixes))}
+    assert len(used) > 100
     assert used - prefixes <= ENGLISH.keys()
     assert ENGLISH.keys() - used - built == set()
 
 
-def test_every_route_of_the_api_is_documented() -> None:
+def test_every_operation_of_the_api_is_in_its_table_and_no_other() -> None:
     from imaginem.web import api
 
     page = (ROOT / "docs" / "api.md").read_text("utf-8")
-    paths = {str(getattr(r, "path", "")) for router in api.ROUTERS for r in router.routes}
-    told = {re.sub(r"\{\w+\}", "", path).rstrip("/").split("//")[-1] for path in paths}
-    last = {part.rpartition("/")[2] for part in told} - {"me", "steps", "resolve", "health"}
-    assert {part for part in last if part and part not in page} == set()
+    routes = [route for router in api.ROUTERS for route in router.routes]
+    served = [
+        f"{method} {route.path}"
+        for route in routes
+        if isinstance(route, APIRoute)
+        for method in route.methods or ()
+    ]
+    told = re.findall(r"^\| `([A-Z]+ /\S+)` \|", page, re.MULTILINE)
+
+    assert sorted(told) == sorted(served)
+    assert len(served) == len(routes)

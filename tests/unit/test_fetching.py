@@ -231,7 +231,7 @@ def test_a_name_that_does_not_exist_is_told() -> None:
 
 
 def test_a_query_is_not_in_the_error(site: str, allowed: GuardedFetcher) -> None:
-    with pytest.raises(PermanentError) as told:
+    with pytest.raises(PermanentError, match="answered 404") as told:
         allowed(f"{site}/missing?sig=secret")
     assert "secret" not in str(told.value)
 
@@ -265,6 +265,6 @@ def test_a_name_that_cannot_be_encoded_is_told(host: str) -> None:
 def test_retry_after_may_be_a_date(site: str, allowed: GuardedFetcher) -> None:
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
     Site.answers["/busy"] = (503, {"Retry-After": soon, "Content-Length": "0"}, b"")
-    with pytest.raises(RetryableError) as busy:
+    with pytest.raises(RetryableError, match="answered 503") as busy:
         allowed(f"{site}/busy")
     assert 60 < (busy.value.retry_after or 0) <= 90

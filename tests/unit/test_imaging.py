@@ -199,6 +199,6 @@ def test_the_cache_reads_a_photo_once_and_keeps_few() -> None:
 
 def test_a_photo_that_cannot_be_read_is_not_kept() -> None:
     cache = PhotoCache()
-    with pytest.raises(PermanentError):
+    with pytest.raises(PermanentError, match="can be read"):
         cache.photo("a", lambda: b"no photo")
     assert cache.photo("a", photo_bytes).width == 64

@@ -1,6 +1,7 @@
 """Calls are paced by all instances together, whatever they do at once."""
 
 import heapq
+import itertools
 import threading
 from collections.abc import Callable
 
@@ -115,11 +116,32 @@ def test_a_call_that_would_wait_too_long_goes_back_to_its_queue() -> None:
 
 
 def test_slots_that_nobody_used_in_time_are_not_made_up_for() -> None:
+    """A hundred seconds without a call leave no right to more than ten calls a second."""
     clock = Clock()
     paced = pacer(MemorySharedState(), clock)
     paced.wait()
     clock.now += 100
-    assert most_in_a_second(times_of(30, paced.wait, clock)) <= 10
+    times = times_of(30, paced.wait, clock)
+
+    assert most_in_a_second(times) <= 10
+    assert times[0] == 1_100
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert gaps == pytest.approx([1 / 9.5] * 29, abs=1e-6)
+
+
+def test_slots_that_were_taken_together_and_came_too_late_are_not_used_at_once() -> None:
+    """Ten slots are taken for ten callers; nine of them come when their slots are long past."""
+    clock = Clock()
+    paced = pacer(MemorySharedState(), clock)
+    paced._waiting = 9  # as if nine others waited
+    paced.wait()
+    paced._waiting = 0
+    clock.now += 100
+    times = times_of(30, paced.wait, clock)
+
+    assert most_in_a_second(times) <= 10
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert min(gaps) == pytest.approx(1 / 9.5, abs=1e-6)
 
 
 def test_nonsense_in_the_register_starts_anew() -> None:
@@ -145,7 +167,7 @@ def test_holding_off_again_and_again_keeps_nobody_beyond_his_patience() -> None:
 
     paced = Pacer(shared_state, "face", 10, clock=clock, sleep=sleep, patience=5)
     paced.hold_off(3)
-    with pytest.raises(Busy):
+    with pytest.raises(Busy, match="spoken for"):
         paced.wait()
     assert clock.now <= 1_005
 
@@ -155,7 +177,7 @@ def test_a_slot_too_far_for_one_is_left_for_somebody_patient() -> None:
     paced = pacer(MemorySharedState(), clock, per_second=1, patience=0.5)
     paced._waiting = 3  # as if two others waited, so that slots are taken for them too
     paced.wait()
-    with pytest.raises(Busy):
+    with pytest.raises(Busy, match="spoken for"):
         paced.wait()
     paced.wait(wait_for_quota=True)
     assert clock.now == pytest.approx(1_000 + 1 / 0.95)

@@ -10,7 +10,7 @@ ENGINES ?= azure
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed 's/v\([0-9]*\).*/\1/')
 
-.PHONY: setup setup-dev hooks demo start test test-unit check format bench package clean
+.PHONY: setup setup-dev hooks demo start test test-unit mutants check format bench package clean
 
 setup: $(VENV)/.ready node_modules/.ready
 setup-dev: setup $(VENV)/.ready-dev
@@ -52,6 +52,14 @@ test: setup-dev
 test-unit: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 
+# Changes the pipeline's code in small ways and lists the changes that no test notices. Results
+# are kept in mutants/: cut short, it goes on where it stopped; `mutmut show NAME` shows a change.
+MINUTES ?= 40
+ONLY ?=
+mutants: $(VENV)/.ready-dev
+	timeout -s INT $(MINUTES)m $(BIN)/mutmut run --max-children 2 $(if $(ONLY),"$(ONLY)") || test $$? = 124
+	$(BIN)/mutmut results | grep -v "not checked"
+
 # checkov and pytest can't share an environment; checkov asks for an older parser than we need.
 $(INFRA)/.ready: infra/requirements.txt
 	$(PYTHON) -m venv $(INFRA)
@@ -82,5 +90,5 @@ package: setup
 	$(BIN)/python -m infra.package --engines "$(ENGINES)"
 
 clean:
-	rm -rf $(VENV) .venv-* node_modules .imaginem dist bench-results.json
+	rm -rf $(VENV) .venv-* node_modules .imaginem dist mutants bench-results.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,12 +1,10 @@
-"""Services for tests of API and pages: storage in memory, SQL in a SQLite file."""
+"""Services in memory for tests of API and pages, and what these tests put into them."""
 
 import base64
 import functools
 import json
-import tempfile
 import uuid
 from contextvars import ContextVar
-from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -17,10 +15,8 @@ import steps  # noqa: F401 - importing the package registers every step
 from imaginem.outputs import FaceMatch
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import CoreSettings, EnrolledFace, JobKey, JobResult
-from imaginem.sql import Database, SqlBatches
 from imaginem.testing import MemoryServices, photo_bytes
 from imaginem.web import make_app
-from tests.stores import sql_stores
 
 PIPELINE = (
     "generalclassification",
@@ -33,25 +29,9 @@ PIPELINE = (
 )
 
 
-class WebServices(MemoryServices):
-    """Services in memory, except for SQL."""
-
-
-@functools.cache
-def _empty_database() -> bytes:
-    """Return the bytes of a database file with empty tables; made once, as that takes a while."""
-    with tempfile.TemporaryDirectory() as folder:
-        database = Database("", Path(folder))
-        SqlBatches(database).batches(None)
-        database.close()
-        return (Path(folder) / "imaginem.db").read_bytes()
-
-
-def web_services(folder: Path) -> WebServices:
-    """Return services with an empty database."""
-    (folder / "imaginem.db").write_bytes(_empty_database())
-    settings = CoreSettings(default_pipeline=PIPELINE)
-    return WebServices(core_settings=settings, **vars(sql_stores(Database("", folder))))
+def web_services() -> MemoryServices:
+    """Return services in memory with the usual pipeline."""
+    return MemoryServices(core_settings=CoreSettings(default_pipeline=PIPELINE))
 
 
 _served: ContextVar[Any] = ContextVar("served")
@@ -74,7 +54,7 @@ def client(services: Any, access: str = "local", **headers: str) -> TestClient:
 
 
 def keep(
-    services: WebServices, key: JobKey, outputs: dict[str, Any] | None = None, **more: Any
+    services: MemoryServices, key: JobKey, outputs: dict[str, Any] | None = None, **more: Any
 ) -> None:
     """Save the result and the photo of a finished job.
 
@@ -101,12 +81,12 @@ def keep(
     )
 
 
-def face(services: WebServices, key: JobKey) -> uuid.UUID:
+def face(services: MemoryServices, key: JobKey) -> uuid.UUID:
     """Enrol a face of a job; return its id."""
     return enrol(services, key, 1)[0]
 
 
-def enrol(services: WebServices, key: JobKey, count: int) -> list[uuid.UUID]:
+def enrol(services: MemoryServices, key: JobKey, count: int) -> list[uuid.UUID]:
     """Enrol faces of a job; return their ids."""
     ids = [uuid.uuid4() for _ in range(count)]
     embedding = bytes([0, 0, 128, 63]) * 4
@@ -115,7 +95,7 @@ def enrol(services: WebServices, key: JobKey, count: int) -> list[uuid.UUID]:
     return ids
 
 
-def pair(services: WebServices, one: uuid.UUID, other: uuid.UUID) -> None:
+def pair(services: MemoryServices, one: uuid.UUID, other: uuid.UUID) -> None:
     """Save a match of two faces."""
     match = FaceMatch(face_id=one, matched_face_id=other, confidence=0.81, band="match")
     services.gallery.keep_matches([match])

@@ -15,9 +15,12 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from imaginem.pipeline.steps import default_registry
-from imaginem.testing import photo_bytes, run_all
+from imaginem.ports import CoreSettings
+from imaginem.sql import Database
+from imaginem.testing import MemoryServices, photo_bytes, run_all
 from imaginem.web import make_app
-from tests.dashboard import client, face, pair, web_services
+from tests.dashboard import PIPELINE, client, face, pair
+from tests.stores import sql_stores
 
 CHECKS = (
     not_a_server_error,
@@ -29,7 +32,10 @@ CHECKS = (
 
 def _app() -> Any:
     """Return an app with a batch, faces that match, and something poisoned."""
-    services = web_services(Path(tempfile.mkdtemp()))
+    database = Database("", Path(tempfile.mkdtemp()))
+    services = MemoryServices(
+        core_settings=CoreSettings(default_pipeline=PIPELINE), **vars(sql_stores(database))
+    )
     api = client(services)
     for job in ("one", "two"):
         photo = {"file": ("a.png", photo_bytes(), "image/png")}

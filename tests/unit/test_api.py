@@ -6,7 +6,6 @@ import json
 import struct
 import uuid
 import zlib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,17 +13,17 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from imaginem.pipeline.steps import default_registry
-from imaginem.testing import photo_bytes, run_all
-from tests.dashboard import WebServices, client, enrol, face, keep, pair, web_services
+from imaginem.testing import MemoryServices, photo_bytes, run_all
+from tests.dashboard import client, enrol, face, keep, pair, web_services
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> WebServices:
-    return web_services(tmp_path)
+def services() -> MemoryServices:
+    return web_services()
 
 
 @pytest.fixture
-def api(services: WebServices) -> TestClient:
+def api(services: MemoryServices) -> TestClient:
     return client(services)
 
 
@@ -50,7 +49,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
 class TestUpload:
-    def test_a_photo_goes_all_the_way(self, services: WebServices, api: TestClient) -> None:
+    def test_a_photo_goes_all_the_way(self, services: MemoryServices, api: TestClient) -> None:
         told = send(api, photo_bytes(), "my photo.png").json()
         assert api.get("/api/batches/b").json()["jobs"] == {told["job_id"]: "queued"}
         run_all(services, default_registry)
@@ -67,7 +66,7 @@ class TestUpload:
         assert api.get(photo["thumbnail"]).headers["content-type"] == "image/jpeg"
 
     def test_steps_come_with_what_they_need_and_the_closing_one_last(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         send(api, photo_bytes(), pipeline="pipelineoutput, facecrop")
         run_all(services, default_registry)
@@ -76,7 +75,7 @@ class TestUpload:
         assert pipeline == ["facedetection", "facecrop", "pipelineoutput"]
 
     def test_the_same_photo_again_is_the_same_job(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         one, again = send(api, photo_bytes()).json(), send(api, photo_bytes()).json()
         other = send(api, photo_bytes(color="red")).json()
@@ -95,7 +94,7 @@ class TestUpload:
     )
     def test_what_is_no_photo_is_refused_and_nothing_is_kept(
         self,
-        services: WebServices,
+        services: MemoryServices,
         api: TestClient,
         data: bytes,
         name: str,
@@ -113,7 +112,7 @@ class TestUpload:
         "address", ["/api/batches/b/images", "/api/faces/search", "/faces/search"]
     )
     def test_two_photos_in_one_request_are_refused(
-        self, services: WebServices, api: TestClient, address: str
+        self, services: MemoryServices, api: TestClient, address: str
     ) -> None:
         files = [("file", (name, photo_bytes(), "image/png")) for name in ("a.png", "b.png")]
         answer = api.post(address, files=files)
@@ -125,7 +124,7 @@ class TestUpload:
         "name", ["../../x.png", "..\\..\\x.png", '<img src=x onerror="alert(1)">.png', "a\nb.png"]
     )
     def test_a_names_markup_and_folders_do_no_harm(
-        self, services: WebServices, api: TestClient, name: str
+        self, services: MemoryServices, api: TestClient, name: str
     ) -> None:
         told = send(api, photo_bytes(), name)
         assert told.status_code == 201
@@ -143,7 +142,7 @@ class TestUpload:
         assert '"<' not in disposition
 
     def test_ids_and_steps_that_can_not_be_are_named(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         assert "id" in send(api, photo_bytes(), job_id="x" * 600).json()["detail"]
         assert "no step is named" in send(api, photo_bytes(), pipeline="No!").json()["detail"]
@@ -153,7 +152,9 @@ class TestUpload:
         assert services.blobs.list("inputimages", "") == []
         assert send(api, photo_bytes(), pipeline="").status_code == 201
 
-    def test_a_message_may_be_sent_as_it_is(self, services: WebServices, api: TestClient) -> None:
+    def test_a_message_may_be_sent_as_it_is(
+        self, services: MemoryServices, api: TestClient
+    ) -> None:
         url = services.blobs.put("inputimages", "x", photo_bytes(), "image/png")
         definition = {"id": "one", "batch_id": "m", "input": {"image_url": url}}
         told = api.post("/api/jobs", json={"job_definition": definition})
@@ -166,7 +167,7 @@ class TestUpload:
 
 class TestImages:
     def test_a_part_of_a_file_can_be_asked_for(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         data = photo_bytes()
         keep(services, ("b", "one"), photo=data)
@@ -183,7 +184,7 @@ class TestImages:
         assert api.get(address, headers=stale).status_code == 200
 
     def test_a_file_can_be_asked_about_without_its_bytes(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         keep(services, ("b", "one"))
         address = "/api/images/b/one/original"
@@ -194,7 +195,7 @@ class TestImages:
         assert api.head("/api/images/b/none/original").status_code == 404
 
     def test_what_a_browser_has_is_not_sent_again(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         keep(services, ("b", "one"))
         address = "/api/images/b/one/thumbnail"
@@ -205,7 +206,7 @@ class TestImages:
         keep(services, ("b", "one"), photo=photo_bytes(color="red"))
         assert api.get(address, headers={"If-None-Match": tag}).status_code == 200
 
-    def test_a_thumbnail_is_made_once(self, services: WebServices, api: TestClient) -> None:
+    def test_a_thumbnail_is_made_once(self, services: MemoryServices, api: TestClient) -> None:
         keep(services, ("b", "one"), photo=photo_bytes(2000, 1000))
         first = api.get("/api/images/b/one/thumbnail")
         with Image.open(io.BytesIO(first.content)) as small:
@@ -215,7 +216,7 @@ class TestImages:
         assert api.get("/api/images/b/one/thumbnail").content == b"kept"
 
     def test_a_rotated_photo_is_shown_upright_and_without_its_exif(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         picture = Image.new("RGB", (60, 40))
         exif = Image.Exif()
@@ -228,7 +229,9 @@ class TestImages:
             assert not shown.getexif()
         assert 'viewBox="0 0 40 60"' in api.get("/photos/b/one").text
 
-    def test_a_place_is_told_only_to_who_asks(self, services: WebServices, api: TestClient) -> None:
+    def test_a_place_is_told_only_to_who_asks(
+        self, services: MemoryServices, api: TestClient
+    ) -> None:
         exif = Image.Exif()
         exif[0x0110] = "Model <b>"
         exif[0x8825] = {1: "S", 2: (1.0, 30.0, 0.0), 3: "E", 4: (36.0, 15.0, 36.0)}
@@ -246,7 +249,7 @@ class TestImages:
 
 class TestBatchActions:
     def test_a_cancelled_batch_stops_at_the_next_hop_and_takes_no_more(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         name = send(api, photo_bytes()).json()["job_id"]
         with pytest.raises(AssertionError, match="did not come to an end"):
@@ -276,7 +279,7 @@ class TestBatchActions:
         assert (refused.status_code, "still at work" in refused.text) == (422, True)
 
     def test_an_export_holds_everything_and_no_formula(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         outputs = {
             "generalclassification": {"tags": [{"name": "cat"}, {"name": "dog"}]},
@@ -297,7 +300,7 @@ class TestBatchActions:
         assert api.get("/api/batches/none/export").status_code == 404
 
     def test_each_row_of_an_export_has_its_own_faces_and_matches(
-        self, services: WebServices, api: TestClient, monkeypatch: pytest.MonkeyPatch
+        self, services: MemoryServices, api: TestClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         for name in ("none", "one", "two"):
             keep(services, ("b", name))
@@ -319,7 +322,7 @@ class TestBatchActions:
 
 
 class TestErasure:
-    def test_nothing_of_a_job_is_left(self, services: WebServices, api: TestClient) -> None:
+    def test_nothing_of_a_job_is_left(self, services: MemoryServices, api: TestClient) -> None:
         one = send(api, photo_bytes(), job_id="job-1").json()["job_id"]
         send(api, photo_bytes(color="red"), job_id="job-10")
         run_all(services, default_registry)
@@ -340,7 +343,7 @@ class TestErasure:
         assert api.delete("/api/jobs/b/job-1").status_code == 404
 
     def test_a_batch_is_erased_when_all_its_jobs_have_ended(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         for number in range(3):
             send(api, photo_bytes(), job_id=f"{number}")
@@ -356,7 +359,7 @@ class TestErasure:
 
 class TestFaces:
     def test_a_verdict_is_kept_with_who_and_when(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         keep(services, ("b", "one"))
         keep(services, ("b", "two"))
@@ -375,7 +378,7 @@ class TestFaces:
         page = api.post(f"/faces/{one}/matches/{two}", data={"verdict": "rejected"})
         assert "Rejected by local user" in page.text
 
-    def test_searching_keeps_nothing(self, services: WebServices, api: TestClient) -> None:
+    def test_searching_keeps_nothing(self, services: MemoryServices, api: TestClient) -> None:
         found = api.post("/api/faces/search", files={"file": ("a.png", photo_bytes(), "image/png")})
         assert found.json()["faces"][0]["matches"] == []
         assert services.blobs.list("inputimages", "") == []
@@ -389,7 +392,7 @@ class TestFaces:
 
 class TestOperations:
     def test_what_is_poisoned_can_be_replayed_or_dropped(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         services.queues.send("ocr", "nonsense")
         services.queues.send("ocr", '{"job_definition": {}}')
@@ -408,7 +411,7 @@ class TestOperations:
             assert api.delete(f"/api/poison/{wrong}").status_code == 404
 
     def test_it_tells_queues_engines_and_health(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         services.queues.send("ocr", "x")
         told = api.get("/api/operations").json()
@@ -418,7 +421,7 @@ class TestOperations:
         assert [check for check in told["checks"] if check["problem"]] == []
 
     def test_what_is_not_well_is_said_and_the_rest_is_shown(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         from imaginem.errors import StorageUnavailable
 
@@ -432,7 +435,7 @@ class TestOperations:
 
 
 def test_an_output_that_fits_no_model_breaks_no_page(
-    services: WebServices, api: TestClient
+    services: MemoryServices, api: TestClient
 ) -> None:
     odd = {
         "generalclassification": {"tags": "x", "objects": [1], "color": None},

@@ -1,36 +1,34 @@
 """Erasing a job takes all that is its own, and nothing of its neighbours."""
 
-from pathlib import Path
-
 import pytest
 
 from imaginem.errors import NotFound
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import JobKey, PoisonEntry
-from imaginem.testing import message_for, photo_bytes, run_all
+from imaginem.testing import MemoryServices, message_for, photo_bytes, run_all
 from imaginem.usecases.erase import AtWork, forget_batch, forget_job
-from tests.dashboard import WebServices, keep, web_services
+from tests.dashboard import keep, web_services
 
 KEY = ("batch-1", "job-1")
 NEIGHBOURS = [("batch-1", "job-10"), ("batch-1", "job"), ("batch-2", "job-1"), ("", "")]
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> WebServices:
-    return web_services(tmp_path)
+def services() -> MemoryServices:
+    return web_services()
 
 
-def poison(services: WebServices, *keys: JobKey) -> None:
+def poison(services: MemoryServices, *keys: JobKey) -> None:
     for number, (batch_id, job_id) in enumerate(keys):
         entry = PoisonEntry("ocr", f"m{number}", "because", "{}", 1, batch_id, job_id)
         services.poison.add(entry)
 
 
-def poisoned(services: WebServices) -> list[JobKey]:
+def poisoned(services: MemoryServices) -> list[JobKey]:
     return [(entry.batch_id, entry.job_id) for entry in services.poison.list()]
 
 
-def test_an_erased_jobs_poisoned_messages_go_and_all_others_stay(services: WebServices) -> None:
+def test_an_erased_jobs_poisoned_messages_go_and_all_others_stay(services: MemoryServices) -> None:
     keep(services, KEY)
     poison(services, KEY, *NEIGHBOURS, KEY)
     forget_job(services, KEY)
@@ -38,7 +36,9 @@ def test_an_erased_jobs_poisoned_messages_go_and_all_others_stay(services: WebSe
     assert poisoned(services) == NEIGHBOURS
 
 
-def test_an_erased_batchs_poisoned_messages_go_and_all_others_stay(services: WebServices) -> None:
+def test_an_erased_batchs_poisoned_messages_go_and_all_others_stay(
+    services: MemoryServices,
+) -> None:
     for key in (KEY, ("batch-1", "job-10")):
         keep(services, key)
     poison(services, KEY, ("batch-1", "job-10"), ("batch-2", "job-1"), ("", ""))
@@ -47,7 +47,9 @@ def test_an_erased_batchs_poisoned_messages_go_and_all_others_stay(services: Web
     assert poisoned(services) == [("batch-2", "job-1"), ("", "")]
 
 
-def test_an_erased_job_leaves_no_blob_and_its_neighbours_all_theirs(services: WebServices) -> None:
+def test_an_erased_job_leaves_no_blob_and_its_neighbours_all_theirs(
+    services: MemoryServices,
+) -> None:
     keep(services, KEY)
     blobs = services.blobs
     own, others = [], []
@@ -65,7 +67,7 @@ def test_an_erased_job_leaves_no_blob_and_its_neighbours_all_theirs(services: We
     assert services.log.read(KEY) is None
 
 
-def test_a_job_at_work_is_not_erased(services: WebServices) -> None:
+def test_a_job_at_work_is_not_erased(services: MemoryServices) -> None:
     url = services.blobs.put("inputimages", "batch-1/job-1", photo_bytes(), "image/png")
     services.queues.send("sample", message_for(url, ["sample", "outside", "sample2"]).encode())
     services.log.insert(KEY, {"job_state": "running", "imaginem_run": "m1"})
@@ -80,7 +82,7 @@ def test_a_job_at_work_is_not_erased(services: WebServices) -> None:
     assert poisoned(services) == []
 
 
-def test_what_is_not_there_can_not_be_erased(services: WebServices) -> None:
+def test_what_is_not_there_can_not_be_erased(services: MemoryServices) -> None:
     with pytest.raises(NotFound, match="no job job-1 in batch batch-1"):
         forget_job(services, KEY)
     with pytest.raises(NotFound, match="no batch batch-1"):

@@ -4,7 +4,6 @@ import base64
 import json
 import uuid
 from collections import UserDict
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,25 +13,25 @@ from imaginem.errors import StorageUnavailable
 from imaginem.names import blob_segment
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.steps import default_registry
-from imaginem.testing import photo_bytes, run_all
-from tests.dashboard import WebServices, client, face, keep, pair, principal, web_services
+from imaginem.testing import MemoryServices, photo_bytes, run_all
+from tests.dashboard import client, face, keep, pair, principal, web_services
 
 EVE = principal("caseworker", name="Eve")
 ALICE = principal("caseworker", name="Alice", groups=("red",))
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> WebServices:
-    return web_services(tmp_path)
+def services() -> MemoryServices:
+    return web_services()
 
 
 @pytest.fixture
-def api(services: WebServices) -> TestClient:
+def api(services: MemoryServices) -> TestClient:
     return client(services)
 
 
 @pytest.fixture
-def platform(services: WebServices) -> TestClient:
+def platform(services: MemoryServices) -> TestClient:
     return client(services, "platform")
 
 
@@ -52,12 +51,14 @@ def message(url: str, batch: str = "mine", **more: Any) -> dict[str, Any]:
 
 class TestOtherGroupsPhotos:
     @pytest.fixture(autouse=True)
-    def _secret(self, services: WebServices, platform: TestClient) -> None:
+    def _secret(self, services: MemoryServices, platform: TestClient) -> None:
         assert send(platform, "secret", "jane", ALICE, group="red").status_code == 201
         run_all(services, default_registry)
         self.url = services.blobs.address("inputimages", "secret/jane")
 
-    def test_a_job_can_not_point_at_them(self, services: WebServices, platform: TestClient) -> None:
+    def test_a_job_can_not_point_at_them(
+        self, services: MemoryServices, platform: TestClient
+    ) -> None:
         hosts = services.blobs.put("azure-webjobs-secrets", "host.json", b"{}", "text/plain")
         for url in (self.url, hosts, f"{hosts}?x"):
             refused = platform.post("/api/jobs", json=message(url), headers=EVE)
@@ -74,7 +75,7 @@ class TestOtherGroupsPhotos:
         assert result.photo_url == mine
 
     def test_what_a_queue_message_points_at_is_no_photo_elsewhere(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         hosts = services.blobs.put("azure-webjobs-secrets", "host.json", b"{}", "text/plain")
         services.queues.send("pipelineoutput", json.dumps(message(hosts)))
@@ -82,7 +83,7 @@ class TestOtherGroupsPhotos:
         assert api.get("/api/images/mine/x/original").status_code == 404
 
     def test_erasing_leaves_what_is_not_the_jobs_own(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         services.queues.send("pipelineoutput", json.dumps(message(self.url)))
         run_all(services, default_registry)
@@ -90,7 +91,7 @@ class TestOtherGroupsPhotos:
         assert api.get("/api/images/secret/jane/original").status_code == 200
 
     def test_an_erased_batch_stays_its_groups(
-        self, services: WebServices, platform: TestClient
+        self, services: MemoryServices, platform: TestClient
     ) -> None:
         assert platform.delete("/api/batches/secret", headers=ALICE).status_code == 200
         assert platform.get("/api/batches/secret", headers=ALICE).status_code == 404
@@ -100,7 +101,7 @@ class TestOtherGroupsPhotos:
         assert platform.get("/api/batches/secret", headers=EVE).status_code == 404
 
     def test_exports_and_outputs_name_nobody_hidden(
-        self, services: WebServices, platform: TestClient
+        self, services: MemoryServices, platform: TestClient
     ) -> None:
         hidden = face(services, ("secret", "jane"))
         found = {"facematch": {"matches": [{"matched_face_id": str(hidden), "confidence": 0.8}]}}
@@ -128,7 +129,7 @@ class TestOtherGroupsPhotos:
 
 class TestWaiting:
     def test_what_waits_can_not_be_erased_even_if_cancelled(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         send(api, "b", "x")
         api.post("/api/batches/b/cancel")
@@ -138,7 +139,7 @@ class TestWaiting:
         assert api.delete("/api/batches/b").status_code == 200
 
     def test_a_job_that_was_poisoned_at_its_first_step_is_told_and_replayed(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         send(api, "b", "x")
         (item,) = services.queues.receive("generalclassification", 1, 30)
@@ -154,7 +155,7 @@ class TestWaiting:
         assert api.delete("/api/jobs/b/x").status_code == 200
 
     def test_a_queue_that_is_away_leaves_nothing_waiting(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         def fail(*_: object, **__: object) -> None:
             raise StorageUnavailable("queue storage did not answer")
@@ -164,7 +165,7 @@ class TestWaiting:
         assert services.submissions.submissions("b") == {}
 
     def test_a_database_that_is_away_leaves_no_message(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         def fail(*_: object, **__: object) -> None:
             raise StorageUnavailable("SQL did not answer")
@@ -174,7 +175,7 @@ class TestWaiting:
         assert services.queues.names() == []
 
     def test_a_retry_keeps_what_the_sender_said(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         send(api, "b", "x")
         api.post("/api/batches/b/cancel")
@@ -186,7 +187,7 @@ class TestWaiting:
         assert parameters["original_name"] == "holiday.png"
 
     def test_a_job_that_reached_its_end_is_sent_again_as_it_came(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         send(api, "mine", "photo")
         url = services.blobs.address("inputimages", "mine/photo")
@@ -205,7 +206,7 @@ class TestWaiting:
         assert again["job_output"] == {"facedetection": {"faces": []}}
 
     def test_a_photo_from_elsewhere_that_was_never_had_is_not_asked_for_without_its_query(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         api.post(
             "/api/jobs",
@@ -217,7 +218,7 @@ class TestWaiting:
         assert "send it again" in refused.json()["detail"]
 
     def test_cancelling_what_is_not_there_cancels_nothing(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         for address in ("/batches/never/cancel", "/api/batches/never/cancel"):
             assert api.post(address).status_code == 404
@@ -235,7 +236,7 @@ class TestWaiting:
 
 class TestFaces:
     def test_only_what_was_found_alike_is_judged(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         one, other = face(services, ("b", "one")), face(services, ("b", "two"))
         api_address = f"/api/faces/{one}/matches/{other}/verdict"
@@ -249,7 +250,7 @@ class TestOddInput:
     def cursor(self, text: str) -> str:
         return base64.urlsafe_b64encode(text.encode()).decode()
 
-    def test_nothing_odd_is_a_defect(self, services: WebServices, api: TestClient) -> None:
+    def test_nothing_odd_is_a_defect(self, services: MemoryServices, api: TestClient) -> None:
         keep(services, ("b", "one"))
         at = "2026-01-01T00:00:00+00:00"
         cursors = [
@@ -297,7 +298,7 @@ class TestOddInput:
         assert 400 <= answer.status_code < 500, answer.text
 
     def test_a_poisoned_message_with_impossible_ids_hides_no_inbox(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         for batch in ("", "/" * 512):
             definition = {"id": "a", "batch_id": batch, "input": {"image_url": "u"}}
@@ -306,7 +307,7 @@ class TestOddInput:
         assert "Poison inbox (2)" in api.get("/operations").text
 
     def test_a_defect_has_the_policy_and_no_details(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         def fail(*_: object) -> None:
             raise KeyError("hunter2")
@@ -320,7 +321,7 @@ class TestOddInput:
             assert "script-src" in answer.headers["content-security-policy"]
 
     def test_an_engine_that_is_broken_is_told_on_the_page(
-        self, services: WebServices, api: TestClient
+        self, services: MemoryServices, api: TestClient
     ) -> None:
         class Broken(UserDict[str, str]):
             def __iter__(self) -> Any:
@@ -336,7 +337,9 @@ def test_a_long_id_and_what_it_is_shortened_to_lie_apart() -> None:
     assert len(blob_segment(blob_segment(long))) <= 200
 
 
-def test_erasing_a_batch_costs_little_for_each_job(services: WebServices, api: TestClient) -> None:
+def test_erasing_a_batch_costs_little_for_each_job(
+    services: MemoryServices, api: TestClient
+) -> None:
     for number in range(12):
         send(api, "b", f"{number}")
     run_all(services, default_registry)

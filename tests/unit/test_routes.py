@@ -3,7 +3,6 @@
 import re
 import uuid
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,10 @@ from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from imaginem.pipeline.steps import Registry, default_registry
+from imaginem.testing import MemoryServices
 from imaginem.web import api, make_app, pages
 from imaginem.web.pages.docs import role_of
-from tests.dashboard import WebServices, client, keep, principal, web_services
+from tests.dashboard import client, keep, principal, web_services
 
 
 def routes() -> Iterator[APIRoute]:
@@ -78,7 +78,7 @@ def test_the_table_of_routes_and_roles_is_complete() -> None:
 
 
 def test_nobody_learns_anything_before_logging_in() -> None:
-    def built() -> WebServices:
+    def built() -> MemoryServices:
         return pytest.fail("services were built for somebody who has not logged in")
 
     app = make_app(default_registry, "platform", built)
@@ -93,11 +93,8 @@ def test_nobody_learns_anything_before_logging_in() -> None:
     assert asked > 40
 
 
-def test_apps_of_one_process_share_nothing(tmp_path: Path) -> None:
-    folders = tmp_path / "mine", tmp_path / "other"
-    for folder in folders:
-        folder.mkdir()
-    services, other = (web_services(folder) for folder in folders)
+def test_apps_of_one_process_share_nothing() -> None:
+    services, other = web_services(), web_services()
     keep(services, ("b", "mine"))
     keep(other, ("b", "theirs"))
     open_, shut = client(services), client(other, "platform")

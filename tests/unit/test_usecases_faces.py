@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +10,7 @@ from imaginem.images.decoding import Photo
 from imaginem.names import job_prefix
 from imaginem.outputs import Face, Rectangle
 from imaginem.ports import CallContext, SimilarFace
-from imaginem.testing import FakeRecognizer, photo_bytes
+from imaginem.testing import FakeRecognizer, MemoryServices, photo_bytes
 from imaginem.usecases.access import EVERYTHING, Caller
 from imaginem.usecases.faces import (
     ReviewedMatch,
@@ -22,7 +21,7 @@ from imaginem.usecases.faces import (
     review_pair,
     search_faces,
 )
-from tests.dashboard import WebServices, client, enrol, face, pair, web_services
+from tests.dashboard import client, enrol, face, pair, web_services
 
 ANN = Caller("Ann", "caseworker", frozenset({"red-group"}))
 BOB = Caller("Bob", "caseworker", frozenset({"blue-group"}))
@@ -42,26 +41,26 @@ class Recognizer(FakeRecognizer):
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> WebServices:
+def services() -> MemoryServices:
     """Return services where a batch is the red group's, and another everybody's."""
-    made = web_services(tmp_path)
+    made = web_services()
     made.batches.open_batch("red", "red-group")
     return made
 
 
 @pytest.fixture
-def red(services: WebServices) -> uuid.UUID:
+def red(services: MemoryServices) -> uuid.UUID:
     return face(services, ("red", "one"))
 
 
 @pytest.fixture
-def open_(services: WebServices) -> uuid.UUID:
+def open_(services: MemoryServices) -> uuid.UUID:
     return face(services, ("open", "two"))
 
 
 class TestSearch:
     def test_each_face_comes_with_the_photos_of_those_who_look_like_it(
-        self, services: WebServices, open_: uuid.UUID
+        self, services: MemoryServices, open_: uuid.UUID
     ) -> None:
         services.recognizer = Recognizer(open_)
         search = search_faces(services, photo_bytes(80, 40), EVERYTHING)
@@ -74,7 +73,7 @@ class TestSearch:
         assert (match.confidence, match.band, match.decision) == (0.9, "match", "")
 
     def test_faces_of_other_groups_and_of_erased_jobs_are_left_out(
-        self, services: WebServices, red: uuid.UUID, open_: uuid.UUID
+        self, services: MemoryServices, red: uuid.UUID, open_: uuid.UUID
     ) -> None:
         services.recognizer = Recognizer(red, uuid.uuid4(), open_)
         seen = {
@@ -84,30 +83,30 @@ class TestSearch:
         assert seen == {"Ann": [red, open_], "Bob": [open_], "local user": [red, open_]}
 
     def test_the_limit_counts_what_the_caller_may_see(
-        self, services: WebServices, red: uuid.UUID
+        self, services: MemoryServices, red: uuid.UUID
     ) -> None:
         others = enrol(services, ("open", "many"), 3)
         services.recognizer = Recognizer(red, *others)
         assert [m.matched_face_id for m in _search(services, BOB, 2)] == others[:2]
         assert len(_search(services, BOB)) == 3
 
-    def test_what_is_no_photo_is_refused(self, services: WebServices) -> None:
+    def test_what_is_no_photo_is_refused(self, services: MemoryServices) -> None:
         with pytest.raises(PermanentError):
             search_faces(services, b"no photo", EVERYTHING)
 
-    def test_nothing_is_kept(self, services: WebServices) -> None:
+    def test_nothing_is_kept(self, services: MemoryServices) -> None:
         search_faces(services, photo_bytes(), EVERYTHING)
         assert services.gallery.recent_faces(None, 10) == []
 
 
-def _search(services: WebServices, caller: Caller, limit: int = 200) -> Sequence[ReviewedMatch]:
+def _search(services: MemoryServices, caller: Caller, limit: int = 200) -> Sequence[ReviewedMatch]:
     (found,) = search_faces(services, photo_bytes(), caller, limit).faces
     return found.matches
 
 
 class TestReview:
     def test_a_decision_is_seen_from_both_faces_with_who_made_it(
-        self, services: WebServices, red: uuid.UUID, open_: uuid.UUID
+        self, services: MemoryServices, red: uuid.UUID, open_: uuid.UUID
     ) -> None:
         pair(services, red, open_)
         (match,) = review_pair(services, (red, open_), "confirmed", ANN)
@@ -118,7 +117,7 @@ class TestReview:
         assert (other.face_id, other.matched_face_id, other.batch_id) == (open_, red, "red")
 
     def test_an_empty_decision_takes_it_back(
-        self, services: WebServices, red: uuid.UUID, open_: uuid.UUID
+        self, services: MemoryServices, red: uuid.UUID, open_: uuid.UUID
     ) -> None:
         pair(services, red, open_)
         review_pair(services, (red, open_), "rejected", ANN)
@@ -126,7 +125,7 @@ class TestReview:
         assert (match.decision, match.reviewer, match.reviewed_at) == ("", "", None)
 
     def test_nobody_decides_about_faces_that_were_not_found_alike(
-        self, services: WebServices, red: uuid.UUID, open_: uuid.UUID
+        self, services: MemoryServices, red: uuid.UUID, open_: uuid.UUID
     ) -> None:
         with pytest.raises(NotFound, match="is no match of face"):
             review_pair(services, (red, open_), "confirmed", ANN)
@@ -134,7 +133,7 @@ class TestReview:
 
     @pytest.mark.parametrize("turned", [False, True])
     def test_nobody_decides_about_a_face_that_is_hidden(
-        self, services: WebServices, red: uuid.UUID, open_: uuid.UUID, turned: bool
+        self, services: MemoryServices, red: uuid.UUID, open_: uuid.UUID, turned: bool
     ) -> None:
         pair(services, red, open_)
         with pytest.raises(NotFound, match=f"there is no face {red}"):
@@ -143,7 +142,7 @@ class TestReview:
 
 
 class TestWhoSeesWhat:
-    def test_a_jobs_matches_are_those_of_all_its_faces(self, services: WebServices) -> None:
+    def test_a_jobs_matches_are_those_of_all_its_faces(self, services: MemoryServices) -> None:
         one, two = enrol(services, ("open", "group photo"), 2)
         other = face(services, ("open", "other"))
         pair(services, one, other)
@@ -152,7 +151,7 @@ class TestWhoSeesWhat:
         assert {match.face_id for match in matches} == {one, two}
 
     def test_a_hidden_match_is_left_out(
-        self, services: WebServices, red: uuid.UUID, open_: uuid.UUID
+        self, services: MemoryServices, red: uuid.UUID, open_: uuid.UUID
     ) -> None:
         pair(services, red, open_)
         assert matches_of_face(services, open_, BOB) == []
@@ -160,7 +159,7 @@ class TestWhoSeesWhat:
         assert [m.matched_face_id for m in matches_of_face(services, open_, ANN)] == [red]
 
     def test_a_face_that_is_hidden_is_told_like_one_that_is_not_there(
-        self, services: WebServices, red: uuid.UUID
+        self, services: MemoryServices, red: uuid.UUID
     ) -> None:
         services.blobs.put("faces", f"{job_prefix('red', 'one')}{red}.png", b"png", "image/png")
         assert owner_of(services, red, ANN).job_id == "one"
@@ -171,7 +170,7 @@ class TestWhoSeesWhat:
                     look(services, face_id, BOB)
 
 
-def test_api_and_page_show_the_best_of_many(services: WebServices) -> None:
+def test_api_and_page_show_the_best_of_many(services: MemoryServices) -> None:
     ids = enrol(services, ("open", "many"), 25)
     services.recognizer = Recognizer(*ids)
     browser = client(services)

@@ -1,13 +1,13 @@
 """The checks that the API, the pages and `imaginem doctor` share."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from imaginem.errors import ConfigurationError, StorageUnavailable
 from imaginem.ports import PoisonEntry
+from imaginem.testing import MemoryServices
 from imaginem.usecases.health import (
     Check,
     Finding,
@@ -16,12 +16,12 @@ from imaginem.usecases.health import (
     examine,
     operations_of,
 )
-from tests.dashboard import WebServices, web_services
+from tests.dashboard import web_services
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> WebServices:
-    return web_services(tmp_path)
+def services() -> MemoryServices:
+    return web_services()
 
 
 def _fail(*_: object, **__: object) -> None:
@@ -75,7 +75,7 @@ class TestExamine:
 
 
 class TestServiceChecks:
-    def test_all_is_well_in_a_new_installation(self, services: WebServices) -> None:
+    def test_all_is_well_in_a_new_installation(self, services: MemoryServices) -> None:
         findings = examine(ServiceChecks(services, ["ocr"]).checks())
         assert [finding.name for finding in findings] == ["queues", "tables", "blobs", "database"]
         assert problems(findings) == {}
@@ -90,13 +90,13 @@ class TestServiceChecks:
         ],
     )
     def test_each_check_tells_of_its_own_part_alone(
-        self, services: WebServices, part: str, method: str, check: str
+        self, services: MemoryServices, part: str, method: str, check: str
     ) -> None:
         setattr(getattr(services, part), method, _fail)
         findings = examine(ServiceChecks(services, ["ocr"]).checks())
         assert problems(findings) == {check: "storage did not answer"}
 
-    def test_each_engine_is_a_check(self, services: WebServices) -> None:
+    def test_each_engine_is_a_check(self, services: MemoryServices) -> None:
         assert [check.name for check in engine_checks(services)] == [
             "vision",
             "ocr",
@@ -108,7 +108,7 @@ class TestServiceChecks:
 
 class TestOperations:
     def test_queues_of_every_step_and_of_what_is_poisoned_are_counted(
-        self, services: WebServices
+        self, services: MemoryServices
     ) -> None:
         services.queues.send("ocr", "x")
         services.queues.send("ocr-poison", "x")
@@ -123,7 +123,7 @@ class TestOperations:
         assert operations.engines["vision"] == "fake"
 
     def test_what_could_not_be_read_is_a_finding_and_the_rest_is_there(
-        self, services: WebServices
+        self, services: MemoryServices
     ) -> None:
         services.poison.add(PoisonEntry("ocr", "1", "why", "body"))
         services.queues.count = _fail  # type: ignore[method-assign]
@@ -132,7 +132,7 @@ class TestOperations:
         assert [entry.reason for entry in operations.poisoned] == ["why"]
         assert problems(operations.findings) == {"queues": "storage did not answer"}
 
-    def test_no_engine_is_loaded_for_it(self, services: WebServices) -> None:
+    def test_no_engine_is_loaded_for_it(self, services: MemoryServices) -> None:
         class Watched:
             def __getattr__(self, name: str) -> Any:
                 assert name not in ("vision", "ocr", "faces", "recognizer"), "loaded"

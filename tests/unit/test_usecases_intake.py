@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +9,10 @@ import pytest
 from imaginem.errors import InvalidMessage, NotFound
 from imaginem.names import blob_segment
 from imaginem.pipeline.steps import default_registry
-from imaginem.testing import photo_bytes
+from imaginem.testing import MemoryServices, photo_bytes
 from imaginem.usecases.access import EVERYTHING, Caller
 from imaginem.usecases.intake import SentJob, Upload, receive_message, receive_photo
-from tests.dashboard import PIPELINE, WebServices, web_services
+from tests.dashboard import PIPELINE, web_services
 
 ANN = Caller("Ann", "caseworker", frozenset({"red-group"}))
 BOB = Caller("Bob", "caseworker")
@@ -21,20 +20,20 @@ UPLOAD = Upload("b", photo_bytes, "a b.png", pipeline=["ocr"])
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> WebServices:
-    return web_services(tmp_path)
+def services() -> MemoryServices:
+    return web_services()
 
 
-def receive(services: WebServices, caller: Caller = EVERYTHING, **changes: Any) -> SentJob:
+def receive(services: MemoryServices, caller: Caller = EVERYTHING, **changes: Any) -> SentJob:
     return receive_photo(services, default_registry, replace(UPLOAD, **changes), caller)
 
 
-def queued(services: WebServices, queue: str) -> list[dict[str, Any]]:
+def queued(services: MemoryServices, queue: str) -> list[dict[str, Any]]:
     return [json.loads(item.body) for item in services.queues.receive(queue, 32, 30)]
 
 
 class TestReceivePhoto:
-    def test_a_job_is_named_after_name_and_content(self, services: WebServices) -> None:
+    def test_a_job_is_named_after_name_and_content(self, services: MemoryServices) -> None:
         one, again = receive(services), receive(services)
         other = receive(services, read=lambda: photo_bytes(color="red"))
         assert one.key == again.key
@@ -43,7 +42,9 @@ class TestReceivePhoto:
         assert other.key != one.key
         assert receive(services, job_id="mine").key == ("b", "mine")
 
-    def test_folders_and_lone_surrogates_in_a_name_do_no_harm(self, services: WebServices) -> None:
+    def test_folders_and_lone_surrogates_in_a_name_do_no_harm(
+        self, services: MemoryServices
+    ) -> None:
         receive(services, filename="C:\\photos\\x\ud800.png", job_id="one")
         receive(services, filename="", job_id="two")
         sent = services.submissions.submissions("b")
@@ -59,7 +60,7 @@ class TestReceivePhoto:
         ],
     )
     def test_a_pipeline_gets_what_its_steps_need(
-        self, services: WebServices, wanted: tuple[str, ...], steps: list[str]
+        self, services: MemoryServices, wanted: tuple[str, ...], steps: list[str]
     ) -> None:
         receive(services, pipeline=wanted)
         (message,) = queued(services, steps[0])
@@ -74,7 +75,7 @@ class TestReceivePhoto:
         ],
     )
     def test_what_is_refused_is_not_even_read(
-        self, services: WebServices, changes: dict[str, Any], error: type[Exception], reason: str
+        self, services: MemoryServices, changes: dict[str, Any], error: type[Exception], reason: str
     ) -> None:
         services.batches.open_batch("red", "red-group")
         with pytest.raises(error, match=reason):
@@ -83,7 +84,7 @@ class TestReceivePhoto:
         assert services.blobs.list("inputimages", "") == []
 
     def test_a_batch_that_another_group_took_meanwhile_stays_hidden(
-        self, services: WebServices
+        self, services: MemoryServices
     ) -> None:
         def read() -> bytes:
             services.batches.open_batch("b", "red-group")
@@ -93,7 +94,7 @@ class TestReceivePhoto:
             receive(services, BOB, read=read)
         assert services.blobs.list("inputimages", "") == []
 
-    def test_the_first_photo_says_whose_the_batch_is(self, services: WebServices) -> None:
+    def test_the_first_photo_says_whose_the_batch_is(self, services: MemoryServices) -> None:
         receive(services, ANN, group="red-group")
         assert services.batches.groups_of(["b"]) == {"b": "red-group"}
 
@@ -108,11 +109,13 @@ class TestReceiveMessage:
         }
         return {"job_definition": {**usual, **definition}}
 
-    def send(self, services: WebServices, message: dict[str, Any], caller: Caller = BOB) -> SentJob:
+    def send(
+        self, services: MemoryServices, message: dict[str, Any], caller: Caller = BOB
+    ) -> SentJob:
         return receive_message(services, default_registry, message, caller)
 
     def test_it_is_on_its_queue_without_what_imaginem_notes_for_itself(
-        self, services: WebServices
+        self, services: MemoryServices
     ) -> None:
         sent = self.send(services, self.message(_imaginem={"fence": "forged"}))
         assert sent.key == ("b", "one")
@@ -132,7 +135,7 @@ class TestReceiveMessage:
     )
     def test_what_is_refused_leaves_nothing_behind(
         self,
-        services: WebServices,
+        services: MemoryServices,
         definition: dict[str, Any],
         error: type[Exception],
         reason: str,
@@ -143,7 +146,7 @@ class TestReceiveMessage:
         assert services.queues.names() == []
         assert services.batches.batch("b") is None
 
-    def test_a_photo_of_another_batch_is_not_looked_at(self, services: WebServices) -> None:
+    def test_a_photo_of_another_batch_is_not_looked_at(self, services: MemoryServices) -> None:
         url = services.blobs.put(
             "inputimages", f"{blob_segment('red')}/x", photo_bytes(), "image/png"
         )

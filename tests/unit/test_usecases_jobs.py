@@ -1,7 +1,6 @@
 """A job as people see it, and a batch's results as a table."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,31 +8,33 @@ import pytest
 from imaginem.errors import NotFound, PermanentError
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import JobKey
-from imaginem.testing import Failing, photo_bytes, run_all
+from imaginem.testing import Failing, MemoryServices, photo_bytes, run_all
 from imaginem.usecases.access import EVERYTHING, Caller
 from imaginem.usecases.export import as_rows
 from imaginem.usecases.intake import Upload, receive_photo
 from imaginem.usecases.jobs import photo_name, result_of, view_job
 from imaginem.usecases.submit import run_again
-from tests.dashboard import WebServices, face, keep, pair, web_services
+from tests.dashboard import face, keep, pair, web_services
 
 ANN = Caller("Ann", "caseworker", frozenset({"red-group"}))
 BOB = Caller("Bob", "caseworker")
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> WebServices:
-    return web_services(tmp_path)
+def services() -> MemoryServices:
+    return web_services()
 
 
-def send(services: WebServices, job_id: str = "one", pipeline: Sequence[str] = ("ocr",)) -> JobKey:
+def send(
+    services: MemoryServices, job_id: str = "one", pipeline: Sequence[str] = ("ocr",)
+) -> JobKey:
     """Send a photo to the batch `b`; return its job's key."""
     upload = Upload("b", photo_bytes, "a.png", pipeline, job_id)
     return receive_photo(services, default_registry, upload, EVERYTHING).key
 
 
 class TestJobView:
-    def test_a_job_waits_runs_and_ends(self, services: WebServices) -> None:
+    def test_a_job_waits_runs_and_ends(self, services: MemoryServices) -> None:
         key = send(services, pipeline=["ocr", "pipelineoutput"])
         assert view_job(services, key, EVERYTHING).state == "queued"
         run_all(services, default_registry)
@@ -48,7 +49,7 @@ class TestJobView:
         run_again(services, key)
         assert view_job(services, key, EVERYTHING).state == "queued"
 
-    def test_a_step_that_failed_says_why(self, services: WebServices) -> None:
+    def test_a_step_that_failed_says_why(self, services: MemoryServices) -> None:
         services.ocr = Failing(PermanentError("no text engine"))
         key = send(services)
         run_all(services, default_registry)
@@ -59,7 +60,9 @@ class TestJobView:
             "PermanentError: no text engine",
         )
 
-    def test_matches_that_are_hidden_are_in_no_output_either(self, services: WebServices) -> None:
+    def test_matches_that_are_hidden_are_in_no_output_either(
+        self, services: MemoryServices
+    ) -> None:
         services.batches.open_batch("red", "red-group")
         mine, hidden = face(services, ("open", "one")), face(services, ("red", "two"))
         pair(services, mine, hidden)
@@ -72,13 +75,15 @@ class TestJobView:
         assert unseen.outputs == {"facematch": {"matches": [], "model": "m"}}
         assert unseen.matches == []
 
-    def test_of_a_job_that_only_sql_knows_the_steps_went_well(self, services: WebServices) -> None:
+    def test_of_a_job_that_only_sql_knows_the_steps_went_well(
+        self, services: MemoryServices
+    ) -> None:
         keep(services, ("b", "old"))
         view = view_job(services, ("b", "old"), EVERYTHING)
         assert view.state == "succeeded"
         assert {step.state for step in view.steps} == {"success"}
 
-    def test_what_is_not_known_is_told(self, services: WebServices) -> None:
+    def test_what_is_not_known_is_told(self, services: MemoryServices) -> None:
         with pytest.raises(NotFound, match="there is no job x in batch b"):
             view_job(services, ("b", "x"), EVERYTHING)
         with pytest.raises(NotFound, match="there is no result of job x in batch b"):
@@ -90,7 +95,7 @@ class TestJobView:
         assert photo_name({"original_name": "a.png"}, "job") == "a.png"
 
 
-def test_an_export_names_no_match_that_the_caller_may_not_see(services: WebServices) -> None:
+def test_an_export_names_no_match_that_the_caller_may_not_see(services: MemoryServices) -> None:
     services.batches.open_batch("red", "red-group")
     keep(services, ("open", "one"), name="a.png")
     pair(services, face(services, ("open", "one")), face(services, ("red", "two")))

@@ -2,37 +2,37 @@
 
 import base64
 import json
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
 
 from imaginem.errors import RetryableError, StorageUnavailable
+from imaginem.testing import MemoryServices
 from imaginem.web.access import caller_of
-from tests.dashboard import WebServices, client, face, keep, pair, principal, web_services
+from tests.dashboard import client, face, keep, pair, principal, web_services
 
 
 @pytest.fixture
-def services(tmp_path: Path) -> WebServices:
-    return web_services(tmp_path)
+def services() -> MemoryServices:
+    return web_services()
 
 
 @pytest.fixture
-def platform(services: WebServices) -> TestClient:
+def platform(services: MemoryServices) -> TestClient:
     return client(services, "platform")
 
 
 @pytest.fixture
-def local(services: WebServices) -> TestClient:
+def local(services: MemoryServices) -> TestClient:
     return client(services)
 
 
 class TestRoles:
-    def test_health_is_for_everybody(self, services: WebServices) -> None:
+    def test_health_is_for_everybody(self, services: MemoryServices) -> None:
         for access in ("local", "health", "platform"):
             assert client(services, access).get("/api/health").status_code == 200
 
-    def test_with_health_alone_nothing_else_answers(self, services: WebServices) -> None:
+    def test_with_health_alone_nothing_else_answers(self, services: MemoryServices) -> None:
         shut = client(services, "health")
         for address in ("/api/pipeline/steps", "/api/docs", "/photos", "/"):
             assert shut.get(address, headers=principal("operator")).status_code == 403
@@ -59,7 +59,7 @@ class TestRoles:
 
     @pytest.mark.parametrize("address", ["/api/images/b/one/exif", "/photos/b/one/file"])
     def test_where_a_photo_was_taken_is_for_caseworkers(
-        self, services: WebServices, platform: TestClient, address: str
+        self, services: MemoryServices, platform: TestClient, address: str
     ) -> None:
         keep(services, ("b", "one"))
         viewer, caseworker = principal("viewer"), principal("caseworker")
@@ -68,7 +68,7 @@ class TestRoles:
         assert platform.get(f"{address}?gps=true", headers=caseworker).status_code == 200
 
     def test_pages_offer_only_what_the_caller_may_do(
-        self, services: WebServices, platform: TestClient
+        self, services: MemoryServices, platform: TestClient
     ) -> None:
         keep(services, ("b", "one"))
         shown = platform.get("/photos/b/one", headers=principal("viewer")).text
@@ -79,7 +79,7 @@ class TestRoles:
 
 class TestGroups:
     @pytest.fixture(autouse=True)
-    def _two_groups(self, services: WebServices) -> None:
+    def _two_groups(self, services: MemoryServices) -> None:
         services.batches.open_batch("red", "red-group")
         keep(services, ("red", "one"), {"generalclassification": _tagged("secret")})
         keep(services, ("open", "two"), {"generalclassification": _tagged("public")})
@@ -197,7 +197,7 @@ class TestProblems:
 
     @pytest.mark.parametrize("problem", [RetryableError("SQL is down"), StorageUnavailable("away")])
     def test_what_may_pass_says_when_to_come_again(
-        self, services: WebServices, local: TestClient, problem: Exception
+        self, services: MemoryServices, local: TestClient, problem: Exception
     ) -> None:
         def fail(*_: object) -> None:
             raise problem
@@ -208,7 +208,7 @@ class TestProblems:
         assert answer.headers["retry-after"]
         assert answer.json()["detail"] == str(problem)
 
-    def test_a_defect_tells_no_details(self, services: WebServices, local: TestClient) -> None:
+    def test_a_defect_tells_no_details(self, services: MemoryServices, local: TestClient) -> None:
         def fail(*_: object) -> None:
             raise KeyError("hunter2")
 

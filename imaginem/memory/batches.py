@@ -33,8 +33,8 @@ class MemoryBatches:
             place = read_cursor(cursor)
             rows = [batch for batch in rows if _place(batch) < place]
         shown = rows[:limit]
-        following = cursor_to(*_place(shown[-1])) if len(rows) > limit else ""
-        return BatchPage([self._counted(batch) for batch in shown], following)
+        next_cursor = cursor_to(*_place(shown[-1])) if len(rows) > limit else ""
+        return BatchPage([self._counted(batch) for batch in shown], next_cursor)
 
     def batch(self, batch_id: str) -> BatchInfo | None:
         """Read a batch."""
@@ -61,16 +61,16 @@ class MemoryBatches:
         return {batch.batch_id: batch.group for batch in known if batch.group}
 
     def open_batch(self, batch_id: str, group: str = "") -> str:
-        """Note a batch."""
+        """Record a batch."""
         owner = self._database.note_batch(batch_id, group)
         if group and owner != group:
             raise PermanentError(
-                f"batch {batch_id} is there already, and not this group's: choose another id"
+                f"batch {batch_id} exists and does not belong to this group: choose another id"
             )
         return owner
 
     def forget_batch(self, batch_id: str) -> None:
-        """Remove a batch; a group's name is kept."""
+        """Remove a batch; a group's batch id stays the group's."""
         batch = self._database.opened.get(batch_id)
         if batch is not None and batch.group:
             self._database.erased.add(batch_id)
@@ -91,13 +91,13 @@ class MemorySubmissions:
         self._database = database or MemoryDatabase()
 
     def submitted(self, key: JobKey, run: str, parameters: Any = None) -> None:
-        """Note that a photo was sent."""
+        """Record that a photo was sent."""
         self._database.note_batch(key[0])
         kept = from_json(to_json(parameters, fallback=str))
         self._database.submissions[key] = Submission(run, datetime.now(UTC), kept)
 
     def withdraw(self, key: JobKey) -> None:
-        """Note that it was not."""
+        """Remove a submission of a photo that was not sent."""
         self._database.submissions.pop(key, None)
 
     def submission(self, key: JobKey) -> Submission | None:

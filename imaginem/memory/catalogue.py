@@ -23,11 +23,11 @@ class MemoryCatalogue:
             place = read_job_cursor(cursor)
             rows = [row for row in rows if _place(row) < place]
         shown = rows[:limit]
-        following = ""
+        next_cursor = ""
         if len(rows) > limit:
             at, job = _place(shown[-1])
-            following = cursor_to(at, job.hex)
-        return PhotoPage([_photo(row) for row in shown], following)
+            next_cursor = cursor_to(at, job.hex)
+        return PhotoPage([_photo(row) for row in shown], next_cursor)
 
     def labels(self, wanted: PhotoFilter, kind: str, limit: int = 50) -> list[tuple[str, int]]:
         """Count labels."""
@@ -77,7 +77,9 @@ def _place(row: JobResult) -> tuple[datetime, uuid.UUID]:
 
 def _photo(row: JobResult) -> FoundPhoto:
     labels = labels_in(row.job_output)
-    tags = sorted((-sure, name) for (kind, name), sure in labels.items() if kind == "tag")
+    tags = sorted(
+        (-confidence, name) for (kind, name), confidence in labels.items() if kind == "tag"
+    )
     return FoundPhoto(
         batch_id=row.batch_id,
         id=row.id,

@@ -25,7 +25,7 @@ class MemoryDatabase:
 
     Attributes:
         opened: batches without their counts.
-        erased: batches of which only the group is kept.
+        erased: ids of erased batches that still belong to their group.
         lock: held by whoever changes several rows together.
     """
 
@@ -39,11 +39,11 @@ class MemoryDatabase:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def note_batch(self, batch_id: str, group: str = "") -> str:
-        """Note a batch unless it is known; return its group."""
+        """Record a batch unless it exists; return its group."""
         with self.lock:
             self.erased.discard(batch_id)
-            made = BatchInfo(batch_id, group, datetime.now(UTC))
-            return self.opened.setdefault(batch_id, made).group
+            batch = BatchInfo(batch_id, group, datetime.now(UTC))
+            return self.opened.setdefault(batch_id, batch).group
 
     def may_see(self, batch_id: str, groups: Groups) -> bool:
         """Tell whether these groups may see a batch."""
@@ -52,8 +52,8 @@ class MemoryDatabase:
 
     def remove_faces(self, face_ids: Iterable[uuid.UUID]) -> None:
         """Remove faces with their pairs and the decisions on them."""
-        gone = set(face_ids)
+        ids = set(face_ids)
         with self.lock:
-            self.faces = {i: face for i, face in self.faces.items() if i not in gone}
-            self.pairs = {p: match for p, match in self.pairs.items() if not gone & set(p)}
-            self.reviews = {p: review for p, review in self.reviews.items() if not gone & set(p)}
+            self.faces = {i: face for i, face in self.faces.items() if i not in ids}
+            self.pairs = {p: match for p, match in self.pairs.items() if not ids & set(p)}
+            self.reviews = {p: review for p, review in self.reviews.items() if not ids & set(p)}

@@ -65,7 +65,7 @@ class FakeRecognizer:
     def enrol(
         self, key: JobKey, photo: Photo, faces: Sequence[Face], call: CallContext
     ) -> list[FacePrint]:
-        """Return what is kept of each face that has a face id."""
+        """Return an enrolled face for each that has a face id."""
         return [
             FacePrint(face_id=face.face_id, model=self.name, dimensions=1, quality=1.0)
             for face in faces

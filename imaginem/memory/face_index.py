@@ -18,7 +18,7 @@ class MemoryFaceIndex:
         self._faces |= {face.face_id: (key, face) for face in faces if face.embedding}
 
     def remove(self, face_ids: Sequence[uuid.UUID]) -> None:
-        """Let no search find these."""
+        """Make faces unsearchable."""
         for face_id in face_ids:
             self._faces.pop(face_id, None)
 
@@ -50,8 +50,8 @@ class MemoryFaceIndex:
             for owner, face in self._faces.values()
             if owner != exclude_job and face.model == model
         ]
-        close = [other for other in neighbors if other.similarity >= min_similarity]
-        return sorted(close, key=lambda other: -other.similarity)[:limit]
+        similar = [neighbor for neighbor in neighbors if neighbor.similarity >= min_similarity]
+        return sorted(similar, key=lambda neighbor: -neighbor.similarity)[:limit]
 
 
 def _cosine(one: bytes, other: bytes) -> float:

@@ -38,14 +38,14 @@ class MemoryGallery:
         for face in faces:
             if face.face_id in known and known[face.face_id][0] != key:
                 raise PermanentError(f"face_id {face.face_id} belongs to another job")
-        mine = {face.face_id: (key, face) for face in faces}
-        gone = [
+        enrolled = {face.face_id: (key, face) for face in faces}
+        replaced = [
             face_id
             for face_id, (owner, face) in known.items()
-            if owner == key and (face_id not in mine or _differs(face, mine[face_id][1]))
+            if owner == key and (face_id not in enrolled or _differs(face, enrolled[face_id][1]))
         ]
-        self._remove(gone)
-        self._database.faces |= mine
+        self._remove(replaced)
+        self._database.faces |= enrolled
         self._index.add(key, faces)
 
     def _remove(self, face_ids: Sequence[uuid.UUID]) -> None:
@@ -78,8 +78,9 @@ class MemoryGallery:
 
     def matches_of(self, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
         """Read pairs."""
-        mine = [match for (one, _), match in self._database.pairs.items() if one in set(face_ids)]
-        return sorted(mine, key=lambda match: (-match.confidence, str(match.matched_face_id)))
+        ids = set(face_ids)
+        matches = [match for (one, _), match in self._database.pairs.items() if one in ids]
+        return sorted(matches, key=lambda match: (-match.confidence, str(match.matched_face_id)))
 
     def owners(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, FaceOwner]:
         """Find owners."""
@@ -93,8 +94,8 @@ class MemoryGallery:
     def recent_faces(self, groups: Groups, limit: int) -> list[FaceOwner]:
         """List faces, newest first."""
         newest = reversed(self._database.faces.values())
-        seen = [row for row in newest if self._database.may_see(row[0][0], groups)]
-        return [_owner(*row) for row in seen[:limit]]
+        rows = [row for row in newest if self._database.may_see(row[0][0], groups)]
+        return [_owner(*row) for row in rows[:limit]]
 
 
 def _owner(key: JobKey, face: EnrolledFace) -> FaceOwner:
@@ -112,7 +113,7 @@ class MemoryReviews:
         self._database = database or MemoryDatabase()
 
     def review(self, pair: FacePair, decision: str, reviewer: str) -> None:
-        """Keep a decision."""
+        """Store a decision."""
         one, other = sorted(pair)
         if not {one, other} <= set(self._database.faces):
             raise NotFound("one of the faces is not in the gallery any more")

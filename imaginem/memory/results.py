@@ -9,7 +9,7 @@ from imaginem.ports import JobKey, JobResult
 
 
 class MemoryResults:
-    """`pipeline_output` in memory; labels are read from the outputs when they are asked for."""
+    """`pipeline_output` in memory; labels are read from the outputs when needed."""
 
     holds = ("pipeline_output", "photo_label")
 

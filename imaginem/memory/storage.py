@@ -25,7 +25,7 @@ from imaginem.ports import (
 
 
 @dataclass
-class _Held:
+class _Stored:
     item: QueueItem
     visible_at: float
 
@@ -34,7 +34,7 @@ class MemoryQueues:
     """Queues in memory. `clock` can be moved to make delayed messages appear."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._queues: dict[str, dict[str, _Held]] = {}
+        self._queues: dict[str, dict[str, _Stored]] = {}
         self._lock = threading.Lock()
         self._clock = clock
 
@@ -42,8 +42,7 @@ class MemoryQueues:
         """Put a message."""
         item = QueueItem(str(uuid.uuid4()), body, 0, "", datetime.now(UTC))
         with self._lock:
-            held = _Held(item, self._clock() + delay)
-            self._queues.setdefault(queue, {})[item.id] = held
+            self._queues.setdefault(queue, {})[item.id] = _Stored(item, self._clock() + delay)
         return item.id
 
     def receive(self, queue: str, count: int, lease: float) -> list[QueueItem]:
@@ -53,35 +52,35 @@ class MemoryQueues:
                 raise NotFound(f"no queue {queue}")
             now = self._clock()
             taken: list[QueueItem] = []
-            for held in self._queues[queue].values():
-                if held.visible_at <= now and len(taken) < count:
-                    held.item = replace(
-                        held.item,
-                        dequeue_count=held.item.dequeue_count + 1,
+            for stored in self._queues[queue].values():
+                if stored.visible_at <= now and len(taken) < count:
+                    stored.item = replace(
+                        stored.item,
+                        dequeue_count=stored.item.dequeue_count + 1,
                         receipt=str(uuid.uuid4()),
                     )
-                    held.visible_at = now + lease
-                    taken.append(held.item)
+                    stored.visible_at = now + lease
+                    taken.append(stored.item)
             return taken
 
-    def _mine(self, queue: str, item: QueueItem) -> _Held:
-        held = self._queues.get(queue, {}).get(item.id)
-        if held is None or held.item.receipt != item.receipt:
-            raise NotFound(f"message {item.id} of {queue} is not ours")
-        return held
+    def _leased(self, queue: str, item: QueueItem) -> _Stored:
+        stored = self._queues.get(queue, {}).get(item.id)
+        if stored is None or stored.item.receipt != item.receipt:
+            raise NotFound(f"message {item.id} of {queue} was delivered again meanwhile")
+        return stored
 
     def extend(self, queue: str, item: QueueItem, lease: float) -> QueueItem:
         """Hide a message longer."""
         with self._lock:
-            held = self._mine(queue, item)
-            held.item = replace(held.item, receipt=str(uuid.uuid4()))
-            held.visible_at = self._clock() + lease
-            return held.item
+            stored = self._leased(queue, item)
+            stored.item = replace(stored.item, receipt=str(uuid.uuid4()))
+            stored.visible_at = self._clock() + lease
+            return stored.item
 
     def delete(self, queue: str, item: QueueItem) -> None:
         """Remove a message."""
         with self._lock:
-            self._mine(queue, item)
+            self._leased(queue, item)
             del self._queues[queue][item.id]
 
     def create(self, queue: str) -> None:
@@ -253,6 +252,6 @@ class MemorySharedState:
         with self._lock:
             if self._texts.get(name, ("", ""))[1] != fence:
                 raise Conflict(f"the shared entry {name} has changed")
-            made = f"fence-{next(self._fences)}"
-            self._texts[name] = (text, made)
-            return made
+            new_fence = f"fence-{next(self._fences)}"
+            self._texts[name] = (text, new_fence)
+            return new_fence

@@ -19,24 +19,24 @@ from imaginem.ports import (
     Submissions,
 )
 
-_OF_THE_DATABASE: Any = None
+_FROM_DATABASE: Any = None
 
 
 @dataclass
 class MemoryStores:
-    """What SQL keeps, in memory: what one store writes, the others see. Pass any to replace it."""
+    """The stores that SQL has, in memory, on one shared database; pass any to replace it."""
 
     database: MemoryDatabase = field(default_factory=MemoryDatabase)
-    results: Results = _OF_THE_DATABASE
-    catalogue: PhotoCatalogue = _OF_THE_DATABASE
-    batches: Batches = _OF_THE_DATABASE
-    submissions: Submissions = _OF_THE_DATABASE
+    results: Results = _FROM_DATABASE
+    catalogue: PhotoCatalogue = _FROM_DATABASE
+    batches: Batches = _FROM_DATABASE
+    submissions: Submissions = _FROM_DATABASE
     face_index: FaceIndex = field(default_factory=MemoryFaceIndex)
-    gallery: FaceGallery = _OF_THE_DATABASE
-    reviews: Reviews = _OF_THE_DATABASE
+    gallery: FaceGallery = _FROM_DATABASE
+    reviews: Reviews = _FROM_DATABASE
 
     def __post_init__(self) -> None:
-        """Make what was not passed."""
+        """Make the stores that were not passed."""
         self.results = self.results or MemoryResults(self.database)
         self.catalogue = self.catalogue or MemoryCatalogue(self.database)
         self.batches = self.batches or MemoryBatches(self.database)

@@ -1,4 +1,4 @@
-"""Batches: what photos came in together, and who may see them."""
+"""Batches: photos that were sent together, and who may see them."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 Groups = frozenset[str] | None
-"""Groups of a caller; None for one who may see everything."""
+"""Groups of a caller; None for a caller who may see everything."""
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class BatchInfo:
 
     Attributes:
         group: who may see it; empty for everybody with a role.
-        created: when it was first heard of.
+        created: when it was opened, or its first photo was sent.
         submitted: photos that were sent through the API or the CLI.
         done: jobs with a result.
         unsuccessful: of these, jobs with a step that failed or was skipped.
@@ -40,7 +40,7 @@ class BatchPage:
 
 
 class Batches(Protocol):
-    """The batches that were opened, by hand or with their first photo."""
+    """The batches that were opened, explicitly or with their first photo."""
 
     def batches(self, groups: Groups, cursor: str = "", limit: int = 50) -> BatchPage:
         """Return the batches that these groups may see, newest first.
@@ -53,14 +53,14 @@ class Batches(Protocol):
         """Return a batch."""
 
     def groups_of(self, batch_ids: Collection[str]) -> dict[str, str]:
-        """Return the groups of those batches that are some group's, erased ones too."""
+        """Return the group of each batch that belongs to one, of erased batches too."""
 
     def open_batch(self, batch_id: str, group: str = "") -> str:
-        """Note a batch; one that is known keeps its group, which is returned.
+        """Record a batch; one that exists keeps its group. Return its group.
 
         Raises:
             PermanentError: it belongs to another group.
         """
 
     def forget_batch(self, batch_id: str) -> None:
-        """Remove a batch, which has no jobs any more; a group's name stays the group's."""
+        """Remove a batch that has no jobs any more; a group's batch id stays the group's."""

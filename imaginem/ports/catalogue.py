@@ -1,4 +1,4 @@
-"""Photos by what was found in them."""
+"""The catalogue: photos by their labels, text and faces."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ class PhotoFilter:
     """Which photos: every condition that is set must hold.
 
     Attributes:
-        tag, category, object: a label that was found, written exactly so.
-        text: part of the text in the photo, in capitals or not.
+        tag, category, object: a label of the photo, spelt exactly like this.
+        text: part of the text in the photo; upper and lower case are the same.
         faces: True for photos with faces, False for those without.
-        since, until: when the photo was processed, from and before.
-        groups: of the caller: photos of other groups' batches are left out.
+        since, until: when the photo was processed: at or after `since`, before `until`.
+        groups: the caller's; photos in batches of other groups are left out.
     """
 
     tag: str = ""
@@ -36,10 +36,10 @@ class FoundPhoto:
     """A photo in a list.
 
     Attributes:
-        name: of the file, as its sender told.
-        tags: the surest ones.
+        name: file name that the sender gave.
+        tags: those of the highest confidence.
         unsuccessful: steps that failed or were skipped.
-        kept: the photo itself is here to look at.
+        kept: the photo itself is in our storage, so that it can be shown.
     """
 
     batch_id: str
@@ -61,7 +61,7 @@ class PhotoPage:
 
 
 class PhotoCatalogue(Protocol):
-    """Finds photos that have a result; it keeps nothing that `Results` does not keep."""
+    """Finds photos that have a result; it reads what `Results` writes, and stores nothing."""
 
     def photos(self, wanted: PhotoFilter, cursor: str = "", limit: int = 48) -> PhotoPage:
         """Return photos, newest first.

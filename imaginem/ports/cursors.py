@@ -1,4 +1,4 @@
-"""Cursors: where the next page of a list begins, in a text that says so to nobody else."""
+"""Cursors: opaque texts that say where the next page of a list begins."""
 
 import base64
 import json
@@ -11,13 +11,13 @@ _NOT_VALID = "cursor is not valid: take it from the page before, or leave it out
 
 
 def cursor_to(at: datetime, name: str) -> str:
-    """Return the cursor that leads behind a row of this moment and name."""
+    """Return the cursor of the page that begins after the row of this time and name."""
     raw = json.dumps([at.isoformat(), name], separators=(",", ":"))
     return base64.urlsafe_b64encode(raw.encode("ascii")).decode().rstrip("=")
 
 
 def read_cursor(text: str) -> tuple[datetime, str]:
-    """Return moment and name of a cursor.
+    """Return the time and name in a cursor.
 
     Raises:
         InvalidMessage: it is not valid.
@@ -35,7 +35,7 @@ def read_cursor(text: str) -> tuple[datetime, str]:
 
 
 def read_job_cursor(text: str) -> tuple[datetime, uuid.UUID]:
-    """Return moment and job of a cursor.
+    """Return the time and job in a cursor.
 
     Raises:
         InvalidMessage: it is not valid.

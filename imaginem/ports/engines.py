@@ -1,4 +1,4 @@
-"""Engines: what looks at photos. Each kind of engine has a protocol and a typed key."""
+"""Engines analyse photos. Each kind of engine has a protocol and a typed key."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ EngineT = TypeVar("EngineT")
 
 @dataclass(frozen=True)
 class CallContext:
-    """Whom an engine is called for; it goes into spans, metrics and log lines.
+    """The job and step that an engine is called for; for spans, metrics and log lines.
 
     Attributes:
         batch_id: of the job; empty when the call belongs to no job.
@@ -86,17 +86,17 @@ class FaceEngine(Protocol):
         Args:
             photo: to look at.
             call: whom the engine is called for.
-            for_recognition: the faces will be recognized, for which some engines can prepare.
+            for_recognition: the faces will be recognized; some engines prepare for that here.
         """
 
 
 SEARCH_LIMIT = 200
-"""Most faces that a search returns; whoever asked may be allowed to see only some of them."""
+"""Most faces that a search returns, before those that the caller may not see are left out."""
 
 
 @dataclass(frozen=True)
 class SimilarFace:
-    """A face of the gallery that looks like one that was searched for."""
+    """A face of the gallery that looks like the one searched for."""
 
     face_id: uuid.UUID
     confidence: float

@@ -1,4 +1,4 @@
-"""What must be asked when everything of a job is erased."""
+"""Stores from which a job's data can be erased."""
 
 from collections.abc import Collection, Sequence
 from typing import Protocol
@@ -15,7 +15,7 @@ class Erasable(Protocol):
 
     @property
     def holds(self) -> Sequence[str]:
-        """Return the containers, folders of one, and tables of which a job's entries are erased."""
+        """Return the tables, containers and folders from which this erases a job's data."""
 
     def erase(self, key: JobKey) -> None:
         """Remove everything that is kept of a job."""

@@ -19,24 +19,24 @@ class Neighbor:
 
 
 class FaceIndex(Protocol):
-    """Finds the faces whose embeddings point nearly where a given one points.
+    """Finds the faces whose embeddings are nearest to a given one, by cosine similarity.
 
     The gallery keeps the faces and tells the index of every change that it makes. Other
     instances change the same gallery, so an index that holds embeddings in memory checks
-    whether it still holds what the gallery does. Every model is searched by itself.
+    before each search whether it is up to date. Each model is searched separately.
     """
 
     def add(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
-        """Make a job's faces searchable, known ones again; those without embedding are not.
+        """Make a job's faces searchable, also those added before; skip faces without embedding.
 
         Called once they are in the gallery, and again if that was interrupted.
         """
 
     def remove(self, face_ids: Sequence[uuid.UUID]) -> None:
-        """Let no search find these faces any more.
+        """Make these faces unsearchable.
 
-        Called before they leave the gallery, in the transaction in which they do (so nothing
-        may be written to the gallery's database here), and again if that was interrupted.
+        Called before the gallery deletes them, inside its transaction (so this must not write
+        to the gallery's database), and again if that was interrupted.
         """
 
     def similar(

@@ -16,7 +16,7 @@ class EnrolledFace:
     """A face of the gallery.
 
     Attributes:
-        embedding: L2-normalised float32, as bytes; empty where a service keeps the print.
+        embedding: L2-normalised float32, as bytes; empty where a service keeps it.
     """
 
     face_id: uuid.UUID
@@ -40,7 +40,7 @@ class FaceOwner:
 class FaceGallery(Erasable, Protocol):
     """Faces with their owners, and the pairs that look alike.
 
-    With a face go its pairs, what people decided of it, and what a service calls it.
+    Removing a face also removes its pairs, people's decisions on it, and its ids at a service.
     """
 
     def enrol(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:

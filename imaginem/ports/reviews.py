@@ -1,4 +1,4 @@
-"""What people decide of two faces that look alike."""
+"""People's decisions on two faces that look alike."""
 
 import uuid
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ class Review:
 
 
 class Reviews(Protocol):
-    """Decisions on pairs of the gallery's faces; one goes with the first of its two faces."""
+    """Decisions on pairs of the gallery's faces; removed as soon as one of the faces is."""
 
     def review(self, pair: FacePair, decision: str, reviewer: str) -> None:
-        """Keep a decision instead of the one before; an empty one takes that back.
+        """Store a decision in place of an earlier one; an empty decision removes it.
 
         Raises:
             NotFound: one of the faces is not in the gallery.

@@ -1,13 +1,13 @@
-"""What a photo is found by: the labels and the text in its outputs, and its name.
+"""What photos are searched by: the labels and the text in their outputs, and their names.
 
-Every adapter takes them from here, so that a search finds the same everywhere.
+All adapters use these functions, so that a search gives the same results everywhere.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 TAGS_SHOWN = 3
-"""Tags that a photo shows in a list, the surest ones."""
+"""Tags of a photo in a list: those of the highest confidence."""
 _NAME_LIMIT = 200  # characters of a label that are kept; the column has no more
 _LABELS = (
     ("tag", "tags", "name", "confidence"),
@@ -39,7 +39,7 @@ def count_faces(outputs: Mapping[str, Any]) -> int:
 
 
 def name_of(image_parameters: Any, otherwise: str) -> str:
-    """Return the file name that a photo's sender gave."""
+    """Return the file name that a photo's sender gave, or `otherwise`."""
     if not isinstance(image_parameters, dict):
         return otherwise
     name = image_parameters.get("original_name")

@@ -1,4 +1,4 @@
-"""What a service that keeps prints calls its faces."""
+"""The ids that faces have at a service that keeps their embeddings."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -9,13 +9,13 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class ServiceFace:
-    """What a face is called by a service that keeps its print.
+    """A face's ids at a service that keeps its embedding.
 
     Attributes:
-        service_face_id: searchable at once; empty when there is none that lives.
-        lapses: when it is forgotten by the service.
-        list_id: face list that it is in; empty when it is in none.
-        persisted_face_id: its name there.
+        service_face_id: temporary id, searchable at once; empty when it has expired.
+        lapses: when `service_face_id` expires.
+        list_id: the face list that the face is in; empty when it is in none.
+        persisted_face_id: the face's id in that list.
     """
 
     face_id: uuid.UUID
@@ -30,11 +30,12 @@ class FaceList:
     """A face list of a service; lists are filled one after the other.
 
     Attributes:
-        changed: it holds faces that no training covers, or some were removed.
-        training: of ours that runs now; empty when none does.
-        training_began: when it did.
+        full: it takes no more faces.
+        changed: it holds faces that no training covers, or faces were removed from it.
+        training: our id of the training that runs now; empty when none does.
+        training_began: when that training began.
         searchable: it has been trained.
-        empty: it holds no face of ours.
+        empty: no face of the gallery is in it.
     """
 
     list_id: str
@@ -48,59 +49,59 @@ class FaceList:
 
 
 class ServiceFaces(Protocol):
-    """Which face is called what by the service, and what is left to do there.
+    """The faces' ids at the service, its face lists, and what is still to be done there.
 
-    Many instances write at once, so every method changes no more than it names. A face that is
-    erased meanwhile never comes back: what the service got of it is queued for removal.
+    Many instances write at the same time, so each method changes only what it names. A face
+    that is erased meanwhile never comes back: its entry at the service is queued for removal.
     """
 
     def read(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, ServiceFace]:
-        """Return what is known of faces."""
+        """Return the ids of faces; faces without any are left out."""
 
     def note(self, faces: Mapping[uuid.UUID, tuple[str, datetime]]) -> None:
-        """Keep the service's ids of faces, each with the moment that it lapses."""
+        """Store the service's temporary ids of faces, each with the time at which it expires."""
 
     def lapsed(self, service_face_ids: Sequence[str]) -> None:
-        """Forget ids that the service knows no more."""
+        """Remove temporary ids that have expired at the service."""
 
     def adding(self, face_id: uuid.UUID, list_id: str) -> uuid.UUID | None:
-        """Note, before the call, that a face is added to a list.
+        """Record, before the service is called, that a face is about to be added to a list.
 
         Returns:
-            What to conclude the addition with; None if the face is erased.
+            The addition's id, for `added` or `not_added`; None if the face is erased.
         """
 
     def added(
         self, addition: uuid.UUID, face_id: uuid.UUID, list_id: str, persisted_face_id: str
     ) -> None:
-        """Note, after the call, what it is called there."""
+        """Store, after the call, the face's id in the list; this completes the addition."""
 
     def not_added(self, addition: uuid.UUID) -> None:
-        """Note that the call was refused, so that the list has nothing of it."""
+        """Complete an addition that the service refused: the list does not have the face."""
 
     def under_way(self, list_id: str, since: datetime) -> set[uuid.UUID]:
-        """Return faces of which an addition to the list began since then and is not concluded."""
+        """Return faces whose addition to the list began at `since` or later and is incomplete."""
 
     def cut_short(self, list_id: str, before: datetime) -> bool:
-        """Tell whether an addition that began before then was never concluded."""
+        """Tell whether an addition that began before this time was never completed."""
 
     def swept(self, list_id: str, before: datetime) -> None:
-        """Note that nothing is left in the list of additions that were cut short before then."""
+        """Record that the list was swept of additions interrupted before this time."""
 
     def fresh(self, now: datetime) -> dict[str, uuid.UUID]:
-        """Return faces that live and that no trained list covers, by the service's ids."""
+        """Return faces with an unexpired id that are in no trained list, by that id."""
 
     def owners(self, list_id: str, persisted: Sequence[str]) -> dict[str, uuid.UUID]:
-        """Return which faces these are; those that nobody knows are left out."""
+        """Return the faces that have these ids in a list; unknown ids are left out."""
 
     def lists(self) -> list[FaceList]:
         """Return the lists of this account, the first one first."""
 
     def add_list(self, list_id: str, number: int) -> None:
-        """Note a list that was made."""
+        """Add a list that was made at the service."""
 
     def drop_list(self, list_id: str) -> None:
-        """Note that the service has the list no more, nor any face of it."""
+        """Remove a list that the service no longer has, and its faces' places in it."""
 
     def mark(
         self,
@@ -110,22 +111,22 @@ class ServiceFaces(Protocol):
         changed: bool | None = None,
         searchable: bool | None = None,
     ) -> None:
-        """Change what is given of a list, and nothing else."""
+        """Set those of a list's flags that are given, and nothing else."""
 
     def cover(self, list_id: str, training: str) -> None:
-        """Note which faces a training covers, before it is asked for."""
+        """Record, before a training is started, that it covers the faces in the list."""
 
     def begin_training(self, list_id: str, training: str) -> None:
-        """Note that it runs."""
+        """Record that a training has begun."""
 
     def end_training(self, list_id: str, training: str, *, succeeded: bool) -> None:
-        """Note how it ended: when it succeeded, its faces are found through their list."""
+        """Record whether a training succeeded; if so, its faces are searched in their list."""
 
-    def removals(self, list_id: str, most: int) -> list[str]:
-        """Return faces that are gone here and must go there."""
+    def removals(self, list_id: str, limit: int) -> list[str]:
+        """Return ids of faces that were erased here and are still to be removed from a list."""
 
     def removed(self, list_id: str, persisted_face_ids: Sequence[str]) -> None:
-        """Note that they are gone there."""
+        """Record that faces were removed from a list at the service."""
 
     def stranded(self) -> int:
-        """Return how many faces must go from lists of another account."""
+        """Return how many faces are still to be removed from lists of other accounts."""

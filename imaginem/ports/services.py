@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 
 class Fetcher(Protocol):
-    """Gets a photo from an address outside our account."""
+    """Fetches a photo from an address outside our storage account."""
 
     def __call__(self, url: str) -> bytes:
         """Return its bytes. Raises PermanentError or RetryableError."""
 
 
 class Photos(Protocol):
-    """Photos that were decoded lately."""
+    """A cache of decoded photos."""
 
     def photo(self, key: str, read: Callable[[], bytes]) -> "Photo":
-        """Return the photo of this key, reading it if need be. Raises PermanentError."""
+        """Return the photo of this key; read and decode it if needed. Raises PermanentError."""
 
 
 @dataclass(frozen=True)
 class CoreSettings:
-    """The numbers and names of the settings that the core needs."""
+    """The settings that the core needs: numbers and names."""
 
     default_pipeline: Sequence[str] = ()
     input_container: str = "inputimages"
@@ -51,7 +51,7 @@ class Cancellations(Protocol):
     """Batches whose jobs are to stop before their next step."""
 
     def is_cancelled(self, batch_id: str) -> bool:
-        """Tell whether a batch is cancelled; some seconds late, at no cost for each message."""
+        """Tell whether a batch is cancelled; cached for some seconds, so cheap to ask."""
 
     def cancel(self, batch_id: str) -> None:
         """Stop a batch's jobs before their next step."""
@@ -94,7 +94,7 @@ class Services(Engines, Protocol):
 
     @property
     def poison(self) -> PoisonLog:
-        """Return the table of what could not be processed."""
+        """Return the table of messages that could not be processed."""
 
     @property
     def results(self) -> Results:
@@ -114,7 +114,7 @@ class Services(Engines, Protocol):
 
     @property
     def photos(self) -> Photos:
-        """Return the photos that were decoded lately."""
+        """Return the cache of decoded photos."""
 
     @property
     def telemetry(self) -> Telemetry:
@@ -122,15 +122,15 @@ class Services(Engines, Protocol):
 
     @property
     def cancellations(self) -> Cancellations:
-        """Return which batches are cancelled."""
+        """Return the list of cancelled batches."""
 
     @property
     def maintenance_jobs(self) -> Sequence[MaintenanceJob]:
-        """Return what the timer is to run; empty when the settings call for nothing."""
+        """Return the jobs that the timer runs; empty when the settings call for none."""
 
 
 class DashboardServices(Services, Protocol):
-    """What the API and the dashboard need besides."""
+    """What the API and the dashboard need in addition."""
 
     @property
     def engine_kinds(self) -> Mapping[str, EngineKind[Any]]:
@@ -138,11 +138,11 @@ class DashboardServices(Services, Protocol):
 
     @property
     def engine_names(self) -> Mapping[str, str]:
-        """Return the names of engines and models in use; nothing is loaded for that."""
+        """Return the names of engines and models in use, without loading any."""
 
     @property
     def catalogue(self) -> PhotoCatalogue:
-        """Return photos by what was found in them."""
+        """Return the catalogue of photos."""
 
     @property
     def batches(self) -> Batches:
@@ -150,11 +150,11 @@ class DashboardServices(Services, Protocol):
 
     @property
     def submissions(self) -> Submissions:
-        """Return what was sent."""
+        """Return the submissions."""
 
     @property
     def reviews(self) -> Reviews:
-        """Return what people decided of faces."""
+        """Return people's decisions on faces."""
 
     @property
     def erasables(self) -> Sequence[Erasable]:

@@ -11,7 +11,7 @@ JobKey = tuple[str, str]
 
 @dataclass(frozen=True)
 class QueueItem:
-    """A message taken from a queue; `receipt` proves that we hold it."""
+    """A message taken from a queue; `receipt` is needed to extend or delete it."""
 
     id: str
     body: str
@@ -21,7 +21,7 @@ class QueueItem:
 
 
 class Queues(Protocol):
-    """Named queues that deliver at least once."""
+    """Named queues that deliver each message at least once."""
 
     def send(self, queue: str, body: str, *, delay: float = 0) -> str:
         """Put a message that never expires; make the queue if it is missing; return its id."""
@@ -30,10 +30,10 @@ class Queues(Protocol):
         """Take up to `count` messages, hidden from others for `lease` seconds."""
 
     def extend(self, queue: str, item: QueueItem, lease: float) -> QueueItem:
-        """Hide a message for `lease` seconds from now. Raises NotFound if it isn't ours."""
+        """Hide a message for `lease` seconds from now. Raises NotFound if the lease is lost."""
 
     def delete(self, queue: str, item: QueueItem) -> None:
-        """Remove a message that is done. Raises NotFound if it isn't ours."""
+        """Remove a message that is done. Raises NotFound if the lease is lost."""
 
     def create(self, queue: str) -> None:
         """Make a queue unless it exists."""
@@ -137,11 +137,11 @@ class SharedState(Protocol):
     """Small named texts that all instances share, changed by compare-and-swap."""
 
     def read(self, name: str) -> tuple[str, str] | None:
-        """Return a register's text and its fence; None if it was never written."""
+        """Return an entry's text and its fence; None if it was never written."""
 
     def write(self, name: str, text: str, fence: str) -> str:
-        """Change a register, return its new fence. An empty fence creates it.
+        """Change an entry, return its new fence. An empty fence creates the entry.
 
         Raises:
-            Conflict: somebody else has written it.
+            Conflict: another instance has written it meanwhile.
         """

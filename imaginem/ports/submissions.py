@@ -1,4 +1,4 @@
-"""What was sent, so that it is known before its first step begins."""
+"""Submissions: photos that were sent, known before their first step begins."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,11 +10,11 @@ from imaginem.ports.storage import JobKey
 
 @dataclass(frozen=True)
 class Submission:
-    """That a photo was sent.
+    """The record that a photo was sent.
 
     Attributes:
         run: id of the queue message; empty as long as it is not known.
-        parameters: what the sender said of the photo.
+        parameters: the sender's `image_parameters`.
     """
 
     run: str
@@ -26,19 +26,19 @@ class Submissions(Erasable, Protocol):
     """The photos that were sent; a job that is sent again has its latest submission alone."""
 
     def submitted(self, key: JobKey, run: str, parameters: Any = None) -> None:
-        """Note that a photo was sent, so that it is counted before its first step.
+        """Record that a photo was sent, so that it is counted before its first step.
 
         Args:
             key: of the job.
             run: id of its message; empty as long as it is not known.
-            parameters: what the sender said of the photo.
+            parameters: the sender's `image_parameters`.
         """
 
     def withdraw(self, key: JobKey) -> None:
-        """Note that it was not sent after all."""
+        """Remove the submission of a photo that was not sent after all."""
 
     def submission(self, key: JobKey) -> Submission | None:
-        """Return how a job was sent last."""
+        """Return a job's latest submission."""
 
     def submissions(self, batch_id: str) -> dict[str, Submission]:
-        """Return a batch's jobs that were sent, by id."""
+        """Return a batch's submissions, by job id."""

@@ -1,18 +1,15 @@
 """Traces and metrics."""
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
-
-if TYPE_CHECKING:
-    pass
+from typing import Protocol
 
 
 class Span(Protocol):
-    """Something that takes time, seen in a trace."""
+    """An operation in a trace."""
 
     @property
     def traceparent(self) -> str:
-        """Return the W3C trace context that continues the trace from here; may be empty."""
+        """Return the W3C trace context by which another process continues; may be empty."""
 
     def note(self, **attributes: str | int | float | bool) -> None:
         """Add attributes."""
@@ -32,8 +29,8 @@ class Telemetry(Protocol):
         Args:
             name: of few values.
             parent: W3C trace context of what caused it.
-            kind: `internal`, `client` (a call of ours) or `consumer` (a message taken).
-            attributes: to find it by.
+            kind: `internal`, `client` (a call to a service) or `consumer` (a received message).
+            attributes: to find the span by.
         """
 
     def count(self, name: str, amount: float = 1, **attributes: str) -> None:

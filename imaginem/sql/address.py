@@ -18,8 +18,8 @@ from imaginem.errors import ConfigurationError
 SCOPE = "https://database.windows.net/.default"
 _TOKEN_ATTRIBUTE = 1256  # SQL_COPT_SS_ACCESS_TOKEN, of Microsoft's msodbcsql.h
 _PART = re.compile(r"\s*([^=;]+?)\s*=\s*(\{(?:[^}]|\}\})*\}|[^;]*)\s*(?:;|$)")
-# ADO.NET's names, and those that ODBC has no counterpart for.
-_SAME = {
+# ADO.NET's names of a connection string's parts, in small letters, and ODBC's.
+_ODBC_NAME = {
     "data source": "server",
     "address": "server",
     "initial catalog": "database",
@@ -29,14 +29,14 @@ _SAME = {
     "trust server certificate": "trustservercertificate",
     "integrated security": "trusted_connection",
 }
-# The words for "whoever runs this", without blanks: a token does that here.
+# Values of Authentication, without spaces, for which the app's identity logs in with a token.
 _OWN_IDENTITY = {
     "activedirectorydefault",
     "activedirectorymanagedidentity",
     "activedirectorymsi",
     "activedirectoryworkloadidentity",
 }
-_OTHERS = {
+_AUTHENTICATION = {
     name.lower(): name
     for name in (
         "ActiveDirectoryIntegrated",
@@ -46,8 +46,8 @@ _OTHERS = {
         "SqlPassword",
     )
 }
-_SAID = {"true": "yes", "false": "no", "sspi": "yes"}
-_LOGIN = {"uid", "pwd", "authentication", "trusted_connection"}
+_ODBC_VALUE = {"true": "yes", "false": "no", "sspi": "yes"}
+_LOGIN_PARTS = {"uid", "pwd", "authentication", "trusted_connection"}
 _UNKNOWN_TO_ODBC = {
     "persist security info",
     "multipleactiveresultsets",
@@ -55,8 +55,8 @@ _UNKNOWN_TO_ODBC = {
     "connect timeout",
     "pooling",
 }
-_WHO = re.compile(r"(?i)\b(Trusted_Connection|UID|PWD|Authentication)=[^;]*;?")
-_OPEN = re.compile(r"(?i)\bEncrypt=(no|optional|false)\b")
+_LOGIN = re.compile(r"(?i)\b(Trusted_Connection|UID|PWD|Authentication)=[^;]*;?")
+_UNENCRYPTED = re.compile(r"(?i)\bEncrypt=(no|optional|false)\b")
 _HINT = (
     "leave it empty for SQLite, or give an address such as postgresql+psycopg://user@host/db or "
     "Server=tcp:<name>.database.windows.net,1433;Database=<name>"
@@ -64,7 +64,7 @@ _HINT = (
 
 
 def is_mssql(address: str) -> bool:
-    """Tell whether an address leads to SQL Server or Azure SQL."""
+    """Tell whether an address is one of SQL Server or Azure SQL."""
     return address.startswith("mssql") or "://" not in address
 
 
@@ -87,37 +87,37 @@ def sqlalchemy_url(address: str) -> URL:
 def _named_parts(address: str) -> dict[str, str]:
     parts: dict[str, str] = {}
     for name, value in _PART.findall(address):
-        small = " ".join(name.lower().split())
-        small = _SAME.get(small, small)
-        if small not in _UNKNOWN_TO_ODBC:
-            parts[small] = _SAID.get(value.lower(), value)
-    if "authentication" in parts:  # ADO.NET writes blanks between the words
-        way = "".join(parts["authentication"].strip("\"'{}").split())
-        parts["authentication"] = _OTHERS.get(way.lower(), way)
+        part = " ".join(name.lower().split())
+        part = _ODBC_NAME.get(part, part)
+        if part not in _UNKNOWN_TO_ODBC:
+            parts[part] = _ODBC_VALUE.get(value.lower(), value)
+    if "authentication" in parts:  # ADO.NET writes spaces between the words
+        method = "".join(parts["authentication"].strip("\"'{}").split())
+        parts["authentication"] = _AUTHENTICATION.get(method.lower(), method)
     return parts
 
 
-def _logs_in_itself(parts: Mapping[str, str]) -> bool:
+def _names_identity(parts: Mapping[str, str]) -> bool:
     return parts.get("authentication", "").lower() in _OWN_IDENTITY
 
 
 def odbc_parts(address: str) -> dict[str, str]:
     """Return the parts of a connection string by ODBC's names, in small letters."""
     parts = _named_parts(address)
-    if _logs_in_itself(parts):  # a user beside it is an identity's client id; see `identity_of`
-        parts = {name: parts[name] for name in parts if name not in _LOGIN}
+    if _names_identity(parts):  # a user beside it is an identity's client id; see `identity_of`
+        parts = {name: parts[name] for name in parts if name not in _LOGIN_PARTS}
     if parts.get("trusted_connection") == "no":
         del parts["trusted_connection"]
     return parts
 
 
 def identity_of(address: str) -> str:
-    """Return the client id of the identity that an address names for logging in, if any."""
+    """Return the client id of the identity that an address names; empty if it names none."""
     if "://" in address:
         raw = sqlalchemy_url(address).query.get("odbc_connect", "")
         address = raw if isinstance(raw, str) else raw[0]
     parts = _named_parts(address)
-    return parts.get("uid", "").strip("\"'{}") if _logs_in_itself(parts) else ""
+    return parts.get("uid", "").strip("\"'{}") if _names_identity(parts) else ""
 
 
 def odbc_string(address: str) -> str:
@@ -139,13 +139,13 @@ def odbc_string(address: str) -> str:
 
 
 def wants_token(url: URL) -> bool:
-    """Tell whether nobody is named who logs in, so that the app's identity does."""
+    """Tell whether an Azure SQL address names no login: the app's identity logs in then."""
     if url.get_backend_name() != "mssql":
         return False
     raw = url.query.get("odbc_connect", "")
     parts = odbc_parts(raw if isinstance(raw, str) else raw[0])
     names = {*parts, *(name.lower() for name in url.query)}
-    return not (url.username or names & _LOGIN)
+    return not (url.username or names & _LOGIN_PARTS)
 
 
 def _newest_driver() -> str:
@@ -172,12 +172,12 @@ def log_in_with(engine: Engine, get_token: Callable[[], str]) -> None:
 
     @event.listens_for(engine, "do_connect")
     def _add_token(dialect: Any, record: Any, args: list[Any], options: dict[str, Any]) -> None:
-        if _OPEN.search(args[0]):
+        if _UNENCRYPTED.search(args[0]):
             raise ConfigurationError(
-                "SQL_CONNECTION_STRING turns encryption off, over which no identity's token is "
-                "sent: remove Encrypt"
+                "SQL_CONNECTION_STRING turns encryption off, but an identity's token is sent over "
+                "encrypted connections only: remove Encrypt"
             )
-        args[0] = _WHO.sub("", args[0])  # SQLAlchemy adds a login where an address has none
+        args[0] = _LOGIN.sub("", args[0])  # SQLAlchemy adds a login where an address has none
         options["attrs_before"] = {_TOKEN_ATTRIBUTE: packed(get_token())}
 
 

@@ -33,7 +33,7 @@ class SqlBatches:
         query = query.order_by(PhotoBatch.created.desc(), PhotoBatch.batch_id.desc())
         with self._database.session(reading=True) as session:
             rows = session.scalars(query.limit(limit + 1)).all()
-            shown = _counted(session, rows[:limit])
+            shown = _with_counts(session, rows[:limit])
         last = shown[-1] if shown else None
         more = last is not None and len(rows) > limit
         return BatchPage(shown, cursor_to(last.created, last.batch_id) if last and more else "")
@@ -42,56 +42,56 @@ class SqlBatches:
         """Return a batch."""
         with self._database.session(reading=True) as session:
             row = session.get(PhotoBatch, batch_id)
-            return _counted(session, [row])[0] if row is not None and not row.erased else None
+            return _with_counts(session, [row])[0] if row is not None and not row.erased else None
 
     def groups_of(self, batch_ids: Collection[str]) -> dict[str, str]:
-        """Return the groups of those batches that are some group's."""
+        """Return the group of each batch that belongs to one."""
         query = select(PhotoBatch.batch_id, PhotoBatch.group_name).where(
             PhotoBatch.group_name != ""
         )
         with self._database.session(reading=True) as session:
             return {
                 row[0]: row[1]
-                for some in portions(list(batch_ids))
-                for row in session.execute(query.where(PhotoBatch.batch_id.in_(some)))
+                for portion in portions(list(batch_ids))
+                for row in session.execute(query.where(PhotoBatch.batch_id.in_(portion)))
             }
 
     def open_batch(self, batch_id: str, group: str = "") -> str:
-        """Note a batch; return whose it is."""
+        """Record a batch; return its group."""
         with self._database.session() as session:
             row = note_batch(session, batch_id, group)
             if group and row.group_name != group:
                 raise PermanentError(
-                    f"batch {batch_id} is there already, and not this group's: choose another id"
+                    f"batch {batch_id} exists and does not belong to this group: choose another id"
                 )
             return row.group_name
 
     def forget_batch(self, batch_id: str) -> None:
         """Remove a batch."""
         with self._database.session() as session:
-            mine = PhotoBatch.batch_id == batch_id
-            session.execute(delete(PhotoBatch).where(mine, PhotoBatch.group_name == ""))
-            session.execute(update(PhotoBatch).where(mine).values(erased=True))
+            this_batch = PhotoBatch.batch_id == batch_id
+            session.execute(delete(PhotoBatch).where(this_batch, PhotoBatch.group_name == ""))
+            session.execute(update(PhotoBatch).where(this_batch).values(erased=True))
 
 
 def note_batch(session: Session, batch_id: str, group: str = "") -> PhotoBatch:
-    """Return a batch's row, made if need be; whoever makes it says whose it is."""
+    """Return a batch's row; insert it, with this group, if it is missing."""
     row = session.get(PhotoBatch, batch_id)
     if row is not None:
         row.erased = False
         return row
     try:
         with session.begin_nested():
-            made = PhotoBatch(batch_id=batch_id, group_name=group)
-            session.add(made)
+            row = PhotoBatch(batch_id=batch_id, group_name=group)
+            session.add(row)
             session.flush()
-            return made
-    except IntegrityError:  # somebody was quicker
+            return row
+    except IntegrityError:  # another transaction has inserted it meanwhile
         return session.get_one(PhotoBatch, batch_id)
 
 
-def of_others(batch_id: Any, groups: frozenset[str]) -> ColumnElement[bool]:
-    """Return the condition that a batch is of another group."""
+def hidden_from(batch_id: Any, groups: frozenset[str]) -> ColumnElement[bool]:
+    """Return the condition that a batch belongs to a group, and to none of these."""
     return exists().where(
         PhotoBatch.batch_id == batch_id,
         PhotoBatch.group_name != "",
@@ -99,18 +99,20 @@ def of_others(batch_id: Any, groups: frozenset[str]) -> ColumnElement[bool]:
     )
 
 
-def _counted(session: Session, rows: Sequence[PhotoBatch]) -> list[BatchInfo]:
+def _with_counts(session: Session, rows: Sequence[PhotoBatch]) -> list[BatchInfo]:
     ids = [row.batch_id for row in rows]
     done: dict[str, tuple[int, int, int]] = {}
     sent: dict[str, int] = {}
     problems = func.sum(PipelineOutput.problems)
-    for some in portions(ids):
+    for portion in portions(ids):
         counts = select(
             PipelineOutput.batch_id, func.count(), problems, func.sum(PipelineOutput.faces)
-        ).where(PipelineOutput.batch_id.in_(some))
+        ).where(PipelineOutput.batch_id.in_(portion))
         for row in session.execute(counts.group_by(PipelineOutput.batch_id)):
             done[row[0]] = (row[1], int(row[2]), int(row[3]))
-        query = select(SubmissionRow.batch_id, func.count()).where(SubmissionRow.batch_id.in_(some))
+        query = select(SubmissionRow.batch_id, func.count()).where(
+            SubmissionRow.batch_id.in_(portion)
+        )
         sent |= {row[0]: row[1] for row in session.execute(query.group_by(SubmissionRow.batch_id))}
     return [
         BatchInfo(

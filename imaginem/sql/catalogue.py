@@ -1,4 +1,4 @@
-"""Photos by what was found in them, in SQL."""
+"""The catalogue in SQL: photos by their labels, text and faces."""
 
 import uuid
 from collections import defaultdict
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 from imaginem.ports import FoundPhoto, PhotoFilter, PhotoPage
 from imaginem.ports.cursors import cursor_to, read_job_cursor
 from imaginem.ports.searchable import TAGS_SHOWN, name_of
-from imaginem.sql.batches import of_others
+from imaginem.sql.batches import hidden_from
 from imaginem.sql.database import Database
 from imaginem.sql.schema import Label, PipelineOutput
 from imaginem.sql.types import portions
@@ -26,7 +26,7 @@ class SqlCatalogue:
 
     def photos(self, wanted: PhotoFilter, cursor: str = "", limit: int = 48) -> PhotoPage:
         """Return photos, newest first."""
-        # Not the outputs, which are long and which no list shows.
+        # All that a list shows, without the outputs, which are long.
         query = select(
             PipelineOutput.job,
             PipelineOutput.batch_id,
@@ -48,8 +48,8 @@ class SqlCatalogue:
             tags = _tags(session, [row.job for row in rows[:limit]])
         shown = rows[:limit]
         more = len(rows) > limit
-        following = cursor_to(shown[-1].timestamp, shown[-1].job.hex) if more else ""
-        return PhotoPage([_photo(row, tags[row.job]) for row in shown], following)
+        next_cursor = cursor_to(shown[-1].timestamp, shown[-1].job.hex) if more else ""
+        return PhotoPage([_photo(row, tags[row.job]) for row in shown], next_cursor)
 
     def labels(self, wanted: PhotoFilter, kind: str, limit: int = 50) -> list[tuple[str, int]]:
         """Return the labels of these photos with their counts."""
@@ -69,11 +69,11 @@ def _conditions(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
     for kind in ("tag", "category", "object"):
         name = getattr(wanted, kind)
         if name:
-            own = aliased(Label)  # the query around may count labels itself
-            named = (own.job == PipelineOutput.job, own.kind == kind, own.name == name)
-            conditions.append(exists().where(*named))
+            label = aliased(Label)  # the outer query may select from labels itself
+            same = (label.job == PipelineOutput.job, label.kind == kind, label.name == name)
+            conditions.append(exists().where(*same))
     if wanted.text:
-        text = wanted.text.casefold()  # as it is kept; see `text_in`
+        text = wanted.text.casefold()  # as it is stored; see `text_in`
         conditions.append(PipelineOutput.full_text.contains(text, autoescape=True))
     if wanted.faces is not None:
         conditions.append(PipelineOutput.faces > 0 if wanted.faces else PipelineOutput.faces == 0)
@@ -84,16 +84,16 @@ def _conditions(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
     if wanted.batch:
         conditions.append(PipelineOutput.batch_id == wanted.batch)
     if wanted.groups is not None:
-        conditions.append(~of_others(PipelineOutput.batch_id, wanted.groups))
+        conditions.append(~hidden_from(PipelineOutput.batch_id, wanted.groups))
     return conditions
 
 
 def _tags(session: Session, jobs: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:
-    """Return the tags of jobs that a list shows, the surest first."""
+    """Return the tags that a list shows of each job, by confidence, the highest first."""
     ranked: dict[uuid.UUID, list[tuple[float, str]]] = defaultdict(list)
     query = select(Label.job, Label.confidence, Label.name).where(Label.kind == "tag")
-    for some in portions(jobs):
-        for job, confidence, name in session.execute(query.where(Label.job.in_(some))):
+    for portion in portions(jobs):
+        for job, confidence, name in session.execute(query.where(Label.job.in_(portion))):
             ranked[job].append((-confidence, name))
     return {job: [name for _, name in sorted(ranked[job])[:TAGS_SHOWN]] for job in jobs}
 

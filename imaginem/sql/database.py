@@ -38,8 +38,8 @@ class Database:
     Args:
         address: empty for a SQLite file; else see `imaginem.sql.address`.
         home: the folder of that file.
-        get_token: returns a token for Azure SQL, where no user is named: of the identity with this
-            client id, or of the app's own without one.
+        get_token: takes an identity's client id, empty for the app's own, and returns a token for
+            Azure SQL; called where the address names no user.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Database:
             return self._engine
 
     def connect(self) -> Engine:
-        """Return a new engine, whatever tables there are.
+        """Return a new engine without checking the tables.
 
         Raises:
             ConfigurationError: the address can't be understood.
@@ -105,8 +105,8 @@ class Database:
     def session(self, *, reading: bool = False) -> Iterator[Session]:
         """Open a transaction; it is committed at the end, rolled back on an error.
 
-        Connecting is tried again when the server says that this may help; what fails later
-        goes through the message's own retries.
+        Connecting is tried again after a transient error; a later error is retried with the
+        job's message.
 
         Args:
             reading: nothing will be written, so writers need not wait.
@@ -136,7 +136,7 @@ class Database:
             )
         if any(part != part.rstrip(" ") for part in key):
             raise PermanentError(
-                "batch_id or id ends with a space, which Azure SQL does not tell from none: "
+                "batch_id or id ends with a space, which Azure SQL ignores when it compares: "
                 "remove it"
             )
 
@@ -158,7 +158,7 @@ def clear_errors() -> Iterator[None]:
 
 
 def _connect(session: Session) -> None:
-    """Connect now, and again if that fails in a way that passes."""
+    """Connect now, and again after a transient error."""
     for attempt in range(1, _CONNECT_TRIES + 1):
         try:
             session.connection()
@@ -170,7 +170,7 @@ def _connect(session: Session) -> None:
 
 
 def _options(backend: str) -> dict[str, Any]:
-    # Parameters hold embeddings and what was found; they are no part of an error.
+    # Parameters hold embeddings and results, which must not get into errors and logs.
     options: dict[str, Any] = {"hide_parameters": True}
     if backend != "sqlite":
         options |= {"pool_pre_ping": True, "pool_recycle": _RECYCLE_SECONDS}
@@ -192,26 +192,26 @@ def _missing(problem: ImportError) -> str:
 
 
 def _check_tables(engine: Engine) -> None:
-    """Make a SQLite file's tables; refuse a server's that are of another version."""
+    """Make a SQLite file's tables; check that a server's are of this version."""
     with engine.connect() as connection:
-        found = read_revision(connection)
-    if found == HEAD:
+        revision = read_revision(connection)
+    if revision == HEAD:
         return
     if engine.dialect.name == "sqlite":
         from imaginem.sql.migrate import upgrade
 
         upgrade(engine)
         return
-    # While a new version is published, old and new instances and schemas meet: jobs wait.
+    # During a deployment, instances and schema may be of different versions: jobs wait.
     raise RetryableError(
-        f"the results database has schema {found or 'none'}, and this version needs {HEAD}: run "
+        f"the results database has schema {revision or 'none'}, and this version needs {HEAD}: run "
         "`imaginem db upgrade`",
         retry_after=_OTHER_SCHEMA_PAUSE,
     )
 
 
 def read_revision(connection: Connection) -> str:
-    """Return the schema that a database has; empty without one."""
+    """Return the revision of a database's schema; empty without one."""
     if not inspect(connection).has_table("alembic_version"):
         return ""
     return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
@@ -235,7 +235,7 @@ def _use_write_ahead_log(cursor: DBAPICursor) -> None:
     """Switch the file to WAL, which it stays in; only a new file needs it.
 
     SQLite does not wait for this switch as it waits for locks: of processes that open a new
-    file at once, all but one are told that it is locked.
+    file at once, all but one get the error that it is locked.
     """
     deadline = time.monotonic() + _BUSY_SECONDS
     while True:
@@ -253,6 +253,6 @@ def _use_write_ahead_log(cursor: DBAPICursor) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    """Take the write lock at once if we'll write: taken later, after a read, it can't wait."""
+    """Take the write lock at once unless the session only reads: later it would not wait."""
     reading = connection.get_execution_options().get(_READING)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""Everything that reads embeddings from the table `face`; whoever searches them reads them here."""
+"""Reads embeddings from the table `face`; every search in SQL uses this module."""
 
 import uuid
 from array import array
@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from imaginem.ports import EnrolledFace, JobKey
 from imaginem.sql.schema import FaceRow
 
-_SAME = 1e-5  # of a component, between two readings of one embedding
+_TOLERANCE = 1e-5  # by which a component may differ between two readings of one embedding
 
 
 @dataclass(frozen=True)
 class StoredEmbedding:
-    """A face as a search needs it; numbers grow in the order of enrolling, and never return."""
+    """A face as a search needs it; numbers grow in the order of enrolment, never used twice."""
 
     number: int
     face_id: uuid.UUID
@@ -25,7 +25,7 @@ class StoredEmbedding:
 
 
 def extent(session: Session, model: str) -> tuple[int, int]:
-    """Return how many embeddings of a model there are, and the highest number of one."""
+    """Return the count of a model's embeddings, and the highest number among them."""
     count, last = session.execute(
         select(func.count(), func.max(FaceRow.number)).where(
             FaceRow.model == model, FaceRow.embedding.is_not(None)
@@ -35,7 +35,7 @@ def extent(session: Session, model: str) -> tuple[int, int]:
 
 
 def read_after(session: Session, model: str, number: int) -> list[StoredEmbedding]:
-    """Return a model's embeddings of higher numbers, by number."""
+    """Return a model's embeddings with numbers above this one, by number."""
     query = (
         select(
             FaceRow.number,
@@ -62,10 +62,10 @@ def read_one(session: Session, face_id: uuid.UUID) -> tuple[str, bytes | None] |
 
 
 def differs(row: FaceRow, face: EnrolledFace) -> bool:
-    """Tell whether an embedding is another one; a server's vectors come back not quite exact."""
+    """Tell whether a face's model or embedding has changed; servers return vectors rounded."""
     if row.model != face.model:
         return True
-    held, given = array("f", row.embedding or b""), array("f", face.embedding)
-    if len(held) != len(given):
+    stored, given = array("f", row.embedding or b""), array("f", face.embedding)
+    if len(stored) != len(given):
         return True
-    return any(abs(one - other) > _SAME for one, other in zip(held, given, strict=True))
+    return any(abs(one - other) > _TOLERANCE for one, other in zip(stored, given, strict=True))

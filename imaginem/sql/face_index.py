@@ -33,7 +33,7 @@ class _Matrix:
 class SqlFaceIndex:
     """Compares with every embedding of a model; the matrices in use stay in memory.
 
-    Each search first asks the database whether a matrix still holds what the gallery does.
+    Each search first asks the database whether its matrix is up to date.
     """
 
     def __init__(self, database: Database) -> None:
@@ -42,16 +42,16 @@ class SqlFaceIndex:
         self._lock = threading.Lock()
 
     def add(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
-        """Do nothing: the next search reads the rows that are new, whoever wrote them."""
+        """Do nothing: the next search reads all new rows, also those of other instances."""
 
     def remove(self, face_ids: Sequence[uuid.UUID]) -> None:
         """Drop the matrices that hold these faces; the next search reads the rows again."""
-        gone = set(face_ids)
+        removed = set(face_ids)
         with self._lock:
             self._matrices = {
                 model: matrix
                 for model, matrix in self._matrices.items()
-                if gone.isdisjoint(matrix.ids)
+                if removed.isdisjoint(matrix.ids)
             }
 
     def similar(
@@ -64,7 +64,7 @@ class SqlFaceIndex:
                 raise NotFound(f"face {face_id} is not in the gallery")
             model, embedding = row
             if embedding is None:
-                raise NotFound(f"the print of face {face_id} is kept by {model}, not here")
+                raise NotFound(f"the embedding of face {face_id} is kept by {model}, not here")
             return self._nearest(session, model, embedding, min_similarity, limit, exclude_job=key)
 
     def nearest(
@@ -104,27 +104,27 @@ class SqlFaceIndex:
         return neighbors
 
     def _matrix(self, session: Session, model: str) -> _Matrix:
-        """Return the model's embeddings; new rows are added, after a removal all are read."""
+        """Return the model's matrix, with new rows added; after a removal it is read anew."""
         count, last = extent(session, model)
         with self._lock:
-            held = self._matrices.get(model)
-            if held is not None and held.last == last and len(held.ids) == count:
-                return held
-            new = read_after(session, model, held.last if held is not None else 0)
-            if held is not None and len(held.ids) + len(new) != count:
-                held, new = None, read_after(session, model, 0)
-            self._matrices[model] = made = _grown(held, new, last)
-            return made
+            cached = self._matrices.get(model)
+            if cached is not None and cached.last == last and len(cached.ids) == count:
+                return cached
+            new = read_after(session, model, cached.last if cached is not None else 0)
+            if cached is not None and len(cached.ids) + len(new) != count:
+                cached, new = None, read_after(session, model, 0)
+            self._matrices[model] = matrix = _grown(cached, new, last)
+            return matrix
 
 
-def _grown(held: _Matrix | None, new: Sequence[StoredEmbedding], last: int) -> _Matrix:
+def _grown(cached: _Matrix | None, new: Sequence[StoredEmbedding], last: int) -> _Matrix:
     import numpy as np
 
     rows = np.array([np.frombuffer(row.embedding, np.float32) for row in new], np.float32)
     return _Matrix(
-        rows=rows if held is None else np.concatenate([held.rows, rows]),
-        ids=[*(held.ids if held else []), *(row.face_id for row in new)],
-        jobs=[*(held.jobs if held else []), *(row.job for row in new)],
-        qualities=[*(held.qualities if held else []), *(row.quality for row in new)],
+        rows=rows if cached is None else np.concatenate([cached.rows, rows]),
+        ids=[*(cached.ids if cached else []), *(row.face_id for row in new)],
+        jobs=[*(cached.jobs if cached else []), *(row.job for row in new)],
+        qualities=[*(cached.qualities if cached else []), *(row.quality for row in new)],
         last=last,
     )

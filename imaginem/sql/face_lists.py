@@ -1,4 +1,4 @@
-"""The face lists of a service that keeps prints: what they cover, and what must leave them."""
+"""The face lists of a service that keeps embeddings, their training, and faces to remove."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ UNPLACED = {"list_id": "", "persisted_face_id": "", "training": "", "trained": F
 
 
 class SqlFaceLists:
-    """The lists of one account; what is written of their faces is in `SqlServiceFaces`."""
+    """The lists of one account; their faces are in `SqlServiceFaces`."""
 
     def __init__(self, database: Database, account: str) -> None:
         self._database = database
@@ -23,19 +23,19 @@ class SqlFaceLists:
 
     def lists(self) -> list[FaceList]:
         """Return the account's lists; one has changed if it has faces that no training covers."""
-        waiting = exists().where(
+        untrained = exists().where(
             ServiceFaceRow.list_id == FaceListRow.list_id,
             ServiceFaceRow.persisted_face_id != "",
             ServiceFaceRow.trained == false(),
             or_(ServiceFaceRow.training == "", ServiceFaceRow.training != FaceListRow.training),
         )
-        placed = exists().where(ServiceFaceRow.list_id == FaceListRow.list_id)
-        mine = FaceListRow.account == self._account
+        has_faces = exists().where(ServiceFaceRow.list_id == FaceListRow.list_id)
+        own = FaceListRow.account == self._account
         with self._database.session(reading=True) as session:
-            query = select(FaceListRow).where(mine).order_by(FaceListRow.number)
+            query = select(FaceListRow).where(own).order_by(FaceListRow.number)
             rows = session.scalars(query).all()
-            changed = set(session.scalars(select(FaceListRow.list_id).where(mine, waiting)))
-            filled = set(session.scalars(select(FaceListRow.list_id).where(mine, placed)))
+            changed = set(session.scalars(select(FaceListRow.list_id).where(own, untrained)))
+            filled = set(session.scalars(select(FaceListRow.list_id).where(own, has_faces)))
         return [
             _list(
                 row, changed=row.changed or row.list_id in changed, empty=row.list_id not in filled
@@ -44,12 +44,12 @@ class SqlFaceLists:
         ]
 
     def add_list(self, list_id: str, number: int) -> None:
-        """Note a list that was made."""
+        """Add a list that was made at the service."""
         with self._database.session() as session:
             session.add(FaceListRow(list_id=list_id, account=self._account, number=number))
 
     def drop_list(self, list_id: str) -> None:
-        """Forget a list that is gone, and that its faces were there."""
+        """Remove a list that the service no longer has; its faces are in no list then."""
         with self._database.session() as session:
             session.execute(
                 update(ServiceFaceRow).where(ServiceFaceRow.list_id == list_id).values(**UNPLACED)
@@ -65,9 +65,9 @@ class SqlFaceLists:
         changed: bool | None = None,
         searchable: bool | None = None,
     ) -> None:
-        """Change what is given of a list."""
-        asked = {"full": full, "changed": changed, "searchable": searchable}
-        self._change(list_id, **{name: value for name, value in asked.items() if value is not None})
+        """Set those of a list's flags that are given."""
+        flags = {"full": full, "changed": changed, "searchable": searchable}
+        self._change(list_id, **{name: value for name, value in flags.items() if value is not None})
 
     def _change(self, list_id: str, **values: Any) -> None:
         with self._database.session() as session:
@@ -76,7 +76,7 @@ class SqlFaceLists:
             )
 
     def cover(self, list_id: str, training: str) -> None:
-        """Note which faces a training covers: those that are in the list by now."""
+        """Record that a training covers the faces that are in the list now."""
         with self._database.session() as session:
             session.execute(
                 update(ServiceFaceRow)
@@ -89,11 +89,11 @@ class SqlFaceLists:
             )
 
     def begin_training(self, list_id: str, training: str) -> None:
-        """Note that it runs."""
+        """Record that a training has begun."""
         self._change(list_id, training=training, training_began=now())
 
     def end_training(self, list_id: str, training: str, *, succeeded: bool) -> None:
-        """Note how it ended."""
+        """Record whether a training succeeded."""
         with self._database.session() as session:
             running = FaceListRow.list_id == list_id, FaceListRow.training == training
             if succeeded:
@@ -110,31 +110,31 @@ class SqlFaceLists:
                     update(FaceListRow).where(*running).values(training="", changed=True)
                 )
 
-    def removals(self, list_id: str, most: int) -> list[str]:
-        """Return faces that must go there."""
+    def removals(self, list_id: str, limit: int) -> list[str]:
+        """Return faces that are still to be removed from a list, the oldest first."""
         query = (
             select(RemovalRow.persisted_face_id)
             .where(RemovalRow.list_id == list_id)
             .order_by(RemovalRow.since)
-            .limit(most)
+            .limit(limit)
         )
         with self._database.session(reading=True) as session:
             return list(session.scalars(query))
 
     def removed(self, list_id: str, persisted_face_ids: Sequence[str]) -> None:
-        """Note that they are gone there."""
+        """Record that faces were removed from a list."""
         with self._database.session() as session:
-            for some in portions(persisted_face_ids):
+            for portion in portions(persisted_face_ids):
                 session.execute(
                     delete(RemovalRow).where(
-                        RemovalRow.list_id == list_id, RemovalRow.persisted_face_id.in_(some)
+                        RemovalRow.list_id == list_id, RemovalRow.persisted_face_id.in_(portion)
                     )
                 )
 
     def stranded(self) -> int:
-        """Return how many faces must go from lists of another account."""
-        mine = select(FaceListRow.list_id).where(FaceListRow.account == self._account)
-        query = select(func.count()).where(RemovalRow.list_id.not_in(mine))
+        """Return how many faces are still to be removed from lists of other accounts."""
+        own_lists = select(FaceListRow.list_id).where(FaceListRow.account == self._account)
+        query = select(func.count()).where(RemovalRow.list_id.not_in(own_lists))
         with self._database.session(reading=True) as session:
             return int(session.scalar(query) or 0)
 

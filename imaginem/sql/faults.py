@@ -1,4 +1,4 @@
-"""What a database's errors mean: try again, give up, or mend the installation."""
+"""What a database's errors mean: try again, give up, or repair the installation."""
 
 import re
 
@@ -7,7 +7,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 from imaginem.errors import ConfigurationError, PermanentError, RetryableError
 from imaginem.redaction import one_line
 
-# Microsoft, "Troubleshoot transient connection errors": errors of Azure SQL that pass.
+# Microsoft, "Troubleshoot transient connection errors": transient errors of Azure SQL.
 _TRANSIENT_NUMBERS = frozenset(
     {
         "64", "233", "615", "926", "1205", "4060", "4221", "10053", "10054", "10060", "10928",
@@ -18,20 +18,20 @@ _TRANSIENT_NUMBERS = frozenset(
 # SQLSTATE: connection failures, time-outs, serialisation failures and deadlocks.
 _TRANSIENT_STATES = ("08", "HYT", "40001", "40P01", "57P")
 _NUMBER = re.compile(r"\((\d{2,5})\) \(SQL\w+\)")
-# The driver says "connection failed" of settings and certificates that will never do.
-_NEVER = re.compile(r"invalid value specified|ssl provider|certificate", re.IGNORECASE)
+# Drivers report wrong settings and certificates as failed connections; these do not pass.
+_LASTING = re.compile(r"invalid value specified|ssl provider|certificate", re.IGNORECASE)
 _CONNECTION = re.compile(r"connection (refused|failed|timeout)|too many clients", re.IGNORECASE)
 _LOGIN = re.compile(r"login failed|\b18456\b|password authentication failed", re.IGNORECASE)
 _PAUSE = 10.0  # a serverless database takes up to a minute to wake
 
 
 def is_transient(problem: DBAPIError) -> bool:
-    """Tell whether the same may succeed a little later."""
+    """Tell whether the same statement may succeed a little later."""
     state, text = _state(problem), str(problem.orig)
-    # Azure SQL gives its passing errors SQLSTATEs of lasting ones: the number tells.
+    # Azure SQL gives transient errors SQLSTATEs of permanent ones: their numbers decide.
     if _TRANSIENT_NUMBERS & set(_NUMBER.findall(text)):
         return True
-    if _NEVER.search(text):
+    if _LASTING.search(text):
         return False
     if state.startswith(_TRANSIENT_STATES):
         return True
@@ -39,32 +39,32 @@ def is_transient(problem: DBAPIError) -> bool:
 
 
 def meaning(problem: DBAPIError) -> Exception:
-    """Return our error for a driver's: parameters are no part of it."""
-    told = one_line(str(problem.orig), 200)
+    """Return Imaginem's error for a driver's, without the statement's parameters."""
+    text = one_line(str(problem.orig), 200)
     if _state(problem) in ("01000", "IM002"):
         return ConfigurationError(
-            f"the ODBC driver of SQL_CONNECTION_STRING can't be loaded: {told}. Leave Driver "
+            f"the ODBC driver of SQL_CONNECTION_STRING can't be loaded: {text}. Leave Driver "
             "out to use the newest that is installed, or install msodbcsql18"
         )
     if isinstance(problem, IntegrityError):
-        return RetryableError(f"two jobs wrote the same row: {told}")
+        return RetryableError(f"two jobs wrote the same row: {text}")
     if isinstance(problem, DataError):
-        return PermanentError(f"the results database can't hold this: {told}")
-    if _LOGIN.search(told):
+        return PermanentError(f"the results database can't hold this: {text}")
+    if _LOGIN.search(text):
         return RetryableError(
-            f"the results database refused the login: {told}. Check SQL_CONNECTION_STRING, or run "
+            f"the results database refused the login: {text}. Check SQL_CONNECTION_STRING, or run "
             "`imaginem db grant` for the app's identity",
             retry_after=_PAUSE,
         )
     return RetryableError(
-        f"the results database is not available: {told}",
+        f"the results database is not available: {text}",
         retry_after=_PAUSE if is_transient(problem) else None,
     )
 
 
 def _state(problem: DBAPIError) -> str:
     """Return the SQLSTATE: pyodbc's first argument, psycopg's attribute."""
-    told = getattr(problem.orig, "sqlstate", None)
+    state = getattr(problem.orig, "sqlstate", None)
     arguments = getattr(problem.orig, "args", ())
     first = arguments[0] if arguments and isinstance(arguments[0], str) else ""
-    return str(told or (first if len(first) == 5 else ""))
+    return str(state or (first if len(first) == 5 else ""))

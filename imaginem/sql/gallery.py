@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session, defer
 from imaginem.errors import PermanentError
 from imaginem.outputs import FaceMatch
 from imaginem.ports import EnrolledFace, FaceIndex, FaceOwner, Groups, JobKey
-from imaginem.sql.batches import of_others
+from imaginem.sql.batches import hidden_from
 from imaginem.sql.database import Database
 from imaginem.sql.embeddings import differs
-from imaginem.sql.removal import forget_at_azure, hold_faces
+from imaginem.sql.removal import forget_at_azure, lock_faces
 from imaginem.sql.reviews import remove_reviews
 from imaginem.sql.schema import FaceMatchRow, FaceRow, ReviewRow, ServiceFaceRow, now
 from imaginem.sql.types import job_number, portions
@@ -20,7 +20,7 @@ from imaginem.sql.upsert import upsert
 
 
 class SqlGallery:
-    """Faces in SQL, their embeddings too; `index` is told of those that come and go."""
+    """Faces and their embeddings in SQL; `index` is told of every face added or removed."""
 
     holds = (
         FaceRow.__tablename__,
@@ -41,18 +41,18 @@ class SqlGallery:
         with self._database.session() as session:
             known = {
                 row.face_id: row
-                for row in _rows_of(session, [f.face_id for f in faces], prints=True)
+                for row in _rows_of(session, [f.face_id for f in faces], with_embeddings=True)
             }
             for face in faces:
                 row = known.get(face.face_id)
                 if row is not None and (row.batch_id, row.job_id) != key:
                     raise PermanentError(f"face_id {face.face_id} belongs to another job")
-            kept = {face.face_id for face in faces}
-            gone = [face_id for face_id in _ids_of(session, key) if face_id not in kept]
+            new_ids = {face.face_id for face in faces}
+            dropped = [face_id for face_id in _ids_of(session, key) if face_id not in new_ids]
             changed = [
                 f.face_id for f in faces if f.face_id in known and differs(known[f.face_id], f)
             ]
-            self._remove(session, [*gone, *changed])
+            self._remove(session, [*dropped, *changed])
             session.flush()
             session.add_all(
                 _row(key, face)
@@ -62,18 +62,18 @@ class SqlGallery:
         self._index.add(key, faces)
 
     def _remove(self, session: Session, ids: Sequence[uuid.UUID]) -> None:
-        """Remove faces with all that hangs on them, from the index first."""
+        """Remove faces and all that belongs to them, from the index first."""
         if ids:
             self._index.remove(ids)
-            _forget(session, ids)
+            _delete(session, ids)
 
     def erase(self, key: JobKey) -> None:
-        """Remove a job's faces with all that hangs on them, in one transaction."""
+        """Remove a job's faces and all that belongs to them, in one transaction."""
         with self._database.session() as session:
             self._remove(session, _ids_of(session, key))
 
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
-        """Remove the faces of a batch's jobs, job by job: others need not wait for long."""
+        """Remove the faces of a batch's jobs, job by job, so that locks are short."""
         for job_id in sorted(job_ids):
             self.erase((batch_id, job_id))
 
@@ -83,26 +83,26 @@ class SqlGallery:
             return {row.face_id: row.quality for row in _rows_of(session, face_ids)}
 
     def keep_matches(self, matches: Sequence[FaceMatch]) -> None:
-        """Store pairs from both sides; a face that is gone by now is left out."""
+        """Store pairs from both sides, without faces that were erased meanwhile."""
         pairs: dict[tuple[uuid.UUID, uuid.UUID], FaceMatch] = {}
         for match in matches:
             pairs[match.face_id, match.matched_face_id] = match
             pairs[match.matched_face_id, match.face_id] = match
         with self._database.session() as session:
-            known = hold_faces(session, list({face_id for pair in pairs for face_id in pair}))
-            # In one order, whoever writes: two jobs that find each other would deadlock.
+            known = lock_faces(session, list({face_id for pair in pairs for face_id in pair}))
+            # Always in this order: two jobs that store the same pairs could deadlock otherwise.
             for one, other in sorted(pairs):
                 if one in known and other in known:
-                    _keep(session, one, other, pairs[one, other])
+                    _store_pair(session, one, other, pairs[one, other])
 
     def matches_of(self, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
         """Return the stored pairs of these faces."""
         with self._database.session(reading=True) as session:
             rows = [
                 row
-                for some in portions(face_ids)
+                for portion in portions(face_ids)
                 for row in session.scalars(
-                    select(FaceMatchRow).where(FaceMatchRow.face_id.in_(some))
+                    select(FaceMatchRow).where(FaceMatchRow.face_id.in_(portion))
                 )
             ]
         rows.sort(key=lambda row: (-row.confidence, str(row.matched_face_id)))
@@ -128,15 +128,15 @@ class SqlGallery:
         with self._database.session(reading=True) as session:
             return [
                 owner_of(row)
-                for some in portions(jobs)
-                for row in session.scalars(query.where(FaceRow.job.in_(some)))
+                for portion in portions(jobs)
+                for row in session.scalars(query.where(FaceRow.job.in_(portion)))
             ]
 
     def recent_faces(self, groups: Groups, limit: int) -> list[FaceOwner]:
         """Return the faces that were enrolled last."""
         query = select(FaceRow).options(defer(FaceRow.embedding)).order_by(FaceRow.number.desc())
         if groups is not None:
-            query = query.where(~of_others(FaceRow.batch_id, groups))
+            query = query.where(~hidden_from(FaceRow.batch_id, groups))
         with self._database.session(reading=True) as session:
             return [owner_of(row) for row in session.scalars(query.limit(limit))]
 
@@ -145,23 +145,27 @@ def _ids_of(session: Session, key: JobKey) -> list[uuid.UUID]:
     return list(session.scalars(select(FaceRow.face_id).where(FaceRow.job == job_number(*key))))
 
 
-def _rows_of(session: Session, ids: Sequence[uuid.UUID], *, prints: bool = False) -> list[FaceRow]:
-    """Return rows; their embeddings stay where they are unless they are asked for."""
-    query = select(FaceRow) if prints else select(FaceRow).options(defer(FaceRow.embedding))
+def _rows_of(
+    session: Session, ids: Sequence[uuid.UUID], *, with_embeddings: bool = False
+) -> list[FaceRow]:
+    """Return faces' rows; embeddings are large, so they are read only if they are needed."""
+    query = (
+        select(FaceRow) if with_embeddings else select(FaceRow).options(defer(FaceRow.embedding))
+    )
     return [
         row
-        for some in portions(ids)
-        for row in session.scalars(query.where(FaceRow.face_id.in_(some)))
+        for portion in portions(ids)
+        for row in session.scalars(query.where(FaceRow.face_id.in_(portion)))
     ]
 
 
-def _forget(session: Session, ids: Sequence[uuid.UUID]) -> None:
-    """Remove faces, their pairs from both sides, and what is kept of them elsewhere."""
-    hold_faces(session, ids, to_remove=True)
-    for some in portions(ids):
-        pairs = or_(FaceMatchRow.face_id.in_(some), FaceMatchRow.matched_face_id.in_(some))
+def _delete(session: Session, ids: Sequence[uuid.UUID]) -> None:
+    """Delete faces, their pairs and decisions, and queue their removal at the service."""
+    lock_faces(session, ids, to_remove=True)
+    for portion in portions(ids):
+        pairs = or_(FaceMatchRow.face_id.in_(portion), FaceMatchRow.matched_face_id.in_(portion))
         session.execute(delete(FaceMatchRow).where(pairs))
-        session.execute(delete(FaceRow).where(FaceRow.face_id.in_(some)))
+        session.execute(delete(FaceRow).where(FaceRow.face_id.in_(portion)))
     remove_reviews(session, ids)
     forget_at_azure(session, ids)
 
@@ -184,10 +188,10 @@ def _row(key: JobKey, face: EnrolledFace) -> FaceRow:
     )
 
 
-def _keep(session: Session, one: uuid.UUID, other: uuid.UUID, match: FaceMatch) -> None:
+def _store_pair(session: Session, one: uuid.UUID, other: uuid.UUID, match: FaceMatch) -> None:
     pair = {"face_id": one, "matched_face_id": other}
-    told = {"confidence": match.confidence, "band": match.band}
-    upsert(session, FaceMatchRow, pair, told, found=now())
+    values = {"confidence": match.confidence, "band": match.band}
+    upsert(session, FaceMatchRow, pair, values, found=now())
 
 
 def owner_of(row: FaceRow) -> FaceOwner:

@@ -17,7 +17,7 @@ APPLICATION_LOCK = (
     "SET NOCOUNT ON; DECLARE @got INT; EXEC @got = sp_getapplock @Resource = 'imaginem_schema', "
     "@LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = 60000; SELECT @got"
 )
-"""T-SQL: waits for a minute at most, then tells with a negative number that it was in vain."""
+"""T-SQL that waits for the lock for a minute at most; a negative number means it was refused."""
 
 
 def _config() -> Config:
@@ -28,7 +28,7 @@ def _config() -> Config:
 
 
 def upgrade(engine: Engine) -> None:
-    """Run what is missing, in one transaction; of several callers one does it, the others wait."""
+    """Run the missing migrations in one transaction; other callers wait for it to end."""
     with engine.begin() as connection:
         _lock(connection)
         _check(connection)
@@ -38,20 +38,20 @@ def upgrade(engine: Engine) -> None:
 
 
 def _check(connection: Connection) -> None:
-    """Refuse what no migration leads from.
+    """Check that the migrations can start from the tables.
 
     Raises:
-        ConfigurationError: the tables are older than all migrations, or newer than ours.
+        ConfigurationError: the tables are older than all migrations, or of a newer version.
     """
-    found = MigrationContext.configure(connection).get_current_revision()
+    revision = MigrationContext.configure(connection).get_current_revision()
     where = connection.engine.url.database
-    if found is None and inspect(connection).has_table("pipeline_output"):
+    if revision is None and inspect(connection).has_table("pipeline_output"):
         raise ConfigurationError(
             f"{where} was made by an early version: move it away; it is made anew"
         )
-    if found is not None and found not in {each.revision for each in _revisions()}:
+    if revision is not None and revision not in {script.revision for script in _revisions()}:
         raise ConfigurationError(
-            f"{where} has schema {found}, which this version doesn't know: install the newer "
+            f"{where} has schema {revision}, which this version doesn't know: install the newer "
             "version that made it, or, if one from before the first release did, move it away"
         )
 
@@ -61,7 +61,7 @@ def _revisions() -> Iterable[Script]:
 
 
 def _lock(connection: Connection) -> None:
-    """Claim the others off until the transaction ends; SQLite's own lock does that anyway."""
+    """Lock out other upgrades until the transaction ends; SQLite's own lock does so anyway."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
     elif connection.dialect.name == "mssql":

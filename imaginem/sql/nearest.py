@@ -18,10 +18,10 @@ def nearest_in_sql_server(
     min_similarity: float,
     limit: int,
 ) -> list[Neighbor]:
-    """Let the server compare: Azure SQL has vectors, so that none need leave it."""
+    """Let the server compare: Azure SQL has a vector type, so no embedding leaves it."""
     rows = session.execute(nearest_query(exclude_job, model, embedding, limit))
-    alike = [Neighbor(row[0], 1.0 - row[1], row[2]) for row in rows]
-    return [other for other in alike if other.similarity >= min_similarity]
+    neighbors = [Neighbor(row[0], 1.0 - row[1], row[2]) for row in rows]
+    return [neighbor for neighbor in neighbors if neighbor.similarity >= min_similarity]
 
 
 def nearest_query(
@@ -31,7 +31,7 @@ def nearest_query(
 
     Args:
         exclude_job: the job whose own faces are left out.
-        model: prints of other models are never compared.
+        model: embeddings of other models are never compared.
         embedding: L2-normalised float32.
         limit: faces at most.
     """

@@ -1,4 +1,4 @@
-"""Faces that go: locked here first, and to be removed at the service that keeps their prints."""
+"""Removing faces: they are locked first, and their removal at the service is queued."""
 
 import uuid
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from imaginem.sql.upsert import upsert
 LOCK = "WITH (UPDLOCK, HOLDLOCK)"  # T-SQL's way; others write FOR UPDATE
 
 
-def hold_faces(
+def lock_faces(
     session: Session, ids: Sequence[uuid.UUID], *, to_remove: bool = False
 ) -> set[uuid.UUID]:
-    """Return which faces are here; none of them goes before the transaction ends.
+    """Lock faces until the transaction ends; return those that exist.
 
-    Whoever writes faces or pairs comes here first, and in one order: so nobody waits for
-    somebody who waits for him.
+    Whoever writes faces or pairs locks the faces first, always in the same order, so that no
+    two transactions wait for each other.
     """
     query = (
         select(FaceRow.face_id)
@@ -29,13 +29,13 @@ def hold_faces(
     )
     return {
         face_id
-        for some in portions(sorted(ids))
-        for face_id in session.scalars(query.where(FaceRow.face_id.in_(some)))
+        for portion in portions(sorted(ids))
+        for face_id in session.scalars(query.where(FaceRow.face_id.in_(portion)))
     }
 
 
-def give_up(session: Session, face_id: uuid.UUID, but: str) -> None:
-    """Queue what a face was called in a list, unless that is its name now, for removal."""
+def queue_replaced(session: Session, face_id: uuid.UUID, new_name: str) -> None:
+    """Queue a face's earlier entry in a list for removal, unless it has the new name."""
     query = (
         select(ServiceFaceRow.list_id, ServiceFaceRow.persisted_face_id)
         .where(ServiceFaceRow.face_id == face_id, ServiceFaceRow.persisted_face_id != "")
@@ -43,7 +43,7 @@ def give_up(session: Session, face_id: uuid.UUID, but: str) -> None:
         .with_hint(ServiceFaceRow, LOCK, "mssql")
     )
     for list_id, name in session.execute(query).all():
-        if name != but:
+        if name != new_name:
             queue_removal(session, list_id, name)
 
 
@@ -54,17 +54,18 @@ def queue_removal(session: Session, list_id: str, persisted_face_id: str) -> Non
 
 
 def forget_at_azure(session: Session, face_ids: Sequence[uuid.UUID]) -> None:
-    """Note, in the transaction that removes faces here, that the service must forget them too.
+    """Queue faces for removal at the service, in the transaction that removes them here.
 
-    A face that is being added at this moment is seen to by whoever adds it, or by the sweep.
+    A face that is being added to a list at this moment is queued once that is done, or removed
+    by the sweep.
     """
-    for some in portions(face_ids):
+    for portion in portions(face_ids):
         query = (
             select(ServiceFaceRow.list_id, ServiceFaceRow.persisted_face_id)
-            .where(ServiceFaceRow.face_id.in_(some), ServiceFaceRow.persisted_face_id != "")
+            .where(ServiceFaceRow.face_id.in_(portion), ServiceFaceRow.persisted_face_id != "")
             .with_for_update()
             .with_hint(ServiceFaceRow, LOCK, "mssql")
         )
         for list_id, name in session.execute(query).all():
             queue_removal(session, list_id, name)
-        session.execute(delete(ServiceFaceRow).where(ServiceFaceRow.face_id.in_(some)))
+        session.execute(delete(ServiceFaceRow).where(ServiceFaceRow.face_id.in_(portion)))

@@ -83,10 +83,10 @@ class SqlResults:
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove results and labels of a batch's jobs."""
         jobs = [job_number(batch_id, job_id) for job_id in job_ids]
-        for some in portions(jobs):
+        for portion in portions(jobs):
             with self._database.session() as session:
-                session.execute(delete(Label).where(Label.job.in_(some)))
-                session.execute(delete(PipelineOutput).where(PipelineOutput.job.in_(some)))
+                session.execute(delete(Label).where(Label.job.in_(portion)))
+                session.execute(delete(PipelineOutput).where(PipelineOutput.job.in_(portion)))
 
 
 def _result(row: PipelineOutput) -> JobResult:

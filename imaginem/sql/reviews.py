@@ -3,13 +3,13 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import Session
 
 from imaginem.errors import NotFound
 from imaginem.ports import FacePair, Review
 from imaginem.sql.database import Database
-from imaginem.sql.removal import hold_faces
+from imaginem.sql.removal import lock_faces
 from imaginem.sql.schema import ReviewRow, now
 from imaginem.sql.types import portions
 from imaginem.sql.upsert import upsert
@@ -24,25 +24,24 @@ class SqlReviews:
         self._database = database
 
     def review(self, pair: FacePair, decision: str, reviewer: str) -> None:
-        """Keep a decision, or take one back."""
+        """Store a decision, or remove one."""
         one, other = sorted(pair)
         with self._database.session() as session:
-            if hold_faces(session, pair) != set(pair):
+            if lock_faces(session, pair) != set(pair):
                 raise NotFound("one of the faces is not in the gallery any more")
             if decision:
                 row = {"decision": decision, "reviewer": reviewer[:_REVIEWER_LIMIT], "at": now()}
                 upsert(session, ReviewRow, {"face_id": one, "other_face_id": other}, row)
             else:
-                mine = ReviewRow.face_id == one, ReviewRow.other_face_id == other
-                session.execute(delete(ReviewRow).where(*mine))
+                pair_row = ReviewRow.face_id == one, ReviewRow.other_face_id == other
+                session.execute(delete(ReviewRow).where(*pair_row))
 
     def decisions(self, face_ids: Sequence[uuid.UUID]) -> dict[FacePair, Review]:
         """Return the decisions on these faces."""
         reviews: dict[FacePair, Review] = {}
         with self._database.session(reading=True) as session:
-            for some in portions(face_ids):
-                mine = or_(ReviewRow.face_id.in_(some), ReviewRow.other_face_id.in_(some))
-                for row in session.scalars(select(ReviewRow).where(mine)):
+            for portion in portions(face_ids):
+                for row in session.scalars(select(ReviewRow).where(_on_any(portion))):
                     review = Review(row.decision, row.reviewer, row.at)
                     reviews[row.face_id, row.other_face_id] = review
                     reviews[row.other_face_id, row.face_id] = review
@@ -51,6 +50,10 @@ class SqlReviews:
 
 def remove_reviews(session: Session, face_ids: Sequence[uuid.UUID]) -> None:
     """Remove the decisions on faces, in the transaction that removes the faces."""
-    for some in portions(face_ids):
-        mine = or_(ReviewRow.face_id.in_(some), ReviewRow.other_face_id.in_(some))
-        session.execute(delete(ReviewRow).where(mine))
+    for portion in portions(face_ids):
+        session.execute(delete(ReviewRow).where(_on_any(portion)))
+
+
+def _on_any(face_ids: Sequence[uuid.UUID]) -> ColumnElement[bool]:
+    """Return the condition that a decision is on one of these faces."""
+    return or_(ReviewRow.face_id.in_(face_ids), ReviewRow.other_face_id.in_(face_ids))

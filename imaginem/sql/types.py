@@ -24,12 +24,12 @@ from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 T = TypeVar("T")
-# Azure SQL's usual collation takes A for a and ä for a; binary ones take nothing for anything.
+# Azure SQL's usual collation treats A, and some accented letters, as a; a binary one does not.
 _BINARY = "Latin1_General_100_BIN2"
 
 
 def exact(length: int) -> TypeEngine[str]:
-    """Text of which every character counts, sorted by code, on every server."""
+    """Return a type for text that is compared and sorted by code point on every server."""
     return (
         Unicode(length)
         .with_variant(mssql.NVARCHAR(length, collation=_BINARY), "mssql")
@@ -100,7 +100,7 @@ class Vector(UserDefinedType[bytes]):
 
 
 def vector(dimensions: int) -> TypeEngine[bytes]:
-    """A vector where the server has them, bytes elsewhere."""
+    """Return a type for vectors: `VECTOR` on Azure SQL, bytes elsewhere."""
     return LargeBinary().with_variant(Vector(dimensions), "mssql")
 
 
@@ -110,14 +110,14 @@ def cosine_distance(column: Any, value: Any) -> ColumnElement[float]:
 
 
 def job_number(batch_id: str, job_id: str) -> uuid.UUID:
-    """Return what stands for a job in indexes: 16 bytes, however long its ids are."""
-    both = json.dumps([batch_id, job_id]).encode("ascii")  # a lone surrogate is escaped
-    return uuid.UUID(bytes=hashlib.sha256(both).digest()[:16])
+    """Return the number that indexes have for a job: 16 bytes, however long its ids are."""
+    ids = json.dumps([batch_id, job_id]).encode("ascii")  # an unpaired surrogate is escaped
+    return uuid.UUID(bytes=hashlib.sha256(ids).digest()[:16])
 
 
-_AT_ONCE = 500  # values in one statement; SQL Server takes 2,100 parameters
+_PORTION = 500  # values in one statement; SQL Server takes 2,100 parameters
 
 
 def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
     """Cut values into portions that fit one statement."""
-    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))
+    return (values[start : start + _PORTION] for start in range(0, len(values), _PORTION))

@@ -1,4 +1,4 @@
-"""Write a row whether it exists or not, on every server, whoever else writes it at once."""
+"""Write a row whether it exists or not, on every server, also when two transactions do so."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -32,7 +32,7 @@ def upsert(
     try:
         with session.begin_nested():
             session.execute(insert(table).values(**key, **values, **once))
-    except IntegrityError:  # somebody was quicker
+    except IntegrityError:  # another transaction has inserted it meanwhile
         _changed(session, change, values)
 
 

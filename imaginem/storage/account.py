@@ -1,4 +1,4 @@
-"""The storage account's addresses and credentials, and what its errors mean to us."""
+"""The storage account's addresses and credentials, and Imaginem's errors for the SDK's."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -26,12 +26,12 @@ CLIENT_OPTIONS: dict[str, Any] = {
     "retry_total": 2,
     "connection_timeout": 10,
     "read_timeout": 60,
-    # Queues and blobs wait 15 s before the second try unless told otherwise, tables 0.8 s.
+    # By default queues and blobs wait 15 s before the second try, tables 0.8 s.
     "initial_backoff": 1,
     "increment_base": 2,
     "retry_backoff_factor": 0.5,
 }
-"""A step must not outlive its lease; the host redelivers what storage refuses for long."""
+"""Short enough that a step does not outlive its lease; if all tries fail, the host redelivers."""
 
 
 def emulator_connection_string(blob: int = 10000, queue: int = 10001, table: int = 10002) -> str:
@@ -101,7 +101,7 @@ def storage_errors(what: str) -> Iterator[None]:
         ) from None
     except HttpResponseError as problem:
         if getattr(problem, "error_code", "") == "PopReceiptMismatch":
-            raise NotFound(f"{what} was given to somebody else") from None
+            raise NotFound(f"{what} was delivered again meanwhile") from None
         raise StorageUnavailable(f"{what}: {one_line(problem.message, 300)}") from None
     except AzureError as problem:
         raise StorageUnavailable(

@@ -24,7 +24,7 @@ class AzureBlobs:
     def __init__(self, account: Account) -> None:
         self._service: BlobServiceClient = account.client(BlobServiceClient, "blob")
         self._root = urlsplit(without_query(str(self._service.url)))
-        # An emulator has its account's name in the path, Azure in the host.
+        # An emulator's address has the account's name in its path, Azure's in its host.
         host = (self._root.hostname or "").partition(".")[0]
         self._account_name = self._root.path.strip("/") or host
 
@@ -70,10 +70,10 @@ class AzureBlobs:
         """Return the names that start with `prefix`."""
         with storage_errors(f"container {container}"):
             try:
-                found = self._service.get_container_client(container).list_blob_names(
+                names = self._service.get_container_client(container).list_blob_names(
                     name_starts_with=prefix
                 )
-                return sorted(str(name) for name in found)
+                return sorted(str(name) for name in names)
             except ResourceNotFoundError:
                 return []
 
@@ -81,7 +81,7 @@ class AzureBlobs:
         """Return container and name of an address in our account."""
         try:
             parts = urlsplit(without_query(url))
-            same = _place(parts) == _place(self._root)
+            same = _host_and_port(parts) == _host_and_port(self._root)
         except ValueError:
             return None
         prefix = f"{self._root.path.rstrip('/')}/"
@@ -117,13 +117,13 @@ class AzureBlobs:
 
 
 def _check(container: str, name: str) -> None:
-    """Refuse names that HTTP would resolve to another container or folder."""
+    """Check that HTTP does not resolve a name to another container or folder."""
     if not is_plain_path(name):
-        raise PermanentError(f"{container}/{name[:100]} is no blob's name")
+        raise PermanentError(f"{container}/{name[:100]} is not a valid blob name")
 
 
-def _place(parts: SplitResult) -> tuple[str, int | None]:
-    """Return host and port; the emulator is called by number and by name."""
+def _host_and_port(parts: SplitResult) -> tuple[str, int | None]:
+    """Return host and port; the emulator is reached as 127.0.0.1 and as localhost."""
     host = (parts.hostname or "").lower()
     default = {"http": 80, "https": 443}.get(parts.scheme)
     return "127.0.0.1" if host == "localhost" else host, parts.port or default

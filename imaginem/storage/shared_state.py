@@ -49,7 +49,7 @@ class AzureSharedState:
             except (ResourceExistsError, ResourceModifiedError):
                 raise Conflict(f"the shared entry {name} has changed") from None
             except ResourceNotFoundError:
-                raise Conflict(f"the shared entry {name} is gone") from None
+                raise Conflict(f"the shared entry {name} was removed") from None
         return str(changed["etag"])
 
     def _insert(self, entity: dict[str, str]) -> dict[str, str]:

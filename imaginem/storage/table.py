@@ -74,7 +74,7 @@ class AzureJobLog:
         self, key: JobKey, properties: Mapping[str, Any], fence: str, mode: UpdateMode
     ) -> str:
         if not _ETAG.fullmatch(fence):  # forged; `*` would even match everything
-            raise Conflict(f"{fence[:40]!r} is no fence")
+            raise Conflict(f"{fence[:40]!r} is not a valid fence")
         with storage_errors(f"table {LOG_TABLE}"):
             try:
                 changed = self._table.update_entity(
@@ -87,7 +87,7 @@ class AzureJobLog:
                 raise Conflict(f"the log entity of {key} has changed") from None
             except HttpResponseError as problem:
                 if getattr(problem, "error_code", "") in _NO_ETAG:
-                    raise Conflict(f"{fence[:40]!r} is no fence") from None
+                    raise Conflict(f"{fence[:40]!r} is not a valid fence") from None
                 raise
             return str(changed["etag"])
 
@@ -114,7 +114,7 @@ class AzureJobLog:
             return
 
     def delete(self, key: JobKey) -> None:
-        """Remove a job's entity; the service tells nothing of one that is missing."""
+        """Remove a job's entity; for one that is missing the SDK raises nothing."""
         with storage_errors(f"table {LOG_TABLE}"):
             self._table.delete_entity(*_keys(key))
 
@@ -178,10 +178,10 @@ class AzurePoisonLog:
         query, values = ("PartitionKey eq @queue", {"queue": queue}) if queue else ("", {})
         try:
             with storage_errors(f"table {POISON_TABLE}"):
-                found = list(self._table.query_entities(query, parameters=values))
+                entities = list(self._table.query_entities(query, parameters=values))
         except NotFound:
             return []
-        return [self._read(entity) for entity in found]
+        return [self._read(entity) for entity in entities]
 
     def read(self, queue: str, message_id: str) -> PoisonEntry | None:
         """Return one entry."""
@@ -193,7 +193,7 @@ class AzurePoisonLog:
         return self._read(entity)
 
     def drop(self, queue: str, message_id: str) -> None:
-        """Remove an entry, and its blob before: without the entry nobody would find that."""
+        """Remove an entry; its blob first, since it could not be found without the entry."""
         self._blobs.delete(_POISON_CONTAINER, _body_name(queue, message_id))
         with storage_errors(f"table {POISON_TABLE}"):
             self._table.delete_entity(queue, message_id)
@@ -220,5 +220,5 @@ class AzurePoisonLog:
 
 
 def _body_name(queue: str, message_id: str) -> str:
-    # No batch's folder begins with an exclamation mark: it is encoded there.
+    # A batch's folder never begins with an exclamation mark: `blob_segment` encodes it.
     return f"!poison/{queue}/{blob_segment(message_id)}"

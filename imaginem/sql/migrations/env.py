@@ -10,19 +10,19 @@ _OPTIONS: dict[str, Any] = {
     "target_metadata": Base.metadata,
     "transaction_per_migration": False,
 }
-_given = context.config.attributes
+_attributes = context.config.attributes
 
 if context.is_offline_mode():
     # Without a server to ask its version, the dialect would write NTEXT and IMAGE.
-    large = {"deprecate_large_types": True} if _given["dialect"] == "mssql" else {}
+    large = {"deprecate_large_types": True} if _attributes["dialect"] == "mssql" else {}
     context.configure(
-        dialect_name=_given["dialect"],
+        dialect_name=_attributes["dialect"],
         dialect_opts={"paramstyle": "named", **large},
         literal_binds=True,
         **_OPTIONS,
     )
 else:
-    context.configure(connection=_given["connection"], **_OPTIONS)
+    context.configure(connection=_attributes["connection"], **_OPTIONS)
 
 with context.begin_transaction():
     context.run_migrations()

@@ -28,7 +28,7 @@ class FaceRow(Base):
     """A face; embeddings of different models are never compared.
 
     Attributes:
-        embedding: L2-normalised float32; None where a service keeps the print.
+        embedding: L2-normalised float32; None where a service keeps it.
     """
 
     __tablename__ = "face"
@@ -53,8 +53,8 @@ class FaceRow(Base):
         UniqueConstraint("face_id", name="uq_face_face_id"),
         Index("ix_face_job", "job"),
         Index("ix_face_model", "model", "number"),
-        # SQLite must never give a removed face's number to a new one: searches ask for
-        # "numbers above the last I know".
+        # SQLite must never give a removed face's number to a new one: a search reads the rows
+        # above the highest number that it has read before.
         {"sqlite_autoincrement": True},
     )
 

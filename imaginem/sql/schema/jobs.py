@@ -22,11 +22,11 @@ from imaginem.sql.types import UtcTime, exact
 
 
 class PipelineOutput(Base):
-    """One job's result; `job` stands for batch id and id in other tables.
+    """One job's result; `job` is its number in other tables, made of batch id and id.
 
     Attributes:
-        full_text: for search, in small letters (`str.casefold`); as it was read it is in
-            `job_output`.
+        full_text: for search, in small letters (`str.casefold`); the text as the engine read it
+            is in `job_output`.
         problems: 1 if a step failed or was skipped.
     """
 
@@ -47,11 +47,11 @@ class PipelineOutput(Base):
     timestamp: Mapped[datetime] = mapped_column(UtcTime, default=now, onupdate=now)
 
     __table_args__ = (
-        # Clustered, Azure SQL would take no more than 900 bytes of key; so it takes 1,700.
+        # Azure SQL allows a key of 900 bytes in a clustered index, of 1,700 in another one.
         PrimaryKeyConstraint("batch_id", "id", name="pk_pipeline_output", mssql_clustered=False),
         UniqueConstraint("job", name="uq_pipeline_output_job"),
         Index("ix_pipeline_output_timestamp", "timestamp"),
-        # All that a batch's counts need: the rows themselves are long.
+        # Has all columns that a batch's counts need, so that the long rows are not read.
         Index("ix_pipeline_output_batch", "batch_id", "problems", "faces"),
     )
 
@@ -61,7 +61,7 @@ class PhotoBatch(Base):
 
     Attributes:
         group_name: who may see it; empty: everybody with a role.
-        erased: only the group is kept, so that the name stays the group's.
+        erased: the row is kept so that no other group can take the batch id.
     """
 
     __tablename__ = "photo_batch"
@@ -78,10 +78,10 @@ class PhotoBatch(Base):
 
 
 class SubmissionRow(Base):
-    """A photo that was sent, so that it counts before its first step.
+    """A photo that was sent, so that it is counted before its first step.
 
     Attributes:
-        run: id of the queue message; unknown to the log until the first step begins.
+        run: id of the queue message; `pipelinelogs` has it once the first step begins.
     """
 
     __tablename__ = "submission"

@@ -1,4 +1,4 @@
-"""Tables of what a service that keeps prints calls its faces."""
+"""Tables of the ids that faces have at a service that keeps their embeddings."""
 
 import uuid
 from datetime import datetime
@@ -11,12 +11,12 @@ from imaginem.sql.types import UtcTime
 
 
 class ServiceFaceRow(Base):
-    """What a face is called by the service that keeps its print.
+    """A face's ids at the service that keeps its embedding.
 
     Attributes:
-        service_face_id: searchable at once, until `lapses`.
-        list_id, persisted_face_id: in a face list, searchable once that is trained.
-        training: of the list, that covers the face; empty before.
+        service_face_id: a temporary id, searchable at once, until `lapses`.
+        list_id, persisted_face_id: its place in a face list, searchable once that is trained.
+        training: the list's training that covers the face; empty before.
         trained: that training has succeeded.
     """
 
@@ -45,7 +45,7 @@ class FaceListRow(Base):
         number: lists are filled one after the other.
         full: takes no more faces.
         changed: something was added or removed since the last training began.
-        training: that runs now; empty when none does.
+        training: the one that runs now; empty when none does.
         searchable: a training has succeeded.
     """
 
@@ -66,8 +66,8 @@ class FaceListRow(Base):
 class AdditionRow(Base):
     """A face that is being added to a list of the service.
 
-    The row is made before the call and goes after it. One that stays tells that the call was cut
-    short: the list may hold a face under a name that nobody knows.
+    The row is inserted before the call to the service and deleted after it. A row that stays
+    means that the call was interrupted: the list may hold a face whose id is not known here.
     """
 
     __tablename__ = "face_addition"
@@ -84,7 +84,7 @@ class AdditionRow(Base):
 
 
 class RemovalRow(Base):
-    """A face that the service must forget still: it is gone here already."""
+    """A face that was erased here and is still to be removed from a list of the service."""
 
     __tablename__ = "face_removal"
 

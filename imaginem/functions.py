@@ -18,7 +18,7 @@ from imaginem.runtime import Runtime, default_runtime
 CONNECTION = "AzureWebJobsStorage"
 MAINTENANCE_SCHEDULE = "0 */5 * * * *"
 
-# One line a request of the storage SDKs, with the address and its query, is too much to log.
+# At INFO the storage SDKs log a line for each request, with its address and query: too much.
 logging.getLogger("azure.core.pipeline.policies.http_logging_policy").setLevel(logging.WARNING)
 
 
@@ -38,7 +38,7 @@ def add_steps(
         ConfigurationError: names every setting that is wrong.
     """
     if services is default_runtime:
-        check_start(read_settings())  # what is wrong shows now, not at the first message
+        check_start(read_settings())  # wrong settings show at the start, not at the first message
     for step in registry:
         _add(app, step.name, step.name, _step_function(step, registry, services))
         poisoned = _poison_function(step.name, services)
@@ -99,6 +99,6 @@ def _poison_function(
 
 
 def _delivery(message: func.QueueMessage) -> Delivery:
-    """Return the message as the core knows it; the host may send text that is not UTF-8."""
+    """Return the message as the pipeline takes it; the host may pass bytes that are not UTF-8."""
     body = message.get_body().decode("utf-8", "replace")
     return Delivery(body, str(message.id), int(getattr(message, "dequeue_count", None) or 1))

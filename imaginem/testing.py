@@ -71,8 +71,8 @@ class MemoryServices(MemoryStores, Engines):
     """A whole Imaginem in memory; replace any part by passing it.
 
     Attributes:
-        engine_table: whose kinds have a fake each, unless another engine is passed.
-        engines: of kinds without a field of their own, by the kind's name.
+        engine_table: the kinds of engines; each gets a fake unless an engine is passed.
+        engines: the engines of kinds without a field of their own, by the kind's name.
     """
 
     core_settings: CoreSettings = field(default_factory=CoreSettings)
@@ -163,7 +163,7 @@ def job_for(
 
     Args:
         photo: the photo's file; a plain one by default.
-        outputs: what earlier steps found, as JSON values by step name.
+        outputs: outputs of earlier steps, as JSON values by step name.
         services: where engines and storage come from; all in memory by default.
     """
     services = services or MemoryServices()
@@ -179,17 +179,26 @@ def run_all(
 ) -> list[tuple[str, Transition]]:
     """Run every visible message on every step's queue until none is left.
 
+    Args:
+        services: whose queues are emptied.
+        registry: the steps.
+        most: step executions after which it gives up.
+
+    Returns:
+        The step's name and the transition of each step execution.
+
     Raises:
         Exception: whatever a step raises; the message then stays on its queue.
+        AssertionError: messages are left after that many step executions.
     """
-    done: list[tuple[str, Transition]] = []
-    while len(done) < most:
-        ran = [
+    executed: list[tuple[str, Transition]] = []
+    while len(executed) < most:
+        this_round = [
             transition for step in registry if (transition := _run_one(services, step, registry))
         ]
-        if not ran:
-            return done
-        done += ran
+        if not this_round:
+            return executed
+        executed += this_round
     raise AssertionError(f"the pipeline did not come to an end within {most} step executions")
 
 

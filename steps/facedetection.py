@@ -5,7 +5,7 @@ from imaginem.outputs import Face, name_face
 
 
 class DetectedFaces(StepOutput):
-    """The faces, each with an id that a redelivered job gives again."""
+    """The faces, each with an id that stays the same if the job is delivered again."""
 
     faces: list[Face]
 
@@ -14,9 +14,9 @@ class DetectedFaces(StepOutput):
 def facedetection(job: JobContext) -> DetectedFaces:
     """Find the faces: rectangle, landmarks, head pose."""
     photo, engine = job.image, job.faces
-    named = {}
+    faces_by_id = {}
     will_be_recognized = "faceprint" in job.pipeline
     for face in engine.detect(photo, job.call, for_recognition=will_be_recognized):
         face_id = name_face(job.key, photo.sha256, engine.name, face.face_rectangle)
-        named[face_id] = face.model_copy(update={"face_id": face_id})
-    return DetectedFaces(faces=list(named.values()))
+        faces_by_id[face_id] = face.model_copy(update={"face_id": face_id})
+    return DetectedFaces(faces=list(faces_by_id.values()))

@@ -1,4 +1,4 @@
-"""Who looks like the faces in the photo."""
+"""Faces of other photos that look like the faces in this photo."""
 
 from imaginem import JobContext, StepOutput, step
 from imaginem.outputs import FaceMatch

@@ -6,13 +6,13 @@ from steps.facedetection import facedetection
 
 
 class FacePrints(StepOutput):
-    """The faces that the gallery knows now; their embeddings never leave it."""
+    """The faces that were enrolled in the gallery; their embeddings are no part of the output."""
 
     faces: list[FacePrint]
 
 
 @step(requires=(facedetection,))
 def faceprint(job: JobContext) -> FacePrints:
-    """Enrol each face in the gallery, so that photos processed later, or now, find it."""
+    """Enrol each face in the gallery, so that other photos' faces can match it."""
     faces = job.output(facedetection).faces
     return FacePrints(faces=job.recognizer.enrol(job.key, job.image, faces, job.call))

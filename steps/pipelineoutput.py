@@ -4,7 +4,7 @@ from imaginem import JobContext, JobResult, StepOutput, step
 
 
 class Written(StepOutput):
-    """That the result was written."""
+    """The output of a step that has written the result."""
 
     done: bool
 

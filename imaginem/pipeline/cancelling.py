@@ -16,7 +16,7 @@ from imaginem.ports import SharedState
 
 ENTRY = "cancelled"
 FRESH_SECONDS = 3.0
-_REMEMBERED = 500  # batches; the oldest are forgotten, their jobs have ended long ago
+_LIMIT = 500  # batches; the oldest are dropped, since their jobs have ended long ago
 _TRIES = 20
 
 
@@ -25,7 +25,7 @@ class CancelledBatches:
 
     Args:
         shared_state: where the list is kept.
-        clock: seconds of any origin.
+        clock: returns seconds since any fixed moment.
     """
 
     def __init__(
@@ -35,52 +35,54 @@ class CancelledBatches:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: Mapping[str, float] = {}
-        self._until = 0.0
+        self._fresh_until = 0.0
 
     def is_cancelled(self, batch_id: str) -> bool:
         """Tell whether a batch is cancelled."""
         now = self._clock()
         with self._lock:
-            if now >= self._until:
-                # What was known a moment ago is better than stopping everything.
+            if now >= self._fresh_until:
+                # If storage is down, the list that was read last is used.
                 with contextlib.suppress(StorageUnavailable):
                     self._known = self._read()[0]
-                self._until = now + FRESH_SECONDS
+                self._fresh_until = now + FRESH_SECONDS
             return _name(batch_id) in self._known
 
     def cancel(self, batch_id: str) -> None:
         """Stop a batch's jobs."""
-        self._change(lambda held: {**held, _name(batch_id): time.time()})
+        self._change(lambda cancelled: {**cancelled, _name(batch_id): time.time()})
 
     def reopen(self, batch_id: str) -> None:
         """Let a batch take jobs again."""
-        gone = _name(batch_id)
-        self._change(lambda held: {name: at for name, at in held.items() if name != gone})
+        reopened = _name(batch_id)
+        self._change(
+            lambda cancelled: {name: at for name, at in cancelled.items() if name != reopened}
+        )
 
     def _read(self) -> tuple[dict[str, float], str]:
-        found = self._shared_state.read(ENTRY)
-        if found is None:
+        entry = self._shared_state.read(ENTRY)
+        if entry is None:
             return {}, ""
+        text, fence = entry
         try:
-            held = json.loads(found[0])
-            return {str(name): float(at) for name, at in held.items()}, found[1]
-        except (ValueError, AttributeError, TypeError):  # somebody wrote into the table by hand
-            return {}, found[1]
+            return {str(name): float(at) for name, at in json.loads(text).items()}, fence
+        except (ValueError, AttributeError, TypeError):  # the table was edited by hand
+            return {}, fence
 
     def _change(self, change: Callable[[dict[str, float]], dict[str, float]]) -> None:
         for _ in range(_TRIES):
-            held, fence = self._read()
-            newest = sorted(change(held).items(), key=lambda item: -item[1])[:_REMEMBERED]
+            cancelled, fence = self._read()
+            newest = sorted(change(cancelled).items(), key=lambda item: -item[1])[:_LIMIT]
             try:
                 self._shared_state.write(ENTRY, json.dumps(dict(newest)), fence)
             except Conflict:
                 continue
             with self._lock:
-                self._until = 0.0
+                self._fresh_until = 0.0
             return
         raise StorageUnavailable("the list of cancelled batches keeps changing: try again")
 
 
 def _name(batch_id: str) -> str:
-    """Return a short name for a batch, whatever the length of its id."""
+    """Return a hash that stands for a batch in the list, short whatever the id's length."""
     return hashlib.sha256(batch_id.encode("utf-8", "surrogatepass")).hexdigest()[:24]

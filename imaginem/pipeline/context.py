@@ -53,7 +53,7 @@ class JobContext(Engines):
 
     @property
     def photo_url(self) -> str:
-        """Where the photo lies in our account; empty when it could not be had."""
+        """The photo's address in our storage account; empty when it could not be fetched."""
         return photo_url(self._message, self._services)
 
     @property
@@ -81,12 +81,12 @@ class JobContext(Engines):
         """The photo: decoded once, upright, 8-bit RGB.
 
         Raises:
-            PermanentError: it can't be had or decoded; says why.
+            PermanentError: it can't be read or decoded; says why.
         """
         return read_photo(self._message, self._services)
 
     def output(self, step: Step[Any, OutputT]) -> OutputT:
-        """Return what another step found.
+        """Return another step's output.
 
         Raises:
             PermanentError: that step has no output, or one that doesn't fit its model.
@@ -123,7 +123,7 @@ class JobContext(Engines):
 
     @property
     def call(self) -> CallContext:
-        """What engines are told about whom they are called for: `job.ocr.read(photo, job.call)`."""
+        """What every engine call takes, for telemetry: `job.ocr.read(photo, job.call)`."""
         return CallContext(self.batch_id, self.job_id, self._message.current)
 
     @property
@@ -138,7 +138,7 @@ class JobContext(Engines):
 
 
 def _find(outputs: Mapping[str, Any], name: str) -> Any:
-    """Return a step's output; the original system wrote `Facedetection` at times."""
+    """Return a step's output; the original system sometimes wrote `Facedetection`."""
     if name in outputs:
         return outputs[name]
     return next((output for key, output in outputs.items() if key.lower() == name), None)

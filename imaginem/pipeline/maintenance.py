@@ -1,4 +1,4 @@
-"""Runs the maintenance jobs: what the timer does every few minutes."""
+"""Runs the maintenance jobs, which a timer starts every few minutes."""
 
 import logging
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Outputs that are too large for a message or a table property lie in a private blob."""
+"""Outputs that are too large for a message or a table property are kept in a private blob."""
 
 import hashlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from imaginem.ports import Blobs, JobKey
 CONTAINER = "largemessages"
 _LINK = "linked_content"
 _LINKED_LIMIT = 64 * 1024 * 1024
-_ROOM_FOR_FENCE = 512  # run and fence are written after the message was fitted
+_ROOM_FOR_FENCE = 512  # bytes; run and fence are added after the message was made to fit
 _PROPERTY_LIMIT = 60 * 1024  # bytes as UTF-16; Azure allows 64 KiB
 _ENTITY_LIMIT = 900 * 1024  # bytes; Azure allows 1 MiB
 
@@ -35,7 +35,7 @@ def expand(output: Any, key: JobKey, blobs: Blobs) -> Any:
     """Return an output, read from its blob if it is linked.
 
     Raises:
-        PermanentError: the link leads outside this job's folder, or to nothing.
+        PermanentError: the link leads outside this job's folder, or to no blob.
     """
     if not is_linked(output):
         return output
@@ -58,10 +58,10 @@ def expand_all(outputs: Mapping[str, Any], key: JobKey, blobs: Blobs) -> dict[st
 
 
 def fit(message: JobMessage, blobs: Blobs) -> JobMessage:
-    """Return the message with its largest outputs linked, until it fits a queue.
+    """Return the message with its largest outputs linked, as many as are needed to fit a queue.
 
     Raises:
-        InvalidMessage: it would not fit even so.
+        InvalidMessage: it does not fit with all outputs linked.
     """
     limit = MESSAGE_LIMIT - _ROOM_FOR_FENCE
     outputs = dict(message.job_output)
@@ -78,7 +78,7 @@ def fit(message: JobMessage, blobs: Blobs) -> JobMessage:
 
 
 def _plain(name: str) -> str:
-    """Return an output's name for a file; an outsider may have called it anything."""
+    """Return an output's name as part of a file name; senders may use any characters."""
     return "".join(c for c in name if c.isascii() and (c.isalnum() or c == "-"))[:63] or "output"
 
 
@@ -86,7 +86,7 @@ def as_property(name: str, value: Any, key: JobKey, blobs: Blobs, *, shares: int
     """Return a value as a table property's text: JSON, or a link when it wouldn't fit.
 
     Args:
-        shares: how many such properties the entity's 1 MiB must claim.
+        shares: how many such properties the entity's 1 MiB must hold.
     """
     text = to_json(value)
     limit = min(_PROPERTY_LIMIT, _ENTITY_LIMIT // max(shares, 1))

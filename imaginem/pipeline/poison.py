@@ -1,4 +1,4 @@
-"""Messages that could not be processed: kept with their reason, and put back on demand."""
+"""Messages that could not be processed: kept with their reason, and replayed on demand."""
 
 from pydantic_core import to_json
 
@@ -17,7 +17,7 @@ from imaginem.ports import JobKey, PoisonEntry, Services
 from imaginem.redaction import one_line, redact, redact_values
 
 _TRIES = 8
-_OPEN = frozenset({StepState.PROCESSING, StepState.RETRYING, StepState.FAILED})
+_NOT_SUCCEEDED = frozenset({StepState.PROCESSING, StepState.RETRYING, StepState.FAILED})
 _KEPT_FOR_REPLAY = ("image", "unfinished", "traceparent")
 
 
@@ -31,7 +31,7 @@ def keep_invalid(services: Services, queue: str, message_id: str, body: str, rea
 def keep_exhausted(
     services: Services, queue: str, message_id: str, message: JobMessage, reason: str, attempts: int
 ) -> None:
-    """Keep a copy of a job whose step was retried in vain; the job itself goes on."""
+    """Keep a copy of a job's message whose step failed at every try; the job itself goes on."""
     definition = message.job_definition
     entry = PoisonEntry(
         queue,
@@ -46,7 +46,7 @@ def keep_exhausted(
 
 
 def bury(services: Services, queue: str, message_id: str, body: str) -> None:
-    """Move what the host put on `<queue>-poison` into the table, and mark the job.
+    """Move a message from `<queue>-poison` into `pipelinepoison`, and mark its job.
 
     Args:
         queue: the step's queue, without `-poison`.
@@ -65,7 +65,7 @@ def bury(services: Services, queue: str, message_id: str, body: str) -> None:
 
 
 def _keep(services: Services, entry: PoisonEntry, why: str) -> None:
-    """Keep an entry, and count it for the alert that watches."""
+    """Keep an entry, and count it; an alert watches the metric."""
     services.poison.add(entry)
     services.telemetry.count("imaginem.poisoned", step=entry.queue, reason=why)
 
@@ -106,7 +106,7 @@ def _waits_for(row: ProgressRow, message: JobMessage) -> bool:
     run = message.job_definition.bookkeeping.run
     if run and row.run != run:
         return False
-    return row.state_of(message.current) in _OPEN
+    return row.state_of(message.current) in _NOT_SUCCEEDED
 
 
 def replay(services: Services, queue: str, message_id: str) -> str:
@@ -118,9 +118,9 @@ def replay(services: Services, queue: str, message_id: str) -> str:
     entry = services.poison.read(queue, message_id)
     if entry is None:
         raise NotFound(f"no message {message_id} of {queue} is in pipelinepoison")
-    sent = services.queues.send(queue, _as_new_run(entry.body))
+    run = services.queues.send(queue, _as_new_run(entry.body))
     services.poison.drop(queue, message_id)
-    return sent
+    return run
 
 
 def _as_new_run(body: str) -> str:
@@ -132,14 +132,14 @@ def _as_new_run(body: str) -> str:
     definition = value.get("job_definition") if isinstance(value, dict) else None
     if not isinstance(definition, dict) or "_imaginem" not in definition:
         return body
-    kept = definition["_imaginem"]
-    before = kept if isinstance(kept, dict) else {}
-    fresh = {name: before[name] for name in _KEPT_FOR_REPLAY if name in before}
-    return to_json({**value, "job_definition": {**definition, "_imaginem": fresh}}).decode()
+    bookkeeping = definition["_imaginem"]
+    before = bookkeeping if isinstance(bookkeeping, dict) else {}
+    kept = {name: before[name] for name in _KEPT_FOR_REPLAY if name in before}
+    return to_json({**value, "job_definition": {**definition, "_imaginem": kept}}).decode()
 
 
 def _kept_body(body: str) -> str:
-    """Return a body that may be kept: as it came, unless secrets must be taken out."""
+    """Return a body with secrets redacted; unchanged if it has none."""
     try:
         value = read_json(body)
     except InvalidMessage:

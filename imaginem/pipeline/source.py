@@ -1,8 +1,8 @@
 """Where a job's photo is, and its bytes.
 
 A photo in our own account is read with our credentials, from the input and faces
-containers alone. One from another server is fetched once, by the first step, and kept
-in the input container; the address it came from loses its query there.
+containers only. One from another server is fetched once, by the first step, and kept
+in the input container; after that its address is kept without the query.
 """
 
 import hashlib
@@ -19,18 +19,20 @@ from imaginem.redaction import without_query
 def ingest(message: JobMessage, services: Services, *, last_try: bool = False) -> JobMessage:
     """Return the message with its photo in our account, fetching it if it is elsewhere.
 
-    A reason that rules it out is kept in the message, so that no later step tries again.
+    A permanent failure is recorded in the message, so that no later step tries again.
 
     Args:
-        last_try: a failure that may pass counts as final now.
+        message: of the job.
+        services: where the photo is fetched with and kept.
+        last_try: a retryable failure is recorded as permanent.
 
     Raises:
-        RetryableError: the other side may answer later.
+        RetryableError: the other server may answer later.
     """
     url = message.job_definition.input.image_url
-    noted = message.job_definition.bookkeeping.image_error
+    failure = message.job_definition.bookkeeping.image_error
     try:
-        if not noted and services.blobs.locate(url) is None and not _kept_copy(message, services):
+        if not failure and services.blobs.locate(url) is None and not _kept_copy(message, services):
             check_address(url)
             message = message.noting(image=_keep(services.fetch(url), message, services))
     except PermanentError as problem:
@@ -53,22 +55,22 @@ def _prefix(message: JobMessage) -> str:
 
 
 def _kept_copy(message: JobMessage, services: Services) -> tuple[str, str] | None:
-    """Return container and name of our copy, if the noted address is really this job's."""
-    found = services.blobs.locate(message.job_definition.bookkeeping.image)
-    if found and found[0] == services.core_settings.input_container:
-        return found if found[1].startswith(_prefix(message)) else None
+    """Return container and name of our copy, if the recorded address is in this job's folder."""
+    blob = services.blobs.locate(message.job_definition.bookkeeping.image)
+    if blob and blob[0] == services.core_settings.input_container:
+        return blob if blob[1].startswith(_prefix(message)) else None
     return None
 
 
 def photo_url(message: JobMessage, services: Services) -> str:
-    """Return where the job's photo lies in our account; empty when it is nowhere photos may be."""
+    """Return the photo's address in our account; empty if it is in no container for photos."""
     if message.job_definition.bookkeeping.image_error:
         return ""
     if _kept_copy(message, services):
         return message.job_definition.bookkeeping.image
     url = without_query(message.job_definition.input.image_url)
-    place = services.blobs.locate(url)
-    return url if place and place[0] in photo_containers(services) else ""
+    blob = services.blobs.locate(url)
+    return url if blob and blob[0] in photo_containers(services) else ""
 
 
 def photo_containers(services: Services) -> tuple[str, str]:
@@ -80,16 +82,16 @@ def read_photo(message: JobMessage, services: Services) -> Photo:
     """Return the job's photo, decoded.
 
     Raises:
-        PermanentError: it can't be had or is no photo; says why.
+        PermanentError: it can't be read or is not a photo; says why.
     """
-    noted = message.job_definition.bookkeeping.image_error
-    if noted:
-        raise PermanentError(noted)
+    failure = message.job_definition.bookkeeping.image_error
+    if failure:
+        raise PermanentError(failure)
     url = without_query(message.job_definition.input.image_url)
-    place = _kept_copy(message, services) or services.blobs.locate(url)
-    if place is None:
-        raise PermanentError(f"{url} was not taken in: send the job again")
-    container, name = place
+    blob = _kept_copy(message, services) or services.blobs.locate(url)
+    if blob is None:
+        raise PermanentError(f"{url} was not fetched: send the job again")
+    container, name = blob
     allowed = photo_containers(services)
     if container not in allowed:
         raise PermanentError(

@@ -15,7 +15,7 @@ OutputT = TypeVar("OutputT", bound=StepOutput)
 
 
 class Step(Generic[ContextT, OutputT]):
-    """A registered step: still the function it was made from, plus what is known of it.
+    """A registered step: a callable like the function it was made from, plus its properties.
 
     Generic in the context that it is called with (`JobContext`: one job) and in its output.
 
@@ -96,7 +96,7 @@ class Registry:
         """Return the steps and all that they require, each after what it requires.
 
         Raises:
-            KeyError: a name is no step's.
+            KeyError: no step has one of the names.
         """
         ordered: dict[str, None] = {}
 
@@ -140,27 +140,27 @@ def step(
         registry: where to register it, for tests.
 
     Raises:
-        RegistrationError: name, parameters or return annotation can't work.
+        RegistrationError: the name, parameters or return annotation are not valid.
     """
 
     def register(function: Callable[[ContextT], OutputT]) -> Step[ContextT, OutputT]:
-        made = Step(function, _output_type(function), requires, finalizer)
-        (default_registry if registry is None else registry).add(made)
-        return made
+        registered = Step(function, _output_type(function), requires, finalizer)
+        (default_registry if registry is None else registry).add(registered)
+        return registered
 
     return register
 
 
 def _output_type(function: Callable[[ContextT], OutputT]) -> type[OutputT]:
-    """Read a step's schema off its return annotation."""
+    """Return a step's output model, read from its return annotation."""
     name = function.__name__
     if len(inspect.signature(function).parameters) != 1:
         raise RegistrationError(f"step {name!r} must take one parameter: `job: JobContext`")
     hints = typing.get_type_hints(function)
-    found = hints.get("return")
-    if not (isinstance(found, type) and issubclass(found, StepOutput)):
+    annotation = hints.get("return")
+    if not (isinstance(annotation, type) and issubclass(annotation, StepOutput)):
         raise RegistrationError(
             f"step {name!r} must say what it returns, a subclass of StepOutput: "
             f"`def {name}(job: JobContext) -> YourOutput:`"
         )
-    return typing.cast(type[OutputT], found)
+    return typing.cast(type[OutputT], annotation)

@@ -1,4 +1,4 @@
-"""Who may do and see what; HTTP says who calls, and the command line may do everything."""
+"""Who may do and see what; HTTP finds out who calls, the command line may do everything."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class Caller:
     """Who calls.
 
     Attributes:
-        name: for the record.
-        role: the most that the caller may do.
+        name: kept with what the caller decides.
+        role: one of `ROLES`.
         groups: batches of other groups are hidden; None sees everything.
     """
 
@@ -33,12 +33,12 @@ class Caller:
         return ROLES.index(self.role) >= ROLES.index(role)
 
     def may_see(self, group: str) -> bool:
-        """Tell whether the caller may see a group's batches."""
+        """Tell whether the caller may see a group's batches; an empty group is everybody's."""
         return not group or self.groups is None or group in self.groups
 
 
 EVERYTHING = Caller("local user", "operator", None)
-"""Whoever sits at the machine: the command line, and HTTP where `HTTP_ACCESS` is `local`."""
+"""The user of this machine: the command line, and HTTP where `HTTP_ACCESS` is `local`."""
 
 
 def hidden_batches(services: DashboardServices, batches: Iterable[str], caller: Caller) -> set[str]:
@@ -63,18 +63,19 @@ def check_batch(services: DashboardServices, batch_id: str, caller: Caller) -> N
 def check_photo_address(
     services: DashboardServices, definition: JobDefinition, caller: Caller
 ) -> None:
-    """Check that a caller may have a photo of our own account looked at.
+    """Check that a caller may have a photo in our storage account processed.
 
     Raises:
-        InvalidMessage: it is in another container, or in another batch's folder.
+        InvalidMessage: the photo is in another container, or in another batch's folder.
     """
-    place = services.blobs.locate(without_query(definition.input.image_url))
-    if place is None:
+    blob = services.blobs.locate(without_query(definition.input.image_url))
+    if blob is None:
         return
+    container, name = blob
     allowed = photo_containers(services)
-    folder = place[1].partition("/")[0]
+    folder = name.partition("/")[0]
     own = caller.groups is None or folder == blob_segment(definition.batch_id)
-    if place[0] not in allowed or not own:
+    if container not in allowed or not own:
         raise InvalidMessage(
             "job_definition.input.image_url: photos of this account are read from "
             f"{' and '.join(allowed)} only, and from the folder of the job's own batch"

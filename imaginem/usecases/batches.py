@@ -1,4 +1,4 @@
-"""How a batch stands, stopping its jobs, and letting it take photos again."""
+"""A batch's state, stopping its jobs, and letting it take photos again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from imaginem.usecases.submit import at_work
 
 @dataclass(frozen=True)
 class StepProblem:
-    """A step of a job that told a problem."""
+    """A step that failed or was skipped, and why."""
 
     job_id: str
     step: str
@@ -21,7 +21,7 @@ class StepProblem:
 
 @dataclass(frozen=True)
 class BatchOverview:
-    """How a batch stands, with the jobs that wait for their first step.
+    """A batch's state, including the jobs that wait for their first step.
 
     Attributes:
         cancelled: it takes no photos, and its jobs stop.
@@ -43,10 +43,10 @@ class BatchOverview:
 
 
 def batch_overview(services: DashboardServices, batch_id: str) -> BatchOverview:
-    """Return how a batch stands.
+    """Return a batch's state.
 
     Raises:
-        NotFound: nothing is known of it.
+        NotFound: there is no such batch.
     """
     known = services.batches.batch(batch_id)
     rows = _rows(services, batch_id)
@@ -65,7 +65,7 @@ def batch_overview(services: DashboardServices, batch_id: str) -> BatchOverview:
         problems=[
             StepProblem(job, step, reason)
             for job, step, reason in summary.problems
-            if working.get(job) != "queued"  # it is run again: the reason is of before
+            if working.get(job) != "queued"  # its next run waits: this is from its last one
         ],
     )
 
@@ -77,9 +77,9 @@ def cancel_batch(services: DashboardServices, batch_id: str) -> int:
         How many jobs have begun and not ended.
 
     Raises:
-        NotFound: nothing is known of it.
+        NotFound: there is no such batch.
     """
-    rows = _rows_of_known(services, batch_id)
+    rows = _rows_or_not_found(services, batch_id)
     services.cancellations.cancel(batch_id)
     return sum(not row.has_ended for row in rows)
 
@@ -88,9 +88,9 @@ def reopen_batch(services: DashboardServices, batch_id: str) -> None:
     """Let a cancelled batch take photos again; jobs that were stopped stay so.
 
     Raises:
-        NotFound: nothing is known of it.
+        NotFound: there is no such batch.
     """
-    _rows_of_known(services, batch_id)
+    _rows_or_not_found(services, batch_id)
     services.cancellations.reopen(batch_id)
 
 
@@ -98,8 +98,12 @@ def _rows(services: DashboardServices, batch_id: str) -> list[ProgressRow]:
     return read_batch(services.log, batch_id, set(services.core_settings.default_pipeline))
 
 
-def _rows_of_known(services: DashboardServices, batch_id: str) -> list[ProgressRow]:
-    """Return a batch's rows: none as long as its jobs wait for their first step."""
+def _rows_or_not_found(services: DashboardServices, batch_id: str) -> list[ProgressRow]:
+    """Return a batch's rows; no row means that its jobs wait for their first step.
+
+    Raises:
+        NotFound: there is no such batch.
+    """
     rows = _rows(services, batch_id)
     known = services.batches.batch(batch_id)
     if not rows and known is None and not services.submissions.submissions(batch_id):

@@ -43,7 +43,7 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
 class JobBlobs:
     """A container's blobs: those in a job's folder, and the one that has the folder's name.
 
-    What lies outside is somebody else's, even if the job's message names it.
+    Blobs elsewhere do not belong to the job, even if its message names them.
     """
 
     def __init__(self, blobs: Blobs, container: str) -> None:
@@ -52,7 +52,7 @@ class JobBlobs:
         self.holds = (container,)
 
     def erase(self, key: JobKey) -> None:
-        """Remove a job's blobs: of job-1, but not those of job-10."""
+        """Remove a job's blobs; job-1's prefix is job-10's too, whose blobs stay."""
         folder = job_prefix(*key)
         photo = folder.removesuffix("/")
         for name in self._blobs.list(self._container, photo):
@@ -74,7 +74,7 @@ class PoisonedMessages:
         self._poison = poison
 
     def of_batch(self, batch_id: str) -> list[PoisonEntry]:
-        """Return a batch's entries, those that name no job too."""
+        """Return a batch's entries, including those that name no job."""
         return [entry for entry in self._poison.list() if batch_id in _batches_of(entry)]
 
     def of_job(self, key: JobKey) -> list[PoisonEntry]:
@@ -95,10 +95,10 @@ class PoisonedMessages:
 
 
 def _keys_of(entry: PoisonEntry) -> set[JobKey]:
-    """Return the job of an entry, as it is noted and as its body tells.
+    """Return the job of an entry, according to its columns and according to its body.
 
-    Earlier versions noted the batch `None` where a body says `"batch_id": null`, which is
-    the batch `default`.
+    Earlier versions wrote the batch `None` into the column when a body had
+    `"batch_id": null`, which is the batch `default`.
     """
     return {(entry.batch_id, entry.job_id), ids_in(entry.body)}
 

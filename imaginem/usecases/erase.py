@@ -1,4 +1,4 @@
-"""Erasing jobs everywhere: photos, results, faces, progress, what was poisoned."""
+"""Erasing jobs everywhere: photos, results, faces, progress, poisoned messages."""
 
 from imaginem.errors import NotFound, PermanentError
 from imaginem.pipeline.progress_row import ProgressRow, progress_properties, read_row
@@ -8,21 +8,21 @@ from imaginem.usecases.submit import at_work, is_at_work
 
 
 class AtWork(PermanentError):
-    """A job has not ended: what is erased now would come back with its next step."""
+    """A job has not ended: its next step would write again what is erased now."""
 
 
 def forget_job(services: DashboardServices, key: JobKey) -> None:
-    """Erase a job. Repeatable: what was interrupted is done again from the start.
+    """Erase a job. Repeatable: after an interruption it is done again from the start.
 
-    A photo that lies outside the job's own folder is somebody else's, and stays.
+    A photo outside the job's own folder does not belong to the job, and stays.
 
     Raises:
-        NotFound: nothing is known of it.
+        NotFound: there is no such job.
         AtWork: it has not ended.
     """
     row, sent = read_row(services.log, key), services.submissions.submission(key)
     known = row is not None or sent is not None or services.results.read(key) is not None
-    # A message that could not be read as a job may have left nothing but its poison entry.
+    # A message that could not be read as a job may have left only its poison entry.
     if not known and not PoisonedMessages(services.poison).of_job(key):
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
     if is_at_work(row, sent):
@@ -37,7 +37,7 @@ def forget_batch(services: DashboardServices, batch_id: str) -> int:
     """Erase all jobs of a batch, and the batch; return how many jobs that were.
 
     Raises:
-        NotFound: nothing is known of it.
+        NotFound: there is no such batch.
         AtWork: a job has not ended; nothing is erased then.
     """
     entries = services.log.batch(batch_id, only=progress_properties(()))

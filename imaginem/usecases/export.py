@@ -30,7 +30,7 @@ COLUMNS = (
 _CHUNK = 200
 """Results whose faces are read in one query."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
+"""Characters with which a spreadsheet's formulas begin."""
 
 
 def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Iterator[dict[str, Any]]:
@@ -56,7 +56,7 @@ def _matched_jobs(
     Args:
         services: where faces and matches are.
         job_of: the job id of each face, by the face's id.
-        caller: sees no batch that is hidden from them.
+        caller: matches in batches that are hidden from the caller are left out.
     """
     matches = services.gallery.matches_of(list(job_of))
     owners = services.gallery.owners(list({match.matched_face_id for match in matches}))
@@ -105,7 +105,7 @@ def _row(result: JobResult, faces: int, matched: list[str]) -> dict[str, Any]:
 
 
 def _part(output: Any, name: str) -> Any:
-    """Return a field of an output; None if it has none: senders may fill in any value."""
+    """Return a field of an output, or None; senders may put any value into outputs."""
     return output.get(name) if isinstance(output, dict) else None
 
 

@@ -1,4 +1,4 @@
-"""Faces that look alike: searching, what people decided, and whose photo a face is in."""
+"""Faces that look alike: searching, people's decisions, and the photo that a face is in."""
 
 import uuid
 from collections.abc import Collection, Sequence
@@ -28,7 +28,7 @@ class ReviewedMatch:
     """A face that looks like another one, and what a person decided about the two.
 
     Attributes:
-        face_id: the face that was asked about; None for a face of a photo that is not kept.
+        face_id: the face that was searched for; None for a face of a photo that is not kept.
         matched_face_id: the face of the gallery that looks like it.
         confidence: as of `FaceMatch`.
         band: `match` or `possible`.
@@ -72,7 +72,7 @@ def search_faces(
     """Return the faces of a photo, each with who looks like it; nothing is kept.
 
     Args:
-        services: detect, recognise, and know the gallery.
+        services: their engines and gallery are used.
         photo: the file's bytes.
         caller: sees matches of some batches only.
         limit: matches at most for each face, of those that the caller may see.
@@ -133,16 +133,16 @@ def matches_of_job(services: DashboardServices, key: JobKey, caller: Caller) -> 
 def review_pair(
     services: DashboardServices, pair: FacePair, decision: str, caller: Caller
 ) -> list[ReviewedMatch]:
-    """Keep what a caller decides about two faces; return the first one's matches.
+    """Store a caller's decision on two faces; return the first one's matches.
 
     Args:
-        services: know the faces.
-        pair: two faces that were found alike.
-        decision: `confirmed` or `rejected`; empty takes it back.
-        caller: is kept as the reviewer.
+        services: keep the faces and the decisions.
+        pair: two faces with a stored match.
+        decision: `confirmed` or `rejected`; empty removes the earlier decision.
+        caller: stored as the reviewer.
 
     Raises:
-        NotFound: they were not found alike, or one is hidden from the caller.
+        NotFound: the two do not match, or one is hidden from the caller.
     """
     for face_id in pair:
         owner_of(services, face_id, caller)
@@ -157,7 +157,7 @@ def owner_of(services: DashboardServices, face_id: uuid.UUID, caller: Caller) ->
     """Return whose photo a face is in.
 
     Raises:
-        NotFound: it is not in the gallery, or hidden from the caller.
+        NotFound: the face is not in the gallery, or hidden from the caller.
     """
     owner = _visible_owners(services, [face_id], caller).get(face_id)
     if owner is None:
@@ -180,7 +180,7 @@ def face_image(services: DashboardServices, face_id: uuid.UUID, caller: Caller) 
 def _reviewed(
     services: DashboardServices, matches: Sequence[FaceMatch], caller: Caller
 ) -> list[ReviewedMatch]:
-    """Return pairs with their owners and decisions, without those that are hidden or gone."""
+    """Return pairs with owners and decisions, without faces that are hidden or erased."""
     owners = _visible_owners(services, {match.matched_face_id for match in matches}, caller)
     reviews = services.reviews.decisions(list({match.face_id for match in matches}))
     reviewed = []

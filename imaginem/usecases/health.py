@@ -1,7 +1,7 @@
-"""Whether everything is well: checks that the API, the pages and `imaginem doctor` share.
+"""Health checks that the API, the pages and `imaginem doctor` share.
 
-A check is a name and a callable that raises what is wrong. What needs the machine, such as
-weights or Node.js, is checked by callables that the command line adds.
+A check is a name and a callable that raises an error if something is wrong. The command line
+adds the checks of the machine, such as those of weights and Node.js.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,13 +14,13 @@ from imaginem.ports import DashboardServices, PoisonEntry
 from imaginem.redaction import one_line
 
 _PARALLEL = 8  # queues that are counted at a time
-_LONGEST = 2000  # characters of a problem: the remedy is at its end, behind all that is wrong
-_BLOB_PREFIX = "doctor"  # matches nothing: only whether the container answers is of interest
+_LONGEST = 2000  # characters of a problem; long, since what to do about it comes last
+_BLOB_PREFIX = "doctor"  # matches nothing: the check is whether storage answers
 
 
 @dataclass(frozen=True)
 class Check:
-    """Something to look at; `look` raises what is wrong, and what it returns is not used."""
+    """A check; `look` raises an error if something is wrong, its return value is not used."""
 
     name: str
     look: Callable[[], object]
@@ -28,7 +28,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check told; an empty problem means that it is well."""
+    """A check's result; the problem is empty if all is well."""
 
     name: str
     problem: str = ""
@@ -36,7 +36,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Operations:
-    """What runs, and how it is.
+    """What runs, and its health.
 
     Attributes:
         queues: about how many messages wait on each; None for a queue that does not exist, or
@@ -53,7 +53,7 @@ class Operations:
 
 
 def examine(checks: Iterable[Check]) -> list[Finding]:
-    """Look at everything, in order; one problem keeps nothing else from being looked at."""
+    """Run all checks, in order; after a problem the others run nevertheless."""
     return [Finding(check.name, _problem(check.look)) for check in checks]
 
 
@@ -69,11 +69,11 @@ def _problem(look: Callable[[], object]) -> str:
 
 @dataclass
 class ServiceChecks:
-    """The checks of what every installation has; what they read on the way is kept.
+    """The checks of every installation; they keep what they read for the page to show.
 
     Attributes:
-        services: to look at.
-        queue_names: queues whose messages are counted; without any, queues are not looked at.
+        services: to check.
+        queue_names: queues whose messages are counted; if empty, queues are not checked.
         queues, poisoned: as of `Operations`, as far as they could be read.
     """
 
@@ -105,18 +105,18 @@ class ServiceChecks:
 
 
 def engine_checks(services: DashboardServices) -> list[Check]:
-    """Return a check for each engine, which makes it: too much work to do for each request."""
+    """Return a check for each engine; it makes the engine, which is too slow for a request."""
     return [
         Check(name, partial(services.engine, kind)) for name, kind in services.engine_kinds.items()
     ]
 
 
 def operations_of(services: DashboardServices, steps: Iterable[str]) -> Operations:
-    """Return what runs, and how it is, without loading an engine.
+    """Return what runs, and its health, without loading an engine.
 
     Args:
-        services: to look at.
-        steps: names of the registered steps; each has a queue, and one for what is poisoned.
+        services: to check.
+        steps: names of the registered steps; each has a queue and a poison queue.
     """
     queue_names = [queue for step in steps for queue in (step, f"{step}-poison")]
     service_checks = ServiceChecks(services, queue_names)

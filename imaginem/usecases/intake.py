@@ -1,4 +1,4 @@
-"""What callers send, a photo or a job message, is checked and becomes a job."""
+"""Makes jobs of what callers send, a photo or a job message, after checking it."""
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
@@ -20,10 +20,10 @@ class Upload:
     """A photo for a batch.
 
     Attributes:
-        read: returns the file's bytes; not called for what is refused anyway.
-        filename: as the sender calls it, with folders or without.
-        pipeline: steps that are wanted, and queues of others; empty for the default.
-        job_id: the same id again replaces the photo; empty for one made of name and content.
+        read: returns the file's bytes; called only once the other checks have passed.
+        filename: the sender's, with folders or without.
+        pipeline: names of steps, and of queues that other apps serve; empty for the default.
+        job_id: an id used before replaces that photo; empty for one made of name and content.
         group: who may see the batch, if this is its first photo; empty for everybody.
     """
 
@@ -50,8 +50,8 @@ def receive_photo(
 
     Raises:
         NotFound: the batch is another group's, which the caller may not see.
-        InvalidMessage: an id or the pipeline can't be, or the caller is not in the group.
-        PermanentError: the batch was cancelled, or is there already for another group.
+        InvalidMessage: an id or the pipeline is not valid, or the caller is not in the group.
+        PermanentError: the batch was cancelled, or belongs to another group.
     """
     check_batch(services, upload.batch_id, caller)
     if not caller.may_see(upload.group):
@@ -63,14 +63,14 @@ def receive_photo(
     digest = hashlib.sha256(data).hexdigest()[:8]
     key = (upload.batch_id, upload.job_id or f"{job_id_of(name)}-{digest}")
     if not caller.may_see(services.batches.open_batch(upload.batch_id, upload.group)):
-        raise NotFound(f"there is no batch {upload.batch_id}")  # somebody else was quicker
+        raise NotFound(f"there is no batch {upload.batch_id}")  # made by another group meanwhile
     return SentJob(key, submit_photo(services, key, name, data, pipeline))
 
 
 def _whole_pipeline(
     services: DashboardServices, registry: Registry, wanted: Sequence[str]
 ) -> list[str]:
-    """Return wanted steps with what they need, then the queues of others."""
+    """Return the wanted steps and those they require, then the queues of other apps."""
     own = [name for name in wanted if name in registry]
     others = [name for name in wanted if name not in registry]
     steps = [*registry.resolve(own), *others] if wanted else []
@@ -78,10 +78,10 @@ def _whole_pipeline(
 
 
 def check_first_step(registry: Registry, queue: str) -> None:
-    """Check that a step serves the queue on which a job begins: else nobody would tell of it.
+    """Check that a step serves a job's first queue: otherwise the job would wait unnoticed.
 
     Raises:
-        InvalidMessage: no step does.
+        InvalidMessage: no step serves it.
     """
     if queue not in registry:
         raise InvalidMessage(f"pipeline: no step is named {queue!r}{registry.suggestion(queue)}")
@@ -99,13 +99,13 @@ def receive_message(
     """Put a job message that a caller wrote on its queue.
 
     Raises:
-        InvalidMessage: it is no job message, names a photo that the caller may not have looked
-            at, or begins on a queue that no step serves.
+        InvalidMessage: it is not a job message, names a photo that the caller may not have
+            processed, or begins on a queue that no step serves.
         NotFound: its batch is another group's.
         PermanentError: its batch was cancelled.
     """
     decoded = decode_message(
-        _encoded(_without_own_notes(message)), services.core_settings.default_pipeline
+        _encoded(_without_bookkeeping(message)), services.core_settings.default_pipeline
     )
     definition = decoded.job_definition
     check_batch(services, definition.batch_id, caller)
@@ -115,8 +115,8 @@ def receive_message(
     return SentJob((definition.batch_id, definition.id), send_message(services, decoded))
 
 
-def _without_own_notes(message: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a message without what Imaginem notes for itself, which is not for callers."""
+def _without_bookkeeping(message: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a message without Imaginem's own bookkeeping, which callers must not set."""
     definition = message.get("job_definition")
     if not isinstance(definition, dict):
         return message

@@ -27,7 +27,7 @@ class JobView:
 
     Attributes:
         outputs: by step; None as long as there is no result.
-        matches: who looks like its faces, best first.
+        matches: faces that look like the job's, best first.
     """
 
     batch_id: str
@@ -44,7 +44,7 @@ def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobVie
     """Return a job.
 
     Raises:
-        NotFound: nothing is known of it.
+        NotFound: there is no such job.
     """
     row, result = read_row(services.log, key), services.results.read(key)
     sent = services.submissions.submission(key)
@@ -79,7 +79,7 @@ def _steps(row: ProgressRow | None, result: JobResult | None) -> list[StepView]:
 def _visible_outputs(
     outputs: Mapping[str, Any], matches: Sequence[ReviewedMatch]
 ) -> dict[str, Any]:
-    """Return outputs without matches that the caller may not see, or that are gone."""
+    """Return outputs without matches that the caller may not see, or that were erased."""
     output = outputs.get("facematch")
     listed = output.get("matches") if isinstance(output, dict) else None
     if not isinstance(output, dict) or not isinstance(listed, list):

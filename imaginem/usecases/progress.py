@@ -71,8 +71,8 @@ def read_batch(log: JobLog, batch_id: str, names: set[str]) -> list[ProgressRow]
     Args:
         log: the table that is read.
         batch_id: of the batch.
-        names: names of the queues that jobs visit, as far as they are known; those that the
-            rows name besides are added.
+        names: names of the queues that jobs visit, as far as they are known; further ones that
+            the rows name are added.
     """
     while True:
         entries = log.batch(batch_id, only=progress_properties(names))

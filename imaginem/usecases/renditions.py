@@ -1,4 +1,4 @@
-"""Smaller copies of photos for people to look at, each made once and kept as a blob."""
+"""Smaller copies of photos for the pages, each made once and kept as a blob."""
 
 import io
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ MEDIA_TYPE = "image/jpeg"
 
 @dataclass(frozen=True)
 class Rendition:
-    """A smaller copy's JPEG file, and its version: see `version_of`."""
+    """A smaller copy: its JPEG file, and its version as of `version_of`."""
 
     data: bytes
     version: str
@@ -63,7 +63,7 @@ def size_of(services: Services, result: JobResult) -> tuple[int, int]:
 
 
 def rendition(services: Services, result: JobResult, size: str) -> Rendition:
-    """Return a smaller copy of a photo, upright and without metadata; make it if need be.
+    """Return a smaller copy of a photo, upright and without metadata; make it if needed.
 
     Args:
         services: where photos and copies are.
@@ -84,7 +84,7 @@ def rendition(services: Services, result: JobResult, size: str) -> Rendition:
     blobs.put(CONTAINER, name, data, MEDIA_TYPE)
     if services.results.read((result.batch_id, result.id)) is None:  # erased meanwhile
         blobs.delete(CONTAINER, name)
-        raise NotFound(f"the photo of job {result.id} is gone")
+        raise NotFound(f"the photo of job {result.id} was erased")
     return Rendition(data, version)
 
 

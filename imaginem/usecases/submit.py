@@ -85,7 +85,7 @@ def check_open(services: DashboardServices, batch_id: str) -> None:
 
 
 def send_message(services: DashboardServices, message: JobMessage) -> str:
-    """Note a job in SQL, so that it is known while it waits, and send it; return its run's id.
+    """Record a job in SQL, so that it is known while it waits, and send it; return its run's id.
 
     Raises:
         PermanentError: its batch was cancelled, or an id is too long for SQL.
@@ -128,7 +128,7 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
 
     Raises:
         NotFound: there is no such job.
-        PermanentError: it has not ended, or its photo is not in our storage.
+        PermanentError: the job has not ended, or its photo is not in our storage.
     """
     row, result = read_row(services.log, key), services.results.read(key)
     sent = services.submissions.submission(key)
@@ -139,7 +139,7 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
     url = result.photo_url if result else ""
     if not url and row is not None:
         url = row.image_url
-    if services.blobs.locate(url) is None:  # elsewhere it may need the query, which is not kept
+    if services.blobs.locate(url) is None:  # another server may need the query, which is not kept
         raise PermanentError(f"the photo of job {key[1]} is not kept here: send it again")
     before = _as_sent(services, row)
     if before is not None:
@@ -152,13 +152,17 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
 
 
 def _as_sent(services: DashboardServices, row: ProgressRow | None) -> JobMessage | None:
-    """Return a job's message as it was sent, made of its final one; None if there is none."""
+    """Return a job's message as it was sent, rebuilt from its final message, or None."""
     if row is None:
         return None
     try:
         final = expand(from_json(row.job_output), row.key, services.blobs)
         message = decode_message(to_json(final), services.core_settings.default_pipeline)
-    except (ValueError, InvalidMessage, PermanentError):  # it reached no end, or its blob is gone
+    except (
+        ValueError,
+        InvalidMessage,
+        PermanentError,
+    ):  # no final message, or its blob was removed
         return None
     pipeline = message.job_definition.processing_pipeline
     outputs = {name: output for name, output in message.job_output.items() if name not in pipeline}
@@ -176,7 +180,7 @@ def _waits(row: ProgressRow | None, sent: Submission) -> bool:
     """Tell whether the latest run of a job waits for its first step."""
     if row is None:
         return datetime.now(UTC) - sent.since < _LOST_AFTER
-    if not row.run:  # poisoned before its first step; it waits if it was replayed since
+    if not row.run:  # poisoned before its first step; waits if it was replayed afterwards
         return row.updated is not None and sent.since > row.updated
     return bool(sent.run) and not row.has_begun(sent.run)
 
@@ -187,7 +191,7 @@ def at_work(
     """Return the state of each of a batch's jobs that has not ended, by job id.
 
     Args:
-        services: where submissions are noted.
+        services: keep the submissions.
         batch_id: of the batch.
         rows: the batch's rows; a job whose latest run is not in its row is `queued`.
     """

@@ -170,7 +170,7 @@ def test_a_photo_that_was_never_fetched_is_not_read(bench: Bench) -> None:
     job = JobContext(message_for(f"{ELSEWHERE}?sig=secret", ["first"]), bench.services)
 
     assert job.photo_url == ""
-    with pytest.raises(PermanentError, match=f"{ELSEWHERE} was not taken in: send the job again"):
+    with pytest.raises(PermanentError, match=f"{ELSEWHERE} was not fetched: send the job again"):
         _ = job.image
 
 

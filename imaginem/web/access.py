@@ -1,7 +1,7 @@
 """Who may call: decided by a setting at the start, never guessed from a request.
 
-Platform authentication (Easy Auth) stands before the app on Azure and alone may set the
-principal headers; so they are believed only where the setting says that it is there.
+On Azure, platform authentication (Easy Auth) runs in front of the app, and only it can set the
+principal headers; they are trusted only where the setting says that it runs.
 """
 
 import base64
@@ -35,13 +35,13 @@ class Access:
             principal: the header that platform authentication sets; empty without a login.
 
         Raises:
-            HTTPException: 401 for one who has not logged in, 403 for one who may not call.
+            HTTPException: 401 without a login, 403 without permission.
         """
         if self.mode == "local":
             return EVERYTHING
         if self.mode != "platform":
             raise HTTPException(
-                403, "the API is shut: HTTP_ACCESS is 'health'; see docs/settings.md"
+                403, "the API is closed: HTTP_ACCESS is 'health'; see docs/settings.md"
             )
         if not principal:
             raise HTTPException(401, "log in first")
@@ -53,7 +53,7 @@ class Access:
 
 
 def caller_of(principal: str) -> Caller | None:
-    """Return who is in a principal header; None if nobody with a role is."""
+    """Return the caller that a principal header names; None without an app role."""
     claims = _claims(principal)
     own_roles = [role for role in ROLES if ("role", role) in claims]
     if not own_roles:
@@ -65,7 +65,7 @@ def caller_of(principal: str) -> Caller | None:
 
 
 def _claims(principal: str) -> list[tuple[str, str]]:
-    """Return the claims that matter here, by our own names; none if it is no such header."""
+    """Return the role, group and name claims of a principal header; none if it is not valid."""
     try:
         decoded = json.loads(base64.b64decode(principal, validate=True))
         role_types = {*_ROLE_CLAIMS, decoded.get("role_typ") or "roles"}
@@ -74,6 +74,6 @@ def _claims(principal: str) -> list[tuple[str, str]]:
         return []
     claims = [("role", value) for kind, value in pairs if kind in role_types]
     claims += [("group", value) for kind, value in pairs if kind in _GROUP_CLAIMS]
-    for name in _NAME_CLAIMS:  # the most telling one first
+    for name in _NAME_CLAIMS:  # the most readable one first
         claims += [("name", value) for kind, value in pairs if kind == name]
     return claims

@@ -1,4 +1,4 @@
-"""Addresses of what the API and the pages show."""
+"""Addresses in the API and of pages."""
 
 import re
 from urllib.parse import quote, unquote
@@ -11,7 +11,7 @@ _DOTS = re.compile(r"\.{1,2}")
 
 
 def path(text: str) -> str:
-    r"""Return an id as a segment of an address: what keys forbid (`% / \ # ?`) encoded twice."""
+    r"""Return an id as a segment of an address, with `% / \ # ?` encoded twice."""
     key = table_key(text, "id")
     if _DOTS.fullmatch(key):
         key = key.replace(".", "%2E")
@@ -22,7 +22,7 @@ def unpath(segment: str) -> str:
     """Return the id that a decoded segment of an address stands for.
 
     Raises:
-        NotFound: it stands for none.
+        NotFound: it is not UTF-8.
     """
     try:
         return unquote(segment, errors="strict")
@@ -44,7 +44,7 @@ def job_path(batch_id: str, job_id: str) -> str:
 
 
 def image_path(batch_id: str, job_id: str) -> str:
-    """Return the address of a photo, without what is wanted of it."""
+    """Return the address of a photo, to be followed by `/thumbnail` and the like."""
     return f"/api/images/{path(batch_id)}/{path(job_id)}"
 
 

@@ -38,7 +38,7 @@ def make_app(
         title="Imaginem",
         version=imaginem.__version__,
         description=_ABOUT,
-        docs_url=None,  # a page of ours instead: theirs loads scripts from elsewhere
+        docs_url=None,  # replaced by `pages/docs.py`: FastAPI's loads scripts from elsewhere
         redoc_url=None,
         openapi_url=None,
     )

@@ -1,4 +1,4 @@
-"""What the routes of one app are made with; apps of one process share nothing."""
+"""What the routes of one app need; several apps in one process share nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,6 +1,7 @@
-"""What routes ask FastAPI for: who calls, the services, and what an address names.
+"""The routes' dependencies: the caller, the services, and what an address names.
 
-A route asks for its caller first. So nobody who may not call it learns anything from the rest.
+A route's first dependency is its caller, so that callers without permission learn nothing from
+the other checks.
 """
 
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Needs:
     """A dependency that gives the caller, who has this role at least.
 
     Attributes:
-        role: also for the table of routes and roles.
+        role: read by the page that lists routes with their roles.
     """
 
     role: str
@@ -52,7 +53,7 @@ class Needs:
         """Return the caller, who is noted in the request's state for pages to show.
 
         Raises:
-            HTTPException: 401 for one who has not logged in, 403 for one who may not.
+            HTTPException: 401 without a login, 403 without this role.
         """
         caller = web.access.caller(principal)
         if not caller.may(self.role):

@@ -1,4 +1,4 @@
-"""Answers with a file's bytes: cached by browsers, in parts if asked."""
+"""Responses with a file's bytes, which browsers may cache and request in ranges."""
 
 import re
 from collections.abc import Mapping
@@ -9,15 +9,15 @@ from fastapi import HTTPException, Request
 from fastapi.responses import Response
 
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
-# Of the one browser: nobody shares these pictures. An address without its version is asked for
-# anew each time, for what is behind it may change.
-_CACHED, _CHECKED = "private, max-age=3600", "private, no-cache"
+# Private: shared caches must not keep pictures. Without a version in its address, a picture may
+# change, so that the browser must revalidate it each time.
+_CACHED, _REVALIDATED = "private, max-age=3600", "private, no-cache"
 PICTURE: dict[int | str, dict[str, Any]] = {
     200: {"content": {"image/*": {}}, "description": "The picture."},
-    206: {"content": {"image/*": {}}, "description": "The part that was asked for."},
-    304: {"description": "As you have it."},
+    206: {"content": {"image/*": {}}, "description": "The requested range."},
+    304: {"description": "Not modified: the cached picture is current."},
 }
-"""The answers, besides errors, that a route with pictures documents."""
+"""The successful answers that a route with pictures documents."""
 
 
 def attachment(name: str) -> str:
@@ -34,28 +34,28 @@ def file_response(
     version: str,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Return bytes with ETag, or the part that was asked for (RFC 9110, 14).
+    """Return a file's bytes, or the requested range of them, with an ETag (RFC 9110, 13 and 14).
 
     Args:
-        request: may ask for a part, or whether there is anything new.
+        request: its headers may name a range, or the version that the client has.
         data: the whole file.
         media_type: of the file.
-        version: tells the file from an earlier one at this address.
+        version: differs between the files that this address has had.
         headers: to add.
 
     Raises:
-        HTTPException: 416, there is no such part.
+        HTTPException: 416, the file has no such range.
     """
     tag = f'"{version}"'
     answer_headers = {**(headers or {}), "ETag": tag, "Accept-Ranges": "bytes"}
-    answer_headers["Cache-Control"] = _CACHED if "v" in request.query_params else _CHECKED
+    answer_headers["Cache-Control"] = _CACHED if "v" in request.query_params else _REVALIDATED
     known = [item.strip().removeprefix("W/") for item in _header(request, "if-none-match")]
     if tag in known or "*" in known:
         return Response(status_code=304, headers=answer_headers)
-    wanted = _RANGE.fullmatch(request.headers.get("range", "").strip())
-    if not wanted or not any(wanted.groups()) or _header(request, "if-range") not in ([], [tag]):
+    span = _RANGE.fullmatch(request.headers.get("range", "").strip())
+    if not span or not any(span.groups()) or _header(request, "if-range") not in ([], [tag]):
         return Response(data, media_type=media_type, headers=answer_headers)
-    first, last = _part(wanted[1], wanted[2], len(data))
+    first, last = _first_and_last(span[1], span[2], len(data))
     if first > last:
         size = {"Content-Range": f"bytes */{len(data)}"}
         raise HTTPException(416, f"Range: the file has {len(data)} bytes", size)
@@ -67,8 +67,8 @@ def _header(request: Request, name: str) -> list[str]:
     return [part for part in request.headers.get(name, "").split(",") if part]
 
 
-def _part(first: str, last: str, size: int) -> tuple[int, int]:
-    """Return the first and last byte; without a first one, `last` counts from the end."""
+def _first_and_last(first: str, last: str, size: int) -> tuple[int, int]:
+    """Return the positions of a range's bytes; without `first`, `last` counts from the end."""
     if not first:
         return max(size - int(last), 0), size - 1
     return int(first), min(int(last), size - 1) if last else size - 1

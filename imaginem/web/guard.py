@@ -1,11 +1,11 @@
-"""What every answer carries, and which requests of browsers are refused.
+"""Adds security headers to every answer, and refuses requests that other sites forge.
 
 Pages of other sites can make a browser send requests here with its login. Browsers say so
 in Sec-Fetch-Site, or in Origin; programs send neither and have no login to abuse.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,13 +26,14 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_HEADERS = (
+_DEFAULTS = (
     (b"content-security-policy", POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"permissions-policy", b"camera=(), microphone=(), geolocation=()"),
+    (b"cache-control", b"no-store"),  # answers hold personal data
 )
 
 Scope = MutableMapping[str, Any]
@@ -45,7 +46,7 @@ class Guard:
 
     Args:
         app: what it guards.
-        defect: returns the answer to a request that a defect of ours broke.
+        defect: returns the answer to a request that raised an unexpected error.
     """
 
     def __init__(
@@ -56,24 +57,21 @@ class Guard:
         self._app, self._defect = app, defect
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Refuse forged requests; add headers to answers."""
+        """Refuse forged requests; add security headers to answers."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
-        begun: list[bool] = []
+        begun = False
         head_only = scope["method"] == "HEAD"
         if head_only:  # answered as GET is (RFC 9110, 9.3.2), without the body
             scope = {**scope, "method": "GET"}
 
         async def guarded(message: MutableMapping[str, Any]) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
-                begun.append(True)
-                present = {name.lower() for name, _ in message["headers"]}
-                added = [(name, value) for name, value in _HEADERS if name not in present]
-                if b"cache-control" not in present:  # what is shown here is nobody else's business
-                    added.append((b"cache-control", b"no-store"))
-                message["headers"] = [*message["headers"], *added]
+                begun = True
+                message["headers"] = _with_defaults(message["headers"])
             elif head_only:
                 message = {**message, "body": b""}
             await send(message)
@@ -84,11 +82,18 @@ class Guard:
             return
         try:
             await self._app(scope, receive, guarded)
-        except Exception as defect:  # outermost: whatever is raised here would show its text
+        except Exception as defect:  # outermost: the server would show the error's text
             if begun:
                 raise
             _logger.error("%s %s failed", scope["method"], scope["path"], exc_info=defect)
             await self._defect(scope)(scope, receive, guarded)
+
+
+def _with_defaults(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return an answer's headers, with the security headers that it does not set itself."""
+    answered = list(headers)
+    present = {name.lower() for name, _ in answered}
+    return [*answered, *(header for header in _DEFAULTS if header[0] not in present)]
 
 
 def _is_own(scope: Scope) -> bool:

@@ -1,4 +1,4 @@
-"""What the API takes and answers."""
+"""Models of the API's requests and answers."""
 
 import uuid
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ class Answer(BaseModel):
 
 
 class Health(Answer):
-    """That the app answers, and its version."""
+    """The app is running; its version."""
 
     status: str = Field(examples=["ok"])
     version: str = Field(examples=["0.1.0"])
@@ -60,7 +60,7 @@ class Accepted(Answer):
 
 
 class Batch(Answer):
-    """A batch; counts are of results in SQL, which lag behind by what is at work."""
+    """A batch; counts are of results in SQL, so jobs that are at work are not counted yet."""
 
     batch_id: BatchId
     group: str
@@ -79,7 +79,7 @@ class Batches(Answer):
 
 
 class JobProblem(Answer):
-    """A step that told a problem."""
+    """A step that failed or was skipped, and why."""
 
     job: str
     step: str
@@ -87,7 +87,7 @@ class JobProblem(Answer):
 
 
 class Progress(Answer):
-    """How a batch stands, by `pipelinelogs`.
+    """A batch's progress, from `pipelinelogs`.
 
     Attributes:
         submitted: photos that were sent; those without a job in `jobs` wait on a queue.
@@ -106,7 +106,7 @@ class Progress(Answer):
 
 
 class StepState(Answer):
-    """Where a job stands at a step."""
+    """The state of a step of a job; `reason` says why it failed or was skipped."""
 
     name: str = Field(examples=["ocr"])
     state: str = Field(examples=["success"])
@@ -114,11 +114,11 @@ class StepState(Answer):
 
 
 class Match(Answer):
-    """Two faces that look alike; machines suggest, people judge.
+    """Two faces that look alike: a suggestion, on which a person decides.
 
     Attributes:
         band: `match` or `possible`.
-        verdict: `confirmed` or `rejected` by a person; empty when nobody has judged.
+        verdict: `confirmed` or `rejected` by a person; empty when nobody has decided.
     """
 
     face_id: uuid.UUID | None = None
@@ -147,7 +147,7 @@ class Job(Answer):
 
 
 class Photo(Answer):
-    """A photo in a list; `thumbnail` is empty where the photo could not be had."""
+    """A photo in a list; `thumbnail` is empty if the photo could not be fetched."""
 
     batch_id: BatchId
     job_id: JobId
@@ -189,7 +189,7 @@ class FaceSearch(Answer):
 
 
 class VerdictAsked(BaseModel):
-    """What a person says of two faces; empty takes it back."""
+    """A person's decision on two faces; an empty one removes the earlier decision."""
 
     verdict: Literal["confirmed", "rejected", ""] = Field(examples=["confirmed"])
 
@@ -207,27 +207,27 @@ class Poisoned(Answer):
 
 
 class Replayed(Answer):
-    """The new message."""
+    """The new run of a replayed message's job."""
 
     run: str
 
 
 class QueueDepth(Answer):
-    """About how many messages wait on a queue; None if there is no such queue."""
+    """About how many messages wait on a queue; null if there is no such queue."""
 
     name: str = Field(examples=["ocr"])
     messages: int | None
 
 
 class CheckResult(Answer):
-    """One thing that was looked at; an empty problem means that it is well."""
+    """A check's result; `problem` is empty if all is well."""
 
     name: str = Field(examples=["database"])
     problem: str
 
 
 class Operations(Answer):
-    """What runs, and how it is."""
+    """What runs, and its health."""
 
     version: str
     queues: list[QueueDepth]

@@ -1,4 +1,4 @@
-"""What use cases return, as the API answers it and the pages show it."""
+"""Converts what use cases return into the models of the API, which the pages show too."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ def present_batch(info: BatchInfo) -> models.Batch:
 
 
 def present_progress(overview: BatchOverview) -> models.Progress:
-    """Return how a batch stands."""
+    """Return a batch's progress."""
     return models.Progress(
         batch_id=overview.batch_id,
         cancelled=overview.cancelled,
@@ -113,7 +113,7 @@ def present_photo(photo: FoundPhoto) -> models.Photo:
 
 
 def present_operations(operations: health.Operations) -> models.Operations:
-    """Return what runs, and how it is."""
+    """Return what runs, and its health."""
     return models.Operations(
         version=imaginem.__version__,
         queues=[

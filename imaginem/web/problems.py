@@ -59,9 +59,9 @@ def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
 
 
 def wants_page(request: Request) -> bool:
-    """Tell whether somebody looks at this with a browser."""
-    part = "hx-request" in request.headers or request.url.path.startswith("/api/")
-    return not part and "text/html" in request.headers.get("accept", "")
+    """Tell whether a browser asks for a whole page, not a script for a part of one."""
+    by_script = "hx-request" in request.headers or request.url.path.startswith("/api/")
+    return not by_script and "text/html" in request.headers.get("accept", "")
 
 
 def problem(
@@ -87,7 +87,7 @@ def problem(
 
 
 class ProblemHandlers:
-    """Makes every error of an app a problem document, or a page where a browser asks.
+    """Turns every error of an app into a problem document, or a page for a browser.
 
     Args:
         page: returns a page for a request, a status and a detail.
@@ -103,7 +103,7 @@ class ProblemHandlers:
         app.exception_handler(ImaginemError)(self._known)
 
     def defect(self, scope: MutableMapping[str, Any]) -> Response:
-        """Return the answer to a request that a defect of ours broke."""
+        """Return the answer to a request that raised an unexpected error."""
         return self._answer(Request(scope), 500, "a defect in Imaginem; its log has the details")
 
     def _refused(self, request: Request, error: HTTPException) -> Response:

@@ -1,8 +1,7 @@
-"""Parts of requests that API and pages have in common."""
+"""Parts of requests that the API and the pages share."""
 
 from dataclasses import replace
-from datetime import UTC as ZONE
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Query, Request, UploadFile
@@ -15,16 +14,16 @@ from imaginem.usecases.access import Caller
 from imaginem.web.dependencies import Viewer
 
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
-Cursor = Annotated[str, Query(max_length=2000, description="Of the page before.")]
+Cursor = Annotated[str, Query(max_length=2000, description="`cursor` of the page before.")]
 Label = Annotated[str, Query(max_length=200)]
 SEARCHED_MATCHES = 20
 """Matches that are shown for each face of a photo that was searched with."""
-# Forms send empty fields along.
+# Forms send empty fields too.
 EMPTY_IS_NONE = BeforeValidator(lambda value: None if value == "" else value)
 
 
 async def one_file(request: Request) -> None:
-    """Check that a form has one file: of several, the others would be lost without a word.
+    """Check that a form has only one file: further ones would be ignored.
 
     Raises:
         HTTPException: 422, there are several.
@@ -38,7 +37,7 @@ def read_upload(file: UploadFile) -> bytes:
     """Return an uploaded photo's bytes.
 
     Raises:
-        HTTPException: 413 for too many bytes or pixels, 415 for what is no photo.
+        HTTPException: 413 for too many bytes or pixels, 415 if it is not a photo.
     """
     data = file.file.read(BYTE_LIMIT + 1)
     if len(data) > BYTE_LIMIT:
@@ -86,19 +85,19 @@ def _midnight(day: date | None, days: int = 0) -> datetime | None:
     if day is None:
         return None
     try:
-        return datetime.combine(day + timedelta(days=days), time(), ZONE)
+        return datetime.combine(day + timedelta(days=days), time(), UTC)
     except OverflowError:
         raise HTTPException(422, "until: the day is too far away") from None
 
 
-async def seen_by(
+async def visible_photos(
     caller: Viewer, wanted: Annotated[PhotoFilter, Depends(photo_filter)]
 ) -> PhotoFilter:
-    """Return a filter that hides what the caller may not see."""
+    """Return a filter that leaves out what the caller may not see."""
     return replace(wanted, groups=caller.groups)
 
 
-VisiblePhotos = Annotated[PhotoFilter, Depends(seen_by)]
+VisiblePhotos = Annotated[PhotoFilter, Depends(visible_photos)]
 """The filter that an address has, without photos that the caller may not see."""
 
 
@@ -113,7 +112,7 @@ def check_place_role(caller: Caller, gps: bool) -> None:
 
 
 async def poison_place(poison_id: str) -> tuple[str, str]:
-    """Return queue and message id of a poisoned message's id in addresses.
+    """Split a poisoned message's id in an address into queue and message id.
 
     Raises:
         HTTPException: 404, no message can have this id.

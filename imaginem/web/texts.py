@@ -222,14 +222,14 @@ MARKS = {
     "handed_over": "→",
     "cancelled": "■",
 }
-"""States are told by a sign and a word, never by colour alone."""
+"""States are shown by a sign and a word, never by colour alone."""
 
 
 def translator(texts: dict[str, str] = ENGLISH) -> Callable[..., str]:
     """Return a function that gives a text with its values filled in."""
 
-    def text(key: str, **values: object) -> str:
-        found = texts.get(key, key.rpartition(".")[2])  # a state that nobody foresaw
-        return found.format(**values) if values else found
+    def translate(key: str, **values: object) -> str:
+        text = texts.get(key, key.rpartition(".")[2])  # an unknown state is shown as it is
+        return text.format(**values) if values else text
 
-    return text
+    return translate

@@ -1,4 +1,4 @@
-"""Breaks a copy of the Bicep files in many ways, each of which the gates must notice."""
+"""Breaks a copy of the Bicep files in many ways, change of which the gates must notice."""
 
 import shutil
 import tempfile
@@ -15,7 +15,7 @@ class Break:
     file: str
     old: str
     new: str
-    told: str
+    reported: str
 
 
 BREAKS = (
@@ -37,7 +37,7 @@ BREAKS = (
         "daysAfterModification: unknown",
     ),
     Break(
-        "a value is none of those allowed",
+        "a value is not one of those allowed",
         "modules/app.bicep",
         "'RedirectToLoginPage'",
         "'Return402'",
@@ -86,7 +86,7 @@ BREAKS = (
         "nothing reads it",
     ),
     Break(
-        "a setting is set whose declaration says why it is not",
+        "a setting is set though its declaration says why Bicep does not",
         "modules/app.bicep",
         "    FACE_ENDPOINT:",
         "    MAX_ATTEMPTS: '5'\n    FACE_ENDPOINT:",
@@ -104,7 +104,7 @@ BREAKS = (
         "modules/ai.bicep",
         "a97b65f3-24c7-4388-baec-2e87135dc908",
         "b97b65f3-24c7-4388-baec-2e87135dc908",
-        "none that is known",
+        "is not a known role",
     ),
     Break("a queue is missing", "main.bicep", "  'ocr'\n", "", "the code ships the step ocr"),
     Break(
@@ -115,7 +115,7 @@ BREAKS = (
         "the code ships the step sample",
     ),
     Break(
-        "a queue is no step's",
+        "a queue has no step",
         "main.bicep",
         "  'ocr'\n",
         "  'ocr'\n  'nosuchstep'\n",
@@ -167,14 +167,14 @@ BREAKS = (
         "is conditional",
     ),
     Break(
-        "logins are not asked for",
+        "no login is required",
         "modules/app.bicep",
         "requireAuthentication: true",
         "requireAuthentication: false",
         "requireAuthentication must be True",
     ),
     Break(
-        "everything is excluded from logins",
+        "every path is open without a login",
         "modules/app.bicep",
         "['/api/health']",
         "['/*']",
@@ -216,7 +216,7 @@ BREAKS = (
         "host needs AzureWebJobsStorage__credential",
     ),
     Break(
-        "an alert asks for what nothing counts",
+        "an alert queries a metric that nothing counts",
         "modules/alerts.bicep",
         "imaginem.poisoned",
         "imaginem.poison",
@@ -230,7 +230,7 @@ BREAKS = (
         "no poison queues",
     ),
     Break(
-        "the parameter file names what is not there",
+        "the parameter file names an unknown parameter",
         "main.parameters.json",
         '"alertEmail"',
         '"alertMail"',
@@ -239,20 +239,22 @@ BREAKS = (
 )
 
 
-def unseen(folder: Path, check: Callable[[Path], list[str]]) -> list[str]:
-    """Return the breaks that a check does not notice."""
+def unreported(folder: Path, check: Callable[[Path], list[str]]) -> list[str]:
+    """Return the breaks that a check does not report."""
     missed = []
-    for each in BREAKS:
+    for change in BREAKS:
         with tempfile.TemporaryDirectory() as scratch:
             copy = Path(scratch) / "infra"
             shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("gates", "__pycache__"))
-            path = copy / each.file
+            path = copy / change.file
             text = path.read_text("utf-8")
-            if each.old not in text:
-                missed.append(f"{each.what}: {each.file} has no {each.old!r} to break any more")
+            if change.old not in text:
+                missed.append(
+                    f"{change.what}: {change.file} has no {change.old!r} to break any more"
+                )
                 continue
-            path.write_text(text.replace(each.old, each.new), "utf-8")
-            told = check(copy)
-            if not any(each.told in problem for problem in told):
-                missed.append(f"{each.what} ({each.file}); told was {told[:3]}")
+            path.write_text(text.replace(change.old, change.new), "utf-8")
+            problems = check(copy)
+            if not any(change.reported in problem for problem in problems):
+                missed.append(f"{change.what} ({change.file}); reported was {problems[:3]}")
     return missed

@@ -47,67 +47,70 @@ def problems(templates: list[Template], root: Path = ROOT) -> list[str]:
 
 def _roles(templates: list[Template], root: Path) -> list[str]:
     """Compare the roles that are assigned, each for one resource, with those the code needs."""
-    found: list[str] = []
+    differences: list[str] = []
     numbers: set[str] = set()
     for template in templates:
         for resource in template.resources:
             if resource.type != "Microsoft.Authorization/roleAssignments":
                 continue
-            mine = _role_numbers(template, resource)
-            if not mine:
-                found.append(f"roles: {resource.place} names no role by its number")
+            assigned_here = _role_numbers(template, resource)
+            if not assigned_here:
+                differences.append(f"roles: {resource.place} names no role by its number")
             if "scope" not in resource.body:
-                found.append(f"roles: {resource.place} has no scope: it is for the whole group")
-            if resource.conditional and not mine <= _DEPLOYMENT_ROLES:
-                found.append(f"roles: {resource.place} is conditional")
-            numbers |= mine
+                differences.append(
+                    f"roles: {resource.place} has no scope: it is for the whole resource group"
+                )
+            if resource.conditional and not assigned_here <= _DEPLOYMENT_ROLES:
+                differences.append(f"roles: {resource.place} is conditional")
+            numbers |= assigned_here
     code = "\n".join(path.read_text("utf-8") for path in (root / "imaginem").rglob("*.py"))
     needed = {role for pattern, role in _NEEDED.items() if re.search(pattern, code)}
     assigned = {role for role, number in _ROLES.items() if number in numbers}
     for role in sorted(needed - assigned):
-        found.append(f"roles: the code needs {role}, which is not assigned")
+        differences.append(f"roles: the code needs {role}, which is not assigned")
     for role in sorted(assigned - needed):
-        found.append(f"roles: {role} is assigned, and nothing needs it")
+        differences.append(f"roles: {role} is assigned, and nothing needs it")
     for number in sorted(numbers - set(_ROLES.values()) - _DEPLOYMENT_ROLES):
-        found.append(f"roles: {number} is assigned, and is none that is known")
-    return found
+        differences.append(f"roles: {number} is assigned, and is not a known role")
+    return differences
 
 
 def _role_numbers(template: Template, resource: Resource) -> set[str]:
-    """Return the ids of an assignment's roles, which a variable or a loop over one may hold."""
-    told = [str(resource.body["properties"].get("roleDefinitionId"))]
+    """Return the ids of an assignment's roles, given directly, by a variable or by a loop."""
+    expression = str(resource.body["properties"].get("roleDefinitionId"))
+    texts = [expression]
     if isinstance(resource.loop, str):
-        told.append(str(template.variables.get(str(resource.loop))))
+        texts.append(str(template.variables.get(resource.loop)))
     for name, value in template.variables.items():
-        if isinstance(value, str) and re.search(rf"\b{name}\b", told[0]):
-            told.append(value)
-    return set(_ROLE_NUMBER.findall(" ".join(told)))
+        if isinstance(value, str) and re.search(rf"\b{name}\b", expression):
+            texts.append(value)
+    return set(_ROLE_NUMBER.findall(" ".join(texts)))
 
 
 def _queues(templates: list[Template], root: Path) -> list[str]:
     """Compare Bicep's default queues with the steps that ship.
 
-    A step file that Bicep does not list is no problem: deploy.sh passes every step.
+    A step file that Bicep does not list is fine: deploy.sh passes every step's name.
     """
     (main,) = [template for template in templates if template.path.name == "main.bicep"]
     pipeline = _default_pipeline(root)
     queues = list(main.parameters["steps"]["default"])
-    found = [
+    differences = [
         f"queues: the code ships the step {name}, which Bicep's default does not list"
         for name in (*pipeline, _TEMPLATE_STEP)
         if name not in queues
     ]
-    found += [
+    differences += [
         f"queues: Bicep's default lists {name}, and there is no steps/{name}.py"
         for name in queues
         if not (root / "steps" / f"{name}.py").exists()
     ]
     bicep_pipeline = main.parameters["pipelineDefinition"]["default"]
     if bicep_pipeline != ",".join(pipeline):
-        found.append(
+        differences.append(
             f"pipelineDefinition: the code has {','.join(pipeline)}, Bicep has {bicep_pipeline}"
         )
-    return found
+    return differences
 
 
 def _default_pipeline(root: Path) -> tuple[str, ...]:
@@ -132,14 +135,15 @@ def _names(templates: list[Template], root: Path) -> list[str]:
     tables = set(re.findall(r'_TABLE = "(\w+)"', code))
     containers = {"deployment", *re.findall(r'_container: str = "(\w+)"', code)}
     containers |= set(re.findall(r'CONTAINER = "(\w+)"', code)) - {"AzureWebJobsStorage"}
-    expected = (
+    compared = (
         ("tables", tables, set(storage.variables["tables"])),
         ("containers", containers, set(storage.variables["containers"])),
     )
     return [
-        f"{what}: the code has {', '.join(sorted(ours))}, Bicep makes {', '.join(sorted(theirs))}"
-        for what, ours, theirs in expected
-        if ours != theirs
+        f"{kind}: the code has {', '.join(sorted(in_code))}, "
+        f"Bicep makes {', '.join(sorted(in_bicep))}"
+        for kind, in_code, in_bicep in compared
+        if in_code != in_bicep
     ]
 
 
@@ -148,8 +152,8 @@ def _metrics(templates: list[Template], root: Path) -> list[str]:
     code = "\n".join(path.read_text("utf-8") for path in (root / "imaginem").rglob("*.py"))
     counted = set(re.findall(r'\.(?:count|measure)\(\s*"([\w.]+)"', code))
     text = "\n".join(template.path.read_text("utf-8") for template in templates)
-    asked = set(re.findall(r'Name == "([\w.]+)"', text))
-    return [f"alerts: nothing counts {name}" for name in sorted(asked - counted)]
+    queried = set(re.findall(r'Name == "([\w.]+)"', text))
+    return [f"alerts: nothing counts {name}" for name in sorted(queried - counted)]
 
 
 def _parameters(templates: list[Template]) -> list[str]:
@@ -159,11 +163,11 @@ def _parameters(templates: list[Template]) -> list[str]:
     path = main.path.with_name("main.parameters.json")
     given = set(json.loads(path.read_text("utf-8"))["parameters"])
     unknown = sorted(given - set(main.parameters))
-    found = [f"{path.name}: main.bicep has no parameter {name}" for name in unknown]
+    differences = [f"{path.name}: main.bicep has no parameter {name}" for name in unknown]
     if "-poison" not in str(storage.variables["queues"]):
-        found.append("queues: Bicep makes no poison queues")
+        differences.append("queues: Bicep makes no poison queues")
     for name in ("queue", "table", "container"):
-        loops = [str(each.loop) for each in storage.resources if each.symbol == name]
+        loops = [str(resource.loop) for resource in storage.resources if resource.symbol == name]
         if loops != [f"{name}s"]:
-            found.append(f"storage.bicep: {name} does not go through {name}s")
-    return found
+            differences.append(f"storage.bicep: {name} is not a loop over {name}s")
+    return differences

@@ -58,5 +58,5 @@ def export(
 
 @router.delete("/batches/{batch_id}", responses=responses(404, 409, 422))
 def erase_batch(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) -> Forgotten:
-    """Erase a batch: photos, results, faces and all; jobs at work make it refuse."""
+    """Erase a batch: photos, results, faces and all; refused while jobs are at work."""
     return Forgotten(jobs=forget_batch(services, batch_id))

@@ -28,7 +28,7 @@ def batches(
 
 @router.get("/batches/{batch_id}", responses=responses(404, 422))
 def batch(caller: Viewer, services: ServicesDep, batch_id: VisibleBatch) -> Progress:
-    """Tell how far a batch has come, step by step; ask again every second or so."""
+    """Return a batch's progress, step by step; a client may poll it every second."""
     return present_progress(batch_overview(services, batch_id))
 
 
@@ -45,10 +45,10 @@ def upload(
     batch_id: str,
     file: Annotated[UploadFile, File(description="One photo, at most 20 MB.")],
     pipeline: Annotated[
-        str, Form(description="Steps with commas between; what they need is added.")
+        str, Form(description="Steps, separated by commas; those they require are added.")
     ] = "",
     job_id: Annotated[
-        str, Form(description="The same id again replaces the photo; made up if empty.")
+        str, Form(description="An id used before replaces that photo; made if empty.")
     ] = "",
     group: Annotated[
         str, Form(max_length=200, description="Who may see the batch: an Entra group's id.")

@@ -54,12 +54,12 @@ def image(caller: Viewer, services: ServicesDep, request: Request, face_id: uuid
     responses=responses(400, 404, 422),
     name="judge",  # as the API's document calls it
 )
-def review(
+def decide(
     caller: Caseworker,
     services: ServicesDep,
     face_id: uuid.UUID,
     other_id: uuid.UUID,
-    asked: VerdictAsked,
+    review: VerdictAsked,
 ) -> list[Match]:
     """Confirm or reject that two faces are one person's; kept with who said so, and when."""
-    return present_matches(review_pair(services, (face_id, other_id), asked.verdict, caller))
+    return present_matches(review_pair(services, (face_id, other_id), review.verdict, caller))

@@ -38,7 +38,7 @@ def images(
     cursor: Cursor = "",
     limit: Limit = 48,
 ) -> Photos:
-    """Find photos by what was found in them, newest first."""
+    """Find photos by their labels, text and faces, newest first."""
     page = services.catalogue.photos(wanted, cursor, limit)
     return Photos(images=[present_photo(photo) for photo in page.photos], cursor=page.cursor)
 
@@ -51,7 +51,7 @@ def tags(
     kind: Annotated[Literal["tag", "category", "object"], Query()] = "tag",
     limit: Limit = 50,
 ) -> list[LabelCount]:
-    """Count labels of the photos that fit, the most frequent first."""
+    """Count the labels of the photos that fit the filter, the most frequent first."""
     labels = services.catalogue.labels(wanted, kind, limit)
     return [LabelCount(name=name, count=count) for name, count in labels]
 
@@ -62,7 +62,7 @@ def tags(
     response_class=Response,
 )
 def photo(caller: Caseworker, services: ServicesDep, key: VisibleJob, request: Request) -> Response:
-    """Download a photo as it was sent, with all that its file tells, the place too."""
+    """Download a photo as it was sent, with all its metadata, including the place."""
     result = result_of(services, key)
     data = original(services, result)
     name = photo_name(result.image_parameters, result.id)
@@ -84,7 +84,7 @@ def exif(
     key: VisibleJob,
     gps: Annotated[bool, Query(description="The place, too; for caseworkers.")] = False,
 ) -> dict[str, str]:
-    """Tell what a photo's file says of camera, time and place."""
+    """Return what a photo's file says about camera, time and place."""
     check_place_role(caller, gps)
     return read_exif(original(services, result_of(services, key)), gps=gps)
 
@@ -93,7 +93,7 @@ async def _size(size: Literal["thumbnail", "view"]) -> str:
     return size
 
 
-# A dependency, so that the API's document lists it after those of the job.
+# A dependency, so that the OpenAPI document lists it after the job's parameters.
 Size = Annotated[str, Depends(_size)]
 
 

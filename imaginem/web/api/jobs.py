@@ -38,7 +38,7 @@ def send(
 
 @router.get("/{batch_id}/{job_id}", responses=responses(404, 422))
 def job(caller: Viewer, services: ServicesDep, key: VisibleJob) -> Job:
-    """Return a job: its progress, what was found, and who looks like its faces."""
+    """Return a job: its progress, outputs, and faces that look like its own."""
     return present_job(view_job(services, key, caller))
 
 

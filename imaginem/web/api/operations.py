@@ -16,7 +16,7 @@ router = APIRouter(prefix="/api", tags=["operations"])
 
 @router.get("/operations", responses=responses())
 def operations(caller: Operator, web: WebDep, services: ServicesDep) -> Operations:
-    """Tell queue depths, engines and models in use, and whether everything is well."""
+    """Return queue depths, the engines and models in use, and the results of health checks."""
     return present_operations(operations_of(services, web.registry.names()))
 
 
@@ -39,7 +39,7 @@ def replay(caller: Operator, services: ServicesDep, place: PoisonPlace) -> Repla
     responses=responses(404, 422),
 )
 def drop(caller: Operator, services: ServicesDep, place: PoisonPlace) -> Response:
-    """Forget a message."""
+    """Delete a poisoned message without replaying it."""
     if services.poison.read(*place) is None:
         raise HTTPException(404, f"there is no poisoned message {'.'.join(place)}")
     services.poison.drop(*place)

@@ -12,13 +12,13 @@ router = APIRouter(prefix="/api", tags=["pipeline"])
 
 @router.get("/health")
 def health() -> Health:
-    """Tell that the app answers."""
+    """Answer if the app is running."""
     return Health(status="ok", version=imaginem.__version__)
 
 
 @router.get("/me", responses=responses())
 def me(caller: Viewer) -> Me:
-    """Tell who is calling."""
+    """Return the caller's name and role."""
     return Me(name=caller.name, role=caller.role)
 
 

@@ -40,14 +40,14 @@ def progress_values(progress: Progress) -> dict[str, Any]:
         }
         for name, states in progress.steps.items()
     ]
-    open_states = {"queued"} if progress.cancelled else set()  # these end where they wait
-    running = any(state not in {*ENDED, *open_states} for state in progress.jobs.values())
+    at_rest = {*ENDED, "queued"} if progress.cancelled else ENDED  # these will not begin
+    running = any(state not in at_rest for state in progress.jobs.values())
     return {
         "progress": progress,
         "total": total,
         "steps": steps,
         "running": running,
-        "seconds": 1 if total < 500 else 5 if total < 5000 else 20,  # large ones take long to count
+        "seconds": 1 if total < 500 else 5 if total < 5000 else 20,  # counting takes longer, too
         "states": Counter(progress.jobs.values()),
         "jobs": jobs[:_JOBS_SHOWN],
         "hidden": max(total - _JOBS_SHOWN, 0),
@@ -57,7 +57,7 @@ def progress_values(progress: Progress) -> dict[str, Any]:
 
 
 def _by_job(problems: Sequence[JobProblem]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return each job with its reasons, and the steps that told each."""
+    """Return each job with its reasons, each with the steps that it stopped."""
     by_job: dict[str, dict[str, list[str]]] = {}
     for problem in problems:
         by_job.setdefault(problem.job, {}).setdefault(problem.reason, []).append(problem.step)
@@ -96,7 +96,7 @@ def batch(
 def progress(
     caller: Viewer, services: ServicesDep, request: Request, batch_id: VisibleBatch
 ) -> HTMLResponse:
-    """Show how far a batch has come: a part of its page."""
+    """Show a batch's progress: a part of its page."""
     return _show(request, services, batch_id, "_progress.html")
 
 
@@ -104,7 +104,7 @@ def progress(
 def state(
     caller: Viewer, services: ServicesDep, request: Request, batch_id: VisibleBatch
 ) -> HTMLResponse:
-    """Show how a batch stands in a line."""
+    """Show a batch's state in one line: a part of its page."""
     return _show(request, services, batch_id, "_state.html")
 
 

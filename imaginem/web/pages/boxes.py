@@ -1,4 +1,4 @@
-"""What was found in a photo, as places on it and as lists beside it."""
+"""What a photo's page shows of the outputs: boxes on the photo, and lists beside it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
-class Found:
-    """What was found; an output that doesn't fit its model counts as nothing."""
+class PhotoContents:
+    """A job's outputs as the page shows them; one that doesn't fit its model is left out."""
 
     analysis: ImageAnalysis | None = None
     text: OcrText | None = None
@@ -23,7 +23,7 @@ class Found:
 
     @property
     def objects(self) -> list[FoundObject]:
-        """Things with a place."""
+        """Objects, with their boxes."""
         return self.analysis.objects if self.analysis else []
 
     @property
@@ -33,25 +33,25 @@ class Found:
 
     @property
     def is_adult(self) -> bool:
-        """Whether somebody may not want to see it without a warning."""
+        """Whether the photo is shown only after a warning."""
         adult = self.analysis.adult if self.analysis else None
         return adult is not None and (adult.is_adult_content or bool(adult.is_gory_content))
 
 
-def found_in(outputs: Mapping[str, Any], size: tuple[int, int]) -> Found:
+def contents_of(outputs: Mapping[str, Any], size: tuple[int, int]) -> PhotoContents:
     """Read a job's outputs.
 
     Args:
         outputs: by step.
-        size: of the upright photo, in which coordinates are told.
+        size: width and height of the upright photo, to which coordinates refer.
     """
     detected = outputs.get("facedetection")
     faces = detected.get("faces") if isinstance(detected, dict) else None
-    read = [_read(Face, face) for face in faces] if isinstance(faces, list) else []
-    return Found(
+    parsed = [_read(Face, face) for face in faces] if isinstance(faces, list) else []
+    return PhotoContents(
         analysis=_read(ImageAnalysis, outputs.get("generalclassification")),
         text=_read(OcrText, outputs.get("ocr")),
-        faces=[face for face in read if face is not None],
+        faces=[face for face in parsed if face is not None],
         width=size[0],
         height=size[1],
     )

@@ -16,8 +16,9 @@ router = APIRouter(prefix="/api")
 
 
 def role_of(route: APIRoute) -> str:
-    """Return the least app role that may call a route; empty where everybody may."""
-    roles = [getattr(needed.call, "role", "") for needed in route.dependant.dependencies]
+    """Return the lowest app role that may call a route; empty if everybody may."""
+    dependencies = route.dependant.dependencies
+    roles = [getattr(dependency.call, "role", "") for dependency in dependencies]
     return next((str(role) for role in roles if role), "")
 
 

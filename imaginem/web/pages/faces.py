@@ -14,7 +14,7 @@ from imaginem.web.pages.render import render
 from imaginem.web.presenters import present_match, present_matches, present_search
 from imaginem.web.requests import EMPTY_IS_NONE, SEARCHED_MATCHES, one_file, read_upload
 
-_PICKED = 36
+_RECENT_SHOWN = 36
 
 router = APIRouter(prefix="/faces")
 
@@ -26,9 +26,9 @@ def faces(
     request: Request,
     face: Annotated[uuid.UUID | None, EMPTY_IS_NONE] = None,
 ) -> HTMLResponse:
-    """Show recent faces, and who looks like the one that was chosen."""
+    """Show recent faces, and the faces that look like the chosen one."""
     chosen = _chosen(services, face, caller) if face else None
-    recent = services.gallery.recent_faces(caller.groups, _PICKED)
+    recent = services.gallery.recent_faces(caller.groups, _RECENT_SHOWN)
     return render(request, "faces.html", {"chosen": chosen, "recent": recent})
 
 
@@ -49,9 +49,9 @@ def search(
     request: Request,
     file: Annotated[UploadFile, File()],
 ) -> HTMLResponse:
-    """Show who looks like the faces of a photo."""
+    """Show the faces that look like those of a photo."""
     faces = search_faces(services, read_upload(file), caller, SEARCHED_MATCHES)
-    return render(request, "_search.html", {"found": present_search(faces)})
+    return render(request, "_search.html", {"search": present_search(faces)})
 
 
 @router.post("/{face_id}/matches/{other_id}")
@@ -63,7 +63,7 @@ def review(
     other_id: uuid.UUID,
     verdict: Annotated[Literal["confirmed", "rejected", ""], Form()] = "",
 ) -> HTMLResponse:
-    """Keep what a person decides about two faces, and show it."""
+    """Store a person's decision on two faces, and show it."""
     matches = review_pair(services, (face_id, other_id), verdict, caller)
     (reviewed,) = [match for match in matches if match.matched_face_id == other_id]
     return render(request, "_match.html", {"match": present_match(reviewed)})

@@ -22,7 +22,7 @@ def _show(
     operations = operations_of(services, names)
     depths = operations.queues
     values = {
-        "told": present_operations(operations),
+        "operations": present_operations(operations),
         "queues": [(name, depths[name], depths[f"{name}-poison"]) for name in names],
         "poisoned": [present_poisoned(entry) for entry in operations.poisoned],
     }
@@ -33,13 +33,13 @@ def _show(
 def operations(
     caller: Operator, web: WebDep, services: ServicesDep, request: Request
 ) -> HTMLResponse:
-    """Show what runs, and how it is."""
+    """Show what runs, and its health."""
     return _show(request, web, services, "operations.html")
 
 
 @router.get("/now")
 def now(caller: Operator, web: WebDep, services: ServicesDep, request: Request) -> HTMLResponse:
-    """Show it anew: a part of the page."""
+    """Show the same again: a part of the page."""
     return _show(request, web, services, "_operations.html")
 
 
@@ -56,6 +56,6 @@ def replay(
 def drop(
     caller: Operator, web: WebDep, services: ServicesDep, request: Request, place: PoisonPlace
 ) -> HTMLResponse:
-    """Forget a poisoned message."""
+    """Delete a poisoned message without replaying it."""
     services.poison.drop(*place)
     return _show(request, web, services, "_operations.html")

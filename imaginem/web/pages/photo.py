@@ -14,7 +14,7 @@ from imaginem.usecases.jobs import photo_name, result_of, view_job
 from imaginem.usecases.renditions import original, size_of, version_of
 from imaginem.usecases.submit import run_again
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob
-from imaginem.web.pages.boxes import found_in, polygon
+from imaginem.web.pages.boxes import contents_of, polygon
 from imaginem.web.pages.render import render
 from imaginem.web.presenters import present_job
 from imaginem.web.requests import check_place_role
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/photos")
 
 @router.get("/{batch_id}/{job_id}")
 def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJob) -> HTMLResponse:
-    """Show a photo with what was found in it."""
+    """Show a photo with the outputs of its job."""
     job, result = present_job(view_job(services, key, caller)), services.results.read(key)
     size, problem = _size(services, result)
     values = {
@@ -34,7 +34,7 @@ def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJ
         "shown": result is not None and not problem,
         "problem": problem,
         "ended": job.state in ENDED,
-        "found": found_in(job.job_output or {}, size),
+        "contents": contents_of(job.job_output or {}, size),
         "polygon": polygon,
         "raw": json.dumps(job.model_dump(mode="json"), indent=2, ensure_ascii=False),
     }
@@ -42,7 +42,7 @@ def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJ
 
 
 def _size(services: DashboardServices, result: JobResult | None) -> tuple[tuple[int, int], str]:
-    """Return width and height, and why they are not known: then they are 0."""
+    """Return width and height; if they can't be read, 0 for both, and why."""
     if result is None:
         return (0, 0), ""
     try:
@@ -55,11 +55,11 @@ def _size(services: DashboardServices, result: JobResult | None) -> tuple[tuple[
 def file(
     caller: Viewer, services: ServicesDep, request: Request, key: VisibleJob, gps: bool = False
 ) -> HTMLResponse:
-    """Show what a photo's file says of camera, time and place: a part of its page."""
+    """Show what a photo's file says about camera, time and place: a part of its page."""
     check_place_role(caller, gps)
     result = result_of(services, key)
     facts = read_exif(original(services, result), gps=gps)
-    return render(request, "_file.html", {"told": facts, "gps": gps, "job": result})
+    return render(request, "_file.html", {"facts": facts, "gps": gps, "job": result})
 
 
 @router.post("/{batch_id}/{job_id}/erase")

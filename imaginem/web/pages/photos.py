@@ -18,8 +18,8 @@ _FIELDS = ("text", "tag", "category", "object", "faces", "since", "until", "batc
 router = APIRouter(prefix="/photos")
 
 
-def asked(request: Request) -> dict[str, str]:
-    """Return the filter as the address has it, without what is empty."""
+def filter_fields(request: Request) -> dict[str, str]:
+    """Return the filter's fields in the address, without the empty ones."""
     query = request.query_params
     return {name: query[name] for name in _FIELDS if query.get(name)}
 
@@ -28,14 +28,14 @@ def _cards(
     request: Request, services: DashboardServices, wanted: PhotoFilter, cursor: str
 ) -> dict[str, Any]:
     page = services.catalogue.photos(wanted, cursor, PAGE)
-    fields = asked(request)
+    fields = filter_fields(request)
     return {
         "photos": [present_photo(photo) for photo in page.photos],
         "this": urlencode({**fields, "cursor": cursor}),
         "following": urlencode({**fields, "cursor": page.cursor}) if page.cursor else "",
-        "asked": fields,
+        "fields": fields,
         "query": urlencode(fields),
-        "more_asked": bool(fields.keys() - {"text", "tag"}),
+        "more_filters": bool(fields.keys() - {"text", "tag"}),
     }
 
 
@@ -55,7 +55,7 @@ def more(
     wanted: VisiblePhotos,
     cursor: Cursor = "",
 ) -> HTMLResponse:
-    """Show those that follow: a part of the page."""
+    """Show the photos after the cursor: a part of the page."""
     return render(request, "_cards.html", _cards(request, services, wanted, cursor))
 
 
@@ -63,8 +63,8 @@ def more(
 def facets(
     caller: Viewer, services: ServicesDep, request: Request, wanted: VisiblePhotos
 ) -> HTMLResponse:
-    """Show the labels that the photos have: a part of the page."""
-    catalogue, fields = services.catalogue, asked(request)
+    """Show the labels of the photos that fit: a part of the page."""
+    catalogue, fields = services.catalogue, filter_fields(request)
     links = [
         {
             "name": name,

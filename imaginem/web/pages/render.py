@@ -45,7 +45,7 @@ def _own() -> frozenset[str]:
 
 @functools.lru_cache(maxsize=32)  # bounded: anybody may ask for any name
 def static_bytes(name: str) -> bytes | None:
-    """Return what is in a file that pages load: some hundred KB in all, so it is kept."""
+    """Return the bytes of a file that pages load; cached, since all are some hundred KB."""
     file = static_file(name)
     return file.read_bytes() if file else None
 
@@ -62,7 +62,7 @@ def static_url(name: str) -> str:
 def _environment() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(_WEB / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -70,7 +70,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.globals.update(
+    environment.globals.update(
         t=texts.translator(),
         marks=texts.MARKS,
         language=texts.LANGUAGE,
@@ -79,8 +79,8 @@ def _environment() -> "Environment":
         image_path=image_path,
         photo_page=photo_page,
     )
-    made.filters.update(path=path, moment=_moment, iso=_iso, bytes=_bytes)
-    return made
+    environment.filters.update(path=path, moment=_moment, iso=_iso, bytes=_bytes)
+    return environment
 
 
 def _moment(at: datetime) -> str:
@@ -105,7 +105,7 @@ def render(
     """Return a page, or a part of one.
 
     Args:
-        request: who asked is in its state.
+        request: its state holds the caller.
         template: its file.
         values: that the template shows.
         status: of the answer.

@@ -1,4 +1,4 @@
-"""`/static` and `/favicon.ico`: the files that pages load; open, for they tell nothing."""
+"""`/static` and `/favicon.ico`: the files that pages load; open to all, as they hold no data."""
 
 from pathlib import Path
 
@@ -24,5 +24,5 @@ async def static(name: str) -> Response:
 
 @router.get("/favicon.ico")
 async def icon() -> Response:
-    """Lead browsers that ask for an icon of the old kind to ours."""
+    """Redirect browsers that ask for the old icon file to the SVG icon."""
     return RedirectResponse("/static/icon.svg", 308)

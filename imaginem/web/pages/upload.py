@@ -13,7 +13,7 @@ router = APIRouter()
 
 @router.get("/")
 def home(caller: Viewer) -> RedirectResponse:
-    """Lead people to what they may do."""
+    """Redirect to the first page that the caller may use."""
     return RedirectResponse("/upload" if caller.may("caseworker") else "/photos", 303)
 
 

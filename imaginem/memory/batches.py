@@ -65,7 +65,7 @@ class MemoryBatches:
         owner = self._database.note_batch(batch_id, group)
         if group and owner != group:
             raise PermanentError(
-                f"batch {batch_id} exists and does not belong to this group: choose another id"
+                f"batch {batch_id} exists and is not this group's: choose another id"
             )
         return owner
 

@@ -62,7 +62,7 @@ class SqlBatches:
             row = note_batch(session, batch_id, group)
             if group and row.group_name != group:
                 raise PermanentError(
-                    f"batch {batch_id} exists and does not belong to this group: choose another id"
+                    f"batch {batch_id} exists and is not this group's: choose another id"
                 )
             return row.group_name
 

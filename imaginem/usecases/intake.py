@@ -74,7 +74,10 @@ def _whole_pipeline(
     own = [name for name in wanted if name in registry]
     others = [name for name in wanted if name not in registry]
     steps = [*registry.resolve(own), *others] if wanted else []
-    return steps or list(services.core_settings.default_pipeline)
+    pipeline = steps or list(services.core_settings.default_pipeline)
+    if not pipeline:  # settings always name one; services that an embedder makes may not
+        raise InvalidMessage("pipeline: name one step at least, or set PIPELINE_DEFINITION")
+    return pipeline
 
 
 def check_first_step(registry: Registry, queue: str) -> None:

@@ -42,6 +42,12 @@ class TestReceivePhoto:
         assert other.key != one.key
         assert receive(services, job_id="mine").key == ("b", "mine")
 
+    def test_without_any_pipeline_the_remedy_is_named_and_nothing_is_kept(self) -> None:
+        services = MemoryServices()
+        with pytest.raises(InvalidMessage, match="pipeline: name one step at least"):
+            receive(services, pipeline=())
+        assert services.blobs.list("inputimages", "") == []
+
     def test_folders_and_lone_surrogates_in_a_name_do_no_harm(
         self, services: MemoryServices
     ) -> None:

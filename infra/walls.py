@@ -114,13 +114,17 @@ class AllowedImports(Contract):
         source = str(self.source)
         allowed = list(self.allowed)  # type: ignore[call-overload]  # a field
         problems = [
-            f"{importer} (l.{line}) imports {name}: {source} may import {', '.join(allowed)}"
+            f"{importer} (l.{line}) imports {name}: {source} may import {_in_words(allowed)}"
             for importer, line, name in imports_of(graph, source)
             if is_inside(name, "imaginem") and not any(_covers(entry, name) for entry in allowed)
         ]
         return ContractCheck(kept=not problems, metadata={"problems": problems})
 
     render_broken_contract = PackagesInRooms.render_broken_contract
+
+
+def _in_words(allowed: list[str]) -> str:
+    return ", ".join(f"{e[1:]} itself" if e.startswith("=") else e for e in allowed)
 
 
 def _covers(allowed: str, name: str) -> bool:

@@ -42,7 +42,9 @@ def read_upload(file: UploadFile) -> bytes:
     data = file.file.read(BYTE_LIMIT + 1)
     if len(data) > BYTE_LIMIT:
         raise HTTPException(
-            413, f"file: the photo has more than {BYTE_LIMIT} bytes (20 MB): send a smaller copy"
+            413,
+            f"file: the photo has more than {BYTE_LIMIT} bytes ({BYTE_LIMIT // 2**20} MB): "
+            "send a smaller copy",
         )
     try:
         check_photo(data)

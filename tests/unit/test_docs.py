@@ -1,5 +1,6 @@
 """The documentation says what the code does: commands, settings, files and examples."""
 
+import ast
 import re
 import tomllib
 from pathlib import Path
@@ -171,9 +172,22 @@ def test_every_text_of_the_pages_is_in_the_catalogue_and_used() -> None:
     used = set(re.findall(r"\bt\('([\w.]+)'", code)) | set(re.findall(r"'(match\.\w+)'", code))
     prefixes = set(re.findall(r"\bt\('([\w.]+\.)' ~", code))
     built = {key for key in ENGLISH if key.startswith(tuple(prefixes))}
+    base = (web / "templates" / "base.html").read_text("utf-8")
+    (pages,) = re.findall(r"{% for name, needed in (\[[^\]]+\])", base)
+    used |= {f"nav.{name}" for name, _ in ast.literal_eval(pages)}
     assert len(used) > 100
     assert used - prefixes <= ENGLISH.keys()
     assert ENGLISH.keys() - used - built == set()
+
+
+def test_the_largest_photo_is_named_as_it_is_wherever_people_read_of_it() -> None:
+    from imaginem.images.decoding import BYTE_LIMIT
+    from imaginem.web.texts import ENGLISH
+
+    texts = [ENGLISH["upload.formats"], ENGLISH["upload.too_large"]]
+    texts += [(ROOT / "docs" / name).read_text("utf-8") for name in ("api.md", "messages.md")]
+    for text in texts:
+        assert set(re.findall(r"\d+ MB", text)) == {f"{BYTE_LIMIT // 2**20} MB"}
 
 
 def test_every_operation_of_the_api_is_in_its_table_and_no_other() -> None:
@@ -187,7 +201,9 @@ def test_every_operation_of_the_api_is_in_its_table_and_no_other() -> None:
         if isinstance(route, APIRoute)
         for method in route.methods or ()
     ]
-    told = re.findall(r"^\| `([A-Z]+ /\S+)` \|", page, re.MULTILINE)
+    documented = re.findall(r"^\| `([A-Z]+ /\S+)` \|", page, re.MULTILINE)
 
-    assert sorted(told) == sorted(served)
+    assert set(served) - set(documented) == set(), "put these rows into docs/api.md"
+    assert set(documented) - set(served) == set(), "docs/api.md has rows that no route serves"
+    assert len(documented) == len(set(documented))
     assert len(served) == len(routes)

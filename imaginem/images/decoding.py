@@ -22,7 +22,7 @@ PIXEL_LIMIT = 64_000_000
 """Most pixels of a photo: more than phones of 50 megapixels take, less than fills a worker."""
 BYTE_LIMIT = 20 * 1024 * 1024
 """Most bytes of a photo file."""
-_MEGABYTES = BYTE_LIMIT // 2**20
+BYTE_LIMIT_MB = BYTE_LIMIT // 2**20
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 """The formats that are decoded besides HEIF, by Pillow's names."""
 
@@ -128,7 +128,7 @@ def opened_photo(data: bytes) -> "Iterator[Image.Image]":
 
     if len(data) > BYTE_LIMIT:
         raise PermanentError(
-            f"the photo has {len(data)} bytes; the limit is {BYTE_LIMIT} ({_MEGABYTES} MB): "
+            f"the photo has {len(data)} bytes; the limit is {BYTE_LIMIT} ({BYTE_LIMIT_MB} MB): "
             "send a smaller copy"
         )
     formats: tuple[str, ...] = FORMATS

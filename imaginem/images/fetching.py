@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from imaginem.errors import PermanentError, RetryableError
-from imaginem.images.decoding import BYTE_LIMIT
+from imaginem.images.decoding import BYTE_LIMIT, BYTE_LIMIT_MB
 from imaginem.redaction import without_query
 
 if TYPE_CHECKING:
@@ -185,7 +185,7 @@ def _seconds(retry_after: str) -> float | None:
 def _read(response: "httpcore.Response", shown: str, deadline: float) -> bytes:
     """Return the body of a response, within the limits of bytes and time."""
     too_large = PermanentError(
-        f"{shown}: more than {BYTE_LIMIT} bytes ({BYTE_LIMIT // 2**20} MB): send a smaller photo"
+        f"{shown}: more than {BYTE_LIMIT} bytes ({BYTE_LIMIT_MB} MB): send a smaller photo"
     )
     declared = _header(response, b"content-length") or ""
     if declared.isdigit() and int(declared) > BYTE_LIMIT:

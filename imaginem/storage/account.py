@@ -105,5 +105,6 @@ def storage_errors(what: str) -> Iterator[None]:
         raise StorageUnavailable(f"{what}: {one_line(problem.message, 300)}") from None
     except AzureError as problem:
         raise StorageUnavailable(
-            f"{what}: storage did not answer ({one_line(str(problem), 200)})"
+            f"{what}: storage did not answer ({one_line(str(problem), 200)}): check "
+            "AzureWebJobsStorage, or start the emulator (`make start`)"
         ) from None

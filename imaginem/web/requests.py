@@ -8,7 +8,7 @@ from fastapi import Depends, HTTPException, Query, Request, UploadFile
 from pydantic import BeforeValidator
 
 from imaginem.errors import PermanentError
-from imaginem.images.decoding import BYTE_LIMIT, check_photo
+from imaginem.images.decoding import BYTE_LIMIT, BYTE_LIMIT_MB, check_photo
 from imaginem.ports import PhotoFilter
 from imaginem.usecases.access import Caller
 from imaginem.web.dependencies import Viewer
@@ -43,7 +43,7 @@ def read_upload(file: UploadFile) -> bytes:
     if len(data) > BYTE_LIMIT:
         raise HTTPException(
             413,
-            f"file: the photo has more than {BYTE_LIMIT} bytes ({BYTE_LIMIT // 2**20} MB): "
+            f"file: the photo has more than {BYTE_LIMIT} bytes ({BYTE_LIMIT_MB} MB): "
             "send a smaller copy",
         )
     try:

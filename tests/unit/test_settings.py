@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,30 @@ def test_the_pipeline_has_the_same_defaults_without_settings() -> None:
     assert settings.core() == CoreSettings(default_pipeline=settings.pipeline)
 
 
+def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imaginem.config.sections.pipeline.MAX_DEQUEUE_COUNT", 9)
+    texts = {
+        "PIPELINE_DEFINITION": "ocr",
+        "INPUT_CONTAINER": "holidays",
+        "FACES_CONTAINER": "heads",
+        "MAX_ATTEMPTS": "7",
+        "MAX_WAITS": "8",
+        "RETRY_SECONDS": "0.5",
+    }
+    expected = CoreSettings(
+        default_pipeline=("ocr",),
+        input_container="holidays",
+        faces_container="heads",
+        max_attempts=7,
+        max_waits=8,
+        max_dequeue_count=9,
+        retry_seconds=0.5,
+    )
+    for field in fields(CoreSettings):
+        assert getattr(expected, field.name) != field.default, f"give {field.name} a value here"
+    assert read_settings(texts).core() == expected
+
+
 @pytest.mark.parametrize("name", sorted(Settings.declared()))
 def test_whatever_a_setting_holds_its_error_names_it_and_says_what_to_give(name: str) -> None:
     try:
@@ -152,7 +177,10 @@ def test_the_example_is_a_valid_local_settings_file(tmp_path: Path) -> None:
     example = (ROOT / "local.settings.json.example").read_text()
     (tmp_path / "local.settings.json").write_text(example)
 
-    assert read_settings(local_settings(tmp_path)) == read_settings({})
+    values, usual = local_settings(tmp_path), read_settings({})
+    same = read_settings(values) == usual
+    others = [name for name in values if read_settings({name: values[name]}) != usual]
+    assert same, f"local.settings.json.example and the default differ in {', '.join(others)}"
 
 
 def test_a_broken_local_settings_file_is_told(tmp_path: Path) -> None:

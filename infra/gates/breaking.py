@@ -124,8 +124,8 @@ BREAKS = (
     Break(
         "the default pipelines differ",
         "main.bicep",
-        "facematch,pipelineoutput'",
-        "pipelineoutput'",
+        "param pipelineDefinition string = '",
+        "param pipelineDefinition string = 'nosuchstep,",
         "pipelineDefinition: the code has",
     ),
     Break(

@@ -28,14 +28,23 @@ def ai_emulator() -> Iterator[AiEmulatorServer]:
         yield server
 
 
-@pytest.fixture(params=["local", "azure"], scope="module")
+# A provider of one kind is one more line; kinds that it leaves out have their default.
+PROVIDERS = {
+    "local": {"VISION_ENGINE": "local", "FACE_ENGINE": "local"},
+    "azure": {"VISION_ENGINE": "azure", "FACE_ENGINE": "azure"},
+}
+
+
+@pytest.fixture(params=PROVIDERS, scope="module")
 def engines(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Runtime]:
-    settings = {"IMAGINEM_HOME": str(tmp_path_factory.mktemp(request.param))}
-    for service in ("VISION", "FACE"):
-        settings[f"{service}_ENGINE"] = request.param
-        if request.param == "azure":
+    settings = {
+        "IMAGINEM_HOME": str(tmp_path_factory.mktemp(request.param)),
+        **PROVIDERS[request.param],
+    }
+    if "azure" in PROVIDERS[request.param].values():
+        for service in ("VISION", "FACE"):
             settings[f"{service}_ENDPOINT"] = request.getfixturevalue("ai_emulator").address
             settings[f"{service}_API_KEY"] = "double"
             settings[f"{service}_CALLS_PER_SECOND"] = "0"

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from imaginem.config.declare import read_section
 from imaginem.config.engine_table import ENGINE_TABLE, EngineRow, EngineTable, Provider
+from imaginem.config.sections.engines import EngineSettings
 from imaginem.config.settings import read_settings
 from imaginem.config.startup import check_start
 from imaginem.errors import ConfigurationError, RetryableError
@@ -139,6 +141,16 @@ def test_kinds_with_one_setting_allow_only_providers_that_all_of_them_have() -> 
         for row in ENGINE_TABLE.rows
     ]
     assert EngineTable(tuple(rows)).allowed()["VISION_ENGINE"] == ("local", "azure")
+
+
+def test_a_setting_of_the_table_that_is_not_declared_is_named_with_its_place() -> None:
+    class WithoutField(EngineSettings):
+        engine_table = TABLE
+
+    settings, _ = read_section(WithoutField, {})
+    place = "declare SHARPNESS_ENGINE in imaginem/config/sections/engines.py"
+    with pytest.raises(ConfigurationError, match=place):
+        _ = settings.engine_choices
 
 
 def test_users_see_the_names_that_they_are_used_to() -> None:

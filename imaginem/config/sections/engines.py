@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, create_model
 from imaginem.config.declare import Expected, Section, setting
 from imaginem.config.engine_table import ENGINE_TABLE, EngineTable
 from imaginem.config.value_types import Count, File, Folder, Share, one_of
+from imaginem.errors import ConfigurationError
 from imaginem.ports import RECOGNIZER
 
 S = TypeVar("S", bound="EngineSettings")
@@ -117,8 +118,19 @@ class EngineSettings(Section):
 
     @property
     def engine_choices(self) -> dict[str, str]:
-        """The provider that each setting of the table chooses."""
-        return {name: getattr(self, name.lower()) for name in self.engine_table.allowed()}
+        """The provider that each setting of the table chooses.
+
+        Raises:
+            ConfigurationError: the table names a setting that is not declared.
+        """
+        names = self.engine_table.allowed()
+        for name in names:
+            if name.lower() not in type(self).model_fields:
+                raise ConfigurationError(
+                    f"the table of engines names {name}, but there is no such setting: declare "
+                    f"{name} in imaginem/config/sections/engines.py"
+                )
+        return {name: getattr(self, name.lower()) for name in names}
 
 
 def for_engines(section: type[S], table: EngineTable) -> type[S]:

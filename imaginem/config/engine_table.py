@@ -7,9 +7,13 @@ engine is first used. docs/engines.md says how to add a kind or a provider.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import pairwise
+from typing import Any, Literal
 
 from imaginem.ports.engines import FACES, OCR, RECOGNIZER, VISION, EngineKind
+
+AccountName = Literal["VISION", "FACE"]
+"""Begins the names of an account's settings, see `imaginem.config.sections.accounts`."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class Provider:
             `imaginem.engines.EngineModule`; it is imported when first used.
         packages: packages that it imports and that requirements.txt does not hold.
         needs_weights: it reads models from the folder of assets.
+        account: of Azure AI, whose address it needs; none if it calls neither.
         defaults: of number settings that differ from provider to provider; a recognizer has
             both thresholds of a match here.
     """
@@ -30,6 +35,7 @@ class Provider:
     module: str
     packages: tuple[str, ...] = ()
     needs_weights: bool = False
+    account: AccountName | None = None
     defaults: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -39,7 +45,7 @@ class EngineRow:
 
     Attributes:
         kind: its typed key.
-        setting: chooses the provider. Kinds with the same setting have the same provider.
+        setting: chooses the provider. Kinds with the same setting have the same providers.
         providers: the first one is the default.
         fake: `module:class` of the in-memory fake, for `imaginem.testing`.
         label: what the engine does, in the words of the operations page.
@@ -71,9 +77,19 @@ class EngineRow:
 
 @dataclass(frozen=True)
 class EngineTable:
-    """All kinds of engines."""
+    """All kinds of engines.
+
+    Raises:
+        ValueError: kinds with the same setting have not the same providers.
+    """
 
     rows: tuple[EngineRow, ...]
+
+    def __post_init__(self) -> None:
+        for setting in self.allowed():
+            for one, other in pairwise(row for row in self.rows if row.setting == setting):
+                _check_same_providers(one, other)
+                _check_same_providers(other, one)
 
     def row(self, kind: EngineKind[Any]) -> EngineRow:
         """Return the row of a kind.
@@ -84,12 +100,10 @@ class EngineTable:
         return {row.kind.name: row for row in self.rows}[kind.name]
 
     def allowed(self) -> dict[str, tuple[str, ...]]:
-        """Return the values of each setting: the providers that all of its kinds have."""
+        """Return the values of each setting: the providers of its kinds."""
         values: dict[str, tuple[str, ...]] = {}
         for row in self.rows:
-            names = tuple(provider.name for provider in row.providers)
-            shared = values.get(row.setting, names)
-            values[row.setting] = tuple(name for name in shared if name in names)
+            values.setdefault(row.setting, tuple(provider.name for provider in row.providers))
         return values
 
     def usual(self, setting: str, chosen: Mapping[str, str]) -> str:
@@ -125,6 +139,25 @@ class EngineTable:
         for row in self.rows:
             yield row, self.provider(row.kind, chosen)
 
+    def users(self, account: AccountName, chosen: Mapping[str, str]) -> dict[str, str]:
+        """Return the settings that choose a provider with an account, and that provider's name."""
+        return {
+            row.setting: provider.name
+            for row, provider in self.providers(chosen)
+            if provider.account == account
+        }
+
+
+def _check_same_providers(row: EngineRow, other: EngineRow) -> None:
+    names = {provider.name for provider in other.providers}
+    for provider in row.providers:
+        if provider.name not in names:
+            raise ValueError(
+                f"the row of {row.kind.name} has the provider {provider.name!r}, but the row of "
+                f"{other.kind.name} has not, and {row.setting} chooses for both: add a line to the "
+                f"row of {other.kind.name} too, or give {row.kind.name} a setting of its own"
+            )
+
 
 _MODEL_PACKAGES = ("cv2", "numpy", "onnxruntime")
 
@@ -140,7 +173,7 @@ ENGINE_TABLE = EngineTable(
                     packages=_MODEL_PACKAGES,
                     needs_weights=True,
                 ),
-                Provider("azure", "imaginem.engines.azure.vision"),
+                Provider("azure", "imaginem.engines.azure.vision", account="VISION"),
             ),
             fake="imaginem.memory.engines:FakeVision",
             label="What is in photos",
@@ -155,7 +188,7 @@ ENGINE_TABLE = EngineTable(
                     packages=(*_MODEL_PACKAGES, "rapidocr"),
                     needs_weights=True,
                 ),
-                Provider("azure", "imaginem.engines.azure.ocr"),
+                Provider("azure", "imaginem.engines.azure.ocr", account="VISION"),
             ),
             fake="imaginem.memory.engines:FakeOcr",
             label="Text",
@@ -170,7 +203,7 @@ ENGINE_TABLE = EngineTable(
                     packages=_MODEL_PACKAGES,
                     needs_weights=True,
                 ),
-                Provider("azure", "imaginem.engines.azure.faces"),
+                Provider("azure", "imaginem.engines.azure.faces", account="FACE"),
             ),
             fake="imaginem.memory.engines:FakeFaces",
             label="Finding faces",
@@ -191,6 +224,7 @@ ENGINE_TABLE = EngineTable(
                 Provider(
                     "azure",
                     "imaginem.engines.azure.recognizer",
+                    account="FACE",
                     defaults={"FACE_MATCH_THRESHOLD": 0.5, "FACE_POSSIBLE_THRESHOLD": 0.4},
                 ),
             ),

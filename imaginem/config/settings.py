@@ -57,11 +57,11 @@ def read_settings(
 
 def _contradictions(settings: Settings, wrong: Collection[str]) -> list[str]:
     """Return what is wrong between settings, each of which is right on its own."""
-    engines = settings.engine_choices
+    table, chosen = settings.engine_table, settings.engine_choices
     return [
         *storage_problems(settings),
         *threshold_problems(settings),
-        *account_problems("VISION", settings.vision, engines, wrong),
-        *account_problems("FACE", settings.face, engines, wrong),
+        *account_problems("VISION", settings.vision, table.users("VISION", chosen), wrong),
+        *account_problems("FACE", settings.face, table.users("FACE", chosen), wrong),
         *access_problems(settings),
     ]

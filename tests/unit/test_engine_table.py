@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from imaginem.config.settings import read_settings
 from imaginem.config.startup import check_start
 from imaginem.errors import ConfigurationError, RetryableError
 from imaginem.images.decoding import decode_photo
-from imaginem.ports import FACES, OCR, RECOGNIZER, VISION
+from imaginem.ports import FACES, OCR, RECOGNIZER, VISION, EngineKind
 from imaginem.runtime import Runtime
 from imaginem.testing import Failing, MemoryServices, job_for, photo_bytes
 from steps.generalclassification import generalclassification
@@ -25,6 +26,8 @@ SHARPNESS_ROW = EngineRow(
     fake="tests.extra_engines.sharpness:FakeSharpness",
     label="Sharpness",
 )
+BLUR_ROW = replace(SHARPNESS_ROW, kind=EngineKind[Any]("blur"))
+"""A second kind with the same setting."""
 PAPER = Provider("paper", "tests.extra_engines.paper_faces")
 ON_AZURE = {
     "WEBSITE_SITE_NAME": "func-imaginem",
@@ -43,6 +46,22 @@ def with_provider(provider: Provider) -> EngineTable:
         for row in ENGINE_TABLE.rows
     ]
     return EngineTable((*rows, SHARPNESS_ROW))
+
+
+def with_ocr_engine(provider: Provider) -> EngineTable:
+    """Return the app's table with a setting for ocr alone, and one more provider of it."""
+    rows = [
+        replace(
+            row,
+            setting="OCR_ENGINE",
+            follows="VISION_ENGINE",
+            providers=(*row.providers, provider),
+        )
+        if row.kind == OCR
+        else row
+        for row in ENGINE_TABLE.rows
+    ]
+    return EngineTable(tuple(rows))
 
 
 TABLE = with_provider(PAPER)
@@ -135,12 +154,61 @@ def test_an_added_recognizer_brings_its_own_thresholds() -> None:
     assert read_settings({}).match_threshold == 0.45
 
 
-def test_kinds_with_one_setting_allow_only_providers_that_all_of_them_have() -> None:
+@pytest.mark.parametrize(("more", "less"), [("sharpness", "blur"), ("blur", "sharpness")])
+def test_a_provider_of_one_kind_alone_is_refused_where_kinds_share_a_setting(
+    more: str, less: str
+) -> None:
     rows = [
-        replace(row, providers=(*row.providers, PAPER)) if row.kind == VISION else row
+        replace(row, providers=(*row.providers, PAPER)) if row.kind.name == more else row
+        for row in (SHARPNESS_ROW, BLUR_ROW)
+    ]
+    refused = f"SHARPNESS_ENGINE chooses for both: add a line to the row of {less} too"
+    with pytest.raises(ValueError, match=refused):
+        EngineTable(tuple(rows))
+
+
+def test_a_provider_of_all_kinds_that_share_a_setting_is_allowed_by_it() -> None:
+    rows = [
+        replace(row, providers=(*row.providers, PAPER)) if row.setting == "VISION_ENGINE" else row
         for row in ENGINE_TABLE.rows
     ]
-    assert EngineTable(tuple(rows)).allowed()["VISION_ENGINE"] == ("local", "azure")
+    usual = ENGINE_TABLE.allowed()["VISION_ENGINE"]
+    assert EngineTable(tuple(rows)).allowed()["VISION_ENGINE"] == (*usual, "paper")
+
+
+def test_a_kind_with_a_setting_of_its_own_has_providers_of_its_own() -> None:
+    table = with_ocr_engine(PAPER)
+    chosen = [
+        read_settings(texts, table).engine_choices["OCR_ENGINE"]
+        for texts in (
+            {},
+            {"VISION_ENGINE": "azure", "VISION_ENDPOINT": "https://v"},
+            {"OCR_ENGINE": "paper"},
+        )
+    ]
+    assert chosen == ["local", "azure", "paper"]
+    assert table.allowed()["VISION_ENGINE"] == ENGINE_TABLE.allowed()["VISION_ENGINE"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "provider", "address"),
+    [
+        ("VISION_ENGINE", "azure", "VISION_ENDPOINT"),
+        ("OCR_ENGINE", "azure", "VISION_ENDPOINT"),
+        ("OCR_ENGINE", "paper", "FACE_ENDPOINT"),
+        ("FACE_ENGINE", "azure", "FACE_ENDPOINT"),
+        ("FACE_PRINT_ENGINE", "azure", "FACE_ENDPOINT"),
+    ],
+)
+def test_a_provider_needs_its_account_whatever_its_setting_is_called(
+    setting: str, provider: str, address: str
+) -> None:
+    table = with_ocr_engine(replace(PAPER, account="FACE"))
+    local = dict.fromkeys(table.allowed(), "local")
+    asked = {**local, setting: provider}
+    with pytest.raises(ConfigurationError, match=f"{setting} is {provider}, but {address} is emp"):
+        read_settings(asked, table)
+    read_settings({**asked, address: "https://account"}, table)
 
 
 def test_a_setting_of_the_table_that_is_not_declared_is_named_with_its_place() -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, StringConstraints
 
 from imaginem.config.declare import Expected, Section, setting
+from imaginem.config.engine_table import AccountName
 from imaginem.config.value_types import Address, Amount
 
 AccountAddress = Annotated[Address, Expected("the account's https address", shown=False)]
@@ -103,21 +104,21 @@ class AccountSettings(Section):
 
 
 def account_problems(
-    name: str, account: ServiceSettings, engines: Mapping[str, str], wrong: Collection[str]
+    name: AccountName, account: ServiceSettings, users: Mapping[str, str], wrong: Collection[str]
 ) -> list[str]:
     """Return what an account lacks.
 
     Args:
-        name: `VISION` or `FACE`, with which its settings begin, and those of its engines.
+        name: begins the names of its settings.
         account: its settings.
-        engines: the kind of engine that each setting asks for.
+        users: settings that choose a provider with this account, and that provider's name.
         wrong: names of settings that have been refused already.
     """
     endpoint = f"{name}_ENDPOINT"
-    users = [user for user, kind in engines.items() if user.startswith(name) and kind == "azure"]
     if users and not account.endpoint and endpoint not in wrong:
+        user, provider = next(iter(users.items()))
         return [
-            f"{users[0]} is azure, but {endpoint} is empty: give the account's address, such as "
+            f"{user} is {provider}, but {endpoint} is empty: give the account's address, such as "
             "https://<name>.cognitiveservices.azure.com"
         ]
     if account.endpoint.startswith("http://") and not account.key:

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -285,20 +284,3 @@ class WorkerPool:
             for process in late:
                 _logger.error("a function ran over functionTimeout: its worker is killed")
                 process.popen.kill()
-
-
-def worker_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment variables of a worker.
-
-    Args:
-        extra: settings that take precedence over this process's environment.
-    """
-    return {
-        **os.environ,
-        # One thread a model: each library would start one a core, and workers would compete.
-        "OMP_NUM_THREADS": "1",
-        # By default glibc gives threads heaps of their own, which never shrink after a large photo.
-        "MALLOC_ARENA_MAX": "2",
-        "PYTHONUNBUFFERED": "1",
-        **extra,
-    }

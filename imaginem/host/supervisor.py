@@ -15,8 +15,9 @@ from typing import IO
 
 from imaginem.errors import ConfigurationError, StorageUnavailable
 from imaginem.host.config import HostConfig, read_host_config
+from imaginem.host.environment import worker_environment
 from imaginem.host.listener import Poller, QueueListener
-from imaginem.host.pool import WorkerPool, worker_environment
+from imaginem.host.pool import WorkerPool
 from imaginem.host.timers import Timer
 from imaginem.host.triggers import Trigger
 from imaginem.ports import Queues

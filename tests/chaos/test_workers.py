@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from imaginem.host.pool import WorkerDied, WorkerPool, worker_environment
+from imaginem.host.environment import worker_environment
+from imaginem.host.pool import WorkerDied, WorkerPool
 
 APP = """
 import os, signal, time

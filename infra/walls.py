@@ -1,29 +1,16 @@
 """Import-linter contracts of our own, which `pyproject.toml` sets up.
 
 import-linter knows only the first part of an outside package's name, so it can't tell
-`azure.storage` from `azure.functions`. These contracts read the import lines themselves.
+`azure.storage` from `azure.functions`. These contracts read the import statements themselves.
 """
 
-import re
+import ast
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from grimp import ImportGraph
 from importlinter import Contract, ContractCheck, fields, output
-
-_FROM = re.compile(r"\s*from\s+([\w.]+)\s+import\s+(.+)")
-_IMPORT = re.compile(r"\s*import\s+(.+)")
-
-
-def imported_names(line: str) -> list[str]:
-    """Return the dotted names that a line imports: `from a import b` gives `a.b`."""
-    if match := _FROM.match(line):
-        package, names = match.groups()
-        parts = [part.split(" as ")[0].strip(" ()\\") for part in names.split(",")]
-        return [f"{package}.{part}" for part in parts if part] or [package]
-    if match := _IMPORT.match(line):
-        return [part.split(" as ")[0].strip() for part in match.group(1).split(",")]
-    return []
 
 
 def is_inside(name: str, package: str) -> bool:
@@ -31,14 +18,39 @@ def is_inside(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
-def imports_of(graph: ImportGraph, package: str) -> Iterator[tuple[str, int, str]]:
-    """Yield importing module, line number and imported name of each import in a package."""
-    for importer in sorted(name for name in graph.modules if is_inside(name, package)):
-        for imported in graph.find_modules_directly_imported_by(importer):
-            for detail in graph.get_import_details(importer=importer, imported=imported):
-                for name in imported_names(detail["line_contents"]):
-                    if is_inside(name, imported) or is_inside(imported, name):
-                        yield importer, detail["line_number"], name
+def imported_names(tree: ast.AST, package: str) -> Iterator[tuple[int, str]]:
+    """Yield line and dotted name of each import, those in functions too.
+
+    `from a import b` gives `a.b`, be `b` a module or a name in `a`.
+
+    Args:
+        tree: of a file.
+        package: that the file is in, from which relative imports start.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")[: len(package.split(".")) - node.level + 1]
+            start = [".".join(parts)] if node.level else []
+            source = ".".join([*start, *([node.module] if node.module else [])])
+            yield from ((node.lineno, f"{source}.{alias.name}") for alias in node.names)
+
+
+def imports_of(package: str) -> Iterator[tuple[str, int, str]]:
+    """Yield importing module, line and imported name of each import in a package's files."""
+    for path in sorted(Path(*package.split(".")).rglob("*.py")):
+        parts = path.with_suffix("").parts
+        folder = ".".join(path.parent.parts)
+        module = folder if path.name == "__init__.py" else ".".join(parts)
+        for line, name in imported_names(ast.parse(path.read_bytes()), folder):
+            yield module, line, name
+
+
+def _rule(text: str) -> tuple[str, list[str]]:
+    """Read `package: name, name`."""
+    package, _, names = text.partition(":")
+    return package.strip(), [name.strip() for name in names.split(",")]
 
 
 class PackagesInRooms(Contract):
@@ -58,28 +70,22 @@ class PackagesInRooms(Contract):
         problems = [
             f"{importer} (l.{line}) imports {name}: {_allowed(name, rules)}"
             for root in self.session_options["root_packages"]
-            for importer, line, name in imports_of(graph, root)
+            for importer, line, name in imports_of(root)
             if not _may_import(importer, name, rules)
         ]
-        return ContractCheck(kept=not problems, metadata={"problems": sorted(set(problems))})
+        return ContractCheck(kept=not problems, metadata={"problems": problems})
 
     def render_broken_contract(self, check: ContractCheck) -> None:
-        """Print a line for each import that is in the wrong room."""
+        """Print a line for each import that is on the wrong side of a wall."""
         for problem in check.metadata["problems"]:
             output.print_error(problem)
         output.new_line()
 
 
-def _rule(text: str) -> tuple[str, list[str]]:
-    """Read `package: room, room`."""
-    package, _, rooms = text.partition(":")
-    return package.strip(), [room.strip() for room in rooms.split(",")]
-
-
 def _rule_for(name: str, rules: dict[str, list[str]]) -> str | None:
-    """Return the most specific package with a rule that covers an imported name."""
-    packages = [package for package in rules if is_inside(name, package)]
-    return max(packages, key=len) if packages else None
+    """Return the package of the most specific rule for a name."""
+    fitting = [package for package in rules if is_inside(name, package)]
+    return max(fitting, key=len) if fitting else None
 
 
 def _may_import(importer: str, name: str, rules: dict[str, list[str]]) -> bool:
@@ -91,7 +97,6 @@ def _may_import(importer: str, name: str, rules: dict[str, list[str]]) -> bool:
 
 
 def _allowed(name: str, rules: dict[str, list[str]]) -> str:
-    """Return where a name may be imported, for the message."""
     rule = _rule_for(name, rules)
     if rule is None:
         return "no room is named for it in pyproject.toml"
@@ -99,37 +104,32 @@ def _allowed(name: str, rules: dict[str, list[str]]) -> str:
 
 
 class AllowedImports(Contract):
-    """A package imports only the named modules of `imaginem`.
+    """A package imports nothing of `imaginem` but itself and the named modules.
 
     Attributes:
-        source: the package.
-        allowed: modules that it may import; `=name` allows the module but not its submodules.
+        rules: each as `package: module, module`; the module `imaginem` stands for the names
+            that it gives out, not for the modules in it.
     """
 
-    source = fields.StringField()
-    allowed = fields.ListField(subfield=fields.StringField())
+    rules = fields.ListField(subfield=fields.StringField())
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
-        """Compare every import of `imaginem` with the list."""
-        source = str(self.source)
-        allowed = list(self.allowed)  # type: ignore[call-overload]  # a field
+        """Compare every import of `imaginem` in these packages with their lists."""
+        rules = dict(_rule(text) for text in self.rules)  # type: ignore[attr-defined]  # a field
         problems = [
-            f"{importer} (l.{line}) imports {name}: {source} may import {_in_words(allowed)}"
-            for importer, line, name in imports_of(graph, source)
-            if is_inside(name, "imaginem") and not any(_covers(entry, name) for entry in allowed)
+            f"{importer} (l.{line}) imports {name}: {package} may import {', '.join(allowed)}"
+            for package, allowed in rules.items()
+            for importer, line, name in imports_of(package)
+            if is_inside(name, "imaginem")
+            and not any(_covers(entry, name, graph) for entry in (package, *allowed))
         ]
         return ContractCheck(kept=not problems, metadata={"problems": problems})
 
     render_broken_contract = PackagesInRooms.render_broken_contract
 
 
-def _in_words(allowed: list[str]) -> str:
-    return ", ".join(f"{e[1:]} itself" if e.startswith("=") else e for e in allowed)
-
-
-def _covers(allowed: str, name: str) -> bool:
-    """Tell whether an entry of the list allows an imported name."""
-    if allowed.startswith("="):  # allows `from imaginem import step`, whose name is `imaginem.step`
-        module = allowed[1:]
-        return name == module or name.rpartition(".")[0] == module
+def _covers(allowed: str, name: str, graph: ImportGraph) -> bool:
+    """Tell whether an entry of a list allows a name."""
+    if allowed == "imaginem":  # `from imaginem import step` is fine, `… import runtime` is not
+        return name.rpartition(".")[0] == "imaginem" and name not in graph.modules
     return is_inside(name, allowed)

@@ -68,7 +68,8 @@ def add_maintenance(
     trigger = app.timer_trigger(
         arg_name="timer", schedule=MAINTENANCE_SCHEDULE, run_on_startup=False
     )
-    app.function_name(name="maintenance")(trigger(maintenance))
+    # A step may be called `maintenance`; no step's name has an underscore.
+    app.function_name(name="maintenance_timer")(trigger(maintenance))
 
 
 def _add(app: Any, name: str, queue: str, function: Callable[..., None]) -> None:

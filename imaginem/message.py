@@ -42,7 +42,7 @@ class Bookkeeping(BaseModel):
         unsuccessful: steps of this run that failed or were skipped.
     """
 
-    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(extra="ignore")
 
     run: str = ""
     fence: str = ""

@@ -254,10 +254,11 @@ class Runtime(Engines):
         """
         from imaginem.engines import make_engine
 
+        key = f"engine {kind.name}"  # a kind may be called as a service of this runtime is
         with self.lock:
-            if kind.name not in self.made:
-                self.made[kind.name] = make_engine(kind, self.parts)
-            engine: EngineT = self.made[kind.name]
+            if key not in self.made:
+                self.made[key] = make_engine(kind, self.parts)
+            engine: EngineT = self.made[key]
             return engine
 
     @property

@@ -17,9 +17,12 @@ ROOT = Path(__file__).parents[1]
 GUIDE_STEP = "blurriness.py"
 """What docs/add-a-step.md makes; left out of copies, since a reader may have made it here."""
 
-# `fixed` plays the same games on every machine; `long` (`--hypothesis-profile=long`) other and
-# many more; `quick` is for runs against hundreds of mutants, and looks for no smallest example.
-settings.register_profile("fixed", derandomize=True, deadline=None)
+# `fixed` plays the same games on every machine, fewer where somebody waits for them.
+# `long` (`--hypothesis-profile=long`) plays other and many more; `quick` is for runs against
+# hundreds of mutants, and looks for no smallest example.
+settings.register_profile(
+    "fixed", derandomize=True, deadline=None, max_examples=100 if "CI" in os.environ else 40
+)
 settings.register_profile("long", max_examples=3000, deadline=None)
 settings.register_profile(
     "quick", derandomize=True, deadline=None, max_examples=15, phases=[Phase.generate]

@@ -53,7 +53,15 @@ def _in_home(path: object) -> object:
     return Path(path).expanduser() if isinstance(path, str) else path
 
 
-Count = Annotated[int, Field(ge=1), Expected("1 or more")]
+def _whole(number: object) -> object:
+    """Read a whole number as Python does: `5`, not `5.0`."""
+    try:
+        return int(number) if isinstance(number, str) else number
+    except ValueError:
+        raise ValueError from None  # its text would say it in other words than `Expected`
+
+
+Count = Annotated[int, Field(ge=1), BeforeValidator(_whole), Expected("1 or more")]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Expected("0 to 1")]
 Seconds = Annotated[
     float,

@@ -10,7 +10,7 @@ from typing import Any
 
 from imaginem.ports import DashboardServices, JobResult
 from imaginem.usecases.access import Caller, hidden_batches
-from imaginem.usecases.jobs import photo_name
+from imaginem.usecases.jobs import given_name
 
 COLUMNS = (
     "batch_id",
@@ -90,7 +90,7 @@ def _row(result: JobResult, faces: int, matched: list[str]) -> dict[str, Any]:
     return {
         "batch_id": result.batch_id,
         "job_id": result.id,
-        "name": photo_name(result.image_parameters, result.id),
+        "name": given_name(result.image_parameters) or result.id,
         "timestamp": result.timestamp.isoformat() if result.timestamp else "",
         "unfinished": list(result.unsuccessful),
         "caption": captions[0] if captions else "",

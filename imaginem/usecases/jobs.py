@@ -105,7 +105,11 @@ def result_of(services: Services, key: JobKey) -> JobResult:
     return result
 
 
+def given_name(parameters: Any) -> Any:
+    """Return `original_name` of `image_parameters`, in which a sender may write anything."""
+    return parameters.get("original_name") if isinstance(parameters, dict) else None
+
+
 def photo_name(parameters: Any, job_id: str) -> str:
     """Return the name that a photo's sender gave it in `image_parameters`, or the job's id."""
-    name = parameters.get("original_name") if isinstance(parameters, dict) else None
-    return str(name or job_id)
+    return str(given_name(parameters) or job_id)

@@ -63,7 +63,7 @@ class TestPackage:
         )
         assert done.returncode == 0, done.stderr
         report = json.loads(done.stdout)
-        assert "maintenance" in report["triggers"]
+        assert "maintenance_timer" in report["triggers"]
         assert report["loaded"] == []
 
     def test_with_the_local_engine_its_weights_are_inside_and_are_used(

@@ -100,7 +100,7 @@ def test_the_app_imports_with_nothing_but_its_requirements(settings: dict[str, s
     assert queues >= {*ALL_STEPS, "sample"}
     assert {q for q in triggers.values() if q} == queues | {f"{q}-poison" for q in queues}
     assert triggers["http_app_func"] is None
-    timers = {"maintenance"} if settings else set()
+    timers = {"maintenance_timer"} if settings else set()
     assert set(triggers) >= timers
     assert len(triggers) == 2 * len(queues) + 1 + len(timers)
     assert report["loaded"] == []

@@ -66,7 +66,7 @@ def test_the_timer_runs_what_the_runtime_lists() -> None:
     services = MemoryServices(maintenance_jobs=jobs, telemetry=telemetry)
     maintenance = timer(read_settings(WITH_ACCOUNT), services)
 
-    assert maintenance.get_function_name() == "maintenance"
+    assert maintenance.get_function_name() == "maintenance_timer"
     maintenance.get_user_function()(None)
     assert done == ["a", "b"]
     assert len(telemetry.metrics["imaginem.maintenance"]) == 2

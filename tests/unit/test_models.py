@@ -119,3 +119,10 @@ def test_an_outsiders_bookkeeping_does_no_harm() -> None:
 
 def test_a_number_is_taken_as_an_id() -> None:
     assert decode_message(json.dumps(body(id=7)), PIPELINE).job_definition.id == "7"
+
+
+def test_bookkeeping_is_read_by_its_names_in_messages_alone() -> None:
+    noted = body(_imaginem={"unsuccessful": ["ocr"], "unfinished": ["facecrop"]})
+    message = decode_message(json.dumps(noted), PIPELINE)
+
+    assert message.job_definition.bookkeeping.unsuccessful == ["facecrop"]

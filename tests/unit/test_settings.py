@@ -306,3 +306,9 @@ def test_a_whole_connection_string_of_application_insights_is_taken() -> None:
     text = f"{_INSTRUMENTATION};IngestionEndpoint=https://x.in.applicationinsights.azure.com/"
     settings = read_settings({"APPLICATIONINSIGHTS_CONNECTION_STRING": text})
     assert settings.telemetry.insights == text
+
+
+@pytest.mark.parametrize("text", ["5.0", "5.00", "five", "0"])
+def test_a_count_is_a_whole_number_and_written_as_one(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"MAX_ATTEMPTS is '{text}': give 1 or more$"):
+        read_settings({"MAX_ATTEMPTS": text})

@@ -108,3 +108,12 @@ def test_an_export_names_no_match_that_the_caller_may_not_see(services: MemorySe
         "local user": ["red/two"],
     }
     assert rows["Bob"]["name"] == "a.png"
+
+
+@pytest.mark.parametrize("given", [5, ["a", "b"], "a.jpg"])
+def test_an_export_has_a_photos_name_as_its_sender_gave_it(
+    services: MemoryServices, given: object
+) -> None:
+    keep(services, ("b", "one"), name=given)
+    (row,) = as_rows(services, "b", EVERYTHING)
+    assert row["name"] == given

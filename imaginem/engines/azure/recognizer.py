@@ -2,7 +2,7 @@
 
 A face is searchable in two ways. Detection gives it a fresh id of the service, which expires after
 a day and can be compared at once with up to a thousand others. In a face list it stays until it is
-erased, and is found once the timer `maintenance` has had the list trained. SQL records which of
+erased, and is found once `maintenance_timer` has had the list trained. SQL records which of
 our faces has which id at the service; the service knows our face ids and nothing else of a job.
 """
 

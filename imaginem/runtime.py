@@ -78,6 +78,7 @@ class Runtime(Engines):
         self.settings = settings
         self.lock = threading.RLock()
         self.made: dict[str, Any] = {}
+        self.engines: dict[str, Any] = {}
 
     @_Once
     def core_settings(self) -> CoreSettings:
@@ -254,11 +255,10 @@ class Runtime(Engines):
         """
         from imaginem.engines import make_engine
 
-        key = f"engine {kind.name}"  # a kind may be called as a service of this runtime is
         with self.lock:
-            if key not in self.made:
-                self.made[key] = make_engine(kind, self.parts)
-            engine: EngineT = self.made[key]
+            if kind.name not in self.engines:
+                self.engines[kind.name] = make_engine(kind, self.parts)
+            engine: EngineT = self.engines[kind.name]
             return engine
 
     @property

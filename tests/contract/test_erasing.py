@@ -148,7 +148,7 @@ def installation(own_azurite: Emulator, tmp_path: Path) -> Iterator[Installation
     runtime = Runtime(read_settings(settings))
     engine = TalkativeEngine()
     engines = {"faces": FakeFaces(), "recognizer": EveryoneAlike(runtime)}
-    runtime.made |= {"vision": engine, "ocr": engine, **engines}
+    runtime.engines |= {"vision": engine, "ocr": engine, **engines}
     traces = Traces(own_azurite.connection_string, runtime.database.engine)
     yield Installation(runtime, traces)
     traces.close()

@@ -67,6 +67,13 @@ def with_ocr_engine(provider: Provider) -> EngineTable:
 TABLE = with_provider(PAPER)
 
 
+def test_an_engine_is_not_mistaken_for_a_service_of_the_same_name() -> None:
+    runtime = Runtime(read_settings({"FACE_ENGINE": "paper"}, TABLE))
+    runtime.made["faces"] = "a service"
+
+    assert runtime.faces.name == "paper-faces-1"
+
+
 def test_an_added_provider_is_allowed_by_its_setting_and_serves() -> None:
     runtime = Runtime(read_settings({"FACE_ENGINE": "paper"}, TABLE))
     photo = decode_photo(photo_bytes())

@@ -12,21 +12,14 @@ from fastapi.testclient import TestClient
 from starlette.types import Receive, Scope, Send
 
 import steps  # noqa: F401 - importing the package registers every step
+from imaginem.config.sections.pipeline import DEFAULT_PIPELINE
 from imaginem.outputs import FaceMatch
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import CoreSettings, EnrolledFace, JobKey, JobResult
 from imaginem.testing import MemoryServices, photo_bytes
 from imaginem.web import make_app
 
-PIPELINE = (
-    "generalclassification",
-    "ocr",
-    "facedetection",
-    "facecrop",
-    "faceprint",
-    "facematch",
-    "pipelineoutput",
-)
+PIPELINE = DEFAULT_PIPELINE
 
 
 def web_services() -> MemoryServices:

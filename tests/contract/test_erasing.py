@@ -11,6 +11,7 @@ import pytest
 from pydantic_core import to_json
 
 import steps  # noqa: F401 - importing the package registers every step
+from imaginem.config.sections.pipeline import DEFAULT_PIPELINE
 from imaginem.config.settings import read_settings
 from imaginem.errors import NotFound
 from imaginem.host import Emulator
@@ -29,15 +30,7 @@ from imaginem.usecases.submit import submit_photo
 from tests.traces import Traces
 
 LONG = "word " * 12_000
-PIPELINE = (
-    "generalclassification",
-    "ocr",
-    "facedetection",
-    "facecrop",
-    "faceprint",
-    "facematch",
-    "pipelineoutput",
-)
+PIPELINE = DEFAULT_PIPELINE
 PLACES = {
     "inputimages",
     "faces",

@@ -22,6 +22,7 @@ from imaginem.engines.azure.face_service import (
     FaceService,
     Similar,
 )
+from imaginem.engines.enrolled import enrolled_qualities
 from imaginem.engines.logs import logger_for
 from imaginem.engines.match_tiers import MatchTiers
 from imaginem.engines.parts import EngineParts
@@ -121,12 +122,7 @@ class AzureRecognizer:
     ) -> list[FaceMatch]:
         """Find faces of other jobs that look like these; a pair is kept for both of its faces."""
         own = {face.face_id for face in self._gallery.faces_of(key)}
-        qualities = self._gallery.qualities([face_id for face_id in face_ids if face_id in own])
-        if face_ids and not qualities:
-            raise PermanentError(
-                "none of these faces is in the gallery: put faceprint before facematch in "
-                "processing_pipeline"
-            )
+        qualities = enrolled_qualities(self._gallery, own, face_ids)
         service_ids = self._ids.unexpired(list(qualities), photo, call)
         matches: list[FaceMatch] = []
         for number, face_id in enumerate(service_ids):

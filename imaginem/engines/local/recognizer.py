@@ -9,6 +9,7 @@ import numpy as np
 
 from imaginem.assets import AssetStore
 from imaginem.config.settings import Settings
+from imaginem.engines.enrolled import enrolled_qualities
 from imaginem.engines.local.embedding import align, describe, make_embedder
 from imaginem.engines.local.landmarks import FIVE, Landmarks
 from imaginem.engines.local.quality import quality
@@ -140,12 +141,7 @@ class LocalRecognizer:
     ) -> list[FaceMatch]:
         """Find faces of other jobs that look like these; a pair is kept for both of its faces."""
         own = {face.face_id for face in self._gallery.faces_of(key)}
-        qualities = self._gallery.qualities([face_id for face_id in face_ids if face_id in own])
-        if face_ids and not qualities:
-            raise PermanentError(
-                "none of these faces is in the gallery: put faceprint before facematch in "
-                "processing_pipeline"
-            )
+        qualities = enrolled_qualities(self._gallery, own, face_ids)
         matches = []
         for face_id in qualities:  # a face that was erased meanwhile matches nobody
             try:

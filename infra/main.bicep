@@ -77,14 +77,14 @@ param facePossibleThreshold string = ''
 @description('Hosts inside a network from which photos may be fetched, with commas between.')
 param allowedImageHosts string = ''
 
-@description('SQL login of an administrator. Empty: Entra ID alone, without any password.')
+@description('SQL login of an administrator, made with the server. Empty: Entra ID alone, without any password.')
 param administratorLogin string = ''
 
-@description('Password of that login.')
+@description('Password of that login. Of a server that exists it is not changed.')
 @secure()
 param administratorLoginPassword string = ''
 
-@description('Object id of the Entra principal that administers SQL. Empty: the migration identity.')
+@description('Object id of the Entra principal that administers SQL: best a group. Empty: an identity made for it.')
 param sqlAdministratorObjectId string = ''
 
 @description('Name of that principal.')
@@ -93,6 +93,12 @@ param sqlAdministratorName string = ''
 @description('Kind of that principal.')
 @allowed(['User', 'Group', 'Application'])
 param sqlAdministratorType string = 'Application'
+
+@description('Leave it alone: the tags of the group, in which earlier deployments left notes.')
+param groupTags object = contains(resourceGroup(), 'tags') ? resourceGroup().tags : {}
+
+@description('Whether the SQL server exists already: Azure takes its administrators otherwise then. A note of the first deployment tells; infra/deploy.sh asks Azure.')
+param sqlServerExists bool = contains(groupTags, 'imaginem-sql-${deploymentPostFix}')
 
 @description('Collation of the database. Ids are compared exactly whatever it is.')
 param collation string = 'SQL_Latin1_General_CP1_CI_AS'
@@ -103,13 +109,13 @@ param maxSizeBytes int = 268435456000
 @description('Service objective of the database.')
 param requestedServiceObjectiveName string = 'S0'
 
-@description('Repository (owner/name) whose workflow may run migrations and deploy; empty for none.')
-param githubRepository string = ''
+@description('Copies of the database in several zones: needs an objective of General Purpose, Business Critical or Premium.')
+param sqlZoneRedundant bool = false
 
 @description('Client id of the Entra app that people log in to. Empty: nothing but the health page answers.')
 param authClientId string = ''
 
-@description('Memory of an instance in MB.')
+@description('Memory of an instance in MB. 512 is for the Azure engines alone (the local engine gets 2048 at least), and not every region has it.')
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 
@@ -120,6 +126,9 @@ param maximumInstanceCount int = 40
 
 @description('Instances that never sleep, such as [{ name: \'function:generalclassification\', instanceCount: 1 }].')
 param alwaysReady array = []
+
+@description('Instances in several zones: two of each function never sleep then, and are paid for. Not every region has it.')
+param zoneRedundant bool = false
 
 @description('Messages that an instance takes from a queue at once. Scaling counts with the 4 of host.json.')
 param queueBatchSize int = 4
@@ -143,24 +152,35 @@ param messageRetentionDays int = 90
 @description('Days that logs are kept.')
 param logRetentionDays int = 30
 
+@description('Traces a second that an instance sends to Application Insights; metrics are all sent.')
+param tracesPerSecond string = '5'
+
 @description('Keep storage, SQL and the AI accounts off the internet: VNet and private endpoints.')
 param privateNetworking bool = false
 
 @description('Where alerts are sent; empty for none.')
 param alertEmail string = ''
 
+@description('Cost of the group in a month, in the currency of the bill, that alertEmail hears of at 80 and 100 %; 0 for none.')
+@minValue(0)
+param budgetAmount int = 0
+
+@description('Month (yyyy-MM) in which that budget began. Azure refuses another one later, so the first is noted as a tag.')
+param budgetMonth string = contains(groupTags, 'imaginem-budget-${deploymentPostFix}') ? groupTags['imaginem-budget-${deploymentPostFix}'] : utcNow('yyyy-MM')
+
 @description('Tags of every resource.')
 param tags object = {}
 
 var makeVision = (visionEngine == 'azure') && empty(visionEndpoint)
 var makeFace = ((faceEngine == 'azure') || (facePrintEngine == 'azure')) && empty(faceEndpoint)
+var makeBudget = (budgetAmount > 0) && (!empty(alertEmail))
 
 module identity 'modules/identity.bicep' = {
   name: 'identity'
   params: {
     location: location
     postFix: deploymentPostFix
-    githubRepository: githubRepository
+    withAdministrator: empty(sqlAdministratorObjectId)
     tags: tags
   }
 }
@@ -225,14 +245,16 @@ module sql 'modules/sql.bicep' = {
   params: {
     location: location
     postFix: deploymentPostFix
+    serverExists: sqlServerExists
     administratorLogin: administratorLogin
     administratorLoginPassword: administratorLoginPassword
-    entraObjectId: empty(sqlAdministratorObjectId) ? identity.outputs.migrationPrincipalId : sqlAdministratorObjectId
-    entraName: empty(sqlAdministratorObjectId) ? identity.outputs.migrationName : sqlAdministratorName
+    entraObjectId: empty(sqlAdministratorObjectId) ? identity.outputs.administratorPrincipalId : sqlAdministratorObjectId
+    entraName: empty(sqlAdministratorObjectId) ? identity.outputs.administratorName : sqlAdministratorName
     entraType: empty(sqlAdministratorObjectId) ? 'Application' : sqlAdministratorType
     collation: collation
     maxSizeBytes: maxSizeBytes
     requestedServiceObjectiveName: requestedServiceObjectiveName
+    zoneRedundant: sqlZoneRedundant
     publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
     workspaceId: monitoring.outputs.workspaceId
     tags: tags
@@ -262,12 +284,14 @@ module app 'modules/app.bicep' = {
     storageName: storage.outputs.name
     deploymentContainer: storage.outputs.deploymentContainer
     insightsConnectionString: monitoring.outputs.connectionString
+    tracesPerSecond: tracesPerSecond
     workspaceId: monitoring.outputs.workspaceId
     subnetId: privateNetworking ? network!.outputs.appSubnetId : ''
     authClientId: authClientId
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     alwaysReady: alwaysReady
+    zoneRedundant: zoneRedundant
     queueBatchSize: queueBatchSize
     queueNewBatchThreshold: queueNewBatchThreshold
     httpConcurrency: httpConcurrency
@@ -303,11 +327,30 @@ module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
   }
 }
 
+// After SQL: if that fails, the month of a budget is not lost.
+module budget 'modules/budget.bicep' = if (makeBudget) {
+  name: 'budget'
+  params: {
+    postFix: deploymentPostFix
+    amount: budgetAmount
+    month: budgetMonth
+    email: alertEmail
+  }
+  dependsOn: [sql]
+}
+
+module memory 'modules/memory.bicep' = {
+  name: 'memory'
+  params: {
+    notes: union({ 'imaginem-sql-${deploymentPostFix}': 'made' }, makeBudget ? { 'imaginem-budget-${deploymentPostFix}': budgetMonth } : {})
+  }
+  dependsOn: [sql, budget]
+}
+
 output appName string = app.outputs.name
 output appAddress string = app.outputs.address
 output appIdentityName string = identity.outputs.appName
 output appIdentityClientId string = identity.outputs.appClientId
-output migrationClientId string = identity.outputs.migrationClientId
 output storageName string = storage.outputs.name
 output sqlServerName string = sql.outputs.serverName
 output sqlServerAddress string = sql.outputs.serverAddress

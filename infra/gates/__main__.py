@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from infra.gates import breaking, code, security, wiring
+from infra.gates import breaking, code, flex, host_file, once, security, wiring
 from infra.gates.model import read_templates
 from infra.gates.properties import Properties
 from infra.gates.schemas import Schemas
@@ -32,6 +32,9 @@ def check(folder: Path, schemas: Schemas, *, with_checkov: bool = True) -> list[
         *properties.problems,
         *wiring.problems(templates),
         *code.problems(templates),
+        *flex.problems(templates),
+        *once.problems(templates),
+        *host_file.problems(templates, folder.parent),
         *security.values(templates),
     ]
     return problems + (security.problems(folder) if with_checkov else [])

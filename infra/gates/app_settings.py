@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _HOSTS_OWN = {
     "AzureWebJobsStorage__credential",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING",
+    "OTEL_TRACES_SAMPLER",
+    "OTEL_TRACES_SAMPLER_ARG",
     "AzureFunctionsJobHost__extensions__queues__batchSize",
     "AzureFunctionsJobHost__extensions__queues__newBatchThreshold",
     "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID",

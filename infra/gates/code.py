@@ -5,86 +5,23 @@ import json
 import re
 from pathlib import Path
 
-from infra.gates import app_settings
-from infra.gates.model import Resource, Template
+from infra.gates import app_settings, roles
+from infra.gates.model import Template
 
 ROOT = Path(__file__).parents[2]
-_ROLES = {
-    "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
-    "Storage Queue Data Contributor": "974c5e8b-45b9-4653-ba55-5f855dd0fb88",
-    "Storage Table Data Contributor": "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3",
-    "Cognitive Services User": "a97b65f3-24c7-4388-baec-2e87135dc908",
-    "Monitoring Metrics Publisher": "3913510d-42f4-4e42-8a64-420c390055eb",
-}
 _TEMPLATE_STEP = "sample"  # ships beside the steps of the default pipeline
-# Roles of the workflow that deploys, not of the app.
-_DEPLOYMENT_ROLES = {
-    "b24988ac-6180-42a0-ab88-20f7382dd24c",  # Contributor
-    "f58310d9-a9f6-439a-9e8d-f62e7b41a168",  # Role Based Access Control Administrator
-}
-_ROLE_NUMBER = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# Patterns of code, and the role that such code needs.
-_NEEDED = {
-    r'client\(\w+, "blob"\)': "Storage Blob Data Owner",
-    r'client\(\w+, "queue"\)': "Storage Queue Data Contributor",
-    r'client\(\w+, "table"\)': "Storage Table Data Contributor",
-    r"https://cognitiveservices\.azure\.com/\.default": "Cognitive Services User",
-    r"AzureMonitorTraceExporter": "Monitoring Metrics Publisher",
-}
 
 
 def problems(templates: list[Template], root: Path = ROOT) -> list[str]:
     """Return where Bicep and code differ."""
     return [
         *app_settings.problems(templates, root),
-        *_roles(templates, root),
+        *roles.problems(templates, root),
         *_queues(templates, root),
         *_names(templates, root),
         *_metrics(templates, root),
         *_parameters(templates),
     ]
-
-
-def _roles(templates: list[Template], root: Path) -> list[str]:
-    """Compare the roles that are assigned, each for one resource, with those the code needs."""
-    differences: list[str] = []
-    numbers: set[str] = set()
-    for template in templates:
-        for resource in template.resources:
-            if resource.type != "Microsoft.Authorization/roleAssignments":
-                continue
-            assigned_here = _role_numbers(template, resource)
-            if not assigned_here:
-                differences.append(f"roles: {resource.place} names no role by its number")
-            if "scope" not in resource.body:
-                differences.append(
-                    f"roles: {resource.place} has no scope: it is for the whole resource group"
-                )
-            if resource.conditional and not assigned_here <= _DEPLOYMENT_ROLES:
-                differences.append(f"roles: {resource.place} is conditional")
-            numbers |= assigned_here
-    code = "\n".join(path.read_text("utf-8") for path in (root / "imaginem").rglob("*.py"))
-    needed = {role for pattern, role in _NEEDED.items() if re.search(pattern, code)}
-    assigned = {role for role, number in _ROLES.items() if number in numbers}
-    for role in sorted(needed - assigned):
-        differences.append(f"roles: the code needs {role}, which is not assigned")
-    for role in sorted(assigned - needed):
-        differences.append(f"roles: {role} is assigned, and nothing needs it")
-    for number in sorted(numbers - set(_ROLES.values()) - _DEPLOYMENT_ROLES):
-        differences.append(f"roles: {number} is assigned, and is not a known role")
-    return differences
-
-
-def _role_numbers(template: Template, resource: Resource) -> set[str]:
-    """Return the ids of an assignment's roles, given directly, by a variable or by a loop."""
-    expression = str(resource.body["properties"].get("roleDefinitionId"))
-    texts = [expression]
-    if isinstance(resource.loop, str):
-        texts.append(str(template.variables.get(resource.loop)))
-    for name, value in template.variables.items():
-        if isinstance(value, str) and re.search(rf"\b{name}\b", expression):
-            texts.append(value)
-    return set(_ROLE_NUMBER.findall(" ".join(texts)))
 
 
 def _queues(templates: list[Template], root: Path) -> list[str]:

@@ -47,10 +47,6 @@ def values(templates: list[Template]) -> list[str]:
     for template in templates:
         for resource in template.resources:
             found += _wrong_values(template, resource)
-            path = "properties.administrators.azureADOnlyAuthentication"
-            is_server = resource.type == "Microsoft.Sql/servers"
-            if is_server and _at(resource.body, path) in (False, _ABSENT):
-                found.append(f"security: {resource.place}.{path} must follow from the parameters")
     return found
 
 

@@ -6,12 +6,14 @@ param identityClientId string
 param storageName string
 param deploymentContainer string
 param insightsConnectionString string
+param tracesPerSecond string
 param workspaceId string
 param subnetId string
 param authClientId string
 param instanceMemoryMB int
 param maximumInstanceCount int
 param alwaysReady array
+param zoneRedundant bool
 param queueBatchSize int
 param queueNewBatchThreshold int
 param httpConcurrency int
@@ -36,9 +38,14 @@ param sqlServer string
 param sqlDatabase string
 param tags object
 
+// With zone redundancy fewer than two of a kind are refused.
+var kept = zoneRedundant ? map(alwaysReady, item => union(item, { instanceCount: max(item.instanceCount, 2) })) : alwaysReady
+// The local engine does not fit into an instance of 512 MB.
+var memory = contains([visionEngine, faceEngine, facePrintEngine], 'local') ? max(instanceMemoryMB, 2048) : instanceMemoryMB
+
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   // checkov:skip=CKV_AZURE_212:Flex Consumption scales by itself; alwaysReady keeps instances up
-  // checkov:skip=CKV_AZURE_225:zone redundancy is set with alwaysReady instances, an operator's choice
+  // checkov:skip=CKV_AZURE_225:zoneRedundant turns it on; it keeps instances up, which cost
   name: 'plan-imaginem-${postFix}'
   location: location
   tags: tags
@@ -49,12 +56,14 @@ resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   }
   properties: {
     reserved: true
+    zoneRedundant: zoneRedundant
   }
 }
 
 resource site 'Microsoft.Web/sites@2024-11-01' = {
   // checkov:skip=CKV_AZURE_17:people log in with Entra ID; certificates of clients are not used
   // checkov:skip=CKV_AZURE_212:Flex Consumption has alwaysReady instead of a minimum of instances
+  // checkov:skip=CKV_AZURE_78:Flex Consumption has no FTP and refuses its setting; publishing by password is off below
   // checkov:skip=CKV_AZURE_213:Flex Consumption has no health check; deploy.sh and alerts look at the app
   // checkov:skip=CKV_AZURE_221:browsers call it; platform authentication decides who
   name: 'func-imaginem-${postFix}'
@@ -88,8 +97,8 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
         version: '3.12'
       }
       scaleAndConcurrency: {
-        alwaysReady: alwaysReady
-        instanceMemoryMB: instanceMemoryMB
+        alwaysReady: kept
+        instanceMemoryMB: memory
         maximumInstanceCount: maximumInstanceCount
         triggers: {
           http: {
@@ -99,7 +108,6 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
       }
     }
     siteConfig: {
-      ftpsState: 'Disabled'
       http20Enabled: true
       minTlsVersion: '1.2'
       remoteDebuggingEnabled: false
@@ -119,6 +127,8 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     AZURE_CLIENT_ID: identityClientId
     APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+    OTEL_TRACES_SAMPLER: 'microsoft.rate_limited'
+    OTEL_TRACES_SAMPLER_ARG: tracesPerSecond
     AzureFunctionsJobHost__extensions__queues__batchSize: string(queueBatchSize)
     AzureFunctionsJobHost__extensions__queues__newBatchThreshold: string(queueNewBatchThreshold)
     OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId

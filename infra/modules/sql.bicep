@@ -1,6 +1,7 @@
 // Azure SQL that people and apps enter with Entra ID; a password only where one is given.
 param location string
 param postFix string
+param serverExists bool
 param administratorLogin string
 @secure()
 param administratorLoginPassword string
@@ -10,12 +11,16 @@ param entraType string
 param collation string
 param maxSizeBytes int
 param requestedServiceObjectiveName string
+param zoneRedundant bool
 @allowed(['Enabled', 'Disabled'])
 param publicAccess string
 param workspaceId string
 param tags object
 
-var withPassword = !empty(administratorLogin)
+// Azure takes administrators with the server only when it is made: later it refuses or ignores them, and it
+// refuses a password while Entra ID alone is allowed. So an existing server is sent neither.
+var madeWithPassword = (!serverExists) && (!empty(administratorLogin))
+var madeWithEntra = (!serverExists) && empty(administratorLogin)
 
 resource server 'Microsoft.Sql/servers@2023-08-01' = {
   // checkov:skip=CKV_AZURE_113:privateNetworking turns public access off; without it Entra ID guards the server
@@ -26,26 +31,47 @@ resource server 'Microsoft.Sql/servers@2023-08-01' = {
   location: location
   tags: tags
   properties: {
-    administratorLogin: withPassword ? administratorLogin : null
-    administratorLoginPassword: withPassword ? administratorLoginPassword : null
-    administrators: {
+    administratorLogin: madeWithPassword ? administratorLogin : null
+    administratorLoginPassword: madeWithPassword ? administratorLoginPassword : null
+    administrators: madeWithEntra ? {
       administratorType: 'ActiveDirectory'
-      azureADOnlyAuthentication: !withPassword
+      azureADOnlyAuthentication: true
       login: entraName
       principalType: entraType
       sid: entraObjectId
       tenantId: tenant().tenantId
-    }
+    } : null
     minimalTlsVersion: '1.2'
     publicNetworkAccess: publicAccess
     restrictOutboundNetworkAccess: 'Enabled'
   }
 }
 
+// These say at each deployment who administers the server, and whether passwords are taken.
+resource administrator 'Microsoft.Sql/servers/administrators@2023-08-01' = {
+  parent: server
+  name: 'ActiveDirectory'
+  properties: {
+    administratorType: 'ActiveDirectory'
+    login: entraName
+    sid: entraObjectId
+    tenantId: tenant().tenantId
+  }
+}
+
+resource entraOnly 'Microsoft.Sql/servers/azureADOnlyAuthentications@2023-08-01' = {
+  parent: server
+  name: 'Default'
+  dependsOn: [administrator]
+  properties: {
+    azureADOnlyAuthentication: empty(administratorLogin)
+  }
+}
+
 resource database 'Microsoft.Sql/servers/databases@2023-08-01' = {
   // checkov:skip=CKV_AZURE_26:Defender for SQL, turned on for a subscription, has taken the place of this setting
   // checkov:skip=CKV_AZURE_27:the same
-  // checkov:skip=CKV_AZURE_229:zone redundancy needs a dearer service objective; choose one and set it there
+  // checkov:skip=CKV_AZURE_229:sqlZoneRedundant turns it on; it needs a dearer service objective than the default
   // checkov:skip=CKV_AZURE_224:a ledger keeps what was erased, and people's faces must be erasable
   parent: server
   name: 'imaginem'
@@ -57,7 +83,8 @@ resource database 'Microsoft.Sql/servers/databases@2023-08-01' = {
   properties: {
     collation: collation
     maxSizeBytes: maxSizeBytes
-    requestedBackupStorageRedundancy: 'Local'
+    requestedBackupStorageRedundancy: zoneRedundant ? 'Zone' : 'Local'
+    zoneRedundant: zoneRedundant
   }
 }
 

@@ -18,6 +18,7 @@ from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExpo
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
@@ -66,11 +67,22 @@ class OtelTelemetry:
         metrics: exporters of metrics.
         logs: exporters of log records.
         version: version of Imaginem that the records name.
+        host_samples: the setting of a sampler is meant for the Functions host, whose names the SDK
+            does not know.
     """
 
-    def __init__(self, spans: list[Any], metrics: list[Any], logs: list[Any], version: str) -> None:
+    def __init__(
+        self,
+        spans: list[Any],
+        metrics: list[Any],
+        logs: list[Any],
+        version: str,
+        *,
+        host_samples: bool = False,
+    ) -> None:
         resource = Resource.create({"service.name": "imaginem", "service.version": version})
-        self._spans = TracerProvider(resource=resource)
+        sampler = ParentBased(ALWAYS_ON) if host_samples else None
+        self._spans = TracerProvider(sampler, resource=resource)
         for exporter in spans:
             self._spans.add_span_processor(
                 BatchSpanProcessor(exporter, schedule_delay_millis=_TRACE_MILLISECONDS)
@@ -164,7 +176,13 @@ def make_telemetry(
     if settings.console:  # to stderr: a worker's stdout carries its messages to the host
         exporters.spans.append(ConsoleSpanExporter(out=sys.stderr))
         exporters.metrics.append(ConsoleMetricExporter(out=sys.stderr))
-    return OtelTelemetry(exporters.spans, exporters.metrics, exporters.logs, version)
+    return OtelTelemetry(
+        exporters.spans,
+        exporters.metrics,
+        exporters.logs,
+        version,
+        host_samples=bool(settings.insights),
+    )
 
 
 @dataclass

@@ -95,9 +95,9 @@ param sqlAdministratorName string = ''
 param sqlAdministratorType string = 'Application'
 
 @description('Leave it alone: the tags of the group, in which earlier deployments left notes.')
-param groupTags object = contains(resourceGroup(), 'tags') ? resourceGroup().tags : {}
+param groupTags object = contains(resourceGroup(), 'tags') ? (resourceGroup().tags ?? {}) : {}
 
-@description('Whether the SQL server exists already: Azure takes its administrators otherwise then. A note of the first deployment tells; infra/deploy.sh asks Azure.')
+@description('Whether the SQL server exists already: Azure takes its administrators otherwise then. A note of the first deployment tells; pass true for a server that an older release made.')
 param sqlServerExists bool = contains(groupTags, 'imaginem-sql-${deploymentPostFix}')
 
 @description('Collation of the database. Ids are compared exactly whatever it is.')
@@ -109,7 +109,7 @@ param maxSizeBytes int = 268435456000
 @description('Service objective of the database.')
 param requestedServiceObjectiveName string = 'S0'
 
-@description('Copies of the database in several zones: needs an objective of General Purpose, Business Critical or Premium.')
+@description('Copies of the database in several zones: needs an objective above Standard, such as GP_S_Gen5_2.')
 param sqlZoneRedundant bool = false
 
 @description('Client id of the Entra app that people log in to. Empty: nothing but the health page answers.')

@@ -124,7 +124,9 @@ def _instances(template: Template) -> list[str]:
     """
     found = []
     memory, kept = (str(template.variables.get(name)) for name in ("memory", "kept"))
-    if not all(word in memory for word in ("'local'", "2048", "instanceMemoryMB", "'max'")):
+    engines = [repr(name) for name in template.parameters if name.endswith("Engine")]
+    words = ("'local'", "2048", "instanceMemoryMB", "'max'", *engines)
+    if not all(word in memory for word in words):
         found.append("flex: the local engine must get 2048 MB at least")
     if not all(word in kept for word in ("'zoneRedundant'", "instanceCount", "'max'", "2")):
         found.append("flex: with zone redundancy two instances at least must be ready")

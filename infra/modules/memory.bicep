@@ -5,6 +5,6 @@ resource remembered 'Microsoft.Resources/tags@2025-04-01' = {
   name: 'default'
   properties: {
     // This replaces all tags of the group, so those that it has go along.
-    tags: union(contains(resourceGroup(), 'tags') ? resourceGroup().tags : {}, notes)
+    tags: union(contains(resourceGroup(), 'tags') ? (resourceGroup().tags ?? {}) : {}, notes)
   }
 }

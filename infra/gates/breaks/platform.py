@@ -66,6 +66,13 @@ FLEX = (
         "must get 2048 MB at least",
     ),
     Break(
+        "a local engine of one kind gets an instance of 512 MB",
+        "modules/app.bicep",
+        "contains([visionEngine, faceEngine, facePrintEngine]",
+        "contains([visionEngine, faceEngine]",
+        "must get 2048 MB at least",
+    ),
+    Break(
         "the memory is what the parameter says",
         "modules/app.bicep",
         "instanceMemoryMB: memory",
@@ -259,7 +266,7 @@ AGAIN = (
     Break(
         "the tags of the group are lost",
         "modules/memory.bicep",
-        "union(contains(resourceGroup(), 'tags') ? resourceGroup().tags : {}, notes)",
+        "union(contains(resourceGroup(), 'tags') ? (resourceGroup().tags ?? {}) : {}, notes)",
         "notes",
         "must keep the tags that the group has",
     ),

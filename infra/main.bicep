@@ -115,7 +115,7 @@ param sqlZoneRedundant bool = false
 @description('Client id of the Entra app that people log in to. Empty: nothing but the health page answers.')
 param authClientId string = ''
 
-@description('Memory of an instance in MB. 512 is for the Azure engines alone (the local engine gets 2048 at least), and not every region has it.')
+@description('Memory of an instance in MB. 512 is for small photos and the Azure engines (the local engine gets 2048 at least), and not every region has it.')
 @allowed([512, 2048, 4096])
 param instanceMemoryMB int = 2048
 

@@ -5,6 +5,7 @@ The gates run without the app's packages, so they read declarations from the sou
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,12 @@ def declared_settings(root: Path) -> dict[str, str]:
     Raises:
         ValueError: a name or a reason is not a literal.
     """
-    return dict(_declarations(root))
+    return dict(_declared(root))
+
+
+@cache  # between the breaks of the Bicep files the code does not change
+def _declared(root: Path) -> tuple[tuple[str, str], ...]:
+    return tuple(_declarations(root))
 
 
 def _declarations(root: Path) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infra.gates import app_settings, roles
 from infra.gates.model import Template
+from infra.gates.source import source
 
 ROOT = Path(__file__).parents[2]
 _TEMPLATE_STEP = "sample"  # ships beside the steps of the default pipeline
@@ -64,11 +65,7 @@ def _default_pipeline(root: Path) -> tuple[str, ...]:
 def _names(templates: list[Template], root: Path) -> list[str]:
     """Compare tables and containers with what the code calls them."""
     (storage,) = [template for template in templates if template.path.name == "storage.bicep"]
-    code = "\n".join(
-        path.read_text("utf-8")
-        for path in (root / "imaginem").rglob("*.py")
-        if "cli" not in path.parts
-    )
+    code = source(root, without="cli")
     tables = set(re.findall(r'_TABLE = "(\w+)"', code))
     containers = {"deployment", *re.findall(r'_container: str = "(\w+)"', code)}
     containers |= set(re.findall(r'CONTAINER = "(\w+)"', code)) - {"AzureWebJobsStorage"}
@@ -86,7 +83,7 @@ def _names(templates: list[Template], root: Path) -> list[str]:
 
 def _metrics(templates: list[Template], root: Path) -> list[str]:
     """Compare the metrics that alerts query with those that the code records."""
-    code = "\n".join(path.read_text("utf-8") for path in (root / "imaginem").rglob("*.py"))
+    code = source(root)
     counted = set(re.findall(r'\.(?:count|measure)\(\s*"([\w.]+)"', code))
     text = "\n".join(template.path.read_text("utf-8") for template in templates)
     queried = set(re.findall(r'Name == "([\w.]+)"', text))

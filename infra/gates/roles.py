@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from infra.gates.model import Resource, Template
+from infra.gates.source import source
 
 BOOTSTRAP = "bootstrap.bicep"
 _ROLES = {
@@ -98,7 +99,7 @@ def _handed_on(deployed: list[Template]) -> list[str]:
 
 def _needs(numbers: set[str], root: Path) -> list[str]:
     """Compare the roles that are assigned with those that the code needs."""
-    code = "\n".join(path.read_text("utf-8") for path in (root / "imaginem").rglob("*.py"))
+    code = source(root)
     needed = {role for pattern, role in _NEEDED.items() if re.search(pattern, code)}
     assigned = {role for role, number in _ROLES.items() if number in numbers}
     return [

@@ -22,6 +22,8 @@ LEFT_OUT = (
     "testing.py",
     "memory",
     "assets/convert",
+    "assets/download.py",
+    "assets/fetch.py",
 )
 LOCAL_PACKAGES = ("onnxruntime", "rapidocr", "opencv-python-headless", "numpy")
 _TIMESTAMP = (2020, 1, 1, 0, 0, 0)  # of every file, so that the same content is the same package

@@ -83,12 +83,12 @@ class SqlFaceIndex:
         limit: int,
         exclude_job: JobKey | None = None,
     ) -> list[Neighbor]:
-        import numpy as np
-
         if session.get_bind().dialect.name == "mssql":
             return nearest_in_sql_server(
                 session, exclude_job, model, embedding, min_similarity, limit
             )
+        import numpy as np  # SQL Server compares by itself, and numpy may not be there
+
         matrix = self._matrix(session, model)
         if not matrix.ids:
             return []

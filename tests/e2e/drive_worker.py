@@ -1,179 +1,234 @@
-"""Calls the app through Azure's own Python worker library, as the Functions host does.
+"""Calls the app as the Functions host does, through code of Azure's own.
 
-Run by test_function_app.py in an environment with azure-functions-runtime:
-`drive_worker.py APP_FOLDER PROTOS_FOLDER`. Prints the outcomes as one line of JSON.
+Run by test_azure_worker.py in an environment that has requirements.txt alone:
+`drive_worker.py HOW APP_FOLDER [PACKAGES PROTOCOL]`, with its task as JSON on stdin. HOW is
+`azure_functions_runtime`, the worker library for Python 3.13 and newer, found in PACKAGES; or
+`azure.functions`, the package through whose converters the worker of older versions calls
+functions, too. Prints the outcomes as the last line, in JSON.
 """
 
 import asyncio
+import importlib
+import inspect
 import json
 import os
 import sys
+import time
 import uuid
 from types import SimpleNamespace
 from typing import Any
 
-app_folder, protos_folder = sys.argv[1:3]
-sys.path[:0] = [protos_folder, app_folder]
-
-import azfunc_protos as protos  # type: ignore[import-not-found]  # noqa: E402
-import azure_functions_runtime as runtime  # type: ignore[import-not-found]  # noqa: E402
+how, app_folder = sys.argv[1:3]
 
 STATUS = {0: "failure", 1: "success", 2: "cancelled"}
-PHOTO = (
-    "89504e470d0a1a0a0000000d49484452000000010000000108020000009077"
-    "53de0000000c49444154789c63606060000000040001f61738550000000049454e44ae426082"
-)
+NOW = "2026-01-01T00:00:00+00:00"
 
 
-def request(**content: Any) -> Any:
-    """Wrap a message as the host's proxy does."""
-    message = protos.StreamingMessage(request_id=str(uuid.uuid4()), **content)
-    properties = {"host": "127.0.0.1", "protos": protos}
-    return SimpleNamespace(name=next(iter(content)), request=message, properties=properties)
+class App:
+    """The app once it has started; its functions can be called by name.
 
+    Attributes:
+        triggers: by the function's name, as the host is told.
+    """
 
-def queue_call(function_id: str, body: str) -> Any:
-    """Return the invocation of a queue function; the host sends its metadata as JSON."""
-    call_id, now = str(uuid.uuid4()), "2026-01-01T00:00:00+00:00"
-    metadata = {
-        name: protos.TypedData(json=json.dumps(value))
-        for name, value in {
-            "Id": call_id,
+    triggers: dict[str, dict[str, Any]]
+
+    async def start(self, settings: dict[str, str] | None) -> str:
+        """Start the app; return `success`, or what went wrong.
+
+        Args:
+            settings: come with the app to a worker that waits for one, as on Flex Consumption;
+                without them the process has its settings from the beginning.
+        """
+        raise NotImplementedError
+
+    async def call(
+        self, name: str, kind: str, data: Any, facts: dict[str, Any]
+    ) -> tuple[str, str | None]:
+        """Call a function; return how that ended, and the status of an HTTP answer.
+
+        Args:
+            name: of the function.
+            kind: of the data: `string`, `json` or `http`.
+            data: of the trigger.
+            facts: of the trigger, which the host sends as JSON.
+        """
+        raise NotImplementedError
+
+    async def drain(self, name: str, connection: str) -> list[str]:
+        """Call a queue function for what waits in its queue; return how each call ended."""
+        from azure.storage.queue import QueueClient
+
+        queue_name = self.triggers[name]["queueName"]
+        outcomes = []
+        with QueueClient.from_connection_string(connection, queue_name) as queue:
+            for message in queue.receive_messages(max_messages=32, visibility_timeout=600):
+                outcomes.append(await self.queue(name, message.id, message.content))
+                if outcomes[-1] == "success":
+                    queue.delete_message(message)
+        return outcomes
+
+    async def queue(self, name: str, message_id: str, body: str) -> str:
+        """Call a queue function; return how that ended."""
+        facts = {
+            "Id": message_id,
             "DequeueCount": 1,
-            "InsertionTime": now,
-            "ExpirationTime": now,
-            "NextVisibleTime": now,
+            "InsertionTime": NOW,
+            "ExpirationTime": NOW,
+            "NextVisibleTime": NOW,
             "PopReceipt": "receipt",
-        }.items()
-    }
-    data = protos.TypedData(string=body)
-    return request(
-        invocation_request=protos.InvocationRequest(
-            invocation_id=call_id,
-            function_id=function_id,
-            input_data=[protos.ParameterBinding(name="message", data=data)],
+        }
+        return (await self.call(name, "string", body, facts))[0]
+
+    async def timer(self, name: str) -> str:
+        """Call a timer function; return how that ended."""
+        state: dict[str, Any] = {"Schedule": {}, "ScheduleStatus": None, "IsPastDue": False}
+        return (await self.call(name, "json", json.dumps(state), {}))[0]
+
+    async def http(self, name: str, method: str, path: str) -> str:
+        """Call an HTTP function; return the status of its answer, or how else that ended."""
+        headers = {"user-agent": "driver", "accept": "text/html"}
+        data = {"method": method, "url": f"http://localhost{path}", "headers": headers}
+        outcome, status = await self.call(name, "http", data, {})
+        return status or outcome
+
+
+class WorkerApp(App):
+    """The app in the worker library, which is called with the messages of the host's protocol."""
+
+    def __init__(self, packages: str, protocol: str) -> None:
+        sys.path.append(packages)
+        sys.path.insert(0, protocol)
+        self._protos: Any = importlib.import_module("tests.protos")
+        sys.path.remove(protocol)
+        self._worker: Any = importlib.import_module(how)
+        self._functions: dict[str, Any] = {}
+
+    async def start(self, settings: dict[str, str] | None) -> str:
+        folder = {"function_app_directory": app_folder}
+        if settings is None:
+            sys.path.insert(0, app_folder)  # as the starter of the worker does
+            answer = await self._ask("worker_init_request", host_version="4.1041", **folder)
+        else:
+            waiting = {"environment_variables": settings, **folder}
+            answer = await self._ask("function_environment_reload_request", **waiting)
+        if answer.result.status != 1:
+            return str(answer.result.exception.message)
+        self._worker.start_threadpool_executor()
+        answer = await self._ask("functions_metadata_request", **folder)
+        self._functions = {found.name: found for found in answer.function_metadata_results}
+        self.triggers = {
+            name: _trigger(found.raw_bindings) for name, found in self._functions.items()
+        }
+        for found in self._functions.values():
+            identity = {"function_id": found.function_id, "metadata": found}
+            answer = await self._ask("function_load_request", **identity)
+            assert answer.result.status == 1, answer.result.exception.message
+        return "success"
+
+    async def call(
+        self, name: str, kind: str, data: Any, facts: dict[str, Any]
+    ) -> tuple[str, str | None]:
+        typed = self._protos.TypedData
+        metadata = {fact: typed(json=json.dumps(value)) for fact, value in facts.items()}
+        if kind == "http":
+            http = self._protos.RpcHttp(method=data["method"], url=data["url"])
+            for header, value in data["headers"].items():
+                http.nullable_headers[header].value = value
+                http.headers[header] = value
+            data = typed(http=http)
+            metadata["$request"] = data
+        else:
+            data = typed(**{kind: data})
+        parameter = self._protos.ParameterBinding(name=self.triggers[name]["name"], data=data)
+        done = await self._ask(
+            "invocation_request",
+            invocation_id=str(uuid.uuid4()),
+            function_id=self._functions[name].function_id,
+            input_data=[parameter],
             trigger_metadata=metadata,
             trace_context={"trace_parent": f"00-{'a' * 32}-{'b' * 16}-01"},
             retry_context={"retry_count": 0, "max_retry_count": 0},
         )
-    )
+        outcome = STATUS[done.result.status]
+        if outcome != "success":
+            outcome += f": {done.result.exception.message[:300]}"
+        return outcome, done.return_value.http.status_code or None
+
+    async def _ask(self, name: str, **content: Any) -> Any:
+        """Send the worker a message, wrapped as the process that speaks to the host does."""
+        kind = "".join(word.capitalize() for word in name.split("_"))
+        message = {name: getattr(self._protos, kind)(**content)}
+        properties = {"host": "127.0.0.1", "protos": self._protos}
+        request = self._protos.StreamingMessage(request_id=str(uuid.uuid4()), **message)
+        wrapped = SimpleNamespace(name=name, request=request, properties=properties)
+        return await getattr(self._worker, name)(wrapped)
 
 
-def http_call(function_id: str, path: str) -> Any:
-    """Return the invocation of an HTTP function."""
-    http = protos.RpcHttp(method="GET", url=f"http://localhost{path}")
-    http.nullable_headers["user-agent"].value = "driver"
-    http.headers["user-agent"] = "driver"
-    data = protos.TypedData(http=http)
-    return request(
-        invocation_request=protos.InvocationRequest(
-            invocation_id=str(uuid.uuid4()),
-            function_id=function_id,
-            input_data=[protos.ParameterBinding(name="req", data=data)],
-            trigger_metadata={"$request": data},
-        )
-    )
+class LibraryApp(App):
+    """The app in this process, called through the converters of the package azure-functions."""
+
+    async def start(self, settings: dict[str, str] | None) -> str:
+        os.environ.update(settings or {})
+        sys.path.insert(0, app_folder)
+        try:
+            functions = importlib.import_module("function_app").app.get_functions()
+        except Exception as problem:
+            return f"{type(problem).__name__}: {problem}"
+        self._functions = {found.get_function_name(): found for found in functions}
+        self.triggers = {
+            name: _trigger(found.get_raw_bindings()) for name, found in self._functions.items()
+        }
+        return "success"
+
+    async def call(
+        self, name: str, kind: str, data: Any, facts: dict[str, Any]
+    ) -> tuple[str, str | None]:
+        meta: Any = importlib.import_module("azure.functions.meta")
+        metadata = {fact: meta.Datum(json.dumps(value), "json") for fact, value in facts.items()}
+        if kind == "http":
+            text = {part: meta.Datum(data[part], "string") for part in ("method", "url")}
+            headers = {part: meta.Datum(value, "string") for part, value in data["headers"].items()}
+            body = meta.Datum(b"", "bytes")
+            data = {**text, "headers": headers, "params": {}, "query": {}, "body": body}
+        trigger = self.triggers[name]
+        converter = meta.get_binding_registry().get(trigger["type"])
+        value = converter.decode(meta.Datum(data, kind), trigger_metadata=metadata)
+        function = self._functions[name].get_user_function()
+        try:
+            if inspect.iscoroutinefunction(function):
+                context = SimpleNamespace(invocation_id=str(uuid.uuid4()), function_name=name)
+                answer = await function(**{trigger["name"]: value, "context": context})
+                return "success", str(answer.status_code)
+            await asyncio.to_thread(function, **{trigger["name"]: value})
+        except Exception as problem:
+            return f"failure: {type(problem).__name__}: {problem}"[:300], None
+        return "success", None
 
 
-def job() -> str:
-    """Upload a photo and return a job message for the step `sample`."""
-    from imaginem.runtime import default_runtime
-
-    url = default_runtime().blobs.put(
-        "inputimages", "worker/photo", bytes.fromhex(PHOTO), "image/png"
-    )
-    definition = {
-        "id": "job-1",
-        "batch_id": "worker",
-        "input": {"image_url": url},
-        "processing_pipeline": ["sample"],
-    }
-    return json.dumps({"job_definition": definition})
-
-
-async def start() -> str:
-    """Start the worker; return how that ended."""
-    answer = await runtime.worker_init_request(
-        request(
-            worker_init_request=protos.WorkerInitRequest(
-                host_version="4.1041", function_app_directory=app_folder, capabilities={}
-            )
-        )
-    )
-    runtime.start_threadpool_executor()
-    return STATUS[answer.result.status]
-
-
-async def load_functions() -> dict[str, Any]:
-    """Index the app and load its functions; return their metadata by name."""
-    answer = await runtime.functions_metadata_request(
-        request(
-            functions_metadata_request=protos.FunctionsMetadataRequest(
-                function_app_directory=app_folder
-            )
-        )
-    )
-    functions = {metadata.name: metadata for metadata in answer.function_metadata_results}
-    for metadata in functions.values():
-        loaded = await runtime.function_load_request(
-            request(
-                function_load_request=protos.FunctionLoadRequest(
-                    function_id=metadata.function_id, metadata=metadata
-                )
-            )
-        )
-        assert loaded.result.status == 1, loaded.result.exception.message
-    return functions
-
-
-async def call_health(function_id: str) -> dict[str, Any]:
-    """Call the HTTP function; return how that ended, and what it answered."""
-    done = await runtime.invocation_request(http_call(function_id, "/api/health"))
-    answer = done.return_value.http
-    body = (answer.body.bytes or answer.body.string.encode()).decode()
-    return {
-        "status": STATUS[done.result.status],
-        "code": answer.status_code,
-        "body": body[:14],
-    }
-
-
-async def call_without_storage(function_id: str) -> dict[str, Any]:
-    """Call a queue function while storage does not answer; return how that ended."""
-    os.environ["AzureWebJobsStorage"] = (  # noqa: SIM112 - the host's own name
-        "DefaultEndpointsProtocol=http;AccountName=a;AccountKey=YQ==;"
-        "BlobEndpoint=http://127.0.0.1:1/a;QueueEndpoint=http://127.0.0.1:1/a;"
-        "TableEndpoint=http://127.0.0.1:1/a;"
-    )
-    import imaginem.runtime
-
-    imaginem.runtime._default = None  # a new process would read the changed setting
-    definition = {
-        "id": "x",
-        "input": {"image_url": "http://127.0.0.1:1/a/inputimages/b"},
-        "processing_pipeline": ["sample"],
-    }
-    body = json.dumps({"job_definition": definition})
-    done = await runtime.invocation_request(queue_call(function_id, body))
-    return {
-        "status": STATUS[done.result.status],
-        "error": done.result.exception.message[:300],
-    }
+def _trigger(bindings: list[str]) -> dict[str, Any]:
+    """Return a function's trigger from its bindings, which are texts of JSON."""
+    parsed: list[dict[str, Any]] = [json.loads(text) for text in bindings]
+    return next(binding for binding in parsed if binding["type"].lower().endswith("trigger"))
 
 
 async def main() -> None:
-    """Index the app, call a queue and an HTTP function, and one that must fail."""
-    report: dict[str, Any] = {"init": await start()}
-    functions = await load_functions()
-    report["functions"] = {
-        name: json.loads(metadata.raw_bindings[0]).get("queueName")
-        for name, metadata in functions.items()
-    }
-    sample = functions["sample"].function_id
-    done = await runtime.invocation_request(queue_call(sample, job()))
-    report["success"] = {"status": STATUS[done.result.status]}
-    report["health"] = await call_health(functions["http_app_func"].function_id)
-    report["failure"] = await call_without_storage(sample)
+    """Start the app and do the task's calls in their order, but first those of `at_once` together.
+
+    A call is its key in the report, the name of a method of App, and the arguments.
+    """
+    task = json.load(sys.stdin)
+    app: App = LibraryApp() if how == "azure.functions" else WorkerApp(*sys.argv[3:5])
+    begun = time.monotonic()
+    report: dict[str, Any] = {"start": await app.start(task["settings"]), "calls": {}}
+    report["seconds"] = round(time.monotonic() - begun, 3)
+    if report["start"] == "success":
+        report["triggers"] = app.triggers
+        together = [getattr(app, method)(*given) for _, method, *given in task["at_once"]]
+        keys = [key for key, *_ in task["at_once"]]
+        report["at_once"] = list(zip(keys, await asyncio.gather(*together), strict=True))
+        for key, method, *given in task["calls"]:
+            report["calls"][key] = await getattr(app, method)(*given)
     print(json.dumps(report))
 
 

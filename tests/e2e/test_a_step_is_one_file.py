@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.azure_worker import LIST_TRIGGERS, ON_AZURE
 from tests.conftest import GUIDE_STEP, ROOT
-from tests.e2e.test_function_app import LIST_TRIGGERS, ON_AZURE
 
 STEP, TEST = f"steps/{GUIDE_STEP}", f"tests/unit/test_{GUIDE_STEP}"
 NOT_COPIED = (

@@ -13,8 +13,8 @@ import pytest
 import steps  # noqa: F401 - registers them
 from imaginem.pipeline.steps import default_registry
 from infra.package import LEFT_OUT, collect, pack
+from tests.azure_worker import LIST_TRIGGERS, ON_AZURE, own_environment
 from tests.conftest import ROOT
-from tests.e2e.test_function_app import LIST_TRIGGERS, ON_AZURE, environment_of
 
 LOOK = """
 import sys
@@ -52,7 +52,7 @@ class TestPackage:
 
     def test_it_imports_with_nothing_but_its_requirements(self, tmp_path: Path) -> None:
         collect({"azure"}, tmp_path / "app")
-        python = environment_of(sys.executable, ".venv-azure", "-r", str(ROOT / "requirements.txt"))
+        python = own_environment()
         path = f"import sys; sys.path.insert(0, {str(tmp_path / 'app')!r})"
         done = subprocess.run(
             [str(python), "-I", "-c", path + LIST_TRIGGERS],

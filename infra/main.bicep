@@ -131,9 +131,12 @@ param alwaysReady array = []
 param zoneRedundant bool = false
 
 @description('Messages that an instance takes from a queue at once. Scaling counts with the 4 of host.json.')
+@minValue(1)
+@maxValue(32)
 param queueBatchSize int = 4
 
 @description('Messages in work below which an instance takes more.')
+@minValue(0)
 param queueNewBatchThreshold int = 2
 
 @description('HTTP requests that an instance answers at once.')

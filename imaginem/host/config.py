@@ -8,6 +8,8 @@ from typing import Any
 
 from imaginem.errors import ConfigurationError
 
+_LARGEST = 2**31 - 1  # the host's numbers are .NET's int
+_FROM_ZERO, _FROM_ONE = range(_LARGEST + 1), range(1, _LARGEST + 1)
 _TIMESPAN = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,7}))?")
 
 
@@ -51,11 +53,15 @@ def read_host_config(folder: Path) -> HostConfig:
         raise ConfigurationError(f"host.json is not JSON: {problem}") from None
     queues = _section(raw, "extensions", "queues")
     default = HostConfig()
-    batch_size = _whole_number(queues, "batchSize", default.batch_size)
+    batch_size = _whole_number(queues, "batchSize", default.batch_size, range(1, 33))
     return HostConfig(
         batch_size=batch_size,
-        new_batch_threshold=_whole_number(queues, "newBatchThreshold", max(batch_size // 2, 1)),
-        max_dequeue_count=_whole_number(queues, "maxDequeueCount", default.max_dequeue_count),
+        new_batch_threshold=_whole_number(
+            queues, "newBatchThreshold", max(batch_size // 2, 1), _FROM_ZERO
+        ),
+        max_dequeue_count=_whole_number(
+            queues, "maxDequeueCount", default.max_dequeue_count, _FROM_ONE
+        ),
         visibility_timeout=_seconds(queues, "visibilityTimeout", default.visibility_timeout),
         max_polling_interval=_seconds(queues, "maxPollingInterval", default.max_polling_interval),
         function_timeout=_seconds(raw, "functionTimeout", default.function_timeout),
@@ -72,10 +78,12 @@ def _section(raw: Any, *names: str) -> dict[str, Any]:
     return raw if isinstance(raw, dict) else {}
 
 
-def _whole_number(section: dict[str, Any], name: str, default: int) -> int:
+def _whole_number(section: dict[str, Any], name: str, default: int, allowed: range) -> int:
+    """Return a number of the file; outside these limits the host of Azure does not start."""
     value = section.get(name, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ConfigurationError(f"host.json: {name} is {value!r}: give a whole number")
+    if not isinstance(value, int) or isinstance(value, bool) or value not in allowed:
+        limits = f"from {allowed[0]}" + (f" to {allowed[-1]}" if allowed[-1] < _LARGEST else "")
+        raise ConfigurationError(f"host.json: {name} is {value!r}: give a whole number {limits}")
     return value
 
 

@@ -94,7 +94,7 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
       }
       runtime: {
         name: 'python'
-        version: '3.12'
+        version: '3.13' // tests drive this version's worker: tests/azure_worker.py
       }
       scaleAndConcurrency: {
         alwaysReady: kept

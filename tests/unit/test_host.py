@@ -48,7 +48,14 @@ def test_what_host_json_leaves_out_is_as_on_azure(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("wrong", "named"),
-    [({"batchSize": "many"}, "batchSize"), ({"visibilityTimeout": "30s"}, "visibilityTimeout")],
+    [
+        ({"batchSize": "many"}, "batchSize"),
+        ({"batchSize": 33}, "from 1 to 32"),
+        ({"batchSize": 0}, "from 1 to 32"),
+        ({"maxDequeueCount": 0}, "maxDequeueCount is 0: give a whole number from 1"),
+        ({"newBatchThreshold": -1}, "from 0"),
+        ({"visibilityTimeout": "30s"}, "visibilityTimeout"),
+    ],
 )
 def test_a_wrong_value_in_host_json_is_named(
     tmp_path: Path, wrong: dict[str, Any], named: str

@@ -51,7 +51,7 @@ class Worker:
     Attributes:
         module: the module that is driven.
         minors: the versions 3.x that it is for, the first choice first.
-        package: of the worker that Azure runs with these versions; empty if no registry has it
+        package: of the worker that Azure runs with these versions; empty if PyPI has it not
             and only the package azure-functions, which it calls functions through, can be driven.
     """
 

@@ -50,7 +50,7 @@ param faceEndpoint string = ''
 @secure()
 param faceApiKey string = ''
 
-@description('Tier of the Computer Vision account: F0 is free and slow.')
+@description('Tier of the Computer Vision account, made here or yours: F0 is free, slow and takes small photos for Read.')
 param visionSku string = 'S1'
 
 @description('Tier of the Face account: F0 is free and slow.')
@@ -309,6 +309,7 @@ module app 'modules/app.bicep' = {
     visionCallsPerSecond: visionCallsPerSecond
     faceCallsPerSecond: faceCallsPerSecond
     visionPrice: visionPrice
+    visionSku: visionSku
     facePrice: facePrice
     faceMatchThreshold: faceMatchThreshold
     facePossibleThreshold: facePossibleThreshold

@@ -35,12 +35,14 @@ class AiEmulatorOptions:
         per_second: calls that each service accepts in any second; 0 for no limit.
         limited_access: the Face account has Limited Access, so it may identify people.
         face_id_seconds: longest life of a fresh face id.
+        tier: of the Computer Vision account: `F0`, which is free, or `S1`.
     """
 
     key: str = "double"
     per_second: float = 0.0
     limited_access: bool = True
     face_id_seconds: float = 86_400.0
+    tier: str = "S1"
 
 
 class LocalEngines:
@@ -105,6 +107,7 @@ class AiEmulator:
         self.quotas = {name: Quota(options.per_second, clock) for name in _SERVICES}
         self.memory = FaceMemory(clock)
         self.vision = VisionEmulator(lambda: engines.vision, lambda: engines.ocr)
+        self.vision.free = options.tier == "F0"
         self.face = FaceEmulator(lambda: engines.faces, lambda: engines.embedder, self.memory)
         self.face.approved = options.limited_access
         self.face.face_id_seconds = options.face_id_seconds

@@ -19,7 +19,9 @@ from imaginem.ports import OcrEngine, VisionEngine
 
 _ANALYZE_FORMATS = ("JPEG", "PNG", "GIF", "BMP")
 _READ_FORMATS = ("JPEG", "PNG", "BMP", "TIFF")
-_FOUR_MEGABYTES = 4 * 1024 * 1024
+_MEGABYTE = 1024 * 1024
+_ANALYZE_BYTES = 4 * _MEGABYTE
+_READ_BYTES, _FREE_READ_BYTES = 500 * _MEGABYTE, 4 * _MEGABYTE
 _FEATURES = {
     "categories", "tags", "description", "objects", "color", "adult", "imagetype", "faces",
     "brands",
@@ -34,10 +36,14 @@ class VisionEmulator:
     Args:
         vision: returns the engine that says what is in a photo.
         ocr: returns the engine that reads text.
+
+    Attributes:
+        free: the account is of the free tier, whose Read takes small files only.
     """
 
     def __init__(self, vision: Callable[[], VisionEngine], ocr: Callable[[], OcrEngine]) -> None:
         self._vision, self._ocr = vision, ocr
+        self.free = False
         self._readings: dict[str, tuple[datetime, Future[tuple[Photo, OcrText]]]] = {}
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="read")
 
@@ -67,14 +73,15 @@ class VisionEmulator:
                 "The specified language is not supported.",
                 inner="NotSupportedLanguage",
             )
-        photo = await _photo(request, _ANALYZE_FORMATS, 16_000)
+        photo = await _photo(request, _ANALYZE_FORMATS, _ANALYZE_BYTES, 16_000)
         analysis = await run_in_threadpool(self._vision().analyze, photo, EMULATOR)
         return JSONResponse(_analysis_json(analysis, features))
 
     async def _read(self, request: Request) -> Response:
         if request.query_params.get("readingOrder", "basic") not in ("basic", "natural"):
             raise bad_image("InvalidReadingOrder", "The reading order is not supported.")
-        photo = await _photo(request, _READ_FORMATS, 10_000)
+        most = _FREE_READ_BYTES if self.free else _READ_BYTES
+        photo = await _photo(request, _READ_FORMATS, most, 10_000)
         operation = str(uuid.uuid4())
         future = self._pool.submit(lambda: (photo, self._ocr().read(photo, EMULATOR)))
         self._readings[operation] = datetime.now(UTC), future
@@ -101,7 +108,9 @@ class VisionEmulator:
         )
 
 
-async def _photo(request: Request, formats: tuple[str, ...], most_side: int) -> Photo:
+async def _photo(
+    request: Request, formats: tuple[str, ...], most_bytes: int, most_side: int
+) -> Photo:
     kind = request.headers.get("content-type", "").partition(";")[0]
     if kind == "application/json":
         raise bad_image(
@@ -113,7 +122,7 @@ async def _photo(request: Request, formats: tuple[str, ...], most_side: int) -> 
         return await read_image(
             request,
             formats=formats,
-            most_bytes=_FOUR_MEGABYTES,
+            most_bytes=most_bytes,
             least_side=50,
             most_side=most_side,
         )

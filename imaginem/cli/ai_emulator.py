@@ -2,7 +2,7 @@
 
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -26,6 +26,9 @@ def azure_double(
     limited_access: Annotated[
         bool, typer.Option(help="The Face account may tell people apart.")
     ] = True,
+    tier: Annotated[
+        Literal["S1", "F0"], typer.Option(help="Tier of the Computer Vision account: F0 is free.")
+    ] = "S1",
     app: App = Path(),
 ) -> None:
     """Serve emulators of Azure Computer Vision and Face until Ctrl-C, to develop against."""
@@ -35,11 +38,11 @@ def azure_double(
 
         apply_local_settings(app)
         options = AiEmulatorOptions(
-            key=key, per_second=calls_per_second, limited_access=limited_access
+            key=key, per_second=calls_per_second, limited_access=limited_access, tier=tier
         )
         ai_emulator = AiEmulator(LocalEngines(AssetStore(read_settings().assets)), options)
         with AiEmulatorServer(ai_emulator, port) as server:
-            _print_settings(server.address, key)
+            _print_settings(server.address, key, tier)
             try:
                 threading.Event().wait()
             except KeyboardInterrupt:
@@ -47,8 +50,9 @@ def azure_double(
                 err.print(f"stopped after {calls} calls")
 
 
-def _print_settings(address: str, key: str) -> None:
+def _print_settings(address: str, key: str, tier: str) -> None:
     out.print("VISION_ENGINE=azure FACE_ENGINE=azure", highlight=False)
     for service in ("VISION", "FACE"):
         out.print(f"{service}_ENDPOINT={address} {service}_API_KEY={key}", highlight=False)
+    out.print(f"VISION_TIER={tier}", highlight=False)
     err.print("These settings lead to the emulator. Ctrl-C stops it.")

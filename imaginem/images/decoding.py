@@ -66,12 +66,17 @@ class Photo:
         format: format of the file, such as `JPEG`, found by its content.
         sha256: of the file's bytes, as hex.
         pil: the pixels, as a Pillow image.
+        same_file: a JPEG file that holds exactly these pixels, metadata included; empty if the
+            photo's own file does not, being of another format or turned by its Exif orientation.
     """
 
-    def __init__(self, pil: "Image.Image", *, format_name: str, sha256: str) -> None:
+    def __init__(
+        self, pil: "Image.Image", *, format_name: str, sha256: str, same_file: bytes = b""
+    ) -> None:
         self.pil = pil
         self.format = format_name
         self.sha256 = sha256
+        self.same_file = same_file
 
     @property
     def width(self) -> int:
@@ -104,7 +109,13 @@ def decode_photo(data: bytes) -> Photo:
     with opened_photo(data) as opened:
         pil = _to_rgb(ImageOps.exif_transpose(opened))
         format_name = _format(opened)
-    return Photo(pil, format_name=format_name, sha256=hashlib.sha256(data).hexdigest())
+        as_it_is = format_name == "JPEG" and opened.mode in ("RGB", "L") and not _is_turned(opened)
+    return Photo(
+        pil,
+        format_name=format_name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        same_file=data if as_it_is else b"",
+    )
 
 
 def check_photo(data: bytes) -> str:
@@ -156,6 +167,13 @@ def opened_photo(data: bytes) -> "Iterator[Image.Image]":
 def _format(opened: "Image.Image") -> str:
     # MPO: a JPEG file in which some phones keep a second picture.
     return "JPEG" if opened.format == "MPO" else str(opened.format)
+
+
+def _is_turned(opened: "Image.Image") -> bool:
+    """Tell whether Exif says that the pixels are to be turned or mirrored."""
+    from PIL import ExifTags
+
+    return bool(opened.getexif().get(ExifTags.Base.Orientation, 1) != 1)
 
 
 class PhotoCache:

@@ -30,6 +30,7 @@ param faceApiKey string
 param visionCallsPerSecond int
 param faceCallsPerSecond int
 param visionPrice string
+param visionSku string
 param facePrice string
 param faceMatchThreshold string
 param facePossibleThreshold string
@@ -140,6 +141,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     VISION_API_KEY: visionApiKey
     VISION_CALLS_PER_SECOND: string(visionCallsPerSecond)
     VISION_PRICE: visionPrice
+    VISION_TIER: visionSku
     FACE_ENDPOINT: faceEndpoint
     FACE_API_KEY: faceApiKey
     FACE_CALLS_PER_SECOND: string(faceCallsPerSecond)

@@ -12,6 +12,12 @@ from imaginem.config.value_types import Address, Amount
 AccountAddress = Annotated[Address, Expected("the account's https address", shown=False)]
 CallsPerSecond = Annotated[Amount, Expected("calls a second, from 0 to 1,000,000")]
 Price = Annotated[Amount, Expected("the price of 1,000 calls, from 0 to 1,000,000")]
+# Azure's names: F0 is free; S and a digit is paid.
+Tier = Annotated[
+    str,
+    StringConstraints(to_upper=True, pattern=r"^(?i:F0|S\d)$"),
+    Expected("F0, which is free, or a paid tier such as S1"),
+]
 # A number is put behind it, and Azure takes 64 characters.
 ListName = Annotated[
     str,
@@ -37,7 +43,11 @@ class ServiceSettings(Section):
 
 
 class VisionAccount(ServiceSettings):
-    """The account of Azure AI Vision."""
+    """The account of Azure AI Vision.
+
+    Attributes:
+        tier: in Azure's words, such as `S1`.
+    """
 
     endpoint: AccountAddress = setting(
         "VISION_ENDPOINT", "", "address of the Azure AI Vision account; an `azure` engine needs it"
@@ -60,6 +70,12 @@ class VisionAccount(ServiceSettings):
         1.0,
         "price of 1,000 calls to the Vision account, in any currency, for the estimate in "
         "the metrics",
+    )
+    tier: Tier = setting(
+        "VISION_TIER",
+        "S1",
+        "tier of the Vision account: Read takes photos of 4 MB on the free `F0`, and of any size "
+        "that is accepted here on a paid one",
     )
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 from imaginem.engines.azure.face_service import FaceService
 from imaginem.engines.azure.faces import read_faces
-from imaginem.engines.azure.payload import FACE_LIMITS, payload
+from imaginem.engines.azure.limits import FACE
+from imaginem.engines.azure.payload import payload
 from imaginem.engines.logs import logger_for
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, Rectangle
@@ -43,7 +44,7 @@ class FaceIds:
         now = datetime.now(UTC)
         if not any(_is_expired(face, now) for face in faces):
             return list(faces)
-        sent = payload(photo, FACE_LIMITS)
+        sent = payload(photo, FACE)
         detected = read_faces(self._service.detect(sent, call, with_ids=True), sent, photo)
         identified = []
         for face in faces:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from imaginem.engines.azure.calls import ServiceRefused
 from imaginem.engines.azure.face_service import FaceService
-from imaginem.engines.azure.payload import FACE_LIMITS, Payload, payload
+from imaginem.engines.azure.limits import FACE
+from imaginem.engines.azure.payload import Payload, payload
 from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Rectangle
@@ -79,7 +80,7 @@ class FaceLists:
 
     def _add(self, photo: Photo, where: Rectangle, face_id: uuid.UUID, call: CallContext) -> None:
         """Add a face to the open list, or to the next one if that list is full or deleted."""
-        sent = payload(photo, FACE_LIMITS, _around(where, photo))
+        sent = payload(photo, FACE, _around(where, photo))
         while True:
             target, just_made = self._open(call)
             try:

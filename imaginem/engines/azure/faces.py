@@ -11,7 +11,8 @@ from imaginem.config.settings import Settings
 from imaginem.engines.azure.accounts import face_account
 from imaginem.engines.azure.calls import LimitedAccess
 from imaginem.engines.azure.face_service import FACE_ID_SECONDS, FaceService
-from imaginem.engines.azure.payload import FACE_LIMITS, Payload, payload
+from imaginem.engines.azure.limits import FACE
+from imaginem.engines.azure.payload import Payload, payload
 from imaginem.engines.logs import logger_for
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
@@ -54,7 +55,7 @@ class AzureFaces:
         With `for_recognition` the same call gets the service's ids, which the recognizer needs.
         An account without Limited Access gets the faces only; `faceprint` then names the reason.
         """
-        sent = payload(photo, FACE_LIMITS)
+        sent = payload(photo, FACE)
         if for_recognition and self._recognition_at_azure and self._may_ask():
             try:
                 return read_faces(self._service.detect(sent, call, with_ids=True), sent, photo)

@@ -7,8 +7,9 @@ from typing import Any
 
 from imaginem.config.settings import Settings
 from imaginem.engines.azure.accounts import vision_account
-from imaginem.engines.azure.calls import Service
-from imaginem.engines.azure.payload import VISION_LIMITS, Payload, payload
+from imaginem.engines.azure.calls import Service, ServiceRefused
+from imaginem.engines.azure.limits import READ
+from imaginem.engines.azure.payload import Payload, payload
 from imaginem.engines.parts import EngineParts
 from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.images.decoding import Photo
@@ -25,6 +26,7 @@ class AzureOcr:
     Args:
         client: see `make_vision_client`.
         service: of the account.
+        tier: of the account, such as `S1`; `F0` takes smaller files.
         clock: seconds, steady.
         sleep: waits some seconds.
     """
@@ -36,24 +38,27 @@ class AzureOcr:
         client: Any,
         service: Service,
         *,
+        tier: str,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._service = service
+        self._tier = tier
         self._clock, self._sleep = clock, sleep
 
     def read(self, photo: Photo, call: CallContext) -> OcrText:
         """Return the text in reading order; polygons are in the photo's own pixels."""
-        sent = payload(photo, VISION_LIMITS)
-        with self._service.call("read", call):
-            answer = self._client.read_in_stream(
-                io.BytesIO(sent.data), reading_order="natural", raw=True
-            )
-            address = str(answer.headers.get("Operation-Location") or "") if answer else ""
-            if not address:
-                raise ValueError("an answer without Operation-Location")
-        result = self._result(address.rstrip("/").rpartition("/")[2], call)
+        sent = payload(photo, READ.at(self._tier))
+        try:
+            operation = self._begin(sent, call)
+        except ServiceRefused as refused:
+            if "InvalidImageSize" in refused.codes and len(sent.data) > READ.free.max_bytes:
+                raise RetryableError(
+                    f"{refused}. If the account is free, set VISION_TIER=F0"
+                ) from None
+            raise
+        result = self._result(operation, call)
         pages = result.analyze_result.read_results if result.analyze_result else []
         lines = [_line(line, sent) for page in pages for line in page.lines]
         languages = [page.language for page in pages if page.language]
@@ -62,6 +67,17 @@ class AzureOcr:
             lines=lines,
             language=languages[0] if languages else "",
         )
+
+    def _begin(self, sent: Payload, call: CallContext) -> str:
+        """Hand over a photo, and return the id of the operation that reads it."""
+        with self._service.call("read", call):
+            answer = self._client.read_in_stream(
+                io.BytesIO(sent.data), reading_order="natural", raw=True
+            )
+            address = str(answer.headers.get("Operation-Location") or "") if answer else ""
+            if not address:
+                raise ValueError("an answer without Operation-Location")
+        return address.rstrip("/").rpartition("/")[2]
 
     def _result(self, operation: str, call: CallContext) -> Any:
         """Ask until the result is there. A refusal delays the next question; it loses nothing."""
@@ -98,7 +114,7 @@ def engine_name(settings: Settings) -> str:
 
 def make_engine(parts: EngineParts) -> OcrEngine:
     """Return the engine of `ocr`."""
-    return AzureOcr(*vision_account(parts))
+    return AzureOcr(*vision_account(parts), tier=parts.settings.vision.tier)
 
 
 def _line(line: Any, sent: Payload) -> TextLine:

@@ -1,40 +1,28 @@
-"""Photos as the services accept them: JPEG, upright, within their limits of bytes and pixels."""
+"""Photos as the services accept them: JPEG, upright, within their limits of bytes and pixels.
+
+A JPEG file that fits is sent as it is, but without its metadata: that costs neither quality nor
+time. Anything else is encoded anew.
+"""
 
 import io
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from imaginem.engines.azure.limits import ServiceLimits
 from imaginem.errors import PermanentError
-from imaginem.images.decoding import Photo
+from imaginem.images.bare_jpeg import NotBare, bare_jpeg
+from imaginem.images.decoding import BYTE_LIMIT, Photo
 from imaginem.outputs import Rectangle
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_QUALITIES = (92, 85)
+_MOST_SENT = BYTE_LIMIT
+"""Most bytes of a file that we send, though Read takes 500 MB: as many as a photo of ours may have.
+So each fits as it is, two of them fill no worker, and an upload takes seconds."""
+_BEST, _QUALITIES = 95, (92, 85)
 _SHRINK_AT_MOST = 0.9  # each further try is this much smaller, or smaller still
-
-
-@dataclass(frozen=True)
-class ServiceLimits:
-    """What a service accepts.
-
-    Attributes:
-        max_bytes: of the file.
-        min_side: of the photo, in pixels.
-        max_side: of the photo, in pixels.
-    """
-
-    max_bytes: int
-    min_side: int
-    max_side: int
-
-
-# Computer Vision 3.2, "Analyze Image" and "Read": 4 MB, 50 to 10,000 pixels a side.
-VISION_LIMITS = ServiceLimits(4 * 1024 * 1024, 50, 10_000)
-# Face 1.2, "Detect": 6 MB; a face has 36 pixels at least.
-FACE_LIMITS = ServiceLimits(6 * 1024 * 1024, 36, 10_000)
 
 
 @dataclass(frozen=True)
@@ -88,21 +76,24 @@ def payload(photo: Photo, limits: ServiceLimits, part: Rectangle | None = None) 
     Raises:
         PermanentError: it is too long and narrow for any scale to fit.
     """
+    if part is None and (data := _as_it_is(photo, limits)):
+        return Payload(data=data, width=photo.width, height=photo.height)
     left, top = (part.left, part.top) if part else (0, 0)
     whole = photo.pil
     if part:
         whole = whole.crop((left, top, left + part.width, top + part.height))
     picture = _sized(whole, _scale(whole.width, whole.height, limits))
-    data = _encoded(picture, limits)
-    while len(data) > limits.max_bytes:
-        shrink = min(_SHRINK_AT_MOST, math.sqrt(limits.max_bytes / len(data)) * 0.95)
+    most = _most_bytes(limits)
+    data = _encoded(picture, most)
+    while len(data) > most:
+        shrink = min(_SHRINK_AT_MOST, math.sqrt(most / len(data)) * 0.95)
         if min(picture.size) * shrink < limits.min_side:
             raise PermanentError(
                 f"a photo of {photo.width}x{photo.height} pixels does not fit into "
-                f"{limits.max_bytes // 1024 // 1024} MB, which the service takes: cut it into parts"
+                f"{most // 1024 // 1024} MB, which the service takes: cut it into parts"
             )
         picture = _sized(picture, shrink)
-        data = _encoded(picture, limits)
+        data = _encoded(picture, most)
     return Payload(
         data=data,
         width=picture.width,
@@ -112,6 +103,22 @@ def payload(photo: Photo, limits: ServiceLimits, part: Rectangle | None = None) 
         left=left,
         top=top,
     )
+
+
+def _most_bytes(limits: ServiceLimits) -> int:
+    return min(limits.max_bytes, _MOST_SENT)
+
+
+def _as_it_is(photo: Photo, limits: ServiceLimits) -> bytes:
+    """Return the photo's own file without its metadata; empty if it can't be sent."""
+    sides = (photo.width, photo.height)
+    if not photo.same_file or min(sides) < limits.min_side or max(sides) > limits.max_side:
+        return b""
+    try:
+        data = bare_jpeg(photo.same_file)
+    except NotBare:
+        return b""
+    return data if len(data) <= _most_bytes(limits) else b""
 
 
 def _scale(width: int, height: int, limits: ServiceLimits) -> float:
@@ -137,12 +144,15 @@ def _sized(picture: "Image.Image", scale: float) -> "Image.Image":
     return picture.resize(size, Image.Resampling.LANCZOS)
 
 
-def _encoded(picture: "Image.Image", limits: ServiceLimits) -> bytes:
+def _encoded(picture: "Image.Image", most: int) -> bytes:
+    """Return a JPEG file, of `most` bytes at most if one of the qualities allows."""
+    # The best quality takes a third of a byte a pixel or more: with less room it is not tried.
+    roomy = picture.width * picture.height <= most * 3
     data = b""
-    for quality in _QUALITIES:
+    for quality in (_BEST, *_QUALITIES) if roomy else _QUALITIES:
         out = io.BytesIO()
-        picture.save(out, "JPEG", quality=quality)
+        picture.save(out, "JPEG", quality=quality, comment=b"")  # else Pillow keeps the photo's
         data = out.getvalue()
-        if len(data) <= limits.max_bytes:
+        if len(data) <= most:
             break
     return data

@@ -6,7 +6,8 @@ from typing import Any
 from imaginem.config.settings import Settings
 from imaginem.engines.azure.accounts import vision_account
 from imaginem.engines.azure.calls import Service
-from imaginem.engines.azure.payload import VISION_LIMITS, Payload, payload
+from imaginem.engines.azure.limits import ANALYZE
+from imaginem.engines.azure.payload import Payload, payload
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
 from imaginem.outputs import (
@@ -44,7 +45,7 @@ class AzureVision:
 
     def analyze(self, photo: Photo, call: CallContext) -> ImageAnalysis:
         """Return what is in a photo; rectangles are in the photo's own pixels."""
-        sent = payload(photo, VISION_LIMITS)
+        sent = payload(photo, ANALYZE)
         with self._service.call("analyze", call, units=len(FEATURES)):
             answer = self._client.analyze_image_in_stream(
                 io.BytesIO(sent.data), visual_features=list(FEATURES), language="en"

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from imaginem.ai_emulator.face import Embedder, FaceEmulator
 from imaginem.ai_emulator.faces import FaceMemory
 from imaginem.ai_emulator.quota import Quota
-from imaginem.ai_emulator.refusals import Refusal, over_quota, wrong_key
+from imaginem.ai_emulator.refusals import Refusal, out_of_volume, over_quota, wrong_key
 from imaginem.ai_emulator.vision import VisionEmulator
 from imaginem.assets import AssetStore
 from imaginem.ports import FaceEngine, OcrEngine, VisionEngine
@@ -129,6 +129,8 @@ class AiEmulator:
         service = request.url.path.split("/")[1]
         if not self._is_authorized(request):
             return wrong_key().answer()
+        if service in self.quotas and (seconds := self.quotas[service].filled_in):
+            return out_of_volume(seconds).answer()
         if service in self.quotas and (seconds := self.quotas[service].admit()):
             return over_quota(_SERVICES[service], seconds).answer()
         return await go_on(request)

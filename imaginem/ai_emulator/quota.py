@@ -13,6 +13,7 @@ class Quota:
     Attributes:
         calls: how many were made.
         refused: how many of them were over the quota.
+        filled_in: seconds until the calls of the month are filled up again; 0 if some are left.
     """
 
     def __init__(self, per_second: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -22,6 +23,7 @@ class Quota:
         self._times: deque[float] = deque()
         self._lock = threading.Lock()
         self.calls = self.refused = 0
+        self.filled_in = 0
 
     def admit(self) -> int:
         """Return 0 if there is room for a call, else the seconds to wait."""

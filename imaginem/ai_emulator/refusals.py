@@ -59,6 +59,14 @@ def over_quota(service: str, seconds: int) -> Refusal:
     )
 
 
+def out_of_volume(seconds: int) -> Refusal:
+    """Refuse a call since those of the month are used up, as the gateway does."""
+    hours, rest = divmod(seconds, 3600)
+    clock = f"{hours // 24}.{hours % 24:02}:{rest // 60:02}:{rest % 60:02}"
+    message = f"Out of call volume quota. Quota will be replenished in {clock}."
+    return Refusal(403, "403", message, retry_after=seconds)
+
+
 def no_approval() -> Refusal:
     """Refuse to identify people without Microsoft's approval."""
     return Refusal(403, "InvalidRequest", _NO_APPROVAL, inner="UnsupportedFeature")

@@ -3,6 +3,9 @@
 Every call takes a slot, a moment in time; slots are `1 / rate` seconds apart. All instances share
 the time of the next free slot and change it by compare-and-swap. So a thousand queued photos make
 a steady stream of calls instead of a thousand refusals.
+
+When a service says that the quota of a day or a month is used up, the shared state keeps until
+when, and every instance sends its messages back for that long.
 """
 
 import math
@@ -11,19 +14,55 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypeVar
 
 from imaginem.errors import Busy, Conflict, StorageUnavailable
 from imaginem.ports import SharedState
 
+T = TypeVar("T")
 _HEADROOM = 0.95
 """Share of the quota that is used, since calls arrive less evenly than they are sent."""
 _LATE = 0.2
 """Seconds after which an unused slot is dropped: used later, it would be too near to the next."""
 _TRIES = 60
-_LONGEST_HOLD = 300.0
+_SHORT_HOLD = 300.0
+_LONGEST_HOLD = 7 * 24 * 3600.0
+"""Seconds that the service is believed: a message can't be hidden in its queue for longer."""
 _LONGEST_WAIT = 300.0
-_FARTHEST = _LONGEST_HOLD + _LONGEST_WAIT + 120.0
+_CLOCKS_DIFFER = 120.0
+_FARTHEST = _SHORT_HOLD + _LONGEST_WAIT + _CLOCKS_DIFFER
 """Seconds from now within which every slot lies; a time beyond is not to be believed."""
+
+
+@dataclass(frozen=True)
+class _State:
+    """What all instances share.
+
+    Attributes:
+        free: time of the next free slot.
+        held: until when the service takes no calls; 0 if it does.
+        rate: calls a second that the hold was told for. With another rate the account has got
+            another tier, and the hold is void.
+    """
+
+    free: float = 0.0
+    held: float = 0.0
+    rate: float = 0.0
+
+    def text(self) -> str:
+        """Return it as it is kept."""
+        return f"{self.free!r} {self.held!r} {self.rate!r}" if self.held else repr(self.free)
+
+
+def _state(text: str) -> _State:
+    """Return the state in a text; one that was written by hand starts anew."""
+    try:
+        numbers = [float(part) for part in text.split()]
+        return _State(*numbers) if all(map(math.isfinite, numbers)) else _State()
+    except (TypeError, ValueError):
+        return _State()
 
 
 class Pacer:
@@ -51,6 +90,7 @@ class Pacer:
     ) -> None:
         self._shared_state = shared_state
         self._name = name
+        self._rate = per_second
         self._gap = 1 / (per_second * _HEADROOM) if per_second else 0.0
         self._patience = patience
         self._clock, self._sleep = clock, sleep
@@ -58,7 +98,7 @@ class Pacer:
         self._count = threading.Lock()
         self._waiting = 0
         self._slots: deque[float] = deque()
-        self._known: tuple[float, str] | None = None
+        self._known: tuple[_State, str] | None = None
         self._held_until = 0.0
 
     def wait(self, *, wait_for_quota: bool = False) -> None:
@@ -93,14 +133,24 @@ class Pacer:
                 self._waiting -= 1
 
     def hold_off(self, seconds: float) -> None:
-        """Make all instances wait for some seconds: the service said that its quota is used up."""
+        """Make all instances wait for some seconds: the service said that its quota is used up.
+
+        Args:
+            seconds: a week at most is believed.
+        """
         if not self._gap:
             return
         until = self._clock() + min(seconds, _LONGEST_HOLD)
+
+        def change(state: _State) -> tuple[_State, None]:
+            if seconds > _SHORT_HOLD:
+                return replace(state, held=max(state.held, until), rate=self._rate), None
+            return replace(state, free=max(state.free, until)), None
+
         with self._turn:
             self._held_until = max(self._held_until, until)
             self._slots.clear()
-            self._swap(lambda free: (max(free, until), None))
+            self._swap(change)
 
     def _next_slot(self, deadline: float) -> float:
         now = self._clock()
@@ -109,60 +159,67 @@ class Pacer:
         if not self._slots:
             with self._count:
                 wanted = max(self._waiting, 1)
-            first = self._swap(lambda free: self._reserved(free, wanted, deadline))
+            first = self._swap(lambda state: self._reserved(state, wanted, deadline))
             self._slots.extend(first + self._gap * number for number in range(wanted))
         self._check_near(self._slots[0], deadline)  # if it raises, others may take the slot
         return self._slots.popleft()
 
-    def _reserved(self, free: float, wanted: int, deadline: float) -> tuple[float, float]:
-        """Return the next free slot once `wanted` slots are taken, and the first of those."""
-        first = max(free, self._clock(), self._held_until)
+    def _reserved(self, state: _State, wanted: int, deadline: float) -> tuple[_State, float]:
+        """Return the state once `wanted` slots are taken, and the first of those."""
+        first = max(state.free, self._clock(), self._held_until, state.held)
         self._check_near(first, deadline)
-        return first + self._gap * wanted, first
+        return _State(first + self._gap * wanted), first
 
     def _check_near(self, slot: float, deadline: float) -> None:
         if slot <= deadline:
             return
         away = slot - self._clock()
+        if away > _FARTHEST:
+            until = datetime.fromtimestamp(slot, UTC)
+            raise Busy(
+                f"Azure {self._name} takes no calls until {until:%Y-%m-%d %H:%M} UTC: the quota is "
+                "used up",
+                retry_after=away,
+            )
         raise Busy(
             f"the calls to {self._name} are spoken for until {round(away)} s from now",
             retry_after=away,
         )
 
-    def _swap(self, change: Callable[[float], tuple[float, float | None]]) -> float:
-        """Change the shared time of the next free slot.
+    def _swap(self, change: Callable[[_State], tuple[_State, T]]) -> T:
+        """Change what all instances share.
 
         Args:
-            change: gets that time and returns the new one, and what `_swap` is to return; None
-                for the new time.
+            change: gets it and returns what it becomes, and what `_swap` is to return.
 
         Raises:
             StorageUnavailable: other instances were faster, again and again.
         """
         for attempt in range(_TRIES):
-            free, fence = self._known or self._read()
-            if not math.isfinite(free) or free > self._clock() + _FARTHEST:
-                free = 0.0  # written by hand, or by a clock that is wrong
-            changed, result = change(free)
+            state, fence = self._known or self._read()
+            changed, result = change(self._believed(state))
             try:
-                fence = self._shared_state.write(self._name, repr(changed), fence)
+                fence = self._shared_state.write(self._name, changed.text(), fence)
             except Conflict:
                 self._known = None
                 if attempt > 2:
                     self._sleep(random.uniform(0, 0.05))  # noqa: S311 - spreads load only
                 continue
             self._known = (changed, fence)
-            return changed if result is None else result
+            return result
         raise StorageUnavailable(
             f"the shared state {self._name} changes faster than it can be written"
         )
 
-    def _read(self) -> tuple[float, str]:
-        state = self._shared_state.read(self._name)
-        if state is None:
-            return 0.0, ""
-        text, fence = state
-        try:
-            return float(text), fence
-        except ValueError:  # written by hand
-            return 0.0, fence
+    def _believed(self, state: _State) -> _State:
+        """Return a state without times of a wrong clock, and without a hold that is over."""
+        now = self._clock()
+        free = state.free if state.free <= now + _FARTHEST else 0.0
+        holds = now < state.held <= now + _LONGEST_HOLD + _CLOCKS_DIFFER
+        if holds and state.rate == self._rate:
+            return replace(state, free=free)
+        return _State(free)
+
+    def _read(self) -> tuple[_State, str]:
+        text, fence = self._shared_state.read(self._name) or ("", "")
+        return _state(text), fence

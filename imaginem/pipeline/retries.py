@@ -9,6 +9,7 @@ from imaginem.ports import CoreSettings
 _LONGEST_DELAY = 15 * 60.0
 _LONGEST_WAIT = 5 * 60.0
 _LONGEST_RETRY_AFTER = 60 * 60.0  # the other side decides how long; not for how many days
+_LONGEST_BUSY = 7 * 24 * 60 * 60.0  # Azure Storage hides a message for no longer
 
 
 def retry_delay(attempt: int, base: float, at_least: float | None) -> float:
@@ -30,11 +31,15 @@ def busy_delay(waits: int, base: float, at_least: float | None) -> float:
     Args:
         waits: times that the service was busy so far, from 1.
         base: seconds of the first wait at least.
-        at_least: Retry-After of the service, when it named one.
+        at_least: Retry-After of the service, when it named one; a used-up quota may take days.
     """
     growing: float = min(max(base, at_least or 0.0) * 1.2 ** (waits - 1), _LONGEST_WAIT)
     jittered = growing * random.uniform(1.0, 1.5)  # noqa: S311 - spreads load, guards nothing
-    return max(jittered, min(at_least or 0.0, _LONGEST_RETRY_AFTER))
+    told = at_least or 0.0
+    if told <= jittered:
+        return jittered
+    # All messages were told the same moment: they come back one after the other.
+    return min(told + jittered, _LONGEST_BUSY)
 
 
 def may_retry(problem: RetryableError, kept: Bookkeeping, settings: CoreSettings) -> bool:

@@ -87,7 +87,22 @@ def _metrics(templates: list[Template], root: Path) -> list[str]:
     counted = set(re.findall(r'\.(?:count|measure)\(\s*"([\w.]+)"', code))
     text = "\n".join(template.path.read_text("utf-8") for template in templates)
     queried = set(re.findall(r'Name == "([\w.]+)"', text))
-    return [f"alerts: nothing counts {name}" for name in sorted(queried - counted)]
+    return [
+        *(f"alerts: nothing counts {name}" for name in sorted(queried - counted)),
+        *_unwatched_refusals(text, root),
+    ]
+
+
+def _unwatched_refusals(alerts: str, root: Path) -> list[str]:
+    """Return the statuses with which an account refuses every photo, and which alert nobody."""
+    path = root / "imaginem" / "engines" / "azure" / "account_faults.py"
+    (told,) = re.findall(r"^STATUSES = frozenset\(\{([\d, ]+)\}\)", path.read_text("utf-8"), re.M)
+    watched = re.findall(r"Properties\.outcome\) in \(([^)]*)\)", alerts)
+    return [
+        f"alerts: nobody hears of accounts that answer {status}"
+        for status in told.split(", ")
+        if f'"{status}"' not in " ".join(watched)
+    ]
 
 
 def _parameters(templates: list[Template]) -> list[str]:

@@ -26,7 +26,7 @@ var rules = [
     name: 'refused'
     title: 'An Azure AI account refuses calls'
     severity: 3
-    query: '${metrics} | where Name == "imaginem.calls" and tostring(Properties.outcome) in ("401", "403", "429", "unreachable") | summarize value = sum(Sum)'
+    query: '${metrics} | where Name == "imaginem.calls" and tostring(Properties.outcome) in ("401", "403", "404", "405", "410", "429", "unreachable") | summarize value = sum(Sum)'
     threshold: 20
   }
   {

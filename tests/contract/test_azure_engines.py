@@ -1,11 +1,13 @@
 """The Azure engines through the real SDKs, over HTTP, against the emulator: what goes wrong."""
 
 import io
+import itertools
 import logging
 import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,10 @@ from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
 from imaginem.ai_emulator.faces import FaceMemory
 from imaginem.ai_emulator.refusals import Refusal
 from imaginem.config.settings import read_settings
-from imaginem.engines.azure.calls import LimitedAccess, ServiceRefused
+from imaginem.engines.azure.calls import LimitedAccess, Service, ServiceRefused
+from imaginem.engines.azure.ocr import AzureOcr
+from imaginem.engines.azure.vision_client import make_vision_client
+from imaginem.engines.pacing import Pacer
 from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face, FaceMatch, name_face
@@ -603,6 +608,51 @@ class TestRefusals:
                 call()
             assert "other" not in str(told.value)
 
+    def test_an_address_where_no_service_answers_can_be_mended_and_names_the_setting(
+        self, bench: Bench
+    ) -> None:
+        elsewhere = f"{bench.server.address}/portal"
+        nowhere = "http://no-such-account.invalid"
+        photo = decode_photo(portrait("ann"))
+        for address, said in ((elsewhere, "Resource not found"), (nowhere, "no usable answer")):
+            wrong = bench.instance(VISION_ENDPOINT=address, FACE_ENDPOINT=address)
+            for name, call in (
+                ("VISION", partial(wrong.vision.analyze, photo, CALL)),
+                ("VISION", partial(wrong.ocr.read, photo, CALL)),
+                ("FACE", partial(wrong.faces.detect, photo, CALL)),
+            ):
+                with pytest.raises(RetryableError, match=f"{said}.*{name}_ENDPOINT"):
+                    call()
+
+    def test_calls_of_the_month_that_are_used_up_are_waited_for_by_all(self, bench: Bench) -> None:
+        paced = {"VISION_CALLS_PER_SECOND": "100", "FACE_CALLS_PER_SECOND": "100"}
+        one, other = bench.instance(**paced), bench.instance(**paced)
+        photo = decode_photo(portrait("ann"))
+        for quota in bench.ai_emulator.quotas.values():
+            quota.filled_in = 100_000
+        for runtime in (one, other):
+            for call in (
+                partial(runtime.vision.analyze, photo, CALL),
+                partial(runtime.faces.detect, photo, CALL),
+            ):
+                with pytest.raises(Busy, match=r"[Qq]uota") as told:
+                    call()
+                assert told.value.retry_after == pytest.approx(100_000, abs=60)
+        assert len(bench.ai_emulator.requests) == 2
+
+    def test_a_result_that_is_gone_is_read_again_later(self, bench: Bench) -> None:
+        bench.ai_emulator.vision._readings = Forgetful()
+        engine = AzureOcr(
+            make_vision_client(bench.runtime.settings.vision, lambda: pytest.fail("no key")),
+            Service("vision", Pacer(bench.shared_state, "vision", 0), bench.runtime.telemetry),
+            tier="S1",
+            clock=itertools.count(0, 31).__next__,
+            sleep=lambda seconds: None,
+        )
+        with pytest.raises(RetryableError, match="the result is not there") as told:
+            engine.read(decode_photo(portrait("ann")), CALL)
+        assert "ENDPOINT" not in str(told.value)
+
     def test_a_refusal_keeps_the_services_code(self, bench: Bench) -> None:
         bench.ai_emulator.vision._analyze = _refuse_everything  # type: ignore[method-assign,assignment]
         bench.server.stop()
@@ -650,6 +700,13 @@ class TestRefusals:
         quota.admit = lambda: next(admitted, 0)  # type: ignore[method-assign]
         assert bench.runtime.ocr.read(decode_photo(portrait("ann")), CALL).full_text == "two words"
         assert len(bench.asked("/read/analyze?")) == 1
+
+
+class Forgetful(dict[str, Any]):
+    """Keeps nothing."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        pass
 
 
 async def _refuse_everything(request: object) -> object:

@@ -28,6 +28,11 @@ class TestQueues:
         queues.delete(name, item)
         assert queues.count(name) == 0
 
+    def test_a_message_may_be_hidden_for_a_week(self, queues: Queues, name: str) -> None:
+        queues.send(name, "x", delay=7 * 24 * 3600)
+        assert queues.receive(name, 5, 30) == []
+        assert queues.count(name) == 1
+
     def test_sending_makes_a_missing_queue(self, queues: Queues, name: str) -> None:
         assert queues.count(name) is None
         queues.send(name, "x")

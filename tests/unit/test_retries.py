@@ -139,8 +139,29 @@ def test_waits_grow_from_what_the_busy_service_said(spread: list[tuple[float, fl
     assert busy_delay(1, 2, 20) == 30
     assert busy_delay(2, 2, 20) == pytest.approx(36)
     assert busy_delay(2, 20, 2) == pytest.approx(36)
-    assert busy_delay(1, 2, 600) == 600  # over the longest wait of ours
-    assert busy_delay(1, 2, 24 * 3600) == 3600
+
+
+def test_a_quota_that_is_used_up_for_days_is_waited_for_and_not_by_all_at_the_same_moment(
+    spread: list[tuple[float, float]],
+) -> None:
+    ours = 5 * 60 * 1.5  # the longest wait of our own
+    assert busy_delay(1, 2, 600) == 600 + ours
+    assert busy_delay(1, 2, 24 * 3600) == 24 * 3600 + ours
+    assert busy_delay(100, 2, 24 * 3600) == 24 * 3600 + ours
+    week = 7 * 24 * 3600  # as long as a queue hides a message
+    assert busy_delay(1, 2, week - 1) == busy_delay(1, 2, 30 * 24 * 3600) == week
+
+
+def test_a_day_of_waiting_costs_no_try() -> None:
+    bench = Bench(max_attempts=1, max_waits=1)
+    bench.first_does = waits(24 * 3600)
+    moved = bench.transition(bench.first, bench.message(), "m1")
+
+    assert moved.state == "retrying"
+    assert moved.outgoing is not None
+    assert moved.outgoing.delay >= 24 * 3600
+    bench.first_does = lambda job: Found(what="one")
+    assert bench.transition(bench.first, moved.outgoing.body, "m2").state == "success"
 
 
 def test_the_delay_of_a_retry_is_the_one_of_its_attempt(spread: list[tuple[float, float]]) -> None:

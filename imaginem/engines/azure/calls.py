@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from imaginem.config.identity import no_token
+from imaginem.engines.azure.account_faults import advice, own_code, volume_wait
 from imaginem.engines.pacing import Pacer
 from imaginem.errors import Busy, PermanentError, RetryableError, StorageUnavailable
 from imaginem.ports import CallContext, Telemetry
@@ -155,8 +156,9 @@ class Service:
             try:
                 yield
             except Refused as refused:
-                outcome = str(refused.status)
-                span.fail(f"{outcome} {' '.join(refused.codes)}")
+                # A face that has expired is everyday: alerts count the status of other refusals.
+                outcome = own_code(refused.codes) or str(refused.status)
+                span.fail(f"{refused.status} {' '.join(refused.codes)}")
                 raise self._error_of(operation, refused) from None
             except (PermanentError, RetryableError):
                 raise
@@ -176,8 +178,8 @@ class Service:
         """Return our error for a refusal; see the table in docs/engines.md."""
         message = f"Azure {self.name} {operation}: {one_line(refused.text, 300)}"
         code = refused.codes[-1] if refused.codes else str(refused.status)
-        if refused.status == 429 or (refused.status == 503 and refused.retry_after):
-            wait = refused.retry_after or 1.0
+        wait = _wait_of(refused)
+        if wait is not None:
             try:
                 self._pacer.hold_off(wait)
             except StorageUnavailable as problem:  # other instances will be refused themselves
@@ -187,12 +189,10 @@ class Service:
             return LimitedAccess(_ACCESS)
         if "LargeFaceListTrainingNotFinished" in refused.codes:
             return Busy(message, retry_after=5.0)
-        if refused.status in (401, 403) and "QuotaExceeded" not in refused.codes:
-            prefix = self.name.upper()
-            return RetryableError(
-                f"{message}. Check {prefix}_ENDPOINT and {prefix}_API_KEY, or, without a key, that "
-                "the app's identity has the role Cognitive Services User on the account"
-            )
+        if refused.status == 404 and operation.endswith(" result"):  # the address is right, then
+            return RetryableError(f"{message} ({code}): the result is not there")
+        if hint := advice(refused.status, refused.codes, refused.text, self.name.upper()):
+            return RetryableError(f"{message.rstrip('.')}. {hint}")
         if refused.status in (408, 409) or refused.status >= 500 or 300 <= refused.status < 400:
             return RetryableError(
                 f"{message} ({code})", retry_after=refused.retry_after or _UNREACHABLE_PAUSE
@@ -216,6 +216,14 @@ class Service:
             f"{self.name.upper()}_ENDPOINT and the network",
             retry_after=_UNREACHABLE_PAUSE,
         )
+
+
+def _wait_of(refused: Refused) -> float | None:
+    """Return the seconds until the service has room for calls; None if it lacks no room."""
+    seconds = volume_wait(refused.status, refused.text, refused.retry_after)
+    if seconds is None and refused.status in (429, 503):
+        seconds = refused.retry_after or (1.0 if refused.status == 429 else None)
+    return seconds
 
 
 _SDK_MODULES = ("msrest", "azure.", "requests", "urllib3")

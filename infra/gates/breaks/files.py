@@ -207,6 +207,13 @@ BREAKS = (
         "nothing counts imaginem.poison",
     ),
     Break(
+        "nobody hears of a service that has been retired",
+        "modules/alerts.bicep",
+        '"410", ',
+        "",
+        "accounts that answer 410",
+    ),
+    Break(
         "there are no poison queues",
         "modules/storage.bicep",
         "concat(steps, map(steps, name => '${name}-poison'))",

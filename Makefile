@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INFRA := .venv-infra
 ENGINES ?= azure
+SQL_DRIVER ?= pyodbc
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed 's/v\([0-9]*\).*/\1/')
 
@@ -87,7 +88,7 @@ bench: setup-dev
 
 package: setup
 	@case ",$(ENGINES)," in *,local,*) $(BIN)/imaginem assets fetch ;; esac
-	$(BIN)/python -m infra.package --engines "$(ENGINES)"
+	$(BIN)/python -m infra.package --engines "$(ENGINES)" --sql-driver "$(SQL_DRIVER)"
 
 clean:
 	rm -rf $(VENV) .venv-* node_modules .imaginem dist mutants bench-results.json

@@ -144,7 +144,10 @@ class Runtime(Engines):
         """The SQL database."""
         from imaginem.sql import Database
 
-        return Database(self.settings.sql_connection, self.settings.home, self._sql_token)
+        settings = self.settings
+        return Database(
+            settings.sql_connection, settings.home, self._sql_token, driver=settings.sql_driver
+        )
 
     def _sql_token(self, client_id: str) -> str:
         from imaginem.sql.address import SCOPE

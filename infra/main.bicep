@@ -106,6 +106,10 @@ param collation string = 'SQL_Latin1_General_CP1_CI_AS'
 @description('Size of the database at most: one that the service objective has, such as 250 GB for S0.')
 param maxSizeBytes int = 268435456000
 
+@description('What talks to SQL: pyodbc with the ODBC driver of the image, or Microsoft\'s mssql-python, which brings its own and must be in the package.')
+@allowed(['pyodbc', 'mssql-python'])
+param sqlDriver string = 'pyodbc'
+
 @description('Service objective of the database.')
 param requestedServiceObjectiveName string = 'S0'
 
@@ -316,6 +320,7 @@ module app 'modules/app.bicep' = {
     allowedImageHosts: allowedImageHosts
     sqlServer: sql.outputs.serverAddress
     sqlDatabase: sql.outputs.databaseName
+    sqlDriver: sqlDriver
     tags: tags
   }
 }

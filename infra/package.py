@@ -1,5 +1,7 @@
 """Builds the deployment package: `make package ENGINES=azure` or `ENGINES=local`.
 
+`SQL_DRIVER=mssql-python` adds that package, for an app whose setting SQL_DRIVER names it.
+
 Azure installs requirements.txt when the package is published (remote build). The package
 holds our own code and, with the local engine, its weights, so that a function downloads
 nothing when it runs.
@@ -10,6 +12,7 @@ import re
 import shutil
 import sys
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -29,12 +32,13 @@ LOCAL_PACKAGES = ("onnxruntime", "rapidocr", "opencv-python-headless", "numpy")
 _TIMESTAMP = (2020, 1, 1, 0, 0, 0)  # of every file, so that the same content is the same package
 
 
-def collect(engines: set[str], folder: Path) -> None:
+def collect(engines: set[str], folder: Path, sql_driver: str = "pyodbc") -> None:
     """Copy the files that are deployed into an empty folder.
 
     Args:
         engines: `azure`, `local`, or both.
         folder: is emptied first.
+        sql_driver: `pyodbc`, or `mssql-python`, which is added to the requirements.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -49,17 +53,19 @@ def collect(engines: set[str], folder: Path) -> None:
     requirements = (ROOT / "requirements.txt").read_text("utf-8")
     _copy_page_assets(folder / "imaginem" / "web" / "static" / "vendor")
     if "local" in engines:
-        requirements += _local_requirements()
+        requirements += "# The local engine.\n" + _pins("requirements-local.txt", LOCAL_PACKAGES)
         _copy_weights(folder / "weights")
     else:
         shutil.rmtree(folder / "imaginem" / "engines" / "local")
+    if sql_driver == "mssql-python":
+        requirements += _pins("requirements-dev.txt", {sql_driver})
     (folder / "requirements.txt").write_text(requirements, "utf-8")
 
 
-def _local_requirements() -> str:
-    lines = (ROOT / "requirements-local.txt").read_text("utf-8").splitlines()
-    pins = [line for line in lines if re.split(r"[=;\[]", line)[0] in LOCAL_PACKAGES]
-    return "# The local engine.\n" + "\n".join(pins) + "\n"
+def _pins(file: str, packages: Collection[str]) -> str:
+    """Return the lines of a requirements file that pin these packages."""
+    lines = (ROOT / file).read_text("utf-8").splitlines()
+    return "".join(f"{line}\n" for line in lines if re.split(r"[=;\[]", line)[0] in packages)
 
 
 def _copy_page_assets(folder: Path) -> None:
@@ -120,11 +126,13 @@ def main() -> None:
     """Build the package and print its summary."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--engines", default="azure", help="azure, local, or both with a comma")
-    engines = {name for name in parser.parse_args().engines.split(",") if name}
+    parser.add_argument("--sql-driver", default="pyodbc", choices=("pyodbc", "mssql-python"))
+    arguments = parser.parse_args()
+    engines = {name for name in arguments.engines.split(",") if name}
     if not engines or engines - {"azure", "local"}:
         parser.error("--engines takes azure, local, or azure,local")
     folder, target = DIST / "package", DIST / "imaginem.zip"
-    collect(engines, folder)
+    collect(engines, folder, arguments.sql_driver)
     pack(folder, target)
     print(summary(target))
     with_weights = "; the weights are inside" if "local" in engines else ""

@@ -26,10 +26,19 @@ def check_start(settings: Settings) -> None:
 
 def _database_problems(settings: Settings) -> list[str]:
     if settings.sql_connection and not settings.sql_connection.lower().startswith("sqlite"):
-        return []
+        return _driver_problems(settings)
     return [
         "SQL_CONNECTION_STRING is empty or SQLite, which instances can't share and which is "
         "lost with them: give the address of an Azure SQL or PostgreSQL database"
+    ]
+
+
+def _driver_problems(settings: Settings) -> list[str]:
+    if settings.sql_driver == "pyodbc" or find_spec("mssql_python") is not None:
+        return []
+    return [
+        "SQL_DRIVER is 'mssql-python', which is not installed: build the package with it (make "
+        "package SQL_DRIVER=mssql-python), or set it to 'pyodbc'"
     ]
 
 

@@ -14,6 +14,7 @@ from sqlalchemy import URL, Engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from imaginem.errors import ConfigurationError
+from imaginem.redaction import one_line
 
 SCOPE = "https://database.windows.net/.default"
 _TOKEN_ATTRIBUTE = 1256  # SQL_COPT_SS_ACCESS_TOKEN, of Microsoft's msodbcsql.h
@@ -57,6 +58,7 @@ _UNKNOWN_TO_ODBC = {
 }
 _LOGIN = re.compile(r"(?i)\b(Trusted_Connection|UID|PWD|Authentication)=[^;]*;?")
 _UNENCRYPTED = re.compile(r"(?i)\bEncrypt=(no|optional|false)\b")
+_KEYWORD = re.compile(r"(?:Unknown|Reserved|Duplicate) keyword '([\w ]+)'")
 _HINT = (
     "leave it empty for SQLite, or give an address such as postgresql+psycopg://user@host/db or "
     "Server=tcp:<name>.database.windows.net,1433;Database=<name>"
@@ -68,19 +70,27 @@ def is_mssql(address: str) -> bool:
     return address.startswith("mssql") or "://" not in address
 
 
-def sqlalchemy_url(address: str) -> URL:
+def sqlalchemy_url(address: str, driver: str = "pyodbc") -> URL:
     """Return the address.
+
+    Args:
+        address: of SQLAlchemy, ODBC or ADO.NET.
+        driver: for Azure SQL, `pyodbc` or `mssql-python`, unless SQLAlchemy's address names one.
 
     Raises:
         ConfigurationError: it can't be understood.
     """
     if "://" in address:
         try:
-            return make_url(address)
+            url = make_url(address)
         except ArgumentError:
             raise ConfigurationError(
                 f"SQL_CONNECTION_STRING can't be understood: {_HINT}"
             ) from None
+        named = url.drivername != "mssql" or driver == "pyodbc"
+        return url if named else url.set(drivername="mssql+mssqlpython")
+    if driver == "mssql-python":
+        return _mssql_python_url(address)
     return URL.create("mssql+pyodbc", query={"odbc_connect": odbc_string(address)})
 
 
@@ -126,16 +136,46 @@ def odbc_string(address: str) -> str:
     Raises:
         ConfigurationError: server or database is missing.
     """
+    parts = _complete_parts(address)
+    if "driver" not in parts:
+        parts["driver"] = f"{{{_newest_driver()}}}"
+    return ";".join(f"{name}={value}" for name, value in parts.items())
+
+
+def _complete_parts(address: str) -> dict[str, str]:
     parts = odbc_parts(address)
     missing = [name for name in ("server", "database") if not parts.get(name)]
     if missing:
         raise ConfigurationError(
             f"SQL_CONNECTION_STRING names no {' and no '.join(missing)}: {_HINT}"
         )
-    if "driver" not in parts:
-        parts["driver"] = f"{{{_newest_driver()}}}"
     parts.setdefault("encrypt", "yes")
-    return ";".join(f"{name}={value}" for name, value in parts.items())
+    return parts
+
+
+def _mssql_python_url(address: str) -> URL:
+    """Return the address for mssql-python, which brings its own ODBC driver.
+
+    Raises:
+        ConfigurationError: server or database is missing.
+    """
+    parts = {name: _unbraced(value) for name, value in _complete_parts(address).items()}
+    parts.pop("driver", "")
+    return URL.create(
+        "mssql+mssqlpython",
+        username=parts.pop("uid", None),
+        password=parts.pop("pwd", None),
+        host=parts.pop("server"),
+        database=parts.pop("database"),
+        query=parts,
+    )
+
+
+def _unbraced(value: str) -> str:
+    """Return a value without the braces that ODBC writes around special characters."""
+    if value.startswith("{") and value.endswith("}"):
+        return value[1:-1].replace("}}", "}")
+    return value
 
 
 def wants_token(url: URL) -> bool:
@@ -179,6 +219,24 @@ def log_in_with(engine: Engine, get_token: Callable[[], str]) -> None:
             )
         args[0] = _LOGIN.sub("", args[0])  # SQLAlchemy adds a login where an address has none
         options["attrs_before"] = {_TOKEN_ATTRIBUTE: packed(get_token())}
+
+
+def explain_unknown_parts(engine: Engine) -> None:
+    """Let mssql-python's refusal of a connection string name the part; values are never shown."""
+
+    @event.listens_for(engine, "do_connect")
+    def _connect(dialect: Any, record: Any, args: list[Any], options: dict[str, Any]) -> Any:
+        try:
+            return dialect.connect(*args, **options)
+        except Exception as problem:
+            if type(problem).__name__ != "ConnectionStringParseError":
+                raise
+            names = ", ".join(_KEYWORD.findall(str(problem)))
+            raise ConfigurationError(
+                f"mssql-python can't read SQL_CONNECTION_STRING: remove {one_line(names, 100)}"
+                if names
+                else "mssql-python can't read SQL_CONNECTION_STRING: check its parts"
+            ) from None
 
 
 def packed(token: str) -> bytes:

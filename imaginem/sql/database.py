@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
@@ -18,7 +18,13 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from imaginem.errors import ConfigurationError, PermanentError, RetryableError
 from imaginem.ports import JobKey
-from imaginem.sql.address import identity_of, log_in_with, sqlalchemy_url, wants_token
+from imaginem.sql.address import (
+    explain_unknown_parts,
+    identity_of,
+    log_in_with,
+    sqlalchemy_url,
+    wants_token,
+)
 from imaginem.sql.faults import is_transient, meaning
 from imaginem.sql.migrations import HEAD
 
@@ -40,15 +46,22 @@ class Database:
         home: the folder of that file.
         get_token: takes an identity's client id, empty for the app's own, and returns a token for
             Azure SQL; called where the address names no user.
+        driver: for Azure SQL, `pyodbc` or `mssql-python`; see `sqlalchemy_url`.
     """
 
     def __init__(
-        self, address: str, home: Path, get_token: Callable[[str], str] | None = None
+        self,
+        address: str,
+        home: Path,
+        get_token: Callable[[str], str] | None = None,
+        *,
+        driver: str = "pyodbc",
     ) -> None:
         self._home = home
         self._embedded = not address
         self._address = address or f"sqlite:///{(home / 'imaginem.db').absolute()}"
         self._get_token = get_token
+        self._driver = driver
         self._engine: Engine | None = None
         self._lock = threading.Lock()
 
@@ -81,8 +94,8 @@ class Database:
         try:
             if self._embedded:
                 self._home.mkdir(parents=True, exist_ok=True)
-            url = sqlalchemy_url(self._address)
-            engine = create_engine(url, **_options(url.get_backend_name()))
+            url = sqlalchemy_url(self._address, self._driver)
+            engine = create_engine(url, **_options(url))
         except OSError as problem:
             raise ConfigurationError(
                 f"IMAGINEM_HOME {self._home} can't be written ({problem.strerror}): choose another"
@@ -92,13 +105,15 @@ class Database:
         except NoSuchModuleError:
             raise ConfigurationError(
                 "SQL_CONNECTION_STRING names a database that SQLAlchemy does not know: use "
-                "sqlite, postgresql+psycopg or mssql+pyodbc"
+                "sqlite, postgresql+psycopg, mssql+pyodbc or mssql+mssqlpython"
             ) from None
         if engine.dialect.name == "sqlite":
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin)
         if self._get_token is not None and wants_token(engine.url):
             log_in_with(engine, partial(self._get_token, identity_of(self._address)))
+        if engine.dialect.driver == "mssqlpython":
+            explain_unknown_parts(engine)
         return engine
 
     @contextmanager
@@ -169,20 +184,27 @@ def _connect(session: Session) -> None:
             time.sleep(_CONNECT_PAUSE * attempt * random.uniform(0.5, 1.5))  # noqa: S311
 
 
-def _options(backend: str) -> dict[str, Any]:
+def _options(url: URL) -> dict[str, Any]:
+    backend = url.get_backend_name()
     # Parameters hold embeddings and results, which must not get into errors and logs.
     options: dict[str, Any] = {"hide_parameters": True}
     if backend != "sqlite":
         options |= {"pool_pre_ping": True, "pool_recycle": _RECYCLE_SECONDS}
     if backend == "mssql":
-        import pyodbc
-
-        pyodbc.pooling = False  # SQLAlchemy pools; unixODBC's own pool would keep old tokens
         options["connect_args"] = {"timeout": _LOGIN_SECONDS}
+        if url.get_driver_name() == "pyodbc":  # the dialect of mssql-python does the same
+            import pyodbc
+
+            pyodbc.pooling = False  # SQLAlchemy pools; unixODBC's own pool would keep old tokens
     return options
 
 
 def _missing(problem: ImportError) -> str:
+    if problem.name == "mssql_python":
+        return (
+            "SQL_DRIVER=mssql-python needs the package mssql-python, which is not among those that "
+            "are installed by default: install it, or use pyodbc"
+        )
     if "odbc" in str(problem).lower():
         return (
             f"Azure SQL needs unixODBC, which can't be loaded ({problem}): install the package "

@@ -18,6 +18,29 @@ _TRANSIENT_NUMBERS = frozenset(
 # SQLSTATE: connection failures, time-outs, serialisation failures and deadlocks.
 _TRANSIENT_STATES = ("08", "HYT", "40001", "40P01", "57P")
 _NUMBER = re.compile(r"\((\d{2,5})\) \(SQL\w+\)")
+# mssql-python gives neither SQLSTATE nor number, but words of its own for each SQLSTATE; these are
+# the states that are looked at here.
+_STATE_OF_WORDS = {
+    "Disconnect error": "08S01",
+    "Client unable to establish connection": "08001",
+    "Connection name in use": "08002",
+    "Connection not open": "08003",
+    "Server rejected the connection": "08004",
+    "Connection failure during transaction": "08007",
+    "Communication link failure": "08S01",
+    "Timeout expired": "HYT00",
+    "Connection timeout expired": "HYT01",
+    "Serialization failure": "40001",
+    "Data source name not found and no default driver specified": "IM002",
+    "Specified driver could not be loaded": "IM002",
+}
+_OTHER_STATE = re.compile(r"SQLSTATE code: (\w{5})$")
+# Messages of the transient numbers above that have no telling SQLSTATE.
+_TRANSIENT_WORDS = re.compile(
+    r"is not currently available|service is currently busy|service has encountered an error"
+    r"|request limit for the database|error processing your request|deadlock victim",
+    re.IGNORECASE,
+)
 # Drivers report wrong settings and certificates as failed connections; these do not pass.
 _LASTING = re.compile(r"invalid value specified|ssl provider|certificate", re.IGNORECASE)
 _CONNECTION = re.compile(r"connection (refused|failed|timeout)|too many clients", re.IGNORECASE)
@@ -33,6 +56,8 @@ def is_transient(problem: DBAPIError) -> bool:
         return True
     if _LASTING.search(text):
         return False
+    if _TRANSIENT_WORDS.search(text):
+        return True
     if state.startswith(_TRANSIENT_STATES):
         return True
     return not state and bool(_CONNECTION.search(text))  # psycopg names no state here
@@ -63,8 +88,11 @@ def meaning(problem: DBAPIError) -> Exception:
 
 
 def _state(problem: DBAPIError) -> str:
-    """Return the SQLSTATE: pyodbc's first argument, psycopg's attribute."""
+    """Return the SQLSTATE: pyodbc's first argument, psycopg's attribute, mssql-python's words."""
     state = getattr(problem.orig, "sqlstate", None)
+    if words := getattr(problem.orig, "driver_error", ""):
+        other = _OTHER_STATE.search(words)
+        state = _STATE_OF_WORDS.get(words, other[1] if other else "")
     arguments = getattr(problem.orig, "args", ())
     first = arguments[0] if arguments and isinstance(arguments[0], str) else ""
     return str(state or (first if len(first) == 5 else ""))

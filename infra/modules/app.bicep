@@ -37,6 +37,7 @@ param facePossibleThreshold string
 param allowedImageHosts string
 param sqlServer string
 param sqlDatabase string
+param sqlDriver string
 param tags object
 
 // With zone redundancy fewer than two of a kind are refused.
@@ -150,6 +151,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     FACE_POSSIBLE_THRESHOLD: facePossibleThreshold
     ALLOWED_IMAGE_HOSTS: allowedImageHosts
     SQL_CONNECTION_STRING: 'Server=tcp:${sqlServer},1433;Database=${sqlDatabase};Encrypt=yes'
+    SQL_DRIVER: sqlDriver
     HTTP_ACCESS: empty(authClientId) ? 'health' : 'platform'
   }
 }

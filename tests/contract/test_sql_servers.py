@@ -1,6 +1,7 @@
 """Addresses of SQL servers, and the real ODBC driver's errors."""
 
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,6 +89,51 @@ class TestAddress:
         assert packed("ab") == b"\x04\0\0\0a\0b\0"
 
 
+@pytest.fixture
+def listener() -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
+    servers: list[socket.socket] = []
+
+    def listen(behave: Callable[[socket.socket], None]) -> int:
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+
+        def run() -> None:
+            while True:
+                try:
+                    client, _ = server.accept()
+                except OSError:
+                    return
+                with client:
+                    behave(client)
+
+        threading.Thread(target=run, daemon=True).start()
+        return int(server.getsockname()[1])
+
+    yield listen
+    for server in servers:
+        server.close()
+
+
+def nonsense(client: socket.socket) -> None:
+    """Answer a login with something that is none."""
+    client.recv(4096)
+    client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + b"x" * 200)
+
+
+def hang_up(client: socket.socket) -> None:
+    """Close the connection after the first words."""
+    client.recv(4096)
+
+
+def failure(tmp_path: Path, address: str, token: str = "", driver: str = "pyodbc") -> ImaginemError:
+    """Return the error of a session with a server."""
+    database = Database(address, tmp_path, lambda client_id: token, driver=driver)
+    with pytest.raises(ImaginemError) as told, database.session(reading=True):
+        pass
+    assert "hunter2" not in str(told.value)
+    return told.value
+
+
 class TestRealDriver:
     """Microsoft's ODBC driver, loaded by pyodbc, talking to servers that are none."""
 
@@ -102,50 +148,12 @@ class TestRealDriver:
         assert debian, "mssql-python-odbc holds no driver for this machine"
         return str(debian[0])
 
-    @pytest.fixture
-    def listener(self) -> Iterator[Callable[[Callable[[socket.socket], None]], int]]:
-        servers: list[socket.socket] = []
-
-        def listen(behave: Callable[[socket.socket], None]) -> int:
-            server = socket.create_server(("127.0.0.1", 0))
-            servers.append(server)
-
-            def run() -> None:
-                while True:
-                    try:
-                        client, _ = server.accept()
-                    except OSError:
-                        return
-                    with client:
-                        behave(client)
-
-            threading.Thread(target=run, daemon=True).start()
-            return int(server.getsockname()[1])
-
-        yield listen
-        for server in servers:
-            server.close()
-
-    def failure(self, tmp_path: Path, address: str, token: str = "") -> ImaginemError:
-        database = Database(address, tmp_path, lambda client_id: token)
-        with pytest.raises(ImaginemError) as told, database.session(reading=True):
-            pass
-        assert "hunter2" not in str(told.value)
-        return told.value
-
     def test_a_server_that_talks_nonsense_or_hangs_up_may_be_back_later(
         self, driver: str, tmp_path: Path, listener: Any
     ) -> None:
-        def nonsense(client: socket.socket) -> None:
-            client.recv(4096)
-            client.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + b"x" * 200)
-
-        def hang_up(client: socket.socket) -> None:
-            client.recv(4096)
-
         for behave in (nonsense, hang_up):
             where = f"Server=tcp:127.0.0.1,{listener(behave)};Database=d;UID=u;PWD=hunter2"
-            told = self.failure(tmp_path, f"Driver={driver};{where}")
+            told = failure(tmp_path, f"Driver={driver};{where}")
             assert isinstance(told, RetryableError)
             assert "the results database is not available" in str(told)
 
@@ -156,7 +164,7 @@ class TestRealDriver:
         monkeypatch.setattr("imaginem.sql.database._CONNECT_TRIES", 1)
         with socket.create_server(("127.0.0.1", 0)) as server:
             port = server.getsockname()[1]
-        told = self.failure(
+        told = failure(
             tmp_path, f"Driver={driver};Server=tcp:127.0.0.1,{port};Database=d;UID=u;PWD=hunter2"
         )
         assert isinstance(told, RetryableError)
@@ -164,16 +172,116 @@ class TestRealDriver:
         assert told.retry_after
 
     def test_a_driver_that_is_not_there_is_the_operators_to_mend(self, tmp_path: Path) -> None:
-        told = self.failure(tmp_path, "Driver=/no/such.so;Server=x;Database=d;UID=u;PWD=hunter2")
+        told = failure(tmp_path, "Driver=/no/such.so;Server=x;Database=d;UID=u;PWD=hunter2")
         assert isinstance(told, ConfigurationError)
         assert "install msodbcsql18" in str(told)
 
     def test_a_token_is_never_sent_in_the_clear(self, driver: str, tmp_path: Path) -> None:
-        told = self.failure(
-            tmp_path, f"Driver={driver};Server=x;Database=d;Encrypt=no", token="hunter2"
-        )
+        told = failure(tmp_path, f"Driver={driver};Server=x;Database=d;Encrypt=no", token="hunter2")
         assert isinstance(told, ConfigurationError)
         assert "remove Encrypt" in str(told)
+
+
+class TestMssqlPython:
+    """Microsoft's package mssql-python, the real one, talking to servers that are none."""
+
+    @pytest.fixture
+    def told(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+        """What the package is told when it connects; it then refuses."""
+        import mssql_python
+
+        told: dict[str, Any] = {}
+
+        def connect(text: str, **options: Any) -> None:
+            told.update(text=text, **options)
+            raise mssql_python.OperationalError("Server rejected the connection", "not here")
+
+        monkeypatch.setattr(mssql_python, "connect", connect)
+        monkeypatch.setattr("imaginem.sql.database._CONNECT_TRIES", 1)
+        return told
+
+    @pytest.mark.parametrize(
+        ("login", "identity"),
+        [
+            ("", ""),
+            (";Driver={ODBC Driver 18 for SQL Server};MultipleActiveResultSets=False", ""),
+            (";Authentication=Active Directory Managed Identity;User Id=1234", "1234"),
+        ],
+    )
+    def test_the_apps_identity_logs_in_with_its_token(
+        self, tmp_path: Path, told: dict[str, Any], login: str, identity: str
+    ) -> None:
+        asked: list[str] = []
+
+        def token(client_id: str) -> str:
+            asked.append(client_id)
+            return "hunter2"
+
+        database = Database(f"{AZURE}{login}", tmp_path, token, driver="mssql-python")
+        with pytest.raises(RetryableError, match="not here"), database.session():
+            pass
+
+        assert asked == [identity]
+        assert told["attrs_before"] == {1256: packed("hunter2")}
+        assert told["timeout"] == 15
+        parts = dict(part.split("=", 1) for part in told["text"].lower().split(";") if part)
+        server = "tcp:x.database.windows.net,1433"
+        assert parts == {"server": server, "database": "imaginem", "encrypt": "yes"}
+
+    def test_a_user_and_his_password_reach_the_driver_as_they_are(
+        self, tmp_path: Path, told: dict[str, Any]
+    ) -> None:
+        address = f"{AZURE};User ID=me;Password={{p;w}}}}}};Encrypt=Optional"
+        database = Database(address, tmp_path, lambda client_id: "", driver="mssql-python")
+        with pytest.raises(RetryableError), database.session():
+            pass
+        assert "UID=me;PWD={p;w}}};encrypt=Optional" in told["text"]
+        assert "attrs_before" not in told
+
+    def test_an_address_of_sqlalchemy_names_its_driver_or_takes_the_setting(self) -> None:
+        def driver(address: str, setting: str) -> str:
+            return sqlalchemy_url(address, setting).get_driver_name()
+
+        assert driver("mssql://u@host/db", "mssql-python") == "mssqlpython"
+        assert driver("mssql://u@host/db", "pyodbc") == "pyodbc"
+        assert driver("mssql+pyodbc://u@host/db", "mssql-python") == "pyodbc"
+        assert driver("mssql+mssqlpython://u@host/db", "pyodbc") == "mssqlpython"
+        assert driver("postgresql+psycopg://u@host/db", "mssql-python") == "psycopg"
+
+    @pytest.mark.parametrize("behave", [nonsense, hang_up])
+    def test_a_server_that_talks_nonsense_or_hangs_up_may_be_back_later(
+        self,
+        tmp_path: Path,
+        listener: Any,
+        behave: Callable[[socket.socket], None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("imaginem.sql.database._LOGIN_SECONDS", 1)
+        monkeypatch.setattr("imaginem.sql.database._CONNECT_TRIES", 1)
+        where = f"Server=tcp:127.0.0.1,{listener(behave)};Database=d;UID=u;PWD=hunter2"
+        told = failure(tmp_path, where, driver="mssql-python")
+        assert isinstance(told, RetryableError)
+        assert "the results database is not available" in str(told)
+
+    def test_a_part_that_the_package_does_not_know_is_named(self, tmp_path: Path) -> None:
+        where = "Server=tcp:127.0.0.1,1;Database=d;UID=u;PWD=hunter2;Language=hunter2"
+        told = failure(tmp_path, where, driver="mssql-python")
+        assert isinstance(told, ConfigurationError)
+        assert "remove language" in str(told)
+
+    def test_a_token_is_never_sent_in_the_clear(self, tmp_path: Path) -> None:
+        where = "Server=x;Database=d;Encrypt=no"
+        told = failure(tmp_path, where, token="hunter2", driver="mssql-python")
+        assert isinstance(told, ConfigurationError)
+        assert "remove Encrypt" in str(told)
+
+    def test_a_package_that_is_not_installed_is_named(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "mssql_python", None)
+        told = failure(tmp_path, f"{AZURE};UID=u;PWD=hunter2", driver="mssql-python")
+        assert isinstance(told, ConfigurationError)
+        assert "needs the package mssql-python" in str(told)
 
 
 def test_ids_that_azure_sql_could_not_keep_apart_are_refused(

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import sqlfluff.core
 import sqlglot
-from sqlalchemy import event
+from sqlalchemy import event, make_url
 from sqlalchemy.dialects import mssql
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.elements import ReleaseSavepointClause
@@ -169,6 +169,36 @@ _FOREIGN = re.compile(
 )
 
 
+@pytest.fixture(scope="module")
+def both_ways(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]:
+    """Each statement as pyodbc sends it, and as mssql-python does."""
+    import mssql_python
+    from mssql_python.parameter_helper import detect_and_convert_parameters
+
+    by_default: Any = make_url("mssql+pyodbc://").get_dialect()
+    offered: Any = make_url("mssql+mssqlpython://").get_dialect()
+    ours = by_default(paramstyle="qmark")
+    theirs = offered(dbapi=mssql_python, paramstyle=mssql_python.paramstyle)
+    found: list[tuple[str, str]] = []
+
+    def keep(connection: Any, statement: Any, *_: Any) -> None:
+        if not isinstance(statement, ClauseElement) or isinstance(
+            statement, ReleaseSavepointClause
+        ):
+            return
+        options = {"render_postcompile": True}
+        made = statement.compile(dialect=theirs, compile_kwargs=options)
+        sent, _values = detect_and_convert_parameters(str(made), made.params)
+        found.append((str(statement.compile(dialect=ours, compile_kwargs=options)), sent))
+
+    database = Database("", tmp_path_factory.mktemp("both"))
+    event.listen(database.engine, "before_execute", keep)
+    use_everything(database)
+    database.close()
+    keep(None, nearest_query(("b", "one"), "m", b"\0" * 2048, 20))
+    return found
+
+
 class TestTransactSql:
     def test_every_statement_is_t_sql(self, statements: list[str]) -> None:
         linter = sqlfluff.core.Linter(
@@ -182,6 +212,12 @@ class TestTransactSql:
             if not sent.startswith("SAVE TRANSACTION"):  # T-SQL that sqlglot does not know
                 sqlglot.parse(sent, read="tsql", error_level=sqlglot.ErrorLevel.RAISE)
             assert (wrong, _FOREIGN.findall(sent)) == ([], []), statement
+
+    def test_mssql_python_sends_what_pyodbc_sends(self, both_ways: list[tuple[str, str]]) -> None:
+        assert len({sent for _, sent in both_ways}) > 60
+        assert sum("?" in sent for _, sent in both_ways) > 50
+        for by_pyodbc, sent in both_ways:
+            assert sent == by_pyodbc
 
     def test_the_parsers_do_find_what_is_wrong(self) -> None:
         with pytest.raises(sqlglot.errors.ParseError):

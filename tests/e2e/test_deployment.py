@@ -50,6 +50,14 @@ class TestPackage:
         assert not [n for n in names if n.startswith("imaginem/engines/local")]
         assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
+    def test_it_asks_for_another_sql_driver_only_where_one_is_wanted(self, tmp_path: Path) -> None:
+        asked = {}
+        for driver in ("pyodbc", "mssql-python"):
+            collect({"azure"}, tmp_path / driver, driver)
+            asked[driver] = (tmp_path / driver / "requirements.txt").read_text("utf-8").split()
+        (added,) = set(asked["mssql-python"]) - set(asked["pyodbc"])
+        assert added.startswith("mssql-python==")
+
     def test_it_imports_with_nothing_but_its_requirements(self, tmp_path: Path) -> None:
         collect({"azure"}, tmp_path / "app")
         python = own_environment()

@@ -265,6 +265,16 @@ def test_on_azure_the_app_refuses_to_start_without_its_engines_packages_and_weig
     check_start(read_settings({"IMAGINEM_ASSETS": "/nowhere"}))  # a laptop: doctor tells
 
 
+def test_a_driver_that_the_package_lacks_is_refused_at_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = {**AZURE, "SQL_DRIVER": "MSSQL-Python"}
+    check_start(read_settings(asked))
+    monkeypatch.setattr("imaginem.config.startup.find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match="make package SQL_DRIVER=mssql-python"):
+        check_start(read_settings(asked))
+
+
 def test_storage_endpoints_may_be_given_instead_of_a_name() -> None:
     names = [f"AzureWebJobsStorage__{service}ServiceUri" for service in ("blob", "queue", "table")]
     settings = read_settings(dict.fromkeys(names, "https://127.0.0.1:1/devstoreaccount1"))

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from imaginem.config.declare import Section, setting
-from imaginem.config.value_types import Folder, WebAddress
+from imaginem.config.declare import Expected, Section, setting
+from imaginem.config.value_types import Folder, WebAddress, one_of
+
+SqlDriver = Annotated[str, one_of(("pyodbc", "mssql-python")), Expected("pyodbc or mssql-python")]
 
 DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
 STORAGE_IDENTITY = tuple(
@@ -89,6 +91,12 @@ class StorageSettings(Section):
         "a SQLAlchemy address, or an ODBC connection string for Azure SQL",
         usual="a SQLite file in `IMAGINEM_HOME`",
         secret=True,
+    )
+    sql_driver: SqlDriver = setting(
+        "SQL_DRIVER",
+        "pyodbc",
+        "what talks to Azure SQL: `pyodbc` with an ODBC driver of the machine, or Microsoft's "
+        "package `mssql-python`, which brings its own",
     )
     home: Folder = setting(
         "IMAGINEM_HOME",

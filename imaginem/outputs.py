@@ -1,6 +1,7 @@
 """What engines return for a photo, with the field names of Azure Vision and Azure Face.
 
-Coordinates are pixels of the upright photo. Scores and confidences are from 0 to 1.
+Coordinates are pixels of the upright photo. Scores and confidences are from 0 to 1. None means that
+the engine does not tell; a confidence that can't be None is 0.0 then.
 """
 
 import re
@@ -35,17 +36,19 @@ class StepOutput(BaseModel):
 
 
 class Tag(StepOutput):
-    """A word for something in the photo."""
+    """A word for something in the photo; the hint says what kind of thing it means."""
 
     name: str
     confidence: float
+    hint: str | None = None
 
 
 class Category(StepOutput):
-    """One of Azure Vision's categories, such as `people_portrait`."""
+    """One of Azure Vision's categories, such as `outdoor_`, and the sights that it recognizes."""
 
     name: str
     score: float
+    landmarks: list[Tag] | None = None
 
 
 class Caption(StepOutput):
@@ -71,12 +74,21 @@ class Box(StepOutput):
     h: int
 
 
+class ObjectKind(StepOutput):
+    """A wider word for an object, such as `animal` for a dog, and a wider one for that."""
+
+    object: str
+    confidence: float | None = None
+    parent: "ObjectKind | None" = None
+
+
 class FoundObject(StepOutput):
     """An object, and where it is."""
 
     object: str
     confidence: float
     rectangle: Box
+    parent: ObjectKind | None = None
 
 
 class Colors(StepOutput):
@@ -86,15 +98,15 @@ class Colors(StepOutput):
     dominant_color_background: str = ""
     dominant_colors: list[str] = Field(default_factory=list)
     accent_color: str = ""
-    is_bw_img: bool = False
+    is_bw_img: bool | None = None
 
 
 class Adult(StepOutput):
     """How likely the photo is to show nudity or violence; None where the engine does not tell."""
 
-    is_adult_content: bool = False
-    adult_score: float = 0.0
-    is_racy_content: bool = False
+    is_adult_content: bool | None = None
+    adult_score: float | None = None
+    is_racy_content: bool | None = None
     racy_score: float | None = None
     is_gory_content: bool | None = None
     gore_score: float | None = None
@@ -103,8 +115,8 @@ class Adult(StepOutput):
 class ImageType(StepOutput):
     """Whether it is clip art, from 0 (no) to 3 (good clip art), or a line drawing (0 or 1)."""
 
-    clip_art_type: int = 0
-    line_drawing_type: int = 0
+    clip_art_type: int | None = None
+    line_drawing_type: int | None = None
 
 
 class PhotoMetadata(StepOutput):
@@ -116,7 +128,13 @@ class PhotoMetadata(StepOutput):
 
 
 class ImageAnalysis(StepOutput):
-    """What is in a photo: the fields of Azure Vision's *analyze*."""
+    """What is in a photo: the fields of Azure Vision's *analyze*.
+
+    Attributes:
+        unanswered: parts that were asked for and are missing in the answer: that they are empty
+            here does not mean that there is nothing.
+        model_version: of the service's model.
+    """
 
     tags: list[Tag] = Field(default_factory=list)
     categories: list[Category] = Field(default_factory=list)
@@ -126,20 +144,31 @@ class ImageAnalysis(StepOutput):
     adult: Adult = Field(default_factory=Adult)
     image_type: ImageType = Field(default_factory=ImageType)
     metadata: PhotoMetadata
+    unanswered: list[str] | None = None
+    model_version: str | None = None
 
 
 class Word(StepOutput):
-    """A word and its four corners, clockwise from the top left: [x1, y1, … x4, y4]."""
+    """A word and its four corners, clockwise from the top left: [x1, y1, … x4, y4], or []."""
 
     text: str
     confidence: float
     polygon: list[int]
 
 
+class TextStyle(StepOutput):
+    """How a line is written: `handwriting`, or `other` for print."""
+
+    name: str
+    confidence: float | None = None
+
+
 class TextLine(Word):
-    """A line of text with its words."""
+    """A line of text with its words; its language is a BCP 47 tag."""
 
     words: list[Word] = Field(default_factory=list)
+    language: str | None = None
+    style: TextStyle | None = None
 
 
 class OcrText(StepOutput):
@@ -148,6 +177,7 @@ class OcrText(StepOutput):
     full_text: str = ""
     lines: list[TextLine] = Field(default_factory=list)
     language: str = ""
+    model_version: str | None = None
 
 
 class Rectangle(StepOutput):
@@ -182,8 +212,15 @@ class FaceAttributes(StepOutput):
 
     head_pose: HeadPose | None = None
     blur: float | None = None
+    blur_level: str | None = None
     mask: str | None = None
+    nose_and_mouth_covered: bool | None = None
     quality_for_recognition: str | None = None
+    glasses: str | None = None
+    occlusion: dict[str, bool] | None = None
+    accessories: list[Tag] | None = None
+    exposure: float | None = None
+    noise: float | None = None
 
 
 class Face(StepOutput):
@@ -194,6 +231,7 @@ class Face(StepOutput):
         detection_confidence: None where the engine does not tell.
         service_face_id: the service's own id of the face, where it gave one; it expires.
         service_face_until: when that id expires.
+        recognition_model: that the id is for, where the service tells.
     """
 
     face_id: uuid.UUID | None = None
@@ -203,6 +241,7 @@ class Face(StepOutput):
     detection_confidence: float | None = None
     service_face_id: uuid.UUID | None = None
     service_face_until: datetime | None = None
+    recognition_model: str | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from imaginem.ai_emulator.images import EMULATOR, BadImage, read_image
 from imaginem.ai_emulator.refusals import Refusal, bad_image
 from imaginem.images.decoding import Photo
-from imaginem.outputs import ImageAnalysis, OcrText
+from imaginem.outputs import FoundObject, ImageAnalysis, OcrText, Tag, TextLine
 from imaginem.ports import OcrEngine, VisionEngine
 
 _ANALYZE_FORMATS = ("JPEG", "PNG", "GIF", "BMP")
@@ -28,6 +28,20 @@ _FEATURES = {
 }  # fmt: skip
 _LANGUAGES = ("en", "es", "ja", "pt", "zh")
 _MODEL = "2021-05-01"
+_WIDER: dict[str, tuple[str, ...]] = {
+    "bird": ("animal",),
+    "cat": ("mammal", "animal"),
+    "dog": ("mammal", "animal"),
+    "horse": ("mammal", "animal"),
+    "sheep": ("mammal", "animal"),
+    "cow": ("mammal", "animal"),
+    "car": ("land vehicle", "vehicle"),
+    "bus": ("land vehicle", "vehicle"),
+    "truck": ("land vehicle", "vehicle"),
+    "boat": ("watercraft", "vehicle"),
+    "chair": ("seating", "furniture"),
+}
+"""Wider words that the service gives with an object, the nearest first."""
 
 
 class VisionEmulator:
@@ -143,37 +157,30 @@ def _analysis_json(analysis: ImageAnalysis, features: set[str]) -> dict[str, Any
         "categories": [
             {"name": category.name, "score": category.score} for category in analysis.categories
         ],
-        "tags": [{"name": tag.name, "confidence": tag.confidence} for tag in analysis.tags],
+        "tags": [_tag_json(tag) for tag in analysis.tags],
         "description": {
             "tags": analysis.description.tags,
             "captions": [caption.model_dump() for caption in analysis.description.captions],
         },
-        "objects": [
-            {
-                "rectangle": thing.rectangle.model_dump(),
-                "object": thing.object,
-                "confidence": thing.confidence,
-            }
-            for thing in analysis.objects
-        ],
+        "objects": [_object_json(thing) for thing in analysis.objects],
         "color": {
             "dominantColorForeground": color.dominant_color_foreground,
             "dominantColorBackground": color.dominant_color_background,
             "dominantColors": color.dominant_colors,
             "accentColor": color.accent_color,
-            "isBWImg": color.is_bw_img,
+            "isBWImg": bool(color.is_bw_img),
         },
         "adult": {
-            "isAdultContent": adult.is_adult_content,
-            "isRacyContent": adult.is_racy_content,
+            "isAdultContent": bool(adult.is_adult_content),
+            "isRacyContent": bool(adult.is_racy_content),
             "isGoryContent": bool(adult.is_gory_content),
-            "adultScore": adult.adult_score,
+            "adultScore": adult.adult_score or 0.0,
             "racyScore": adult.racy_score or 0.0,
             "goreScore": adult.gore_score or 0.0,
         },
         "imageType": {
-            "clipArtType": analysis.image_type.clip_art_type,
-            "lineDrawingType": analysis.image_type.line_drawing_type,
+            "clipArtType": analysis.image_type.clip_art_type or 0,
+            "lineDrawingType": analysis.image_type.line_drawing_type or 0,
         },
     }
     size = analysis.metadata
@@ -189,6 +196,45 @@ def _analysis_json(analysis: ImageAnalysis, features: set[str]) -> dict[str, Any
     }
 
 
+def _tag_json(tag: Tag) -> dict[str, Any]:
+    """Return a tag, with a hint where the service gives one: the kind of a living being."""
+    answer = {"name": tag.name, "confidence": tag.confidence}
+    kinds = _WIDER.get(tag.name, ())
+    return {**answer, "hint": kinds[0]} if "animal" in kinds else answer
+
+
+def _object_json(thing: FoundObject) -> dict[str, Any]:
+    """Return an object within the wider words for it."""
+    answer: dict[str, Any] = {"object": thing.object, "confidence": thing.confidence}
+    inner = answer
+    for kind in _WIDER.get(thing.object, ()):
+        inner["parent"] = {"object": kind, "confidence": thing.confidence}
+        inner = inner["parent"]
+    return {"rectangle": thing.rectangle.model_dump(), **answer}
+
+
+def _line_json(line: TextLine, language: str) -> dict[str, Any]:
+    """Return a line; its language only where it is another one than the page's."""
+    style = line.style
+    answer: dict[str, Any] = {
+        "boundingBox": line.polygon,
+        "text": line.text,
+        "appearance": {
+            "style": {
+                "name": style.name if style else "other",
+                "confidence": (style.confidence if style else None) or 0.9,
+            }
+        },
+        "words": [
+            {"boundingBox": word.polygon, "text": word.text, "confidence": word.confidence}
+            for word in line.words
+        ],
+    }
+    if line.language and line.language != language:
+        answer["language"] = line.language
+    return answer
+
+
 def _text_json(photo: Photo, text: OcrText) -> dict[str, Any]:
     """Return the text of a photo, in the shape of the service."""
     page: dict[str, Any] = {
@@ -197,18 +243,7 @@ def _text_json(photo: Photo, text: OcrText) -> dict[str, Any]:
         "width": photo.width,
         "height": photo.height,
         "unit": "pixel",
-        "lines": [
-            {
-                "boundingBox": line.polygon,
-                "text": line.text,
-                "appearance": {"style": {"name": "other", "confidence": 0.9}},
-                "words": [
-                    {"boundingBox": word.polygon, "text": word.text, "confidence": word.confidence}
-                    for word in line.words
-                ],
-            }
-            for line in text.lines
-        ],
+        "lines": [_line_json(line, text.language) for line in text.lines],
     }
     if text.language and not text.language.startswith("und"):
         page["language"] = text.language

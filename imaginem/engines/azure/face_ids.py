@@ -10,6 +10,7 @@ from imaginem.engines.azure.faces import read_faces
 from imaginem.engines.azure.limits import FACE
 from imaginem.engines.azure.payload import payload
 from imaginem.engines.logs import logger_for
+from imaginem.errors import PermanentError
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, Rectangle
 from imaginem.ports import CallContext, FaceGallery, ServiceFaces
@@ -40,6 +41,7 @@ class FaceIds:
 
         Raises:
             LimitedAccess: the account may not give ids.
+            PermanentError: the answer lacks them, so that the faces can't be compared.
         """
         now = datetime.now(UTC)
         if not any(_is_expired(face, now) for face in faces):
@@ -54,6 +56,11 @@ class FaceIds:
                     "face %s is left out: Azure Face does not find it in the photo", face.face_id
                 )
                 continue
+            if same.service_face_id is None:
+                raise PermanentError(
+                    "Azure face detect: the answer has no id of a face, which was asked for; send "
+                    "the photo again, or set FACE_PRINT_ENGINE=local"
+                )
             identified.append(
                 face.model_copy(
                     update={

@@ -14,6 +14,7 @@ from imaginem.engines.azure.calls import (
     check_answer,
 )
 from imaginem.engines.azure.payload import Payload
+from imaginem.engines.azure.reading import Fields, fields, number, objects, text
 from imaginem.outputs import Rectangle
 from imaginem.ports import CallContext
 
@@ -77,14 +78,16 @@ class FaceService:
         self._lists = clients.lists.large_face_list
         self._service = service
 
-    def detect(self, sent: Payload, call: CallContext, *, with_ids: bool) -> list[Any]:
-        """Return the SDK's faces, largest first; with an id a face can be searched for a day.
+    def detect(self, sent: Payload, call: CallContext, *, with_ids: bool) -> list[Fields]:
+        """Return the faces as the service tells of them, largest first.
+
+        With an id a face can be searched for a day.
 
         Raises:
             LimitedAccess: ids were asked for, which this account may not give.
         """
         with self._service.call("detect", call):
-            return list(
+            return _listed(
                 self._face.detect(
                     sent.data,
                     detection_model=DETECTION,
@@ -112,9 +115,7 @@ class FaceService:
                 max_num_of_candidates_returned=len(others),
                 mode="matchFace",
             )
-            return [
-                (str(face.face_id or face.persisted_face_id), face.confidence) for face in faces
-            ]
+            return _similar(faces, "faceId", "persistedFaceId")
 
     def similar_in_list(
         self,
@@ -133,7 +134,7 @@ class FaceService:
                 max_num_of_candidates_returned=limit,
                 mode="matchFace",
             )
-            return [(str(face.persisted_face_id), face.confidence) for face in faces]
+            return _similar(faces, "persistedFaceId", "faceId")
 
     def make_list(self, list_id: str, call: CallContext) -> None:
         """Make a list."""
@@ -168,7 +169,10 @@ class FaceService:
                 detection_model=DETECTION,
                 user_data=str(face_id),
             )
-            return str(added.persisted_face_id)
+            persisted_face_id = text(fields(added).get("persistedFaceId"))
+            if not persisted_face_id:
+                raise ValueError("an answer without persistedFaceId")
+            return persisted_face_id
 
     def remove(self, list_id: str, persisted_face_id: str, call: CallContext) -> None:
         """Remove a face from a list, if it is there."""
@@ -189,7 +193,11 @@ class FaceService:
         """
         with self._service.call("list faces", call, wait_for_quota=True):
             faces = self._lists.get_faces(list_id, start=after or None, top=FACES_PER_CALL)
-            return [(str(face.persisted_face_id), face.user_data or "") for face in faces]
+            return [
+                (persisted_face_id, text(face.get("userData")))
+                for face in _listed(faces)
+                if (persisted_face_id := text(face.get("persistedFaceId")))
+            ]
 
     def train(self, list_id: str, call: CallContext) -> None:
         """Begin to train a list, which makes its faces searchable."""
@@ -200,10 +208,33 @@ class FaceService:
         """Return the state of a list's training: `running`, `succeeded`, `failed` or `none`."""
         try:
             with self._service.call("training status", call, wait_for_quota=True):
-                status = self._lists.get_training_status(list_id).status
+                answer = fields(self._lists.get_training_status(list_id))
         except ServiceRefused as refused:
             if {"LargeFaceListNotTrained", "LargeFaceListNotFound"} & set(refused.codes):
                 return "none"
             raise
-        state = str(getattr(status, "value", status))
-        return "running" if state == "notStarted" else state
+        state = text(answer.get("status")).casefold()
+        return state if state in ("succeeded", "failed") else "running"
+
+
+def _listed(answer: object) -> list[Fields]:
+    """Return the objects of an answer that is a list, or raise ValueError: else none were found."""
+    if not isinstance(answer, list):
+        raise ValueError("an answer that is no list")
+    return objects(answer)
+
+
+def _similar(answer: object, *id_names: str) -> Similar:
+    """Return the similar faces; one without an id or a confidence can't be a match.
+
+    Args:
+        answer: of the service.
+        id_names: where the id may be, in this order: Microsoft's examples have both for lists.
+    """
+    similar = []
+    for face in _listed(answer):
+        service_id = next((told for name in id_names if (told := text(face.get(name)))), "")
+        score = number(face.get("confidence"))
+        if service_id and score is not None:
+            similar.append((service_id, score))
+    return similar

@@ -3,9 +3,9 @@
 import logging
 import re
 import time
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from imaginem.config.settings import Settings
 from imaginem.engines.azure.accounts import face_account
@@ -13,10 +13,20 @@ from imaginem.engines.azure.calls import LimitedAccess
 from imaginem.engines.azure.face_service import FACE_ID_SECONDS, FaceService
 from imaginem.engines.azure.limits import FACE
 from imaginem.engines.azure.payload import Payload, payload
+from imaginem.engines.azure.reading import (
+    Fields,
+    confidence,
+    fields,
+    flag,
+    named,
+    number,
+    objects,
+    text,
+)
 from imaginem.engines.logs import logger_for
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
-from imaginem.outputs import Face, FaceAttributes, HeadPose, Point, Rectangle
+from imaginem.outputs import Face, FaceAttributes, HeadPose, Point, Rectangle, Tag
 from imaginem.ports import CallContext, FaceEngine
 
 _logger = logging.getLogger("imaginem.engines.azure")
@@ -80,52 +90,86 @@ def make_engine(parts: EngineParts) -> FaceEngine:
     return AzureFaces(face_account(parts), recognition_at_azure=recognition_at_azure)
 
 
-def read_faces(sdk_faces: list[Any], sent: Payload, photo: Photo) -> list[Face]:
-    """Return the SDK's faces as ours, in the photo's own pixels."""
+def read_faces(answer: list[Fields], sent: Payload, photo: Photo) -> list[Face]:
+    """Return the service's faces as ours, in the photo's own pixels.
+
+    A face without a whole rectangle is left out: it could neither be shown nor cut out.
+    """
     until = datetime.now(UTC) + timedelta(seconds=FACE_ID_SECONDS)
-    faces = [_face(sdk_face, sent, photo, until) for sdk_face in sdk_faces]
+    faces = [
+        _face(face, where, sent, photo, until)
+        for face in answer
+        if (where := named(face.get("faceRectangle"), "left", "top", "width", "height"))
+    ]
     return [face for face in faces if face.face_rectangle.width > 1]
 
 
-def _face(sdk_face: Any, sent: Payload, photo: Photo, until: datetime) -> Face:
-    where = sdk_face.face_rectangle
-    left, top = max(round(sent.x(where.left)), 0), max(round(sent.y(where.top)), 0)
-    right = min(round(sent.x(where.left + where.width)), photo.width)
-    bottom = min(round(sent.y(where.top + where.height)), photo.height)
+def _face(face: Fields, where: list[float], sent: Payload, photo: Photo, until: datetime) -> Face:
+    x, y, width, height = where
+    left, top = max(round(sent.x(x)), 0), max(round(sent.y(y)), 0)
+    right = min(round(sent.x(x + width)), photo.width)
+    bottom = min(round(sent.y(y + height)), photo.height)
     rectangle = Rectangle(
         left=left, top=top, width=max(right - left, 0), height=max(bottom - top, 0)
     )
+    service_face_id = _as_id(text(face.get("faceId")))
     return Face(
         face_rectangle=rectangle,
-        face_landmarks=_landmarks(sdk_face.face_landmarks, sent),
-        face_attributes=_attributes(sdk_face.face_attributes),
-        service_face_id=sdk_face.face_id or None,
-        service_face_until=until if sdk_face.face_id else None,
+        face_landmarks=_landmarks(fields(face.get("faceLandmarks")), sent),
+        face_attributes=_attributes(fields(face.get("faceAttributes"))),
+        service_face_id=service_face_id,
+        service_face_until=until if service_face_id else None,
+        recognition_model=text(face.get("recognitionModel")) or None,
     )
 
 
-def _landmarks(landmarks: Any, sent: Payload) -> dict[str, Point]:
-    spots = landmarks.as_dict() if landmarks is not None else {}
+def _as_id(raw: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(raw)
+    except ValueError:
+        return None
+
+
+def _landmarks(landmarks: Fields, sent: Payload) -> dict[str, Point]:
+    spots = {name: named(spot, "x", "y") for name, spot in landmarks.items()}
     return {
         _CAPITAL.sub("_", name).lower(): Point(
-            x=round(sent.x(spot["x"]), 1), y=round(sent.y(spot["y"]), 1)
+            x=round(sent.x(spot[0]), 1), y=round(sent.y(spot[1]), 1)
         )
         for name, spot in spots.items()
+        if spot
     }
 
 
-def _attributes(attributes: Any) -> FaceAttributes:
-    if attributes is None:
-        return FaceAttributes()
-    pose, mask, blur = attributes.head_pose, attributes.mask, attributes.blur
+def _attributes(attributes: Fields) -> FaceAttributes:
+    """Return the attributes; all but the first six only if they are asked for one day."""
+    mask, blur = fields(attributes.get("mask")), fields(attributes.get("blur"))
+    occlusion = {
+        _CAPITAL.sub("_", name).lower(): covered
+        for name, value in fields(attributes.get("occlusion")).items()
+        if (covered := flag(value)) is not None
+    }
+    accessories = [
+        Tag(name=name, confidence=confidence(accessory.get("confidence")))
+        for accessory in objects(attributes.get("accessories"))
+        if (name := text(accessory.get("type")))
+    ]
     return FaceAttributes(
-        head_pose=HeadPose(yaw=pose.yaw, pitch=pose.pitch, roll=pose.roll) if pose else None,
-        blur=blur.value if blur else None,
-        mask=_text(mask.type) if mask else None,
-        quality_for_recognition=_text(attributes.quality_for_recognition),
+        head_pose=_head_pose(attributes.get("headPose")),
+        blur=number(blur.get("value")),
+        blur_level=text(blur.get("blurLevel")) or None,
+        mask=text(mask.get("type")) or None,
+        nose_and_mouth_covered=flag(mask.get("noseAndMouthCovered")),
+        quality_for_recognition=text(attributes.get("qualityForRecognition")) or None,
+        glasses=text(attributes.get("glasses")) or None,
+        occlusion=occlusion or None,
+        accessories=accessories or None,
+        exposure=number(fields(attributes.get("exposure")).get("value")),
+        noise=number(fields(attributes.get("noise")).get("value")),
     )
 
 
-def _text(value: Any) -> str | None:
-    """Return the text of one of the SDK's enumerations, which may also be a text already."""
-    return None if value is None else str(getattr(value, "value", value))
+def _head_pose(value: object) -> HeadPose | None:
+    """Return the pose if all of its angles are told: a missing one would read as straight."""
+    angles = named(value, "yaw", "pitch", "roll")
+    return HeadPose(yaw=angles[0], pitch=angles[1], roll=angles[2]) if angles else None

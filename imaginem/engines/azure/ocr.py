@@ -2,6 +2,7 @@
 
 import io
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,14 +11,17 @@ from imaginem.engines.azure.accounts import vision_account
 from imaginem.engines.azure.calls import Service, ServiceRefused
 from imaginem.engines.azure.limits import READ
 from imaginem.engines.azure.payload import Payload, payload
+from imaginem.engines.azure.reading import Fields, fields, number, numbers, objects, text
 from imaginem.engines.parts import EngineParts
 from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.images.decoding import Photo
-from imaginem.outputs import OcrText, TextLine, Word
+from imaginem.outputs import OcrText, TextLine, TextStyle, Word
 from imaginem.ports import CallContext, OcrEngine
 
 _POLL_SECONDS = 1.0  # Microsoft, "Call the Read API": poll every one to two seconds
 _POLL_LIMIT = 90.0
+_CORNER_NUMBERS = 8  # x and y of four corners
+_AT_WORK = ("notstarted", "running", "failed")
 
 
 class AzureOcr:
@@ -58,15 +62,7 @@ class AzureOcr:
                     f"{refused}. If the account is free, set VISION_TIER=F0"
                 ) from None
             raise
-        result = self._result(operation, call)
-        pages = result.analyze_result.read_results if result.analyze_result else []
-        lines = [_line(line, sent) for page in pages for line in page.lines]
-        languages = [page.language for page in pages if page.language]
-        return OcrText(
-            full_text="\n".join(line.text for line in lines),
-            lines=lines,
-            language=languages[0] if languages else "",
-        )
+        return _read_text(self._result(operation, call), sent)
 
     def _begin(self, sent: Payload, call: CallContext) -> str:
         """Hand over a photo, and return the id of the operation that reads it."""
@@ -79,7 +75,7 @@ class AzureOcr:
                 raise ValueError("an answer without Operation-Location")
         return address.rstrip("/").rpartition("/")[2]
 
-    def _result(self, operation: str, call: CallContext) -> Any:
+    def _result(self, operation: str, call: CallContext) -> Fields:
         """Ask until the result is there. A refusal delays the next question; it loses nothing."""
         until = self._clock() + _POLL_LIMIT
         pause = _POLL_SECONDS
@@ -89,15 +85,16 @@ class AzureOcr:
             pause = _POLL_SECONDS
             try:
                 with self._service.call("read result", call, units=0, wait_for_quota=True):
-                    result = self._client.get_read_result(operation)
-                    if result is None:
-                        raise ValueError("an empty answer")
+                    answer = fields(self._client.get_read_result(operation))
+                    if not answer:
+                        raise ValueError("an answer that is no JSON object")
             except RetryableError as problem:
                 last = problem
                 pause = min(problem.retry_after or _POLL_SECONDS, _POLL_LIMIT / 6)
                 continue
-            status = str(getattr(result.status, "value", result.status))
-            if status == "succeeded":
+            status = text(answer.get("status")).casefold()
+            result = fields(answer.get("analyzeResult"))
+            if status == "succeeded" or (result and status not in _AT_WORK):
                 return result
             if status == "failed":
                 raise PermanentError("Azure vision read: the photo could not be read; send another")
@@ -117,21 +114,78 @@ def make_engine(parts: EngineParts) -> OcrEngine:
     return AzureOcr(*vision_account(parts), tier=parts.settings.vision.tier)
 
 
-def _line(line: Any, sent: Payload) -> TextLine:
-    words = [
-        Word(text=word.text, confidence=word.confidence, polygon=_polygon(word.bounding_box, sent))
-        for word in line.words
-    ]
-    mean = sum(word.confidence for word in words) / len(words) if words else 0.0
-    return TextLine(
-        text=line.text,
-        confidence=round(mean, 4),
-        polygon=_polygon(line.bounding_box, sent),
-        words=words,
+def _read_text(result: Fields, sent: Payload) -> OcrText:
+    """Return the text of a result.
+
+    Raises:
+        PermanentError: it has no lines; of a photo without text it has an empty list.
+    """
+    pages = objects(result.get("readResults"))
+    lines_told = [page["lines"] for page in pages if isinstance(page.get("lines"), list)]
+    if not lines_told:
+        raise PermanentError(
+            "Azure vision read: the result has no lines, which it has of a photo without text too; "
+            "send the photo again"
+        )
+    lines = [_line(line, sent) for told in lines_told for line in objects(told)]
+    kept = [line for line in lines if line.text]
+    return OcrText(
+        full_text="\n".join(line.text for line in kept),
+        lines=kept,
+        language=_language(pages, kept),
+        model_version=text(result.get("modelVersion")) or None,
     )
 
 
-def _polygon(corners: Sequence[float], sent: Payload) -> list[int]:
+def _line(line: Fields, sent: Payload) -> TextLine:
+    """Return a line; its confidence is the mean of what is told of its words."""
+    words = [(_word(word, sent), word) for word in objects(line.get("words"))]
+    told = [
+        score
+        for kept, word in words
+        if kept.text and (score := number(word.get("confidence"))) is not None
+    ]
+    kept = [word for word, _ in words if word.text]
+    return TextLine(
+        text=text(line.get("text")) or " ".join(word.text for word in kept),
+        confidence=round(sum(told) / len(told), 4) if told else 0.0,
+        polygon=_polygon(line.get("boundingBox"), sent),
+        words=kept,
+        language=text(line.get("language")) or None,
+        style=_style(fields(line.get("appearance"))),
+    )
+
+
+def _word(word: Fields, sent: Payload) -> Word:
+    return Word(
+        text=text(word.get("text")),
+        confidence=number(word.get("confidence")) or 0.0,
+        polygon=_polygon(word.get("boundingBox"), sent),
+    )
+
+
+def _style(appearance: Fields) -> TextStyle | None:
+    """Return the style; in previews of Read it was a text with a confidence beside it."""
+    style = appearance.get("style")
+    name = text(style) or text(fields(style).get("name"))
+    score = appearance.get("styleConfidence", fields(style).get("confidence"))
+    return TextStyle(name=name, confidence=number(score)) if name else None
+
+
+def _language(pages: Sequence[Fields], lines: Sequence[TextLine]) -> str:
+    """Return the language of the first page that tells it, or of most lines."""
+    told = [language for page in pages if (language := text(page.get("language")))]
+    if told:
+        return told[0]
+    most = Counter(line.language for line in lines if line.language).most_common(1)
+    return most[0][0] if most else ""
+
+
+def _polygon(box: object, sent: Payload) -> list[int]:
+    """Return the corners in the photo's pixels; none unless all four are told."""
+    corners = numbers(box)
+    if len(corners) != _CORNER_NUMBERS:
+        return []
     return [
         round(sent.y(value) if index % 2 else sent.x(value)) for index, value in enumerate(corners)
     ]

@@ -8,6 +8,17 @@ from imaginem.engines.azure.accounts import vision_account
 from imaginem.engines.azure.calls import Service
 from imaginem.engines.azure.limits import ANALYZE
 from imaginem.engines.azure.payload import Payload, payload
+from imaginem.engines.azure.reading import (
+    Fields,
+    confidence,
+    fields,
+    flag,
+    named,
+    number,
+    objects,
+    text,
+    texts,
+)
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
 from imaginem.outputs import (
@@ -20,6 +31,7 @@ from imaginem.outputs import (
     FoundObject,
     ImageAnalysis,
     ImageType,
+    ObjectKind,
     PhotoMetadata,
     Tag,
 )
@@ -27,6 +39,17 @@ from imaginem.ports import CallContext, VisionEngine
 
 FEATURES = ("Categories", "Tags", "Description", "Objects", "Color", "Adult", "ImageType")
 """What is asked for, each billed as a call. `Faces` is not: its age and gender are retired."""
+_PARTS = {
+    "categories": "categories",
+    "tags": "tags",
+    "description": "description",
+    "objects": "objects",
+    "color": "color",
+    "adult": "adult",
+    "imageType": "image_type",
+}
+"""Where the answer has each feature, and where our output has it."""
+_HIGHEST_KIND = 10  # wider words of an object that are kept
 
 
 class AzureVision:
@@ -47,23 +70,25 @@ class AzureVision:
         """Return what is in a photo; rectangles are in the photo's own pixels."""
         sent = payload(photo, ANALYZE)
         with self._service.call("analyze", call, units=len(FEATURES)):
-            answer = self._client.analyze_image_in_stream(
-                io.BytesIO(sent.data), visual_features=list(FEATURES), language="en"
+            answer = fields(
+                self._client.analyze_image_in_stream(
+                    io.BytesIO(sent.data), visual_features=list(FEATURES), language="en"
+                )
             )
-            if answer is None:
-                raise ValueError("an empty answer")
+            unanswered = [ours for key, ours in _PARTS.items() if answer.get(key) is None]
+            if len(unanswered) == len(_PARTS):
+                raise ValueError("an answer without any of the parts that were asked for")
         return ImageAnalysis(
-            tags=[Tag(name=tag.name, confidence=tag.confidence) for tag in answer.tags or ()],
-            categories=[
-                Category(name=category.name, score=category.score)
-                for category in answer.categories or ()
-            ],
-            description=_description(answer.description),
-            objects=[_object(thing, sent) for thing in answer.objects or ()],
-            color=_colors(answer.color),
-            adult=_adult(answer.adult),
-            image_type=_image_type(answer.image_type),
+            tags=_tags(answer.get("tags")),
+            categories=_categories(answer.get("categories")),
+            description=_description(fields(answer.get("description"))),
+            objects=_objects(answer.get("objects"), sent),
+            color=_colors(fields(answer.get("color"))),
+            adult=_adult(fields(answer.get("adult"))),
+            image_type=_image_type(fields(answer.get("imageType"))),
             metadata=PhotoMetadata(width=photo.width, height=photo.height, format=photo.format),
+            unanswered=unanswered or None,
+            model_version=text(answer.get("modelVersion")) or None,
         )
 
 
@@ -77,60 +102,103 @@ def make_engine(parts: EngineParts) -> VisionEngine:
     return AzureVision(*vision_account(parts))
 
 
-def _description(description: Any) -> Description:
-    if description is None:
-        return Description()
-    captions = [
-        Caption(text=caption.text, confidence=caption.confidence)
-        for caption in description.captions or ()
+def _tags(value: object) -> list[Tag]:
+    return [
+        Tag(
+            name=name,
+            confidence=confidence(tag.get("confidence")),
+            hint=text(tag.get("hint")) or None,
+        )
+        for tag in objects(value)
+        if (name := text(tag.get("name")))
     ]
-    return Description(tags=list(description.tags or ()), captions=captions)
 
 
-def _object(thing: Any, sent: Payload) -> FoundObject:
-    where = thing.rectangle
-    left, top = round(sent.x(where.x)), round(sent.y(where.y))
-    return FoundObject(
-        object=thing.object_property,
-        confidence=thing.confidence,
-        rectangle=Box(
-            x=left,
-            y=top,
-            w=round(sent.x(where.x + where.w)) - left,
-            h=round(sent.y(where.y + where.h)) - top,
-        ),
-    )
+def _categories(value: object) -> list[Category]:
+    """Return the categories. Of their details, celebrities are left out on purpose."""
+    return [
+        Category(
+            name=name,
+            score=confidence(category.get("score")),
+            landmarks=_tags(fields(category.get("detail")).get("landmarks")) or None,
+        )
+        for category in objects(value)
+        if (name := text(category.get("name")))
+    ]
 
 
-def _colors(color: Any) -> Colors:
-    if color is None:
-        return Colors()
+def _description(description: Fields) -> Description:
+    captions = [
+        Caption(text=told, confidence=confidence(caption.get("confidence")))
+        for caption in objects(description.get("captions"))
+        if (told := text(caption.get("text")))
+    ]
+    return Description(tags=texts(description.get("tags")), captions=captions)
+
+
+def _objects(value: object, sent: Payload) -> list[FoundObject]:
+    """Return the objects; one without a name or a whole rectangle is left out."""
+    return [
+        FoundObject(
+            object=name,
+            confidence=confidence(thing.get("confidence")),
+            rectangle=_box(where, sent),
+            parent=_parent(thing),
+        )
+        for thing in objects(value)
+        if (name := text(thing.get("object")))
+        and (where := named(thing.get("rectangle"), "x", "y", "w", "h"))
+    ]
+
+
+def _box(where: list[float], sent: Payload) -> Box:
+    x, y, width, height = where
+    left, top = round(sent.x(x)), round(sent.y(y))
+    return Box(x=left, y=top, w=round(sent.x(x + width)) - left, h=round(sent.y(y + height)) - top)
+
+
+def _parent(thing: Fields) -> ObjectKind | None:
+    """Return the wider words for an object, each within the one before."""
+    chain: list[Fields] = []
+    while (parent := thing.get("parent")) and len(chain) < _HIGHEST_KIND:
+        thing = fields(parent)
+        chain.append(thing)
+    kind = None
+    for link in reversed(chain):
+        if name := text(link.get("object")):
+            kind = ObjectKind(object=name, confidence=number(link.get("confidence")), parent=kind)
+    return kind
+
+
+def _colors(color: Fields) -> Colors:
+    black_and_white = color.get("isBWImg", color.get("isBwImg"))  # Microsoft's pages have both
     return Colors(
-        dominant_color_foreground=color.dominant_color_foreground or "",
-        dominant_color_background=color.dominant_color_background or "",
-        dominant_colors=list(color.dominant_colors or ()),
-        accent_color=color.accent_color or "",
-        is_bw_img=bool(color.is_bw_img),
+        dominant_color_foreground=text(color.get("dominantColorForeground")),
+        dominant_color_background=text(color.get("dominantColorBackground")),
+        dominant_colors=texts(color.get("dominantColors")),
+        accent_color=text(color.get("accentColor")),
+        is_bw_img=flag(black_and_white),
     )
 
 
-def _adult(adult: Any) -> Adult:
-    if adult is None:
-        return Adult()
+def _adult(adult: Fields) -> Adult:
     return Adult(
-        is_adult_content=bool(adult.is_adult_content),
-        adult_score=adult.adult_score or 0.0,
-        is_racy_content=bool(adult.is_racy_content),
-        racy_score=adult.racy_score,
-        is_gory_content=adult.is_gory_content,
-        gore_score=adult.gore_score,
+        is_adult_content=flag(adult.get("isAdultContent")),
+        adult_score=number(adult.get("adultScore")),
+        is_racy_content=flag(adult.get("isRacyContent")),
+        racy_score=number(adult.get("racyScore")),
+        is_gory_content=flag(adult.get("isGoryContent")),
+        gore_score=number(adult.get("goreScore")),
     )
 
 
-def _image_type(image_type: Any) -> ImageType:
-    if image_type is None:
-        return ImageType()
+def _image_type(image_type: Fields) -> ImageType:
     return ImageType(
-        clip_art_type=int(image_type.clip_art_type or 0),
-        line_drawing_type=int(image_type.line_drawing_type or 0),
+        clip_art_type=_whole(image_type.get("clipArtType")),
+        line_drawing_type=_whole(image_type.get("lineDrawingType")),
     )
+
+
+def _whole(value: object) -> int | None:
+    told = number(value)
+    return None if told is None else round(told)

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 def make_vision_client(
     settings: ServiceSettings, credential: "Callable[[], TokenCredential]"
 ) -> Any:
-    """Return the client, which has no types. It retries nothing and hides no refusal."""
+    """Return the client, which has no types and answers with JSON values.
+
+    It retries nothing and hides no refusal.
+    """
     from azure.cognitiveservices.vision.computervision import ComputerVisionClient
     from msrest.authentication import Authentication, CognitiveServicesCredentials
 
@@ -28,6 +31,8 @@ def make_vision_client(
 
     signer = CognitiveServicesCredentials(settings.key) if settings.key else Token()
     client: Any = ComputerVisionClient(settings.endpoint, signer)  # type: ignore[no-untyped-call]
+    # The SDK reads an answer whole or not at all: one field of another kind would lose a paid one.
+    client._deserialize = lambda target, response, *_: response.json()
     client.config.connection.timeout = (CONNECT_SECONDS, READ_SECONDS)
     client.config.redirect_policy.allow = False
     # The policy is shared by all threads: replacing it would leave theirs as they are.

@@ -35,7 +35,7 @@ class PhotoContents:
     def is_adult(self) -> bool:
         """Whether the photo is shown only after a warning."""
         adult = self.analysis.adult if self.analysis else None
-        return adult is not None and (adult.is_adult_content or bool(adult.is_gory_content))
+        return adult is not None and bool(adult.is_adult_content or adult.is_gory_content)
 
 
 def contents_of(outputs: Mapping[str, Any], size: tuple[int, int]) -> PhotoContents:

@@ -1,0 +1,145 @@
+"""Answers that Microsoft's specifications and pages show, through the real SDKs and our engines.
+
+The answers come from a small HTTP server; see `tests/answering.py` and `tests/contract/responses/`.
+"""
+
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from imaginem.config.settings import read_settings
+from imaginem.engines.azure.calls import Service
+from imaginem.engines.azure.face_service import FaceService, face_clients
+from imaginem.engines.azure.faces import AzureFaces
+from imaginem.engines.azure.ocr import AzureOcr
+from imaginem.engines.azure.payload import Payload
+from imaginem.engines.azure.vision import AzureVision
+from imaginem.engines.azure.vision_client import make_vision_client
+from imaginem.engines.pacing import Pacer
+from imaginem.errors import ImaginemError, PermanentError, RetryableError
+from imaginem.images.decoding import decode_photo
+from imaginem.outputs import Rectangle
+from imaginem.ports import CallContext
+from imaginem.testing import MemorySharedState, photo_bytes
+from tests.answering import Answer, AnsweringServer, Example, place, spoiled, variants
+from tests.contract.responses import analyze, face_lists, faces, read
+from tests.recording_telemetry import RecordingTelemetry
+
+EXAMPLES = [*analyze.EXAMPLES, *read.EXAMPLES, *faces.EXAMPLES, *face_lists.EXAMPLES]
+KEY = "the-key-that-nobody-may-read"
+CALL = CallContext("batch", "job", "ocr")
+PHOTO = decode_photo(photo_bytes(400, 300))
+SENT = Payload(b"a photo", 400, 300)
+FACE_ID = "0c1d2e3f-4a5b-4c6d-8e7f-8091a2b3c4d5"
+
+
+class Clock:
+    """Seconds that pass while somebody sleeps, and only then."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class Bench:
+    """The engines of both accounts, with a server that answers as it is told."""
+
+    def __init__(self, server: AnsweringServer) -> None:
+        self.server = server
+        settings = read_settings(
+            {
+                "VISION_ENDPOINT": server.address,
+                "FACE_ENDPOINT": server.address,
+                "VISION_API_KEY": KEY,
+                "FACE_API_KEY": KEY,
+            }
+        )
+        clock = Clock()
+        client = make_vision_client(settings.vision, lambda: pytest.fail("a key is set"))
+        clients = face_clients(settings.face, lambda: pytest.fail("a key is set"))
+        vision, face = (self._service(name) for name in ("vision", "face"))
+        self._vision = AzureVision(client, vision)
+        self._ocr = AzureOcr(client, vision, tier="S1", clock=clock, sleep=clock.sleep)
+        self._face = FaceService(clients, face)
+        self._faces = AzureFaces(self._face, recognition_at_azure=True, clock=clock)
+        where, ours = Rectangle(left=10, top=10, width=40, height=40), uuid.UUID(FACE_ID)
+        self._operations: dict[str, Callable[[], Any]] = {
+            "analyze": lambda: self._vision.analyze(PHOTO, CALL),
+            "read": lambda: self._ocr.read(PHOTO, CALL),
+            "detect": lambda: self._faces.detect(PHOTO, CALL, for_recognition=True),
+            "similar": lambda: self._face.similar_faces(FACE_ID, [FACE_ID], CALL),
+            "similar in list": lambda: self._face.similar_in_list(FACE_ID, "list", 5, CALL),
+            "make list": lambda: self._face.make_list("list", CALL),
+            "add": lambda: self._face.add("list", SENT, where, ours, CALL, ready=lambda: None),
+            "remove": lambda: self._face.remove("list", FACE_ID, CALL),
+            "page": lambda: self._face.page("list", "", CALL),
+            "train": lambda: self._face.train("list", CALL),
+            "training": lambda: self._face.training("list", CALL),
+        }
+
+    def _service(self, name: str) -> Service:
+        return Service(name, Pacer(MemorySharedState(), name, 0), RecordingTelemetry())
+
+    def ask(self, operation: str, *answers: Answer) -> Any:
+        """Let the engine make its calls, and return what it makes of the answers."""
+        self.server.give(*answers)
+        return self._operations[operation]()
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[Bench]:
+    with AnsweringServer() as server:
+        yield Bench(server)
+
+
+def _dumped(value: Any) -> Any:
+    """Return an engine's result as it is kept, and see that it can be read again."""
+    if isinstance(value, BaseModel):
+        kept = value.model_dump(mode="json", exclude_none=True)
+        assert type(value).model_validate(json.loads(json.dumps(kept, allow_nan=False))) == value
+        return kept
+    return [_dumped(item) for item in value] if isinstance(value, list) else value
+
+
+def _name(example: Example) -> str:
+    return example.source.rpartition("/")[2]
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=_name)
+def test_an_official_answer_is_understood(bench: Bench, example: Example) -> None:
+    result = _dumped(bench.ask(example.operation, *example.before, example.answer))
+
+    for where, expected in example.expected.items():
+        assert place(result, where) == expected, where
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=_name)
+def test_an_answer_that_lacks_a_field_or_knows_more_is_still_an_answer(
+    bench: Bench, example: Example
+) -> None:
+    answer = example.answer
+    if isinstance(answer.body, bytes):
+        return
+    for what, body in variants(answer.body, example.essential):
+        changed = Answer(body, answer.status, answer.headers)
+        try:
+            _dumped(bench.ask(example.operation, *example.before, changed))
+        except Exception as problem:
+            raise AssertionError(f"{what}: {problem!r}") from problem
+
+
+@pytest.mark.parametrize("example", [each for each in EXAMPLES if each.essential], ids=_name)
+def test_an_answer_without_what_it_is_for_is_a_clear_error(bench: Bench, example: Example) -> None:
+    for what, body in spoiled(example.answer.body, example.essential):
+        with pytest.raises(ImaginemError) as told:
+            bench.ask(example.operation, *example.before, Answer(body))
+        assert isinstance(told.value, PermanentError | RetryableError), what
+        assert str(told.value).startswith(("Azure vision ", "Azure face ")), what

@@ -204,11 +204,15 @@ class HeadPose(StepOutput):
     roll: float = 0.0
 
 
-class FaceAttributes(StepOutput):
-    """Attributes of a face; None where the engine does not tell.
+class Accessory(StepOutput):
+    """Something worn on the head or in the face, such as `headwear`."""
 
-    Age, gender and emotion are left out on purpose.
-    """
+    type: str
+    confidence: float = 0.0
+
+
+class FaceAttributes(StepOutput):
+    """What the engine tells of a face. Age, gender and emotion are left out on purpose."""
 
     head_pose: HeadPose | None = None
     blur: float | None = None
@@ -217,10 +221,8 @@ class FaceAttributes(StepOutput):
     nose_and_mouth_covered: bool | None = None
     quality_for_recognition: str | None = None
     glasses: str | None = None
-    occlusion: dict[str, bool] | None = None
-    accessories: list[Tag] | None = None
-    exposure: float | None = None
-    noise: float | None = None
+    occlusion: dict[str, bool | None] | None = None
+    accessories: list[Accessory] | None = None
 
 
 class Face(StepOutput):

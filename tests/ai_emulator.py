@@ -67,8 +67,8 @@ class ColorEngines:
         self._note(photo)
         box = Box(x=photo.width // 4, y=photo.height // 4, w=photo.width // 2, h=photo.height // 2)
         return ImageAnalysis(
-            tags=[Tag(name="photo", confidence=0.9)],
-            objects=[FoundObject(object="person", confidence=0.8, rectangle=box)],
+            tags=[Tag(name="photo", confidence=0.9), Tag(name="dog", confidence=0.7)],
+            objects=[FoundObject(object="car", confidence=0.8, rectangle=box)],
             color=Colors(is_bw_img=True, dominant_colors=["Teal"]),
             metadata=PhotoMetadata(width=photo.width, height=photo.height, format=photo.format),
         )

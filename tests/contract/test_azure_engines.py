@@ -179,6 +179,25 @@ class TestWhatIsSent:
         assert text.lines[0].words[1].polygon == [150, 0, 300, 0, 300, 20, 150, 20]
         assert text.lines[0].confidence == pytest.approx(0.7)
 
+    def test_what_the_services_tell_besides_is_kept(self, bench: Bench) -> None:
+        photo = decode_photo(photo_bytes(300, 200))
+        analysis = bench.runtime.vision.analyze(photo, CALL)
+        text = bench.runtime.ocr.read(photo, CALL)
+        (face,) = bench.runtime.faces.detect(photo, CALL)
+
+        kinds = analysis.objects[0].parent
+        assert kinds is not None
+        assert kinds.parent is not None
+        assert (kinds.object, kinds.parent.object) == ("land vehicle", "vehicle")
+        assert [tag.hint for tag in analysis.tags] == [None, "mammal"]
+        assert analysis.unanswered is None
+        assert (analysis.model_version, text.model_version) == ("2021-05-01", "2022-04-30")
+        style = text.lines[0].style
+        assert style is not None
+        assert (style.name, style.confidence) == ("other", 0.9)
+        assert face.face_attributes.blur_level == "low"
+        assert face.face_attributes.nose_and_mouth_covered is False
+
     def test_no_address_and_no_name_leaves_the_house(self, bench: Bench) -> None:
         key, photo = ("families of X", "photo of Y"), decode_photo(portrait("ann"))
         bench.runtime.recognizer.enrol(key, photo, bench.detect(key, photo), CALL)

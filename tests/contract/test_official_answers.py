@@ -6,6 +6,8 @@ The answers come from a small HTTP server; see `tests/answering.py` and `tests/c
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -20,16 +22,32 @@ from imaginem.engines.azure.payload import Payload
 from imaginem.engines.azure.vision import AzureVision
 from imaginem.engines.azure.vision_client import make_vision_client
 from imaginem.engines.pacing import Pacer
-from imaginem.errors import ImaginemError, PermanentError, RetryableError
+from imaginem.errors import Busy, ImaginemError, PermanentError, RetryableError
 from imaginem.images.decoding import decode_photo
 from imaginem.outputs import Rectangle
 from imaginem.ports import CallContext
 from imaginem.testing import MemorySharedState, photo_bytes
-from tests.answering import Answer, AnsweringServer, Example, place, spoiled, variants
-from tests.contract.responses import analyze, face_lists, faces, read
+from tests.answering import (
+    Answer,
+    AnsweringServer,
+    Example,
+    RefusalExample,
+    place,
+    spoiled,
+    variants,
+)
+from tests.contract.responses import (
+    analyze,
+    face_errors,
+    face_lists,
+    faces,
+    read,
+    vision_errors,
+)
 from tests.recording_telemetry import RecordingTelemetry
 
 EXAMPLES = [*analyze.EXAMPLES, *read.EXAMPLES, *faces.EXAMPLES, *face_lists.EXAMPLES]
+REFUSALS = [*vision_errors.REFUSALS, *face_errors.REFUSALS]
 KEY = "the-key-that-nobody-may-read"
 CALL = CallContext("batch", "job", "ocr")
 PHOTO = decode_photo(photo_bytes(400, 300))
@@ -109,7 +127,7 @@ def _dumped(value: Any) -> Any:
     return [_dumped(item) for item in value] if isinstance(value, list) else value
 
 
-def _name(example: Example) -> str:
+def _name(example: Example | RefusalExample) -> str:
     return example.source.rpartition("/")[2]
 
 
@@ -129,7 +147,7 @@ def test_an_answer_that_lacks_a_field_or_knows_more_is_still_an_answer(
     if isinstance(answer.body, bytes):
         return
     for what, body in variants(answer.body, example.essential):
-        changed = Answer(body, answer.status, answer.headers)
+        changed = replace(answer, body=body)
         try:
             _dumped(bench.ask(example.operation, *example.before, changed))
         except Exception as problem:
@@ -140,6 +158,52 @@ def test_an_answer_that_lacks_a_field_or_knows_more_is_still_an_answer(
 def test_an_answer_without_what_it_is_for_is_a_clear_error(bench: Bench, example: Example) -> None:
     for what, body in spoiled(example.answer.body, example.essential):
         with pytest.raises(ImaginemError) as told:
-            bench.ask(example.operation, *example.before, Answer(body))
+            bench.ask(example.operation, *example.before, replace(example.answer, body=body))
         assert isinstance(told.value, PermanentError | RetryableError), what
         assert str(told.value).startswith(("Azure vision ", "Azure face ")), what
+
+
+def _refusal(bench: Bench, refusal: RefusalExample, answer: Answer) -> ImaginemError:
+    """Return our error for an answer; it begins with the service and tells no secret."""
+    with pytest.raises(ImaginemError) as told:
+        bench.ask(refusal.operation, *refusal.before, answer)
+    assert str(told.value).startswith(("Azure vision ", "Azure face ", "this Face account "))
+    assert KEY not in str(told.value)
+    return told.value
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=_name)
+def test_an_official_error_says_what_to_do(bench: Bench, refusal: RefusalExample) -> None:
+    error = _refusal(bench, refusal, refusal.answer)
+
+    assert type(error) is refusal.error
+    assert refusal.says in str(error)
+    if refusal.retry_after is not None:
+        assert isinstance(error, RetryableError)
+        assert error.retry_after == refusal.retry_after
+
+
+@pytest.mark.parametrize("refusal", REFUSALS, ids=_name)
+def test_an_error_whose_body_says_less_is_still_an_error(
+    bench: Bench, refusal: RefusalExample
+) -> None:
+    if refusal.answer.status == HTTPStatus.OK:
+        return
+    for _, body in variants(refusal.answer.body, frozenset()):
+        _refusal(bench, refusal, replace(refusal.answer, body=body))
+    for body in (b"", b"<html>", b"null", b"[]", b'"text"'):
+        _refusal(bench, refusal, replace(refusal.answer, body=body))
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>sign in</html>", b'{"cut', b"null", b'"no"', b"7"])
+@pytest.mark.parametrize(
+    "operation", ["analyze", "read", "detect", "similar", "similar in list", "add", "page"]
+)
+def test_an_answer_that_makes_no_sense_is_tried_again_and_names_the_address(
+    bench: Bench, operation: str, body: bytes
+) -> None:
+    before = (read.SENT,) if operation == "read" else ()
+    with pytest.raises(RetryableError, match="_ENDPOINT and the network") as told:
+        bench.ask(operation, *before, Answer(body))
+    assert not isinstance(told.value, Busy)
+    assert KEY not in str(told.value)

@@ -26,7 +26,7 @@ from imaginem.engines.azure.reading import (
 from imaginem.engines.logs import logger_for
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
-from imaginem.outputs import Face, FaceAttributes, HeadPose, Point, Rectangle, Tag
+from imaginem.outputs import Accessory, Face, FaceAttributes, HeadPose, Point, Rectangle
 from imaginem.ports import CallContext, FaceEngine
 
 _logger = logging.getLogger("imaginem.engines.azure")
@@ -142,15 +142,15 @@ def _landmarks(landmarks: Fields, sent: Payload) -> dict[str, Point]:
 
 
 def _attributes(attributes: Fields) -> FaceAttributes:
-    """Return the attributes; all but the first six only if they are asked for one day."""
+    """Return the attributes. The last three are not asked for, but are kept if they come."""
     mask, blur = fields(attributes.get("mask")), fields(attributes.get("blur"))
-    occlusion = {
+    occlusion: dict[str, bool | None] = {
         _CAPITAL.sub("_", name).lower(): covered
         for name, value in fields(attributes.get("occlusion")).items()
         if (covered := flag(value)) is not None
     }
     accessories = [
-        Tag(name=name, confidence=confidence(accessory.get("confidence")))
+        Accessory(type=name, confidence=confidence(accessory.get("confidence")))
         for accessory in objects(attributes.get("accessories"))
         if (name := text(accessory.get("type")))
     ]
@@ -164,8 +164,6 @@ def _attributes(attributes: Fields) -> FaceAttributes:
         glasses=text(attributes.get("glasses")) or None,
         occlusion=occlusion or None,
         accessories=accessories or None,
-        exposure=number(fields(attributes.get("exposure")).get("value")),
-        noise=number(fields(attributes.get("noise")).get("value")),
     )
 
 

@@ -1,7 +1,7 @@
 """Face 1.2: Find Similar, large face lists and their training."""
 
 from tests.answering import Answer, Example
-from tests.contract.responses import FACE, OLD_FACE, SPEC
+from tests.contract.responses import DOCS, FACE, OLD_FACE, SPEC
 
 _ONE, _OTHER = "5c0b6f3a-91c4-4b1e-a8f7-0d2f4e6a8b10", "a7d35e92-2b4f-47c9-9b1d-3e5f7a9c1b20"
 _BY_LIST_ID = {"persistedFaceId": _ONE, "confidence": 0.77}
@@ -122,5 +122,20 @@ EXAMPLES = [
             {"": ours},
         )
         for status, ours in (("running", "running"), ("failed", "failed"))
+    ),
+    *(
+        Example(
+            f"{DOCS}/reference-face-error-codes.md, Large Face List, {code}: nothing is left to do",
+            operation,
+            Answer({"error": {"code": code, "message": "not there"}}, 404),
+            {"": result},
+            frozenset({"error", "error.code"}),
+        )
+        for operation, code, result in (
+            ("remove", "PersistedFaceNotFound", None),
+            ("remove", "LargeFaceListNotFound", None),
+            ("training", "LargeFaceListNotTrained", "none"),
+            ("training", "LargeFaceListNotFound", "none"),
+        )
     ),
 ]

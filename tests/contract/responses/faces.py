@@ -56,11 +56,9 @@ _OF_OTHERS: dict[str, object] = {
         "eye_occluded": False,
         "mouth_occluded": False,
     },
-    "0.face_attributes.accessories.1": {"name": "glasses", "confidence": 0.9},
+    "0.face_attributes.accessories.1": {"type": "glasses", "confidence": 0.9},
     "0.face_attributes.blur": 0.85,
     "0.face_attributes.blur_level": "high",
-    "0.face_attributes.exposure": 0.8,
-    "0.face_attributes.noise": 0.4,
     "0.face_attributes.quality_for_recognition": "low",
     "0.face_attributes.age": None,
 }

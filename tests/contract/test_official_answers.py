@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,9 +25,13 @@ from imaginem.engines.azure.vision_client import make_vision_client
 from imaginem.engines.pacing import Pacer
 from imaginem.errors import Busy, ImaginemError, PermanentError, RetryableError
 from imaginem.images.decoding import decode_photo
-from imaginem.outputs import Rectangle
+from imaginem.outputs import Face, Rectangle
+from imaginem.pipeline.process import Delivery, transition
+from imaginem.pipeline.steps import Registry
 from imaginem.ports import CallContext
-from imaginem.testing import MemorySharedState, photo_bytes
+from imaginem.runtime import Runtime
+from imaginem.testing import MemoryServices, MemorySharedState, message_for, photo_bytes
+from steps.generalclassification import generalclassification
 from tests.answering import (
     Answer,
     AnsweringServer,
@@ -67,30 +72,32 @@ class Clock:
         self.now += seconds
 
 
+def settings_of(server: AnsweringServer) -> dict[str, str]:
+    return {
+        "VISION_ENDPOINT": server.address,
+        "FACE_ENDPOINT": server.address,
+        "VISION_API_KEY": KEY,
+        "FACE_API_KEY": KEY,
+    }
+
+
 class Bench:
     """The engines of both accounts, with a server that answers as it is told."""
 
     def __init__(self, server: AnsweringServer) -> None:
         self.server = server
-        settings = read_settings(
-            {
-                "VISION_ENDPOINT": server.address,
-                "FACE_ENDPOINT": server.address,
-                "VISION_API_KEY": KEY,
-                "FACE_API_KEY": KEY,
-            }
-        )
+        settings = read_settings(settings_of(server))
         clock = Clock()
         client = make_vision_client(settings.vision, lambda: pytest.fail("a key is set"))
         clients = face_clients(settings.face, lambda: pytest.fail("a key is set"))
         vision, face = (self._service(name) for name in ("vision", "face"))
-        self._vision = AzureVision(client, vision)
+        self.vision = AzureVision(client, vision)
         self._ocr = AzureOcr(client, vision, tier="S1", clock=clock, sleep=clock.sleep)
         self._face = FaceService(clients, face)
         self._faces = AzureFaces(self._face, recognition_at_azure=True, clock=clock)
         where, ours = Rectangle(left=10, top=10, width=40, height=40), uuid.UUID(FACE_ID)
         self._operations: dict[str, Callable[[], Any]] = {
-            "analyze": lambda: self._vision.analyze(PHOTO, CALL),
+            "analyze": lambda: self.vision.analyze(PHOTO, CALL),
             "read": lambda: self._ocr.read(PHOTO, CALL),
             "detect": lambda: self._faces.detect(PHOTO, CALL, for_recognition=True),
             "similar": lambda: self._face.similar_faces(FACE_ID, [FACE_ID], CALL),
@@ -129,6 +136,13 @@ def _dumped(value: Any) -> Any:
 
 def _name(example: Example | RefusalExample) -> str:
     return example.source.rpartition("/")[2]
+
+
+def test_each_example_names_a_source_of_its_own() -> None:
+    sources = [example.source for example in EXAMPLES]
+    sources += [refusal.source for refusal in REFUSALS]
+
+    assert len(set(sources)) == len(sources) >= 60
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=_name)
@@ -207,3 +221,48 @@ def test_an_answer_that_makes_no_sense_is_tried_again_and_names_the_address(
         bench.ask(operation, *before, Answer(body))
     assert not isinstance(told.value, Busy)
     assert KEY not in str(told.value)
+
+
+def _states(bench: Bench, answer: Answer) -> tuple[list[str], int]:
+    """Deliver a job's message until it is not tried again; return its states and the paid calls."""
+    services = MemoryServices(vision=bench.vision)
+    registry = Registry()
+    registry.add(generalclassification)
+    url = services.blobs.put("inputimages", "batch-1/photo", photo_bytes(), "image/png")
+    body = message_for(url, ["generalclassification"]).encode()
+    bench.server.give(answer)
+    states = ["retrying"]
+    while states[-1] == "retrying":
+        delivery = Delivery(body, str(len(states)))
+        moved = transition(generalclassification, delivery, services, registry)
+        states.append(moved.state)
+        body = moved.outgoing.body if moved.outgoing else ""
+    return states[1:], len(bench.server.requests)
+
+
+def test_an_answer_that_lacks_confidences_and_names_is_paid_once(bench: Bench) -> None:
+    assert _states(bench, Answer({"tags": [{"name": "tent"}, {}], "objects": [{}]})) == (
+        ["success"],
+        1,
+    )
+
+
+def test_answers_that_never_make_sense_are_not_paid_without_end(bench: Bench) -> None:
+    states, paid = _states(bench, Answer(b"<html>"))
+
+    assert states == ["retrying"] * 4 + ["failed"]
+    assert paid == 5  # MAX_ATTEMPTS
+
+
+def test_a_face_without_the_id_that_was_asked_for_is_not_like_nobody(
+    bench: Bench, tmp_path: Path
+) -> None:
+    settings = {**settings_of(bench.server), "FACE_ENGINE": "azure", "IMAGINEM_HOME": str(tmp_path)}
+    runtime = Runtime(read_settings(settings))
+    runtime.made["shared_state"] = MemorySharedState()
+    where = {"left": 100, "top": 80, "width": 60, "height": 60}
+    bench.server.give(Answer([{"faceRectangle": where}]))
+
+    with pytest.raises(PermanentError, match="no id of a face"):
+        runtime.recognizer.search(PHOTO, [Face(face_rectangle=Rectangle(**where))], CALL)
+    runtime.database.close()

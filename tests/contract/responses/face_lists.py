@@ -125,7 +125,7 @@ EXAMPLES = [
     ),
     *(
         Example(
-            f"{DOCS}/reference-face-error-codes.md, Large Face List, {code}: nothing is left to do",
+            f"{DOCS}/reference-face-error-codes.md, Large Face List, {code}, {operation}",
             operation,
             Answer({"error": {"code": code, "message": "not there"}}, 404),
             {"": result},

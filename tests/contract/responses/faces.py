@@ -3,7 +3,7 @@
 from typing import Any
 
 from tests.answering import Answer, Example
-from tests.contract.responses import FACE, OLD_FACE
+from tests.contract.responses import FACE, OLD_FACE, SPEC
 
 _NAMES = (
     "pupilLeft", "pupilRight", "noseTip", "mouthLeft", "mouthRight", "eyebrowLeftOuter",
@@ -90,6 +90,12 @@ EXAMPLES = [
     ),
     Example(
         f"{FACE}/v1.2/DetectFromUrl.json, Detect",
+        "detect",
+        Answer([_face("recognition_03", _OTHERS, landmarks=2)]),
+        _OF_OTHERS,
+    ),
+    Example(
+        f"{SPEC}/ai/data-plane/Face/stable/v1.2/Face.json, Detect, the attributes of detection_03",
         "detect",
         Answer([_face("recognition_04", _ASKED_TODAY, landmarks=2)]),
         {

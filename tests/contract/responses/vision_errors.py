@@ -179,7 +179,7 @@ REFUSALS = [
         "VISION_ENDPOINT",
     ),
     RefusalExample(
-        f"{DOCS}/includes/image-analysis-deprecation.md, 410 after the retirement",
+        f"{DOCS}/includes/image-analysis-deprecation.md, after the retirement; 410 is our guess",
         "analyze",
         _gateway(410, "this version is no longer served"),
         RetryableError,

@@ -15,13 +15,15 @@ infra/deploy.sh --resource-group NAME --location REGION [options]
   --what-if           show what would change, and stop
   --yes               don't ask
   --skip-migration    the database is migrated elsewhere (from inside a private network)
+  --purge-deleted     AI accounts that were deleted here within 48 hours are not restored:
+                      they are removed for good, with the face lists in them
 TEXT
 }
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(dirname "$here")"
 group="" location="" parameters="$here/main.parameters.json" engines="azure"
-auth_client="" auth=1 auth_ready=0 only_what_if=0 ask=1 migrate=1
+auth_client="" auth=1 auth_ready=0 only_what_if=0 ask=1 migrate=1 purge=0
 while [ $# -gt 0 ]; do
   case "$1" in
     --resource-group) group="$2"; shift 2 ;;
@@ -34,6 +36,7 @@ while [ $# -gt 0 ]; do
     --what-if) only_what_if=1; shift ;;
     --yes) ask=0; shift ;;
     --skip-migration) migrate=0; shift ;;
+    --purge-deleted) purge=1; shift ;;
     -h | --help) usage; exit 0 ;;
     *) echo "unknown option $1" >&2; usage >&2; exit 2 ;;
   esac
@@ -46,6 +49,9 @@ fi
 say() { printf '\n== %s\n' "$*"; }
 stop() { echo "$1" >&2; exit "${2:-1}"; }
 
+# shellcheck source=infra/lib.sh
+. "$here/lib.sh"
+
 for tool in az curl make python3; do
   command -v "$tool" >/dev/null || stop "$tool is needed: install it" 3
 done
@@ -53,16 +59,27 @@ az account show --output none 2>/dev/null || stop "log in first: az login" 3
 if [ "$auth_ready" = 1 ] && [ -z "$auth_client" ]; then
   stop "--auth-ready needs --auth-client" 2
 fi
-private="$(python3 -c 'import json, sys
-given = json.load(open(sys.argv[1]))["parameters"]
-print(int(bool(given.get("privateNetworking", {}).get("value"))))' "$parameters")"
-if [ "$private" = 1 ]; then
+value_of() { # of a parameter in the file, as text; empty where it is not given
+  python3 -c 'import json, sys
+value = json.load(open(sys.argv[1]))["parameters"].get(sys.argv[2], {}).get("value", "")
+print(value if isinstance(value, str) else json.dumps(value))' "$parameters" "$1"
+}
+private="$(value_of privateNetworking)"
+postfix="$(value_of deploymentPostFix)"
+if [ "$private" = true ]; then
   [ "$migrate" = 0 ] || stop "with privateNetworking the database is reached from inside the network alone: pass --skip-migration, and run infra/migrate.sh from there" 2
-  state="$(az provider show --namespace Microsoft.App --query registrationState --output tsv)"
-  if [ "$state" != Registered ]; then # a subnet is delegated to it, which ARM does not count
+  if ! state="$(az provider show --namespace Microsoft.App --query registrationState --output tsv)"; then
+    echo "this login may not see whether Microsoft.App is registered; infra/bootstrap.sh registers it" >&2
+  elif [ "$state" != Registered ]; then # a subnet is delegated to it, which ARM does not count
     say "registering Microsoft.App"
     az provider register --namespace Microsoft.App --wait
   fi
+fi
+
+# Azure would say so after twenty minutes. A workflow's login may not ask; nothing is held up then.
+regions="$(az functionapp list-flexconsumption-locations --query "[].name" --output tsv 2>/dev/null || true)"
+if [ -n "$regions" ] && ! grep -qxF "$(tr -d ' ' <<<"$location" | tr '[:upper:]' '[:lower:]')" <<<"$regions"; then
+  stop "$location has no Flex Consumption; regions that have it: az functionapp list-flexconsumption-locations --output table"
 fi
 
 if [ "$(az group exists --name "$group" --output tsv)" != true ]; then
@@ -82,6 +99,30 @@ if [ "$auth" = 1 ] && [ -z "$auth_client" ]; then
   fi
 fi
 
+# Azure keeps deleted AI accounts for 48 hours, and refuses to make one of the same name meanwhile.
+restored='[]'
+if ! deleted="$(az cognitiveservices account list-deleted --query "[].[id, name, location]" --output tsv)"; then
+  echo "this login may not see deleted AI accounts of the subscription: none is restored" >&2
+  deleted=""
+fi
+deleted="$(grep -iF "/resourceGroups/$group/" <<<"$deleted" | grep -F -- -imaginem- || true)"
+if [ -n "$deleted" ] && [ "$purge" = 0 ]; then
+  say "restoring AI accounts that were deleted, with the face lists in them; --purge-deleted begins with empty ones"
+  cut -f 2,3 <<<"$deleted"
+  restored="$(cut -f 2 <<<"$deleted" | python3 -c 'import json, sys
+print(json.dumps(sys.stdin.read().split()))')"
+elif [ -n "$deleted" ] && [ "$only_what_if" = 0 ]; then
+  say "removing deleted AI accounts for good"
+  while IFS=$'\t' read -r _ name place; do
+    az cognitiveservices account purge --resource-group "$group" --name "$name" --location "$place" </dev/null
+  done <<<"$deleted"
+fi
+
+# A server takes its administrators in another way than one that is made.
+server="$(az sql server list --resource-group "$group" \
+  --query "[?starts_with(name, 'sql-imaginem-$postfix')] | [0].name" --output tsv)"
+server_exists="$([ -n "$server" ] && echo true || echo false)"
+
 # Who deploys also administers the database, to migrate it: a person here, an identity in a workflow.
 if [ -n "${SQL_ADMINISTRATOR_OBJECT_ID:-}" ]; then
   administrator_id="$SQL_ADMINISTRATOR_OBJECT_ID"
@@ -100,7 +141,8 @@ echo "$steps"
 
 given=(--parameters "$parameters" --parameters "location=$location" "authClientId=$auth_client"
   "sqlAdministratorObjectId=$administrator_id" "sqlAdministratorName=$administrator_name"
-  "sqlAdministratorType=$administrator_type" "steps=$steps")
+  "sqlAdministratorType=$administrator_type" "steps=$steps"
+  "sqlServerExists=$server_exists" "restoreAccounts=$restored")
 
 say "what would change"
 az deployment group what-if --resource-group "$group" --template-file "$here/main.bicep" "${given[@]}"
@@ -115,12 +157,11 @@ mkdir -p "$root/dist"
 make -C "$root" package ENGINES="$engines"
 
 say "deploying"
+log="$root/dist/deployment.log"
 if ! az deployment group create --name imaginem --resource-group "$group" \
-  --template-file "$here/main.bicep" "${given[@]}" --output none 2> >(tee "$root/dist/deployment.log" >&2); then
-  if grep -q ResourceKindRequireAcceptTerms "$root/dist/deployment.log"; then
-    stop "Azure wants its terms for responsible AI accepted: make one Face and one Computer Vision account in the portal of this subscription, then run this again"
-  fi
-  stop "the deployment failed"
+  --template-file "$here/main.bicep" "${given[@]}" --output none 2>&1 | tee "$log" >&2; then
+  advise "$log"
+  stop "the deployment failed; what Azure said is in $log, and docs/first-photo.md says what goes wrong most often"
 fi
 told() {
   az deployment group show --name imaginem --resource-group "$group" \
@@ -129,12 +170,16 @@ told() {
 app="$(told appName)"
 address="$(told appAddress)"
 
+# shellcheck disable=SC2329 # again calls it
+service_principal() {
+  az ad sp show --id "$1" --output none 2>/dev/null || az ad sp create --id "$1" --output none
+}
 if [ -n "$auth_client" ] && [ "$auth_ready" = 0 ]; then
   say "people log in to $auth_client"
-  az ad app update --id "$auth_client" --identifier-uris "api://$auth_client" \
+  again az ad app update --id "$auth_client" --identifier-uris "api://$auth_client" \
     --requested-access-token-version 2 --enable-id-token-issuance true \
     --set groupMembershipClaims=SecurityGroup # so that batches can be for one group
-  az ad sp show --id "$auth_client" --output none 2>/dev/null || az ad sp create --id "$auth_client" --output none
+  again service_principal "$auth_client"
   callback="$address/.auth/login/aad/callback"
   known="$(az ad app show --id "$auth_client" --query 'web.redirectUris' --output tsv)"
   if ! grep -qxF "$callback" <<<"$known"; then
@@ -152,7 +197,7 @@ if [ -n "$auth_client" ] && [ "$auth_ready" = 0 ]; then
     subject=""
   fi
   if [ -z "$subject" ]; then
-    az ad app federated-credential create --id "$auth_client" --output none --parameters "{
+    again az ad app federated-credential create --id "$auth_client" --output none --parameters "{
       \"name\": \"$app\", \"subject\": \"$identity_id\",
       \"issuer\": \"https://login.microsoftonline.com/$tenant/v2.0\",
       \"audiences\": [\"api://AzureADTokenExchange\"]}"
@@ -166,14 +211,16 @@ if [ "$migrate" = 1 ]; then
 fi
 
 say "publishing the package"
+log="$root/dist/publishing.log"
 for try in 1 2 3; do
   if az functionapp deployment source config-zip --resource-group "$group" --name "$app" \
-    --src "$root/dist/imaginem.zip" --build-remote true --output none 2> >(tee "$root/dist/publishing.log" >&2); then
+    --src "$root/dist/imaginem.zip" --build-remote true --output none 2>&1 | tee "$log" >&2; then
     break
   fi
-  # A cold start makes az call a good deployment unhealthy; we look for ourselves below.
-  grep -q "Deployment was successful" "$root/dist/publishing.log" && break
-  [ "$try" -lt 3 ] || stop "the package could not be published"
+  # After publishing az asks the app's own status page, which a login guards, with a key that this
+  # login may be forbidden to read. We look for ourselves below.
+  grep -Eq "Deployment was successful|Failed to fetch host" "$log" && break
+  [ "$try" -lt 3 ] || stop "the package could not be published; what Azure said is in $log"
   sleep "${PAUSE:-60}" # roles of a new identity take a while to be known everywhere
 done
 
@@ -192,4 +239,4 @@ for _ in $(seq 1 30); do
   fi
   sleep "${PAUSE:-10}"
 done
-stop "$app does not answer: az functionapp log tail --resource-group $group --name $app"
+stop "$app does not answer: infra/logs.sh --resource-group $group shows its last errors"

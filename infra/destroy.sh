@@ -22,9 +22,9 @@ if [ "$(az group exists --name "$group" --output tsv)" = true ]; then
   az group delete --name "$group" --yes
 fi
 # Azure keeps removed AI accounts for 48 hours, with the face lists in them; erasure means purging.
-az cognitiveservices account list-deleted \
-  --query "[?contains(id, '/resourceGroups/$group/')].[name, location]" --output tsv |
-  while read -r name location; do
-    az cognitiveservices account purge --resource-group "$group" --name "$name" --location "$location"
-  done
+deleted="$(az cognitiveservices account list-deleted --query "[].[id, name, location]" --output tsv)"
+grep -iF "/resourceGroups/$group/" <<<"$deleted" |
+  while IFS=$'\t' read -r _ name location; do
+    az cognitiveservices account purge --resource-group "$group" --name "$name" --location "$location" </dev/null
+  done || true
 echo "$group is gone"

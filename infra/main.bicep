@@ -50,6 +50,9 @@ param faceEndpoint string = ''
 @secure()
 param faceApiKey string = ''
 
+@description('Names of AI accounts that were deleted in this group within 48 hours: Azure makes none of the same name meanwhile, but restores them. infra/deploy.sh finds them.')
+param restoreAccounts array = []
+
 @description('Tier of the Computer Vision account, made here or yours: F0 is free, slow and takes small photos for Read.')
 param visionSku string = 'S1'
 
@@ -227,6 +230,7 @@ module vision 'modules/ai.bicep' = if (makeVision) {
     kind: 'ComputerVision'
     sku: visionSku
     publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    restore: contains(restoreAccounts, 'vision-imaginem-${deploymentPostFix}')
     appPrincipalId: identity.outputs.appPrincipalId
     workspaceId: monitoring.outputs.workspaceId
     tags: tags
@@ -241,6 +245,7 @@ module face 'modules/ai.bicep' = if (makeFace) {
     kind: 'Face'
     sku: faceSku
     publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    restore: contains(restoreAccounts, 'face-imaginem-${deploymentPostFix}')
     appPrincipalId: identity.outputs.appPrincipalId
     workspaceId: monitoring.outputs.workspaceId
     tags: tags

@@ -9,6 +9,8 @@ fi
 group="$1" server="$2" address="$3" database="$4" identity="$5" client_id="$6"
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 rule="migration-$$"
+# shellcheck source=infra/lib.sh
+. "$root/infra/lib.sh"
 
 # Opens the server to this machine for as long as the migration takes.
 close() { az sql server firewall-rule delete --resource-group "$group" --server "$server" --name "$rule" --output none || true; }
@@ -25,9 +27,9 @@ make -C "$root" setup
 sys.exit(not any(name.startswith("ODBC Driver 18") for name in pyodbc.drivers()))' ||
   { echo "Microsoft's ODBC Driver 18 is needed: install msodbcsql18" >&2; exit 3; }
 export SQL_CONNECTION_STRING="Server=tcp:$address,1433;Database=$database;Encrypt=yes"
-for try in 1 2 3 4 5 6; do # a new firewall rule may take minutes to be known
+for try in 1 2 3 4 5 6; do # a new firewall rule or administrator may take minutes to be known
   "$root/.venv/bin/imaginem" db upgrade && break
   [ "$try" -lt 6 ] || exit 1
   sleep "${PAUSE:-60}"
 done
-"$root/.venv/bin/imaginem" db grant "$identity" "$client_id"
+again "$root/.venv/bin/imaginem" db grant "$identity" "$client_id"

@@ -6,6 +6,7 @@ param kind string
 param sku string
 @allowed(['Enabled', 'Disabled'])
 param publicAccess string
+param restore bool
 param appPrincipalId string
 param workspaceId string
 param tags object
@@ -31,6 +32,7 @@ resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
     disableLocalAuth: true
     publicNetworkAccess: publicAccess
     restrictOutboundNetworkAccess: true
+    restore: restore
     networkAcls: {
       defaultAction: (publicAccess == 'Enabled') ? 'Allow' : 'Deny'
     }

@@ -6,6 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 INFRA := .venv-infra
+AZ := .venv-az
 ENGINES ?= azure
 SQL_DRIVER ?= pyodbc
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -68,14 +69,22 @@ $(INFRA)/.ready: infra/requirements.txt
 	$(INFRA)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps pycep-parser==0.7.1
 	@touch $@
 
-check: $(VENV)/.ready-dev $(INFRA)/.ready
+# Az's own parser, without the hundred packages that its commands would need to run.
+$(AZ)/.ready: infra/az-requirements.txt
+	$(PYTHON) -m venv $(AZ)
+	$(AZ)/bin/python -m pip --disable-pip-version-check install --quiet -r infra/az-requirements.txt
+	$(AZ)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps azure-cli==2.91.0
+	@touch $@
+
+check: $(VENV)/.ready-dev $(INFRA)/.ready $(AZ)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(INFRA)/bin/python -m infra.gates
+	$(AZ)/bin/python -m infra.gates.az
 
-hooks: $(VENV)/.ready-dev $(INFRA)/.ready
+hooks: $(VENV)/.ready-dev $(INFRA)/.ready $(AZ)/.ready
 	$(BIN)/pre-commit install
 
 format: $(VENV)/.ready-dev

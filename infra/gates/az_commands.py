@@ -10,7 +10,7 @@ from infra.gates.shell import PLACEHOLDER, commands, words
 
 _NAME = "az"
 _INLINE = re.compile(r"`az ([a-z][^`]*)`")
-_FENCE = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(r"^( *)```[a-z]*\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 _RUN = re.compile(r"^( *)(?:- )?run: *(?:[|>][-+]?\n((?:\1 +.*\n|\n)*)|(.*)\n)", re.MULTILINE)
 _GITHUB = re.compile(r"\$\{\{.*?\}\}")
 
@@ -85,7 +85,7 @@ def _inline(file: str, text: str) -> Iterator[Command]:
 
 def _in_fences(file: str, text: str) -> Iterator[Command]:
     for match in _FENCE.finditer(text):
-        yield from _in_shell(file, match[1], 1 + text.count("\n", 0, match.start(1)))
+        yield from _in_shell(file, match[2], 1 + text.count("\n", 0, match.start(2)))
 
 
 def _in_workflow(file: str, text: str) -> Iterator[Command]:

@@ -79,6 +79,13 @@ def test_documents_are_read_in_their_blocks_and_in_their_prose() -> None:
     ]
 
 
+def test_blocks_of_a_list_are_read() -> None:
+    assert found("- a\n\n  ```\n  az login\n  ```\n\n`az version`", "docs/some.md") == [
+        "login",
+        "version",
+    ]
+
+
 def test_workflows_are_read_in_their_scripts() -> None:
     text = (
         "name: Don't stumble\nsteps:\n  - run: az login\n  - name: other\n    run: |\n"

@@ -35,3 +35,23 @@ def test_azd_gives_texts_of_its_environment_to_parameters_that_are_texts() -> No
     for name, value in given.items():
         assert re.fullmatch(r"readEnvironmentVariable\('[A-Z_]+'(, '')?\)|'\w+'", value), name
     assert "${" not in FOR_AZD
+
+
+def test_what_the_script_gives_is_declared() -> None:
+    script = (INFRA / "deploy.sh").read_text("utf-8")
+    given = re.search(r"^given=\(--parameters.*?\)$", script, re.MULTILINE | re.DOTALL)
+
+    assert given
+    names = set(re.findall(r'["\s](\w+)=', given[0]))
+    assert {"location", "steps", "restoreAccounts"} <= names
+    assert names <= set(DECLARED)
+
+
+def test_each_ai_account_is_restored_by_the_name_that_it_has() -> None:
+    accounts = re.findall(r"^module \w+ 'modules/ai\.bicep'.*?^}", MAIN, re.MULTILINE | re.DOTALL)
+
+    assert accounts
+    for account in accounts:
+        (name,) = re.findall(r"^    name: ('.+')$", account, re.MULTILINE)
+        assert f"    restore: contains(restoreAccounts, {name})\n" in account
+    assert "\n    restore: restore\n" in (INFRA / "modules" / "ai.bicep").read_text("utf-8")

@@ -1,0 +1,1 @@
+"""Makes `azuredeploy.json` of main.bicep, compares the two, and evaluates templates."""

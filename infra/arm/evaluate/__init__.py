@@ -1,0 +1,1 @@
+"""Works out what a template deploys, without Azure and without knowing any Bicep."""

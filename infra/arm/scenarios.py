@@ -1,0 +1,47 @@
+"""Parameters to evaluate templates with: together they make every resource."""
+
+import json
+from pathlib import Path
+
+from infra.arm.evaluate.values import Value
+
+Scenario = dict[str, Value]
+
+SCENARIOS: dict[str, Scenario] = {
+    "defaults": {},
+    "everything": {
+        "privateNetworking": True,
+        "alertEmail": "operator@example.org",
+        "authClientId": "00000000-0000-0000-0000-000000000009",
+        "deploymentPostFix": "prod",
+        "tags": {"team": "photos"},
+        "alwaysReady": [{"name": "function:ocr", "instanceCount": 1}],
+    },
+    "accounts of one's own": {
+        "visionEndpoint": "https://vision.example.org/",
+        "visionApiKey": "key-of-vision",
+        "faceEndpoint": "https://face.example.org/",
+        "sqlAdministratorObjectId": "00000000-0000-0000-0000-000000000008",
+        "sqlAdministratorName": "administrators",
+        "sqlAdministratorType": "Group",
+        "location": "northeurope",
+    },
+    "nothing of Azure's AI": {
+        "visionEngine": "local",
+        "faceEngine": "local",
+        "facePrintEngine": "local",
+        "steps": ["ocr", "own"],
+    },
+}
+
+
+def values_of(path: Path) -> Scenario:
+    """Return the parameters of a parameter file."""
+    parameters = json.loads(path.read_text("utf-8"))["parameters"]
+    return {name: entry["value"] for name, entry in parameters.items()}
+
+
+def scenarios(folder: Path) -> dict[str, Scenario]:
+    """Return every scenario, and those of a folder's parameter files."""
+    files = sorted(folder.glob("*.parameters.json"))
+    return SCENARIOS | {path.name: values_of(path) for path in files}

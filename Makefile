@@ -12,7 +12,7 @@ SQL_DRIVER ?= pyodbc
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed 's/v\([0-9]*\).*/\1/')
 
-.PHONY: setup setup-dev hooks demo start test test-unit mutants check format bench package clean
+.PHONY: setup setup-dev hooks demo start test test-unit mutants check format arm bench package clean
 
 setup: $(VENV)/.ready node_modules/.ready
 setup-dev: setup $(VENV)/.ready-dev
@@ -90,6 +90,10 @@ hooks: $(VENV)/.ready-dev $(INFRA)/.ready $(AZ)/.ready
 format: $(VENV)/.ready-dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# Writes infra/azuredeploy.json afresh from main.bicep; needs nothing but Python.
+arm:
+	$(PYTHON) -m infra.arm --write
 
 bench: setup-dev
 	$(BIN)/imaginem assets fetch --bench

@@ -7,7 +7,7 @@ targetScope = 'resourceGroup'
 param location string = resourceGroup().location
 
 @description('Ends the names, as in main.bicep: pass the same to both, or to none.')
-@minLength(3)
+@minLength(1)
 @maxLength(13)
 param deploymentPostFix string = uniqueString(resourceGroup().id)
 

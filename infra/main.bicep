@@ -5,9 +5,12 @@ targetScope = 'resourceGroup'
 param location string = resourceGroup().location
 
 @description('Ends the names that must be unique in the world: small letters and digits.')
-@minLength(3)
+@minLength(1)
 @maxLength(13)
 param deploymentPostFix string = uniqueString(resourceGroup().id)
+
+@description('Leave it alone: deploymentPostFix, or what it would be if somebody forgot to fill it in.')
+param postFix string = (startsWith(deploymentPostFix, '<') || startsWith(deploymentPostFix, '$')) ? uniqueString(resourceGroup().id) : deploymentPostFix
 
 @description('The pipeline of jobs that name none: step names with commas between.')
 param pipelineDefinition string = 'generalclassification,ocr,facedetection,facecrop,faceprint,facematch,pipelineoutput'
@@ -39,14 +42,14 @@ param facePrintEngine string = 'azure'
 @description('Address of a Computer Vision account that exists already; empty to make one.')
 param visionEndpoint string = ''
 
-@description('Key of that account; empty to use the app\'s identity.')
+@description('Key of the account at visionEndpoint; empty to use the app\'s identity. Not used without visionEndpoint: an account is made then, which takes no key.')
 @secure()
 param visionApiKey string = ''
 
 @description('Address of a Face account that exists already; empty to make one.')
 param faceEndpoint string = ''
 
-@description('Key of that account; empty to use the app\'s identity.')
+@description('Key of the account at faceEndpoint; empty to use the app\'s identity. Not used without faceEndpoint: an account is made then, which takes no key.')
 @secure()
 param faceApiKey string = ''
 
@@ -101,13 +104,13 @@ param sqlAdministratorType string = 'Application'
 param groupTags object = contains(resourceGroup(), 'tags') ? (resourceGroup().tags ?? {}) : {}
 
 @description('Whether the SQL server exists already: Azure takes its administrators otherwise then. A note of the first deployment tells; pass true for a server that an older release made.')
-param sqlServerExists bool = contains(groupTags, 'imaginem-sql-${deploymentPostFix}')
+param sqlServerExists bool = contains(groupTags, 'imaginem-sql-${postFix}')
 
 @description('Collation of the database. Ids are compared exactly whatever it is.')
 param collation string = 'SQL_Latin1_General_CP1_CI_AS'
 
-@description('Size of the database at most: one that the service objective has, such as 250 GB for S0.')
-param maxSizeBytes int = 268435456000
+@description('Size of the database at most in bytes, as a text: one that the service objective has, such as "268435456000" for S0. Empty: what the objective has.')
+param maxSizeBytes string = ''
 
 @description('What talks to SQL: pyodbc with the ODBC driver of the image, or Microsoft\'s mssql-python, which brings its own and must be in the package.')
 @allowed(['pyodbc', 'mssql-python'])
@@ -176,21 +179,48 @@ param alertEmail string = ''
 param budgetAmount int = 0
 
 @description('Month (yyyy-MM) in which that budget began. Azure refuses another one later, so the first is noted as a tag.')
-param budgetMonth string = contains(groupTags, 'imaginem-budget-${deploymentPostFix}') ? groupTags['imaginem-budget-${deploymentPostFix}'] : utcNow('yyyy-MM')
+param budgetMonth string = contains(groupTags, 'imaginem-budget-${postFix}') ? groupTags['imaginem-budget-${postFix}'] : utcNow('yyyy-MM')
 
 @description('Tags of every resource.')
 param tags object = {}
 
-var makeVision = (visionEngine == 'azure') && empty(visionEndpoint)
-var makeFace = ((faceEngine == 'azure') || (facePrintEngine == 'azure')) && empty(faceEndpoint)
-var makeBudget = (budgetAmount > 0) && (!empty(alertEmail))
+// Parameters of the original Imaginem that mean nothing any more. They are accepted, so that its files deploy.
+@description('Ignored: the package is built from what is checked out and published, from no branch.')
+#disable-next-line no-unused-params
+param branch string = ''
+
+@description('Ignored: requestedServiceObjectiveName says what the database is.')
+#disable-next-line no-unused-params
+param edition string = ''
+
+@description('Ignored: Flex Consumption has one sku; instanceMemoryMB and maximumInstanceCount say how large the app gets.')
+#disable-next-line no-unused-params
+param skuName string = ''
+
+@description('Ignored: Flex Consumption scales by itself; alwaysReady keeps instances up.')
+#disable-next-line no-unused-params
+param skuCapacity int = 1
+
+// What somebody forgot to fill in (<YOUR KEY>), or what only azd would, counts as empty.
+func given(value string) string => ((startsWith(value, '<') && endsWith(value, '>')) || (startsWith(value, join(['$', '{'], '')) && endsWith(value, '}'))) ? '' : value
+
+// Every module takes the region, so where parameters don't fit together nothing is made.
+var halfLogin = (empty(given(administratorLogin)) != empty(given(administratorLoginPassword))) && (!sqlServerExists)
+var namelessAdministrator = (!empty(given(sqlAdministratorObjectId))) && empty(given(sqlAdministratorName))
+var databaseBytes = empty(given(maxSizeBytes)) ? 0 : int(given(maxSizeBytes))
+var problem = halfLogin ? 'administratorLogin and administratorLoginPassword belong together: give both, or neither' : (namelessAdministrator ? 'sqlAdministratorObjectId needs sqlAdministratorName' : ((databaseBytes < 0) ? 'maxSizeBytes must be a number of bytes' : ''))
+var region = empty(problem) ? (empty(given(location)) ? resourceGroup().location : given(location)) : fail(problem)
+
+var makeVision = (visionEngine == 'azure') && empty(given(visionEndpoint))
+var makeFace = ((faceEngine == 'azure') || (facePrintEngine == 'azure')) && empty(given(faceEndpoint))
+var makeBudget = (budgetAmount > 0) && (!empty(given(alertEmail)))
 
 module identity 'modules/identity.bicep' = {
   name: 'identity'
   params: {
-    location: location
-    postFix: deploymentPostFix
-    withAdministrator: empty(sqlAdministratorObjectId)
+    location: region
+    postFix: postFix
+    withAdministrator: empty(given(sqlAdministratorObjectId))
     tags: tags
   }
 }
@@ -198,8 +228,8 @@ module identity 'modules/identity.bicep' = {
 module monitoring 'modules/monitoring.bicep' = {
   name: 'monitoring'
   params: {
-    location: location
-    postFix: deploymentPostFix
+    location: region
+    postFix: postFix
     retentionDays: logRetentionDays
     appPrincipalId: identity.outputs.appPrincipalId
     tags: tags
@@ -209,8 +239,8 @@ module monitoring 'modules/monitoring.bicep' = {
 module storage 'modules/storage.bicep' = {
   name: 'storage'
   params: {
-    location: location
-    postFix: deploymentPostFix
+    location: region
+    postFix: postFix
     sku: storageSku
     steps: steps
     cropRetentionDays: cropRetentionDays
@@ -225,8 +255,8 @@ module storage 'modules/storage.bicep' = {
 module vision 'modules/ai.bicep' = if (makeVision) {
   name: 'vision'
   params: {
-    location: location
-    name: 'vision-imaginem-${deploymentPostFix}'
+    location: region
+    name: 'vision-imaginem-${postFix}'
     kind: 'ComputerVision'
     sku: visionSku
     publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
@@ -240,8 +270,8 @@ module vision 'modules/ai.bicep' = if (makeVision) {
 module face 'modules/ai.bicep' = if (makeFace) {
   name: 'face'
   params: {
-    location: location
-    name: 'face-imaginem-${deploymentPostFix}'
+    location: region
+    name: 'face-imaginem-${postFix}'
     kind: 'Face'
     sku: faceSku
     publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
@@ -255,17 +285,17 @@ module face 'modules/ai.bicep' = if (makeFace) {
 module sql 'modules/sql.bicep' = {
   name: 'sql'
   params: {
-    location: location
-    postFix: deploymentPostFix
+    location: region
+    postFix: postFix
     serverExists: sqlServerExists
-    administratorLogin: administratorLogin
-    administratorLoginPassword: administratorLoginPassword
-    entraObjectId: empty(sqlAdministratorObjectId) ? identity.outputs.administratorPrincipalId : sqlAdministratorObjectId
-    entraName: empty(sqlAdministratorObjectId) ? identity.outputs.administratorName : sqlAdministratorName
-    entraType: empty(sqlAdministratorObjectId) ? 'Application' : sqlAdministratorType
-    collation: collation
-    maxSizeBytes: maxSizeBytes
-    requestedServiceObjectiveName: requestedServiceObjectiveName
+    administratorLogin: given(administratorLogin)
+    administratorLoginPassword: given(administratorLoginPassword)
+    entraObjectId: empty(given(sqlAdministratorObjectId)) ? identity.outputs.administratorPrincipalId : given(sqlAdministratorObjectId)
+    entraName: empty(given(sqlAdministratorObjectId)) ? identity.outputs.administratorName : given(sqlAdministratorName)
+    entraType: empty(given(sqlAdministratorObjectId)) ? 'Application' : sqlAdministratorType
+    collation: empty(given(collation)) ? 'SQL_Latin1_General_CP1_CI_AS' : given(collation)
+    maxSizeBytes: databaseBytes
+    requestedServiceObjectiveName: empty(given(requestedServiceObjectiveName)) ? 'S0' : given(requestedServiceObjectiveName)
     zoneRedundant: sqlZoneRedundant
     publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
     workspaceId: monitoring.outputs.workspaceId
@@ -276,8 +306,8 @@ module sql 'modules/sql.bicep' = {
 module network 'modules/network.bicep' = if (privateNetworking) {
   name: 'network'
   params: {
-    location: location
-    postFix: deploymentPostFix
+    location: region
+    postFix: postFix
     storageId: storage.outputs.id
     sqlId: sql.outputs.id
     visionId: makeVision ? vision!.outputs.id : ''
@@ -289,8 +319,8 @@ module network 'modules/network.bicep' = if (privateNetworking) {
 module app 'modules/app.bicep' = {
   name: 'app'
   params: {
-    location: location
-    postFix: deploymentPostFix
+    location: region
+    postFix: postFix
     identityId: identity.outputs.appId
     identityClientId: identity.outputs.appClientId
     storageName: storage.outputs.name
@@ -299,7 +329,7 @@ module app 'modules/app.bicep' = {
     tracesPerSecond: tracesPerSecond
     workspaceId: monitoring.outputs.workspaceId
     subnetId: privateNetworking ? network!.outputs.appSubnetId : ''
-    authClientId: authClientId
+    authClientId: given(authClientId)
     instanceMemoryMB: instanceMemoryMB
     maximumInstanceCount: maximumInstanceCount
     alwaysReady: alwaysReady
@@ -307,14 +337,14 @@ module app 'modules/app.bicep' = {
     queueBatchSize: queueBatchSize
     queueNewBatchThreshold: queueNewBatchThreshold
     httpConcurrency: httpConcurrency
-    pipelineDefinition: pipelineDefinition
+    pipelineDefinition: given(pipelineDefinition)
     visionEngine: visionEngine
     faceEngine: faceEngine
     facePrintEngine: facePrintEngine
-    visionEndpoint: makeVision ? vision!.outputs.endpoint : visionEndpoint
-    visionApiKey: makeVision ? '' : visionApiKey
-    faceEndpoint: makeFace ? face!.outputs.endpoint : faceEndpoint
-    faceApiKey: makeFace ? '' : faceApiKey
+    visionEndpoint: makeVision ? vision!.outputs.endpoint : given(visionEndpoint)
+    visionApiKey: makeVision ? '' : given(visionApiKey)
+    faceEndpoint: makeFace ? face!.outputs.endpoint : given(faceEndpoint)
+    faceApiKey: makeFace ? '' : given(faceApiKey)
     visionCallsPerSecond: visionCallsPerSecond
     faceCallsPerSecond: faceCallsPerSecond
     visionPrice: visionPrice
@@ -330,12 +360,12 @@ module app 'modules/app.bicep' = {
   }
 }
 
-module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
+module alerts 'modules/alerts.bicep' = if (!empty(given(alertEmail))) {
   name: 'alerts'
   params: {
-    location: location
-    postFix: deploymentPostFix
-    email: alertEmail
+    location: region
+    postFix: postFix
+    email: given(alertEmail)
     workspaceId: monitoring.outputs.workspaceId
     tags: tags
   }
@@ -345,10 +375,10 @@ module alerts 'modules/alerts.bicep' = if (!empty(alertEmail)) {
 module budget 'modules/budget.bicep' = if (makeBudget) {
   name: 'budget'
   params: {
-    postFix: deploymentPostFix
+    postFix: postFix
     amount: budgetAmount
     month: budgetMonth
-    email: alertEmail
+    email: given(alertEmail)
   }
   dependsOn: [sql]
 }
@@ -356,7 +386,7 @@ module budget 'modules/budget.bicep' = if (makeBudget) {
 module memory 'modules/memory.bicep' = {
   name: 'memory'
   params: {
-    notes: union({ 'imaginem-sql-${deploymentPostFix}': 'made' }, makeBudget ? { 'imaginem-budget-${deploymentPostFix}': budgetMonth } : {})
+    notes: union({ 'imaginem-sql-${postFix}': 'made' }, makeBudget ? { 'imaginem-budget-${postFix}': budgetMonth } : {})
   }
   dependsOn: [sql, budget]
 }

@@ -4,7 +4,7 @@ import sys
 import time
 from pathlib import Path
 
-from infra.gates import breaking, code, flex, host_file, once, security, wiring
+from infra.gates import arm, breaking, code, flex, host_file, once, security, wiring
 from infra.gates.model import read_templates
 from infra.gates.properties import Properties
 from infra.gates.schemas import Schemas
@@ -36,6 +36,7 @@ def check(folder: Path, schemas: Schemas, *, with_checkov: bool = True) -> list[
         *once.problems(templates),
         *host_file.problems(templates, folder.parent),
         *security.values(templates),
+        *arm.problems(folder, schemas),
     ]
     return problems + (security.problems(folder) if with_checkov else [])
 

@@ -89,7 +89,13 @@ class Template:
 @cache
 def _parsed(text: str) -> BicepJson:
     """Parse a text once: for each break all files are read again, and one differs."""
-    return BicepParser().parse(text=text)
+    return _parser().parse(text=text)
+
+
+@cache
+def _parser() -> BicepParser:
+    """Make the parser once: that takes longer than to parse a file."""
+    return BicepParser()
 
 
 def read_template(path: Path) -> Template:

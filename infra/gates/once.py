@@ -69,8 +69,8 @@ def _notes(main: Template, by_name: dict[str, Template]) -> list[str]:
     found: list[str] = []
     notes = str(main.modules.get("memory", {}).get("config"))
     for parameter, note in (
-        ("sqlServerExists", "imaginem-sql-${deploymentPostFix}"),
-        ("budgetMonth", "imaginem-budget-${deploymentPostFix}"),
+        ("sqlServerExists", "imaginem-sql-${postFix}"),
+        ("budgetMonth", "imaginem-budget-${postFix}"),
     ):
         default = str(main.parameters.get(parameter, {}).get("default"))
         if "groupTags" not in default or note not in default:

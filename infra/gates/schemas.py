@@ -23,8 +23,8 @@ class Schemas:
         self._known: dict[str, list[dict[str, Any]]] = {}
         if self._file.exists():
             self._known = json.loads(self._file.read_text("utf-8"))
-        # The server lists these types but has no schemas of them. These were written by hand, with
-        # only the properties that our files use.
+        # The server lists these types but has no schemas of them, or gives two definitions one
+        # name. These were written by hand, with only the properties that our files use.
         self._supplement: dict[str, Any] = json.loads(_SUPPLEMENT.read_text("utf-8"))
 
     def load(self, types: Iterable[str]) -> None:

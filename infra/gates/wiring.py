@@ -1,6 +1,7 @@
 """Checks that modules are given the parameters they declare, and that nothing is unused."""
 
 import re
+from typing import Any
 
 from infra.gates.model import Template
 
@@ -43,8 +44,12 @@ def _parameters(place: str, given: set[str], called: Template) -> list[str]:
 
 
 def _unused(template: Template, text: str) -> list[str]:
-    """Return the parameters and variables that occur only where they are declared."""
-    names = [*template.parameters, *template.variables]
+    """Return the parameters and variables that occur only where they are declared.
+
+    A parameter whose description says that it is ignored is there for old parameter files.
+    """
+    declared = [name for name, entry in template.parameters.items() if not _is_ignored(entry)]
+    names = [*declared, *template.variables]
     counts = {name: 0 for name in names}
     for word in _WORD.findall(re.sub(r"//[^\n]*|@description\([^\n]*", "", text)):
         if word in counts:
@@ -52,3 +57,10 @@ def _unused(template: Template, text: str) -> list[str]:
     return [
         f"{template.path.name}: {name} is never used" for name, count in counts.items() if count < 2
     ]
+
+
+def _is_ignored(parameter: dict[str, Any]) -> bool:
+    return any(
+        decorator["type"] == "description" and str(decorator["argument"]).startswith("Ignored:")
+        for decorator in parameter.get("decorators") or ()
+    )

@@ -82,7 +82,7 @@ resource database 'Microsoft.Sql/servers/databases@2023-08-01' = {
   }
   properties: {
     collation: collation
-    maxSizeBytes: maxSizeBytes
+    maxSizeBytes: (maxSizeBytes > 0) ? maxSizeBytes : null
     requestedBackupStorageRedundancy: zoneRedundant ? 'Zone' : 'Local'
     zoneRedundant: zoneRedundant
   }

@@ -237,22 +237,22 @@ AGAIN = (
     Break(
         "nothing notes that the SQL server exists",
         "main.bicep",
-        "notes: union({ 'imaginem-sql-${deploymentPostFix}': 'made' },",
+        "notes: union({ 'imaginem-sql-${postFix}': 'made' },",
         "notes: union({},",
         "nothing writes the tag imaginem-sql-",
     ),
     Break(
         "nothing reads that the SQL server exists",
         "main.bicep",
-        "sqlServerExists bool = contains(groupTags, 'imaginem-sql-${deploymentPostFix}')",
+        "sqlServerExists bool = contains(groupTags, 'imaginem-sql-${postFix}')",
         "sqlServerExists bool = false",
         "sqlServerExists must be what the tag",
     ),
     Break(
         "a budget begins anew each month",
         "main.bicep",
-        "contains(groupTags, 'imaginem-budget-${deploymentPostFix}') ? "
-        "groupTags['imaginem-budget-${deploymentPostFix}'] : utcNow('yyyy-MM')",
+        "contains(groupTags, 'imaginem-budget-${postFix}') ? "
+        "groupTags['imaginem-budget-${postFix}'] : utcNow('yyyy-MM')",
         "utcNow('yyyy-MM')",
         "budgetMonth must be what the tag",
     ),

@@ -36,7 +36,7 @@ def check(folder: Path, schemas: Schemas, *, with_checkov: bool = True) -> list[
         *once.problems(templates),
         *host_file.problems(templates, folder.parent),
         *security.values(templates),
-        *arm.problems(folder, schemas),
+        *arm.problems(folder, templates, schemas),
     ]
     return problems + (security.problems(folder) if with_checkov else [])
 

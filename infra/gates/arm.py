@@ -11,6 +11,7 @@ from infra.arm.evaluate import checks
 from infra.arm.evaluate.deployment import DEPLOYMENTS, Deployment
 from infra.arm.evaluate.expression import TemplateError
 from infra.arm.scenarios import scenarios
+from infra.gates import outline
 from infra.gates.model import Resource, Template
 from infra.gates.properties import Properties
 from infra.gates.schemas import Schemas
@@ -27,7 +28,7 @@ class Evaluated(Template):
         yield None if late else expression
 
 
-def problems(folder: Path, schemas: Schemas) -> list[str]:
+def problems(folder: Path, templates: list[Template], schemas: Schemas) -> list[str]:
     """Return what is wrong with a folder's azuredeploy.json."""
     stale = outdated(folder)
     found = [f"{NAME}: {line}" for line in stale[:_SHOWN]]
@@ -35,9 +36,11 @@ def problems(folder: Path, schemas: Schemas) -> list[str]:
         found.append(f"{NAME}: {len(stale)} differences: `make arm` writes it afresh")
     try:
         text = (folder / NAME).read_text("utf-8")
-        json.loads(text)
+        template = json.loads(text)
     except (OSError, ValueError):
         return found  # says so
+    main = folder / "main.bicep"
+    found += [f"{NAME}: {line}" for line in outline.problems(templates, main, template)]
     for name, given in scenarios(folder).items():
         wrong = _evaluated(text, json.dumps(given), schemas)
         found += [f"{NAME} with {name}: {line}" for line in wrong[:_SHOWN]]

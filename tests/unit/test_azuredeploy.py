@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 import pytest
 
-from infra.arm.__main__ import outdated
+from infra.arm.__main__ import main, outdated
 from infra.arm.compare import deployed
 from infra.arm.evaluate import checks
 from infra.arm.evaluate.deployment import Deployed, Deployment
@@ -93,6 +93,9 @@ class TestAParameterFileOfTheOriginal:
         assert resources["storage/account"].name == "stimaginemprod"
         assert resources["app/site"].name == "func-imaginem-prod"
         assert resources["sql/server"].name == "sql-imaginem-prod"
+
+    def test_a_postfix_of_one_letter_is_enough(self) -> None:
+        assert checks.problems(TEMPLATE, {**OF_THE_ORIGINAL, "deploymentPostFix": "x"}) == []
 
     def test_without_endpoints_accounts_are_made_that_take_no_key(self) -> None:
         resources = made_with(**OF_THE_ORIGINAL)
@@ -274,3 +277,17 @@ def test_a_change_by_hand_is_told(tmp_path: Path, change: Change, told: str) -> 
     text = (FOLDER / "azuredeploy.json").read_text("utf-8")
     (tmp_path / "azuredeploy.json").write_text(change(text), "utf-8")
     assert any(told in line for line in outdated(tmp_path))
+
+
+def test_the_command_tells_what_a_compiler_made_otherwise(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    built = tmp_path / "main.json"
+    text = (FOLDER / "azuredeploy.json").read_text("utf-8")
+    built.write_text(text, "utf-8")
+    assert main(["--compare", str(built)]) == 0
+    built.write_text(text.replace('"defaultValue": "S1"', '"defaultValue": "F0"'), "utf-8")
+    assert main(["--compare", str(built)]) == 1
+    told = capsys.readouterr().out
+    assert "vision-imaginem-" in told
+    assert 'sku/name: main.json has "F0", azuredeploy.json has "S1"' in told

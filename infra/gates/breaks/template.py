@@ -34,6 +34,13 @@ TEMPLATE = (
         "'<SQL LOGIN, OR LEAVE IT: ENTRA ID ALONE>' was left in it",
     ),
     Break(
+        "the template has another resource than any Bicep file",
+        _JSON,
+        '"azureAddresses": {',
+        '"others": {',
+        "main.bicep/sql: resources: azuredeploy.json has others Microsoft.Sql/",
+    ),
+    Break(
         "the template is no JSON",
         _JSON,
         '"resources": {',

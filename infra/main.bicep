@@ -350,9 +350,9 @@ module app 'modules/app.bicep' = {
     visionPrice: visionPrice
     visionSku: visionSku
     facePrice: facePrice
-    faceMatchThreshold: faceMatchThreshold
-    facePossibleThreshold: facePossibleThreshold
-    allowedImageHosts: allowedImageHosts
+    faceMatchThreshold: given(faceMatchThreshold)
+    facePossibleThreshold: given(facePossibleThreshold)
+    allowedImageHosts: given(allowedImageHosts)
     sqlServer: sql.outputs.serverAddress
     sqlDatabase: sql.outputs.databaseName
     sqlDriver: sqlDriver

@@ -31,7 +31,7 @@ def written(folder: Path) -> str:
 def outdated(folder: Path) -> list[str]:
     """Return where a folder's azuredeploy.json differs from its main.bicep."""
     try:
-        wanted = json.loads(written(folder))
+        wanted = template_of(folder / "main.bicep")
     except BicepError as problem:
         return [str(problem)]
     try:

@@ -82,6 +82,15 @@ def _short(resource_id: str) -> str:
     return resource_id.removeprefix(GROUP).replace("/providers/", " ").strip()
 
 
+def placeholder_differences(template: dict[str, Value], given: dict[str, Value]) -> list[str]:
+    """Return where a template takes placeholders of parameters for values."""
+    try:
+        default, found = deployed(template, {}), deployed(template, given)
+    except (TemplateError, KeyError, RecursionError) as problem:
+        return [f"{type(problem).__name__}: {problem}"]
+    return list(differences(default, found, ("a deployment of nothing", "one of placeholders")))
+
+
 def deployed_differences(
     one: dict[str, Value],
     other: dict[str, Value],
@@ -91,5 +100,5 @@ def deployed_differences(
     """Return where two templates deploy different things with the same parameters."""
     try:
         return list(differences(deployed(one, given), deployed(other, given), names))
-    except TemplateError as problem:
-        return [str(problem)]
+    except (TemplateError, KeyError, RecursionError) as problem:
+        return [f"{type(problem).__name__}: {problem}"]

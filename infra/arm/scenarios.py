@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from infra.arm.evaluate.values import Value
+from infra.arm.evaluate.values import Value, get
 
 Scenario = dict[str, Value]
 
@@ -33,6 +33,27 @@ SCENARIOS: dict[str, Scenario] = {
         "steps": ["ocr", "own"],
     },
 }
+
+
+# Beside those whose default is empty: parameters whose default takes the place of a placeholder.
+_REPLACED = (
+    "collation",
+    "deploymentPostFix",
+    "location",
+    "requestedServiceObjectiveName",
+)
+PLACEHOLDERS = ("<X>", "${X}")
+
+
+def unfilled(template: dict[str, Value], placeholder: str) -> Scenario:
+    """Return each parameter that may be empty with a placeholder that nobody filled in."""
+    declared = template.get("parameters")
+    entries = declared.items() if isinstance(declared, dict) else ()
+    return {
+        name: placeholder
+        for name, entry in entries
+        if name in _REPLACED or get(entry, "defaultValue", safe=True) == ""
+    }
 
 
 def values_of(path: Path) -> Scenario:

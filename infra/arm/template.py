@@ -46,10 +46,28 @@ def template_of(path: Path) -> Template:
     Raises:
         BicepError: a file has something that can't be translated.
     """
+    text = path.read_text("utf-8")
+    if "\nmodule " in text or "load" in text:  # it depends on other files
+        return _template(path)
+    return _template_of_text(path, text)
+
+
+def _template(path: Path) -> Template:
     file = parse_file(path)
     if file.scope != "resourceGroup":
         raise BicepError(f"{path.name}: only resource groups can be deployed to")
     return _FileTemplate(file).template()
+
+
+_known: dict[tuple[str, str], Template] = {}
+
+
+def _template_of_text(path: Path, text: str) -> Template:
+    """Translate a text once: the gates translate many copies of the same files."""
+    key = (path.name, text)
+    if key not in _known:
+        _known[key] = _template(path)
+    return _known[key]
 
 
 class _FileTemplate:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from infra.arm.__main__ import NAME, outdated
+from infra.arm.compare import placeholder_differences
 from infra.arm.evaluate import checks
 from infra.arm.evaluate.deployment import DEPLOYMENTS, Deployment
 from infra.arm.evaluate.expression import TemplateError
-from infra.arm.scenarios import scenarios
+from infra.arm.scenarios import PLACEHOLDERS, scenarios, unfilled
 from infra.gates import outline
 from infra.gates.model import Resource, Template
 from infra.gates.properties import Properties
@@ -44,7 +45,19 @@ def problems(folder: Path, templates: list[Template], schemas: Schemas) -> list[
     for name, given in scenarios(folder).items():
         wrong = _evaluated(text, json.dumps(given), schemas)
         found += [f"{NAME} with {name}: {line}" for line in wrong[:_SHOWN]]
+        if wrong:
+            return found
+    for placeholder in PLACEHOLDERS:
+        taken = _taken(text, placeholder)
+        found += [f"{NAME} with {placeholder}: {line}" for line in taken[:_SHOWN]]
     return found
+
+
+@cache
+def _taken(text: str, placeholder: str) -> list[str]:
+    """Return where a template takes a placeholder for a value."""
+    template = json.loads(text)
+    return placeholder_differences(template, unfilled(template, placeholder))
 
 
 @cache

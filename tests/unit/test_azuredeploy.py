@@ -8,12 +8,12 @@ from typing import TypeAlias
 import pytest
 
 from infra.arm.__main__ import main, outdated
-from infra.arm.compare import deployed
+from infra.arm.compare import deployed, placeholder_differences
 from infra.arm.evaluate import checks
 from infra.arm.evaluate.deployment import Deployed, Deployment
 from infra.arm.evaluate.expression import TemplateError
 from infra.arm.evaluate.values import Value, get
-from infra.arm.scenarios import scenarios
+from infra.arm.scenarios import PLACEHOLDERS, scenarios, unfilled
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "infra"
@@ -147,6 +147,12 @@ class TestWhatNobodyFilledIn:
     @pytest.mark.parametrize("postfix", ["<POSTFIX>", "${POSTFIX}"])
     def test_a_postfix_that_is_one_is_replaced_everywhere(self, postfix: str) -> None:
         assert deployed(TEMPLATE, {"deploymentPostFix": postfix}) == deployed(TEMPLATE, {})
+
+    @pytest.mark.parametrize("placeholder", PLACEHOLDERS)
+    def test_placeholders_everywhere_deploy_what_nothing_deploys(self, placeholder: str) -> None:
+        given = unfilled(TEMPLATE, placeholder)
+        assert {"faceApiKey", "authClientId", "allowedImageHosts", "location"} <= set(given)
+        assert placeholder_differences(TEMPLATE, given) == []
 
     def test_variables_of_azd_reach_no_resource(self) -> None:
         given: dict[str, Value] = {

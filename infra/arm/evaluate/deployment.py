@@ -57,7 +57,8 @@ class Deployment:
         Raises:
             TemplateError: a parameter is missing, unknown, or not of its type.
         """
-        self.place, self._template, self._given = place, template, given
+        self.place, self._template = place, template
+        self._given = {name.lower(): value for name, value in given.items()}
         self._evaluator = Evaluator(self)
         self._values: dict[str, Value] = {}
         self._working: set[str] = set()
@@ -84,9 +85,8 @@ class Deployment:
         if name not in declared:
             raise TemplateError(f"{self.place}: parameters('{name}') is not declared")
         entry = declared[name]
-        given = {key.lower(): value for key, value in self._given.items()}
-        if name.lower() in given:
-            return checked(name, entry, given[name.lower()])
+        if name.lower() in self._given:
+            return checked(name, entry, self._given[name.lower()])
         default = get(entry, "defaultValue", safe=True)
         return checked(name, entry, self._evaluator.value(default, Local()))
 

@@ -118,7 +118,7 @@ BREAKS = (
     Break(
         "a parameter is not handed on",
         "main.bicep",
-        "    allowedImageHosts: allowedImageHosts\n",
+        "    allowedImageHosts: given(allowedImageHosts)\n",
         "",
         "the parameter allowedImageHosts is missing",
     ),

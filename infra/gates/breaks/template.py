@@ -104,6 +104,13 @@ TEMPLATE = (
         "parameters/httpConcurrency/defaultValue: the Bicep has 17, azuredeploy.json has 16",
     ),
     Break(
+        "a parameter's placeholder reaches an app setting",
+        _JSON,
+        "\"[__bicep.given(parameters('allowedImageHosts'))]\"",
+        "\"[parameters('allowedImageHosts')]\"",
+        'ALLOWED_IMAGE_HOSTS: a deployment of nothing has "", one of placeholders has "<X>"',
+    ),
+    Break(
         "Bicep names what is not defined",
         "main.bicep",
         "    postFix: postFix\n",

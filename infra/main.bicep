@@ -260,7 +260,7 @@ module vision 'modules/ai.bicep' = if (makeVision) {
     kind: 'ComputerVision'
     sku: visionSku
     publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
-    restore: contains(restoreAccounts, 'vision-imaginem-${deploymentPostFix}')
+    restore: contains(restoreAccounts, 'vision-imaginem-${postFix}')
     appPrincipalId: identity.outputs.appPrincipalId
     workspaceId: monitoring.outputs.workspaceId
     tags: tags
@@ -275,7 +275,7 @@ module face 'modules/ai.bicep' = if (makeFace) {
     kind: 'Face'
     sku: faceSku
     publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
-    restore: contains(restoreAccounts, 'face-imaginem-${deploymentPostFix}')
+    restore: contains(restoreAccounts, 'face-imaginem-${postFix}')
     appPrincipalId: identity.outputs.appPrincipalId
     workspaceId: monitoring.outputs.workspaceId
     tags: tags

@@ -1,10 +1,10 @@
-"""The Azure Functions entry: the HTTP app, one queue trigger for each step, and the timer."""
+"""The Azure Functions entry: HTTP, a trigger for each step, dropped photos, the timer."""
 
 import azure.functions as func
 
 import steps  # noqa: F401 - importing the package registers every step
 from imaginem.config.settings import read_settings
-from imaginem.functions import add_maintenance, add_steps
+from imaginem.functions import add_drops, add_maintenance, add_steps
 from imaginem.pipeline.steps import default_registry
 from imaginem.web import make_app
 
@@ -12,4 +12,5 @@ from imaginem.web import make_app
 http = make_app(default_registry, read_settings().http_access)
 app = func.AsgiFunctionApp(app=http, http_auth_level=func.AuthLevel.ANONYMOUS)
 add_steps(app, default_registry)
+add_drops(app)
 add_maintenance(app)

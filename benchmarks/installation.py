@@ -45,7 +45,7 @@ def running(
                 log=log,
                 order=order or runtime.settings.pipeline,
             )
-            host = Host(options, runtime.queues)
+            host = Host(options, runtime.queues, runtime.blobs)
             host.start()
             try:
                 yield host, runtime

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from benchmarks.installation import running
 from benchmarks.result import Result
 from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
-from imaginem.pipeline.progress_row import JobState
+from imaginem.pipeline.states import JobState
 from imaginem.runtime import Runtime
 from imaginem.testing import FakeFaces, FakeOcr, FakeVision, message_for, photo_bytes
 from imaginem.usecases.progress import read_batch

@@ -18,7 +18,7 @@ from imaginem.assets import AssetStore
 from imaginem.config.settings import Settings
 from imaginem.images.decoding import decode_photo, encode_png
 from imaginem.outputs import name_face
-from imaginem.pipeline.progress_row import ENDED
+from imaginem.pipeline.states import ENDED
 from imaginem.ports import CallContext
 from imaginem.runtime import Runtime
 from imaginem.testing import MemoryFaceIndex, MemoryGallery, message_for

@@ -51,4 +51,4 @@ class NotFound(ImaginemError):
 
 
 class Conflict(ImaginemError):
-    """Another delivery has written the job's row since this one read it."""
+    """Somebody else has written a row or a blob since it was read."""

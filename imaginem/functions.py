@@ -8,14 +8,18 @@ import azure.functions as func
 
 from imaginem.config.settings import Settings, read_settings
 from imaginem.config.startup import check_start
+from imaginem.names import is_own_photo
 from imaginem.pipeline.maintenance import run_maintenance
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
 from imaginem.pipeline.steps import Registry
-from imaginem.ports import Services
+from imaginem.ports import DashboardServices, Services
 from imaginem.runtime import Runtime, default_runtime
+from imaginem.usecases.drops import give_up_drop, receive_drop
 
 CONNECTION = "AzureWebJobsStorage"
+BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
+"""Where hosts put blobs whose function failed too often; all blob triggers share it."""
 MAINTENANCE_SCHEDULE = "0 */5 * * * *"
 
 # At INFO the storage SDKs log a line for each request, with its address and query: too much.
@@ -70,6 +74,46 @@ def add_maintenance(
     )
     # A step may be called `maintenance`; no step's name has an underscore.
     app.function_name(name="maintenance_timer")(trigger(maintenance))
+
+
+def add_drops(
+    app: func.FunctionApp | func.AsgiFunctionApp,
+    services: Callable[[], DashboardServices] = default_runtime,
+    settings: Settings | None = None,
+) -> None:
+    """Give the app a blob trigger for photos that are dropped in the input container.
+
+    Args:
+        app: a FunctionApp, or AsgiFunctionApp.
+        services: called at each blob.
+        settings: say whether there is such a trigger; the environment's by default.
+    """
+    known = settings or read_settings()
+    if known.dropped_photos == "off":
+        return
+
+    def photo_dropped(blob: func.InputStream) -> None:
+        """Start the job of a photo that was dropped in the input container."""
+        container, _, name = (blob.name or "").partition("/")
+        metadata = getattr(blob, "metadata", None)
+        # Both hosts hand metadata over when they can; without it, storage is asked.
+        if isinstance(metadata, dict) and is_own_photo(container, name, metadata):
+            return
+        receive_drop(services(), name)
+
+    def photo_dropped_poison(message: func.QueueMessage) -> None:
+        """Keep in pipelinepoison a dropped photo whose job could not be started."""
+        give_up_drop(services(), message.get_body())
+
+    # No step's name has an underscore.
+    trigger = app.blob_trigger(
+        arg_name="blob",
+        path=f"{known.input_container}/{{name}}",
+        connection=CONNECTION,
+        source=func.BlobSource.EVENT_GRID,  # the only one that Flex Consumption has
+    )
+    app.function_name(name="photo_dropped")(trigger(photo_dropped))
+    _add(app, "photo_dropped_poison", BLOB_POISON_QUEUE, photo_dropped_poison)
 
 
 def _add(app: Any, name: str, queue: str, function: Callable[..., None]) -> None:

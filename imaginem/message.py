@@ -28,6 +28,20 @@ _NumberAsText = Annotated[
 ]
 
 
+class DroppedPhoto(BaseModel):
+    """Which file a job is for whose photo somebody dropped in the input container.
+
+    Attributes:
+        source: container and name of the blob, with a slash between.
+        etag: of the blob as it was dropped.
+        sha256: of its bytes, in hexadecimal.
+    """
+
+    source: str
+    etag: str
+    sha256: str
+
+
 class Bookkeeping(BaseModel):
     """What one step execution leaves in the message for the next (`_imaginem`).
 
@@ -40,6 +54,8 @@ class Bookkeeping(BaseModel):
         image: address of our copy of a photo that came from another server.
         image_error: why the photo could not be fetched; it is not tried again.
         unsuccessful: steps of this run that failed or were skipped.
+        dropped: the photo, if it was dropped; it may be replaced at any time.
+        drop: id of the run that the drop starts; a second message of it is a duplicate.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -52,6 +68,8 @@ class Bookkeeping(BaseModel):
     image: str = ""
     image_error: str = ""
     unsuccessful: Annotated[list[str], Field(alias="unfinished")] = Field(default_factory=list)
+    dropped: DroppedPhoto | None = None
+    drop: Annotated[str, Field(pattern="^(drop-[0-9a-f]{32})?$")] = ""
 
 
 def _own_bookkeeping(value: object) -> Bookkeeping:

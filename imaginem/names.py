@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 from imaginem.errors import InvalidMessage
@@ -25,8 +25,14 @@ RESERVED_PROPERTIES = frozenset(
         "imaginem_run",
         "imaginem_delivery",
         "imaginem_previous_runs",
+        "photo_source",
+        "photo_etag",
+        "photo_sha256",
+        "photo_replaced",
     }
 )
+
+_OWN_PHOTO = "imaginem_job"  # names of metadata are identifiers
 
 
 def table_key(text: str, field: str) -> str:
@@ -67,6 +73,21 @@ def blob_segment(text: str) -> str:
 def job_prefix(batch_id: str, job_id: str) -> str:
     """Return what the names of a job's blobs begin with: `<batch>/<job>/`."""
     return f"{blob_segment(batch_id)}/{blob_segment(job_id)}/"
+
+
+def own_photo_metadata(container: str, name: str) -> dict[str, str]:
+    """Return the metadata of a photo that we keep ourselves, which the blob trigger leaves alone.
+
+    It holds for this place only: a copy of the blob elsewhere is somebody's new photo.
+    """
+    place = f"{container}/{name}".encode("utf-8", "surrogatepass")
+    return {_OWN_PHOTO: hashlib.sha256(place).hexdigest()[:32]}
+
+
+def is_own_photo(container: str, name: str, metadata: Mapping[str, str]) -> bool:
+    """Tell from a blob's metadata whether we put it there."""
+    given = {key.lower(): value for key, value in metadata.items()}
+    return own_photo_metadata(container, name).items() <= given.items()
 
 
 def is_plain_path(name: str) -> bool:

@@ -15,6 +15,7 @@ from imaginem.ports import (
     Blobs,
     Cancellations,
     CoreSettings,
+    Drops,
     EngineKind,
     Engines,
     EngineT,
@@ -126,6 +127,13 @@ class Runtime(Engines):
         from imaginem.storage import AzurePoisonLog
 
         return AzurePoisonLog(self._account, self.blobs)
+
+    @_Once
+    def drops(self) -> Drops:
+        """The table `pipelinedrops`."""
+        from imaginem.storage import AzureDrops
+
+        return AzureDrops(self._account)
 
     @_Once
     def shared_state(self) -> SharedState:

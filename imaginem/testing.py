@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from imaginem.config.engine_table import ENGINE_TABLE, EngineTable
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import PhotoCache
+from imaginem.memory.drops import MemoryDrops
 from imaginem.memory.engines import Failing, FakeFaces, FakeOcr, FakeRecognizer, FakeVision
 from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.memory.gallery import MemoryGallery
@@ -45,6 +46,7 @@ __all__ = [
     "FakeRecognizer",
     "FakeVision",
     "MemoryBlobs",
+    "MemoryDrops",
     "MemoryFaceIndex",
     "MemoryGallery",
     "MemoryLog",
@@ -80,6 +82,7 @@ class MemoryServices(MemoryStores, Engines):
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     log: MemoryLog = field(default_factory=MemoryLog)
     poison: MemoryPoison = field(default_factory=MemoryPoison)
+    drops: MemoryDrops = field(default_factory=MemoryDrops)
     fetch: Any = no_network
     photos: PhotoCache = field(default_factory=lambda: PhotoCache(pixels=0))
     telemetry: Any = field(default_factory=SilentTelemetry)

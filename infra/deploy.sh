@@ -224,6 +224,20 @@ for try in 1 2 3; do
   sleep "${PAUSE:-60}" # roles of a new identity take a while to be known everywhere
 done
 
+# The key that Event Grid shows to the app exists only once the code has been loaded.
+subscribe() {
+  say "telling Event Grid to report dropped photos"
+  for try in 1 2 3 4 5; do
+    if az deployment group create --name imaginem-events --resource-group "$group" \
+      --template-file "$here/events.bicep" --parameters "location=$location" "appName=$app" \
+      "storageName=$(told storageName)" --output none 2>&1 | sed 's/code=[^"& ]*/code=.../g' >&2; then
+      return
+    fi
+    [ "$try" -lt 5 ] || stop "$app is up, but photos that are dropped start no job: run this again"
+    sleep "${PAUSE:-60}"
+  done
+}
+
 say "asking $address/api/health"
 for _ in $(seq 1 30); do
   if curl --silent --fail --max-time 20 "$address/api/health"; then
@@ -234,6 +248,7 @@ for _ in $(seq 1 30); do
     if [ "$code" = 200 ]; then
       stop "the API answers without a login: check platform authentication"
     fi
+    [ "$(told droppedPhotos)" = off ] || subscribe
     printf '\n%s is up; the API asks for a login (%s)\n' "$app" "$code"
     exit 0
   fi

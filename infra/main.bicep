@@ -27,6 +27,10 @@ param steps array = [
   'sample'
 ]
 
+@description('Whether a photo that any tool uploads to the container inputimages starts a job.')
+@allowed(['on', 'off'])
+param droppedPhotos string = 'on'
+
 @description('Engine of generalclassification and ocr. "local" needs a package with the local engine inside.')
 @allowed(['azure', 'local'])
 param visionEngine string = 'azure'
@@ -338,6 +342,7 @@ module app 'modules/app.bicep' = {
     queueNewBatchThreshold: queueNewBatchThreshold
     httpConcurrency: httpConcurrency
     pipelineDefinition: given(pipelineDefinition)
+    droppedPhotos: droppedPhotos
     visionEngine: visionEngine
     faceEngine: faceEngine
     facePrintEngine: facePrintEngine
@@ -395,6 +400,7 @@ output appName string = app.outputs.name
 output appAddress string = app.outputs.address
 output appIdentityName string = identity.outputs.appName
 output appIdentityClientId string = identity.outputs.appClientId
+output droppedPhotos string = droppedPhotos
 output storageName string = storage.outputs.name
 output sqlServerName string = sql.outputs.serverName
 output sqlServerAddress string = sql.outputs.serverAddress

@@ -13,7 +13,7 @@ from azure.storage.queue import QueueServiceClient
 from imaginem.assets import AssetStore
 from imaginem.config.settings import Settings, read_settings
 from imaginem.host import Host, HostOptions
-from imaginem.pipeline.progress_row import ENDED
+from imaginem.pipeline.states import ENDED
 from imaginem.ports import LogEntry, PoisonEntry
 from imaginem.runtime import Runtime
 
@@ -48,6 +48,7 @@ class Installation:
             "IMAGINEM_HOME": str(home),
             "RETRY_SECONDS": "0.2",
             "MAX_ATTEMPTS": "2",
+            "DROPPED_PHOTOS": "off",  # tests upload photos and send their messages themselves
             **(environment or {}),
             **settings,
         }
@@ -63,7 +64,7 @@ class Installation:
             log=self._log,
             order=self.settings.pipeline,
         )
-        self.host = Host(options, self.runtime.queues)
+        self.host = Host(options, self.runtime.queues, self.runtime.blobs)
         self.client = QueueServiceClient.from_connection_string(connection)
 
     def start(self) -> None:

@@ -119,7 +119,8 @@ def _run_demo(app: Path, workers: int, home: Path, keep: bool, settings: dict[st
             log=log,
             order=runtime.settings.pipeline,
         )
-        emulator, host = Emulator(home / "storage", ports, app), Host(options, runtime.queues)
+        emulator = Emulator(home / "storage", ports, app)
+        host = Host(options, runtime.queues, runtime.blobs)
         with signals(host):
             try:
                 emulator.start()

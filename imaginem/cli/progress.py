@@ -12,7 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from imaginem.pipeline.progress_row import ProgressRow, StepState
+from imaginem.pipeline.progress_row import ProgressRow
+from imaginem.pipeline.states import StepState
 from imaginem.ports import JobLog
 from imaginem.usecases.progress import BatchProgress, read_batch, summarise
 

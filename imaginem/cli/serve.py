@@ -61,7 +61,7 @@ def start(
         folder = runtime.settings.home.absolute()
         emulator = Emulator(folder / "storage", app=app)
         order = runtime.settings.pipeline
-        host = Host(_options(app, workers, port, folder, order), runtime.queues)
+        host = Host(_options(app, workers, port, folder, order), runtime.queues, runtime.blobs)
         uses_emulator = runtime.settings.storage_connection == DEVELOPMENT_STORAGE
         with signals(host):
             try:

@@ -22,6 +22,8 @@ class HostConfig:
         new_batch_threshold: a listener receives more once no more than this many are running.
         max_dequeue_count: deliveries after which a failing message goes to the poison queue.
         visibility_timeout: seconds until a failed message is delivered again.
+        max_blobs: blobs that a blob function handles at once.
+        poison_blob_threshold: tries after which a blob is reported on the poison queue.
         max_polling_interval: longest pause, in seconds, between two polls of an empty queue.
         function_timeout: seconds that a function may run.
         route_prefix: what the path of every HTTP function begins with.
@@ -31,6 +33,8 @@ class HostConfig:
     new_batch_threshold: int = 8
     max_dequeue_count: int = 5
     visibility_timeout: float = 0.0
+    max_blobs: int = 8
+    poison_blob_threshold: int = 5
     max_polling_interval: float = 60.0
     function_timeout: float = 1800.0
     route_prefix: str = "api"
@@ -51,7 +55,7 @@ def read_host_config(folder: Path) -> HostConfig:
         ) from None
     except ValueError as problem:
         raise ConfigurationError(f"host.json is not JSON: {problem}") from None
-    queues = _section(raw, "extensions", "queues")
+    queues, blobs = _section(raw, "extensions", "queues"), _section(raw, "extensions", "blobs")
     default = HostConfig()
     batch_size = _whole_number(queues, "batchSize", default.batch_size, range(1, 33))
     return HostConfig(
@@ -63,6 +67,10 @@ def read_host_config(folder: Path) -> HostConfig:
             queues, "maxDequeueCount", default.max_dequeue_count, _FROM_ONE
         ),
         visibility_timeout=_seconds(queues, "visibilityTimeout", default.visibility_timeout),
+        max_blobs=_whole_number(blobs, "maxDegreeOfParallelism", default.max_blobs, _FROM_ONE),
+        poison_blob_threshold=_whole_number(
+            blobs, "poisonBlobThreshold", default.poison_blob_threshold, _FROM_ONE
+        ),
         max_polling_interval=_seconds(queues, "maxPollingInterval", default.max_polling_interval),
         function_timeout=_seconds(raw, "functionTimeout", default.function_timeout),
         route_prefix=str(

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import IO
 
 from imaginem.errors import ConfigurationError, StorageUnavailable
+from imaginem.host.blobs import BlobListener
 from imaginem.host.config import HostConfig, read_host_config
 from imaginem.host.environment import worker_environment
 from imaginem.host.listener import Poller, QueueListener
 from imaginem.host.pool import WorkerPool
 from imaginem.host.timers import Timer
 from imaginem.host.triggers import Trigger
-from imaginem.ports import Queues
+from imaginem.ports import Blobs, Queues
 
 _logger = logging.getLogger("imaginem.host")
 _RENEW_EVERY = 5.0  # seconds
@@ -62,10 +63,11 @@ class Host:
     Args:
         options: how to run it.
         queues: where messages are received.
+        blobs: where blobs are looked for.
     """
 
-    def __init__(self, options: HostOptions, queues: Queues) -> None:
-        self._options, self._queues = options, queues
+    def __init__(self, options: HostOptions, queues: Queues, blobs: Blobs) -> None:
+        self._options, self._queues, self._blobs = options, queues, blobs
         self._stop = threading.Event()
         self._session: _Session | None = None
 
@@ -76,7 +78,7 @@ class Host:
             ConfigurationError: the app can't be loaded, host.json is wrong, or the port is in use.
             StorageUnavailable: the app's queues can't be created.
         """
-        self._session = _Session(self._options, self._queues)
+        self._session = _Session(self._options, self._queues, self._blobs)
         return self._session.triggers
 
     @property
@@ -134,8 +136,8 @@ def _change_times(app: Path) -> dict[str, float]:
 class _Session:
     """Everything that runs for one import of the app; a restart makes a new one."""
 
-    def __init__(self, options: HostOptions, queues: Queues) -> None:
-        self._options, self._queues = options, queues
+    def __init__(self, options: HostOptions, queues: Queues, blobs: Blobs) -> None:
+        self._options, self._queues, self._blobs = options, queues, blobs
         self.config: HostConfig = read_host_config(options.app)
         self._environment = worker_environment(options.environment)
         self._closing = threading.Event()
@@ -143,6 +145,7 @@ class _Session:
         self._listeners: dict[str, QueueListener] = {}
         self._following = dict(pairwise(options.order))
         self._pollers: list[Poller] = []
+        self._blob_listeners: list[BlobListener] = []
         self._timers: list[Timer] = []
         self.pool = WorkerPool(
             options.app,
@@ -169,11 +172,17 @@ class _Session:
         for trigger in self.triggers:
             if trigger.kind == "queue":
                 self._add_listener(trigger)
+            elif trigger.kind == "blob":
+                self._blob_listeners.append(
+                    BlobListener(trigger, self._blobs, self._queues, self.pool, self.config)
+                )
             elif trigger.kind == "timer":
                 self._timers.append(
                     Timer(trigger, lambda function: self.pool.submit(function, kind="timer"))
                 )
         self._start_polling()
+        for listener in self._blob_listeners:
+            listener.start()
         for timer in self._timers:
             timer.start()
         if self._options.port:
@@ -252,6 +261,8 @@ class _Session:
         """Wait for running functions and stop everything."""
         for timer in self._timers:
             timer.stop()
+        for listener in self._blob_listeners:
+            listener.stop()
         for poller in self._pollers:
             poller.stop()
         self._closing.set()

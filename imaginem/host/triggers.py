@@ -16,9 +16,10 @@ class Trigger:
 
     Attributes:
         function: the function's name.
-        kind: `queue`, `timer` or `http`.
-        argument: name of the parameter that receives the message, timer or request.
+        kind: `queue`, `blob`, `timer` or `http`.
+        argument: name of the parameter that receives the message, blob, timer or request.
         queue: name of the queue; empty for other kinds.
+        path: container and pattern of the names of a blob trigger; empty for other kinds.
         schedule: NCRONTAB expression of a timer; empty for other kinds.
         route: path of an HTTP function, without the prefix; empty for other kinds.
         methods: HTTP methods that it takes; empty for all.
@@ -31,6 +32,7 @@ class Trigger:
     schedule: str = ""
     route: str = ""
     methods: tuple[str, ...] = field(default=())
+    path: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the trigger as JSON values."""
@@ -78,9 +80,10 @@ def _bound(function: Any) -> Bound:
     name = function.get_function_name()
     binding = function.get_trigger().get_dict_repr()
     kind = str(binding["type"]).removesuffix("Trigger")
-    if kind not in ("queue", "timer", "http"):
+    if kind not in ("queue", "blob", "timer", "http"):
         raise ConfigurationError(
-            f"{name}: the local host serves queue, timer and HTTP triggers, not {binding['type']!r}"
+            f"{name}: the local host serves queue, blob, timer and HTTP triggers, not "
+            f"{binding['type']!r}"
         )
     methods = tuple(_method_name(method) for method in binding.get("methods") or ())
     trigger = Trigger(
@@ -89,6 +92,7 @@ def _bound(function: Any) -> Bound:
         argument=binding["name"],
         queue=binding.get("queueName", ""),
         schedule=binding.get("schedule", ""),
+        path=binding.get("path", ""),
         route=binding.get("route") or name if kind == "http" else "",
         methods=methods,
     )

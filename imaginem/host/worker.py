@@ -15,7 +15,6 @@ import sys
 import threading
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -65,8 +64,10 @@ class Worker:
         os._exit(1)  # the host died: the messages of running functions are delivered again
 
     def _call(self, message: dict[str, Any]) -> None:
+        from imaginem.host.arguments import argument_of  # loads the SDK, as the app has
+
         bound = self._functions[message["function"]]
-        result = bound.call(**{bound.trigger.argument: _argument(message)})
+        result = bound.call(**{bound.trigger.argument: argument_of(message)})
         if inspect.iscoroutine(result):
             asyncio.run(result)
 
@@ -93,25 +94,6 @@ def give_back_memory(above: int = _TRIM_ABOVE) -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
-
-
-def _argument(message: dict[str, Any]) -> Any:
-    """Return the trigger's argument, built as the Functions worker builds it."""
-    import azure.functions as func
-    from azure.functions.queue import QueueMessage
-    from azure.functions.timer import TimerRequest
-
-    if message["kind"] == "timer":
-        timer: func.TimerRequest = TimerRequest(past_due=bool(message.get("past_due")))
-        return timer
-    inserted = message.get("inserted")
-    return QueueMessage(  # type: ignore[no-untyped-call]  # the SDK has no annotations here
-        id=message["message_id"],
-        body=message["body"].encode("utf-8", "surrogatepass"),
-        dequeue_count=message["dequeue_count"],
-        insertion_time=datetime.fromisoformat(inserted) if inserted else datetime.now(UTC),
-        pop_receipt=message["receipt"],
-    )
 
 
 def main(folder: str, threads: str) -> int:

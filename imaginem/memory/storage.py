@@ -17,6 +17,7 @@ from urllib.parse import quote, unquote
 from imaginem.errors import Conflict, NotFound, PermanentError
 from imaginem.names import is_plain_path, table_key
 from imaginem.ports import (
+    BlobInfo,
     JobKey,
     LogEntry,
     PoisonEntry,
@@ -113,32 +114,60 @@ class MemoryBlobs:
 
     def __init__(self) -> None:
         self._blobs: dict[tuple[str, str], bytes] = {}
+        self._infos: dict[tuple[str, str], BlobInfo] = {}
+        self._etags = itertools.count(1)
 
-    def put(self, container: str, name: str, data: bytes, content_type: str) -> str:
+    def put(
+        self,
+        container: str,
+        name: str,
+        data: bytes,
+        content_type: str,
+        *,
+        metadata: Mapping[str, str] | None = None,
+    ) -> str:
         """Write a blob."""
         self._blobs[container, name] = data
+        etag = f'"etag-{next(self._etags)}"'
+        self._infos[container, name] = BlobInfo(name, etag, len(data), dict(metadata or {}))
         return self.address(container, name)
 
     def address(self, container: str, name: str) -> str:
         """Return a blob's address."""
         return f"{self.root}{container}/{quote(name, safe='/~')}"
 
-    def get(self, container: str, name: str, limit: int) -> bytes:
+    def get(self, container: str, name: str, limit: int, *, etag: str = "") -> bytes:
         """Read a blob."""
-        if (container, name) not in self._blobs:
-            raise NotFound(f"no blob {container}/{name}")
+        if etag not in ("", self.stat(container, name).etag):
+            raise Conflict(f"{container}/{name} was replaced")
         data = self._blobs[container, name]
         if len(data) > limit:
             raise PermanentError(f"{container}/{name} has {len(data)} bytes; the limit is {limit}")
         return data
 
-    def delete(self, container: str, name: str) -> None:
+    def stat(self, container: str, name: str) -> BlobInfo:
+        """Return what is known of a blob."""
+        if not is_plain_path(name):
+            raise PermanentError(f"{container}/{name[:100]} is not a valid blob name")
+        if (container, name) not in self._infos:
+            raise NotFound(f"no blob {container}/{name}")
+        return self._infos[container, name]
+
+    def delete(self, container: str, name: str, *, etag: str = "") -> None:
         """Remove a blob."""
-        self._blobs.pop((container, name), None)
+        known = self._infos.get((container, name))
+        if known is not None and etag in ("", known.etag):
+            del self._infos[container, name], self._blobs[container, name]
 
     def list(self, container: str, prefix: str) -> list[str]:
         """List blobs."""
         return sorted(n for c, n in self._blobs if c == container and n.startswith(prefix))
+
+    def scan(self, container: str) -> Iterator[BlobInfo]:
+        """Return every blob of a container."""
+        for place in sorted(self._infos):
+            if place[0] == container:
+                yield self._infos[place]
 
     def link(self, container: str, name: str, minutes: int) -> str:
         """Return an address that stands for a link."""

@@ -7,7 +7,8 @@ from typing import Any
 from imaginem.message import JobMessage
 from imaginem.pipeline.fence import Claim, Verdict, record_step
 from imaginem.pipeline.offload import as_property, fit
-from imaginem.pipeline.progress_row import JobState, RowChange, StepChange, StepState
+from imaginem.pipeline.progress_row import RowChange, StepChange
+from imaginem.pipeline.states import JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
 from imaginem.ports import Services
 from imaginem.redaction import without_query

@@ -10,6 +10,10 @@ decides between four cases:
 * `RESUME`: the step is not recorded (it is retried, or was poisoned and replayed): go on;
 * `TAKE_OVER`: there is no row, or it is of a run that does not know this one (a forged or
   outdated fence): start a new run, so that no job is lost silently.
+
+A run is called by the id of the queue message that started it. The run of a dropped photo has
+its id from the blob and its ETag: what starts it may die and send again, and the second
+message is then one of the same run.
 """
 
 import enum
@@ -17,7 +21,8 @@ from dataclasses import dataclass, replace
 
 from imaginem.errors import Conflict, StorageUnavailable
 from imaginem.message import JobMessage
-from imaginem.pipeline.progress_row import CONCLUDED, ProgressRow, RowChange, new_run, read_row
+from imaginem.pipeline.progress_row import ProgressRow, RowChange, new_run, read_row
+from imaginem.pipeline.states import CONCLUDED
 from imaginem.ports import JobKey, JobLog
 
 _TRIES = 8
@@ -43,6 +48,7 @@ class Claim:
         step: queue whose turn it is.
         opening: what a new run of the job starts with.
         earlier: queues of the pipeline before this step.
+        drop: id of the run that a dropped photo starts; empty for other jobs.
     """
 
     key: JobKey
@@ -52,6 +58,7 @@ class Claim:
     step: str
     opening: RowChange
     earlier: tuple[str, ...]
+    drop: str = ""
 
 
 def claim_step(
@@ -81,6 +88,7 @@ def claim_step(
         step=message.current,
         opening=opening,
         earlier=tuple(definition.processing_pipeline[: definition.processing_step]),
+        drop=kept.drop,
     )
     if not (kept.run and kept.fence):
         return _start_run(log, replace(claim, fence=""))
@@ -138,7 +146,7 @@ def judge(row: ProgressRow | None, claim: Claim) -> Verdict:
 def _start_run(log: JobLog, claim: Claim) -> Claim | None:
     """Insert the row, or take it over from an earlier run of the job."""
     fresh = not claim.fence  # most jobs are new: then no read is needed
-    claim = replace(claim, run=claim.delivery)
+    claim = replace(claim, run=claim.drop or claim.delivery)
     opening = replace(claim.opening, run=claim.run, delivery=claim.delivery, previous_runs=())
     for _ in range(_TRIES):
         row = None if fresh else read_row(log, claim.key)

@@ -5,20 +5,19 @@ from pydantic_core import to_json
 from imaginem.errors import Conflict, InvalidMessage, NotFound
 from imaginem.message import JobMessage, decode_message, ids_in, read_json
 from imaginem.pipeline.progress_row import (
-    JobState,
     ProgressRow,
     RowChange,
-    StepState,
     current_step,
     never_began,
     read_row,
 )
+from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import JobKey, PoisonEntry, Services
 from imaginem.redaction import one_line, redact, redact_values
 
 _TRIES = 8
 _NOT_SUCCEEDED = frozenset({StepState.PROCESSING, StepState.RETRYING, StepState.FAILED})
-_KEPT_FOR_REPLAY = ("image", "unfinished", "traceparent")
+_KEPT_FOR_REPLAY = ("image", "unfinished", "traceparent", "dropped")
 
 
 def keep_invalid(services: Services, queue: str, message_id: str, body: str, reason: str) -> None:

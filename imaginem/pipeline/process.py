@@ -23,15 +23,10 @@ from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.fence import Claim, Verdict, claim_step, record_step
 from imaginem.pipeline.offload import fit
 from imaginem.pipeline.poison import keep_exhausted, keep_invalid
-from imaginem.pipeline.progress_row import (
-    JobState,
-    RowChange,
-    StepState,
-    current_step,
-    run_begins,
-)
+from imaginem.pipeline.progress_row import RowChange, current_step, run_begins
 from imaginem.pipeline.retries import is_last_try, may_retry, next_try
 from imaginem.pipeline.source import ingest
+from imaginem.pipeline.states import JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
 from imaginem.ports import Services
 from imaginem.redaction import one_line

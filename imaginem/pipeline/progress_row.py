@@ -1,4 +1,4 @@
-"""A job's row in `pipelinelogs`: every property name and state word, typed for writing and reading.
+"""A job's row in `pipelinelogs`: every property name, typed for writing and reading.
 
 `RowChange` is what one write sets, `ProgressRow` what a read gives. The storage port below
 carries plain properties; nothing but this module knows what they are called.
@@ -10,8 +10,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from imaginem.message import JobMessage
+from imaginem.message import DroppedPhoto, JobMessage
 from imaginem.names import property_name, step_properties
+from imaginem.pipeline.states import ENDED, JobState, StepState
 from imaginem.ports import JobKey, JobLog, LogEntry
 from imaginem.redaction import without_query
 
@@ -22,40 +23,13 @@ _JOB_OUTPUT = "job_output"
 _RUN = "imaginem_run"
 _DELIVERY = "imaginem_delivery"
 _PREVIOUS_RUNS = "imaginem_previous_runs"
+_SOURCE = "photo_source"
+_ETAG = "photo_etag"
+_SHA256 = "photo_sha256"
+_REPLACED = "photo_replaced"
 _RUNS_REMEMBERED = 20
 
 StateT = TypeVar("StateT", bound=StrEnum)
-
-
-class StepState(StrEnum):
-    """How a step of a job stands. `WAITING` is not written: the row has nothing of the step yet."""
-
-    WAITING = "waiting"
-    PROCESSING = "processing"
-    SUCCESS = "success"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    RETRYING = "retrying"
-    POISONED = "poisoned"
-
-
-CONCLUDED = frozenset({StepState.SUCCESS, StepState.FAILED, StepState.SKIPPED})
-"""States of a step that will not run again in this run of the job."""
-
-
-class JobState(StrEnum):
-    """How a job stands."""
-
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    PARTIAL = "partial"
-    FAILED = "failed"
-    HANDED_OVER = "handed_over"
-    CANCELLED = "cancelled"
-
-
-ENDED = frozenset(JobState) - {JobState.RUNNING}
-"""States of a job that has no message on any of our queues."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +70,8 @@ class RowChange:
         run: id of the queue message that started the run; "" for a job that never began.
         delivery: id of the queue message whose holder writes.
         previous_runs: earlier runs of the job, the latest first.
+        dropped: the photo, if somebody dropped it in the input container.
+        replaced: when the photo was found to be replaced by another one (ISO 8601).
     """
 
     steps: tuple[StepChange, ...] = ()
@@ -106,6 +82,8 @@ class RowChange:
     run: str | None = None
     delivery: str | None = None
     previous_runs: Sequence[str] | None = None
+    dropped: DroppedPhoto | None = None
+    replaced: str | None = None
 
     def properties(self) -> dict[str, str]:
         """Return it as properties of the row."""
@@ -117,6 +95,10 @@ class RowChange:
             _RUN: self.run,
             _DELIVERY: self.delivery,
             _PREVIOUS_RUNS: None if self.previous_runs is None else " ".join(self.previous_runs),
+            _SOURCE: self.dropped.source if self.dropped else None,
+            _ETAG: self.dropped.etag if self.dropped else None,
+            _SHA256: self.dropped.sha256 if self.dropped else None,
+            _REPLACED: self.replaced,
         }
         changed = {name: value for name, value in values.items() if value is not None}
         for step in self.steps:
@@ -131,6 +113,7 @@ def run_begins(message: JobMessage) -> RowChange:
         image_url=without_query(definition.input.image_url),
         job_state=JobState.RUNNING,
         pipeline=definition.processing_pipeline,
+        dropped=definition.bookkeeping.dropped,
         steps=(StepChange(message.current, definition.processing_step, StepState.PROCESSING),),
     )
 
@@ -142,6 +125,7 @@ def never_began(message: JobMessage, reason: str) -> RowChange:
         image_url=without_query(definition.input.image_url),
         job_state=JobState.FAILED,
         pipeline=definition.processing_pipeline,
+        dropped=definition.bookkeeping.dropped,
         run="",
         previous_runs=(),
         steps=(current_step(message, StepState.POISONED, reason),),
@@ -193,6 +177,19 @@ class ProgressRow:
     def image_url(self) -> str:
         """Address of the photo, without its query."""
         return self._text(_IMAGE_URL)
+
+    @property
+    def dropped(self) -> DroppedPhoto | None:
+        """The photo as it was dropped; None for one that was sent in another way."""
+        source, etag = self._text(_SOURCE), self._text(_ETAG)
+        if not (source and etag):
+            return None
+        return DroppedPhoto(source=source, etag=etag, sha256=self._text(_SHA256))
+
+    @property
+    def replaced(self) -> str:
+        """When the photo was found to be replaced by another one; empty if it was not."""
+        return self._text(_REPLACED)
 
     @property
     def pipeline(self) -> list[str]:

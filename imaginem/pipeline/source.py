@@ -7,12 +7,12 @@ in the input container; after that its address is kept without the query.
 
 import hashlib
 
-from imaginem.errors import NotFound, PermanentError, RetryableError
+from imaginem.errors import Conflict, NotFound, PermanentError, RetryableError
 from imaginem.images.decoding import BYTE_LIMIT, Photo
 from imaginem.images.fetching import check_address
-from imaginem.message import JobMessage
-from imaginem.names import job_prefix
-from imaginem.ports import Services
+from imaginem.message import DroppedPhoto, JobMessage
+from imaginem.names import job_prefix, own_photo_metadata
+from imaginem.ports import Blobs, Services
 from imaginem.redaction import without_query
 
 
@@ -46,8 +46,14 @@ def ingest(message: JobMessage, services: Services, *, last_try: bool = False) -
 
 def _keep(data: bytes, message: JobMessage, services: Services) -> str:
     name = f"{_prefix(message)}{hashlib.sha256(data).hexdigest()[:32]}"
+    return keep_photo(services, name, data)
+
+
+def keep_photo(services: Services, name: str, data: bytes) -> str:
+    """Put a photo of ours into the input container, where it starts no job; return its address."""
     container = services.core_settings.input_container
-    return services.blobs.put(container, name, data, "application/octet-stream")
+    own = own_photo_metadata(container, name)
+    return services.blobs.put(container, name, data, "application/octet-stream", metadata=own)
 
 
 def _prefix(message: JobMessage) -> str:
@@ -78,6 +84,24 @@ def photo_containers(services: Services) -> tuple[str, str]:
     return services.core_settings.input_container, services.core_settings.faces_container
 
 
+def photo_file(blobs: Blobs, blob: tuple[str, str], dropped: DroppedPhoto | None) -> bytes:
+    """Return a photo's file: of a dropped photo the one that was dropped, never a newer one.
+
+    Raises:
+        NotFound: there is no such blob.
+        PermanentError: it was replaced by another photo, or is too large.
+    """
+    if dropped is None or dropped.source != "/".join(blob):
+        return blobs.get(*blob, BYTE_LIMIT)
+    try:
+        return blobs.get(*blob, BYTE_LIMIT, etag=dropped.etag)
+    except Conflict as problem:
+        data = blobs.get(*blob, BYTE_LIMIT)
+        if hashlib.sha256(data).hexdigest() == dropped.sha256:
+            return data  # the same photo once more
+        raise PermanentError(f"{problem}: the photo that is there now is another job's") from None
+
+
 def read_photo(message: JobMessage, services: Services) -> Photo:
     """Return the job's photo, decoded.
 
@@ -100,8 +124,9 @@ def read_photo(message: JobMessage, services: Services) -> Photo:
         )
     run = message.job_definition.bookkeeping.run
     key = f"{run} {container}/{name}"  # during one run of a job its photo stays the same
+    dropped = message.job_definition.bookkeeping.dropped
     try:
-        return services.photos.photo(key, lambda: services.blobs.get(container, name, BYTE_LIMIT))
+        return services.photos.photo(key, lambda: photo_file(services.blobs, blob, dropped))
     except NotFound:
         raise PermanentError(
             f"there is no photo at {url}: upload it, then send the job again"

@@ -6,6 +6,7 @@ fakes, and one contract suite holds all of them to the same behaviour.
 
 from imaginem.ports.batches import Batches, BatchInfo, BatchPage, Groups
 from imaginem.ports.catalogue import FoundPhoto, PhotoCatalogue, PhotoFilter, PhotoPage
+from imaginem.ports.drops import Drop, Drops
 from imaginem.ports.engines import (
     FACE_SEARCH,
     FACES,
@@ -39,6 +40,7 @@ from imaginem.ports.services import (
     Services,
 )
 from imaginem.ports.storage import (
+    BlobInfo,
     Blobs,
     JobKey,
     JobLog,
@@ -62,11 +64,14 @@ __all__ = [
     "BatchInfo",
     "BatchPage",
     "Batches",
+    "BlobInfo",
     "Blobs",
     "CallContext",
     "Cancellations",
     "CoreSettings",
     "DashboardServices",
+    "Drop",
+    "Drops",
     "EngineKind",
     "EngineT",
     "Engines",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from imaginem.ports.batches import Batches
 from imaginem.ports.catalogue import PhotoCatalogue
+from imaginem.ports.drops import Drops
 from imaginem.ports.engines import EngineKind, Engines
 from imaginem.ports.erasing import Erasable
 from imaginem.ports.face_index import FaceIndex
@@ -151,6 +152,10 @@ class DashboardServices(Services, Protocol):
     @property
     def submissions(self) -> Submissions:
         """Return the submissions."""
+
+    @property
+    def drops(self) -> Drops:
+        """Return the photos that were dropped in the input container."""
 
     @property
     def reviews(self) -> Reviews:

@@ -1,7 +1,7 @@
 """Queues, blobs and tables."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -48,20 +48,59 @@ class Queues(Protocol):
         """Return the queues' names, sorted."""
 
 
+@dataclass(frozen=True)
+class BlobInfo:
+    """What storage knows of a blob without reading it.
+
+    Attributes:
+        etag: changes with each write of the blob.
+        size: in bytes.
+        metadata: what its writer attached; names in lower case.
+    """
+
+    name: str
+    etag: str
+    size: int
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
 class Blobs(Protocol):
     """Private containers of bytes."""
 
-    def put(self, container: str, name: str, data: bytes, content_type: str) -> str:
+    def put(
+        self,
+        container: str,
+        name: str,
+        data: bytes,
+        content_type: str,
+        *,
+        metadata: Mapping[str, str] | None = None,
+    ) -> str:
         """Write a blob, making the container if it is missing; return its address."""
 
-    def get(self, container: str, name: str, limit: int) -> bytes:
-        """Return a blob's bytes. Raises NotFound; PermanentError over `limit` bytes."""
+    def get(self, container: str, name: str, limit: int, *, etag: str = "") -> bytes:
+        """Return a blob's bytes.
 
-    def delete(self, container: str, name: str) -> None:
-        """Remove a blob if it exists."""
+        Raises:
+            NotFound: there is no such blob.
+            PermanentError: it has over `limit` bytes.
+            Conflict: an ETag is given, and the blob was written again since; says when.
+        """
+
+    def stat(self, container: str, name: str) -> BlobInfo:
+        """Return what is known of a blob. Raises NotFound."""
+
+    def delete(self, container: str, name: str, *, etag: str = "") -> None:
+        """Remove a blob if it exists and, where an ETag is given, still has it."""
 
     def list(self, container: str, prefix: str) -> list[str]:
         """Return the names that start with `prefix`, sorted."""
+
+    def scan(self, container: str) -> Iterator[BlobInfo]:
+        """Return every blob of a container by name, a page at a time; nothing if it is missing."""
+
+    def address(self, container: str, name: str) -> str:
+        """Return a blob's address, whether it exists or not."""
 
     def locate(self, url: str) -> tuple[str, str] | None:
         """Return container and name of an address in our own account, else None."""

@@ -1,8 +1,16 @@
 """Azure Storage adapters: queues, blobs and tables, on an account or on Azurite alike."""
 
 from imaginem.storage.blob import AzureBlobs
+from imaginem.storage.drops import AzureDrops
 from imaginem.storage.queue import AzureQueues
 from imaginem.storage.shared_state import AzureSharedState
 from imaginem.storage.table import AzureJobLog, AzurePoisonLog
 
-__all__ = ["AzureBlobs", "AzureJobLog", "AzurePoisonLog", "AzureQueues", "AzureSharedState"]
+__all__ = [
+    "AzureBlobs",
+    "AzureDrops",
+    "AzureJobLog",
+    "AzurePoisonLog",
+    "AzureQueues",
+    "AzureSharedState",
+]

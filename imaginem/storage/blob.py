@@ -1,19 +1,27 @@
 """Blobs on Azure Blob Storage, in private containers."""
 
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
 from azure.storage.blob import (
+    BlobProperties,
     BlobSasPermissions,
     BlobServiceClient,
     ContentSettings,
     generate_blob_sas,
 )
 
-from imaginem.errors import PermanentError
+from imaginem.errors import Conflict, PermanentError
 from imaginem.names import is_plain_path
+from imaginem.ports import BlobInfo
 from imaginem.redaction import without_query
 from imaginem.storage.account import Account, storage_errors
 
@@ -28,18 +36,34 @@ class AzureBlobs:
         host = (self._root.hostname or "").partition(".")[0]
         self._account_name = self._root.path.strip("/") or host
 
-    def put(self, container: str, name: str, data: bytes, content_type: str) -> str:
+    def put(
+        self,
+        container: str,
+        name: str,
+        data: bytes,
+        content_type: str,
+        *,
+        metadata: Mapping[str, str] | None = None,
+    ) -> str:
         """Write a blob; on 404 make the container and write again."""
         _check(container, name)
         blob = self._service.get_blob_client(container, name)
-        settings = ContentSettings(content_type=content_type)
+        how: dict[str, Any] = {
+            "overwrite": True,
+            "content_settings": ContentSettings(content_type=content_type),
+            "metadata": dict(metadata or {}),
+        }
         with storage_errors(f"blob {container}/{name}"):
             try:
-                blob.upload_blob(data, overwrite=True, content_settings=settings)
+                blob.upload_blob(data, **how)
             except ResourceNotFoundError:
                 self._create(container)
-                blob.upload_blob(data, overwrite=True, content_settings=settings)
+                blob.upload_blob(data, **how)
         return without_query(str(blob.url))
+
+    def address(self, container: str, name: str) -> str:
+        """Return a blob's address."""
+        return without_query(str(self._service.get_blob_client(container, name).url))
 
     def _create(self, container: str) -> None:
         try:
@@ -47,23 +71,38 @@ class AzureBlobs:
         except ResourceExistsError:
             return
 
-    def get(self, container: str, name: str, limit: int) -> bytes:
+    def get(self, container: str, name: str, limit: int, *, etag: str = "") -> bytes:
         """Return a blob's bytes, unless they are too many."""
         _check(container, name)
+        blob = self._service.get_blob_client(container, name)
         with storage_errors(f"blob {container}/{name}"):
-            stream = self._service.get_blob_client(container, name).download_blob()
+            try:
+                stream = blob.download_blob(**_unless_changed(etag))
+            except ResourceModifiedError:
+                changed = blob.get_blob_properties().last_modified
+                raise Conflict(
+                    f"{container}/{name} was replaced at {changed:%Y-%m-%d %H:%M:%S} UTC"
+                ) from None
             if stream.size > limit:
                 raise PermanentError(
                     f"{container}/{name} has {stream.size} bytes; the limit is {limit}"
                 )
             return bytes(stream.readall())
 
-    def delete(self, container: str, name: str) -> None:
+    def stat(self, container: str, name: str) -> BlobInfo:
+        """Return what is known of a blob."""
+        _check(container, name)
+        with storage_errors(f"blob {container}/{name}"):
+            found = self._service.get_blob_client(container, name).get_blob_properties()
+            return _info(found)
+
+    def delete(self, container: str, name: str, *, etag: str = "") -> None:
         """Remove a blob if it exists."""
+        blob = self._service.get_blob_client(container, name)
         with storage_errors(f"blob {container}/{name}"):
             try:
-                self._service.get_blob_client(container, name).delete_blob()
-            except ResourceNotFoundError:
+                blob.delete_blob(**_unless_changed(etag))
+            except (ResourceNotFoundError, ResourceModifiedError):
                 return
 
     def list(self, container: str, prefix: str) -> list[str]:
@@ -76,6 +115,16 @@ class AzureBlobs:
                 return sorted(str(name) for name in names)
             except ResourceNotFoundError:
                 return []
+
+    def scan(self, container: str) -> Iterator[BlobInfo]:
+        """Return every blob of a container."""
+        with storage_errors(f"container {container}"):
+            blobs = self._service.get_container_client(container).list_blobs(include=["metadata"])
+            try:
+                for blob in blobs:
+                    yield _info(blob)
+            except ResourceNotFoundError:
+                return
 
     def locate(self, url: str) -> tuple[str, str] | None:
         """Return container and name of an address in our account."""
@@ -120,6 +169,20 @@ def _check(container: str, name: str) -> None:
     """Check that HTTP does not resolve a name to another container or folder."""
     if not is_plain_path(name):
         raise PermanentError(f"{container}/{name[:100]} is not a valid blob name")
+
+
+def _unless_changed(etag: str) -> dict[str, Any]:
+    """Return the options of a call that fails when a blob has another ETag; none without one."""
+    if not etag:
+        return {}
+    return {"etag": etag, "match_condition": MatchConditions.IfNotModified}
+
+
+def _info(found: BlobProperties) -> BlobInfo:
+    metadata = {name.lower(): value for name, value in (found.metadata or {}).items()}
+    # A list has ETags without the quotes that headers have.
+    etag = str(found.etag).strip('"')
+    return BlobInfo(str(found.name), f'"{etag}"', int(found.size), metadata)
 
 
 def _host_and_port(parts: SplitResult) -> tuple[str, int | None]:

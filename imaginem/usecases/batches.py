@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from imaginem.errors import NotFound
-from imaginem.pipeline.progress_row import ENDED, ProgressRow
+from imaginem.pipeline.progress_row import ProgressRow
+from imaginem.pipeline.states import ENDED
 from imaginem.ports import DashboardServices
 from imaginem.usecases.progress import read_batch, summarise
 from imaginem.usecases.submit import at_work

@@ -8,6 +8,8 @@ from imaginem.pipeline.offload import CONTAINER as LARGE_MESSAGES
 from imaginem.ports import (
     Blobs,
     DashboardServices,
+    Drop,
+    Drops,
     Erasable,
     JobKey,
     JobLog,
@@ -31,6 +33,7 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
         THUMBNAILS,
     )
     return (
+        DroppedPhotos(services.drops, services.blobs, settings.input_container),
         *(JobBlobs(services.blobs, container) for container in dict.fromkeys(containers)),
         services.gallery,
         PoisonedMessages(services.poison),
@@ -63,6 +66,34 @@ class JobBlobs:
         """Remove everything in a batch's folder."""
         for name in self._blobs.list(self._container, f"{blob_segment(batch_id)}/"):
             self._blobs.delete(self._container, name)
+
+
+class DroppedPhotos:
+    """The photos that people dropped, wherever they lie, and which job each started.
+
+    A photo that was put in another one's place since is another job's, and stays.
+    """
+
+    holds = ("pipelinedrops",)  # `JobBlobs` answers for the container
+
+    def __init__(self, drops: Drops, blobs: Blobs, container: str) -> None:
+        self._drops, self._blobs, self._container = drops, blobs, container
+
+    def erase(self, key: JobKey) -> None:
+        """Remove a job's dropped photos."""
+        for drop in self._drops.of_batch(key[0]):
+            if drop.job_id == key[1]:
+                self._remove(drop)
+
+    def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
+        """Remove a batch's dropped photos."""
+        for drop in self._drops.of_batch(batch_id):
+            self._remove(drop)
+
+    def _remove(self, drop: Drop) -> None:
+        """Remove a photo, then its record, by which it is found if this is interrupted."""
+        self._blobs.delete(self._container, drop.blob, etag=drop.etag)
+        self._drops.remove(drop)
 
 
 class PoisonedMessages:

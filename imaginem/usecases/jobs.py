@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from imaginem.errors import NotFound
-from imaginem.pipeline.progress_row import JobState, ProgressRow, StepState, read_row
+from imaginem.pipeline.progress_row import ProgressRow, read_row
+from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import DashboardServices, JobKey, JobResult, Services, Submission
 from imaginem.usecases.access import Caller
 from imaginem.usecases.faces import ReviewedMatch, matches_of_job
@@ -26,6 +27,8 @@ class JobView:
     """A job as far as a caller may see it.
 
     Attributes:
+        source: container and name of the blob that was dropped; empty if the photo was sent.
+        replaced: when that blob was found to hold another photo; empty if it does not.
         outputs: by step; None as long as there is no result.
         matches: faces that look like the job's, best first.
     """
@@ -38,6 +41,8 @@ class JobView:
     steps: Sequence[StepView]
     outputs: Mapping[str, Any] | None
     matches: Sequence[ReviewedMatch]
+    source: str = ""
+    replaced: str = ""
 
 
 def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobView:
@@ -60,6 +65,8 @@ def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobVie
         steps=_steps(row, result),
         outputs=_visible_outputs(result.job_output, matches) if result else None,
         matches=matches,
+        source=row.dropped.source if row and row.dropped else "",
+        replaced=row.replaced if row else "",
     )
 
 

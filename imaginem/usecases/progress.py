@@ -5,13 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from imaginem.pipeline.progress_row import (
-    ENDED,
-    JobState,
-    ProgressRow,
-    StepState,
-    progress_properties,
-)
+from imaginem.pipeline.progress_row import ProgressRow, progress_properties
+from imaginem.pipeline.states import ENDED, JobState, StepState
 from imaginem.ports import JobLog
 
 _DONE = (StepState.SUCCESS, StepState.FAILED, StepState.SKIPPED, StepState.POISONED)

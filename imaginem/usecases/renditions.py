@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from imaginem.errors import NotFound
 from imaginem.images.decoding import BYTE_LIMIT, decode_photo, opened_photo
 from imaginem.names import job_prefix
-from imaginem.pipeline.source import photo_containers
+from imaginem.pipeline.progress_row import read_row
+from imaginem.pipeline.source import photo_containers, photo_file
 from imaginem.ports import JobResult, Services
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ def original(services: Services, result: JobResult) -> bytes:
 
     Raises:
         NotFound: the photo is not in our storage, or no longer.
+        PermanentError: another photo was put in its place.
     """
     blobs = services.blobs
     blob = blobs.locate(result.photo_url) if result.photo_url else None
     if blob is None or blob[0] not in photo_containers(services):
         raise NotFound(f"the photo of job {result.id} is not kept here")
-    return blobs.get(*blob, BYTE_LIMIT)
+    row = read_row(services.log, (result.batch_id, result.id))
+    return photo_file(blobs, blob, row.dropped if row else None)
 
 
 def size_of(services: Services, result: JobResult) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from imaginem.names import blob_segment
 from imaginem.pipeline.offload import expand
 from imaginem.pipeline.poison import replay
 from imaginem.pipeline.progress_row import ProgressRow, read_row
+from imaginem.pipeline.source import keep_photo
 from imaginem.ports import DashboardServices, JobKey, Submission
 from imaginem.redaction import redact_values
 
@@ -65,9 +66,7 @@ def submit_photo(
     check_open(services, key[0])
     if isinstance(photo, bytes):  # only now, so that an invalid job leaves no blob behind
         blob = f"{blob_segment(key[0])}/{blob_segment(key[1])}"
-        container = services.core_settings.input_container
-        url = services.blobs.put(container, blob, photo, "application/octet-stream")
-        message = message.with_image_url(url)
+        message = message.with_image_url(keep_photo(services, blob, photo))
     return send_message(services, message)
 
 
@@ -143,6 +142,8 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
         raise PermanentError(f"the photo of job {key[1]} is not kept here: send it again")
     before = _as_sent(services, row)
     if before is not None:
+        if row is not None and row.dropped is not None:
+            before = before.noting(dropped=row.dropped)
         return send_message(services, before.with_image_url(url))
     pipeline = row.pipeline if row else list(result.processing_pipeline if result else ())
     image_parameters = result.image_parameters if result else sent.parameters if sent else None

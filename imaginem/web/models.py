@@ -144,6 +144,12 @@ class Job(Answer):
     steps: list[StepState]
     job_output: Mapping[str, Any] | None = None
     matches: list[Match] = []
+    source: str = Field(
+        "",
+        description="the blob that was dropped; empty if the photo was sent",
+        examples=["inputimages/spring-2026/photo.jpg"],
+    )
+    replaced: str = Field("", description="when another photo was found in that blob's place")
 
 
 class Photo(Answer):

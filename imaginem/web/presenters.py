@@ -61,6 +61,8 @@ def present_job(job: JobView) -> models.Job:
         steps=[models.StepState.model_validate(step) for step in job.steps],
         job_output=job.outputs,
         matches=present_matches(job.matches),
+        source=job.source,
+        replaced=job.replaced,
     )
 
 

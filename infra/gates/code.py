@@ -20,6 +20,7 @@ def problems(templates: list[Template], root: Path = ROOT) -> list[str]:
         *roles.problems(templates, root),
         *_queues(templates, root),
         *_names(templates, root),
+        *_events(templates, root),
         *_metrics(templates, root),
         *_parameters(templates),
     ]
@@ -78,6 +79,25 @@ def _names(templates: list[Template], root: Path) -> list[str]:
         f"Bicep makes {', '.join(sorted(in_bicep))}"
         for kind, in_code, in_bicep in compared
         if in_code != in_bicep
+    ]
+
+
+def _events(templates: list[Template], root: Path) -> list[str]:
+    """Compare what Event Grid reports, and to which function, with the blob trigger."""
+    code = (root / "imaginem" / "functions.py").read_text("utf-8")
+    functions = set(re.findall(r'function_name\(name="(\w+)"\)', code))
+    settings = (root / "imaginem" / "config" / "sections" / "pipeline.py").read_text("utf-8")
+    (container,) = re.findall(r'"INPUT_CONTAINER",\s*"(\w+)"', settings)
+    text = "\n".join(template.path.read_text("utf-8") for template in templates)
+    told = re.findall(r"functionName=Host\.Functions\.(\w+)", text)
+    reported = re.findall(r"/containers/(\w+)/blobs/", text)
+    return [
+        *(f"events: the app has no function {name}" for name in told if name not in functions),
+        *(
+            f"events: Event Grid reports the container {name}, and the code has {container}"
+            for name in reported
+            if name != container
+        ),
     ]
 
 

@@ -34,7 +34,7 @@ _MUST_CONFIG: dict[str, dict[str, Any]] = {
     "authsettingsV2": {
         "properties.platform.enabled": True,
         "properties.globalValidation.requireAuthentication": True,
-        "properties.globalValidation.excludedPaths": ["/api/health"],
+        "properties.globalValidation.excludedPaths": ["/api/health", "/runtime/webhooks/blobs"],
         "properties.httpSettings.requireHttps": True,
     },
     "appsettings": {"properties.HTTP_ACCESS": ("health", "platform")},

@@ -18,6 +18,7 @@ param queueBatchSize int
 param queueNewBatchThreshold int
 param httpConcurrency int
 param pipelineDefinition string
+param droppedPhotos string
 param visionEngine string
 param faceEngine string
 param facePrintEngine string
@@ -135,6 +136,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     AzureFunctionsJobHost__extensions__queues__newBatchThreshold: string(queueNewBatchThreshold)
     OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
     PIPELINE_DEFINITION: pipelineDefinition
+    DROPPED_PHOTOS: droppedPhotos
     VISION_ENGINE: visionEngine
     FACE_ENGINE: faceEngine
     FACE_PRINT_ENGINE: facePrintEngine
@@ -156,7 +158,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
   }
 }
 
-// On, whatever is given: without an app to log in to, the platform answers 401 to all but the health page.
+// On, whatever is given: without an app to log in to, the platform answers 401 to all but the paths that are excluded.
 resource authentication 'Microsoft.Web/sites/config@2024-11-01' = {
   parent: site
   name: 'authsettingsV2'
@@ -169,7 +171,8 @@ resource authentication 'Microsoft.Web/sites/config@2024-11-01' = {
       requireAuthentication: true
       unauthenticatedClientAction: empty(authClientId) ? 'Return401' : 'RedirectToLoginPage'
       redirectToProvider: 'azureactivedirectory'
-      excludedPaths: ['/api/health']
+      // Event Grid comes without a login: the Functions host asks it for the key blobs_extension.
+      excludedPaths: ['/api/health', '/runtime/webhooks/blobs']
     }
     identityProviders: {
       azureActiveDirectory: {

@@ -12,8 +12,8 @@ param workspaceId string
 param tags object
 
 var containers = ['inputimages', 'faces', 'largemessages', 'thumbnails', 'deployment']
-var tables = ['pipelinelogs', 'pipelinepoison', 'pipelinestate']
-var queues = concat(steps, map(steps, name => '${name}-poison'))
+var tables = ['pipelinelogs', 'pipelinepoison', 'pipelinestate', 'pipelinedrops']
+var queues = concat(steps, map(steps, name => '${name}-poison'), ['webjobs-blobtrigger-poison'])
 var roles = [
   'b7e6dc6d-f1e8-4753-8033-0f276bb0955b' // Storage Blob Data Owner: the Functions host asks for it
   '974c5e8b-45b9-4653-ba55-5f855dd0fb88' // Storage Queue Data Contributor

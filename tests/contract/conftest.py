@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from imaginem.host import Emulator
-from imaginem.ports import Blobs, JobLog, PoisonLog, Queues, SharedState
+from imaginem.ports import Blobs, Drops, JobLog, PoisonLog, Queues, SharedState
 from imaginem.sql import Database
 from imaginem.storage import (
     AzureBlobs,
+    AzureDrops,
     AzureJobLog,
     AzurePoisonLog,
     AzureQueues,
@@ -19,6 +20,7 @@ from imaginem.storage import (
 from imaginem.storage.account import Account
 from imaginem.testing import (
     MemoryBlobs,
+    MemoryDrops,
     MemoryLog,
     MemoryPoison,
     MemoryQueues,
@@ -78,6 +80,11 @@ def blobs(request: pytest.FixtureRequest, account: Account) -> Blobs:
 @pytest.fixture(params=STORAGE)
 def log(request: pytest.FixtureRequest, account: Account) -> JobLog:
     return MemoryLog() if request.param == "memory" else AzureJobLog(account)
+
+
+@pytest.fixture(params=STORAGE)
+def drops(request: pytest.FixtureRequest, account: Account) -> Drops:
+    return MemoryDrops() if request.param == "memory" else AzureDrops(account)
 
 
 @pytest.fixture(params=STORAGE)

@@ -6,6 +6,7 @@ import urllib.request
 import pytest
 
 from imaginem.errors import (
+    Conflict,
     NotFound,
     PermanentError,
 )
@@ -53,6 +54,50 @@ class TestBlobs:
         blobs.delete(name, "b/1")
         assert blobs.list(name, "b/") == ["b/2"]
         assert blobs.list(f"{name}x", "") == []
+
+    def test_a_blob_is_known_without_being_read(self, blobs: Blobs, name: str) -> None:
+        blobs.put(name, "a b/ü.png", b"12345", "image/png", metadata={"imaginem_job": "one"})
+        found = blobs.stat(name, "a b/ü.png")
+
+        assert (found.name, found.size) == ("a b/ü.png", 5)
+        assert found.metadata == {"imaginem_job": "one"}
+        assert list(blobs.scan(name)) == [found]
+        assert blobs.locate(blobs.address(name, "a b/ü.png")) == (name, "a b/ü.png")
+        blobs.put(name, "a b/ü.png", b"12345", "image/png")
+        assert blobs.stat(name, "a b/ü.png").etag != found.etag
+        assert blobs.stat(name, "a b/ü.png").metadata == {}
+        assert list(blobs.scan(f"{name}x")) == []
+        with pytest.raises(NotFound):
+            blobs.stat(name, "gone")
+        with pytest.raises(PermanentError):
+            blobs.stat(name, "a//b")
+
+    def test_a_blob_is_read_and_removed_only_as_long_as_it_is_the_same(
+        self, blobs: Blobs, name: str
+    ) -> None:
+        blobs.put(name, "x", b"one", "text/plain")
+        before = blobs.stat(name, "x").etag
+        assert blobs.get(name, "x", 10, etag=before) == b"one"
+        blobs.put(name, "x", b"two", "text/plain")
+
+        with pytest.raises(Conflict, match="was replaced"):
+            blobs.get(name, "x", 10, etag=before)
+        blobs.delete(name, "x", etag=before)
+        assert blobs.get(name, "x", 10) == b"two"
+        blobs.delete(name, "x", etag=blobs.stat(name, "x").etag)
+        blobs.delete(name, "x", etag=before)
+        with pytest.raises(NotFound):
+            blobs.get(name, "x", 10, etag=before)
+
+    def test_an_empty_blob_is_read_only_as_long_as_it_is_the_same(
+        self, blobs: Blobs, name: str
+    ) -> None:
+        blobs.put(name, "x", b"", "text/plain")
+        before = blobs.stat(name, "x").etag
+        assert blobs.get(name, "x", 10, etag=before) == b""
+        blobs.put(name, "x", b"", "text/plain")
+        with pytest.raises(Conflict):
+            blobs.get(name, "x", 10, etag=before)
 
     @pytest.mark.parametrize(
         "url",

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from imaginem.outputs import Face, FaceMatch, FacePrint, ImageAnalysis, OcrText,
 from imaginem.pipeline.poison import keep_invalid
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.steps import default_registry
-from imaginem.ports import CallContext, EnrolledFace, Erasable, JobKey
+from imaginem.ports import CallContext, Drop, EnrolledFace, Erasable, JobKey
 from imaginem.runtime import Runtime
 from imaginem.sql import SqlServiceFaces
 from imaginem.testing import FakeFaces, FakeRecognizer, photo_bytes
@@ -37,6 +38,7 @@ PLACES = {
     "largemessages",
     "largemessages/!poison",
     "thumbnails",
+    "pipelinedrops",
     "pipelinelogs",
     "pipelinepoison",
     "pipeline_output",
@@ -104,6 +106,7 @@ class Installation:
     def run(self, key: JobKey, color: str) -> list[uuid.UUID]:
         """Take a photo through all steps and everything behind them; return its faces."""
         submit_photo(self.runtime, key, f"{key[1]}.png", photo_bytes(color=color), PIPELINE)
+        self.drop(key, photo_bytes(color=color))
         for name in PIPELINE:
             step = default_registry.get(name)
             (item,) = self.runtime.queues.receive(name, 1, 60)
@@ -115,6 +118,13 @@ class Installation:
         assert result.unsuccessful == ()
         rendition(self.runtime, result, "thumbnail")
         return [face.face_id for face in self.runtime.gallery.faces_of(key)]
+
+    def drop(self, key: JobKey, photo: bytes) -> None:
+        """Let a job's photo also lie where somebody dropped it."""
+        blob = f"dropped here/{quote(key[1], safe='')}.png"
+        self.runtime.blobs.put("inputimages", blob, photo, "image/png")
+        etag = self.runtime.blobs.stat("inputimages", blob).etag
+        self.runtime.drops.write(Drop(key[0], blob, etag, key[1], "ab", sent=True))
 
     def poison(self, key: JobKey, *, note: str) -> None:
         """Keep messages of a job that could never be read, a long one and a short one."""

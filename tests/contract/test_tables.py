@@ -165,7 +165,7 @@ def test_a_body_that_was_removed_hides_no_other_entry(account: Account, name: st
 
 def test_a_poisoned_body_is_removed_before_its_entry(account: Account, name: str) -> None:
     class Away(AzureBlobs):
-        def delete(self, container: str, name: str) -> None:
+        def delete(self, container: str, name: str, *, etag: str = "") -> None:
             raise StorageUnavailable("blob storage did not answer")
 
     poison = AzurePoisonLog(account, AzureBlobs(account))

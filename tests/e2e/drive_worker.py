@@ -8,6 +8,7 @@ functions, too. Prints the outcomes as the last line, in JSON.
 """
 
 import asyncio
+import base64
 import importlib
 import inspect
 import json
@@ -49,7 +50,7 @@ class App:
 
         Args:
             name: of the function.
-            kind: of the data: `string`, `json` or `http`.
+            kind: of the data: `string`, `json`, `bytes` or `http`.
             data: of the trigger.
             facts: of the trigger, which the host sends as JSON.
         """
@@ -84,6 +85,17 @@ class App:
         """Call a timer function; return how that ended."""
         state: dict[str, Any] = {"Schedule": {}, "ScheduleStatus": None, "IsPastDue": False}
         return (await self.call(name, "json", json.dumps(state), {}))[0]
+
+    async def blob(self, name: str, path: str, content: str) -> str:
+        """Call a blob function, to which the host hands the bytes (here as base64) too."""
+        data = base64.b64decode(content)
+        facts = {
+            "BlobTrigger": path,
+            "Uri": f"https://account.test/{path}",
+            "Properties": {"ContentLength": len(data)},
+            "Metadata": {},
+        }
+        return (await self.call(name, "bytes", data, facts))[0]
 
     async def http(self, name: str, method: str, path: str) -> str:
         """Call an HTTP function; return the status of its answer, or how else that ended."""

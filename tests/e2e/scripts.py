@@ -33,6 +33,7 @@ case "$*" in
   *"signed-in-user show"*) echo person@example.org ;;
   *"outputs.appAddress"*) echo https://func-imaginem-x.azurewebsites.net ;;
   *"outputs.appName"*) echo func-imaginem-x ;;
+  *"outputs.droppedPhotos"*) echo "${DROPPED:-on}" ;;
   *"outputs."*) echo something ;;
   *"sql server show"*) echo Enabled ;;
   *"write-out"*) printf "$STATUS" ;;

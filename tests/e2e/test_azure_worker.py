@@ -1,5 +1,6 @@
 """The package that is deployed, in Microsoft's own worker code, with requirements.txt alone."""
 
+import base64
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import steps  # noqa: F401 - registers them
 from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
 from imaginem.config.settings import read_settings
 from imaginem.host import Emulator, EmulatorPorts
+from imaginem.message import decode_message
 from imaginem.pipeline.steps import default_registry
 from imaginem.runtime import Runtime
 from infra.package import collect
@@ -40,9 +42,19 @@ print(json.dumps({
     f.get_function_name(): f.get_trigger().get_dict_repr() for f in function_app.app.get_functions()
 }, default=lambda value: value.name))
 """
-TOLD_TO_THE_HOST = ("name", "type", "queueName", "connection", "schedule", "path", "authLevel")
+TOLD_TO_THE_HOST = (
+    "name",
+    "type",
+    "queueName",
+    "connection",
+    "schedule",
+    "path",
+    "source",
+    "authLevel",
+)
 PIPELINE = [*(name for name in default_registry.names() if name not in ALL_STEPS), *ALL_STEPS]
 JOB = ("worker", "job-1")
+DROPPED = "inputimages/dropped/photo.png"
 POISON = [f"{name}_poison" for name in PIPELINE]
 
 
@@ -150,6 +162,7 @@ def life(driver: Driver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[L
             calls=[
                 *([f"drain {name}", "drain", name, connection] for name in [*PIPELINE, *POISON]),
                 *([f"timer {name}", "timer", name] for name in timers),
+                ["drop", "blob", "photo_dropped", DROPPED, drop_photo(runtime)],
                 *(http_call(functions, other) for other in others),
             ],
         )
@@ -184,6 +197,14 @@ def send_messages(runtime: Runtime) -> None:
         runtime.queues.create(name)  # as the deployment does
         runtime.queues.send(f"{name}-poison", "nobody could process this")
     runtime.queues.send(PIPELINE[0], json.dumps({"job_definition": definition}))
+
+
+def drop_photo(runtime: Runtime) -> str:
+    """Put a photo into the input container as another program does; return it as base64."""
+    photo = portrait("berta")
+    container, _, name = DROPPED.partition("/")
+    runtime.blobs.put(container, name, photo, "image/png")
+    return base64.b64encode(photo).decode()
 
 
 def requests_to_routes() -> tuple[list[str], list[str]]:
@@ -244,6 +265,17 @@ def test_what_no_step_could_process_is_kept(life: Life) -> None:
     drained = life.outcomes("drain")
     assert {name: drained[name] for name in POISON} == {name: ["success"] for name in POISON}
     assert {entry.queue for entry in life.runtime.poison.list()} == {*PIPELINE}
+
+
+def test_a_dropped_photo_starts_its_job(life: Life) -> None:
+    trigger = life.report["triggers"]["photo_dropped"]
+    assert (trigger["type"], trigger["path"]) == ("blobTrigger", "inputimages/{name}")
+    assert trigger["source"] == "EventGrid"
+    assert life.report["calls"]["drop"] == "success"
+    (drop,) = life.runtime.drops.of_batch("dropped")
+    assert drop.sent
+    (message,) = life.runtime.queues.receive(ALL_STEPS[0], 32, 60)
+    assert decode_message(message.body, ()).key == ("dropped", drop.job_id)
 
 
 def test_timers_run(life: Life) -> None:

@@ -125,11 +125,31 @@ class TestScripts:
             "az sql server firewall-rule delete",
             "az functionapp deployment source config-zip",
             "api/health",
+            "az deployment group create --name imaginem-events",
         ]
         places = [run.first(step) for step in order]
         assert places == sorted(places)
         assert "sqlAdministratorObjectId=22222222" in run.calls
         assert "the API asks for a login (401)" in done.stdout
+
+    def test_event_grid_is_asked_until_the_app_knows_its_key(self, run: Runner) -> None:
+        reason = "no: https://x/runtime/webhooks/blobs?functionName=f&code=secret-key"
+        done = run(*DEPLOY, FAILING="name imaginem-events", FAILURES="2", REASON=reason)
+
+        assert done.returncode == 0, done.stderr
+        assert run.calls.count("--name imaginem-events") == 3
+        assert "appName=func-imaginem-x storageName=something" in run.calls
+        assert "code=..." in done.stderr
+        assert "secret-key" not in done.stdout + done.stderr
+
+    def test_an_app_that_event_grid_cannot_reach_is_an_error(self, run: Runner) -> None:
+        done = run(*DEPLOY, FAILING="name imaginem-events", FAILURES="9")
+        assert done.returncode == 1
+        assert "photos that are dropped start no job" in done.stderr
+
+    def test_without_dropped_photos_event_grid_is_left_alone(self, run: Runner) -> None:
+        assert run(*DEPLOY, DROPPED="off").returncode == 0
+        assert "imaginem-events" not in run.calls
 
     def test_every_step_of_the_registry_gets_a_queue(self, run: Runner) -> None:
         run.add_step("blurriness")

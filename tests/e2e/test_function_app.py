@@ -30,11 +30,13 @@ def test_the_app_imports_with_nothing_but_its_requirements(settings: dict[str, s
 
     queues = set(default_registry.names())
     assert queues >= {*ALL_STEPS, "sample"}
-    assert {q for q in triggers.values() if q} == queues | {f"{q}-poison" for q in queues}
+    blobs = {"photo_dropped": None, "photo_dropped_poison": "webjobs-blobtrigger-poison"}
+    poison = {f"{q}-poison" for q in queues} | {"webjobs-blobtrigger-poison"}
+    assert {q for q in triggers.values() if q} == queues | poison
     assert triggers["http_app_func"] is None
     timers = {"maintenance_timer"} if settings else set()
-    assert set(triggers) >= timers
-    assert len(triggers) == 2 * len(queues) + 1 + len(timers)
+    assert set(triggers) >= {*timers, *blobs}
+    assert len(triggers) == 2 * len(queues) + 1 + len(blobs) + len(timers)
     assert report["loaded"] == []
 
 

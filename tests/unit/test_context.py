@@ -45,9 +45,9 @@ def test_a_picture_is_kept_in_the_faces_container_in_the_jobs_folder() -> None:
     services = MemoryServices()
     put = services.blobs.put
 
-    def watched(container: str, name: str, data: bytes, content_type: str) -> str:
+    def watched(container: str, name: str, data: bytes, content_type: str, **more: Any) -> str:
         written.append((container, name, content_type))
-        return put(container, name, data, content_type)
+        return put(container, name, data, content_type, **more)
 
     services.blobs.put = watched  # type: ignore[method-assign]
     job = job_for(services=services)

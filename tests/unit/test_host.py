@@ -41,6 +41,13 @@ def test_host_json_is_followed(tmp_path: Path) -> None:
     assert (config.visibility_timeout, config.max_polling_interval) == (30.0, 60.5)
 
 
+def test_host_json_says_how_many_blobs_are_handled_at_once(tmp_path: Path) -> None:
+    blobs = {"maxDegreeOfParallelism": 3, "poisonBlobThreshold": 2}
+    (tmp_path / "host.json").write_text(json.dumps({"extensions": {"blobs": blobs}}))
+    config = read_host_config(tmp_path)
+    assert (config.max_blobs, config.poison_blob_threshold) == (3, 2)
+
+
 def test_what_host_json_leaves_out_is_as_on_azure(tmp_path: Path) -> None:
     assert configured(tmp_path) == HostConfig()
     assert configured(tmp_path, batchSize=6).new_batch_threshold == 3

@@ -21,7 +21,8 @@ from imaginem.message import decode_message
 from imaginem.pipeline.offload import expand, expand_all
 from imaginem.pipeline.poison import bury, replay
 from imaginem.pipeline.process import Delivery, process_step
-from imaginem.pipeline.progress_row import CONCLUDED, ENDED, ProgressRow, StepState, read_row
+from imaginem.pipeline.progress_row import ProgressRow, read_row
+from imaginem.pipeline.states import CONCLUDED, ENDED, StepState
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import CoreSettings, JobKey
 from imaginem.testing import MemoryLog, MemoryQueues, MemoryServices, message_for

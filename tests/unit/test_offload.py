@@ -57,9 +57,9 @@ def test_a_large_output_is_uploaded_once(bench: Bench) -> None:
     puts: list[str] = []
     put = bench.services.blobs.put
 
-    def counting(container: str, name: str, data: bytes, content_type: str) -> str:
+    def counting(container: str, name: str, data: bytes, content_type: str, **more: Any) -> str:
         puts.append(name)
-        return put(container, name, data, content_type)
+        return put(container, name, data, content_type, **more)
 
     bench.services.blobs.put = counting  # type: ignore[method-assign]
     bench.first_does = lambda job: Found(what="x" * 100_000)
@@ -76,9 +76,9 @@ class WatchedBlobs(MemoryBlobs):
         super().__init__()
         self.written: list[tuple[str, str, str]] = []
 
-    def put(self, container: str, name: str, data: bytes, content_type: str) -> str:
+    def put(self, container: str, name: str, data: bytes, content_type: str, **more: Any) -> str:
         self.written.append((container, name, content_type))
-        return super().put(container, name, data, content_type)
+        return super().put(container, name, data, content_type, **more)
 
 
 def fitted(outputs: dict[str, Any]) -> tuple[JobMessage, WatchedBlobs]:

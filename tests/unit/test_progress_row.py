@@ -5,19 +5,18 @@ from pathlib import Path
 
 import pytest
 
+from imaginem.message import DroppedPhoto
 from imaginem.names import RESERVED_PROPERTIES, step_properties
 from imaginem.pipeline.progress_row import (
-    ENDED,
-    JobState,
     ProgressRow,
     RowChange,
     StepChange,
-    StepState,
     never_began,
     new_run,
     progress_properties,
     run_begins,
 )
+from imaginem.pipeline.states import ENDED, JobState, StepState
 from imaginem.ports import LogEntry
 from imaginem.testing import message_for
 from tests.conftest import ROOT
@@ -31,6 +30,8 @@ EVERYTHING = RowChange(
     run="run-2",
     delivery="message-7",
     previous_runs=("run-1", "run-0"),
+    dropped=DroppedPhoto(source="inputimages/a/b.jpg", etag='"0x1"', sha256="ab"),
+    replaced="2026-11-26T12:00:00+00:00",
 )
 
 
@@ -45,6 +46,7 @@ def test_what_is_written_is_read_again() -> None:
     assert (row.job_state, row.image_url) == (JobState.PARTIAL, "https://x.test/photo")
     assert (row.pipeline, row.job_output) == (["ocr", "facecrop"], '{"done": true}')
     assert (row.run, row.delivery) == ("run-2", "message-7")
+    assert (row.dropped, row.replaced) == (EVERYTHING.dropped, EVERYTHING.replaced)
     assert (row.previous_runs, row.runs) == (["run-1", "run-0"], ["run-2", "run-1", "run-0"])
     assert row.problems() == [("facecrop", "too dark")]
     assert (row.key, row.fence) == (("batch-1", "job-1"), "fence-1")
@@ -75,7 +77,8 @@ def test_every_property_of_a_row_is_reserved_against_names_of_queues() -> None:
 def test_what_progress_asks_for_is_all_but_outputs_and_addresses() -> None:
     asked = set(progress_properties(["facecrop"]))
 
-    left_out = {"image_url", "job_output", "imaginem_delivery", "facecrop_output"}
+    photo = {"image_url", "photo_source", "photo_etag", "photo_sha256", "photo_replaced"}
+    left_out = photo | {"job_output", "imaginem_delivery", "facecrop_output"}
     assert asked == set(EVERYTHING.properties()) - left_out
 
 

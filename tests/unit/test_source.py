@@ -91,9 +91,9 @@ def test_a_fetched_photo_is_written_as_bytes_of_no_declared_kind(bench: Bench) -
     written: list[str] = []
     put = bench.services.blobs.put
 
-    def watched(container: str, name: str, data: bytes, content_type: str) -> str:
+    def watched(container: str, name: str, data: bytes, content_type: str, **more: Any) -> str:
         written.append(content_type)
-        return put(container, name, data, content_type)
+        return put(container, name, data, content_type, **more)
 
     bench.services.blobs.put = watched  # type: ignore[method-assign]
     fetching(bench, photo_bytes())
@@ -221,10 +221,10 @@ def test_a_photo_is_read_once_for_all_steps_of_a_run(bench: Bench) -> None:
     reads: list[str] = []
     get = bench.services.blobs.get
 
-    def watched(container: str, name: str, limit: int) -> bytes:
+    def watched(container: str, name: str, limit: int, **more: Any) -> bytes:
         reads.append(name)
         assert limit == BYTE_LIMIT
-        return get(container, name, limit)
+        return get(container, name, limit, **more)
 
     bench.services.blobs.get = watched  # type: ignore[method-assign]
     bench.services.photos = PhotoCache()

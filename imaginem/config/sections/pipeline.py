@@ -1,7 +1,16 @@
 """What a job does when its message does not say, and how often a step is tried."""
 
-from imaginem.config.declare import Section, setting
-from imaginem.config.value_types import ContainerName, Count, Names, Seconds, StepNames
+from typing import Annotated
+
+from imaginem.config.declare import Expected, Section, setting
+from imaginem.config.value_types import (
+    ContainerName,
+    Count,
+    Names,
+    Seconds,
+    StepNames,
+    one_of,
+)
 from imaginem.ports import CoreSettings
 
 DEFAULT_PIPELINE = (
@@ -15,6 +24,9 @@ DEFAULT_PIPELINE = (
 )
 MAX_DEQUEUE_COUNT = 5
 """Must equal `maxDequeueCount` of host.json: it tells a step which delivery is the last."""
+
+
+OnOff = Annotated[str, one_of(("on", "off")), Expected("on or off")]
 
 
 class PipelineSettings(Section):
@@ -37,6 +49,12 @@ class PipelineSettings(Section):
         "faces",
         "container for face crops",
         not_on_azure="its default is the name that Bicep gives",
+    )
+    dropped_photos: OnOff = setting(
+        "DROPPED_PHOTOS",
+        "on",
+        "`on`: a photo that any tool uploads to the input container starts a job; `off`: whoever "
+        "uploads one also sends its job message",
     )
     max_attempts: Count = setting(
         "MAX_ATTEMPTS",

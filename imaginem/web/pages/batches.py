@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from imaginem.pipeline.progress_row import ENDED
+from imaginem.pipeline.states import ENDED
 from imaginem.ports import DashboardServices
 from imaginem.usecases.batches import batch_overview, cancel_batch, reopen_batch
 from imaginem.usecases.erase import forget_batch

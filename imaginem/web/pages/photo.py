@@ -7,7 +7,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from imaginem.errors import ImaginemError
 from imaginem.images.exif import read_exif
-from imaginem.pipeline.progress_row import ENDED
+from imaginem.pipeline.states import ENDED
 from imaginem.ports import DashboardServices, JobResult
 from imaginem.usecases.erase import forget_job
 from imaginem.usecases.jobs import photo_name, result_of, view_job

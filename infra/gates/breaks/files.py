@@ -160,9 +160,23 @@ BREAKS = (
     Break(
         "every path is open without a login",
         "modules/app.bicep",
-        "['/api/health']",
+        "['/api/health', '/runtime/webhooks/blobs']",
         "['/*']",
         "excludedPaths must be",
+    ),
+    Break(
+        "Event Grid tells a function that is not there",
+        "events.bicep",
+        "Host.Functions.photo_dropped",
+        "Host.Functions.photo_droped",
+        "the app has no function photo_droped",
+    ),
+    Break(
+        "Event Grid reports another container",
+        "events.bicep",
+        "/containers/inputimages/",
+        "/containers/faces/",
+        "reports the container faces",
     ),
     Break(
         "the API is open",
@@ -216,7 +230,7 @@ BREAKS = (
     Break(
         "there are no poison queues",
         "modules/storage.bicep",
-        "concat(steps, map(steps, name => '${name}-poison'))",
+        "concat(steps, map(steps, name => '${name}-poison'), ['webjobs-blobtrigger-poison'])",
         "steps",
         "no poison queues",
     ),

@@ -1,0 +1,215 @@
+"""A blob listener: runs a function for each new or changed blob of a container.
+
+Azure is told of blobs by Event Grid; here the container is listed again and again. As the
+Functions host does, the listener keeps a receipt of every blob that was handled, by name and
+ETag, in the container `azure-webjobs-hosts`: so a restart starts nothing twice, and misses no
+blob that came in between. As with Event Grid, blobs that were there before the listener ran for
+the first time start nothing.
+"""
+
+import hashlib
+import json
+import logging
+import re
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from imaginem.errors import NotFound, PermanentError, StorageUnavailable
+from imaginem.functions import BLOB_POISON_QUEUE
+from imaginem.host.config import HostConfig
+from imaginem.host.pool import WorkerPool
+from imaginem.host.triggers import Trigger
+from imaginem.ports import BlobInfo, Blobs, Queues
+
+_logger = logging.getLogger("imaginem.host")
+
+RECEIPTS = "azure-webjobs-hosts"
+_RECEIPTS_LIMIT = 256 * 2**20
+_SCAN_EVERY = 1.0
+_SCAN_SHARE = 10.0
+"""Seconds between two scans, for each second that a scan takes: large containers take longer."""
+_SAVE_EVERY = 5.0
+
+
+@dataclass
+class _Waiting:
+    """A blob whose function has not succeeded yet; `due` is of `time.monotonic`."""
+
+    blob: BlobInfo
+    failures: int = 0
+    due: float = 0.0
+
+
+class BlobListener:
+    """Runs a function for each blob of a container that is new or was written again.
+
+    Args:
+        trigger: of the function.
+        blobs: what is listed, and where receipts are kept.
+        queues: where blobs are reported whose function fails again and again.
+        pool: the workers that run the function.
+        config: the rules of `host.json`; a failed blob is tried again as late as a message.
+    """
+
+    def __init__(
+        self, trigger: Trigger, blobs: Blobs, queues: Queues, pool: WorkerPool, config: HostConfig
+    ) -> None:
+        self._trigger, self._blobs, self._queues = trigger, blobs, queues
+        self._pool, self._config = pool, config
+        self._container, _, pattern = trigger.path.partition("/")
+        self._names = re.compile(re.sub(r"\\\{\w+\\\}", ".+", re.escape(pattern)), re.DOTALL)
+        self._handled: set[str] = set()
+        self._waiting: dict[str, _Waiting] = {}
+        self._running: set[str] = set()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+        self._stop = False
+        self._next_scan = self._saved = 0.0
+        self._unsaved = False
+        self._thread = threading.Thread(target=self._run, name="blobs", daemon=True)
+
+    def start(self) -> None:
+        """Begin: from here on, blobs that are written run the function.
+
+        Raises:
+            StorageUnavailable: the receipts can't be read.
+        """
+        try:
+            text = self._blobs.get(RECEIPTS, self._receipts, _RECEIPTS_LIMIT).decode()
+        except NotFound:
+            self._handled = set(self._listed())
+            self._save()
+        else:
+            self._handled = set(text.split())
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Start no further function, wait for those that run, and keep the receipts."""
+        self._stop = True
+        self._wake.set()
+        if self._thread.is_alive():
+            self._thread.join()
+            while self._running:
+                time.sleep(0.02)
+            self._save()
+
+    def poll(self) -> int:
+        """List the container if that is due, start functions; return how many run."""
+        now = time.monotonic()
+        if now >= self._next_scan:
+            self._scan()
+        if self._unsaved and now - self._saved >= _SAVE_EVERY:
+            self._save()
+        for receipt in self._due(now):
+            if len(self._running) >= self._config.max_blobs or not self._pool.has_room:
+                break
+            self._start(receipt)
+        return len(self._running)
+
+    @property
+    def _receipts(self) -> str:
+        return f"imaginem/blobreceipts/{self._trigger.function}/{self._container}"
+
+    def _run(self) -> None:
+        while not self._stop:
+            self._wake.clear()
+            self.poll()
+            self._wake.wait(_SCAN_EVERY)
+
+    def _listed(self) -> dict[str, BlobInfo]:
+        """Return the container's blobs by receipt."""
+        found = self._blobs.scan(self._container)
+        return {_receipt(blob): blob for blob in found if self._names.fullmatch(blob.name)}
+
+    def _scan(self) -> None:
+        begun = time.monotonic()
+        try:
+            listed = self._listed()
+        except StorageUnavailable as problem:
+            _logger.warning("%s; trying again", problem)
+            self._next_scan = time.monotonic() + _SCAN_EVERY
+            return
+        with self._lock:
+            gone = self._handled - listed.keys()
+            self._handled -= gone
+            self._unsaved |= bool(gone)
+            for receipt in listed.keys() - self._handled - self._waiting.keys():
+                self._waiting[receipt] = _Waiting(listed[receipt])
+        ended = time.monotonic()
+        self._next_scan = ended + max(_SCAN_EVERY, _SCAN_SHARE * (ended - begun))
+
+    def _due(self, now: float) -> list[str]:
+        with self._lock:
+            return [
+                receipt
+                for receipt, waiting in self._waiting.items()
+                if waiting.due <= now and receipt not in self._running
+            ]
+
+    def _start(self, receipt: str) -> None:
+        blob = self._waiting[receipt].blob
+        with self._lock:
+            self._running.add(receipt)
+        future = self._pool.submit(
+            self._trigger.function,
+            kind="blob",
+            path=f"{self._container}/{blob.name}",
+            uri=self._blobs.address(self._container, blob.name),
+            length=blob.size,
+            etag=blob.etag,
+            metadata=dict(blob.metadata),
+        )
+        future.add_done_callback(lambda future: self._ended(receipt, future))
+
+    def _ended(self, receipt: str, future: "Future[None]") -> None:
+        waiting = self._waiting[receipt]
+        failed = not future.cancelled() and future.exception() is not None
+        waiting.failures += failed
+        handled = not (failed or future.cancelled())
+        if failed:
+            waiting.due = time.monotonic() + self._config.visibility_timeout
+            if waiting.failures >= self._config.poison_blob_threshold:
+                handled = self._poison(waiting.blob)
+        with self._lock:
+            self._running.discard(receipt)
+            if handled:
+                del self._waiting[receipt]
+                self._handled.add(receipt)
+                self._unsaved = True
+        self._wake.set()
+
+    def _poison(self, blob: BlobInfo) -> bool:
+        """Report a blob whose function failed too often; tell whether that was possible."""
+        _logger.error("%s: the blob %s is poisoned", self._trigger.function, blob.name)
+        report = {
+            "FunctionId": f"Host.Functions.{self._trigger.function}",
+            "BlobType": "BlockBlob",
+            "ContainerName": self._container,
+            "BlobName": blob.name,
+            "ETag": blob.etag,
+        }
+        try:
+            self._queues.send(BLOB_POISON_QUEUE, json.dumps(report))
+        except StorageUnavailable as problem:
+            _logger.warning("%s; trying again", problem)
+            return False
+        return True
+
+    def _save(self) -> None:
+        """Keep the receipts; if that fails, some functions run again after a restart."""
+        with self._lock:
+            text, self._unsaved = "\n".join(sorted(self._handled)), False
+        self._saved = time.monotonic()
+        try:
+            self._blobs.put(RECEIPTS, self._receipts, text.encode(), "text/plain")
+        except (StorageUnavailable, PermanentError) as problem:
+            _logger.warning("receipts of blobs were not kept: %s", problem)
+            self._unsaved = True
+
+
+def _receipt(blob: BlobInfo) -> str:
+    """Return 16 hexadecimal digits that stand for this version of a blob."""
+    text = f"{blob.name}\n{blob.etag}".encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=8).hexdigest()

@@ -1,0 +1,219 @@
+"""Makes a job of a photo that somebody dropped in the input container, once for each drop.
+
+Events come at least once, several workers get them at the same time, and any of them may die
+anywhere. So a record of the blob is written before its job is sent, by compare-and-swap, and
+whoever finds a record that is not marked as sent sends its job. A job that is sent twice so is
+one run: the run's id follows from the blob and its ETag, and the fence knows the second message
+as a duplicate.
+"""
+
+import hashlib
+import logging
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from pydantic_core import to_json
+
+from imaginem.errors import (
+    Conflict,
+    InvalidMessage,
+    NotFound,
+    PermanentError,
+    StorageUnavailable,
+)
+from imaginem.images.decoding import BYTE_LIMIT
+from imaginem.message import (
+    DEFAULT_BATCH,
+    DroppedPhoto,
+    JobMessage,
+    decode_message,
+    read_json,
+)
+from imaginem.names import is_own_photo
+from imaginem.pipeline.poison import keep_invalid
+from imaginem.pipeline.progress_row import RowChange, read_row
+from imaginem.ports import BlobInfo, DashboardServices, Drop
+from imaginem.ports.drops import run_of_drop
+from imaginem.redaction import one_line
+from imaginem.usecases.submit import check_open, job_id_of
+
+_logger = logging.getLogger("imaginem.drops")
+_TRIES = 8
+_NO_PIPELINE = "photo-dropped"  # under which a refused drop is kept where no setting names a step
+
+
+def receive_drop(services: DashboardServices, blob: str) -> Drop | None:
+    """Start the job of a photo that was dropped, unless that has been done.
+
+    What can never become a job is kept in `pipelinepoison` with its reason.
+
+    Args:
+        services: where to read and send.
+        blob: name of the blob in the input container.
+
+    Returns:
+        The record of the drop; None when the blob starts no job: it is our own, it is gone, or
+        it is the mark of a folder.
+
+    Raises:
+        StorageUnavailable: storage did not answer, or the blob changes all the time.
+    """
+    for _ in range(_TRIES):
+        try:
+            return _receive(services, blob)
+        except Conflict:  # the blob, or its record, was written meanwhile: look again
+            continue
+        except (InvalidMessage, PermanentError) as problem:
+            _refuse(services, blob, "", str(problem))
+            return None
+    raise StorageUnavailable(f"the dropped photo {blob} keeps changing: its job is not started")
+
+
+def give_up_drop(services: DashboardServices, report: bytes) -> None:
+    """Keep in `pipelinepoison` a dropped photo whose job could not be started at any try.
+
+    Args:
+        services: where it is kept.
+        report: the host's message on it; one on a container that isn't ours is left alone.
+    """
+    told = read_json(report)
+    container, blob = told.get("ContainerName"), told.get("BlobName")
+    if container != services.core_settings.input_container or not blob:
+        return
+    tries = services.core_settings.max_dequeue_count
+    reason = f"its job could not be started in {tries} tries; the host's log has the details"
+    _refuse(services, str(blob), str(told.get("ETag", "")), reason)
+
+
+def _receive(services: DashboardServices, blob: str) -> Drop | None:
+    container = services.core_settings.input_container
+    try:
+        found = services.blobs.stat(container, blob)
+    except NotFound:
+        return None
+    if is_own_photo(container, blob, found.metadata) or "hdi_isfolder" in found.metadata:
+        return None
+    before = services.drops.read(_batch_of(blob), blob)
+    if before is not None and not before.sent:
+        before = _start(services, before)
+    if before is not None and before.etag == found.etag:
+        return before
+    drop = _new_drop(services, found, before)
+    _message(services, drop)  # an invalid one leaves no record
+    return _start(services, services.drops.write(drop))
+
+
+def _batch_of(blob: str) -> str:
+    """Return the batch that a blob is dropped into: its first folder."""
+    folder, slash, _ = blob.partition("/")
+    return folder if slash else DEFAULT_BATCH
+
+
+def _new_drop(services: DashboardServices, found: BlobInfo, before: Drop | None) -> Drop:
+    """Return the record of a photo that was not seen before.
+
+    Raises:
+        Conflict: the blob was written again meanwhile.
+    """
+    digest = _digest(services, found)
+    job_id = f"{job_id_of(_file_name(found.name))}-{digest[:8]}"
+    other = before is not None and before.job_id != job_id
+    return Drop(
+        batch_id=_batch_of(found.name),
+        blob=found.name,
+        etag=found.etag,
+        job_id=job_id,
+        sha256=digest,
+        size=found.size,
+        replaced=(before.job_id, before.etag) if before and other else None,
+        fence=before.fence if before else "",
+    )
+
+
+def _file_name(blob: str) -> str:
+    return blob.rsplit("/", 1)[-1]
+
+
+def _digest(services: DashboardServices, found: BlobInfo) -> str:
+    """Return the SHA-256 of a blob's bytes; of its ETag if no step would read so many."""
+    if found.size > BYTE_LIMIT:
+        return hashlib.sha256(found.etag.encode()).hexdigest()
+    container = services.core_settings.input_container
+    data = services.blobs.get(container, found.name, BYTE_LIMIT, etag=found.etag)
+    return hashlib.sha256(data).hexdigest()
+
+
+def _message(services: DashboardServices, drop: Drop) -> JobMessage:
+    """Return the message of a drop's job.
+
+    Raises:
+        InvalidMessage: an id is too long.
+    """
+    settings = services.core_settings
+    photo = {
+        "image_url": services.blobs.address(settings.input_container, drop.blob),
+        "image_parameters": {"original_name": _file_name(drop.blob), "size": drop.size},
+    }
+    definition = {"id": drop.job_id, "batch_id": drop.batch_id, "input": photo}
+    message = decode_message(to_json({"job_definition": definition}), settings.default_pipeline)
+    source = f"{settings.input_container}/{drop.blob}"
+    dropped = DroppedPhoto(source=source, etag=drop.etag, sha256=drop.sha256)
+    return message.noting(dropped=dropped, drop=drop.run)
+
+
+def _start(services: DashboardServices, drop: Drop) -> Drop:
+    """Send a drop's job and mark its record; every line may have been done before.
+
+    Raises:
+        Conflict: the record was written meanwhile.
+    """
+    message = _message(services, drop)
+    if drop.replaced is not None:
+        _tell_replaced(services, (drop.batch_id, drop.replaced[0]), drop.replaced[1])
+    try:
+        check_open(services, drop.batch_id)
+    except PermanentError as problem:
+        body = message.noting(drop="").encode()  # when it is replayed, it is a run of its own
+        keep_invalid(services, message.current, drop.run, body, one_line(str(problem)))
+    else:
+        _send(services, message, drop.run)
+    return services.drops.write(replace(drop, sent=True, replaced=None))
+
+
+def _send(services: DashboardServices, message: JobMessage, run: str) -> None:
+    """Record a job in SQL, so that it is known while it waits, and send it."""
+    parameters = message.job_definition.input.image_parameters
+    services.batches.open_batch(message.key[0])  # one that is a group's stays the group's
+    services.submissions.submitted(message.key, run, parameters)
+    services.queues.send(message.current, message.encode())
+    ids = {"batch_id": message.key[0], "job_id": message.key[1]}
+    _logger.info("a dropped photo starts a job", extra=ids)
+
+
+def _tell_replaced(services: DashboardServices, key: tuple[str, str], etag: str) -> None:
+    """Note in a job's row that its photo was replaced, if the row is of that photo."""
+    moment = datetime.now(UTC).isoformat(timespec="seconds")
+    for _ in range(_TRIES):
+        row = read_row(services.log, key)
+        if row is None or row.replaced or row.dropped is None or row.dropped.etag != etag:
+            return
+        try:
+            services.log.merge(key, RowChange(replaced=moment).properties(), row.fence)
+        except Conflict:  # a step is at work on it
+            continue
+        return
+
+
+def _refuse(services: DashboardServices, blob: str, etag: str, reason: str) -> None:
+    """Keep in `pipelinepoison` a blob that starts no job, as the message that it would have had."""
+    settings = services.core_settings
+    run = run_of_drop(blob, etag)
+    definition = {
+        "id": f"{job_id_of(_file_name(blob))}-{run[-8:]}",
+        "batch_id": _batch_of(blob),
+        "input": {"image_url": services.blobs.address(settings.input_container, blob)},
+    }
+    text = one_line(f"{settings.input_container}/{blob} was dropped: {reason}")
+    body = to_json({"job_definition": definition}).decode()
+    queue = next(iter(settings.default_pipeline), _NO_PIPELINE)
+    keep_invalid(services, queue, run, body, text)

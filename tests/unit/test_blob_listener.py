@@ -1,0 +1,187 @@
+"""The local host's blob trigger: each version of a blob once, across restarts."""
+
+import json
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from imaginem.host.arguments import argument_of
+from imaginem.host.blobs import BlobListener
+from imaginem.host.config import HostConfig
+from imaginem.host.triggers import Trigger
+from imaginem.memory.storage import MemoryBlobs, MemoryQueues
+
+RULES = HostConfig(max_blobs=2, poison_blob_threshold=3, visibility_timeout=0)
+
+
+class Pool:
+    """A fake of the workers: the test ends each call itself."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[dict[str, Any], Future[None]]] = []
+        self.has_room = True
+
+    def submit(self, function: str, **message: Any) -> "Future[None]":
+        future: Future[None] = Future()
+        self.calls.append((message, future))
+        return future
+
+    @property
+    def paths(self) -> list[str]:
+        return [message["path"] for message, _ in self.calls]
+
+
+@dataclass
+class Host:
+    """A host that can be restarted; its loop is the test's."""
+
+    blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
+    queues: MemoryQueues = field(default_factory=MemoryQueues)
+    pool: Pool = field(default_factory=Pool)
+    pattern: str = "photos/{name}"
+
+    def start(self) -> BlobListener:
+        trigger = Trigger("f", "blob", "blob", path=self.pattern)
+        listener = BlobListener(trigger, self.blobs, self.queues, self.pool, RULES)  # type: ignore[arg-type]
+        listener._thread = Idle()  # type: ignore[assignment]
+        listener.start()
+        return listener
+
+    def put(self, name: str, data: bytes = b"x") -> None:
+        self.blobs.put("photos", name, data, "image/png", metadata={"kind": "test"})
+
+
+class Idle:
+    """A thread that does nothing."""
+
+    def start(self) -> None:
+        pass
+
+    def join(self) -> None:
+        pass
+
+    def is_alive(self) -> bool:
+        return True
+
+
+def look(listener: BlobListener) -> None:
+    listener._next_scan = 0
+    listener.poll()
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+def test_a_new_blob_runs_the_function_once(host: Host) -> None:
+    listener = host.start()
+    host.put("a/b c.png", b"12345")
+    look(listener)
+    look(listener)
+
+    ((message, future),) = host.pool.calls
+    assert (message["kind"], message["path"]) == ("blob", "photos/a/b c.png")
+    assert (message["length"], message["metadata"]) == (5, {"kind": "test"})
+    assert host.blobs.locate(message["uri"]) == ("photos", "a/b c.png")
+    future.set_result(None)
+    look(listener)
+    assert len(host.pool.calls) == 1
+
+
+def test_a_blob_that_is_written_again_runs_it_again(host: Host) -> None:
+    listener = host.start()
+    for _ in range(2):
+        host.put("a.png")
+        look(listener)
+        host.pool.calls[-1][1].set_result(None)
+    assert host.pool.paths == ["photos/a.png"] * 2
+
+
+def test_blobs_from_before_the_first_start_run_nothing(host: Host) -> None:
+    host.put("old.png")
+    listener = host.start()
+    host.put("new.png")
+    look(listener)
+    assert host.pool.paths == ["photos/new.png"]
+
+
+def test_a_restart_repeats_nothing_and_misses_nothing(host: Host) -> None:
+    listener = host.start()
+    host.put("a.png")
+    look(listener)
+    host.pool.calls[0][1].set_result(None)
+    listener.stop()
+    host.put("b.png")
+    look(host.start())
+    assert host.pool.paths == ["photos/a.png", "photos/b.png"]
+
+
+def test_a_host_that_dies_runs_the_function_again_rather_than_never(host: Host) -> None:
+    listener = host.start()
+    host.put("a.png")
+    look(listener)
+    host.pool.calls[0][1].set_result(None)
+    look(host.start())  # the receipt was not kept yet
+    assert host.pool.paths == ["photos/a.png"] * 2
+
+
+def test_only_some_blobs_are_handled_at_once(host: Host) -> None:
+    listener = host.start()
+    for number in range(5):
+        host.put(f"{number}.png")
+    look(listener)
+    assert len(host.pool.calls) == RULES.max_blobs
+    host.pool.calls[0][1].set_result(None)
+    look(listener)
+    assert len(host.pool.calls) == RULES.max_blobs + 1
+    host.pool.has_room = False
+    host.pool.calls[1][1].set_result(None)
+    look(listener)
+    assert len(host.pool.calls) == RULES.max_blobs + 1
+
+
+def test_a_blob_whose_function_always_fails_is_reported_in_the_end(host: Host) -> None:
+    listener = host.start()
+    host.put("a.png")
+    for _ in range(RULES.poison_blob_threshold):
+        look(listener)
+        host.pool.calls[-1][1].set_exception(RuntimeError("no"))
+    look(listener)
+
+    assert len(host.pool.calls) == RULES.poison_blob_threshold
+    (item,) = host.queues.receive("webjobs-blobtrigger-poison", 32, 60)
+    report = json.loads(item.body)
+    assert (report["ContainerName"], report["BlobName"]) == ("photos", "a.png")
+    assert report["ETag"] == host.blobs.stat("photos", "a.png").etag
+
+
+def test_only_names_of_the_triggers_pattern_count(host: Host) -> None:
+    host.pattern = "photos/in/{name}.png"
+    listener = host.start()
+    for name in ("in/a.png", "in/a.txt", "a.png", "in/b/c.png"):
+        host.put(name)
+    look(listener)
+    assert host.pool.paths == ["photos/in/a.png", "photos/in/b/c.png"]
+
+
+def test_the_receipts_of_blobs_that_are_gone_are_not_kept(host: Host) -> None:
+    listener = host.start()
+    host.put("a.png")
+    look(listener)
+    host.pool.calls[0][1].set_result(None)
+    host.blobs.delete("photos", "a.png")
+    look(listener)
+    listener.stop()
+    (name,) = host.blobs.list("azure-webjobs-hosts", "")
+    assert host.blobs.get("azure-webjobs-hosts", name, 1000) == b""
+
+
+def test_a_function_gets_name_and_size_as_on_azure(host: Host) -> None:
+    listener = host.start()
+    host.put("a.png", b"12345")
+    look(listener)
+    blob = argument_of(host.pool.calls[0][0])
+    assert (blob.name, blob.length, blob.metadata) == ("photos/a.png", 5, {"kind": "test"})

@@ -27,9 +27,10 @@ _logger = logging.getLogger("imaginem.host")
 
 RECEIPTS = "azure-webjobs-hosts"
 _RECEIPTS_LIMIT = 256 * 2**20
-_SCAN_EVERY = 1.0
-_SCAN_SHARE = 10.0
-"""Seconds between two scans, for each second that a scan takes: large containers take longer."""
+_LOOK_EVERY = 1.0
+_REST_AFTER_NAMES, _REST_AFTER_SCAN = 10, 20
+"""Pause after a look, as a multiple of its time: a large container is looked into less often."""
+_STATS_AT_ONCE = 50
 _SAVE_EVERY = 5.0
 
 
@@ -66,7 +67,8 @@ class BlobListener:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._stop = False
-        self._next_scan = self._saved = 0.0
+        self._known: set[str] = set()
+        self._next_look = self._next_scan = self._saved = 0.0
         self._unsaved = False
         self._thread = threading.Thread(target=self._run, name="blobs", daemon=True)
 
@@ -98,8 +100,8 @@ class BlobListener:
     def poll(self) -> int:
         """List the container if that is due, start functions; return how many run."""
         now = time.monotonic()
-        if now >= self._next_scan:
-            self._scan()
+        if now >= self._next_look:
+            self._look()
         if self._unsaved and now - self._saved >= _SAVE_EVERY:
             self._save()
         for receipt in self._due(now):
@@ -116,29 +118,63 @@ class BlobListener:
         while not self._stop:
             self._wake.clear()
             self.poll()
-            self._wake.wait(_SCAN_EVERY)
+            self._wake.wait(_LOOK_EVERY)
 
     def _listed(self) -> dict[str, BlobInfo]:
-        """Return the container's blobs by receipt."""
-        found = self._blobs.scan(self._container)
+        """Return the container's blobs by receipt, as far as the trigger wants them."""
+        found = list(self._blobs.scan(self._container))
+        self._known = {blob.name for blob in found}
         return {_receipt(blob): blob for blob in found if self._names.fullmatch(blob.name)}
+
+    def _look(self) -> None:
+        """Take up blobs that are new or changed.
+
+        Names alone are listed ten times as fast as ETags, so new blobs are found by their names,
+        and replaced ones by a scan, which large containers get less often.
+        """
+        begun = time.monotonic()
+        try:
+            if begun >= self._next_scan or not self._found_by_name():
+                self._scan()
+        except StorageUnavailable as problem:
+            _logger.warning("%s; trying again", problem)
+        took = time.monotonic() - begun
+        self._next_look = begun + took + max(_LOOK_EVERY, _REST_AFTER_NAMES * took)
+
+    def _found_by_name(self) -> bool:
+        """Take up blobs with new names; tell whether that was possible without a scan."""
+        names = set(self._blobs.list(self._container, ""))
+        new = sorted(names - self._known)
+        if len(new) > _STATS_AT_ONCE:
+            return False
+        self._known &= names
+        for name in new:
+            if self._names.fullmatch(name):
+                try:
+                    blob = self._blobs.stat(self._container, name)
+                except NotFound:
+                    continue
+                except PermanentError:  # a name that has to be taken from a list
+                    return False
+                self._take_up({_receipt(blob): blob})
+            self._known.add(name)
+        return True
 
     def _scan(self) -> None:
         begun = time.monotonic()
-        try:
-            listed = self._listed()
-        except StorageUnavailable as problem:
-            _logger.warning("%s; trying again", problem)
-            self._next_scan = time.monotonic() + _SCAN_EVERY
-            return
+        listed = self._listed()
         with self._lock:
             gone = self._handled - listed.keys()
             self._handled -= gone
             self._unsaved |= bool(gone)
-            for receipt in listed.keys() - self._handled - self._waiting.keys():
-                self._waiting[receipt] = _Waiting(listed[receipt])
-        ended = time.monotonic()
-        self._next_scan = ended + max(_SCAN_EVERY, _SCAN_SHARE * (ended - begun))
+        self._take_up(listed)
+        took = time.monotonic() - begun
+        self._next_scan = begun + took + max(_LOOK_EVERY, _REST_AFTER_SCAN * took)
+
+    def _take_up(self, blobs: dict[str, BlobInfo]) -> None:
+        with self._lock:
+            for receipt in blobs.keys() - self._handled - self._waiting.keys():
+                self._waiting[receipt] = _Waiting(blobs[receipt])
 
     def _due(self, now: float) -> list[str]:
         with self._lock:

@@ -1,6 +1,8 @@
 """The local host's blob trigger: each version of a blob once, across restarts."""
 
 import json
+import math
+from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +14,7 @@ from imaginem.host.blobs import BlobListener
 from imaginem.host.config import HostConfig
 from imaginem.host.triggers import Trigger
 from imaginem.memory.storage import MemoryBlobs, MemoryQueues
+from imaginem.ports import BlobInfo
 
 RULES = HostConfig(max_blobs=2, poison_blob_threshold=3, visibility_timeout=0)
 
@@ -66,14 +69,19 @@ class Idle:
         return True
 
 
-def look(listener: BlobListener) -> None:
-    listener._next_scan = 0
+def look(listener: BlobListener, *, thoroughly: bool = True) -> None:
+    listener._next_look = 0
+    listener._next_scan = 0 if thoroughly else math.inf
     listener.poll()
 
 
 @pytest.fixture
 def host() -> Host:
     return Host()
+
+
+def never(container: str) -> Iterator[BlobInfo]:
+    raise AssertionError("the container was scanned")
 
 
 def test_a_new_blob_runs_the_function_once(host: Host) -> None:
@@ -128,6 +136,28 @@ def test_a_host_that_dies_runs_the_function_again_rather_than_never(host: Host) 
     assert host.pool.paths == ["photos/a.png"] * 2
 
 
+def test_new_names_are_found_without_a_scan(host: Host) -> None:
+    listener = host.start()
+    look(listener)
+    host.blobs.scan = never  # type: ignore[method-assign]
+    host.put("a.png")
+    look(listener, thoroughly=False)
+    host.pool.calls[0][1].set_result(None)
+    host.put("b.png")
+    look(listener, thoroughly=False)
+    assert host.pool.paths == ["photos/a.png", "photos/b.png"]
+
+
+@pytest.mark.parametrize("names", [["a//b.png"], [f"{n}.png" for n in range(60)]])
+def test_many_or_odd_new_names_are_scanned_for(host: Host, names: list[str]) -> None:
+    listener = host.start()
+    look(listener)
+    for name in names:
+        host.put(name)
+    look(listener, thoroughly=False)
+    assert len(listener._waiting) == len(names)
+
+
 def test_only_some_blobs_are_handled_at_once(host: Host) -> None:
     listener = host.start()
     for number in range(5):
@@ -160,10 +190,14 @@ def test_a_blob_whose_function_always_fails_is_reported_in_the_end(host: Host) -
 
 def test_only_names_of_the_triggers_pattern_count(host: Host) -> None:
     host.pattern = "photos/in/{name}.png"
+    for number in range(60):
+        host.put(f"out/{number}.png")
     listener = host.start()
+    look(listener)
+    host.blobs.scan = never  # type: ignore[method-assign]
     for name in ("in/a.png", "in/a.txt", "a.png", "in/b/c.png"):
         host.put(name)
-    look(listener)
+    look(listener, thoroughly=False)
     assert host.pool.paths == ["photos/in/a.png", "photos/in/b/c.png"]
 
 

@@ -217,6 +217,7 @@ class Interleavings(RuleBasedStateMachine):
         self.services.poison = Shaky(self.poison, self.ports)  # type: ignore[assignment]
         self.executions: list[Execution] = []
         self.extra = 0
+        self.drop = ""
 
     def _declare(self, name: str) -> None:
         needs = [self.registry.get("first")] if name == "second" else []
@@ -280,19 +281,21 @@ class Interleavings(RuleBasedStateMachine):
         row = read_row(self.log, KEY)
         if row is None or not (message.count > 1 or kept.attempt or kept.waits):
             return ""
-        started = row.run == message.id  # also by a forged one
-        run = kept.run if kept.run and kept.fence and not started else message.id
+        own = kept.drop or message.id
+        started = row.run == own  # also by a forged one
+        run = kept.run if kept.run and kept.fence and not started else own
         if row.run != run:
             return "one of a later run" if run in row.previous_runs else ""
         return row.delivery if row.state_of(message.queue) in CONCLUDED else ""
 
     def _first_message(self) -> str:
-        return message_for(self.url, STEPS).encode()
+        message = message_for(self.url, STEPS)
+        return (message.noting(drop=self.drop) if self.drop else message).encode()
 
-    @initialize(extra=st.integers(0, 4))
-    def send(self, extra: int) -> None:
+    @initialize(extra=st.integers(0, 4), drop=st.sampled_from(("", f"drop-{'0' * 32}")))
+    def send(self, extra: int, drop: str) -> None:
         """Send the job; any further copy could save one that was lost, so they are few."""
-        self.extra = extra
+        self.extra, self.drop = extra, drop
         self.deck.send("first", self._first_message())
 
     @precondition(lambda self: self.deck.waiting)

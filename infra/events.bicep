@@ -13,7 +13,7 @@ param storageName string
 param appName string
 
 @description('Bytes of a blob above which nothing is started, since the host reads blobs into memory. Over 20 MB a job fails and says so.')
-param largestBlob int = 104857600
+param largestBlob int = 52428800
 
 @description('Tags of every resource.')
 param tags object = {}

@@ -1,7 +1,8 @@
-"""The emulator as an ASGI app: keys, versions, quotas, and the routes of both services."""
+"""The emulator as an ASGI app: keys, versions, quotas, and the routes of the services."""
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.requests import Request
 from starlette.responses import Response
 
+from imaginem.ai_emulator.contents import ContentEmulator
+from imaginem.ai_emulator.documents import DocumentEmulator
 from imaginem.ai_emulator.face import Embedder, FaceEmulator
 from imaginem.ai_emulator.faces import FaceMemory
 from imaginem.ai_emulator.quota import Quota
@@ -23,7 +26,16 @@ from imaginem.assets import AssetStore
 from imaginem.ports import FaceEngine, OcrEngine, VisionEngine
 
 _AUDIENCE = "https://cognitiveservices.azure.com"
-_SERVICES = {"vision": "the Computer Vision API (v3.2)", "face": "the Face API (v1.2)"}
+_SERVICES = {
+    "vision": "the Computer Vision API (v3.2)",
+    "face": "the Face API (v1.2)",
+    "documentintelligence": "the Document Intelligence API (2024-11-30)",
+    "contentunderstanding": "the Content Understanding API (2025-11-01)",
+}
+_RESULTS = re.compile(r"/(documentintelligence|contentunderstanding)/.*[rR]esults/")
+_QUESTIONS = 3.0
+"""Questions for results that these two take for each photo: 50 and 15 a second, 3,000 and 1,000 a
+minute."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,7 @@ class AiEmulatorOptions:
         per_second: calls that each service accepts in any second; 0 for no limit.
         limited_access: the Face account has Limited Access, so it may identify people.
         face_id_seconds: longest life of a fresh face id.
-        tier: of the Computer Vision account: `F0`, which is free, or `S1`.
+        tier: of the accounts that read text: `F0`, which is free, or a paid one.
     """
 
     key: str = "double"
@@ -85,7 +97,7 @@ class LocalEngines:
 
 
 class AiEmulator:
-    """Both services.
+    """The services.
 
     Args:
         engines: has `vision`, `ocr`, `faces` and `embedder`; see `LocalEngines`.
@@ -105,9 +117,16 @@ class AiEmulator:
         options = options or AiEmulatorOptions()
         self.key = options.key
         self.quotas = {name: Quota(options.per_second, clock) for name in _SERVICES}
+        self.results = {
+            name: Quota(options.per_second * _QUESTIONS, clock)
+            for name in ("documentintelligence", "contentunderstanding")
+        }
         self.memory = FaceMemory(clock)
         self.vision = VisionEmulator(lambda: engines.vision, lambda: engines.ocr)
         self.vision.free = options.tier == "F0"
+        self.documents = DocumentEmulator(lambda: engines.ocr)
+        self.documents.free = options.tier == "F0"
+        self.contents = ContentEmulator(lambda: engines.vision)
         self.face = FaceEmulator(lambda: engines.faces, lambda: engines.embedder, self.memory)
         self.face.approved = options.limited_access
         self.face.face_id_seconds = options.face_id_seconds
@@ -116,7 +135,12 @@ class AiEmulator:
     def asgi(self) -> Starlette:
         """Return the app."""
         return Starlette(
-            routes=[*self.vision.routes(), *self.face.routes()],
+            routes=[
+                *self.vision.routes(),
+                *self.face.routes(),
+                *self.documents.routes(),
+                *self.contents.routes(),
+            ],
             middleware=[Middleware(BaseHTTPMiddleware, dispatch=self._gateway)],
             exception_handlers={
                 Refusal: _refused,
@@ -131,7 +155,8 @@ class AiEmulator:
             return wrong_key().answer()
         if service in self.quotas and (seconds := self.quotas[service].filled_in):
             return out_of_volume(seconds).answer()
-        if service in self.quotas and (seconds := self.quotas[service].admit()):
+        quotas = self.results if _RESULTS.match(request.url.path) else self.quotas
+        if service in quotas and (seconds := quotas[service].admit()):
             return over_quota(_SERVICES[service], seconds).answer()
         return await go_on(request)
 

@@ -2,6 +2,8 @@
 
 from starlette.responses import JSONResponse
 
+from imaginem.ai_emulator.images import BadImage
+
 _WRONG_KEY = (
     "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a "
     "valid key for an active subscription and use a correct regional API endpoint for your "
@@ -31,15 +33,19 @@ class Refusal(Exception):
         self.status, self.code, self.message = status, code, message
         self.inner, self.retry_after = inner, retry_after
 
-    def answer(self) -> JSONResponse:
-        """Return the HTTP response."""
+    def body(self) -> dict[str, object]:
+        """Return the error as JSON."""
         error: dict[str, object] = {"code": self.code, "message": self.message}
         if self.inner:
             error["innererror"] = {"code": self.inner, "message": self.message}
+        return error
+
+    def answer(self) -> JSONResponse:
+        """Return the HTTP response."""
         headers = {"x-ms-error-code": self.inner or self.code}
         if self.retry_after:
             headers["Retry-After"] = str(self.retry_after)
-        return JSONResponse({"error": error}, self.status, headers)
+        return JSONResponse({"error": self.body()}, self.status, headers)
 
 
 def wrong_key() -> Refusal:
@@ -75,6 +81,36 @@ def no_approval() -> Refusal:
 def bad_image(inner: str, message: str) -> Refusal:
     """Refuse a photo, as Computer Vision does."""
     return Refusal(400, "InvalidRequest", message, inner=inner)
+
+
+def bad_content(bad: BadImage) -> Refusal:
+    """Refuse a photo, as Document Intelligence and Content Understanding do."""
+    if bad.what == "format":
+        return bad_image(
+            "InvalidContent",
+            "The file is corrupted or format is unsupported. Refer to documentation for the list "
+            "of supported formats.",
+        )
+    if bad.what == "bytes":
+        return bad_image(
+            "InvalidContentLength",
+            "The input image is too large. Refer to documentation for the maximum file size.",
+        )
+    return bad_image(
+        "InvalidContentDimensions",
+        "The input image dimensions are out of range. Refer to documentation for supported image "
+        "dimensions.",
+    )
+
+
+def check_version(asked: str | None, version: str) -> None:
+    """Refuse a version of an API that we don't play.
+
+    Raises:
+        Refusal: it is another one, or none.
+    """
+    if asked != version:
+        raise Refusal(404, "NotFound", "Resource not found.")
 
 
 def bad_argument(message: str) -> Refusal:

@@ -134,6 +134,7 @@ class ImageAnalysis(StepOutput):
         unanswered: parts that were asked for and are missing in the answer: that they are empty
             here does not mean that there is nothing.
         model_version: of the service's model.
+        not_looked_for: parts that the engine does not look for: the same holds for them.
     """
 
     tags: list[Tag] = Field(default_factory=list)
@@ -146,6 +147,7 @@ class ImageAnalysis(StepOutput):
     metadata: PhotoMetadata
     unanswered: list[str] | None = None
     model_version: str | None = None
+    not_looked_for: list[str] | None = None
 
 
 class Word(StepOutput):

@@ -31,9 +31,13 @@ param steps array = [
 @allowed(['on', 'off'])
 param droppedPhotos string = 'on'
 
-@description('Engine of generalclassification and ocr. "local" needs a package with the local engine inside.')
-@allowed(['azure', 'local'])
+@description('Engine of generalclassification. "local" needs a package with the local engine inside; "azure" retires on 2028-09-25; "contentunderstanding" needs a model deployed by hand, see docs/engines.md.')
+@allowed(['azure', 'local', 'contentunderstanding'])
 param visionEngine string = 'azure'
+
+@description('Engine of ocr. Empty: as visionEngine, or "documentintelligence" where that is "contentunderstanding".')
+@allowed(['', 'azure', 'local', 'documentintelligence'])
+param ocrEngine string = ''
 
 @description('Engine of facedetection.')
 @allowed(['azure', 'local'])
@@ -59,6 +63,41 @@ param faceApiKey string = ''
 
 @description('Names of AI accounts that were deleted in this group within 48 hours: Azure makes none of the same name meanwhile, but restores them. infra/deploy.sh finds them.')
 param restoreAccounts array = []
+
+@description('Address of a Document Intelligence account that exists already; empty to make one if it is needed.')
+param documentIntelligenceEndpoint string = ''
+
+@description('Key of that account; empty to use the app\'s identity.')
+@secure()
+param documentIntelligenceApiKey string = ''
+
+@description('Address of a Foundry account that exists already; empty to make one if it is needed.')
+param contentUnderstandingEndpoint string = ''
+
+@description('Key of that account; empty to use the app\'s identity.')
+@secure()
+param contentUnderstandingApiKey string = ''
+
+@description('Region of the Foundry account: one that has Content Understanding. Empty: as location.')
+param contentUnderstandingLocation string = ''
+
+@description('Generative model of Content Understanding: a name that the Foundry account maps to a deployment.')
+param contentUnderstandingModel string = 'gpt-5.2'
+
+@description('Tier of the Document Intelligence account, made here or yours: F0 is free, slow and takes small photos.')
+param documentIntelligenceSku string = 'S0'
+
+@description('Photos a second that the Document Intelligence account takes.')
+param documentIntelligenceCallsPerSecond int = 15
+
+@description('Photos a second that the Foundry account takes.')
+param contentUnderstandingCallsPerSecond int = 16
+
+@description('Price of 1,000 photos read by Document Intelligence, for the estimate in the metrics.')
+param documentIntelligencePrice string = '1.5'
+
+@description('Price of 1,000 photos looked at by Content Understanding with its model, for the estimate in the metrics.')
+param contentUnderstandingPrice string = '4.5'
 
 @description('Tier of the Computer Vision account, made here or yours: F0 is free, slow and takes small photos for Read.')
 param visionSku string = 'S1'
@@ -215,7 +254,11 @@ var databaseBytes = empty(given(maxSizeBytes)) ? 0 : int(given(maxSizeBytes))
 var problem = halfLogin ? 'administratorLogin and administratorLoginPassword belong together: give both, or neither' : (namelessAdministrator ? 'sqlAdministratorObjectId needs sqlAdministratorName' : ((databaseBytes < 0) ? 'maxSizeBytes must be a number of bytes' : ''))
 var region = empty(problem) ? (empty(given(location)) ? resourceGroup().location : given(location)) : fail(problem)
 
-var makeVision = (visionEngine == 'azure') && empty(given(visionEndpoint))
+var readWithVision = visionEngine == 'contentunderstanding' ? 'documentintelligence' : visionEngine
+var readWith = empty(ocrEngine) ? readWithVision : ocrEngine
+var makeVision = ((visionEngine == 'azure') || (readWith == 'azure')) && empty(given(visionEndpoint))
+var makeDocument = (readWith == 'documentintelligence') && empty(given(documentIntelligenceEndpoint))
+var makeContent = (visionEngine == 'contentunderstanding') && empty(given(contentUnderstandingEndpoint))
 var makeFace = ((faceEngine == 'azure') || (facePrintEngine == 'azure')) && empty(given(faceEndpoint))
 var makeBudget = (budgetAmount > 0) && (!empty(given(alertEmail)))
 
@@ -286,6 +329,36 @@ module face 'modules/ai.bicep' = if (makeFace) {
   }
 }
 
+module document 'modules/ai.bicep' = if (makeDocument) {
+  name: 'document'
+  params: {
+    location: region
+    name: 'document-imaginem-${postFix}'
+    kind: 'FormRecognizer'
+    sku: documentIntelligenceSku
+    publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    restore: contains(restoreAccounts, 'document-imaginem-${postFix}')
+    appPrincipalId: identity.outputs.appPrincipalId
+    workspaceId: monitoring.outputs.workspaceId
+    tags: tags
+  }
+}
+
+module content 'modules/ai.bicep' = if (makeContent) {
+  name: 'content'
+  params: {
+    location: empty(given(contentUnderstandingLocation)) ? region : given(contentUnderstandingLocation)
+    name: 'content-imaginem-${postFix}'
+    kind: 'AIServices'
+    sku: 'S0'
+    publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
+    restore: contains(restoreAccounts, 'content-imaginem-${postFix}')
+    appPrincipalId: identity.outputs.appPrincipalId
+    workspaceId: monitoring.outputs.workspaceId
+    tags: tags
+  }
+}
+
 module sql 'modules/sql.bicep' = {
   name: 'sql'
   params: {
@@ -316,6 +389,8 @@ module network 'modules/network.bicep' = if (privateNetworking) {
     sqlId: sql.outputs.id
     visionId: makeVision ? vision!.outputs.id : ''
     faceId: makeFace ? face!.outputs.id : ''
+    documentId: makeDocument ? document!.outputs.id : ''
+    contentId: makeContent ? content!.outputs.id : ''
     tags: tags
   }
 }
@@ -344,12 +419,23 @@ module app 'modules/app.bicep' = {
     pipelineDefinition: given(pipelineDefinition)
     droppedPhotos: droppedPhotos
     visionEngine: visionEngine
+    ocrEngine: ocrEngine
     faceEngine: faceEngine
     facePrintEngine: facePrintEngine
     visionEndpoint: makeVision ? vision!.outputs.endpoint : given(visionEndpoint)
     visionApiKey: makeVision ? '' : given(visionApiKey)
     faceEndpoint: makeFace ? face!.outputs.endpoint : given(faceEndpoint)
     faceApiKey: makeFace ? '' : given(faceApiKey)
+    documentIntelligenceEndpoint: makeDocument ? document!.outputs.endpoint : given(documentIntelligenceEndpoint)
+    documentIntelligenceApiKey: makeDocument ? '' : given(documentIntelligenceApiKey)
+    documentIntelligenceSku: documentIntelligenceSku
+    documentIntelligenceCallsPerSecond: documentIntelligenceCallsPerSecond
+    documentIntelligencePrice: documentIntelligencePrice
+    contentUnderstandingEndpoint: makeContent ? content!.outputs.endpoint : given(contentUnderstandingEndpoint)
+    contentUnderstandingApiKey: makeContent ? '' : given(contentUnderstandingApiKey)
+    contentUnderstandingModel: given(contentUnderstandingModel)
+    contentUnderstandingCallsPerSecond: contentUnderstandingCallsPerSecond
+    contentUnderstandingPrice: contentUnderstandingPrice
     visionCallsPerSecond: visionCallsPerSecond
     faceCallsPerSecond: faceCallsPerSecond
     visionPrice: visionPrice

@@ -24,7 +24,7 @@ print(json.dumps({
         for f in function_app.app.get_functions()
     },
     "loaded": [m for m in ("onnxruntime", "cv2", "rapidocr", "numpy", "sqlalchemy", "PIL",
-                           "pyodbc", "httpcore", "azure.identity", "azure.ai.vision.face",
+                           "pyodbc", "httpcore", "azure.identity", "azure.ai",
                            "azure.cognitiveservices", "opentelemetry.sdk", "azure.monitor",
                            "alembic")
                if m in sys.modules],

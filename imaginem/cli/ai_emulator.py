@@ -2,12 +2,13 @@
 
 import threading
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
 from imaginem.assets import AssetStore
 from imaginem.cli.shared import App, err, exit_on_error, out
+from imaginem.config.engine_table import AccountName
 from imaginem.config.local_settings import apply_local_settings
 from imaginem.config.settings import read_settings
 
@@ -27,11 +28,11 @@ def azure_double(
         bool, typer.Option(help="The Face account may tell people apart.")
     ] = True,
     tier: Annotated[
-        Literal["S1", "F0"], typer.Option(help="Tier of the Computer Vision account: F0 is free.")
+        Literal["S1", "F0"], typer.Option(help="Tier of the accounts that read text: F0 is free.")
     ] = "S1",
     app: App = Path(),
 ) -> None:
-    """Serve emulators of Azure Computer Vision and Face until Ctrl-C, to develop against."""
+    """Serve emulators of the AI services of Azure until Ctrl-C, to develop against."""
     with exit_on_error():
         from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
         from imaginem.ai_emulator.app import LocalEngines
@@ -52,7 +53,12 @@ def azure_double(
 
 def _print_settings(address: str, key: str, tier: str) -> None:
     out.print("VISION_ENGINE=azure FACE_ENGINE=azure", highlight=False)
-    for service in ("VISION", "FACE"):
+    for service in get_args(AccountName):
         out.print(f"{service}_ENDPOINT={address} {service}_API_KEY={key}", highlight=False)
-    out.print(f"VISION_TIER={tier}", highlight=False)
-    err.print("These settings lead to the emulator. Ctrl-C stops it.")
+    paid = {"VISION": "S1", "DOCUMENTINTELLIGENCE": "S0"}
+    tiers = [f"{name}_TIER={'F0' if tier == 'F0' else usual}" for name, usual in paid.items()]
+    out.print(" ".join(tiers), highlight=False)
+    err.print(
+        "These settings lead to the emulator. VISION_ENGINE=contentunderstanding takes the "
+        "successors. Ctrl-C stops it."
+    )

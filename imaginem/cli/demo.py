@@ -20,6 +20,7 @@ from imaginem.cli.progress import watch
 from imaginem.cli.report import matched_photos, result_table
 from imaginem.cli.serve import log_to, signals
 from imaginem.cli.shared import App, Exit, err, exit_on_error, make_runtime, out
+from imaginem.config.engine_table import ENGINE_TABLE
 from imaginem.config.local_settings import apply_local_settings
 from imaginem.config.settings import STORAGE_IDENTITY, read_settings
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
@@ -71,7 +72,7 @@ def _ai_emulator(wanted: bool) -> Iterator[dict[str, str]]:
     """Serve an emulator of Azure's AI services, if wanted; yield the settings of the engines."""
     if not wanted:
         # Whatever local.settings.json says, a demo must not enrol faces in a real account.
-        yield {f"{name}_ENGINE": "local" for name in ("VISION", "FACE", "FACE_PRINT")}
+        yield dict.fromkeys(ENGINE_TABLE.allowed(), "local")
         return
     from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
     from imaginem.ai_emulator.app import LocalEngines
@@ -80,9 +81,7 @@ def _ai_emulator(wanted: bool) -> Iterator[dict[str, str]]:
     engines = LocalEngines(AssetStore(read_settings().assets))
     with AiEmulatorServer(AiEmulator(engines, AiEmulatorOptions(key=key, per_second=10))) as server:
         yield {
-            "VISION_ENGINE": "azure",
-            "FACE_ENGINE": "azure",
-            "FACE_PRINT_ENGINE": "azure",
+            **dict.fromkeys(ENGINE_TABLE.allowed(), "azure"),
             "VISION_ENDPOINT": server.address,
             "FACE_ENDPOINT": server.address,
             "VISION_API_KEY": key,

@@ -7,12 +7,13 @@ engine is first used. docs/engines.md says how to add a kind or a provider.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from itertools import pairwise
 from typing import Any, Literal
 
 from imaginem.ports.engines import FACES, OCR, RECOGNIZER, VISION, EngineKind
 
-AccountName = Literal["VISION", "FACE"]
+AccountName = Literal["VISION", "FACE", "DOCUMENTINTELLIGENCE", "CONTENTUNDERSTANDING"]
 """Begins the names of an account's settings, see `imaginem.config.sections.accounts`."""
 
 
@@ -26,9 +27,13 @@ class Provider:
             `imaginem.engines.EngineModule`; it is imported when first used.
         packages: packages that it imports and that requirements.txt does not hold.
         needs_weights: it reads models from the folder of assets.
-        account: of Azure AI, whose address it needs; none if it calls neither.
+        account: of Azure AI, whose address it needs; none if it calls none.
         defaults: of number settings that differ from provider to provider; a recognizer has
             both thresholds of a match here.
+        goes_with: values of the setting that its row follows, besides its own name, with which
+            it is the default.
+        retires: the day from which its service answers no more; None where none is announced.
+        successor: the provider to choose instead.
     """
 
     name: str
@@ -37,6 +42,9 @@ class Provider:
     needs_weights: bool = False
     account: AccountName | None = None
     defaults: Mapping[str, float] = field(default_factory=dict)
+    goes_with: tuple[str, ...] = ()
+    retires: date | None = None
+    successor: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,9 +121,13 @@ class EngineTable:
             setting: of the table.
             chosen: names of providers by setting, as far as they are known already.
         """
-        names = self.allowed()[setting]
-        followed = {chosen.get(row.follows) for row in self.rows if row.setting == setting}
-        return next((name for name in names if name in followed), names[0])
+        rows = [row for row in self.rows if row.setting == setting]
+        followed = {chosen.get(row.follows) for row in rows}
+        providers = rows[0].providers
+        return next(
+            (one.name for one in providers if followed & {one.name, *one.goes_with}),
+            providers[0].name,
+        )
 
     def kinds(self) -> dict[str, EngineKind[Any]]:
         """Return all kinds by the names that users see."""
@@ -160,6 +172,9 @@ def _check_same_providers(row: EngineRow, other: EngineRow) -> None:
 
 
 _MODEL_PACKAGES = ("cv2", "numpy", "onnxruntime")
+# Microsoft, "Migrate from Azure Vision in Foundry Tools": Computer Vision 3.2 and Image Analysis
+# 4.0 answer no calls from this day.
+_COMPUTER_VISION_ENDS = date(2028, 9, 25)
 
 ENGINE_TABLE = EngineTable(
     (
@@ -173,14 +188,26 @@ ENGINE_TABLE = EngineTable(
                     packages=_MODEL_PACKAGES,
                     needs_weights=True,
                 ),
-                Provider("azure", "imaginem.engines.azure.vision", account="VISION"),
+                Provider(
+                    "azure",
+                    "imaginem.engines.azure.vision",
+                    account="VISION",
+                    retires=_COMPUTER_VISION_ENDS,
+                    successor="contentunderstanding",
+                ),
+                Provider(
+                    "contentunderstanding",
+                    "imaginem.engines.azure.content_understanding",
+                    account="CONTENTUNDERSTANDING",
+                ),
             ),
             fake="imaginem.memory.engines:FakeVision",
             label="What is in photos",
         ),
         EngineRow(
             kind=OCR,
-            setting="VISION_ENGINE",
+            setting="OCR_ENGINE",
+            follows="VISION_ENGINE",
             providers=(
                 Provider(
                     "local",
@@ -188,7 +215,19 @@ ENGINE_TABLE = EngineTable(
                     packages=(*_MODEL_PACKAGES, "rapidocr"),
                     needs_weights=True,
                 ),
-                Provider("azure", "imaginem.engines.azure.ocr", account="VISION"),
+                Provider(
+                    "azure",
+                    "imaginem.engines.azure.ocr",
+                    account="VISION",
+                    retires=_COMPUTER_VISION_ENDS,
+                    successor="documentintelligence",
+                ),
+                Provider(
+                    "documentintelligence",
+                    "imaginem.engines.azure.document_intelligence",
+                    account="DOCUMENTINTELLIGENCE",
+                    goes_with=("contentunderstanding",),
+                ),
             ),
             fake="imaginem.memory.engines:FakeOcr",
             label="Text",

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Collection, Mapping
+from typing import get_args
 
 from imaginem.config.declare import read_section
-from imaginem.config.engine_table import ENGINE_TABLE, EngineTable
+from imaginem.config.engine_table import ENGINE_TABLE, AccountName, EngineTable
 from imaginem.config.sections.access import AccessSettings, access_problems
 from imaginem.config.sections.accounts import AccountSettings, ServiceSettings, account_problems
 from imaginem.config.sections.engines import EngineSettings, for_engines, threshold_problems
@@ -57,11 +58,19 @@ def read_settings(
 
 def _contradictions(settings: Settings, wrong: Collection[str]) -> list[str]:
     """Return what is wrong between settings, each of which is right on its own."""
-    table, chosen = settings.engine_table, settings.engine_choices
     return [
         *storage_problems(settings),
         *threshold_problems(settings),
-        *account_problems("VISION", settings.vision, table.users("VISION", chosen), wrong),
-        *account_problems("FACE", settings.face, table.users("FACE", chosen), wrong),
+        *_account_problems(settings, wrong),
         *access_problems(settings),
     ]
+
+
+def _account_problems(settings: Settings, wrong: Collection[str]) -> list[str]:
+    table, chosen = settings.engine_table, settings.engine_choices
+    name: AccountName
+    problems: list[str] = []
+    for name in get_args(AccountName):
+        account: ServiceSettings = getattr(settings, name.lower())
+        problems += account_problems(name, account, table.users(name, chosen), wrong)
+    return problems

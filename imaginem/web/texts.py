@@ -127,6 +127,7 @@ ENGLISH = {
     "photo.file.none": "The file tells nothing of camera, time or place.",
     "photo.gps": "Show the place, if the file tells it",
     "photo.nothing": "Nothing found.",
+    "photo.not_looked_for": "The engine did not look for it.",
     "photo.erase": "Erase",
     "photo.erase.ask": "Erase this photo for good, with its results and faces?",
     "photo.retry": "Run again",

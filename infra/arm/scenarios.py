@@ -26,6 +26,17 @@ SCENARIOS: dict[str, Scenario] = {
         "sqlAdministratorType": "Group",
         "location": "northeurope",
     },
+    "the successors of Computer Vision": {
+        "visionEngine": "contentunderstanding",
+        "contentUnderstandingLocation": "swedencentral",
+        "privateNetworking": True,
+    },
+    "successors of one's own": {
+        "visionEngine": "contentunderstanding",
+        "contentUnderstandingEndpoint": "https://content.example.org/",
+        "documentIntelligenceEndpoint": "https://document.example.org/",
+        "documentIntelligenceApiKey": "key-of-document",
+    },
     "nothing of Azure's AI": {
         "visionEngine": "local",
         "faceEngine": "local",
@@ -46,13 +57,20 @@ PLACEHOLDERS = ("<X>", "${X}")
 
 
 def unfilled(template: dict[str, Value], placeholder: str) -> Scenario:
-    """Return each parameter that may be empty with a placeholder that nobody filled in."""
+    """Return each parameter that may be empty with a placeholder that nobody filled in.
+
+    Azure itself refuses one where only some words are allowed.
+    """
     declared = template.get("parameters")
     entries = declared.items() if isinstance(declared, dict) else ()
     return {
         name: placeholder
         for name, entry in entries
-        if name in _REPLACED or get(entry, "defaultValue", safe=True) == ""
+        if name in _REPLACED
+        or (
+            get(entry, "defaultValue", safe=True) == ""
+            and not get(entry, "allowedValues", safe=True)
+        )
     }
 
 

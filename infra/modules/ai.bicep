@@ -1,7 +1,7 @@
 // An Azure AI account that takes no key: the app's identity calls it.
 param location string
 param name string
-@allowed(['ComputerVision', 'Face'])
+@allowed(['ComputerVision', 'Face', 'FormRecognizer', 'AIServices'])
 param kind string
 param sku string
 @allowed(['Enabled', 'Disabled'])
@@ -31,7 +31,8 @@ resource account 'Microsoft.CognitiveServices/accounts@2025-06-01' = {
     customSubDomainName: name
     disableLocalAuth: true
     publicNetworkAccess: publicAccess
-    restrictOutboundNetworkAccess: true
+    // A Foundry account calls its own deployments of models, which may count as outbound.
+    restrictOutboundNetworkAccess: (kind != 'AIServices')
     restore: restore
     networkAcls: {
       defaultAction: (publicAccess == 'Enabled') ? 'Allow' : 'Deny'
@@ -64,4 +65,4 @@ resource logs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
 }
 
 output id string = account.id
-output endpoint string = account.properties.endpoint
+output endpoint string = (kind == 'AIServices') ? 'https://${name}.services.ai.azure.com' : account.properties.endpoint

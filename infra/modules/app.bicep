@@ -20,6 +20,7 @@ param httpConcurrency int
 param pipelineDefinition string
 param droppedPhotos string
 param visionEngine string
+param ocrEngine string
 param faceEngine string
 param facePrintEngine string
 param visionEndpoint string
@@ -33,6 +34,18 @@ param faceCallsPerSecond int
 param visionPrice string
 param visionSku string
 param facePrice string
+param documentIntelligenceEndpoint string
+@secure()
+param documentIntelligenceApiKey string
+param documentIntelligenceSku string
+param documentIntelligenceCallsPerSecond int
+param documentIntelligencePrice string
+param contentUnderstandingEndpoint string
+@secure()
+param contentUnderstandingApiKey string
+param contentUnderstandingModel string
+param contentUnderstandingCallsPerSecond int
+param contentUnderstandingPrice string
 param faceMatchThreshold string
 param facePossibleThreshold string
 param allowedImageHosts string
@@ -44,7 +57,7 @@ param tags object
 // With zone redundancy fewer than two of a kind are refused.
 var kept = zoneRedundant ? map(alwaysReady, item => union(item, { instanceCount: max(item.instanceCount, 2) })) : alwaysReady
 // The local engine does not fit into an instance of 512 MB.
-var memory = contains([visionEngine, faceEngine, facePrintEngine], 'local') ? max(instanceMemoryMB, 2048) : instanceMemoryMB
+var memory = contains([visionEngine, ocrEngine, faceEngine, facePrintEngine], 'local') ? max(instanceMemoryMB, 2048) : instanceMemoryMB
 
 resource plan 'Microsoft.Web/serverfarms@2024-11-01' = {
   // checkov:skip=CKV_AZURE_212:Flex Consumption scales by itself; alwaysReady keeps instances up
@@ -138,6 +151,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     PIPELINE_DEFINITION: pipelineDefinition
     DROPPED_PHOTOS: droppedPhotos
     VISION_ENGINE: visionEngine
+    OCR_ENGINE: ocrEngine
     FACE_ENGINE: faceEngine
     FACE_PRINT_ENGINE: facePrintEngine
     VISION_ENDPOINT: visionEndpoint
@@ -149,6 +163,16 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     FACE_API_KEY: faceApiKey
     FACE_CALLS_PER_SECOND: string(faceCallsPerSecond)
     FACE_PRICE: facePrice
+    DOCUMENTINTELLIGENCE_ENDPOINT: documentIntelligenceEndpoint
+    DOCUMENTINTELLIGENCE_API_KEY: documentIntelligenceApiKey
+    DOCUMENTINTELLIGENCE_TIER: documentIntelligenceSku
+    DOCUMENTINTELLIGENCE_CALLS_PER_SECOND: string(documentIntelligenceCallsPerSecond)
+    DOCUMENTINTELLIGENCE_PRICE: documentIntelligencePrice
+    CONTENTUNDERSTANDING_ENDPOINT: contentUnderstandingEndpoint
+    CONTENTUNDERSTANDING_API_KEY: contentUnderstandingApiKey
+    CONTENTUNDERSTANDING_MODEL: contentUnderstandingModel
+    CONTENTUNDERSTANDING_CALLS_PER_SECOND: string(contentUnderstandingCallsPerSecond)
+    CONTENTUNDERSTANDING_PRICE: contentUnderstandingPrice
     FACE_MATCH_THRESHOLD: faceMatchThreshold
     FACE_POSSIBLE_THRESHOLD: facePossibleThreshold
     ALLOWED_IMAGE_HOSTS: allowedImageHosts

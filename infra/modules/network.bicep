@@ -5,25 +5,32 @@ param storageId string
 param sqlId string
 param visionId string
 param faceId string
+param documentId string
+param contentId string
 param tags object
 
 var storageSuffix = environment().suffixes.storage
-var zones = [
+// A Foundry account answers under three names.
+var contentZones = ['privatelink.openai.azure.com', 'privatelink.services.ai.azure.com']
+var usualZones = [
   'privatelink.blob.${storageSuffix}'
   'privatelink.queue.${storageSuffix}'
   'privatelink.table.${storageSuffix}'
   'privatelink${environment().suffixes.sqlServerHostname}'
   'privatelink.cognitiveservices.azure.com'
 ]
+var zones = concat(usualZones, empty(contentId) ? [] : contentZones)
 var always = [
-  { name: 'blob', target: storageId, group: 'blob', zone: 0 }
-  { name: 'queue', target: storageId, group: 'queue', zone: 1 }
-  { name: 'table', target: storageId, group: 'table', zone: 2 }
-  { name: 'sql', target: sqlId, group: 'sqlServer', zone: 3 }
+  { name: 'blob', target: storageId, group: 'blob', zones: [0] }
+  { name: 'queue', target: storageId, group: 'queue', zones: [1] }
+  { name: 'table', target: storageId, group: 'table', zones: [2] }
+  { name: 'sql', target: sqlId, group: 'sqlServer', zones: [3] }
 ]
-var vision = empty(visionId) ? [] : [{ name: 'vision', target: visionId, group: 'account', zone: 4 }]
-var face = empty(faceId) ? [] : [{ name: 'face', target: faceId, group: 'account', zone: 4 }]
-var targets = concat(always, vision, face)
+var vision = empty(visionId) ? [] : [{ name: 'vision', target: visionId, group: 'account', zones: [4] }]
+var face = empty(faceId) ? [] : [{ name: 'face', target: faceId, group: 'account', zones: [4] }]
+var document = empty(documentId) ? [] : [{ name: 'document', target: documentId, group: 'account', zones: [4] }]
+var content = empty(contentId) ? [] : [{ name: 'content', target: contentId, group: 'account', zones: [4, 5, 6] }]
+var targets = concat(always, vision, face, document, content)
 
 resource network 'Microsoft.Network/virtualNetworks@2024-07-01' = {
   // checkov:skip=CKV_AZURE_182:Azure's own DNS answers for the private zones
@@ -108,14 +115,12 @@ resource names 'Microsoft.Network/privateEndpoints/privateDnsZoneGroups@2024-07-
   parent: endpoint[index]
   name: 'default'
   properties: {
-    privateDnsZoneConfigs: [
-      {
-        name: item.name
-        properties: {
-          privateDnsZoneId: zone[item.zone].id
-        }
+    privateDnsZoneConfigs: [for number in item.zones: {
+      name: (number == item.zones[0]) ? item.name : '${item.name}-${number}'
+      properties: {
+        privateDnsZoneId: zone[number].id
       }
-    ]
+    }]
   }
 }]
 

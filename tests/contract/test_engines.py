@@ -1,8 +1,9 @@
-"""One suite over both engines: local models, and Azure's services as their emulator plays them."""
+"""One suite over all engines: local models, and Azure's services as their emulator plays them."""
 
 import io
 import uuid
 from collections.abc import Iterator
+from typing import get_args
 
 import pytest
 from PIL import Image
@@ -10,7 +11,7 @@ from PIL import Image
 from imaginem.ai_emulator import AiEmulator, AiEmulatorServer
 from imaginem.ai_emulator.app import LocalEngines
 from imaginem.assets import AssetStore
-from imaginem.config.engine_table import ENGINE_TABLE
+from imaginem.config.engine_table import ENGINE_TABLE, AccountName
 from imaginem.config.settings import read_settings
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import Photo, decode_photo
@@ -32,6 +33,11 @@ def ai_emulator() -> Iterator[AiEmulatorServer]:
 PROVIDERS = {
     "local": {"VISION_ENGINE": "local", "FACE_ENGINE": "local"},
     "azure": {"VISION_ENGINE": "azure", "FACE_ENGINE": "azure"},
+    "successors": {
+        "VISION_ENGINE": "contentunderstanding",
+        "OCR_ENGINE": "documentintelligence",
+        "FACE_ENGINE": "local",
+    },
 }
 
 
@@ -43,8 +49,8 @@ def engines(
         "IMAGINEM_HOME": str(tmp_path_factory.mktemp(request.param)),
         **PROVIDERS[request.param],
     }
-    if "azure" in PROVIDERS[request.param].values():
-        for service in ("VISION", "FACE"):
+    if request.param != "local":
+        for service in get_args(AccountName):
             settings[f"{service}_ENDPOINT"] = request.getfixturevalue("ai_emulator").address
             settings[f"{service}_API_KEY"] = "double"
             settings[f"{service}_CALLS_PER_SECOND"] = "0"

@@ -134,6 +134,30 @@ def test_the_whole_pipeline_runs_without_a_key(
     assert len(identity.asked) == 2  # tokens are kept until they lapse
 
 
+def test_the_successors_of_computer_vision_are_called_without_a_key(
+    identity: IdentityEndpoint, ai_emulator: str, tmp_path: Path
+) -> None:
+    accounts = ("DOCUMENTINTELLIGENCE", "CONTENTUNDERSTANDING")
+    successors = Runtime(
+        read_settings(
+            {
+                **{f"{account}_ENDPOINT": ai_emulator for account in accounts},
+                "AZURE_CLIENT_ID": "00000000-1111-2222-3333-444444444444",
+                "VISION_ENGINE": "contentunderstanding",
+                "IMAGINEM_HOME": str(tmp_path),
+                "IMAGINEM_ASSETS": str(tmp_path),
+            }
+        )
+    )
+    successors.made["shared_state"] = MemorySharedState()
+    photo = decode_photo(portrait("ann"))
+    assert successors.vision.analyze(photo, CALL).tags
+    assert successors.ocr.read(photo, CALL).lines
+    assert {asked.rstrip("/") for asked in identity.asked} == {
+        "https://cognitiveservices.azure.com"
+    }
+
+
 def test_a_link_is_signed_by_the_identity_for_one_photo_and_a_while(runtime: Runtime) -> None:
     """Azurite 3.36 gives the key to sign with, but checks signatures of older versions only."""
     link = urlsplit(runtime.blobs.link("inputimages", "b/photo", 15))

@@ -14,11 +14,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from imaginem.config.settings import read_settings
+from imaginem.config.settings import Settings, read_settings
 from imaginem.engines.azure.calls import Service
+from imaginem.engines.azure.content_client import OwnAnalyzer, content_client
+from imaginem.engines.azure.content_understanding import ContentVision
+from imaginem.engines.azure.document_intelligence import DocumentOcr, read_client
 from imaginem.engines.azure.face_service import FaceService, face_clients
 from imaginem.engines.azure.faces import AzureFaces
 from imaginem.engines.azure.ocr import AzureOcr
+from imaginem.engines.azure.operations import Operations
 from imaginem.engines.azure.payload import Payload
 from imaginem.engines.azure.vision import AzureVision
 from imaginem.engines.azure.vision_client import make_vision_client
@@ -43,6 +47,8 @@ from tests.answering import (
 )
 from tests.contract.responses import (
     analyze,
+    contents,
+    document_read,
     face_errors,
     face_lists,
     faces,
@@ -51,8 +57,28 @@ from tests.contract.responses import (
 )
 from tests.recording_telemetry import RecordingTelemetry
 
-EXAMPLES = [*analyze.EXAMPLES, *read.EXAMPLES, *faces.EXAMPLES, *face_lists.EXAMPLES]
-REFUSALS = [*vision_errors.REFUSALS, *face_errors.REFUSALS]
+EXAMPLES = [
+    *analyze.EXAMPLES,
+    *read.EXAMPLES,
+    *faces.EXAMPLES,
+    *face_lists.EXAMPLES,
+    *document_read.EXAMPLES,
+    *contents.EXAMPLES,
+]
+REFUSALS = [
+    *vision_errors.REFUSALS,
+    *face_errors.REFUSALS,
+    *document_read.REFUSALS,
+    *contents.REFUSALS,
+]
+SERVICES = ("vision", "face", "documentintelligence", "contentunderstanding")
+BEGINNINGS = tuple(f"Azure {service} " for service in SERVICES)
+# What comes before the answer that makes no sense.
+BEFORE = {
+    "read": (read.SENT,),
+    "document": (document_read.SENT,),
+    "content": (contents.READY, contents.SENT),
+}
 KEY = "the-key-that-nobody-may-read"
 CALL = CallContext("batch", "job", "ocr")
 PHOTO = decode_photo(photo_bytes(400, 300))
@@ -74,15 +100,14 @@ class Clock:
 
 def settings_of(server: AnsweringServer) -> dict[str, str]:
     return {
-        "VISION_ENDPOINT": server.address,
-        "FACE_ENDPOINT": server.address,
-        "VISION_API_KEY": KEY,
-        "FACE_API_KEY": KEY,
+        f"{service.upper()}_{name}": value
+        for service in SERVICES
+        for name, value in {"ENDPOINT": server.address, "API_KEY": KEY}.items()
     }
 
 
 class Bench:
-    """The engines of both accounts, with a server that answers as it is told."""
+    """The engines of all accounts, with a server that answers as it is told."""
 
     def __init__(self, server: AnsweringServer) -> None:
         self.server = server
@@ -108,7 +133,29 @@ class Bench:
             "page": lambda: self._face.page("list", "", CALL),
             "train": lambda: self._face.train("list", CALL),
             "training": lambda: self._face.training("list", CALL),
+            **self._successors(settings, clock),
         }
+
+    def _successors(self, settings: Settings, clock: Clock) -> dict[str, Callable[[], Any]]:
+        """Return how the newer engines are asked: fresh ones each time, which remember nothing."""
+
+        def operations(service: Service) -> Operations:
+            shared = MemorySharedState()
+            return Operations(service, service, shared, clock=clock, sleep=clock.sleep)
+
+        documents, contents = (self._service(name) for name in SERVICES[2:])
+        reader = read_client(settings.documentintelligence, lambda: pytest.fail("a key is set"))
+        looker = content_client(settings.contentunderstanding, lambda: pytest.fail("a key is set"))
+
+        def read_document() -> Any:
+            return DocumentOcr(reader, operations(documents), tier="S0").read(PHOTO, CALL)
+
+        def look_at_content() -> Any:
+            analyzer = OwnAnalyzer(looker, contents, "gpt-5.2", clock=clock, sleep=clock.sleep)
+            engine = ContentVision(looker, operations(contents), analyzer, None)
+            return engine.analyze(PHOTO, CALL)
+
+        return {"document": read_document, "content": look_at_content}
 
     def _service(self, name: str) -> Service:
         return Service(name, Pacer(MemorySharedState(), name, 0), RecordingTelemetry())
@@ -174,14 +221,14 @@ def test_an_answer_without_what_it_is_for_is_a_clear_error(bench: Bench, example
         with pytest.raises(ImaginemError) as told:
             bench.ask(example.operation, *example.before, replace(example.answer, body=body))
         assert isinstance(told.value, PermanentError | RetryableError), what
-        assert str(told.value).startswith(("Azure vision ", "Azure face ")), what
+        assert str(told.value).startswith(BEGINNINGS), what
 
 
 def _refusal(bench: Bench, refusal: RefusalExample, answer: Answer) -> ImaginemError:
     """Return our error for an answer; it begins with the service and tells no secret."""
     with pytest.raises(ImaginemError) as told:
         bench.ask(refusal.operation, *refusal.before, answer)
-    assert str(told.value).startswith(("Azure vision ", "Azure face ", "this Face account "))
+    assert str(told.value).startswith((*BEGINNINGS, "this Face account "))
     assert KEY not in str(told.value)
     return told.value
 
@@ -211,12 +258,16 @@ def test_an_error_whose_body_says_less_is_still_an_error(
 
 @pytest.mark.parametrize("body", [b"", b"<html>sign in</html>", b'{"cut', b"null", b'"no"', b"7"])
 @pytest.mark.parametrize(
-    "operation", ["analyze", "read", "detect", "similar", "similar in list", "add", "page"]
+    "operation",
+    [
+        *("analyze", "read", "detect", "similar", "similar in list", "add", "page"),
+        *("document", "content"),
+    ],
 )
 def test_an_answer_that_makes_no_sense_is_tried_again_and_names_the_address(
     bench: Bench, operation: str, body: bytes
 ) -> None:
-    before = (read.SENT,) if operation == "read" else ()
+    before = BEFORE.get(operation, ())
     with pytest.raises(RetryableError, match="_ENDPOINT and the network") as told:
         bench.ask(operation, *before, Answer(body))
     assert not isinstance(told.value, Busy)

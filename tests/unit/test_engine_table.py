@@ -49,16 +49,9 @@ def with_provider(provider: Provider) -> EngineTable:
 
 
 def with_ocr_engine(provider: Provider) -> EngineTable:
-    """Return the app's table with a setting for ocr alone, and one more provider of it."""
+    """Return the app's table with one more provider of ocr."""
     rows = [
-        replace(
-            row,
-            setting="OCR_ENGINE",
-            follows="VISION_ENGINE",
-            providers=(*row.providers, provider),
-        )
-        if row.kind == OCR
-        else row
+        replace(row, providers=(*row.providers, provider)) if row.kind == OCR else row
         for row in ENGINE_TABLE.rows
     ]
     return EngineTable(tuple(rows))
@@ -197,11 +190,32 @@ def test_a_kind_with_a_setting_of_its_own_has_providers_of_its_own() -> None:
     assert table.allowed()["VISION_ENGINE"] == ENGINE_TABLE.allowed()["VISION_ENGINE"]
 
 
+def test_text_follows_what_looks_at_photos_to_the_successor_that_reads() -> None:
+    accounts = {
+        "VISION_ENDPOINT": "https://v",
+        "DOCUMENTINTELLIGENCE_ENDPOINT": "https://d",
+        "CONTENTUNDERSTANDING_ENDPOINT": "https://c",
+    }
+    follows = {
+        name: read_settings({"VISION_ENGINE": name, **accounts}).ocr_engine
+        for name in ("local", "azure", "contentunderstanding")
+    }
+    assert follows == {
+        "local": "local",
+        "azure": "azure",
+        "contentunderstanding": "documentintelligence",
+    }
+    mixed = {"VISION_ENGINE": "contentunderstanding", "OCR_ENGINE": "azure", **accounts}
+    assert read_settings(mixed).ocr_engine == "azure"
+
+
 @pytest.mark.parametrize(
     ("setting", "provider", "address"),
     [
         ("VISION_ENGINE", "azure", "VISION_ENDPOINT"),
+        ("VISION_ENGINE", "contentunderstanding", "CONTENTUNDERSTANDING_ENDPOINT"),
         ("OCR_ENGINE", "azure", "VISION_ENDPOINT"),
+        ("OCR_ENGINE", "documentintelligence", "DOCUMENTINTELLIGENCE_ENDPOINT"),
         ("OCR_ENGINE", "paper", "FACE_ENDPOINT"),
         ("FACE_ENGINE", "azure", "FACE_ENDPOINT"),
         ("FACE_PRINT_ENGINE", "azure", "FACE_ENDPOINT"),
@@ -232,7 +246,7 @@ def test_users_see_the_names_that_they_are_used_to() -> None:
     assert [row.shown_as for row in ENGINE_TABLE.rows] == ["vision", "ocr", "faces", "prints"]
     assert [row.setting for row in ENGINE_TABLE.rows] == [
         "VISION_ENGINE",
-        "VISION_ENGINE",
+        "OCR_ENGINE",
         "FACE_ENGINE",
         "FACE_PRINT_ENGINE",
     ]

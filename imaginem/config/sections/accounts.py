@@ -24,6 +24,11 @@ ListName = Annotated[
     StringConstraints(pattern="^[a-z0-9_-]{1,50}$"),
     Expected("1 to 50 characters of a-z, 0-9, - and _"),
 ]
+ModelName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"),
+    Expected("a model's name, such as gpt-5.2"),
+]
 
 
 class ServiceSettings(Section):
@@ -106,11 +111,93 @@ class FaceAccount(ServiceSettings):
     )
 
 
+class DocumentIntelligenceAccount(ServiceSettings):
+    """The account of Azure AI Document Intelligence.
+
+    Attributes:
+        tier: in Azure's words, such as `S0`.
+    """
+
+    endpoint: AccountAddress = setting(
+        "DOCUMENTINTELLIGENCE_ENDPOINT",
+        "",
+        "address of the Document Intelligence account, or of a Foundry account; the engine "
+        "`documentintelligence` needs it",
+    )
+    key: str = setting(
+        "DOCUMENTINTELLIGENCE_API_KEY",
+        "",
+        "key of the Document Intelligence account",
+        usual="none: the app's identity",
+        secret=True,
+    )
+    per_second: CallsPerSecond = setting(
+        "DOCUMENTINTELLIGENCE_CALLS_PER_SECOND",
+        15.0,
+        "photos a second that the Document Intelligence account's tier takes (S0: 15, F0: 1); "
+        "all instances together stay 5 % below; 0 for no pacing",
+    )
+    price: Price = setting(
+        "DOCUMENTINTELLIGENCE_PRICE",
+        1.5,
+        "price of 1,000 photos read by Document Intelligence, in any currency, for the estimate "
+        "in the metrics",
+    )
+    tier: Tier = setting(
+        "DOCUMENTINTELLIGENCE_TIER",
+        "S0",
+        "tier of the Document Intelligence account: photos of 4 MB on the free `F0`, and of any "
+        "size that is accepted here on a paid one",
+    )
+
+
+class ContentUnderstandingAccount(ServiceSettings):
+    """The Foundry account of Azure Content Understanding.
+
+    Attributes:
+        model: name or alias of the generative model; the account maps it to a deployment.
+    """
+
+    endpoint: AccountAddress = setting(
+        "CONTENTUNDERSTANDING_ENDPOINT",
+        "",
+        "address of the Foundry account with Content Understanding; the engine "
+        "`contentunderstanding` needs it",
+    )
+    key: str = setting(
+        "CONTENTUNDERSTANDING_API_KEY",
+        "",
+        "key of the Foundry account",
+        usual="none: the app's identity",
+        secret=True,
+    )
+    per_second: CallsPerSecond = setting(
+        "CONTENTUNDERSTANDING_CALLS_PER_SECOND",
+        16.0,
+        "photos a second that the Foundry account takes (1,000 a minute, if the model's "
+        "deployment takes as many); all instances together stay 5 % below; 0 for no pacing",
+    )
+    price: Price = setting(
+        "CONTENTUNDERSTANDING_PRICE",
+        4.5,
+        "price of 1,000 photos looked at by Content Understanding, the model's tokens among it, "
+        "in any currency, for the estimate in the metrics",
+    )
+    model: ModelName = setting(
+        "CONTENTUNDERSTANDING_MODEL",
+        "gpt-5.2",
+        "the generative model of Content Understanding: a name or an alias that the account's "
+        "defaults map to a deployment",
+    )
+
+
 class AccountSettings(Section):
-    """Both accounts, and the face lists in one of them."""
+    """The accounts, and the face lists in one of them."""
 
     vision: VisionAccount
     face: FaceAccount
+    documentintelligence: DocumentIntelligenceAccount
+    contentunderstanding: ContentUnderstandingAccount
     face_list: ListName = setting(
         "FACE_LIST",
         "imaginem",

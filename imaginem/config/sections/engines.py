@@ -27,6 +27,7 @@ def _expected(name: str, table: EngineTable = ENGINE_TABLE) -> Expected:
     return Expected(" or ".join(table.allowed()[name]))
 
 
+OcrProvider = Annotated[str, _words("OCR_ENGINE"), _expected("OCR_ENGINE")]
 VisionProvider = Annotated[str, _words("VISION_ENGINE"), _expected("VISION_ENGINE")]
 FaceProvider = Annotated[str, _words("FACE_ENGINE"), _expected("FACE_ENGINE")]
 PrintProvider = Annotated[str, _words("FACE_PRINT_ENGINE"), _expected("FACE_PRINT_ENGINE")]
@@ -75,7 +76,15 @@ class EngineSettings(Section):
     engine_table: ClassVar[EngineTable] = ENGINE_TABLE
 
     vision_engine: VisionProvider = setting(
-        "VISION_ENGINE", "local", "`local` or `azure`: the engine of generalclassification and ocr"
+        "VISION_ENGINE",
+        "local",
+        "`local`, `azure` or `contentunderstanding`: the engine of generalclassification",
+    )
+    ocr_engine: OcrProvider = setting(
+        "OCR_ENGINE",
+        _usual_provider("OCR_ENGINE"),
+        "`local`, `azure` or `documentintelligence`: the engine of ocr",
+        usual="as `VISION_ENGINE`; with `contentunderstanding` `documentintelligence`",
     )
     face_engine: FaceProvider = setting(
         "FACE_ENGINE", "local", "`local` or `azure`: the engine of facedetection"

@@ -6,9 +6,15 @@ from imaginem.config.settings import ServiceSettings
 from imaginem.engines.azure.calls import Service
 from imaginem.engines.azure.face_lists import FaceLists
 from imaginem.engines.azure.face_service import FaceService, face_clients
+from imaginem.engines.azure.operations import Operations
 from imaginem.engines.azure.vision_client import make_vision_client
 from imaginem.engines.pacing import Pacer
 from imaginem.engines.parts import EngineParts
+
+_QUESTIONS = 2.0
+"""Questions for results that a service takes for each photo that it takes. Document Intelligence S0
+takes 15 photos and 50 questions a second; Content Understanding 1,000 photos and 3,000 calls of any
+kind a minute."""
 
 
 def _service(name: str, settings: ServiceSettings, parts: EngineParts) -> Service:
@@ -19,6 +25,29 @@ def _service(name: str, settings: ServiceSettings, parts: EngineParts) -> Servic
             parts.made[name] = Service(name, pacer, parts.telemetry, price=settings.price)
         service: Service = parts.made[name]
         return service
+
+
+def _operations(name: str, settings: ServiceSettings, parts: EngineParts) -> Operations:
+    """Return what runs the operations of an account: calls and questions have a pace each."""
+    results = f"{name}-results"
+    service = _service(name, settings, parts)
+    with parts.lock:
+        if results not in parts.made:
+            pacer = Pacer(parts.shared_state(), results, settings.per_second * _QUESTIONS)
+            parts.made[results] = Service(name, pacer, parts.telemetry)
+        return Operations(service, parts.made[results], parts.shared_state())
+
+
+def document_account(parts: EngineParts) -> Operations:
+    """Return what runs operations of the Document Intelligence account."""
+    return _operations("documentintelligence", parts.settings.documentintelligence, parts)
+
+
+def content_account(parts: EngineParts) -> tuple[Operations, Service]:
+    """Return what runs operations of the Content Understanding account, and the service itself."""
+    settings = parts.settings.contentunderstanding
+    operations = _operations("contentunderstanding", settings, parts)
+    return operations, _service("contentunderstanding", settings, parts)
 
 
 def vision_account(parts: EngineParts) -> tuple[Any, Service]:

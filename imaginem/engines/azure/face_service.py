@@ -3,16 +3,11 @@
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from imaginem.config.settings import ServiceSettings
-from imaginem.engines.azure.calls import (
-    CONNECT_SECONDS,
-    READ_SECONDS,
-    Service,
-    ServiceRefused,
-    check_answer,
-)
+from imaginem.engines.azure.calls import Service, ServiceRefused
+from imaginem.engines.azure.core_clients import client_options, signer
 from imaginem.engines.azure.payload import Payload
 from imaginem.engines.azure.reading import Fields, fields, number, objects, text
 from imaginem.outputs import Rectangle
@@ -45,28 +40,11 @@ class Clients:
 def face_clients(settings: ServiceSettings, credential: "Callable[[], TokenCredential]") -> Clients:
     """Return clients that retry nothing by themselves and hide no refusal."""
     from azure.ai.vision.face import FaceAdministrationClient, FaceClient
-    from azure.core.credentials import AzureKeyCredential
 
-    def check(answer: Any) -> None:
-        response = answer.http_response
-        text = ""
-        if not 200 <= response.status_code < 300:
-            response.read()  # some calls hand over a response whose body is not read yet
-            text = response.text()
-        check_answer(response.status_code, response.headers, text)
-
-    signer = AzureKeyCredential(settings.key) if settings.key else credential()
-    options: dict[str, Any] = {
-        "api_version": API_VERSION,
-        "retry_total": 0,
-        "connection_timeout": CONNECT_SECONDS,
-        "read_timeout": READ_SECONDS,
-        "raw_response_hook": check,
-        "permit_redirects": False,
-    }
+    key_or_token, options = signer(settings, credential), client_options(API_VERSION)
     return Clients(
-        FaceClient(settings.endpoint, signer, **options),
-        FaceAdministrationClient(settings.endpoint, signer, **options),
+        FaceClient(settings.endpoint, key_or_token, **options),
+        FaceAdministrationClient(settings.endpoint, key_or_token, **options),
     )
 
 

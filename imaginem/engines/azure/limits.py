@@ -51,3 +51,6 @@ DOCUMENT_READ = _for_text(ServiceLimits(500 * _MB, 50, 10_000))
 # Face 1.2, "Detect" and "Add Large Face List Face", on every tier: 6 MB; a face has at least
 # 36 pixels.
 FACE = ServiceLimits(6 * _MB, 36, 10_000)
+# Content Understanding 2025-11-01, "Service quotas and limits", images: 200 MB, sides of 50 to
+# 10,000 pixels; the service has no free tier.
+CONTENT = ServiceLimits(200 * _MB, 50, 10_000)

@@ -26,6 +26,12 @@ class PhotoContents:
         """Objects, with their boxes."""
         return self.analysis.objects if self.analysis else []
 
+    def is_unsought(self, part: str) -> bool:
+        """Tell whether nobody looked for a part of the analysis, such as `objects`."""
+        if self.analysis is None:
+            return False
+        return part in (*(self.analysis.not_looked_for or ()), *(self.analysis.unanswered or ()))
+
     @property
     def lines(self) -> list[TextLine]:
         """Lines of text."""

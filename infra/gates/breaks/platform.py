@@ -68,7 +68,7 @@ FLEX = (
     Break(
         "a local engine of one kind gets an instance of 512 MB",
         "modules/app.bicep",
-        "contains([visionEngine, faceEngine, facePrintEngine]",
+        "contains([visionEngine, ocrEngine, faceEngine, facePrintEngine]",
         "contains([visionEngine, faceEngine]",
         "must get 2048 MB at least",
     ),

@@ -1,0 +1,80 @@
+"""The whole pipeline through the successors of Computer Vision, on real workers and storage."""
+
+from collections.abc import Callable, Iterator
+from typing import get_args
+
+import pytest
+from pydantic import BaseModel
+
+from imaginem.ai_emulator import AiEmulatorServer
+from imaginem.config.engine_table import AccountName
+from imaginem.host import Emulator
+from imaginem.outputs import ImageAnalysis, OcrText
+from imaginem.pipeline.progress_row import ProgressRow
+from imaginem.ports import PhotoFilter
+from tests.ai_emulator import KEY
+from tests.conftest import ROOT
+from tests.installation import ALL_STEPS, Installation
+
+MODELS: dict[str, type[BaseModel]] = {"generalclassification": ImageAnalysis, "ocr": OcrText}
+PHOTOS = ("obama.jpg", "obama2.jpg", "page.png")
+
+
+@pytest.fixture(scope="module")
+def running(
+    azurite: Emulator, ai_emulator: AiEmulatorServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    settings = {
+        f"{account}_{name}": value
+        for account in get_args(AccountName)
+        for name, value in {
+            "ENDPOINT": ai_emulator.address,
+            "API_KEY": KEY,
+            "CALLS_PER_SECOND": "0",
+        }.items()
+    }
+    settings |= {"VISION_ENGINE": "contentunderstanding", "FACE_ENGINE": "azure"}
+    home = tmp_path_factory.mktemp("successors")
+    installation = Installation(ROOT, home, azurite.connection_string, environment=settings)
+    installation.start()
+    yield installation
+    installation.stop()
+
+
+def test_all_seven_steps_run_and_their_outputs_are_of_the_same_models(
+    running: Installation,
+    ai_emulator: AiEmulatorServer,
+    sample: Callable[[str], bytes],
+    batch: str,
+) -> None:
+    before = len(ai_emulator.ai_emulator.requests)
+    for name in PHOTOS:
+        running.job(running.upload(sample(name)), batch=batch, job=name)
+    running.wait(batch, PHOTOS)
+
+    for name in PHOTOS:
+        row = ProgressRow(running.entry(batch, name))
+        assert {step: row.state_of(step) for step in ALL_STEPS} == dict.fromkeys(
+            ALL_STEPS, "success"
+        )
+        outputs = running.outputs(batch, name)
+        for step, model in MODELS.items():
+            found = model.model_validate(outputs[step])
+            assert found.model_dump(mode="json", exclude_none=True) == outputs[step]
+        assert running.runtime.results.read((batch, name)) is not None
+
+    page, portrait = (running.outputs(batch, name) for name in ("page.png", "obama.jpg"))
+    assert "Region" in page["ocr"]["full_text"]
+    assert "person" in [tag["name"] for tag in portrait["generalclassification"]["tags"]]
+    assert portrait["generalclassification"]["objects"]  # the local engine is here
+    assert "not_looked_for" not in portrait["generalclassification"]
+    found_by_tag = running.runtime.catalogue.photos(PhotoFilter(tag="person", batch=batch))
+    assert {"obama.jpg", "obama2.jpg"} <= {photo.id for photo in found_by_tag.photos}
+    matches = running.runtime.gallery.matches_of(
+        [face.face_id for face in running.runtime.gallery.faces_of((batch, "obama.jpg"))]
+    )
+    assert len(matches) == 1
+    asked = ai_emulator.ai_emulator.requests[before:]
+    assert not [request for request in asked if " /vision/" in request]
+    assert len([one for one in asked if ":analyzeBinary" in one]) == len(PHOTOS)
+    assert len([one for one in asked if "prebuilt-read:analyze" in one]) == len(PHOTOS)

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import azure.functions as func
 
+from imaginem.config.retirement import log_retirements
 from imaginem.config.settings import Settings, read_settings
 from imaginem.config.startup import check_start
 from imaginem.names import is_own_photo
@@ -42,7 +44,9 @@ def add_steps(
         ConfigurationError: names every setting that is wrong.
     """
     if services is default_runtime:
-        check_start(read_settings())  # wrong settings show at the start, not at the first message
+        settings = read_settings()
+        check_start(settings)  # wrong settings show at the start, not at the first message
+        log_retirements(settings, datetime.now(UTC).date())
     for step in registry:
         _add(app, step.name, step.name, _step_function(step, registry, services))
         poisoned = _poison_function(step.name, services)

@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar, overload
 
 import imaginem
 from imaginem.config.identity import credential, get_token
+from imaginem.config.retirement import retirements
 from imaginem.config.settings import DEVELOPMENT_STORAGE, Settings, read_settings
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import PhotoCache
@@ -283,6 +285,13 @@ class Runtime(Engines):
         from imaginem.engines import engine_names
 
         return engine_names(self.settings)
+
+    @property
+    def engine_notes(self) -> Mapping[str, str]:
+        """Until when the services of the engines in use answer, by kind, where there is an end."""
+        today = datetime.now(UTC).date()
+        table, chosen = self.settings.engine_table, self.settings.engine_choices
+        return {end.kind: end.text for end in retirements(table, chosen, today)}
 
     @property
     def maintenance_jobs(self) -> Sequence[MaintenanceJob]:

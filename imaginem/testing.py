@@ -93,6 +93,7 @@ class MemoryServices(MemoryStores, Engines):
     engine_table: EngineTable = ENGINE_TABLE
     engines: dict[str, Any] = field(default_factory=dict)
     engine_names: Mapping[str, str] = field(default_factory=dict)
+    engine_notes: Mapping[str, str] = field(default_factory=dict)
     shared_state: MemorySharedState = field(default_factory=MemorySharedState)
     cancellations: Any = None
     maintenance_jobs: Sequence[MaintenanceJob] = ()

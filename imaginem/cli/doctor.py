@@ -1,6 +1,7 @@
 """`imaginem doctor`."""
 
 from collections.abc import Iterator
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import typer
@@ -8,7 +9,8 @@ import typer
 from imaginem.assets import AssetStore
 from imaginem.assets.nodejs import find_package, node_command
 from imaginem.cli.shared import App, Exit, Json, load_registry, make_runtime, out, print_json
-from imaginem.config.settings import DEVELOPMENT_STORAGE
+from imaginem.config.retirement import Retirement, retirements
+from imaginem.config.settings import DEVELOPMENT_STORAGE, Settings
 from imaginem.errors import ConfigurationError, ImaginemError
 from imaginem.runtime import Runtime
 from imaginem.usecases.health import Check, Finding, ServiceChecks, engine_checks, examine
@@ -30,7 +32,7 @@ def doctor(as_json: Json = False, app: App = Path()) -> None:
     """Check settings, storage, database, engines and steps, and say how to mend each."""
     findings = examine_app(app)
     if as_json:
-        print_json([{"check": finding.name, "problem": finding.problem} for finding in findings])
+        print_json([_shown(finding) for finding in findings])
     else:
         for finding in findings:
             _print(finding)
@@ -38,11 +40,16 @@ def doctor(as_json: Json = False, app: App = Path()) -> None:
         raise typer.Exit(int(Exit.FAILED))
 
 
+def _shown(finding: Finding) -> dict[str, str]:
+    note = {"note": finding.note} if finding.note else {}
+    return {"check": finding.name, "problem": finding.problem, **note}
+
+
 def _print(finding: Finding) -> None:
     mark = "[red]no[/]  " if finding.problem else "[green]ok[/]  "
     out.print(mark + finding.name, highlight=False)
-    if finding.problem:
-        out.print(f"      {finding.problem}", markup=False, soft_wrap=True, highlight=False)
+    for line in filter(None, (finding.problem, finding.note)):
+        out.print(f"      {line}", markup=False, soft_wrap=True, highlight=False)
 
 
 def examine_app(app: Path) -> list[Finding]:
@@ -55,7 +62,25 @@ def examine_app(app: Path) -> list[Finding]:
     findings = examine(_checks(runtime, app))
     names = _NAMES | {name: f"engine for {name}" for name in runtime.engine_kinds}
     shown = [Finding(names.get(f.name, f.name), f.problem) for f in findings]
-    return [*steps, Finding("settings"), *shown]
+    return [
+        *steps,
+        Finding("settings"),
+        *shown,
+        *ends_of(runtime.settings, datetime.now(UTC).date()),
+    ]
+
+
+def ends_of(settings: Settings, today: date) -> list[Finding]:
+    """Return a finding for each service in use with a last day; a problem once it is gone."""
+    return [
+        Finding(f"service of {end.setting}={end.engine}", *_told(end))
+        for end in retirements(settings.engine_table, settings.engine_choices, today)
+    ]
+
+
+def _told(end: Retirement) -> tuple[str, str]:
+    """Return problem and note."""
+    return (end.text, "") if end.is_over else ("", end.text)
 
 
 def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:

@@ -142,6 +142,10 @@ class DashboardServices(Services, Protocol):
         """Return the names of engines and models in use, without loading any."""
 
     @property
+    def engine_notes(self) -> Mapping[str, str]:
+        """Return what to know of engines in use, such as the end of their service, by kind."""
+
+    @property
     def catalogue(self) -> PhotoCatalogue:
         """Return the catalogue of photos."""
 

@@ -28,10 +28,17 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """A check's result; the problem is empty if all is well."""
+    """A check's result.
+
+    Attributes:
+        name: of the check.
+        problem: empty if all is well.
+        note: what to know although all is well.
+    """
 
     name: str
     problem: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,12 +49,14 @@ class Operations:
         queues: about how many messages wait on each; None for a queue that does not exist, or
             that could not be counted.
         engines: names of engines and models by what they do.
+        engine_notes: what to know of them, such as the end of their service, by what they do.
         findings: of `queues`, `tables`, `blobs`, `database` and `engines`.
         poisoned: messages that could not be processed.
     """
 
     queues: Mapping[str, int | None]
     engines: Mapping[str, str]
+    engine_notes: Mapping[str, str]
     findings: Sequence[Finding]
     poisoned: Sequence[PoisonEntry]
 
@@ -126,6 +135,7 @@ def operations_of(services: DashboardServices, steps: Iterable[str]) -> Operatio
     return Operations(
         queues={queue: service_checks.queues.get(queue) for queue in queue_names},
         engines=engines,
+        engine_notes=services.engine_notes,
         findings=findings,
         poisoned=service_checks.poisoned,
     )

@@ -238,6 +238,7 @@ class Operations(Answer):
     version: str
     queues: list[QueueDepth]
     engines: dict[str, str]
+    engine_notes: dict[str, str]
     checks: list[CheckResult]
     poisoned: int
 

@@ -123,6 +123,7 @@ def present_operations(operations: health.Operations) -> models.Operations:
             for name, messages in operations.queues.items()
         ],
         engines=dict(operations.engines),
+        engine_notes=dict(operations.engine_notes),
         checks=[
             models.CheckResult(name=finding.name, problem=finding.problem)
             for finding in operations.findings

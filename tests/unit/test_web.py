@@ -156,6 +156,37 @@ def _tagged(name: str) -> dict[str, object]:
     return {"tags": [{"name": name, "confidence": 0.9}]}
 
 
+class TestHonesty:
+    """What nobody looked for never reads as what was not found."""
+
+    def shown(self, services: MemoryServices, local: TestClient, **more: object) -> str:
+        metadata = {"width": 1, "height": 1, "format": "PNG"}
+        keep(services, ("b", "one"), {"generalclassification": {"metadata": metadata, **more}})
+        return local.get("/photos/b/one").text
+
+    def test_a_page_says_which_parts_the_engine_did_not_look_for(
+        self, services: MemoryServices, local: TestClient
+    ) -> None:
+        page = self.shown(services, local, not_looked_for=["objects"], unanswered=["tags"])
+        assert page.count("The engine did not look for it.") == 2
+        assert "<h2>Objects</h2><p>The engine did not look for it." in page
+
+    def test_an_engine_that_looked_and_found_nothing_is_not_blamed(
+        self, services: MemoryServices, local: TestClient
+    ) -> None:
+        page = self.shown(services, local)
+        assert "did not look for it" not in page
+        assert "Nothing found." in page
+
+    def test_operations_tells_until_when_a_service_answers(self) -> None:
+        services = web_services()
+        services.engine_notes = {"vision": "it ends on 2028-09-25"}
+        local = client(services)
+        assert "it ends on 2028-09-25" in local.get("/operations").text
+        told = local.get("/api/operations").json()
+        assert told["engine_notes"] == {"vision": "it ends on 2028-09-25"}
+
+
 class TestForgery:
     @pytest.mark.parametrize("site", ["cross-site", "same-site"])
     def test_what_another_sites_page_sends_is_refused(self, local: TestClient, site: str) -> None:

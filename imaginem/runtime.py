@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar, overload
 
 import imaginem
 from imaginem.config.identity import credential, get_token
-from imaginem.config.retirement import retirements
-from imaginem.config.settings import DEVELOPMENT_STORAGE, Settings, read_settings
+from imaginem.config.retirement import notes
+from imaginem.config.settings import Settings, read_settings
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import PhotoCache
 from imaginem.pipeline.cancelling import CancelledBatches
@@ -90,17 +90,9 @@ class Runtime(Engines):
 
     @_Once
     def _account(self) -> Any:
-        from imaginem.storage.account import Account, emulator_connection_string
+        from imaginem.storage.account import account_of
 
-        connection = self.settings.storage_connection
-        if connection == DEVELOPMENT_STORAGE:
-            connection = emulator_connection_string()
-        return Account(
-            connection,
-            self.settings.storage_account,
-            self.settings.storage_client_id,
-            self.settings.storage_endpoints,
-        )
+        return account_of(self.settings)
 
     @_Once
     def queues(self) -> Queues:
@@ -289,9 +281,7 @@ class Runtime(Engines):
     @property
     def engine_notes(self) -> Mapping[str, str]:
         """Until when the services of the engines in use answer, by kind, where there is an end."""
-        today = datetime.now(UTC).date()
-        table, chosen = self.settings.engine_table, self.settings.engine_choices
-        return {end.kind: end.text for end in retirements(table, chosen, today)}
+        return notes(self.settings, datetime.now(UTC).date())
 
     @property
     def maintenance_jobs(self) -> Sequence[MaintenanceJob]:

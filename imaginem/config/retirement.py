@@ -75,6 +75,12 @@ def retirements(table: EngineTable, chosen: Mapping[str, str], today: date) -> l
     ]
 
 
+def notes(settings: Settings, today: date) -> dict[str, str]:
+    """Return until when the services of the chosen engines answer, by kind of engine."""
+    ends = retirements(settings.engine_table, settings.engine_choices, today)
+    return {end.kind: end.text for end in ends}
+
+
 def log_retirements(settings: Settings, today: date) -> None:
     """Write a warning for each service that has less than a year left, an error for one gone."""
     for retirement in retirements(settings.engine_table, settings.engine_choices, today):

@@ -13,6 +13,7 @@ from azure.core.exceptions import (
 )
 
 from imaginem.config.identity import credential
+from imaginem.config.settings import DEVELOPMENT_STORAGE, Settings
 from imaginem.errors import ConfigurationError, NotFound, StorageUnavailable
 from imaginem.redaction import one_line
 
@@ -80,6 +81,19 @@ class Account:
         usual = f"https://{self.name}.{service}.core.windows.net"
         endpoint = self.endpoints.get(service, usual)
         return kind(endpoint, credential=credential(self.client_id), **CLIENT_OPTIONS)
+
+
+def account_of(settings: Settings) -> Account:
+    """Return the account that the settings name; the emulator's on its usual ports if none."""
+    connection = settings.storage_connection
+    if connection == DEVELOPMENT_STORAGE:
+        connection = emulator_connection_string()
+    return Account(
+        connection,
+        settings.storage_account,
+        settings.storage_client_id,
+        settings.storage_endpoints,
+    )
 
 
 @contextmanager

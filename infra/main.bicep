@@ -6,7 +6,6 @@ param location string = resourceGroup().location
 
 @description('Ends the names that must be unique in the world: small letters and digits.')
 @minLength(1)
-@maxLength(13)
 param deploymentPostFix string = uniqueString(resourceGroup().id)
 
 @description('Leave it alone: deploymentPostFix, or what it would be if somebody forgot to fill it in.')
@@ -251,7 +250,8 @@ func given(value string) string => ((startsWith(value, '<') && endsWith(value, '
 var halfLogin = (empty(given(administratorLogin)) != empty(given(administratorLoginPassword))) && (!sqlServerExists)
 var namelessAdministrator = (!empty(given(sqlAdministratorObjectId))) && empty(given(sqlAdministratorName))
 var databaseBytes = empty(given(maxSizeBytes)) ? 0 : int(given(maxSizeBytes))
-var problem = halfLogin ? 'administratorLogin and administratorLoginPassword belong together: give both, or neither' : (namelessAdministrator ? 'sqlAdministratorObjectId needs sqlAdministratorName' : ((databaseBytes < 0) ? 'maxSizeBytes must be a number of bytes' : ''))
+var longPostFix = length(postFix) > 13
+var problem = longPostFix ? 'deploymentPostFix: 13 small letters and digits at most' : (halfLogin ? 'administratorLogin and administratorLoginPassword belong together: give both, or neither' : (namelessAdministrator ? 'sqlAdministratorObjectId needs sqlAdministratorName' : ((databaseBytes < 0) ? 'maxSizeBytes must be a number of bytes' : '')))
 var region = empty(problem) ? (empty(given(location)) ? resourceGroup().location : given(location)) : fail(problem)
 
 var readWithVision = visionEngine == 'contentunderstanding' ? 'documentintelligence' : visionEngine

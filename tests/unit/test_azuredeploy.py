@@ -144,7 +144,7 @@ class TestWhatNobodyFilledIn:
         assert "vision/account" in resources
         assert setting(resources, "VISION_API_KEY") == ""
 
-    @pytest.mark.parametrize("postfix", ["<POSTFIX>", "${POSTFIX}"])
+    @pytest.mark.parametrize("postfix", ["<POSTFIX>", "${POSTFIX}", "<YOUR DEPLOYMENT POSTFIX>"])
     def test_a_postfix_that_is_one_is_replaced_everywhere(self, postfix: str) -> None:
         assert deployed(TEMPLATE, {"deploymentPostFix": postfix}) == deployed(TEMPLATE, {})
 
@@ -179,6 +179,7 @@ class TestWrongCombinations:
             ),
             ({"sqlAdministratorObjectId": "8"}, "needs sqlAdministratorName"),
             ({"maxSizeBytes": "plenty"}, "no number"),
+            ({"deploymentPostFix": "fourteenletter"}, "13 small letters"),
         ],
     )
     def test_they_fail_before_anything_is_made(self, given: dict[str, Value], reason: str) -> None:

@@ -22,7 +22,7 @@ PHOTOS = ("obama.jpg", "obama2.jpg", "page.png")
 
 @pytest.fixture(scope="module")
 def running(
-    azurite: Emulator, ai_emulator: AiEmulatorServer, tmp_path_factory: pytest.TempPathFactory
+    own_azurite: Emulator, ai_emulator: AiEmulatorServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
     settings = {
         f"{account}_{name}": value
@@ -35,7 +35,7 @@ def running(
     }
     settings |= {"VISION_ENGINE": "contentunderstanding", "FACE_ENGINE": "azure"}
     home = tmp_path_factory.mktemp("successors")
-    installation = Installation(ROOT, home, azurite.connection_string, environment=settings)
+    installation = Installation(ROOT, home, own_azurite.connection_string, environment=settings)
     installation.start()
     yield installation
     installation.stop()

@@ -74,11 +74,18 @@ def give_up_drop(services: DashboardServices, report: bytes) -> None:
 
     Args:
         services: where it is kept.
-        report: the host's message on it; one on a container that isn't ours is left alone.
+        report: the host's message on it; one that is not on a blob of ours is logged only, since a
+            message of a poison queue comes again until it is taken.
     """
-    told = read_json(report)
-    container, blob = told.get("ContainerName"), told.get("BlobName")
+    try:
+        told = read_json(report)
+    except InvalidMessage:
+        told = None
+    container, blob = (
+        (told.get("ContainerName"), told.get("BlobName")) if isinstance(told, dict) else ("", "")
+    )
     if container != services.core_settings.input_container or not blob:
+        _logger.warning("not on a photo of ours: %s", one_line(report.decode("utf-8", "replace")))
         return
     tries = services.core_settings.max_dequeue_count
     reason = f"its job could not be started in {tries} tries; the host's log has the details"

@@ -26,15 +26,19 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
     an erasure that was interrupted is done again.
     """
     settings = services.core_settings
+    photos = settings.input_container
     containers = (
-        settings.input_container,
+        photos,
         settings.faces_container,
         LARGE_MESSAGES,
         THUMBNAILS,
     )
     return (
-        DroppedPhotos(services.drops, services.blobs, settings.input_container),
-        *(JobBlobs(services.blobs, container) for container in dict.fromkeys(containers)),
+        DroppedPhotos(services.drops, services.blobs, photos),
+        *(
+            JobBlobs(services.blobs, name, services.drops if name == photos else None)
+            for name in dict.fromkeys(containers)
+        ),
         services.gallery,
         PoisonedMessages(services.poison),
         services.submissions,
@@ -46,26 +50,42 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
 class JobBlobs:
     """A container's blobs: those in a job's folder, and the one that has the folder's name.
 
-    Blobs elsewhere do not belong to the job, even if its message names them.
+    Blobs elsewhere do not belong to the job, even if its message names them. Nor does a photo that
+    somebody dropped into a folder of that name: it is another job's.
+
+    Args:
+        blobs: where they are.
+        container: its name.
+        drops: which photos were dropped there, if people drop any; `DroppedPhotos` comes first,
+            so that only records of other jobs are left.
     """
 
-    def __init__(self, blobs: Blobs, container: str) -> None:
+    def __init__(self, blobs: Blobs, container: str, drops: Drops | None = None) -> None:
         self._blobs = blobs
         self._container = container
+        self._drops = drops
         self.holds = (container,)
 
     def erase(self, key: JobKey) -> None:
         """Remove a job's blobs; job-1's prefix is job-10's too, whose blobs stay."""
         folder = job_prefix(*key)
         photo = folder.removesuffix("/")
-        for name in self._blobs.list(self._container, photo):
-            if name == photo or name.startswith(folder):
-                self._blobs.delete(self._container, name)
+        names = self._blobs.list(self._container, photo)
+        self._remove(key[0], [name for name in names if name == photo or name.startswith(folder)])
 
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove everything in a batch's folder."""
-        for name in self._blobs.list(self._container, f"{blob_segment(batch_id)}/"):
-            self._blobs.delete(self._container, name)
+        self._remove(batch_id, self._blobs.list(self._container, f"{blob_segment(batch_id)}/"))
+
+    def _remove(self, batch_id: str, names: Collection[str]) -> None:
+        """Remove blobs of a batch's folder; dropped photos call their batch as the folder."""
+        if not names:
+            return
+        folder = blob_segment(batch_id)
+        dropped = {drop.blob for drop in self._drops.of_batch(folder)} if self._drops else set()
+        for name in names:
+            if name not in dropped:
+                self._blobs.delete(self._container, name)
 
 
 class DroppedPhotos:

@@ -15,7 +15,7 @@ from imaginem.functions import add_drops
 from imaginem.images.decoding import BYTE_LIMIT
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.ports import JobKey
-from imaginem.testing import MemoryDrops, photo_bytes, run_all
+from imaginem.testing import MemoryDrops, message_for, photo_bytes, run_all
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.drops import give_up_drop, receive_drop
 from imaginem.usecases.erase import forget_batch, forget_job
@@ -361,6 +361,16 @@ def test_a_blob_that_the_host_gave_up_is_told_and_can_be_replayed(bench: Bench) 
     assert row_of(bench, (entry.batch_id, entry.job_id)).job_state == "succeeded"
 
 
+@pytest.mark.parametrize("report", [b"", b"null", b"[]", b"{}", b"\xff", b'{"BlobName": "a"}'])
+def test_a_report_that_is_not_on_our_photos_does_not_come_again(
+    bench: Bench, report: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    give_up_drop(bench.services, report)
+
+    assert bench.services.poison.list() == []
+    assert "not on a photo of ours" in caplog.text
+
+
 def test_a_batch_of_a_group_stays_the_groups(bench: Bench) -> None:
     bench.services.batches.open_batch("spring", "team-a")
     dropped(bench, "spring/photo.png")
@@ -391,6 +401,37 @@ def test_erasing_an_older_job_leaves_the_newer_photo(bench: Bench) -> None:
     assert bench.services.blobs.get("inputimages", "spring/photo.png", 10_000) == BLUE
     newer = dropped(bench, "spring/photo.png", BLUE)
     assert row_of(bench, newer).job_state == "succeeded"
+
+
+@pytest.mark.parametrize("blob", ["spring/summer", "spring/summer/photo.png"])
+def test_erasing_a_job_leaves_photos_dropped_in_a_folder_of_its_name(
+    bench: Bench, blob: str
+) -> None:
+    key = dropped(bench, blob)
+    message = message_for(bench.url, ["first"], job_id="summer", batch_id="spring")
+    bench.services.queues.send("first", message.encode())
+    run_all(bench.services, bench.registry)
+    bench.services.blobs.put("inputimages", "spring/summer/copy-of-ours", RED, "")
+    forget_job(bench.services, ("spring", "summer"))
+
+    assert bench.services.blobs.list("inputimages", "spring") == [blob]
+    assert row_of(bench, key).job_state == "succeeded"
+    forget_job(bench.services, key)
+    assert bench.services.blobs.list("inputimages", "spring") == []
+
+
+def test_erasing_a_batch_leaves_photos_dropped_in_a_folder_that_is_another_batch(
+    bench: Bench,
+) -> None:
+    other = dropped(bench, "a%20b/photo.png")  # where uploads into the batch `a b` are kept
+    upload = Upload("a b", lambda: BLUE, "photo.png", ("first",))
+    receive_photo(bench.services, bench.registry, upload, EVERYTHING)
+    run_all(bench.services, bench.registry)
+    forget_batch(bench.services, "a b")
+
+    assert bench.services.blobs.list("inputimages", "a") == ["a%20b/photo.png"]
+    forget_batch(bench.services, other[0])
+    assert bench.services.blobs.list("inputimages", "a") == []
 
 
 def test_the_original_of_an_older_job_is_not_the_newer_photo(bench: Bench) -> None:

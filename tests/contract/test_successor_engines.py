@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from PIL import Image
@@ -201,6 +202,24 @@ class TestPaying:
         bench.ai_emulator.documents.operations.forget()
         assert bench.ocr().read(photo(), CALL).full_text == "two words"
         assert len(bench.asked("POST", ":analyze")) == 2
+
+    def test_a_kept_id_that_the_service_refuses_is_begun_anew(self, bench: Bench) -> None:
+        give_up(bench)
+        operations = bench.ai_emulator.documents.operations
+        (kept,) = operations.numbers()
+        state = operations.state
+
+        def refusing_kept(number: str) -> tuple[datetime, str, dict[str, Any]]:
+            if number == kept:  # of another account, or written by hand
+                raise Refusal(400, "InvalidRequest", "Invalid operation id.")
+            return state(number)
+
+        operations.state = refusing_kept  # type: ignore[method-assign]
+        before = len(bench.asked("GET", kept))
+        for _ in range(2):
+            assert bench.ocr().read(photo(), CALL).full_text == "two words"
+        assert len(bench.asked("POST", ":analyze")) == 3
+        assert len(bench.asked("GET", kept)) == before + 1
 
     def test_nobody_asks_for_what_is_a_day_old(self, bench: Bench) -> None:
         give_up(bench)

@@ -1,5 +1,6 @@
 """Whom an engine is called for shows in traces and log lines, and in metrics as far as it may."""
 
+import json
 import logging
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from imaginem.engines.azure.calls import Refused, Service
 from imaginem.engines.logs import logger_for
 from imaginem.engines.pacing import Pacer
-from imaginem.errors import PermanentError
+from imaginem.errors import PermanentError, RetryableError
 from imaginem.ports import FACE_SEARCH, CallContext
 from imaginem.testing import MemoryServices, MemorySharedState, job_for, photo_bytes
 from steps.facedetection import facedetection
@@ -100,3 +101,9 @@ def test_every_step_tells_its_engine_whom_it_calls_for() -> None:
     facematch(job_for(services=services, outputs={"faceprint": prints.model_dump(mode="json")}))
 
     assert calls == [CallContext("batch-1", "job-1", "steptotest")] * 5
+
+
+def test_an_answer_that_is_nested_too_deeply_is_no_usable_answer() -> None:
+    calling = service(RecordingTelemetry()).call("read", CALL)
+    with pytest.raises(RetryableError, match="no usable answer"), calling:
+        json.loads("[" * 100_000)

@@ -202,10 +202,11 @@ class Service:
     def _unreachable(self, operation: str, problem: Exception) -> Exception:
         """Return our error for a call without a usable answer.
 
-        An error that no SDK raises is a defect of ours, and is returned as it is.
+        An error that no SDK raises is a defect of ours, and is returned as it is; but JSON that is
+        nested too deeply is the service's.
         """
         if not type(problem).__module__.startswith(_SDK_MODULES) and not isinstance(
-            problem, ValueError | OSError
+            problem, ValueError | OSError | RecursionError
         ):
             return problem
         if type(problem).__name__ in ("ClientAuthenticationError", "CredentialUnavailableError"):

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from imaginem.engines.azure.calls import Refused, Service
+from imaginem.engines.azure.calls import Refused, Service, ServiceRefused
 from imaginem.engines.azure.reading import Fields, fields, text
 from imaginem.errors import Busy, Conflict, RetryableError
 from imaginem.ports import CallContext, SharedState
@@ -107,8 +107,11 @@ class Operations:
         """
         entry = f"{self._service.name}-operation-{operation.key(call)}"
         kept = self._kept(entry)
-        answer = self._await(operation, kept, entry, call) if kept else None
+        answer = self._await_kept(operation, kept, entry, call) if kept else None
         if answer is None:  # nothing was kept, or the service has forgotten it
+            if kept:
+                self._write(entry, "")
+                kept = ""
             with self._service.call(operation.name, call):
                 begun = operation.begin()
             answer = self._await(operation, begun, entry, call)
@@ -123,6 +126,16 @@ class Operations:
         if status in _FAILED:
             raise OperationFailed(*_error(answer), status)
         return fields(answer.get(operation.result))
+
+    def _await_kept(
+        self, operation: Operation, number: str, entry: str, call: CallContext
+    ) -> Fields | None:
+        """Go on waiting; an id that the service refuses is one that it does not know."""
+        try:
+            return self._await(operation, number, entry, call)
+        except ServiceRefused as refused:
+            _logger.warning("begun anew: %s", refused)
+            return None
 
     def _await(
         self, operation: Operation, number: str, entry: str, call: CallContext

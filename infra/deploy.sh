@@ -59,13 +59,19 @@ az account show --output none 2>/dev/null || stop "log in first: az login" 3
 if [ "$auth_ready" = 1 ] && [ -z "$auth_client" ]; then
   stop "--auth-ready needs --auth-client" 2
 fi
-value_of() { # of a parameter in the file, as text; empty where it is not given
+value_of() { # of a parameter in the file, as text; empty where it is not given or not filled in
   python3 -c 'import json, sys
-value = json.load(open(sys.argv[1]))["parameters"].get(sys.argv[2], {}).get("value", "")
-print(value if isinstance(value, str) else json.dumps(value))' "$parameters" "$1"
+try:
+    given = json.load(open(sys.argv[1], encoding="utf-8-sig"))["parameters"]
+    [value] = [(one or {}).get("value") for name, one in given.items()
+               if name.lower() == sys.argv[2].lower()] or [None]  # as ARM reads names
+except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+    sys.exit(f"{sys.argv[1]} is no JSON file of parameters: {problem!r}")
+text = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+print("" if text.startswith(("<", "$")) else text)' "$parameters" "$1"  # as main.bicep does
 }
 private="$(value_of privateNetworking)"
-postfix="$(value_of deploymentPostFix)"
+postfix="$(value_of deploymentPostFix | tr '[:upper:]' '[:lower:]')" # as in the name of the server
 if [ "$private" = true ]; then
   [ "$migrate" = 0 ] || stop "with privateNetworking the database is reached from inside the network alone: pass --skip-migration, and run infra/migrate.sh from there" 2
   if ! state="$(az provider show --namespace Microsoft.App --query registrationState --output tsv)"; then
@@ -82,7 +88,8 @@ if [ -n "$regions" ] && ! grep -qxF "$(tr -d ' ' <<<"$location" | tr '[:upper:]'
   stop "$location has no Flex Consumption; regions that have it: az functionapp list-flexconsumption-locations --output table"
 fi
 
-if [ "$(az group exists --name "$group" --output tsv)" != true ]; then
+exists="$(az group exists --name "$group" --output tsv)" # making one that exists empties its tags
+if [ "$exists" != true ]; then
   [ "$only_what_if" = 0 ] || stop "there is no group $group yet: everything would be new"
   say "resource group $group"
   az group create --name "$group" --location "$location" --output none
@@ -167,8 +174,16 @@ told() {
   az deployment group show --name imaginem --resource-group "$group" \
     --query "properties.outputs.$1.value" --output tsv
 }
+# Into variables: a failure within the arguments of a command stops nothing.
 app="$(told appName)"
 address="$(told appAddress)"
+app_identity="$(told appIdentityName)"
+storage="$(told storageName)"
+dropped_photos="$(told droppedPhotos)"
+client_id="$(told appIdentityClientId)"
+sql_server="$(told sqlServerName)"
+sql_address="$(told sqlServerAddress)"
+sql_database="$(told sqlDatabaseName)"
 
 # shellcheck disable=SC2329 # again calls it
 service_principal() {
@@ -187,7 +202,7 @@ if [ -n "$auth_client" ] && [ "$auth_ready" = 0 ]; then
     az ad app update --id "$auth_client" --web-redirect-uris $known "$callback"
   fi
   # The app's identity stands in for a client secret.
-  identity_id="$(az identity show --resource-group "$group" --name "$(told appIdentityName)" \
+  identity_id="$(az identity show --resource-group "$group" --name "$app_identity" \
     --query principalId --output tsv)"
   tenant="$(az account show --query tenantId --output tsv)"
   subject="$(az ad app federated-credential list --id "$auth_client" \
@@ -206,8 +221,7 @@ fi
 
 if [ "$migrate" = 1 ]; then
   say "migrating the database"
-  "$here/migrate.sh" "$group" "$(told sqlServerName)" "$(told sqlServerAddress)" \
-    "$(told sqlDatabaseName)" "$(told appIdentityName)" "$(told appIdentityClientId)"
+  "$here/migrate.sh" "$group" "$sql_server" "$sql_address" "$sql_database" "$app_identity" "$client_id"
 fi
 
 say "publishing the package"
@@ -230,7 +244,7 @@ subscribe() {
   for try in 1 2 3 4 5; do
     if az deployment group create --name imaginem-events --resource-group "$group" \
       --template-file "$here/events.bicep" --parameters "location=$location" "appName=$app" \
-      "storageName=$(told storageName)" --output none 2>&1 | sed 's/code=[^"& ]*/code=.../g' >&2; then
+      "storageName=$storage" --output none 2>&1 | sed 's/code=[^"& ]*/code=.../g' >&2; then
       return
     fi
     [ "$try" -lt 5 ] || stop "$app is up, but photos that are dropped start no job: run this again"
@@ -248,7 +262,7 @@ for _ in $(seq 1 30); do
     if [ "$code" = 200 ]; then
       stop "the API answers without a login: check platform authentication"
     fi
-    [ "$(told droppedPhotos)" = off ] || subscribe
+    [ "$dropped_photos" = off ] || subscribe
     printf '\n%s is up; the API asks for a login (%s)\n' "$app" "$code"
     exit 0
   fi

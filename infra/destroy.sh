@@ -8,7 +8,8 @@ if [ "${1:-}" != --resource-group ] || [ -z "${2:-}" ]; then
 fi
 group="$2"
 az account show --output none 2>/dev/null || { echo "log in first: az login" >&2; exit 3; }
-if [ "$(az group exists --name "$group" --output tsv)" = true ]; then
+exists="$(az group exists --name "$group" --output tsv)" # fails here, not as a group that is gone
+if [ "$exists" = true ]; then
   az resource list --resource-group "$group" --output table
   if [ "${3:-}" != --yes ]; then
     read -r -p "Remove all of this? Write the name of the group: " answer
@@ -16,6 +17,9 @@ if [ "$(az group exists --name "$group" --output tsv)" = true ]; then
   fi
   # Only the registration that deploy.sh made here; one that was passed to it is not tagged.
   registration="$(az group show --name "$group" --query 'tags."imaginem-auth-client"' --output tsv)"
+  if [ -n "$registration" ]; then # it may be gone already
+    registration="$(az ad app list --app-id "$registration" --query "[].appId" --output tsv)"
+  fi
   if [ -n "$registration" ]; then
     az ad app delete --id "$registration"
   fi
@@ -23,8 +27,15 @@ if [ "$(az group exists --name "$group" --output tsv)" = true ]; then
 fi
 # Azure keeps removed AI accounts for 48 hours, with the face lists in them; erasure means purging.
 deleted="$(az cognitiveservices account list-deleted --query "[].[id, name, location]" --output tsv)"
-grep -iF "/resourceGroups/$group/" <<<"$deleted" |
-  while IFS=$'\t' read -r _ name location; do
-    az cognitiveservices account purge --resource-group "$group" --name "$name" --location "$location" </dev/null
-  done || true
+deleted="$(grep -iF "/resourceGroups/$group/" <<<"$deleted" || true)"
+kept=""
+while IFS=$'\t' read -r _ name location; do
+  [ -z "$name" ] ||
+    az cognitiveservices account purge --resource-group "$group" --name "$name" --location "$location" </dev/null ||
+    kept="$kept $name"
+done <<<"$deleted"
+if [ -n "$kept" ]; then
+  echo "Azure still keeps$kept, with the face lists in them: run this again" >&2
+  exit 1
+fi
 echo "$group is gone"

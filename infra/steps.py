@@ -20,8 +20,9 @@ def listed_queues(parameters: Path) -> list[str]:
     Raises:
         ValueError: it is no list of texts.
     """
-    given = json.loads(parameters.read_text("utf-8"))["parameters"]
-    queues = given.get("steps", {}).get("value", [])
+    given = json.loads(parameters.read_text("utf-8-sig"))["parameters"]
+    listed = [one for name, one in given.items() if name.lower() == "steps"]  # as ARM reads names
+    queues = listed[0].get("value", []) if listed else []
     if not isinstance(queues, list) or not all(isinstance(queue, str) for queue in queues):
         raise ValueError(f"{parameters}: steps must be a list of queue names")
     return queues

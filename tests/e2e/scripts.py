@@ -24,6 +24,7 @@ case "$*" in
   "group show"*) echo "$TAG" ;;
   "account show --query"*) echo 44444444-4444-4444-4444-444444444444 ;;
   *"list-flexconsumption-locations"*) printf "$REGIONS" ;;
+  *"ad app list"*) echo "${REGISTRATION-$TAG}" ;;
   *"ad sp show"*) exit 3 ;;
   *"sql server list"*) echo "$SERVER" ;;
   *"workspace list"*) echo 33333333-3333-3333-3333-333333333333 ;;

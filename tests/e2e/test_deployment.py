@@ -193,6 +193,38 @@ class TestScripts:
         assert f"sqlServerExists={exists}" in run.all("az deployment group create")[0]
         assert "starts_with(name, 'sql-imaginem-abc')" in run.all("az sql server list")[0]
 
+    @pytest.mark.parametrize(
+        ("given", "postfix"),
+        [
+            ({"deploymentPostFix": {"value": "<POSTFIX>"}}, ""),
+            ({"deploymentPostFix": {"value": "${POSTFIX}"}}, ""),
+            ({"deploymentPostFix": {"value": None}}, ""),
+            ({"deploymentPostFix": {"reference": {"secretName": "postfix"}}}, ""),
+            ({"DeploymentPostfix": {"value": "Prod"}}, "prod"),
+        ],
+    )
+    def test_the_server_is_looked_for_by_the_name_that_the_template_gives_it(
+        self, run: Runner, given: object, postfix: str
+    ) -> None:
+        own = run.root / "own.json"
+        own.write_text(json.dumps({"parameters": given}), "utf-8-sig")
+
+        done = run(*DEPLOY, "--parameters", str(own), STEPS="")
+        assert done.returncode == 0, done.stderr
+        assert f"starts_with(name, 'sql-imaginem-{postfix}')" in run.all("az sql server list")[0]
+
+    @pytest.mark.parametrize("text", ["using './main.bicep'", "{}", "[]", '{"parameters": [1]}'])
+    def test_what_is_no_file_of_parameters_is_said_before_anything_is_made(
+        self, run: Runner, text: str
+    ) -> None:
+        own = run.root / "own"
+        own.write_text(text)
+        done = run(*DEPLOY, "--parameters", str(own))
+
+        assert done.returncode == 1
+        assert "is no JSON file of parameters" in done.stderr
+        assert "group create" not in run.calls
+
     def test_logs_are_asked_of_this_apps_workspace(self, run: Runner) -> None:
         done = run("logs.sh", "--resource-group", "g", "--minutes", "5")
 
@@ -284,6 +316,27 @@ class TestScripts:
             "az cognitiveservices account purge --resource-group g --name face-x"
             " --location westeurope"
         ]
+
+    @pytest.mark.parametrize("failing", ["group exists", "account purge", "list-deleted"])
+    def test_nothing_is_called_gone_that_may_be_there(self, run: Runner, failing: str) -> None:
+        deleted = "".join(DELETED.format(group="g", name=name) for name in ("face-x", "face-y"))
+        command = ("destroy.sh", "--resource-group", "g", "--yes")
+        done = run(*command, DELETED=deleted, GROUP_EXISTS="true", FAILING=failing)
+
+        assert done.returncode == 1
+        assert "is gone" not in done.stdout
+        assert "ERROR: for a test" in done.stderr
+        if failing == "account purge":
+            assert "keeps face-x, with the face lists" in done.stderr
+            assert "--name face-y" in run.calls
+
+    def test_destroying_goes_on_when_the_registration_is_gone_already(self, run: Runner) -> None:
+        command = ("destroy.sh", "--resource-group", "g", "--yes")
+        done = run(*command, GROUP_EXISTS="true", TAG="registered-here", REGISTRATION="")
+
+        assert done.returncode == 0, done.stderr
+        assert "az ad app delete" not in run.calls
+        assert "az group delete" in run.calls
 
     def test_a_missing_argument_is_named(self, run: Runner) -> None:
         for script in ("deploy.sh", "destroy.sh", "migrate.sh", "logs.sh", "bootstrap.sh"):

@@ -65,6 +65,30 @@ class TestFaults:
         assert done.returncode == 0, done.stderr
         assert "may not see deleted AI accounts" in done.stderr
 
+    def test_a_group_that_could_not_be_asked_for_is_not_made_anew(self, run: Runner) -> None:
+        done = run(*DEPLOY, FAILING="group exists", REASON="timeout", GROUP_EXISTS="true")
+
+        assert done.returncode == 1
+        assert "ERROR: timeout" in done.stderr
+        assert "az group create" not in run.calls  # which would empty its tags
+
+    @pytest.mark.parametrize(
+        "output",
+        [
+            *("appIdentityName", "appIdentityClientId", "droppedPhotos", "storageName"),
+            *("sqlServerName", "sqlServerAddress", "sqlDatabaseName"),
+        ],
+    )
+    def test_nothing_goes_on_with_an_output_that_could_not_be_read(
+        self, run: Runner, output: str
+    ) -> None:
+        done = run(*DEPLOY, FAILING=f"outputs.{output}.", REASON="timeout")
+
+        assert done.returncode == 1
+        assert "ERROR: timeout" in done.stderr
+        assert "db upgrade" not in run.calls
+        assert run(*DEPLOY, FAILURES="0").returncode == 0
+
     def test_a_region_without_flex_is_told_before_anything_is_made(self, run: Runner) -> None:
         regions = "westeurope\\nnorthcentralus\\n"
         assert run(*DEPLOY, REGIONS=regions).returncode == 0

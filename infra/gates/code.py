@@ -98,6 +98,12 @@ def _events(templates: list[Template], root: Path) -> list[str]:
             for name in reported
             if name != container
         ),
+        *(
+            f"events: the endpoint of {name} needs {needed}"
+            for name in told
+            for needed in ("systemKeys.blobs_extension", "eventDeliverySchema: 'EventGridSchema'")
+            if needed not in text
+        ),
     ]
 
 

@@ -63,14 +63,18 @@ _REFUSED_SETTINGS = {
     "WEBSITE_VNET_ROUTE_ALL",
 }
 
+_OF_PLAN = (("sku", "tier", "FlexConsumption"), ("properties", "reserved", True))
+_NETWORK_SERVICE = "Microsoft.App/environments"
+
 
 def problems(templates: list[Template]) -> list[str]:
     """Return what the function app sets and Flex Consumption does not take."""
     flex = [template for template in templates if _is_flex(template)]
     if not flex:
         return ["flex: no file has a plan of Flex Consumption (FC1)"]
-    found: list[str] = []
+    found = [line for template in templates for line in _delegations(template)]
     for template in flex:
+        found += _plans(template)
         for resource in template.resources:
             properties = resource.body.get("properties", {})
             name = resource.body.get("name")
@@ -93,6 +97,27 @@ def _is_flex(template: Template) -> bool:
         and resource.body.get("sku", {}).get("name") == "FC1"
         for resource in template.resources
     )
+
+
+def _plans(template: Template) -> list[str]:
+    """Check what a plan of Flex Consumption has to say of itself: Azure takes no other words."""
+    return [
+        f"flex: {resource.place}: {part}.{name} must be {wanted!r}"
+        for resource in template.resources
+        if resource.body.get("sku", {}).get("name") == "FC1"
+        for part, name, wanted in _OF_PLAN
+        if resource.body.get(part, {}).get(name) != wanted
+    ]
+
+
+def _delegations(template: Template) -> list[str]:
+    """Check whom subnets are delegated to: apps of other plans have another service there."""
+    return [
+        f"flex: {resource.place} must be delegated to {_NETWORK_SERVICE}"
+        for resource in template.resources
+        for delegation in resource.body.get("properties", {}).get("delegations", [])
+        if delegation["properties"]["serviceName"] != _NETWORK_SERVICE
+    ]
 
 
 def _given(config: dict[str, Any]) -> list[dict[str, Any]]:

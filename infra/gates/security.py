@@ -56,6 +56,10 @@ def _wrong_values(template: Template, resource: Resource) -> list[str]:
         required |= _MUST_CONFIG.get(str(resource.body.get("name")), {})
     if resource.existing:
         return []
+    if resource.type == "Microsoft.CognitiveServices/accounts" and (
+        _at(resource.body, "properties.customSubDomainName") is _ABSENT
+    ):
+        return [f"security: {resource.place}: no identity may call it without customSubDomainName"]
     return [
         f"security: {resource.place}.{path} must be {wanted!r}"
         for path, wanted in required.items()

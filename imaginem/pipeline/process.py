@@ -17,7 +17,7 @@ from imaginem.errors import (
     RetryableError,
     StorageUnavailable,
 )
-from imaginem.message import JobMessage, decode_message
+from imaginem.message import Bookkeeping, JobMessage, decode_message
 from imaginem.pipeline.advance import Outcome, Outgoing, Transition, record_and_advance
 from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.fence import Claim, Verdict, claim_step, record_step
@@ -29,6 +29,7 @@ from imaginem.pipeline.source import ingest
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
 from imaginem.ports import Services
+from imaginem.ports.drops import run_of_drop
 from imaginem.redaction import one_line
 
 PipelineStep = Step[JobContext, Any]
@@ -145,6 +146,8 @@ def load(step: PipelineStep, delivery: Delivery, services: Services) -> JobMessa
             "that queue, or correct processing_step"
         )
     kept = definition.bookkeeping
+    if kept.drop and not _is_run_of_photo(kept):
+        message = message.noting(drop="")  # a sender made it up: two messages would be one run
     if kept.run and kept.fence:
         return message
     earlier = definition.processing_pipeline[: definition.processing_step]
@@ -158,6 +161,14 @@ def load(step: PipelineStep, delivery: Delivery, services: Services) -> JobMessa
         image_error="",
         unsuccessful=unsuccessful,
     )
+
+
+def _is_run_of_photo(kept: Bookkeeping) -> bool:
+    """Tell whether the run that a drop starts follows from the photo that was dropped."""
+    if kept.dropped is None:
+        return False
+    blob = kept.dropped.source.partition("/")[2]
+    return kept.drop == run_of_drop(blob, kept.dropped.etag)
 
 
 def _run(step: PipelineStep, message: JobMessage, services: Services) -> Outcome:

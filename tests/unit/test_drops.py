@@ -161,6 +161,17 @@ def test_a_second_message_of_a_drop_is_a_duplicate_even_after_the_job_has_ended(
     assert len(row_of(bench, job_of("photo.png")).runs) == 1
 
 
+def test_a_run_of_a_drop_that_a_sender_made_up_makes_no_message_a_duplicate(bench: Bench) -> None:
+    message = message_for(bench.url, ["first"]).noting(drop=f"drop-{'0' * 32}")
+    for _ in range(2):
+        bench.services.queues.send("first", message.encode())
+        run_all(bench.services, bench.registry)
+
+    runs = row_of(bench, message.key).runs
+    assert len(runs) == 2
+    assert not any(run.startswith("drop-") for run in runs)
+
+
 class Racing(MemoryDrops):
     """Lets another worker do something just before a record is written."""
 

@@ -17,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from imaginem import JobContext, PermanentError, RetryableError, step
 from imaginem.errors import Busy, StorageUnavailable
-from imaginem.message import decode_message
+from imaginem.message import DroppedPhoto, decode_message
 from imaginem.pipeline.offload import expand, expand_all
 from imaginem.pipeline.poison import bury, replay
 from imaginem.pipeline.process import Delivery, process_step
@@ -25,11 +25,13 @@ from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import CONCLUDED, ENDED, StepState
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import CoreSettings, JobKey
+from imaginem.ports.drops import run_of_drop
 from imaginem.testing import MemoryLog, MemoryQueues, MemoryServices, message_for
 from tests.workbench import KEY, Found
 
 STEPS = ("first", "second", "report")
 TRIES = 3
+DROPPED = DroppedPhoto(source="inputimages/a.png", etag="1", sha256="0" * 64)
 UNDER_WAY = (StepState.PROCESSING, StepState.RETRYING, StepState.POISONED)
 FORGERIES: tuple[dict[str, object], ...] = (
     {"run": "nobody", "fence": "made-up"},
@@ -290,9 +292,13 @@ class Interleavings(RuleBasedStateMachine):
 
     def _first_message(self) -> str:
         message = message_for(self.url, STEPS)
-        return (message.noting(drop=self.drop) if self.drop else message).encode()
+        if self.drop:
+            message = message.noting(drop=self.drop, dropped=DROPPED)
+        return message.encode()
 
-    @initialize(extra=st.integers(0, 4), drop=st.sampled_from(("", f"drop-{'0' * 32}")))
+    @initialize(
+        extra=st.integers(0, 4), drop=st.sampled_from(("", run_of_drop("a.png", DROPPED.etag)))
+    )
     def send(self, extra: int, drop: str) -> None:
         """Send the job; any further copy could save one that was lost, so they are few."""
         self.extra, self.drop = extra, drop

@@ -14,7 +14,7 @@ class Drop:
         blob: name of the blob in the input container.
         etag: of the blob as it was dropped.
         job_id: its job.
-        sha256: of its bytes, in hexadecimal.
+        sha256: of its bytes, in hexadecimal; empty for a drop that was given up unread.
         size: in bytes.
         sent: its job is on a queue, or can't be sent; False as long as that may not have happened.
         replaced: job and ETag of the photo that lay there before, while its job has not been told.

@@ -89,7 +89,32 @@ def give_up_drop(services: DashboardServices, report: bytes) -> None:
         return
     tries = services.core_settings.max_dequeue_count
     reason = f"its job could not be started in {tries} tries; the host's log has the details"
-    _refuse(services, str(blob), str(told.get("ETag", "")), reason)
+    blob, etag = str(blob), str(told.get("ETag", ""))
+    _refuse(services, blob, etag, reason, job_id=_settle(services, blob, _refused_id(blob, etag)))
+
+
+def _settle(services: DashboardServices, blob: str, job_id: str) -> str:
+    """Record a given-up drop, so that erasing the job that a replay starts finds the photo.
+
+    Returns:
+        The id of that job: the one given, or the one that the drop has a record of already.
+
+    Raises:
+        Conflict: the record was written meanwhile.
+    """
+    try:
+        found = services.blobs.stat(services.core_settings.input_container, blob)
+    except (NotFound, PermanentError):
+        return job_id  # it is gone, or no job can have its name
+    before = services.drops.read(_batch_of(blob), blob)
+    if before is not None and before.etag == found.etag:
+        settled = replace(before, sent=True, replaced=None)
+    else:
+        fence = before.fence if before else ""
+        settled = Drop(
+            _batch_of(blob), blob, found.etag, job_id, "", found.size, sent=True, fence=fence
+        )
+    return services.drops.write(settled).job_id
 
 
 def _receive(services: DashboardServices, blob: str) -> Drop | None:
@@ -211,12 +236,18 @@ def _tell_replaced(services: DashboardServices, key: tuple[str, str], etag: str)
         return
 
 
-def _refuse(services: DashboardServices, blob: str, etag: str, reason: str) -> None:
+def _refused_id(blob: str, etag: str) -> str:
+    return f"{job_id_of(_file_name(blob))}-{run_of_drop(blob, etag)[-8:]}"
+
+
+def _refuse(
+    services: DashboardServices, blob: str, etag: str, reason: str, *, job_id: str = ""
+) -> None:
     """Keep in `pipelinepoison` a blob that starts no job, as the message that it would have had."""
     settings = services.core_settings
     run = run_of_drop(blob, etag)
     definition = {
-        "id": f"{job_id_of(_file_name(blob))}-{run[-8:]}",
+        "id": job_id or _refused_id(blob, etag),
         "batch_id": _batch_of(blob),
         "input": {"image_url": services.blobs.address(settings.input_container, blob)},
     }

@@ -14,7 +14,7 @@ from imaginem.errors import Conflict, NotFound, PermanentError
 from imaginem.functions import add_drops
 from imaginem.images.decoding import BYTE_LIMIT
 from imaginem.pipeline.progress_row import ProgressRow, read_row
-from imaginem.ports import JobKey
+from imaginem.ports import Drop, JobKey
 from imaginem.testing import MemoryDrops, message_for, photo_bytes, run_all
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.drops import give_up_drop, receive_drop
@@ -369,7 +369,26 @@ def test_a_blob_that_the_host_gave_up_is_told_and_can_be_replayed(bench: Bench) 
     look(bench)
     replay_job(bench.services, entry.queue, entry.id)
     run_all(bench.services, bench.registry)
-    assert row_of(bench, (entry.batch_id, entry.job_id)).job_state == "succeeded"
+    key = (entry.batch_id, entry.job_id)
+    assert row_of(bench, key).job_state == "succeeded"
+    forget_job(bench.services, key)
+    assert bench.services.blobs.list("inputimages", "spring") == []
+
+
+def test_a_drop_that_died_on_its_way_is_given_up_under_the_id_that_it_had(bench: Bench) -> None:
+    put(bench, "spring/photo.png")
+    etag = bench.services.blobs.stat("inputimages", "spring/photo.png").etag
+    batch, job_id = job_of("spring/photo.png")
+    digest = hashlib.sha256(RED).hexdigest()
+    bench.services.drops.write(Drop(batch, "spring/photo.png", etag, job_id, digest))
+    give_up_drop(
+        bench.services, b'{"ContainerName": "inputimages", "BlobName": "spring/photo.png"}'
+    )
+
+    (entry,) = bench.services.poison.list()
+    assert entry.job_id == job_id
+    receive_drop(bench.services, "spring/photo.png")  # the event once more
+    assert bench.services.log.read((batch, job_id)) is None
 
 
 @pytest.mark.parametrize("report", [b"", b"null", b"[]", b"{}", b"\xff", b'{"BlobName": "a"}'])

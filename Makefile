@@ -12,7 +12,7 @@ SQL_DRIVER ?= pyodbc
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed 's/v\([0-9]*\).*/\1/')
 
-.PHONY: setup setup-dev hooks demo start test test-unit drops mutants check format arm bench package clean
+.PHONY: setup setup-dev setup-all hooks demo start test test-unit drops mutants check format arm bench package clean
 
 setup: $(VENV)/.ready node_modules/.ready
 setup-dev: setup $(VENV)/.ready-dev
@@ -80,6 +80,9 @@ $(AZ)/.ready: infra/az-requirements.txt
 	$(AZ)/bin/python -m pip --disable-pip-version-check install --quiet -r infra/az-requirements.txt
 	$(AZ)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps azure-cli==2.91.0
 	@touch $@
+
+# Everything that `make check` and `make test` need; `make --jobs 3 setup-all` installs side by side.
+setup-all: setup-dev $(INFRA)/.ready $(AZ)/.ready
 
 check: $(VENV)/.ready-dev $(INFRA)/.ready $(AZ)/.ready
 	$(BIN)/ruff format --check .

@@ -21,18 +21,18 @@ here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 group="" location="" repository="" postfix="" parameters="infra/main.parameters.json" only_register=0
 while [ $# -gt 0 ]; do
   case "$1" in
-    --resource-group) group="$2"; shift 2 ;;
-    --location) location="$2"; shift 2 ;;
-    --repository) repository="$2"; shift 2 ;;
-    --postfix) postfix="$2"; shift 2 ;;
-    --parameters) parameters="$2"; shift 2 ;;
+    --resource-group) need "$@"; group="$2"; shift 2 ;;
+    --location) need "$@"; location="$2"; shift 2 ;;
+    --repository) need "$@"; repository="$2"; shift 2 ;;
+    --postfix) need "$@"; postfix="$2"; shift 2 ;;
+    --parameters) need "$@"; parameters="$2"; shift 2 ;;
     --register) only_register=1; shift ;;
     -h | --help) usage; exit 0 ;;
     *) echo "unknown option $1" >&2; usage >&2; exit 2 ;;
   esac
 done
 if [ "$only_register" = 0 ]; then
-  if [ -z "$group" ] || [ -z "$location" ] || [[ "$repository" != */* ]]; then
+  if [ -z "$group" ] || [ -z "$location" ] || [[ ! "$repository" =~ ^[^/]+/[^/]+$ ]]; then
     usage >&2
     exit 2
   fi

@@ -22,15 +22,17 @@ TEXT
 
 here="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 root="$(dirname "$here")"
+# shellcheck source=infra/lib.sh
+. "$here/lib.sh"
 group="" location="" parameters="$here/main.parameters.json" engines="azure"
 auth_client="" auth=1 auth_ready=0 only_what_if=0 ask=1 migrate=1 purge=0
 while [ $# -gt 0 ]; do
   case "$1" in
-    --resource-group) group="$2"; shift 2 ;;
-    --location) location="$2"; shift 2 ;;
-    --parameters) parameters="$2"; shift 2 ;;
-    --engines) engines="$2"; shift 2 ;;
-    --auth-client) auth_client="$2"; shift 2 ;;
+    --resource-group) need "$@"; group="$2"; shift 2 ;;
+    --location) need "$@"; location="$2"; shift 2 ;;
+    --parameters) need "$@"; parameters="$2"; shift 2 ;;
+    --engines) need "$@"; engines="$2"; shift 2 ;;
+    --auth-client) need "$@"; auth_client="$2"; shift 2 ;;
     --auth-ready) auth_ready=1; shift ;;
     --no-auth) auth=0; shift ;;
     --what-if) only_what_if=1; shift ;;
@@ -48,9 +50,6 @@ fi
 
 say() { printf '\n== %s\n' "$*"; }
 stop() { echo "$1" >&2; exit "${2:-1}"; }
-
-# shellcheck source=infra/lib.sh
-. "$here/lib.sh"
 
 for tool in az curl make python3; do
   command -v "$tool" >/dev/null || stop "$tool is needed: install it" 3

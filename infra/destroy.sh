@@ -24,6 +24,8 @@ if [ "$exists" = true ]; then
     az ad app delete --id "$registration"
   fi
   az group delete --name "$group" --yes
+else
+  echo "there is no group $group in this subscription; AI accounts that were deleted in it are looked for" >&2
 fi
 # Azure keeps removed AI accounts for 48 hours, with the face lists in them; erasure means purging.
 deleted="$(az cognitiveservices account list-deleted --query "[].[id, name, location]" --output tsv)"

@@ -1,5 +1,10 @@
 # shellcheck shell=bash
-# What the scripts share: patience with Azure, and advice on its errors.
+# What the scripts share: their options, patience with Azure, and advice on its errors.
+
+# Refuses an option without its value, before bash would speak of an unbound variable.
+need() {
+  [[ $# -ge 2 && "$2" != --* ]] || { echo "$1 needs a value" >&2; exit 2; }
+}
 
 # What was just made in Entra ID is not found everywhere at once: tries a command for a minute.
 again() {

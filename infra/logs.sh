@@ -2,11 +2,13 @@
 # Shows the app's last warnings and errors, from Log Analytics. Flex Consumption has no stream of a
 # console that az could follow; what the app says is here after a minute or two.
 set -euo pipefail
+# shellcheck source=infra/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 group="" minutes=60
 while [ $# -gt 0 ]; do
   case "$1" in
-    --resource-group) group="$2"; shift 2 ;;
-    --minutes) minutes="$2"; shift 2 ;;
+    --resource-group) need "$@"; group="$2"; shift 2 ;;
+    --minutes) need "$@"; minutes="$2"; shift 2 ;;
     *) group=""; break ;;
   esac
 done

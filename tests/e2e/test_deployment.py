@@ -338,6 +338,23 @@ class TestScripts:
         assert "az ad app delete" not in run.calls
         assert "az group delete" in run.calls
 
+    def test_destroying_a_group_that_is_not_there_says_so(self, run: Runner) -> None:
+        assert "there is no group typo" in run("destroy.sh", "--resource-group", "typo").stderr
+
+    def test_an_option_without_its_value_is_named(self, run: Runner) -> None:
+        for script in ("deploy.sh", "logs.sh", "bootstrap.sh"):
+            for rest in ((), ("--location", "w")):
+                done = run(script, "--resource-group", *rest)
+                assert (done.returncode, done.stderr) == (2, "--resource-group needs a value\n")
+
+    @pytest.mark.parametrize("repository", ["name", "https://github.com/owner/name", "owner/"])
+    def test_a_repository_is_owner_and_name(self, run: Runner, repository: str) -> None:
+        where = ("--resource-group", "g", "--location", "w")
+        done = run("bootstrap.sh", *where, "--repository", repository)
+        assert done.returncode == 2
+        assert "--repository OWNER/NAME" in done.stderr
+        assert not run.calls
+
     def test_a_missing_argument_is_named(self, run: Runner) -> None:
         for script in ("deploy.sh", "destroy.sh", "migrate.sh", "logs.sh", "bootstrap.sh"):
             done = run(script)

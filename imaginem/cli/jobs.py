@@ -130,7 +130,7 @@ def status(
             if row is None:
                 fail(f"there is no job {job} in batch {batch}")
                 return
-            _show_job(row, as_json_)
+            show_job(row, as_json_)
             return
         if watch_:
             watch(runtime.log, batch, None, out)
@@ -144,7 +144,8 @@ def status(
             out.print(render(progress, len(progress.jobs), problems=50))
 
 
-def _show_job(row: ProgressRow, json_wanted: bool) -> None:
+def show_job(row: ProgressRow, json_wanted: bool) -> None:
+    """Print a job in detail."""
     if json_wanted:
         print_json(row.as_json())
         return
@@ -153,6 +154,10 @@ def _show_job(row: ProgressRow, json_wanted: bool) -> None:
         table.add_row(name, row.state_of(name), escape(row.reason_of(name)))
     title = f"{row.job_id}: {row.job_state}"
     out.print(title, highlight=False, markup=False)
+    if row.dropped is not None:
+        out.print(f"dropped as {row.dropped.source}", highlight=False, markup=False, soft_wrap=True)
+    if row.replaced:
+        out.print(f"another photo was found in its place at {row.replaced}", highlight=False)
     out.print(table)
 
 

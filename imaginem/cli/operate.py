@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from imaginem.cli.shared import (
     App,
@@ -82,16 +81,14 @@ def list_poison(
     if not entries:
         out.print("nothing is poisoned")
         return
-    table = Table("queue", "message", "job", "reason", "body", box=None, padding=(0, 1))
-    for entry in entries:
-        table.add_row(
-            entry.queue,
-            entry.id,
-            f"{entry.batch_id}/{entry.job_id}" if entry.job_id else "-",
-            one_line(entry.reason),
-            one_line(entry.body, _BODY_SHOWN),
+    for entry in entries:  # no table: ids are copied, and reasons are long
+        job = f"job {entry.batch_id}/{entry.job_id}" if entry.job_id else "no job"
+        lines = (
+            f"{entry.queue} {entry.id}: {job}",
+            f"  reason: {one_line(entry.reason)}",
+            f"  body: {one_line(entry.body, _BODY_SHOWN)}",
         )
-    out.print(table, markup=False)
+        out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
 
 
 @poison_app.command("replay")

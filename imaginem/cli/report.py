@@ -45,11 +45,11 @@ def matched_photos(gallery: FaceGallery, key: JobKey) -> list[MatchedPhoto]:
 def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
     """Return a table of the results of these jobs."""
     table = Table(title=f"\nbatch {escape(batch_id)}", box=box.SIMPLE_HEAD, padding=(0, 1))
-    table.add_column("photo", no_wrap=True, min_width=16)
-    table.add_column("tags", overflow="fold")
+    table.add_column("photo", overflow="fold", min_width=16)
+    table.add_column("tags", overflow="fold", min_width=12)
     table.add_column("text", overflow="fold")
-    table.add_column("faces", justify="right")
-    table.add_column("looks like", no_wrap=True)
+    table.add_column("faces", justify="right", no_wrap=True)
+    table.add_column("looks like", overflow="fold")
     for job_id in sorted(ids):
         key = (batch_id, job_id)
         result = runtime.results.read(key)

@@ -57,6 +57,8 @@ def start(
     with exit_on_error():
         if home is not None:
             os.environ["IMAGINEM_HOME"] = str(home.absolute())
+            told = f"other commands find its results with IMAGINEM_HOME={home.absolute()}"
+            err.print(told, markup=False, highlight=False, soft_wrap=True)
         runtime = make_runtime(app)
         folder = runtime.settings.home.absolute()
         emulator = Emulator(folder / "storage", app=app)

@@ -78,6 +78,7 @@ class BlobListener:
         Raises:
             StorageUnavailable: the receipts can't be read.
         """
+        self._blobs.make(self._container)  # tools that drop photos don't
         try:
             text = self._blobs.get(RECEIPTS, self._receipts, _RECEIPTS_LIMIT).decode()
         except NotFound:

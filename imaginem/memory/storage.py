@@ -116,6 +116,11 @@ class MemoryBlobs:
         self._blobs: dict[tuple[str, str], bytes] = {}
         self._infos: dict[tuple[str, str], BlobInfo] = {}
         self._etags = itertools.count(1)
+        self.containers: set[str] = set()
+
+    def make(self, container: str) -> None:
+        """Make a container."""
+        self.containers.add(container)
 
     def put(
         self,
@@ -127,6 +132,7 @@ class MemoryBlobs:
         metadata: Mapping[str, str] | None = None,
     ) -> str:
         """Write a blob."""
+        self.make(container)
         self._blobs[container, name] = data
         etag = f'"etag-{next(self._etags)}"'
         self._infos[container, name] = BlobInfo(name, etag, len(data), dict(metadata or {}))

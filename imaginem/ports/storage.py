@@ -67,6 +67,9 @@ class BlobInfo:
 class Blobs(Protocol):
     """Private containers of bytes."""
 
+    def make(self, container: str) -> None:
+        """Make a container if it is missing."""
+
     def put(
         self,
         container: str,

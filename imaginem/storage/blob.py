@@ -65,6 +65,11 @@ class AzureBlobs:
         """Return a blob's address."""
         return without_query(str(self._service.get_blob_client(container, name).url))
 
+    def make(self, container: str) -> None:
+        """Make a container if it is missing."""
+        with storage_errors(f"container {container}"):
+            self._create(container)
+
     def _create(self, container: str) -> None:
         try:
             self._service.create_container(container)  # private is the default

@@ -33,6 +33,14 @@ class TestBlobs:
         assert blobs.locate(url) == (name, path)
         assert blobs.get(name, path, 10) == b"x"
 
+    def test_a_container_is_made_once_and_keeps_what_is_in_it(
+        self, blobs: Blobs, name: str
+    ) -> None:
+        blobs.make(name)
+        blobs.put(name, "a", b"1", "text/plain")
+        blobs.make(name)
+        assert blobs.get(name, "a", 10) == b"1"
+
     def test_a_missing_blob_or_container_is_told(self, blobs: Blobs, name: str) -> None:
         with pytest.raises(NotFound):
             blobs.get(name, "x", 10)

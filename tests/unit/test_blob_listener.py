@@ -99,6 +99,11 @@ def test_a_new_blob_runs_the_function_once(host: Host) -> None:
     assert len(host.pool.calls) == 1
 
 
+def test_the_container_is_there_for_whoever_drops_the_first_blob(host: Host) -> None:
+    host.start()
+    assert "photos" in host.blobs.containers
+
+
 def test_a_blob_that_is_written_again_runs_it_again(host: Host) -> None:
     listener = host.start()
     for _ in range(2):

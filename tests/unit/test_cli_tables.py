@@ -1,0 +1,49 @@
+"""What the command line shows, on a terminal of 80 columns."""
+
+import io
+from typing import cast
+
+import pytest
+from rich.console import Console
+
+from imaginem.cli.jobs import show_job
+from imaginem.cli.report import result_table
+from imaginem.message import DroppedPhoto
+from imaginem.pipeline.progress_row import ProgressRow, RowChange
+from imaginem.pipeline.states import JobState
+from imaginem.ports import JobResult, LogEntry
+from imaginem.runtime import Runtime
+from tests.dashboard import web_services
+
+
+def test_long_ids_leave_room_for_tags() -> None:
+    services = web_services()
+    job = "a-photo-of-the-whole-family-by-the-lake.jpg-0930e3aa"
+    outputs = {"generalclassification": {"tags": [{"name": "mountain", "confidence": 0.9}]}}
+    services.results.save(JobResult("spring", job, ["generalclassification"], "", {}, outputs))
+    shown = io.StringIO()
+    Console(file=shown, width=80).print(
+        result_table(cast(Runtime, services), "spring", [job]), soft_wrap=False
+    )
+
+    assert "mountain 0.9" in shown.getvalue()
+    assert "looks like" in shown.getvalue()
+
+
+def test_a_dropped_photo_tells_where_it_lay_and_that_it_was_replaced(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    photo = DroppedPhoto(source="inputimages/a/b #1.jpg", etag='"0x1"', sha256="ab")
+    change = RowChange(job_state=JobState.SUCCEEDED, dropped=photo, replaced="2026-11-26T12:00:00")
+    show_job(ProgressRow(LogEntry("a", "b", change.properties(), "f")), json_wanted=False)
+
+    shown = capsys.readouterr().out
+    assert "dropped as inputimages/a/b #1.jpg" in shown
+    assert "another photo was found in its place at 2026-11-26T12:00:00" in shown
+
+
+def test_a_photo_that_was_sent_tells_nothing_of_that(capsys: pytest.CaptureFixture[str]) -> None:
+    row = RowChange(job_state=JobState.SUCCEEDED).properties()
+    show_job(ProgressRow(LogEntry("a", "b", row, "f")), json_wanted=False)
+
+    assert "in its place" not in capsys.readouterr().out

@@ -3,6 +3,7 @@
 import io
 import itertools
 import logging
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -22,11 +23,12 @@ from imaginem.ai_emulator.refusals import Refusal
 from imaginem.config.settings import read_settings
 from imaginem.engines.azure.calls import LimitedAccess, Service, ServiceRefused
 from imaginem.engines.azure.ocr import AzureOcr
+from imaginem.engines.azure.operations import Operations
 from imaginem.engines.azure.vision_client import make_vision_client
 from imaginem.engines.pacing import Pacer
 from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.images.decoding import Photo, decode_photo
-from imaginem.outputs import Face, FaceMatch, name_face
+from imaginem.outputs import Face, FaceMatch, OcrText, name_face
 from imaginem.pipeline.maintenance import run_maintenance
 from imaginem.ports import CallContext, JobKey
 from imaginem.runtime import Runtime
@@ -661,16 +663,25 @@ class TestRefusals:
 
     def test_a_result_that_is_gone_is_read_again_later(self, bench: Bench) -> None:
         bench.ai_emulator.vision._readings = Forgetful()
-        engine = AzureOcr(
-            make_vision_client(bench.runtime.settings.vision, lambda: pytest.fail("no key")),
-            Service("vision", Pacer(bench.shared_state, "vision", 0), bench.runtime.telemetry),
-            tier="S1",
-            clock=itertools.count(0, 31).__next__,
-            sleep=lambda seconds: None,
-        )
-        with pytest.raises(RetryableError, match="the result is not there") as told:
+        engine = impatient_ocr(bench)
+        with pytest.raises(RetryableError, match="does not know the operation") as told:
             engine.read(decode_photo(portrait("ann")), CALL)
         assert "ENDPOINT" not in str(told.value)
+
+    def test_a_reading_that_takes_long_is_paid_once(self, bench: Bench) -> None:
+        done, read = threading.Event(), bench.engines.read
+
+        def slowly(photo: Photo, call: CallContext) -> OcrText:
+            done.wait(30)
+            return read(photo, call)
+
+        bench.engines.read = slowly  # type: ignore[method-assign]
+        photo = decode_photo(portrait("ann"))
+        with pytest.raises(RetryableError, match="no result within 90 s"):
+            impatient_ocr(bench).read(photo, CALL)
+        done.set()
+        assert bench.runtime.ocr.read(photo, CALL).full_text == "two words"
+        assert len(bench.asked("/read/analyze?")) == 1
 
     def test_a_refusal_keeps_the_services_code(self, bench: Bench) -> None:
         bench.ai_emulator.vision._analyze = _refuse_everything  # type: ignore[method-assign,assignment]
@@ -719,6 +730,17 @@ class TestRefusals:
         quota.admit = lambda: next(admitted, 0)  # type: ignore[method-assign]
         assert bench.runtime.ocr.read(decode_photo(portrait("ann")), CALL).full_text == "two words"
         assert len(bench.asked("/read/analyze?")) == 1
+
+
+def impatient_ocr(bench: Bench) -> AzureOcr:
+    """Return an engine for which 31 seconds pass between two looks at the clock."""
+    service = Service("vision", Pacer(bench.shared_state, "vision", 0), bench.runtime.telemetry)
+    clock = itertools.count(0, 31).__next__
+    return AzureOcr(
+        make_vision_client(bench.runtime.settings.vision, lambda: pytest.fail("no key")),
+        Operations(service, service, bench.shared_state, clock=clock, sleep=lambda seconds: None),
+        tier="S1",
+    )
 
 
 class Forgetful(dict[str, Any]):

@@ -117,7 +117,10 @@ class Bench:
         clients = face_clients(settings.face, lambda: pytest.fail("a key is set"))
         vision, face = (self._service(name) for name in ("vision", "face"))
         self.vision = AzureVision(client, vision)
-        self._ocr = AzureOcr(client, vision, tier="S1", clock=clock, sleep=clock.sleep)
+        operations = Operations(
+            vision, vision, MemorySharedState(), clock=clock, sleep=clock.sleep, now=clock
+        )
+        self._ocr = AzureOcr(client, operations, tier="S1")
         self._face = FaceService(clients, face)
         self._faces = AzureFaces(self._face, recognition_at_azure=True, clock=clock)
         where, ours = Rectangle(left=10, top=10, width=40, height=40), uuid.UUID(FACE_ID)

@@ -111,12 +111,6 @@ def test_what_a_request_named_and_is_not_there_is_the_requests_own(code: str, st
     assert face.outcome == code  # an alert that counts 404 doesn't hear of it
 
 
-def test_a_result_that_is_not_there_is_no_wrong_address(instance: Instance) -> None:
-    with pytest.raises(RetryableError, match="result is not there") as told:
-        instance.calls(404, body("NotFound", "Operation is not found."), operation="read result")
-    assert "ENDPOINT" not in str(told.value)
-
-
 @pytest.mark.parametrize(
     ("status", "text", "said"),
     [

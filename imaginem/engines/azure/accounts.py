@@ -56,6 +56,16 @@ def vision_account(parts: EngineParts) -> tuple[Any, Service]:
     return make_vision_client(settings, parts.credential), _service("vision", settings, parts)
 
 
+def read_account(parts: EngineParts) -> tuple[Any, Operations]:
+    """Return the Computer Vision account: its client, and what runs operations of Read.
+
+    Questions for results count as calls there; Microsoft, "Call the Read API": ask every one to two
+    seconds.
+    """
+    client, service = vision_account(parts)
+    return client, Operations(service, service, parts.shared_state(), poll_seconds=1.0)
+
+
 def face_account(parts: EngineParts) -> FaceService:
     """Return the Face account."""
     settings = parts.settings.face

@@ -189,8 +189,6 @@ class Service:
             return LimitedAccess(_ACCESS)
         if "LargeFaceListTrainingNotFinished" in refused.codes:
             return Busy(message, retry_after=5.0)
-        if refused.status == 404 and operation.endswith(" result"):  # the address is right, then
-            return RetryableError(f"{message} ({code}): the result is not there")
         if hint := advice(refused.status, refused.codes, refused.text, self.name.upper()):
             return RetryableError(f"{message.rstrip('.')}. {hint}")
         if refused.status in (408, 409) or refused.status >= 500 or 300 <= refused.status < 400:

@@ -1,27 +1,24 @@
 """What is written in a photo, by Read 3.2 of Azure Computer Vision."""
 
 import io
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from imaginem.config.settings import Settings
-from imaginem.engines.azure.accounts import vision_account
-from imaginem.engines.azure.calls import Service, ServiceRefused
+from imaginem.engines.azure.accounts import read_account
+from imaginem.engines.azure.calls import ServiceRefused
 from imaginem.engines.azure.limits import READ
+from imaginem.engines.azure.operations import Operation, OperationFailed, Operations
 from imaginem.engines.azure.payload import Payload, payload
 from imaginem.engines.azure.reading import Fields, fields, number, numbers, objects, text
 from imaginem.engines.parts import EngineParts
-from imaginem.errors import Busy, PermanentError, RetryableError
+from imaginem.errors import PermanentError, RetryableError
 from imaginem.images.decoding import Photo
 from imaginem.outputs import OcrText, TextLine, TextStyle, Word
 from imaginem.ports import CallContext, OcrEngine
 
-_POLL_SECONDS = 1.0  # Microsoft, "Call the Read API": poll every one to two seconds
-_POLL_LIMIT = 90.0
 _CORNER_NUMBERS = 8  # x and y of four corners
-_AT_WORK = ("notstarted", "running", "failed")
 
 
 class AzureOcr:
@@ -29,79 +26,49 @@ class AzureOcr:
 
     Args:
         client: see `make_vision_client`.
-        service: of the account.
+        operations: of the account.
         tier: of the account, such as `S1`; `F0` takes smaller files.
-        clock: seconds, steady.
-        sleep: waits some seconds.
     """
 
     name = "azure-read-3.2"
 
-    def __init__(
-        self,
-        client: Any,
-        service: Service,
-        *,
-        tier: str,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._client = client
-        self._service = service
+    def __init__(self, client: Any, operations: Operations, *, tier: str) -> None:
+        self._client, self._operations = client, operations
         self._tier = tier
-        self._clock, self._sleep = clock, sleep
 
     def read(self, photo: Photo, call: CallContext) -> OcrText:
         """Return the text in reading order; polygons are in the photo's own pixels."""
         sent = payload(photo, READ.at(self._tier))
+        operation = Operation(
+            name="read",
+            begin=lambda: self._begin(sent),
+            ask=lambda number: fields(self._client.get_read_result(number)),
+            result="analyzeResult",
+            model=self.name,
+            photo_sha256=photo.sha256,
+        )
         try:
-            operation = self._begin(sent, call)
+            return _read_text(self._operations.run(operation, call), sent)
+        except OperationFailed:
+            raise PermanentError(
+                "Azure vision read: the photo could not be read; send another"
+            ) from None
         except ServiceRefused as refused:
             if "InvalidImageSize" in refused.codes and len(sent.data) > READ.free.max_bytes:
                 raise RetryableError(
                     f"{refused}. If the account is free, set VISION_TIER=F0"
                 ) from None
             raise
-        return _read_text(self._result(operation, call), sent)
 
-    def _begin(self, sent: Payload, call: CallContext) -> str:
+    def _begin(self, sent: Payload) -> str:
         """Hand over a photo, and return the id of the operation that reads it."""
-        with self._service.call("read", call):
-            answer = self._client.read_in_stream(
-                io.BytesIO(sent.data), reading_order="natural", raw=True
-            )
-            address = str(answer.headers.get("Operation-Location") or "") if answer else ""
-            if not address:
-                raise ValueError("an answer without Operation-Location")
+        answer = self._client.read_in_stream(
+            io.BytesIO(sent.data), reading_order="natural", raw=True
+        )
+        address = str(answer.headers.get("Operation-Location") or "") if answer else ""
+        if not address:
+            raise ValueError("an answer without Operation-Location")
         return address.rstrip("/").rpartition("/")[2]
-
-    def _result(self, operation: str, call: CallContext) -> Fields:
-        """Ask until the result is there. A refusal delays the next question; it loses nothing."""
-        until = self._clock() + _POLL_LIMIT
-        pause = _POLL_SECONDS
-        last: RetryableError | None = None
-        while self._clock() < until:
-            self._sleep(pause)
-            pause = _POLL_SECONDS
-            try:
-                with self._service.call("read result", call, units=0, wait_for_quota=True):
-                    answer = fields(self._client.get_read_result(operation))
-                    if not answer:
-                        raise ValueError("an answer that is no JSON object")
-            except RetryableError as problem:
-                last = problem
-                pause = min(problem.retry_after or _POLL_SECONDS, _POLL_LIMIT / 6)
-                continue
-            status = text(answer.get("status")).casefold()
-            result = fields(answer.get("analyzeResult"))
-            if status == "succeeded" or (result and status not in _AT_WORK):
-                return result
-            if status == "failed":
-                raise PermanentError("Azure vision read: the photo could not be read; send another")
-        late = f"Azure vision read: no result within {_POLL_LIMIT:.0f} s"
-        if isinstance(last, Busy):
-            raise Busy(f"{late}: {last}", retry_after=last.retry_after)
-        raise RetryableError(f"{late}: {last}" if last else late)
 
 
 def engine_name(settings: Settings) -> str:
@@ -111,7 +78,8 @@ def engine_name(settings: Settings) -> str:
 
 def make_engine(parts: EngineParts) -> OcrEngine:
     """Return the engine of `ocr`."""
-    return AzureOcr(*vision_account(parts), tier=parts.settings.vision.tier)
+    client, operations = read_account(parts)
+    return AzureOcr(client, operations, tier=parts.settings.vision.tier)
 
 
 def _read_text(result: Fields, sent: Payload) -> OcrText:

@@ -16,12 +16,13 @@ from imaginem.errors import Busy, Conflict, RetryableError
 from imaginem.ports import CallContext, SharedState
 
 _POLL_SECONDS = 2.0
-"""Microsoft advises for both services: ask at most every two seconds."""
+"""Microsoft advises for the successors: ask at most every two seconds."""
 _POLL_LIMIT = 90.0
 _KEPT_SECONDS = 20 * 3600.0
-"""Both services keep a result for 24 hours."""
+"""Read keeps a result for 48 hours, its successors for 24."""
 _AT_WORK = frozenset({"notstarted", "running"})
 _FAILED = frozenset({"failed", "canceled", "skipped"})
+_SUCCEEDED = "succeeded"
 _NOT_FOUND = 404
 _logger = logging.getLogger("imaginem.engines.azure")
 
@@ -78,6 +79,7 @@ class Operations:
         service: of the account.
         results: of the same account, with a pace of its own for questions.
         shared_state: keeps the ids of operations that were not awaited to their end.
+        poll_seconds: between two questions for a result.
         clock: seconds, steady.
         sleep: waits some seconds.
         now: seconds since the epoch.
@@ -89,12 +91,14 @@ class Operations:
         results: Service,
         shared_state: SharedState,
         *,
+        poll_seconds: float = _POLL_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._service, self._results = service, results
         self._shared_state = shared_state
+        self._poll_seconds = poll_seconds
         self._clock, self._sleep, self._now = clock, sleep, now
 
     def run(self, operation: Operation, call: CallContext) -> Fields:
@@ -146,16 +150,16 @@ class Operations:
             None if the service does not know it.
         """
         until = self._clock() + _POLL_LIMIT
-        pause = _POLL_SECONDS
+        pause = self._poll_seconds
         last: RetryableError | None = None
         while self._clock() < until:
             self._sleep(pause)
-            pause = _POLL_SECONDS
+            pause = self._poll_seconds
             try:
                 answer = self._asked(operation, number, call)
             except RetryableError as problem:
                 last = problem
-                pause = min(problem.retry_after or _POLL_SECONDS, _POLL_LIMIT / 6)
+                pause = min(problem.retry_after or self._poll_seconds, _POLL_LIMIT / 6)
                 continue
             if answer is None or _has_ended(answer, operation.result):
                 return answer
@@ -203,7 +207,7 @@ def _status(answer: Fields) -> str:
 
 def _has_ended(answer: Fields, result: str) -> bool:
     status = _status(answer)
-    if status in _FAILED:
+    if status in _FAILED or status == _SUCCEEDED:
         return True
     return status not in _AT_WORK and bool(fields(answer.get(result)))
 

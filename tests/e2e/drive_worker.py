@@ -16,6 +16,7 @@ import os
 import sys
 import time
 import uuid
+from abc import ABC, abstractmethod
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,7 +26,7 @@ STATUS = {0: "failure", 1: "success", 2: "cancelled"}
 NOW = "2026-01-01T00:00:00+00:00"
 
 
-class App:
+class App(ABC):
     """The app once it has started; its functions can be called by name.
 
     Attributes:
@@ -34,6 +35,7 @@ class App:
 
     triggers: dict[str, dict[str, Any]]
 
+    @abstractmethod
     async def start(self, settings: dict[str, str] | None) -> str:
         """Start the app; return `success`, or what went wrong.
 
@@ -41,8 +43,8 @@ class App:
             settings: come with the app to a worker that waits for one, as on Flex Consumption;
                 without them the process has its settings from the beginning.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def call(
         self, name: str, kind: str, data: Any, facts: dict[str, Any]
     ) -> tuple[str, str | None]:
@@ -54,7 +56,6 @@ class App:
             data: of the trigger.
             facts: of the trigger, which the host sends as JSON.
         """
-        raise NotImplementedError
 
     async def drain(self, name: str, connection: str) -> list[str]:
         """Call a queue function for what waits in its queue; return how each call ended."""

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from imaginem.config.settings import ServiceSettings
 from imaginem.engines.azure.calls import Refused, Service
-from imaginem.engines.azure.core_clients import client_options, signer
+from imaginem.engines.azure.core_clients import client_options, read_state, signer
 from imaginem.engines.azure.photo_analyzer import analyzer_id, definition
-from imaginem.engines.azure.reading import Fields, fields
+from imaginem.engines.azure.reading import Fields
 from imaginem.errors import RetryableError
 from imaginem.ports import CallContext
 
@@ -42,11 +42,7 @@ class ContentClient:
 
     def ask(self, operation: str) -> Fields:
         """Return the state of an operation."""
-        from azure.core.rest import HttpRequest
-
-        path = f"/analyzerResults/{operation}"
-        request = HttpRequest("GET", path, params={"api-version": API_VERSION})
-        return fields(self._sdk.send_request(request).json())
+        return read_state(self._sdk, f"/analyzerResults/{operation}", API_VERSION)
 
     def state_of(self, analyzer: str) -> str:
         """Return `creating`, `ready` or `failed`, or nothing if there is no such analyzer."""

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from imaginem.config.settings import ServiceSettings
 from imaginem.engines.azure.calls import CONNECT_SECONDS, READ_SECONDS, check_answer
+from imaginem.engines.azure.reading import Fields, fields
 
 if TYPE_CHECKING:
     from azure.core.credentials import AzureKeyCredential, TokenCredential
@@ -29,6 +30,20 @@ def client_options(api_version: str) -> dict[str, Any]:
         "raw_response_hook": _check,
         "permit_redirects": False,
     }
+
+
+def read_state(sdk: Any, path: str, api_version: str) -> Fields:
+    """Return the state of an operation as its JSON; the SDKs' pollers would keep asking for it.
+
+    Args:
+        sdk: a client made with `client_options`.
+        path: of the operation, below the endpoint.
+        api_version: of the service.
+    """
+    from azure.core.rest import HttpRequest
+
+    request = HttpRequest("GET", path, params={"api-version": api_version})
+    return fields(sdk.send_request(request).json())
 
 
 def _check(answer: Any) -> None:

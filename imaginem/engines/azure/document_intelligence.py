@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 from imaginem.config.settings import ServiceSettings, Settings
 from imaginem.engines.azure.accounts import document_account
 from imaginem.engines.azure.calls import ServiceRefused
-from imaginem.engines.azure.core_clients import client_options, signer
+from imaginem.engines.azure.core_clients import client_options, read_state, signer
 from imaginem.engines.azure.document_text import text_of
 from imaginem.engines.azure.limits import DOCUMENT_READ
 from imaginem.engines.azure.operations import Operation, OperationFailed, Operations
 from imaginem.engines.azure.payload import payload
-from imaginem.engines.azure.reading import Fields, fields
+from imaginem.engines.azure.reading import Fields
 from imaginem.engines.parts import EngineParts
 from imaginem.errors import PermanentError, RetryableError
 from imaginem.images.decoding import Photo
@@ -55,11 +55,9 @@ class ReadClient:
 
     def ask(self, operation: str) -> Fields:
         """Return the state of an operation."""
-        from azure.core.rest import HttpRequest
-
-        path = f"/documentModels/{MODEL}/analyzeResults/{operation}"
-        request = HttpRequest("GET", path, params={"api-version": API_VERSION})
-        return fields(self._sdk.send_request(request).json())
+        return read_state(
+            self._sdk, f"/documentModels/{MODEL}/analyzeResults/{operation}", API_VERSION
+        )
 
 
 def read_client(

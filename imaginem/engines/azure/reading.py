@@ -24,7 +24,7 @@ def objects(value: object) -> list[Fields]:
 def text(value: object) -> str:
     """Return a text; empty for anything else. The SDKs' enumerations are texts.
 
-    Half a character, which JSON can spell but nothing can store, becomes a question mark.
+    An unpaired surrogate, which JSON can hold but UTF-8 can't, becomes a question mark.
     """
     told = str(getattr(value, "value", value)) if isinstance(value, str) else ""
     return told.encode("utf-8", "replace").decode()

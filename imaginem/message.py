@@ -56,6 +56,9 @@ class Bookkeeping(BaseModel):
         unsuccessful: steps of this run that failed or were skipped.
         dropped: the photo, if it was dropped; it may be replaced at any time.
         drop: id of the run that the drop starts; a second message of it is a duplicate.
+        look: the message was sent again: the job's row is read before the step runs.
+        replaces: id of the run that a job's first message starts, if that message was sent again.
+        ends: why the message ends its job instead of running its step.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -70,6 +73,9 @@ class Bookkeeping(BaseModel):
     unsuccessful: Annotated[list[str], Field(alias="unfinished")] = Field(default_factory=list)
     dropped: DroppedPhoto | None = None
     drop: Annotated[str, Field(pattern="^(drop-[0-9a-f]{32})?$")] = ""
+    look: bool = False
+    replaces: Annotated[str, Field(pattern="^[A-Za-z0-9-]{0,80}$")] = ""
+    ends: Annotated[str, Field(max_length=300)] = ""
 
 
 def _own_bookkeeping(value: object) -> Bookkeeping:

@@ -8,6 +8,7 @@ from imaginem.message import JobMessage
 from imaginem.pipeline.fence import Claim, Verdict, record_step
 from imaginem.pipeline.offload import as_property, fit
 from imaginem.pipeline.progress_row import RowChange, StepChange
+from imaginem.pipeline.resuming import SHARES, photo_property
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
 from imaginem.ports import Services
@@ -67,6 +68,7 @@ def record_and_advance(
         InvalidMessage: it would not fit the next queue.
     """
     index = message.job_definition.processing_step
+    kept = message.job_definition.bookkeeping
     message = _with_outcome(message, step.name, outcome)
     message = fit(message.noting(attempt=0, waits=0, fence=""), services.blobs)
     concluded = StepChange(step.name, index, outcome.state, reason=outcome.reason)
@@ -79,6 +81,8 @@ def record_and_advance(
     else:
         change = _handing_on(following, index + 1, concluded, registry)
         message = message.at_step(index + 1)
+    delayed = kept.attempt > 0 or kept.waits > 0
+    change = replace(change, photo=photo_property(message), not_before="" if delayed else None)
     claim, verdict = record_step(services.log, claim, change)
     if verdict is Verdict.DROP:
         return Transition("dropped")
@@ -101,8 +105,8 @@ def _with_outcome(message: JobMessage, name: str, outcome: Outcome) -> JobMessag
 
 
 def _as_property(name: str, value: Any, message: JobMessage, services: Services) -> str:
-    """Return a value as the text of a property: each step and the final output get a share."""
-    shares = len(message.job_definition.processing_pipeline) + 2
+    """Return a value as the text of a property."""
+    shares = len(message.job_definition.processing_pipeline) + SHARES
     return as_property(name, value, message.key, services.blobs, shares=shares)
 
 

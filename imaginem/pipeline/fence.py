@@ -17,11 +17,13 @@ message is then one of the same run.
 """
 
 import enum
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from imaginem.errors import Conflict, StorageUnavailable
 from imaginem.message import JobMessage
-from imaginem.pipeline.progress_row import ProgressRow, RowChange, new_run, read_row
+from imaginem.pipeline.openings import new_run
+from imaginem.pipeline.progress_row import ProgressRow, RowChange, read_row
 from imaginem.pipeline.states import CONCLUDED
 from imaginem.ports import JobKey, JobLog
 
@@ -46,9 +48,10 @@ class Claim:
         fence: ETag that the row must still have when the step is recorded.
         delivery: id of the queue message that was delivered.
         step: queue whose turn it is.
-        opening: what a new run of the job starts with.
+        opening: makes what a new run of the job starts with.
         earlier: queues of the pipeline before this step.
-        drop: id of the run that a dropped photo starts; empty for other jobs.
+        drop: id of the run that the message starts, where it follows from the photo or from the
+            message that was lost; empty for other messages.
     """
 
     key: JobKey
@@ -56,7 +59,7 @@ class Claim:
     fence: str
     delivery: str
     step: str
-    opening: RowChange
+    opening: Callable[[], RowChange]
     earlier: tuple[str, ...]
     drop: str = ""
 
@@ -65,15 +68,17 @@ def claim_step(
     log: JobLog,
     message: JobMessage,
     delivery: str,
-    opening: RowChange,
+    opening: Callable[[], RowChange],
     *,
     look_first: bool = False,
+    authorised: bool = False,
 ) -> Claim | None:
     """Claim the job for this delivery; the first step of a run writes the row.
 
     Args:
         look_first: the message was delayed or delivered before, so the job may have gone on
             without it: read the row before the step has effects elsewhere.
+        authorised: the message may start the run that it `replaces`, under that run's id.
 
     Returns:
         None when another delivery of the same message has recorded the step.
@@ -91,7 +96,7 @@ def claim_step(
         drop=kept.drop,
     )
     if not (kept.run and kept.fence):
-        return _start_run(log, replace(claim, fence=""))
+        return _begin(log, replace(claim, fence=""), kept.replaces, authorised)
     if not look_first:
         return claim
     row = read_row(log, claim.key)
@@ -143,11 +148,26 @@ def judge(row: ProgressRow | None, claim: Claim) -> Verdict:
     return Verdict.RESEND if row.delivery == claim.delivery else Verdict.DROP
 
 
+def _begin(log: JobLog, claim: Claim, replaces: str, authorised: bool) -> Claim | None:
+    """Start a run; one in place of a lost message's has that run's id, so that both are one run.
+
+    A sender may have made `replaces` up: without authority it can only tell a duplicate.
+    """
+    if not replaces:
+        return _start_run(log, claim)
+    if authorised:
+        return _start_run(log, replace(claim, drop=replaces))
+    row = read_row(log, claim.key)
+    if row is not None and judge(row, replace(claim, run=replaces)) is Verdict.DROP:
+        return None
+    return _start_run(log, claim)
+
+
 def _start_run(log: JobLog, claim: Claim) -> Claim | None:
     """Insert the row, or take it over from an earlier run of the job."""
     fresh = not claim.fence  # most jobs are new: then no read is needed
     claim = replace(claim, run=claim.drop or claim.delivery)
-    opening = replace(claim.opening, run=claim.run, delivery=claim.delivery, previous_runs=())
+    opening = replace(claim.opening(), run=claim.run, delivery=claim.delivery, previous_runs=())
     for _ in range(_TRIES):
         row = None if fresh else read_row(log, claim.key)
         fresh = False

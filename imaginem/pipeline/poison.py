@@ -1,16 +1,13 @@
 """Messages that could not be processed: kept with their reason, and replayed on demand."""
 
+from dataclasses import replace
+
 from pydantic_core import to_json
 
 from imaginem.errors import Conflict, InvalidMessage, NotFound
 from imaginem.message import JobMessage, decode_message, ids_in, read_json
-from imaginem.pipeline.progress_row import (
-    ProgressRow,
-    RowChange,
-    current_step,
-    never_began,
-    read_row,
-)
+from imaginem.pipeline.openings import never_began
+from imaginem.pipeline.progress_row import ProgressRow, RowChange, current_step, read_row
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import JobKey, PoisonEntry, Services
 from imaginem.redaction import one_line, redact, redact_values
@@ -31,17 +28,19 @@ def keep_exhausted(
     services: Services, queue: str, message_id: str, message: JobMessage, reason: str, attempts: int
 ) -> None:
     """Keep a copy of a job's message whose step failed at every try; the job itself goes on."""
+    _keep_copy(services, PoisonEntry(queue, message_id, reason, "", attempts), message, "exhausted")
+
+
+def keep_lost(services: Services, message_id: str, message: JobMessage, reason: str) -> None:
+    """Keep a copy of a job's message that was lost too often; the job has ended."""
+    _keep_copy(services, PoisonEntry(message.current, message_id, reason, ""), message, "lost")
+
+
+def _keep_copy(services: Services, entry: PoisonEntry, message: JobMessage, why: str) -> None:
     definition = message.job_definition
-    entry = PoisonEntry(
-        queue,
-        message_id,
-        reason,
-        _kept_body(message.encode()),
-        attempts,
-        definition.batch_id,
-        definition.id,
-    )
-    _keep(services, entry, "exhausted")
+    body = _kept_body(message.encode())
+    entry = replace(entry, body=body, batch_id=definition.batch_id, job_id=definition.id)
+    _keep(services, entry, why)
 
 
 def bury(services: Services, queue: str, message_id: str, body: str) -> None:
@@ -94,7 +93,8 @@ def _mark_poisoned(services: Services, message: JobMessage, reason: str) -> str:
 def _insert_poisoned(services: Services, key: JobKey, message: JobMessage, reason: str) -> bool:
     """Write the row of a job that never began; False if it has begun meanwhile."""
     try:
-        services.log.insert(key, never_began(message, reason).properties())
+        opening = never_began(message, reason, services.blobs)
+        services.log.insert(key, opening.properties())
     except Conflict:
         return False
     return True

@@ -7,6 +7,7 @@ upserts. `process_step` is what a queue trigger calls.
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from imaginem.errors import (
@@ -22,8 +23,11 @@ from imaginem.pipeline.advance import Outcome, Outgoing, Transition, record_and_
 from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.fence import Claim, Verdict, claim_step, record_step
 from imaginem.pipeline.offload import fit
-from imaginem.pipeline.poison import keep_exhausted, keep_invalid
-from imaginem.pipeline.progress_row import RowChange, current_step, run_begins
+from imaginem.pipeline.openings import run_begins
+from imaginem.pipeline.poison import keep_exhausted, keep_invalid, keep_lost
+from imaginem.pipeline.progress_row import RowChange, current_step
+from imaginem.pipeline.resending import authority_of
+from imaginem.pipeline.resuming import photo_property
 from imaginem.pipeline.retries import is_last_try, may_retry, next_try
 from imaginem.pipeline.source import ingest
 from imaginem.pipeline.states import JobState, StepState
@@ -93,14 +97,23 @@ def _execute(
 ) -> Transition:
     """Execute a step for a decoded message."""
     kept = message.job_definition.bookkeeping
-    again = delivery.dequeue_count > 1 or kept.attempt > 0 or kept.waits > 0
-    opening = run_begins(message)
-    claim = claim_step(services.log, message, delivery.id, opening, look_first=again)
+    again = delivery.dequeue_count > 1 or kept.attempt > 0 or kept.waits > 0 or kept.look
+    authority = authority_of(message, services)
+    claim = claim_step(
+        services.log,
+        message,
+        delivery.id,
+        lambda: run_begins(message, services.blobs),
+        look_first=again or bool(kept.ends),
+        authorised=authority.replaces,
+    )
     if claim is None:
         return Transition("dropped")
-    message = message.noting(run=claim.run)
+    message = _going_on(message, claim)
     if services.cancellations.is_cancelled(message.job_definition.batch_id):
         return _cancel(message, claim, services)
+    if authority.ends:
+        return _end_lost(message, claim, kept.ends, services)
     try:
         message = ingest(message, services, last_try=is_last_try(kept, services.core_settings))
         outcome = _run(step, message, services)
@@ -122,6 +135,14 @@ def _execute(
         return Transition("invalid")
 
 
+def _going_on(message: JobMessage, claim: Claim) -> JobMessage:
+    """Return the message as it goes on from here: that it was sent again is settled."""
+    kept = message.job_definition.bookkeeping
+    if kept.look or kept.replaces or kept.ends:
+        return message.noting(run=claim.run, look=False, replaces="", ends="")
+    return message.noting(run=claim.run)
+
+
 def _cancel(message: JobMessage, claim: Claim, services: Services) -> Transition:
     """End a job of a cancelled batch here; what its steps have found so far stays in the log."""
     skipped = current_step(message, StepState.SKIPPED, "the batch was cancelled")
@@ -129,6 +150,21 @@ def _cancel(message: JobMessage, claim: Claim, services: Services) -> Transition
     record_step(services.log, claim, change)
     services.telemetry.count("imaginem.jobs", state=str(JobState.CANCELLED))
     return Transition("cancelled")
+
+
+def _end_lost(message: JobMessage, claim: Claim, reason: str, services: Services) -> Transition:
+    """End a job whose message was lost too often; a copy is kept that can be replayed.
+
+    A delivery that dies after the row was written finds its own writing, and keeps the copy then.
+    """
+    failed = current_step(message, StepState.FAILED, reason)
+    change = RowChange(steps=(failed,), job_state=JobState.FAILED, not_before="")
+    _, verdict = record_step(services.log, claim, change)
+    if verdict is Verdict.DROP:
+        return Transition("dropped")
+    keep_lost(services, claim.delivery, message, reason)
+    services.telemetry.count("imaginem.jobs", state=str(JobState.FAILED))
+    return Transition("failed")
 
 
 def load(step: PipelineStep, delivery: Delivery, services: Services) -> JobMessage:
@@ -149,7 +185,7 @@ def load(step: PipelineStep, delivery: Delivery, services: Services) -> JobMessa
     if kept.drop and not _is_run_of_photo(kept):
         message = message.noting(drop="")  # a sender made it up: two messages would be one run
     if kept.run and kept.fence:
-        return message
+        return message.noting(replaces="") if kept.replaces else message
     earlier = definition.processing_pipeline[: definition.processing_step]
     unsuccessful = [name for name in kept.unsuccessful if name in earlier]
     return message.noting(
@@ -194,7 +230,11 @@ def _retry(
     services.telemetry.count("imaginem.retries", step=message.current, reason=why)
     kept, delay, count = next_try(problem, kept, services.core_settings)
     reason = f"{one_line(f'{type(problem).__name__}: {problem}')} ({count})"
-    change = RowChange(steps=(current_step(message, StepState.RETRYING, reason),))
+    change = RowChange(
+        steps=(current_step(message, StepState.RETRYING, reason),),
+        photo=photo_property(message),
+        not_before=(datetime.now(UTC) + timedelta(seconds=delay)).isoformat(timespec="seconds"),
+    )
     claim, verdict = record_step(services.log, claim, change)
     if verdict is Verdict.RESEND:  # concluded by us, not sent on, and the output is not at hand
         raise problem

@@ -4,7 +4,7 @@
 carries plain properties; nothing but this module knows what they are called.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,7 +14,6 @@ from imaginem.message import DroppedPhoto, JobMessage
 from imaginem.names import property_name, step_properties
 from imaginem.pipeline.states import ENDED, JobState, StepState
 from imaginem.ports import JobKey, JobLog, LogEntry
-from imaginem.redaction import without_query
 
 _IMAGE_URL = "image_url"
 _PIPELINE = "processing_pipeline"
@@ -23,6 +22,9 @@ _JOB_OUTPUT = "job_output"
 _RUN = "imaginem_run"
 _DELIVERY = "imaginem_delivery"
 _PREVIOUS_RUNS = "imaginem_previous_runs"
+_MESSAGE = "imaginem_message"
+_PHOTO = "imaginem_photo"
+_NOT_BEFORE = "not_before"
 _SOURCE = "photo_source"
 _ETAG = "photo_etag"
 _SHA256 = "photo_sha256"
@@ -72,6 +74,9 @@ class RowChange:
         previous_runs: earlier runs of the job, the latest first.
         dropped: the photo, if somebody dropped it in the input container.
         replaced: when the photo was found to be replaced by another one (ISO 8601).
+        message: what only the run's first message knew, as `resuming` writes it.
+        photo: where a photo from elsewhere is kept, or why it is not, as `resuming` writes it.
+        not_before: when a delayed message comes (ISO 8601); "" clears it.
     """
 
     steps: tuple[StepChange, ...] = ()
@@ -84,6 +89,9 @@ class RowChange:
     previous_runs: Sequence[str] | None = None
     dropped: DroppedPhoto | None = None
     replaced: str | None = None
+    message: str | None = None
+    photo: str | None = None
+    not_before: str | None = None
 
     def properties(self) -> dict[str, str]:
         """Return it as properties of the row."""
@@ -99,37 +107,14 @@ class RowChange:
             _ETAG: self.dropped.etag if self.dropped else None,
             _SHA256: self.dropped.sha256 if self.dropped else None,
             _REPLACED: self.replaced,
+            _MESSAGE: self.message,
+            _PHOTO: self.photo,
+            _NOT_BEFORE: self.not_before,
         }
         changed = {name: value for name, value in values.items() if value is not None}
         for step in self.steps:
             changed |= step.properties()
         return changed
-
-
-def run_begins(message: JobMessage) -> RowChange:
-    """Return what a run of a job starts with: its first step is being processed."""
-    definition = message.job_definition
-    return RowChange(
-        image_url=without_query(definition.input.image_url),
-        job_state=JobState.RUNNING,
-        pipeline=definition.processing_pipeline,
-        dropped=definition.bookkeeping.dropped,
-        steps=(StepChange(message.current, definition.processing_step, StepState.PROCESSING),),
-    )
-
-
-def never_began(message: JobMessage, reason: str) -> RowChange:
-    """Return the row of a job whose message was poisoned before any step could open it."""
-    definition = message.job_definition
-    return RowChange(
-        image_url=without_query(definition.input.image_url),
-        job_state=JobState.FAILED,
-        pipeline=definition.processing_pipeline,
-        dropped=definition.bookkeeping.dropped,
-        run="",
-        previous_runs=(),
-        steps=(current_step(message, StepState.POISONED, reason),),
-    )
 
 
 def current_step(message: JobMessage, state: StepState, reason: str | None = None) -> StepChange:
@@ -217,6 +202,31 @@ class ProgressRow:
         return self._text(_PREVIOUS_RUNS).split()
 
     @property
+    def message(self) -> str:
+        """What only the run's first message knew, as `resuming` wrote it; empty in old rows."""
+        return self._text(_MESSAGE)
+
+    @property
+    def photo(self) -> str:
+        """Where a photo from elsewhere is kept, as `resuming` wrote it; empty for other photos."""
+        return self._text(_PHOTO)
+
+    @property
+    def not_before(self) -> datetime | None:
+        """When the message of a delayed retry comes; None if none is known to be delayed."""
+        try:
+            moment = datetime.fromisoformat(self._text(_NOT_BEFORE))
+        except ValueError:
+            return None
+        return moment if moment.tzinfo else None
+
+    @property
+    def current(self) -> str:
+        """Queue whose turn it is; empty if the row names none."""
+        at_work = (StepState.PROCESSING, StepState.RETRYING)
+        return next((name for name in self.pipeline if self.state_of(name) in at_work), "")
+
+    @property
     def runs(self) -> list[str]:
         """The run and those before it, the latest first, as many as a row remembers."""
         return [run for run in (self.run, *self.previous_runs) if run][:_RUNS_REMEMBERED]
@@ -241,6 +251,10 @@ class ProgressRow:
             return True
         return run in (self.run, *self.previous_runs)
 
+    def output_of(self, queue: str) -> str:
+        """Return a step's output as JSON text, or a link to it; empty if it has none."""
+        return self._text(f"{property_name(queue)}_output")
+
     def as_json(self) -> dict[str, Any]:
         """Return ids and every property, as the table has them."""
         return {
@@ -264,22 +278,10 @@ def read_row(log: JobLog, key: JobKey) -> ProgressRow | None:
     return None if entry is None else ProgressRow(entry)
 
 
-def new_run(row: ProgressRow, opening: RowChange, earlier: Iterable[str]) -> Mapping[str, Any]:
-    """Return all properties of a row that a new run takes over.
-
-    Args:
-        row: of the run before.
-        opening: what the new run starts with.
-        earlier: queues of the pipeline whose results the new run builds upon.
-    """
-    kept = row.step_properties(earlier)
-    return {**kept, **opening.properties(), _PREVIOUS_RUNS: " ".join(row.runs)}
-
-
 def progress_properties(queues: Iterable[str]) -> list[str]:
     """Return the properties to ask for when outputs aren't wanted, which can be large."""
     names = [name for q in queues for name in (property_name(q), _reason_property(q))]
-    return [_JOB_STATE, _PIPELINE, _RUN, _PREVIOUS_RUNS, *names]
+    return [_JOB_STATE, _PIPELINE, _RUN, _PREVIOUS_RUNS, _NOT_BEFORE, *names]
 
 
 def _reason_property(queue: str) -> str:

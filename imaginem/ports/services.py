@@ -13,7 +13,7 @@ from imaginem.ports.face_index import FaceIndex
 from imaginem.ports.gallery import FaceGallery
 from imaginem.ports.results import Results
 from imaginem.ports.reviews import Reviews
-from imaginem.ports.storage import Blobs, JobLog, PoisonLog, Queues
+from imaginem.ports.storage import Blobs, JobLog, PoisonLog, Queues, SharedState
 from imaginem.ports.submissions import Submissions
 from imaginem.ports.telemetry import Telemetry
 
@@ -120,6 +120,10 @@ class Services(Engines, Protocol):
     @property
     def telemetry(self) -> Telemetry:
         """Return where traces and metrics go."""
+
+    @property
+    def shared_state(self) -> SharedState:
+        """Return the small texts that all instances share."""
 
     @property
     def cancellations(self) -> Cancellations:

@@ -126,7 +126,11 @@ def test_a_job_that_died_before_its_first_step_began_is_told(bench: Bench) -> No
     bury(bench.services, "first", "p1", json.dumps(value))
 
     told = "first failed 5 times; the host's log has the details"
-    assert dict(bench.entry.properties) == {
+    row = dict(bench.entry.properties)
+    assert json.loads(row.pop("imaginem_message"))["job_definition"]["input"] == {
+        "image_url": bench.url
+    }
+    assert row == {
         "image_url": bench.url,
         "job_state": "failed",
         "processing_pipeline": "first,second,report",

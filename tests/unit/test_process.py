@@ -222,6 +222,8 @@ def test_the_first_step_execution_writes_what_a_row_begins_with(bench: Bench) ->
 
     (row,) = rows
     run = row.pop("imaginem_run")
+    message = json.loads(row.pop("imaginem_message"))
+    assert message["job_definition"]["input"] == {"image_url": bench.url}
     assert row == {
         "image_url": bench.url,
         "job_state": "running",

@@ -1,24 +1,18 @@
 """The job's row: what is written can be read again, and no queue's name can clash with it."""
 
 import ast
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from imaginem.message import DroppedPhoto
 from imaginem.names import RESERVED_PROPERTIES, step_properties
-from imaginem.pipeline.progress_row import (
-    ProgressRow,
-    RowChange,
-    StepChange,
-    never_began,
-    new_run,
-    progress_properties,
-    run_begins,
-)
+from imaginem.pipeline.openings import never_began, new_run, run_begins
+from imaginem.pipeline.progress_row import ProgressRow, RowChange, StepChange, progress_properties
 from imaginem.pipeline.states import ENDED, JobState, StepState
 from imaginem.ports import LogEntry
-from imaginem.testing import message_for
+from imaginem.testing import MemoryBlobs, message_for
 from tests.conftest import ROOT
 
 EVERYTHING = RowChange(
@@ -32,6 +26,9 @@ EVERYTHING = RowChange(
     previous_runs=("run-1", "run-0"),
     dropped=DroppedPhoto(source="inputimages/a/b.jpg", etag='"0x1"', sha256="ab"),
     replaced="2026-11-26T12:00:00+00:00",
+    message="{}",
+    photo='{"image": "https://x.test/copy", "image_error": ""}',
+    not_before="2026-11-26T12:05:00+00:00",
 )
 
 
@@ -47,6 +44,9 @@ def test_what_is_written_is_read_again() -> None:
     assert (row.pipeline, row.job_output) == (["ocr", "facecrop"], '{"done": true}')
     assert (row.run, row.delivery) == ("run-2", "message-7")
     assert (row.dropped, row.replaced) == (EVERYTHING.dropped, EVERYTHING.replaced)
+    assert (row.message, row.photo) == (EVERYTHING.message, EVERYTHING.photo)
+    assert row.not_before == datetime(2026, 11, 26, 12, 5, tzinfo=UTC)
+    assert row.output_of("facecrop") == "{}"
     assert (row.previous_runs, row.runs) == (["run-1", "run-0"], ["run-2", "run-1", "run-0"])
     assert row.problems() == [("facecrop", "too dark")]
     assert (row.key, row.fence) == (("batch-1", "job-1"), "fence-1")
@@ -78,7 +78,8 @@ def test_what_progress_asks_for_is_all_but_outputs_and_addresses() -> None:
     asked = set(progress_properties(["facecrop"]))
 
     photo = {"image_url", "photo_source", "photo_etag", "photo_sha256", "photo_replaced"}
-    left_out = photo | {"job_output", "imaginem_delivery", "facecrop_output"}
+    message = {"imaginem_message", "imaginem_photo", "job_output"}
+    left_out = photo | message | {"imaginem_delivery", "facecrop_output"}
     assert asked == set(EVERYTHING.properties()) - left_out
 
 
@@ -110,14 +111,15 @@ def test_every_job_state_but_running_is_an_end() -> None:
 
 def test_a_run_begins_with_the_step_whose_turn_it_is_and_no_query_of_the_address() -> None:
     message = message_for("https://x.test/a.jpg?sig=secret", ["ocr", "facecrop"], step=1)
-    row = row_of(run_begins(message))
+    row = row_of(run_begins(message, MemoryBlobs()))
 
     assert (row.image_url, row.job_state) == ("https://x.test/a.jpg", "running")
     assert (row.state_of("ocr"), row.state_of("facecrop")) == ("waiting", "processing")
 
 
 def test_a_row_of_a_job_that_never_began_is_of_no_run() -> None:
-    row = row_of(never_began(message_for("https://x.test/a.jpg", ["ocr"]), "no memory"))
+    message = message_for("https://x.test/a.jpg", ["ocr"])
+    row = row_of(never_began(message, "no memory", MemoryBlobs()))
 
     assert (row.job_state, row.state_of("ocr"), row.reason_of("ocr")) == (
         "failed",

@@ -1,0 +1,83 @@
+"""Authority to start or end a job in place of a message that was lost.
+
+Anybody who can write to a queue can write `_imaginem`. What a message says there of the job that
+it stands for is obeyed only if we have noted it before it was sent: in an entry of the shared
+state, named by a hash of the job's key. Only messages that claim such a right cost the read.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from imaginem.message import JobMessage
+from imaginem.ports import JobKey, Services, SharedState
+
+
+@dataclass(frozen=True)
+class Resending:
+    """What has been sent in place of a job's message.
+
+    Attributes:
+        run: of the job; the messages that were sent are of no other.
+        fence: of the row when they were sent; empty for a job that had none.
+        sends: how many were sent.
+        last: when the last one was sent.
+        ends: why the last one ends the job; empty as long as none does.
+    """
+
+    run: str
+    fence: str
+    sends: int
+    last: datetime
+    ends: str = ""
+
+
+@dataclass(frozen=True)
+class Authority:
+    """What a message may do because we noted it before we sent it."""
+
+    replaces: bool = False
+    ends: bool = False
+
+
+_ENTRY = TypeAdapter(Resending)
+
+
+def read_resending(shared: SharedState, key: JobKey) -> tuple[Resending | None, str]:
+    """Return what has been sent in place of a job's message, and the entry's fence."""
+    entry = shared.read(_name(key))
+    if entry is None:
+        return None, ""
+    text, fence = entry
+    try:
+        return _ENTRY.validate_json(text), fence
+    except ValidationError:  # the table was edited by hand
+        return None, fence
+
+
+def note_resending(shared: SharedState, key: JobKey, resending: Resending, fence: str) -> None:
+    """Note what is going to be sent.
+
+    Raises:
+        Conflict: somebody else has noted something meanwhile.
+    """
+    shared.write(_name(key), _ENTRY.dump_json(resending).decode(), fence)
+
+
+def authority_of(message: JobMessage, services: Services) -> Authority:
+    """Return what a message may do in place of a lost one."""
+    kept = message.job_definition.bookkeeping
+    if not (kept.replaces or kept.ends):
+        return Authority()
+    noted, _ = read_resending(services.shared_state, message.key)
+    if noted is None or noted.run != (kept.run or kept.replaces):
+        return Authority()
+    return Authority(replaces=bool(kept.replaces), ends=bool(kept.ends) and kept.ends == noted.ends)
+
+
+def _name(key: JobKey) -> str:
+    """Return the entry's name: short whatever the ids' length, and telling nobody of the job."""
+    return f"resent-{hashlib.sha256(to_json(key)).hexdigest()[:40]}"

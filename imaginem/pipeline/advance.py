@@ -4,12 +4,15 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pydantic_core import from_json
+
 from imaginem.message import JobMessage
-from imaginem.pipeline.fence import Claim, Verdict, record_step
+from imaginem.pipeline.fence import Claim, record_step
+from imaginem.pipeline.loading import going_on
 from imaginem.pipeline.offload import as_property, fit
-from imaginem.pipeline.progress_row import RowChange, StepChange
-from imaginem.pipeline.resuming import SHARES, photo_property
-from imaginem.pipeline.states import JobState, StepState
+from imaginem.pipeline.progress_row import ProgressRow, RowChange, StepChange
+from imaginem.pipeline.resuming import SHARES, photo_property, with_photo
+from imaginem.pipeline.states import ENDED, JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
 from imaginem.ports import Services
 from imaginem.redaction import without_query
@@ -66,6 +69,7 @@ def record_and_advance(
 
     Raises:
         InvalidMessage: it would not fit the next queue.
+        AlreadyConcluded: another execution was quicker.
     """
     index = message.job_definition.processing_step
     kept = message.job_definition.bookkeeping
@@ -83,9 +87,7 @@ def record_and_advance(
         message = message.at_step(index + 1)
     delayed = kept.attempt > 0 or kept.waits > 0
     change = replace(change, photo=photo_property(message), not_before="" if delayed else None)
-    claim, verdict = record_step(services.log, claim, change)
-    if verdict is Verdict.DROP:
-        return Transition("dropped")
+    claim = record_step(services.log, claim, change)
     batch_id, job_id = claim.key
     ids = {"batch_id": batch_id, "job_id": job_id}
     _logger.info("%s: %s", step.name, outcome.state, extra=ids)
@@ -94,6 +96,30 @@ def record_and_advance(
         return Transition(outcome.state)
     sent = message.noting(run=claim.run, fence=claim.fence)
     return Transition(outcome.state, Outgoing(following, sent.encode()))
+
+
+def send_again(message: JobMessage, row: ProgressRow, services: Services) -> Transition:
+    """Send the job on as the row has it: this delivery recorded it, and may have died then."""
+    state = row.state_of(message.current)
+    if message.following is None or row.job_state in ENDED - {JobState.HANDED_OVER}:
+        cancelled = row.job_state is JobState.CANCELLED
+        return Transition(JobState.CANCELLED if cancelled else state)
+    sent = next_message(message, row, services)
+    return Transition(state, Outgoing(sent.current, sent.encode()))
+
+
+def next_message(message: JobMessage, row: ProgressRow, services: Services) -> JobMessage:
+    """Return the message that follows a step's, made of what the row has of the step."""
+    message = with_photo(row, message)
+    kept, url = message.job_definition.bookkeeping, message.job_definition.input.image_url
+    if kept.image or kept.image_error or services.blobs.locate(url) is not None:
+        message = message.with_image_url(without_query(url))  # it is not fetched again
+    output = row.output_of(message.current)
+    outcome = Outcome(row.state_of(message.current), from_json(output) if output else None)
+    message = _with_outcome(message, message.current, outcome)
+    message = going_on(message).noting(attempt=0, waits=0, run=row.run, fence=row.fence)
+    message = fit(message, services.blobs)
+    return message.at_step(message.job_definition.processing_step + 1)
 
 
 def _with_outcome(message: JobMessage, name: str, outcome: Outcome) -> JobMessage:

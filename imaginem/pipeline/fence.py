@@ -6,8 +6,10 @@ deliveries of one message only the first changes the row. The other one reads th
 decides between four cases:
 
 * `DROP`: another delivery has recorded this step, and its holder sends the job on;
-* `RESEND`: this delivery recorded it, but may have died before sending: send again;
-* `RESUME`: the step is not recorded (it is retried, or was poisoned and replayed): go on;
+* `RESEND`: this delivery recorded it, but may have died before sending: the step does not run,
+  and what the row has of it is sent;
+* `RESUME`: the step is not recorded (it is retried, or was poisoned): go on. If storage has
+  lost what the row had of earlier steps, they are recorded as the message carries them;
 * `TAKE_OVER`: there is no row, or it is of a run that does not know this one (a forged or
   outdated fence): start a new run, so that no job is lost silently.
 
@@ -23,7 +25,7 @@ from dataclasses import dataclass, replace
 from imaginem.errors import Conflict, StorageUnavailable
 from imaginem.message import JobMessage
 from imaginem.pipeline.openings import new_run
-from imaginem.pipeline.progress_row import ProgressRow, RowChange, read_row
+from imaginem.pipeline.progress_row import ProgressRow, RowChange, StepChange, read_row
 from imaginem.pipeline.states import CONCLUDED
 from imaginem.ports import JobKey, JobLog
 
@@ -39,6 +41,19 @@ class Verdict(enum.Enum):
     TAKE_OVER = enum.auto()
 
 
+class AlreadyConcluded(Exception):
+    """The step has been concluded before: a delivery changes nothing any more.
+
+    Attributes:
+        row: the row, if this very delivery concluded the step: it may not have sent the job on.
+            None, if another delivery did.
+    """
+
+    def __init__(self, row: ProgressRow | None) -> None:
+        super().__init__("the step has been concluded")
+        self.row = row
+
+
 @dataclass(frozen=True)
 class Claim:
     """The right to write a job's row, held by one delivery.
@@ -48,10 +63,11 @@ class Claim:
         fence: ETag that the row must still have when the step is recorded.
         delivery: id of the queue message that was delivered.
         step: queue whose turn it is.
-        opening: makes what a new run of the job starts with.
-        earlier: queues of the pipeline before this step.
+        opening: makes what a new run of the job starts with; of its steps, all but the last one
+            are those that the message carries.
         drop: id of the run that the message starts, where it follows from the photo or from the
             message that was lost; empty for other messages.
+        behind: earlier steps that the message carries and the row has lost.
     """
 
     key: JobKey
@@ -60,8 +76,8 @@ class Claim:
     delivery: str
     step: str
     opening: Callable[[], RowChange]
-    earlier: tuple[str, ...]
     drop: str = ""
+    behind: tuple[StepChange, ...] = ()
 
 
 def claim_step(
@@ -72,7 +88,7 @@ def claim_step(
     *,
     look_first: bool = False,
     authorised: bool = False,
-) -> Claim | None:
+) -> Claim:
     """Claim the job for this delivery; the first step of a run writes the row.
 
     Args:
@@ -80,11 +96,10 @@ def claim_step(
             without it: read the row before the step has effects elsewhere.
         authorised: the message may start the run that it `replaces`, under that run's id.
 
-    Returns:
-        None when another delivery of the same message has recorded the step.
+    Raises:
+        AlreadyConcluded: the message has been delivered before, and the step is recorded.
     """
-    definition = message.job_definition
-    kept = definition.bookkeeping
+    kept = message.job_definition.bookkeeping
     claim = Claim(
         key=message.key,
         run=kept.run,
@@ -92,49 +107,47 @@ def claim_step(
         delivery=delivery,
         step=message.current,
         opening=opening,
-        earlier=tuple(definition.processing_pipeline[: definition.processing_step]),
         drop=kept.drop,
     )
     if not (kept.run and kept.fence):
         return _begin(log, replace(claim, fence=""), kept.replaces, authorised)
-    if not look_first:
-        return claim
+    return _claim_again(log, claim) if look_first else claim
+
+
+def record_step(log: JobLog, claim: Claim, change: RowChange) -> Claim:
+    """Record the result of a step execution; return the claim with its new fence.
+
+    Raises:
+        AlreadyConcluded: another execution was quicker; nothing was written.
+    """
+    for _ in range(_TRIES):
+        steps = (*claim.behind, *change.steps)
+        properties = replace(change, steps=steps, delivery=claim.delivery).properties()
+        try:
+            return replace(claim, fence=log.merge(claim.key, properties, claim.fence))
+        except Conflict:
+            claim = _claim_again(log, claim)
+    raise StorageUnavailable("the job's row in pipelinelogs keeps changing: it can't be recorded")
+
+
+def _claim_again(log: JobLog, claim: Claim) -> Claim:
+    """Read the row, and return what the delivery may do now."""
     row = read_row(log, claim.key)
     verdict = judge(row, claim)
-    if verdict is Verdict.DROP:
-        return None
     if row is None or verdict is Verdict.TAKE_OVER:
         return _start_run(log, claim)
-    return replace(claim, fence=row.fence)
+    return _go_on(row, claim, verdict)
 
 
-def record_step(log: JobLog, claim: Claim, change: RowChange) -> tuple[Claim, Verdict | None]:
-    """Record the result of a step execution.
-
-    Returns:
-        The claim with its new fence, and None; or, when nothing was written, the claim and
-        the reason: DROP or RESEND.
-    """
-    properties = replace(change, delivery=claim.delivery).properties()
-    for _ in range(_TRIES):
-        try:
-            fence = log.merge(claim.key, properties, claim.fence)
-            return replace(claim, fence=fence), None
-        except Conflict:
-            row = read_row(log, claim.key)
-            verdict = judge(row, claim)
-            if verdict is Verdict.DROP:
-                return claim, verdict
-            if row is not None and verdict is Verdict.RESEND:
-                return replace(claim, fence=row.fence), verdict
-            if row is not None and verdict is Verdict.RESUME:
-                claim = replace(claim, fence=row.fence)
-                continue
-            started = _start_run(log, replace(claim, run=""))
-            if started is None:
-                return claim, Verdict.DROP
-            claim = started
-    raise StorageUnavailable("the job's row in pipelinelogs keeps changing: it can't be recorded")
+def _go_on(row: ProgressRow, claim: Claim, verdict: Verdict) -> Claim:
+    """Return the claim of a delivery that resumes."""
+    if verdict is Verdict.DROP:
+        raise AlreadyConcluded(None)
+    if verdict is Verdict.RESEND:
+        raise AlreadyConcluded(row)
+    carried = claim.opening().steps[:-1]
+    behind = tuple(step for step in carried if row.state_of(step.queue) not in CONCLUDED)
+    return replace(claim, fence=row.fence, behind=behind)
 
 
 def judge(row: ProgressRow | None, claim: Claim) -> Verdict:
@@ -148,7 +161,7 @@ def judge(row: ProgressRow | None, claim: Claim) -> Verdict:
     return Verdict.RESEND if row.delivery == claim.delivery else Verdict.DROP
 
 
-def _begin(log: JobLog, claim: Claim, replaces: str, authorised: bool) -> Claim | None:
+def _begin(log: JobLog, claim: Claim, replaces: str, authorised: bool) -> Claim:
     """Start a run; one in place of a lost message's has that run's id, so that both are one run.
 
     A sender may have made `replaces` up: without authority it can only tell a duplicate.
@@ -159,14 +172,14 @@ def _begin(log: JobLog, claim: Claim, replaces: str, authorised: bool) -> Claim 
         return _start_run(log, replace(claim, drop=replaces))
     row = read_row(log, claim.key)
     if row is not None and judge(row, replace(claim, run=replaces)) is Verdict.DROP:
-        return None
+        raise AlreadyConcluded(None)
     return _start_run(log, claim)
 
 
-def _start_run(log: JobLog, claim: Claim) -> Claim | None:
+def _start_run(log: JobLog, claim: Claim) -> Claim:
     """Insert the row, or take it over from an earlier run of the job."""
     fresh = not claim.fence  # most jobs are new: then no read is needed
-    claim = replace(claim, run=claim.drop or claim.delivery)
+    claim = replace(claim, run=claim.drop or claim.delivery, behind=())
     opening = replace(claim.opening(), run=claim.run, delivery=claim.delivery, previous_runs=())
     for _ in range(_TRIES):
         row = None if fresh else read_row(log, claim.key)
@@ -175,12 +188,10 @@ def _start_run(log: JobLog, claim: Claim) -> Claim | None:
             if row is None:
                 return replace(claim, fence=log.insert(claim.key, opening.properties()))
             verdict = judge(row, claim)
-            if verdict is Verdict.DROP:
-                return None
-            if verdict is Verdict.TAKE_OVER:
-                taken = new_run(row, opening, claim.earlier)
-                return replace(claim, fence=log.replace(claim.key, taken, row.fence))
-            return replace(claim, fence=row.fence)  # an earlier delivery of this message died
+            if verdict is not Verdict.TAKE_OVER:
+                return _go_on(row, claim, verdict)  # an earlier delivery of this message died
+            taken = new_run(row, opening)
+            return replace(claim, fence=log.replace(claim.key, taken, row.fence))
         except Conflict:
             continue
     raise StorageUnavailable("the job's row in pipelinelogs keeps changing while a run starts")

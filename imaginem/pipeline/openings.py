@@ -1,11 +1,12 @@
 """What a job's row starts with, what only its first message knows included."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from imaginem.message import JobMessage
-from imaginem.pipeline.progress_row import ProgressRow, RowChange, StepChange, current_step
+from imaginem.pipeline.carried import carried_steps
+from imaginem.pipeline.progress_row import ProgressRow, RowChange, current_step
 from imaginem.pipeline.resuming import message_property
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import Blobs
@@ -21,32 +22,31 @@ def run_begins(message: JobMessage, blobs: Blobs) -> RowChange:
         pipeline=definition.processing_pipeline,
         dropped=definition.bookkeeping.dropped,
         message=message_property(message, blobs),
-        steps=(StepChange(message.current, definition.processing_step, StepState.PROCESSING),),
+        steps=(*carried_steps(message, blobs), current_step(message, StepState.PROCESSING)),
     )
 
 
 def never_began(message: JobMessage, reason: str, blobs: Blobs) -> RowChange:
     """Return the row of a job whose message was poisoned before any step could open it."""
-    definition = message.job_definition
-    return RowChange(
-        image_url=without_query(definition.input.image_url),
+    poisoned = current_step(message, StepState.POISONED, reason)
+    opening = run_begins(message, blobs)
+    return replace(
+        opening,
         job_state=JobState.FAILED,
-        pipeline=definition.processing_pipeline,
-        dropped=definition.bookkeeping.dropped,
-        message=message_property(message, blobs),
         run="",
         previous_runs=(),
-        steps=(current_step(message, StepState.POISONED, reason),),
+        steps=(*opening.steps[:-1], poisoned),
     )
 
 
-def new_run(row: ProgressRow, opening: RowChange, earlier: Iterable[str]) -> Mapping[str, Any]:
+def new_run(row: ProgressRow, opening: RowChange) -> Mapping[str, Any]:
     """Return all properties of a row that a new run takes over.
 
     Args:
-        row: of the run before.
+        row: of the run before; it may know why an earlier step did not succeed.
         opening: what the new run starts with.
-        earlier: queues of the pipeline whose results the new run builds upon.
     """
-    kept = row.step_properties(earlier)
-    return {**kept, **replace(opening, previous_runs=row.runs).properties()}
+    unsuccessful = (StepState.FAILED, StepState.SKIPPED)
+    failed = [step.queue for step in opening.steps if step.state is StepState.FAILED]
+    known = row.step_properties(name for name in failed if row.state_of(name) in unsuccessful)
+    return {**replace(opening, previous_runs=row.runs).properties(), **known}

@@ -4,16 +4,13 @@ from dataclasses import replace
 
 from pydantic_core import to_json
 
-from imaginem.errors import Conflict, InvalidMessage, NotFound
+from imaginem.errors import InvalidMessage, NotFound
 from imaginem.message import JobMessage, decode_message, ids_in, read_json
-from imaginem.pipeline.openings import never_began
-from imaginem.pipeline.progress_row import ProgressRow, RowChange, current_step, read_row
-from imaginem.pipeline.states import JobState, StepState
-from imaginem.ports import JobKey, PoisonEntry, Services
+from imaginem.pipeline.burying import mark_given_up
+from imaginem.pipeline.loading import believed
+from imaginem.ports import PoisonEntry, Services
 from imaginem.redaction import one_line, redact, redact_values
 
-_TRIES = 8
-_NOT_SUCCEEDED = frozenset({StepState.PROCESSING, StepState.RETRYING, StepState.FAILED})
 _KEPT_FOR_REPLAY = ("image", "unfinished", "traceparent", "dropped")
 
 
@@ -48,6 +45,7 @@ def bury(services: Services, queue: str, message_id: str, body: str) -> None:
 
     Args:
         queue: the step's queue, without `-poison`.
+        message_id: on the poison queue, where the host has put the body as a new message.
     """
     batch_id, job_id = ids_in(body)
     tries = services.core_settings.max_dequeue_count
@@ -57,7 +55,10 @@ def bury(services: Services, queue: str, message_id: str, body: str) -> None:
     except InvalidMessage as problem:
         reason = one_line(str(problem))
     else:
-        reason = _mark_poisoned(services, message, reason)
+        found = mark_given_up(services, believed(message), message_id, reason)
+        reason = found.reason
+        if found.next_message is not None:
+            queue, body = found.next_message.current, found.next_message.encode()
     entry = PoisonEntry(queue, message_id, reason, _kept_body(body), tries, batch_id, job_id)
     _keep(services, entry, "defect")
 
@@ -66,46 +67,6 @@ def _keep(services: Services, entry: PoisonEntry, why: str) -> None:
     """Keep an entry, and count it; an alert watches the metric."""
     services.poison.add(entry)
     services.telemetry.count("imaginem.poisoned", step=entry.queue, reason=why)
-
-
-def _mark_poisoned(services: Services, message: JobMessage, reason: str) -> str:
-    """Set `step N: poisoned` if the job still waits for this message; return the reason."""
-    key = message.key
-    for _ in range(_TRIES):
-        row = read_row(services.log, key)
-        if row is None:
-            if _insert_poisoned(services, key, message, reason):
-                return reason
-            continue
-        if not _waits_for(row, message):
-            return reason
-        known = row.reason_of(message.current) or reason
-        poisoned = current_step(message, StepState.POISONED, known)
-        change = RowChange(steps=(poisoned,), job_state=JobState.FAILED)
-        try:
-            services.log.merge(key, change.properties(), row.fence)
-            return known
-        except Conflict:
-            continue
-    return reason
-
-
-def _insert_poisoned(services: Services, key: JobKey, message: JobMessage, reason: str) -> bool:
-    """Write the row of a job that never began; False if it has begun meanwhile."""
-    try:
-        opening = never_began(message, reason, services.blobs)
-        services.log.insert(key, opening.properties())
-    except Conflict:
-        return False
-    return True
-
-
-def _waits_for(row: ProgressRow, message: JobMessage) -> bool:
-    """Tell whether the row's run goes on with this message and nothing else."""
-    run = message.job_definition.bookkeeping.run
-    if run and row.run != run:
-        return False
-    return row.state_of(message.current) in _NOT_SUCCEEDED
 
 
 def replay(services: Services, queue: str, message_id: str) -> str:

@@ -81,7 +81,7 @@ def message_from_row(row: ProgressRow, services: Services, step: str = "") -> Jo
     message = message.noting(
         run=row.run, fence=row.fence, unsuccessful=_unsuccessful(row, message, earlier)
     )
-    return fit(_with_photo(row, message), services.blobs)
+    return fit(with_photo(row, message), services.blobs)
 
 
 def kept_message(text: str, key: JobKey, services: Services) -> JobMessage | None:
@@ -135,7 +135,7 @@ def _unsuccessful(row: ProgressRow, message: JobMessage, earlier: list[str]) -> 
     ]
 
 
-def _with_photo(row: ProgressRow, message: JobMessage) -> JobMessage:
+def with_photo(row: ProgressRow, message: JobMessage) -> JobMessage:
     """Return the message with what the row says of a photo from elsewhere."""
     try:
         found = from_json(row.photo)

@@ -6,6 +6,9 @@ from imaginem.errors import Busy, RetryableError
 from imaginem.message import Bookkeeping
 from imaginem.ports import CoreSettings
 
+TRYING_AGAIN = "trying again: "
+"""What a row's reason begins with while the host delivers a message again."""
+
 _LONGEST_DELAY = 15 * 60.0
 _LONGEST_WAIT = 5 * 60.0
 _LONGEST_RETRY_AFTER = 60 * 60.0  # the other side decides how long; not for how many days
@@ -68,3 +71,10 @@ def next_try(
     delay = retry_delay(attempt, base, problem.retry_after)
     count = f"try {attempt} of {settings.max_attempts}"
     return kept.model_copy(update={"attempt": attempt}), delay, count
+
+
+def next_delivery(dequeue_count: int, settings: CoreSettings) -> str:
+    """Return the count of the host's next delivery in words; empty after the last one."""
+    if dequeue_count >= settings.max_dequeue_count:
+        return ""
+    return f"{dequeue_count + 1} of {settings.max_dequeue_count}"

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from imaginem import JobContext, RetryableError
+from imaginem import JobContext, PermanentError, RetryableError
 from imaginem.errors import NotFound
+from imaginem.message import decode_message
 from imaginem.pipeline.poison import bury, keep_invalid, replay
 from imaginem.ports import JobKey
 from imaginem.testing import MemoryLog, MemoryServices
-from tests.workbench import KEY, Bench, Found
+from tests.workbench import KEY, Bench, Body, Found
 
 SECRET = {
     "job_definition": {
@@ -202,6 +203,133 @@ def test_a_poisoned_message_that_is_no_job_has_the_reason_why(bench: Bench) -> N
     bury(bench.services, "first", "p1", '{"job_definition": {"id": "a"}}')
 
     assert bench.poisoned[0].reason == "job_definition.input: field required"
+
+
+def test_a_step_that_failed_for_good_is_not_poisoned_by_a_later_outage(bench: Bench) -> None:
+    def refuse(job: JobContext) -> Found:
+        raise PermanentError("never")
+
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    bench.second_does = refuse
+    report = bench.sent(bench.transition(bench.second, second, "m2"))
+    bench.execute(bench.report, report, "m3")
+    before = bench.entry
+    bury(bench.services, "second", "p1", second)
+
+    assert bench.entry == before
+    assert bench.states("first", "second", "report") == ["success", "failed", "success"]
+
+
+@pytest.mark.parametrize("step", ["first", "second"])
+def test_a_job_that_was_recorded_and_not_sent_on_is_replayed_from_there(
+    bench: Bench, step: str
+) -> None:
+    """Its worker died each time between recording and sending, until the host gave up."""
+    ran: list[str] = []
+
+    def noting(name: str) -> Body:
+        def run(job: JobContext) -> Found:
+            ran.append(name)
+            return Found(what=name)
+
+        return run
+
+    bench.first_does, bench.second_does = noting("first"), noting("second")
+    body = bench.message()
+    if step == "second":
+        body = bench.sent(bench.transition(bench.first, body, "m1"))
+    following = bench.sent(bench.transition(getattr(bench, step), body, "m2"))
+    for _ in range(2):  # the poison trigger, too, may die and come again
+        bury(bench.services, step, "p1", body)
+
+    name = decode_message(following, ()).current
+    assert bench.states(step, name) == ["success", "poisoned"]
+    assert bench.row.job_state == "failed"
+    (kept,) = bench.poisoned
+    assert (kept.queue, kept.id, kept.job_id) == (name, "p1", "job-1")
+    assert kept.reason == bench.row.reason_of(name)
+    assert kept.reason.startswith(f"{step} is done, but its message was given up")
+
+    replay(bench.services, kept.queue, kept.id)
+    bench.run()
+    assert bench.row.job_state == "succeeded"
+    assert ran == ["first", "second"]
+    final = json.loads(bench.row.job_output)["job_output"]
+    assert [final[name]["what"] for name in bench.names] == ["first", "second", "reported"]
+
+
+def test_a_job_that_was_sent_on_after_all_takes_the_mark_away(bench: Bench) -> None:
+    body = bench.message()
+    second = bench.sent(bench.transition(bench.first, body, "m1"))
+    bury(bench.services, "first", "p1", body)
+    assert bench.states("second") == ["poisoned"]
+
+    assert bench.execute(bench.second, second, "m2") == "success"
+    bench.run()
+    assert bench.row.job_state == "succeeded"
+    assert bench.row.problems() == []
+
+
+def test_another_senders_first_message_that_died_marks_no_job(bench: Bench) -> None:
+    bench.transition(bench.first, bench.message(), "m1")
+    before = bench.entry
+    other = bench.message(outputs={"report": {"what": "another sender's"}})
+    bury(bench.services, "first", "p1", other)
+
+    assert bench.entry == before
+    assert bench.poisoned[0].body == other
+
+
+def test_a_job_that_was_handed_over_stays_so_and_its_message_is_kept(bench: Bench) -> None:
+    body = bench.message("first", "elsewhere")
+    bench.transition(bench.first, body, "m1")
+    before = bench.entry
+    bury(bench.services, "first", "p1", body)
+
+    assert bench.entry == before
+    assert bench.row.job_state == "handed_over"
+    (kept,) = bench.poisoned
+    assert kept.queue == "elsewhere"
+    assert json.loads(kept.body)["job_output"] == {"first": {"what": "one"}}
+
+
+def test_a_late_copy_of_an_earlier_message_leaves_a_poisoned_job_alone(bench: Bench) -> None:
+    body = bench.message()
+    second = bench.sent(bench.transition(bench.first, body, "m1"))
+    bury(bench.services, "second", "p1", second)
+    before = bench.entry
+
+    for count in (1, 2):
+        assert bench.execute(bench.first, body, "m1", count) == "dropped"
+    assert bench.entry == before
+    assert bench.states("second") == ["poisoned"]
+
+
+def test_a_forged_run_that_died_does_not_leave_its_job_under_way(bench: Bench) -> None:
+    value = json.loads(bench.message())
+    value["job_definition"]["_imaginem"] = {"run": "nobody", "fence": "made-up", "attempt": 1}
+
+    def broken(job: JobContext) -> Found:
+        raise ZeroDivisionError
+
+    bench.first_does = broken
+    with pytest.raises(ZeroDivisionError):
+        bench.execute(bench.first, json.dumps(value), "m1")
+    bury(bench.services, "first", "p1", json.dumps(value))
+
+    assert (bench.row.run, bench.row.job_state) == ("m1", "failed")
+    assert bench.row.reason_of("first") == bench.poisoned[0].reason == "ZeroDivisionError, 2 of 5"
+
+
+def test_a_message_that_died_ahead_of_its_row_marks_the_job(bench: Bench) -> None:
+    """Storage has lost the row's newest changes."""
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    opened = {**bench.entry.properties, "first": "step 0: processing", "second": ""}
+    bench.services.log.replace(KEY, opened, bench.row.fence)
+    bury(bench.services, "second", "p1", second)
+
+    assert bench.states("first", "second") == ["success", "poisoned"]
+    assert bench.row.job_state == "failed"
 
 
 class Racing(MemoryLog):

@@ -1,6 +1,7 @@
 """process_step: what a step execution writes and sends, and what each kind of failure comes to."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from imaginem import JobContext, PermanentError, RetryableError, step
 from imaginem.errors import Busy, ConfigurationError, InvalidMessage, StorageUnavailable
 from imaginem.message import MESSAGE_LIMIT, decode_message
 from imaginem.pipeline.poison import bury, replay
-from imaginem.testing import message_for
-from tests.workbench import KEY, Bench, Found
+from imaginem.ports import JobKey
+from imaginem.testing import MemoryLog, message_for
+from tests.workbench import Bench, Found
 
 
 def test_a_job_travels_from_queue_to_queue_and_ends(bench: Bench) -> None:
@@ -87,11 +89,13 @@ def test_a_defect_is_raised_so_that_the_host_delivers_again(bench: Bench) -> Non
     bench.first_does = broken
     with pytest.raises(KeyError, match="secret-value"):
         bench.execute(bench.first, bench.message(), "m1")
-    assert bench.states("first") == ["processing"]
+    assert bench.states("first") == ["retrying"]
+    assert bench.entry.properties["job_state"] == "running"
+    assert bench.entry.properties["first_exception"] == "trying again: KeyError, 2 of 5"
 
     with pytest.raises(KeyError, match="secret-value"):
         bench.execute(bench.first, bench.message(), "m1", count=5)
-    assert bench.states("first") == ["failed"]
+    assert bench.states("first") == ["poisoned"]
     assert bench.entry.properties["job_state"] == "failed"
     assert bench.entry.properties["first_exception"].startswith("KeyError: a defect in the step")
     assert "secret-value" not in bench.entry.properties["first_exception"]
@@ -113,12 +117,51 @@ def test_storage_that_is_down_is_left_to_the_host(bench: Bench) -> None:
 
     bench.first_does = unreachable
     with pytest.raises(StorageUnavailable, match="blobs did not answer"):
-        bench.execute(bench.first, bench.message(), "m1", count=5)
+        bench.execute(bench.first, bench.message(), "m1")
 
     assert bench.services.queues.names() == []
-    assert bench.states("first") == ["processing"]
+    assert bench.states("first") == ["retrying"]
+    told = "trying again: StorageUnavailable: blobs did not answer, 2 of 5"
+    assert bench.entry.properties["first_exception"] == told
     assert bench.entry.properties["job_state"] == "running"
+
+    with pytest.raises(StorageUnavailable, match="blobs did not answer"):
+        bench.execute(bench.first, bench.message(), "m1", count=5)
+    assert bench.states("first") == ["poisoned"]
     assert bench.poisoned == []
+
+
+def test_a_step_whose_trouble_can_not_be_told_fails_with_its_own_reason(bench: Bench) -> None:
+    class Down(MemoryLog):
+        def merge(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+            raise StorageUnavailable("tables did not answer")
+
+    def broken(job: JobContext) -> Found:
+        raise ZeroDivisionError
+
+    bench.services.log, bench.first_does = Down(), broken
+    for count in (1, 5):
+        with pytest.raises(ZeroDivisionError):
+            bench.execute(bench.first, bench.message(), "m1", count)
+    assert bench.states("first") == ["processing"]
+
+
+def test_a_step_that_failed_once_goes_on_when_it_is_delivered_again(bench: Bench) -> None:
+    def broken(job: JobContext) -> Found:
+        raise ZeroDivisionError
+
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    works, bench.second_does = bench.second_does, broken
+    with pytest.raises(ZeroDivisionError):
+        bench.execute(bench.second, second, "m2")
+    told = "trying again: ZeroDivisionError, 2 of 5"
+    assert bench.entry.properties["second_exception"] == told
+
+    bench.second_does = works
+    assert bench.execute(bench.second, second, "m2", 2) == "success"
+    bench.run()
+    assert bench.entry.properties["job_state"] == "succeeded"
+    assert bench.entry.properties["second_exception"] == ""
 
 
 def test_a_message_that_is_no_job_is_kept_with_its_reason(bench: Bench) -> None:
@@ -448,17 +491,21 @@ def test_an_error_of_ours_that_is_no_steps_is_told_in_its_own_words(bench: Bench
     )
 
 
-def test_a_defect_is_told_on_the_last_delivery_and_not_before(bench: Bench) -> None:
+def test_a_defect_is_told_at_once_and_ends_the_job_on_the_last_delivery(bench: Bench) -> None:
     def broken(job: JobContext) -> Found:
         raise ValueError("odd")
 
     bench.first_does = broken
     body = bench.message()
     for count in (1, 2, 3, 4, 5):
-        assert bench.services.log.read(KEY) is None or bench.states("first") == ["processing"]
         with pytest.raises(ValueError, match="odd"):
             bench.execute(bench.first, body, "m1", count)
-    assert bench.states("first") == ["failed"]
+        if count < 5:
+            assert bench.states("first") == ["retrying"]
+            told = f"trying again: ValueError, {count + 1} of 5"
+            assert bench.entry.properties["first_exception"] == told
+    assert bench.states("first") == ["poisoned"]
+    assert bench.entry.properties["job_state"] == "failed"
 
 
 def test_an_invalid_output_fails_the_step(bench: Bench) -> None:

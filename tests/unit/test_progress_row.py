@@ -130,19 +130,22 @@ def test_a_row_of_a_job_that_never_began_is_of_no_run() -> None:
     assert row.has_begun("whichever")
 
 
-def test_a_new_run_keeps_what_earlier_steps_did_and_remembers_the_runs_before() -> None:
+def test_a_new_run_keeps_why_an_earlier_step_failed_and_remembers_the_runs_before() -> None:
     before = row_of(EVERYTHING)
-    opening = RowChange(run="run-3", job_state=JobState.RUNNING, previous_runs=())
-    row = ProgressRow(LogEntry("b", "j", new_run(before, opening, ["facecrop"]), "f"))
+    failed = StepChange("facecrop", 1, StepState.FAILED)
+    opening = RowChange(run="run-3", job_state=JobState.RUNNING, previous_runs=(), steps=(failed,))
+    row = ProgressRow(LogEntry("b", "j", new_run(before, opening), "f"))
+
+    assert row.reason_of("facecrop") == before.reason_of("facecrop") != ""
 
     assert (row.run, row.previous_runs) == ("run-3", ["run-2", "run-1", "run-0"])
     assert (row.state_of("facecrop"), row.job_output) == ("failed", "")
     assert row.has_begun("run-0") and not row.has_begun("run-4")
 
 
-def test_a_new_run_drops_what_the_steps_after_it_did() -> None:
+def test_a_new_run_drops_what_its_message_does_not_carry() -> None:
     opening = RowChange(run="run-3", previous_runs=())
-    kept = new_run(row_of(EVERYTHING), opening, ["ocr"])
+    kept = new_run(row_of(EVERYTHING), opening)
 
     assert set(kept) == {"imaginem_run", "imaginem_previous_runs"}
 

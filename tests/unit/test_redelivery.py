@@ -6,13 +6,19 @@ from typing import Any
 
 import pytest
 
-from imaginem import JobContext, RetryableError
+from imaginem import JobContext, PermanentError, RetryableError
 from imaginem.errors import Busy, Conflict, StorageUnavailable
 from imaginem.message import decode_message
 from imaginem.pipeline.process import Delivery, transition
 from imaginem.ports import JobKey, LogEntry
-from imaginem.testing import MemoryLog
+from imaginem.testing import MemoryLog, message_for, photo_bytes
 from tests.workbench import KEY, Bench, Found
+
+
+def apart_from_its_trace(body: str) -> Any:
+    value = json.loads(body)
+    del value["job_definition"]["_imaginem"]["traceparent"]
+    return value
 
 
 def test_five_copies_of_one_message_end_as_one_job(bench: Bench) -> None:
@@ -308,14 +314,159 @@ def test_a_row_that_somebody_else_made_is_taken_over(bench: Bench) -> None:
     assert "note" not in bench.entry.properties
 
 
-def test_a_new_run_in_the_middle_keeps_what_the_row_says_of_earlier_steps(bench: Bench) -> None:
-    bench.drop()
-    bench.run()
-    bench.drop(step=1, outputs={"first": {"what": "given"}})
+@pytest.mark.parametrize("state", ["success", "linked", "failed", "skipped"])
+def test_what_was_recorded_and_not_sent_is_sent_as_the_row_has_it_and_runs_no_more(
+    bench: Bench, state: str
+) -> None:
+    ran: list[str] = []
+
+    def act(job: JobContext) -> Found:
+        ran.append(job.job_id)
+        if state == "failed":
+            raise PermanentError("never")
+        return Found(what="x" * (40_000 if state == "linked" else 1))
+
+    def refuse(job: JobContext) -> Found:
+        raise PermanentError("never")
+
+    bench.second_does = act
+    if state == "skipped":
+        bench.first_does = refuse
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    report = bench.sent(bench.transition(bench.second, second, "m2"))
+    executions, before = len(ran), bench.entry
+    bench.second_does = lambda job: Found(what="something else")
+
+    for count in (2, 3):
+        again = bench.sent(bench.transition(bench.second, second, "m2", count))
+        assert apart_from_its_trace(again) == apart_from_its_trace(report)
+    assert len(ran) == executions
+    assert bench.entry == before
+    assert bench.execute(bench.report, report, "m3") == "success"
+
+
+def test_of_two_executions_at_once_the_later_sends_what_the_earlier_recorded(
+    bench: Bench,
+) -> None:
+    """The host delivered the message twice, and this one found nothing when it looked."""
+
+    def slow(job: JobContext) -> Found:
+        bench.second_does = lambda job: Found(what="quicker")
+        bench.transition(bench.second, second, "m2")
+        raise PermanentError("never")
+
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    bench.second_does = slow
+    report = bench.sent(bench.transition(bench.second, second, "m2"))
+
+    assert bench.states("second") == ["success"]
+    assert json.loads(report)["job_output"]["second"] == {"what": "quicker"}
+
+
+def test_a_photo_that_was_fetched_is_not_fetched_again_to_send_the_job_on() -> None:
+    bench = Bench()
+    fetched: list[str] = []
+
+    def fetch(url: str) -> bytes:
+        fetched.append(url)
+        return photo_bytes()
+
+    bench.services.fetch = fetch
+    body = message_for("https://93.184.216.34/a.jpg?sig=secret", bench.names).encode()
+    second = bench.sent(bench.transition(bench.first, body, "m1"))
+
+    again = bench.sent(bench.transition(bench.first, body, "m1", 2))
+    assert apart_from_its_trace(again) == apart_from_its_trace(second)
+    assert "secret" not in again
+    assert len(fetched) == 1
+
+
+def test_a_cancelled_job_is_not_sent_on_by_the_delivery_that_ended_it(bench: Bench) -> None:
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    bench.services.cancellations.cancel("batch-1")
+    for count in (1, 2):
+        moved = bench.transition(bench.second, second, "m2", count)
+        assert (moved.state, moved.outgoing) == ("cancelled", None)
+    assert bench.states("second", "report") == ["skipped", "waiting"]
+
+
+def test_cancelling_does_not_lower_what_was_recorded(bench: Bench) -> None:
+    """The batch was cancelled between recording and sending: the next step sees that."""
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    report = bench.sent(bench.transition(bench.second, second, "m2"))
+    bench.services.cancellations.cancel("batch-1")
+
+    again = bench.sent(bench.transition(bench.second, second, "m2", 2))
+    assert apart_from_its_trace(again) == apart_from_its_trace(report)
+    assert bench.states("second") == ["success"]
+    assert bench.execute(bench.report, report, "m3") == "cancelled"
+
+
+def test_a_job_that_can_not_go_on_is_ended_once(bench: Bench) -> None:
+    """Its next message would be too large; its worker died before it deleted this one."""
+    ran: list[str] = []
+
+    def act(job: JobContext) -> Found:
+        ran.append(job.job_id)
+        return Found(what="one")
+
+    bench.first_does = act
+    body = bench.message(outputs={f"output{number}": "x" * 100 for number in range(1_000)})
+    assert bench.execute(bench.first, body, "m1") == "invalid"
+    before = bench.entry
+
+    assert bench.execute(bench.first, body, "m1", 2) == "failed"
+    assert bench.entry == before
+    assert bench.states("first") == ["failed"]
+    assert len(ran) == len(bench.poisoned) == 1
+
+
+@pytest.mark.parametrize("before", ["nothing", "a run that ended", "a run that died"])
+def test_a_run_that_begins_in_the_middle_says_what_its_message_carries(
+    bench: Bench, before: str
+) -> None:
+    if before != "nothing":
+        bench.drop()
+    if before == "a run that ended":
+        bench.run()
+    elif before == "a run that died":
+        bench.services.log.insert(KEY, {"imaginem_run": "m0", "first": "step 0: processing"})
+        bench.services.queues.clear("first")
+    bench.drop(step=1, outputs={"First": {"what": "given"}})
     bench.run()
 
     assert bench.states("first", "second", "report") == ["success"] * 3
-    assert bench.entry.properties["first_output"] == '{"what":"one"}'
+    assert bench.entry.properties["first_output"] == '{"what":"given"}'
+
+
+def test_a_run_in_the_middle_without_outputs_says_nothing_of_earlier_steps(bench: Bench) -> None:
+    bench.services.log.insert(KEY, {"imaginem_run": "m0", "first": "step 0: processing"})
+    bench.drop(step=1)
+    bench.run()
+
+    assert bench.states("first", "second", "report") == ["waiting", "success", "success"]
+
+
+def test_a_message_that_is_ahead_of_its_row_records_the_steps_that_it_carries(
+    bench: Bench,
+) -> None:
+    """The storage emulator was killed, and has lost the row's newest changes."""
+
+    def refuse(job: JobContext) -> Found:
+        raise PermanentError("never")
+
+    log, bench.second_does = bench.services.log, refuse
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    opened = {**bench.entry.properties, "first": "step 0: processing", "second": "", "_": ""}
+    report = bench.sent(bench.transition(bench.second, second, "m2"))
+    log.replace(KEY, opened, bench.row.fence)
+
+    for count in (1, 2):  # found when it is recorded, and by a look before
+        log.replace(KEY, opened, bench.row.fence)
+        assert bench.execute(bench.report, report, f"m-{count}", count) == "success"
+        assert bench.states("first", "second", "report") == ["success", "failed", "success"]
+        assert bench.row.output_of("first") == '{"what":"one"}'
+        assert bench.row.job_state == "partial"
 
 
 def test_a_run_that_took_a_job_over_goes_on_in_its_own_name(bench: Bench) -> None:
@@ -333,7 +484,7 @@ def test_a_redelivery_that_goes_on_costs_one_read(bench: Bench) -> None:
     bench.transition(bench.first, body, "m1")
     log.merges = 0
     second = bench.sent(bench.transition(bench.first, body, "m1", 2))
-    assert (log.reads, log.merges) == (1, 1)
+    assert (log.reads, log.merges) == (1, 0)
 
     log.reads = log.merges = 0
     assert bench.transition(bench.second, second, "m2", 2).state == "success"

@@ -1,0 +1,102 @@
+"""What becomes of a job whose step did not come to a result."""
+
+import contextlib
+from datetime import UTC, datetime, timedelta
+
+from imaginem.errors import Busy, ImaginemError, InvalidMessage, RetryableError, StorageUnavailable
+from imaginem.message import JobMessage
+from imaginem.pipeline.advance import Outcome, Outgoing, Transition
+from imaginem.pipeline.fence import Claim, record_step
+from imaginem.pipeline.loading import Delivery
+from imaginem.pipeline.offload import fit
+from imaginem.pipeline.poison import keep_exhausted, keep_invalid
+from imaginem.pipeline.progress_row import RowChange, current_step
+from imaginem.pipeline.resuming import photo_property
+from imaginem.pipeline.retries import TRYING_AGAIN, next_delivery, next_try
+from imaginem.pipeline.states import JobState, StepState
+from imaginem.ports import Services
+from imaginem.redaction import one_line
+
+
+def retry(
+    message: JobMessage, claim: Claim, services: Services, problem: RetryableError
+) -> Transition:
+    """Record that the step is retried, and put a delayed copy on its queue."""
+    kept = message.job_definition.bookkeeping
+    why = "busy" if isinstance(problem, Busy) else "error"
+    services.telemetry.count("imaginem.retries", step=message.current, reason=why)
+    kept, delay, count = next_try(problem, kept, services.core_settings)
+    reason = f"{one_line(f'{type(problem).__name__}: {problem}')} ({count})"
+    retrying = current_step(message, StepState.RETRYING, reason)
+    change = RowChange(
+        steps=(retrying,),
+        job_state=JobState.RUNNING,
+        photo=photo_property(message),
+        not_before=(datetime.now(UTC) + timedelta(seconds=delay)).isoformat(timespec="seconds"),
+    )
+    claim = record_step(services.log, claim, change)
+    message = message.noting(
+        run=claim.run, fence=claim.fence, attempt=kept.attempt, waits=kept.waits
+    )
+    copy = fit(message, services.blobs)
+    return Transition("retrying", Outgoing(message.current, copy.encode(), delay))
+
+
+def give_up(
+    message: JobMessage, delivery: Delivery, services: Services, problem: RetryableError
+) -> Outcome:
+    """Keep a copy that can be replayed; for the job, the step has failed."""
+    kept = message.job_definition.bookkeeping
+    attempts = kept.attempt + 1
+    busy = isinstance(problem, Busy)
+    tries = f"waited {kept.waits} times" if busy else f"tried {attempts} times"
+    reason = one_line(f"{type(problem).__name__}: {problem} ({tries})")
+    keep_exhausted(services, message.current, delivery.id, message, reason, attempts)
+    return Outcome(StepState.FAILED, reason=reason)
+
+
+def note_problem(
+    message: JobMessage,
+    claim: Claim,
+    delivery: Delivery,
+    services: Services,
+    problem: Exception,
+) -> None:
+    """Say in the log at once that the host delivers again, or after the last try poisons."""
+    again = next_delivery(delivery.dequeue_count, services.core_settings)
+    if again:
+        told = f"{TRYING_AGAIN}{_told(problem)}, {again}"
+        change = RowChange(
+            steps=(current_step(message, StepState.RETRYING, told),), job_state=JobState.RUNNING
+        )
+    else:
+        told = _told(problem, at_length=True)
+        change = RowChange(
+            steps=(current_step(message, StepState.POISONED, told),), job_state=JobState.FAILED
+        )
+    with contextlib.suppress(StorageUnavailable):  # then the log can't say it now
+        record_step(services.log, claim, change)
+
+
+def end_invalid(
+    message: JobMessage,
+    claim: Claim,
+    delivery: Delivery,
+    services: Services,
+    problem: InvalidMessage,
+) -> Transition:
+    """End a job that can't go on, since its next message would be too large."""
+    told = one_line(str(problem))
+    keep_invalid(services, message.current, delivery.id, delivery.body, told)
+    failed = current_step(message, StepState.FAILED, f"{type(problem).__name__}: {told}")
+    change = RowChange(steps=(failed,), job_state=JobState.FAILED)
+    record_step(services.log, claim, change)
+    return Transition("invalid")
+
+
+def _told(problem: Exception, *, at_length: bool = False) -> str:
+    """Return a problem as one line; of one that is not ours, the text may hold secrets."""
+    name = type(problem).__name__
+    if isinstance(problem, ImaginemError):
+        return one_line(f"{name}: {problem}")
+    return f"{name}: a defect in the step; the host's log has the details" if at_length else name

@@ -5,17 +5,16 @@ import random
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from imaginem.assets import AssetStore
 from imaginem.cli.assets import fetch_with_bars
-from imaginem.cli.intake import Source, job_ids, submit_one
+from imaginem.cli.intake import Source, submit_one
 from imaginem.cli.progress import watch
 from imaginem.cli.report import matched_photos, result_table
 from imaginem.cli.serve import log_to, signals
@@ -134,17 +133,15 @@ def _show(host: Host, runtime: Runtime, port: int, keep: bool) -> bool:
         with err.status("starting workers"):
             host.start()
         sources = _shuffled(AssetStore(runtime.settings.assets))
-        ids = job_ids(sources)
         steps = runtime.settings.pipeline
-        runs = {
-            job_id: submit_one(runtime, source, "demo", job_id, steps)
-            for source, job_id in zip(sources, ids, strict=True)
-        }
+        jobs = {source.name: submit_one(runtime, source, "demo", steps) for source in sources}
+        runs = {job.key[1]: job.run for job in jobs.values()}
+        ids = {name: job.key[1] for name, job in jobs.items()}
         progress = watch(runtime.log, "demo", runs, out, timeout=600, stop=host.stopping)
-        out.print(result_table(runtime, "demo", ids))
+        out.print(result_table(runtime, "demo", runs))
         ended = progress.ended == len(ids)
         succeeded = ended and all(state == "succeeded" for state in progress.jobs.values())
-        succeeded = _check_matches(runtime, out) and succeeded
+        succeeded = _check_matches(runtime, ids) and succeeded
         if keep:
             out.print(f"Imaginem is ready: http://127.0.0.1:{port}/ (Ctrl-C stops it)")
             out.print(f"storage: {runtime.settings.home}", highlight=False, soft_wrap=True)
@@ -160,13 +157,14 @@ def _shuffled(store: AssetStore) -> list[Source]:
     return photos
 
 
-def _check_matches(runtime: Runtime, console: Console) -> bool:
+def _check_matches(runtime: Runtime, ids: Mapping[str, str]) -> bool:
     """Print and return whether the photos of one person match each other and nothing else."""
     correct = True
-    for name in DEMO_PHOTOS:
-        matched = {photo.job_id for photo in matched_photos(runtime.gallery, ("demo", name))}
-        expected = _ONE_PERSON - {name} if name in _ONE_PERSON else set()
+    person = {ids[name] for name in _ONE_PERSON}
+    for job_id in ids.values():
+        matched = {photo.job_id for photo in matched_photos(runtime.gallery, ("demo", job_id))}
+        expected = person - {job_id} if job_id in person else set()
         correct &= matched == expected
     text = "the three photos of one person match each other, from both sides, and nobody else"
-    console.print(f"[green]✓[/] {text}" if correct else f"[red]✗[/] not so: {text}")
+    out.print(f"[green]✓[/] {text}" if correct else f"[red]✗[/] not so: {text}")
     return correct

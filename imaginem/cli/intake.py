@@ -1,6 +1,5 @@
 """Find photos on the disk or on the web, and submit them as jobs."""
 
-import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,8 @@ from pathlib import Path
 from imaginem.errors import ConfigurationError
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices
-from imaginem.usecases.submit import job_id_of, submit_photo
+from imaginem.redaction import without_query
+from imaginem.usecases.admission import Admission, Wish, admit
 
 PHOTO_ENDINGS = frozenset(
     {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif"}
@@ -29,6 +29,11 @@ class Source:
     name: str
     path: Path | None = None
     url: str = ""
+
+    @property
+    def shown(self) -> str:
+        """What tells it from others of its name: its path, or its address without a query."""
+        return without_query(self.url) if self.path is None else str(self.path)
 
 
 def find_sources(arguments: Sequence[str]) -> list[Source]:
@@ -62,22 +67,6 @@ def _photos(folder: Path) -> Iterator[Path]:
     return (file for file in files if file.suffix.lower() in PHOTO_ENDINGS)
 
 
-def job_ids(sources: Sequence[Source]) -> list[str]:
-    """Return a job id for each photo: its name, numbered where names repeat."""
-    ids: dict[str, None] = {}
-    for source in sources:
-        base = job_id_of(source.name)
-        numbered = (f"{base}-{number}" for number in itertools.count(2))
-        ids[
-            next(
-                name
-                for name in (base, *itertools.islice(numbered, len(sources)))
-                if name not in ids
-            )
-        ] = None
-    return list(ids)
-
-
 def check_pipeline_steps(names: Sequence[str], registry: Registry) -> list[str]:
     """Return a warning for each name that is not a step of the app."""
     return [
@@ -92,9 +81,10 @@ def submit_one(
     services: DashboardServices,
     source: Source,
     batch_id: str,
-    job_id: str,
     pipeline: Sequence[str],
-) -> str:
-    """Submit a photo; return the id of this run. Raises the errors of `submit_photo`."""
+    *,
+    again: bool = False,
+) -> Admission:
+    """Submit a photo, unless its job is there. Raises the errors of `admit`."""
     photo = source.url if source.path is None else source.path.read_bytes()
-    return submit_photo(services, (batch_id, job_id), source.name, photo, pipeline)
+    return admit(services, Wish(batch_id, source.name, photo, pipeline, again=again))

@@ -1,9 +1,12 @@
 """`imaginem submit`, `status` and `results`: send photos, follow their jobs, show the results."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
@@ -12,7 +15,6 @@ from imaginem.cli.intake import (
     Source,
     check_pipeline_steps,
     find_sources,
-    job_ids,
     submit_one,
 )
 from imaginem.cli.progress import render, watch
@@ -30,8 +32,11 @@ from imaginem.cli.shared import (
     print_json,
 )
 from imaginem.pipeline.progress_row import ProgressRow, read_row
+from imaginem.pipeline.states import ENDED
 from imaginem.ports import JobResult
 from imaginem.runtime import Runtime
+from imaginem.usecases.admission import Admission
+from imaginem.usecases.jobs import photo_name
 from imaginem.usecases.progress import (
     BatchProgress,
     as_json,
@@ -59,6 +64,10 @@ def submit(
     photos: Annotated[list[str], typer.Argument(metavar="PATH|DIR|URL...")],
     batch: Annotated[str, typer.Option(help="Batch id; a new one by default.")] = "",
     pipeline: Annotated[str, typer.Option(help="Steps, with commas between.")] = "",
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Also photos whose jobs have ended in this batch."),
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Show progress until all have ended.")
     ] = False,
@@ -66,7 +75,7 @@ def submit(
     as_json_: Json = False,
     app: App = Path(),
 ) -> None:
-    """Upload photos and put one job for each on the first queue."""
+    """Upload photos and put one job for each on the first queue, unless it is in the batch."""
     with exit_on_error():
         runtime = make_runtime(app)
         registry = load_registry(app)
@@ -75,25 +84,47 @@ def submit(
         for warning in check_pipeline_steps(steps, registry):
             err.print(f"[yellow]note:[/] {warning}", soft_wrap=True)
         batch_id = batch or new_batch()
-        runs = _submit_all(runtime, find_sources(photos), batch_id, steps)
+        sources = find_sources(photos)
+        submitted = [
+            (source, submit_one(runtime, source, batch_id, steps, again=again))
+            for source in track(sources, "uploading", console=err, disable=len(sources) < 5)
+        ]
+        runs = {job.key[1]: job.run for _, job in submitted}
         ids = list(runs)
+        if not as_json_:
+            show_submitted(submitted, err if wait else out)
         if wait:
             progress = watch(runtime.log, batch_id, runs, err, timeout=timeout)
             _show_outcome(runtime, progress, ids, timeout, as_json_)
         elif as_json_:
-            print_json({"batch_id": batch_id, "jobs": ids})
+            told = [_told(source, job) for source, job in submitted]
+            print_json({"batch_id": batch_id, "jobs": ids, "photos": told})
         else:
-            out.print(f"{len(ids)} jobs in batch {batch_id}; see `imaginem status {batch_id}`")
+            sent = sum(job.sent for _, job in submitted)
+            there = f", {len(submitted) - sent} already" if sent < len(submitted) else ""
+            line = f"{sent} jobs sent{there} in batch {batch_id}; see `imaginem status {batch_id}`"
+            out.print(line, soft_wrap=True)
 
 
-def _submit_all(
-    runtime: Runtime, sources: list[Source], batch_id: str, steps: list[str]
-) -> dict[str, str]:
-    """Submit photos; return the id of each job's run, by job id."""
-    pairs = list(zip(sources, job_ids(sources), strict=True))
+def show_submitted(submitted: Sequence[tuple[Source, Admission]], console: Console) -> None:
+    """Print which photos were there already, and which job is whose where names repeat."""
+    names = Counter(source.name for source, _ in submitted)
+    for source, job in submitted:
+        line = f"{source.shown}: " + ("" if job.sent else f"already there ({job.state}), ")
+        if not job.sent or names[source.name] > 1:
+            line += f"job {job.key[1]}"
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+    if any(not job.sent and job.state in ENDED for _, job in submitted):
+        console.print("--again sends those that have ended once more", highlight=False)
+
+
+def _told(source: Source, job: Admission) -> dict[str, Any]:
     return {
-        job_id: submit_one(runtime, source, batch_id, job_id, steps)
-        for source, job_id in track(pairs, "uploading", console=err, disable=len(pairs) < 5)
+        "photo": source.shown,
+        "original_name": source.name,
+        "job_id": job.key[1],
+        "sent": job.sent,
+        "state": job.state,
     }
 
 
@@ -130,7 +161,8 @@ def status(
             if row is None:
                 fail(f"there is no job {job} in batch {batch}")
                 return
-            show_job(row, as_json_)
+            sent = runtime.submissions.submission((batch, job))
+            show_job(row, as_json_, photo_name(sent.parameters, "") if sent else "")
             return
         if watch_:
             watch(runtime.log, batch, None, out)
@@ -144,16 +176,18 @@ def status(
             out.print(render(progress, len(progress.jobs), problems=50))
 
 
-def show_job(row: ProgressRow, json_wanted: bool) -> None:
-    """Print a job in detail."""
+def show_job(row: ProgressRow, json_wanted: bool, name: str = "") -> None:
+    """Print a job in detail; `name` is its photo's."""
     if json_wanted:
-        print_json(row.as_json())
+        print_json({**row.as_json(), **({"original_name": name} if name else {})})
         return
     table = Table("step", "state", "reason", box=None, padding=(0, 1))
     for name in row.pipeline:
         table.add_row(name, row.state_of(name), escape(row.reason_of(name)))
     title = f"{row.job_id}: {row.job_state}"
     out.print(title, highlight=False, markup=False)
+    if name:
+        out.print(f"photo {name}", highlight=False, markup=False, soft_wrap=True)
     if row.dropped is not None:
         out.print(f"dropped as {row.dropped.source}", highlight=False, markup=False, soft_wrap=True)
     if row.replaced:

@@ -11,6 +11,8 @@ from rich.table import Table
 from imaginem.outputs import Tag
 from imaginem.ports import FaceGallery, JobKey, JobResult
 from imaginem.runtime import Runtime
+from imaginem.usecases.jobs import photo_name
+from imaginem.usecases.submit import job_id_of
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
             table.add_row(escape(job_id), "[red]no result[/]", "", "", "")
             continue
         table.add_row(
-            escape(job_id),
+            escape(_photo(result)),
             escape(_tags(result)) or "-",
             escape(_text(result)) or "-",
             str(len(_list(result.job_output, "facedetection", "faces"))),
@@ -68,6 +70,12 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
             or "-",
         )
     return table
+
+
+def _photo(result: JobResult) -> str:
+    """Return a job's id, and its photo's name if the id does not begin with it."""
+    name = photo_name(result.image_parameters, result.id)
+    return result.id if result.id.startswith(job_id_of(name)) else f"{result.id}\n{name}"
 
 
 def _list(outputs: Mapping[str, Any], step: str, name: str) -> list[Any]:

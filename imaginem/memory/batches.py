@@ -90,15 +90,37 @@ class MemorySubmissions:
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
 
-    def submitted(self, key: JobKey, run: str, parameters: Any = None) -> None:
+    def claim(
+        self, key: JobKey, photo: str, parameters: Any = None, *, over: Submission | None = None
+    ) -> Submission | None:
+        """Record that a photo is to be sent."""
+        with self._database.lock:
+            known = self._database.submissions.get(key)
+            if not _as_read(known, over):
+                return known or Submission("", datetime.now(UTC))
+            self._put(key, "", parameters, photo)
+            return None
+
+    def submitted(
+        self, key: JobKey, run: str, parameters: Any = None, photo: str | None = None
+    ) -> None:
         """Record that a photo was sent."""
+        with self._database.lock:
+            known = self._database.submissions.get(key)
+            before = known.photo if known else ""
+            self._put(key, run, parameters, before if photo is None else photo)
+
+    def _put(self, key: JobKey, run: str, parameters: Any, photo: str) -> None:
         self._database.note_batch(key[0])
         kept = from_json(to_json(parameters, fallback=str))
-        self._database.submissions[key] = Submission(run, datetime.now(UTC), kept)
+        self._database.submissions[key] = Submission(run, datetime.now(UTC), kept, photo)
 
     def withdraw(self, key: JobKey) -> None:
         """Remove a submission of a photo that was not sent."""
-        self._database.submissions.pop(key, None)
+        with self._database.lock:
+            known = self._database.submissions.get(key)
+            if known is not None and not known.run:
+                del self._database.submissions[key]
 
     def submission(self, key: JobKey) -> Submission | None:
         """Read a submission."""
@@ -111,9 +133,15 @@ class MemorySubmissions:
 
     def erase(self, key: JobKey) -> None:
         """Remove a submission."""
-        self.withdraw(key)
+        self._database.submissions.pop(key, None)
 
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove a batch's submissions."""
         for job_id in self.submissions(batch_id):
-            self.withdraw((batch_id, job_id))
+            self.erase((batch_id, job_id))
+
+
+def _as_read(known: Submission | None, read: Submission | None) -> bool:
+    if known is None or read is None:
+        return known is read
+    return (known.run, known.photo) == (read.run, read.photo)

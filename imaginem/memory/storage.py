@@ -130,8 +130,11 @@ class MemoryBlobs:
         content_type: str,
         *,
         metadata: Mapping[str, str] | None = None,
+        only_new: bool = False,
     ) -> str:
         """Write a blob."""
+        if only_new and (container, name) in self._blobs:
+            raise Conflict(f"{container}/{name} exists")
         self.make(container)
         self._blobs[container, name] = data
         etag = f'"etag-{next(self._etags)}"'

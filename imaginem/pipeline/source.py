@@ -11,9 +11,11 @@ from imaginem.errors import Conflict, NotFound, PermanentError, RetryableError
 from imaginem.images.decoding import BYTE_LIMIT, Photo
 from imaginem.images.fetching import check_address
 from imaginem.message import DroppedPhoto, JobMessage
-from imaginem.names import job_prefix, own_photo_metadata
-from imaginem.ports import Blobs, Services
+from imaginem.names import is_own_photo, job_prefix, own_photo_metadata
+from imaginem.ports import Blobs, JobKey, Services
 from imaginem.redaction import without_query
+
+_NAME_DIGITS = 32
 
 
 def ingest(message: JobMessage, services: Services, *, last_try: bool = False) -> JobMessage:
@@ -34,7 +36,7 @@ def ingest(message: JobMessage, services: Services, *, last_try: bool = False) -
     try:
         if not failure and services.blobs.locate(url) is None and not _kept_copy(message, services):
             check_address(url)
-            message = message.noting(image=_keep(services.fetch(url), message, services))
+            message = message.noting(image=keep_photo(services, message.key, services.fetch(url)))
     except PermanentError as problem:
         message = message.noting(image_error=str(problem))
     except RetryableError as problem:
@@ -44,16 +46,53 @@ def ingest(message: JobMessage, services: Services, *, last_try: bool = False) -
     return message.with_image_url(without_query(url))
 
 
-def _keep(data: bytes, message: JobMessage, services: Services) -> str:
-    name = f"{_prefix(message)}{hashlib.sha256(data).hexdigest()[:32]}"
-    return keep_photo(services, name, data)
+def keep_photo(services: Services, key: JobKey, data: bytes) -> str:
+    """Put a photo into its job's folder in the input container; return its address.
+
+    It starts no job there. Its name follows from its bytes, so that another photo of the job never
+    takes its place, nor that of a photo which somebody dropped.
+
+    Raises:
+        PermanentError: its names are taken by blobs that are not ours.
+    """
+    container, folder = services.core_settings.input_container, job_prefix(*key)
+    digest = hashlib.sha256(data).hexdigest()
+    for name in (f"{folder}{digest[:_NAME_DIGITS]}", f"{folder}{digest}"):
+        own = own_photo_metadata(container, name)
+        try:
+            return _put(services, name, data, own, only_new=True)
+        except Conflict:
+            if _is_ours(services, name):  # it may be half of what an emulator saved: write it
+                return _put(services, name, data, own)
+    raise PermanentError(f"{container}/{folder} has blobs of others with this photo's names")
 
 
-def keep_photo(services: Services, name: str, data: bytes) -> str:
-    """Put a photo of ours into the input container, where it starts no job; return its address."""
+def _put(
+    services: Services, name: str, data: bytes, own: dict[str, str], *, only_new: bool = False
+) -> str:
+    container, kind = services.core_settings.input_container, "application/octet-stream"
+    return services.blobs.put(container, name, data, kind, metadata=own, only_new=only_new)
+
+
+def _is_ours(services: Services, name: str) -> bool:
+    """Tell whether a blob is ours, or has been removed meanwhile."""
     container = services.core_settings.input_container
-    own = own_photo_metadata(container, name)
-    return services.blobs.put(container, name, data, "application/octet-stream", metadata=own)
+    try:
+        return is_own_photo(container, name, services.blobs.stat(container, name).metadata)
+    except NotFound:
+        return True
+
+
+def forget_photos_but(services: Services, key: JobKey, digest: str) -> None:
+    """Remove the photos that we keep of a job, but the one whose SHA-256 is given."""
+    container, folder = services.core_settings.input_container, job_prefix(*key)
+    photo = folder.removesuffix("/")  # where earlier versions kept it
+    for name in services.blobs.list(container, photo):
+        if name != photo and not name.startswith(folder):
+            continue  # job-1 is the beginning of job-10
+        wanted = name.removeprefix(folder) in (digest[:_NAME_DIGITS], digest)
+        if not wanted and _is_ours(services, name):
+            services.blobs.delete(container, name)
 
 
 def _prefix(message: JobMessage) -> str:

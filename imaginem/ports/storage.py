@@ -78,8 +78,13 @@ class Blobs(Protocol):
         content_type: str,
         *,
         metadata: Mapping[str, str] | None = None,
+        only_new: bool = False,
     ) -> str:
-        """Write a blob, making the container if it is missing; return its address."""
+        """Write a blob, making the container if it is missing; return its address.
+
+        Raises:
+            Conflict: only a new one was wanted, and there is a blob of this name.
+        """
 
     def get(self, container: str, name: str, limit: int, *, etag: str = "") -> bytes:
         """Return a blob's bytes.

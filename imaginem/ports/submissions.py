@@ -15,27 +15,47 @@ class Submission:
     Attributes:
         run: id of the queue message; empty as long as it is not known.
         parameters: the sender's `image_parameters`.
+        photo: SHA-256 of the photo's bytes or address, in hexadecimal; empty if it is not known.
     """
 
     run: str
     since: datetime
     parameters: Any = None
+    photo: str = ""
 
 
 class Submissions(Erasable, Protocol):
     """The photos that were sent; a job that is sent again has its latest submission alone."""
 
-    def submitted(self, key: JobKey, run: str, parameters: Any = None) -> None:
+    def claim(
+        self, key: JobKey, photo: str, parameters: Any = None, *, over: Submission | None = None
+    ) -> Submission | None:
+        """Record that a photo is to be sent, unless another sender has the job's id.
+
+        Args:
+            key: of the job.
+            photo: SHA-256 that names the photo.
+            parameters: the sender's `image_parameters`.
+            over: a submission that was read, whose place this one takes if it is still there.
+
+        Returns:
+            None if the id is the photo's now; else the submission that has it.
+        """
+
+    def submitted(
+        self, key: JobKey, run: str, parameters: Any = None, photo: str | None = None
+    ) -> None:
         """Record that a photo was sent, so that it is counted before its first step.
 
         Args:
             key: of the job.
             run: id of its message; empty as long as it is not known.
             parameters: the sender's `image_parameters`.
+            photo: SHA-256 that names the photo; None leaves what is recorded.
         """
 
     def withdraw(self, key: JobKey) -> None:
-        """Remove the submission of a photo that was not sent after all."""
+        """Remove the submission of a photo that was not sent after all: one without a run."""
 
     def submission(self, key: JobKey) -> Submission | None:
         """Return a job's latest submission."""

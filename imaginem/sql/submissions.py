@@ -1,10 +1,12 @@
 """Submissions in SQL: the photos that were sent."""
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import delete, select
+from sqlalchemy import Delete, Update, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from imaginem.ports import JobKey, Submission
 from imaginem.sql.batches import note_batch
@@ -12,6 +14,8 @@ from imaginem.sql.database import Database
 from imaginem.sql.schema import SubmissionRow, now
 from imaginem.sql.types import job_number
 from imaginem.sql.upsert import upsert
+
+StatementT = TypeVar("StatementT", Delete, Update)
 
 
 class SqlSubmissions:
@@ -22,20 +26,32 @@ class SqlSubmissions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def submitted(self, key: JobKey, run: str, parameters: Any = None) -> None:
-        """Record that a photo was sent."""
+    def claim(
+        self, key: JobKey, photo: str, parameters: Any = None, *, over: Submission | None = None
+    ) -> Submission | None:
+        """Record that a photo is to be sent, unless another sender has the job's id."""
         self._database.check_key(key)
-        text = to_json(parameters, fallback=str).decode()
+        values = {**_values(key, "", parameters), "photo": photo}
         with self._database.session() as session:
             note_batch(session, key[0])
-            values = {"batch_id": key[0], "id": key[1], "since": now()}
-            values |= {"run": run, "parameters": text}
+            took = _add(session, key, values) if over is None else _swap(session, key, over, values)
+        return None if took else self.submission(key) or Submission("", now())
+
+    def submitted(
+        self, key: JobKey, run: str, parameters: Any = None, photo: str | None = None
+    ) -> None:
+        """Record that a photo was sent."""
+        self._database.check_key(key)
+        values = _values(key, run, parameters) | ({} if photo is None else {"photo": photo})
+        with self._database.session() as session:
+            note_batch(session, key[0])
             upsert(session, SubmissionRow, {"job": job_number(*key)}, values)
 
     def withdraw(self, key: JobKey) -> None:
         """Remove the submission of a photo that was not sent after all."""
+        unsent = _of(delete(SubmissionRow), key).where(SubmissionRow.run == "")
         with self._database.session() as session:
-            session.execute(delete(SubmissionRow).where(SubmissionRow.job == job_number(*key)))
+            session.execute(unsent)
 
     def submission(self, key: JobKey) -> Submission | None:
         """Return a job's latest submission."""
@@ -52,7 +68,8 @@ class SqlSubmissions:
 
     def erase(self, key: JobKey) -> None:
         """Remove a job's submission."""
-        self.withdraw(key)
+        with self._database.session() as session:
+            session.execute(_of(delete(SubmissionRow), key))
 
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove a batch's submissions."""
@@ -60,5 +77,33 @@ class SqlSubmissions:
             session.execute(delete(SubmissionRow).where(SubmissionRow.batch_id == batch_id))
 
 
+def _values(key: JobKey, run: str, parameters: Any) -> dict[str, Any]:
+    text = to_json(parameters, fallback=str).decode()
+    return {"batch_id": key[0], "id": key[1], "since": now(), "run": run, "parameters": text}
+
+
+def _of(statement: StatementT, key: JobKey) -> StatementT:
+    return statement.where(SubmissionRow.job == job_number(*key))
+
+
+def _add(session: Session, key: JobKey, values: Mapping[str, Any]) -> bool:
+    """Insert a job's row; False if there is one."""
+    try:
+        with session.begin_nested():
+            session.execute(insert(SubmissionRow).values(job=job_number(*key), **values))
+    except IntegrityError:
+        return False
+    return True
+
+
+def _swap(session: Session, key: JobKey, over: Submission, values: Mapping[str, Any]) -> bool:
+    """Change a job's row; False if it is no longer as it was read."""
+    change = _of(update(SubmissionRow), key).where(
+        SubmissionRow.run == over.run, SubmissionRow.photo == over.photo
+    )
+    result: Any = session.execute(change.values(**values))
+    return bool(result.rowcount)
+
+
 def _submission(row: SubmissionRow) -> Submission:
-    return Submission(row.run, row.since, from_json(row.parameters))
+    return Submission(row.run, row.since, from_json(row.parameters), row.photo)

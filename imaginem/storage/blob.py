@@ -44,21 +44,27 @@ class AzureBlobs:
         content_type: str,
         *,
         metadata: Mapping[str, str] | None = None,
+        only_new: bool = False,
     ) -> str:
         """Write a blob; on 404 make the container and write again."""
         _check(container, name)
         blob = self._service.get_blob_client(container, name)
         how: dict[str, Any] = {
-            "overwrite": True,
+            "overwrite": not only_new,
             "content_settings": ContentSettings(content_type=content_type),
             "metadata": dict(metadata or {}),
         }
         with storage_errors(f"blob {container}/{name}"):
             try:
-                blob.upload_blob(data, **how)
-            except ResourceNotFoundError:
-                self._create(container)
-                blob.upload_blob(data, **how)
+                try:
+                    blob.upload_blob(data, **how)
+                except ResourceNotFoundError:
+                    self._create(container)
+                    blob.upload_blob(data, **how)
+            except ResourceExistsError:
+                if not only_new:
+                    raise
+                raise Conflict(f"{container}/{name} exists") from None
         return without_query(str(blob.url))
 
     def address(self, container: str, name: str) -> str:

@@ -35,7 +35,8 @@ from imaginem.pipeline.progress_row import RowChange, read_row
 from imaginem.ports import BlobInfo, DashboardServices, Drop
 from imaginem.ports.drops import run_of_drop
 from imaginem.redaction import one_line
-from imaginem.usecases.submit import check_open, job_id_of
+from imaginem.usecases.admission import free_id, made_id
+from imaginem.usecases.submit import check_open
 
 _logger = logging.getLogger("imaginem.drops")
 _TRIES = 8
@@ -148,7 +149,8 @@ def _new_drop(services: DashboardServices, found: BlobInfo, before: Drop | None)
         Conflict: the blob was written again meanwhile.
     """
     digest = _digest(services, found)
-    job_id = f"{job_id_of(_file_name(found.name))}-{digest[:8]}"
+    name = _file_name(found.name)
+    job_id = free_id(services, _batch_of(found.name), name, digest)
     other = before is not None and before.job_id != job_id
     return Drop(
         batch_id=_batch_of(found.name),
@@ -208,15 +210,15 @@ def _start(services: DashboardServices, drop: Drop) -> Drop:
         body = message.noting(drop="").encode()  # when it is replayed, it is a run of its own
         keep_invalid(services, message.current, drop.run, body, one_line(str(problem)))
     else:
-        _send(services, message, drop.run)
+        _send(services, message, drop)
     return services.drops.write(replace(drop, sent=True, replaced=None))
 
 
-def _send(services: DashboardServices, message: JobMessage, run: str) -> None:
+def _send(services: DashboardServices, message: JobMessage, drop: Drop) -> None:
     """Record a job in SQL, so that it is known while it waits, and send it."""
     parameters = message.job_definition.input.image_parameters
     services.batches.open_batch(message.key[0])  # one that is a group's stays the group's
-    services.submissions.submitted(message.key, run, parameters)
+    services.submissions.submitted(message.key, drop.run, parameters, drop.sha256)
     services.queues.send(message.current, message.encode())
     ids = {"batch_id": message.key[0], "job_id": message.key[1]}
     _logger.info("a dropped photo starts a job", extra=ids)
@@ -237,7 +239,7 @@ def _tell_replaced(services: DashboardServices, key: tuple[str, str], etag: str)
 
 
 def _refused_id(blob: str, etag: str) -> str:
-    return f"{job_id_of(_file_name(blob))}-{run_of_drop(blob, etag)[-8:]}"
+    return made_id(_file_name(blob), run_of_drop(blob, etag)[-8:])
 
 
 def _refuse(

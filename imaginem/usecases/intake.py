@@ -1,6 +1,5 @@
 """Makes jobs of what callers send, a photo or a job message, after checking it."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,11 +7,14 @@ from typing import Any
 from pydantic_core import to_json
 
 from imaginem.errors import InvalidMessage, NotFound
-from imaginem.message import decode_message
+from imaginem.message import JobMessage, decode_message
+from imaginem.names import job_prefix
 from imaginem.pipeline.steps import Registry
-from imaginem.ports import DashboardServices, JobKey
+from imaginem.ports import DashboardServices
+from imaginem.redaction import without_query
 from imaginem.usecases.access import Caller, check_batch, check_photo_address
-from imaginem.usecases.submit import job_id_of, send_message, submit_photo
+from imaginem.usecases.admission import Admission, Wish, admit, photo_digest
+from imaginem.usecases.submit import send_message
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,9 @@ class Upload:
         read: returns the file's bytes; called only once the other checks have passed.
         filename: the sender's, with folders or without.
         pipeline: names of steps, and of queues that other apps serve; empty for the default.
-        job_id: an id used before replaces that photo; empty for one made of name and content.
+        job_id: the sender's choice; empty for one made of name and content.
+        again: send the job once more if the same photo's has ended.
+        replace: take the chosen id from another photo.
         group: who may see the batch, if this is its first photo; empty for everybody.
     """
 
@@ -32,23 +36,18 @@ class Upload:
     filename: str
     pipeline: Sequence[str] = ()
     job_id: str = ""
+    again: bool = False
+    replace: bool = False
     group: str = ""
-
-
-@dataclass(frozen=True)
-class SentJob:
-    """A job that is on its first queue; `run` is the id of the queue message."""
-
-    key: JobKey
-    run: str
 
 
 def receive_photo(
     services: DashboardServices, registry: Registry, upload: Upload, caller: Caller
-) -> SentJob:
-    """Keep a photo that a caller sent, and put its job on the first queue.
+) -> Admission:
+    """Keep a photo that a caller sent, and put its job on the first queue, unless it is there.
 
     Raises:
+        JobIdTaken: another photo has the id that was chosen.
         NotFound: the batch is another group's, which the caller may not see.
         InvalidMessage: an id or the pipeline is not valid, or the caller is not in the group.
         PermanentError: the batch was cancelled, or belongs to another group.
@@ -60,11 +59,18 @@ def receive_photo(
     check_first_step(registry, pipeline[0])
     data = upload.read()
     name = _file_name(upload.filename)
-    digest = hashlib.sha256(data).hexdigest()[:8]
-    key = (upload.batch_id, upload.job_id or f"{job_id_of(name)}-{digest}")
     if not caller.may_see(services.batches.open_batch(upload.batch_id, upload.group)):
         raise NotFound(f"there is no batch {upload.batch_id}")  # made by another group meanwhile
-    return SentJob(key, submit_photo(services, key, name, data, pipeline))
+    wish = Wish(
+        batch_id=upload.batch_id,
+        name=name,
+        photo=data,
+        pipeline=pipeline,
+        job_id=upload.job_id,
+        again=upload.again,
+        replace=upload.replace,
+    )
+    return admit(services, wish)
 
 
 def _whole_pipeline(
@@ -98,7 +104,7 @@ def _file_name(filename: str) -> str:
 
 def receive_message(
     services: DashboardServices, registry: Registry, message: Mapping[str, Any], caller: Caller
-) -> SentJob:
+) -> Admission:
     """Put a job message that a caller wrote on its queue.
 
     Raises:
@@ -115,7 +121,16 @@ def receive_message(
     check_photo_address(services, definition, caller)
     check_first_step(registry, decoded.current)
     services.batches.open_batch(definition.batch_id)
-    return SentJob((definition.batch_id, definition.id), send_message(services, decoded))
+    run = send_message(services, decoded, _photo_of(services, decoded))
+    return Admission(decoded.key, run, sent=True, state="queued")
+
+
+def _photo_of(services: DashboardServices, message: JobMessage) -> str | None:
+    """Return the digest of a message's photo; None for the one that the job has already."""
+    url = message.job_definition.input.image_url
+    blob = services.blobs.locate(without_query(url))
+    own = blob is not None and f"{blob[1]}/".startswith(job_prefix(*message.key))
+    return None if own else photo_digest(url)
 
 
 def _without_bookkeeping(message: Mapping[str, Any]) -> Mapping[str, Any]:

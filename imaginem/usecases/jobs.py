@@ -70,6 +70,11 @@ def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobVie
     )
 
 
+def state_of_job(services: DashboardServices, key: JobKey) -> str:
+    """Return how a job stands; `queued` before its first step."""
+    return _state(read_row(services.log, key), services.submissions.submission(key))
+
+
 def _state(row: ProgressRow | None, sent: Submission | None) -> str:
     if is_at_work(row, sent) and (row is None or row.has_ended):
         return "queued"

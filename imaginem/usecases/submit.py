@@ -10,12 +10,11 @@ from pydantic_core import from_json, to_json
 
 from imaginem.errors import InvalidMessage, NotFound, PermanentError, StorageUnavailable
 from imaginem.message import JobMessage, decode_message
-from imaginem.names import blob_segment
 from imaginem.pipeline.offload import expand
 from imaginem.pipeline.poison import replay
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.source import keep_photo
-from imaginem.ports import DashboardServices, JobKey, Submission
+from imaginem.ports import DashboardServices, JobKey, JobResult, Submission
 from imaginem.redaction import redact_values
 
 _LONGEST_ID = 150
@@ -41,6 +40,7 @@ def submit_photo(
     pipeline: Sequence[str],
     *,
     parameters: dict[str, Any] | None = None,
+    photo_digest: str | None = None,
 ) -> str:
     """Store a photo and send its job to the first queue; return the id of this run.
 
@@ -51,6 +51,7 @@ def submit_photo(
         photo: the file's bytes, or an address.
         pipeline: names of the queues that the job visits.
         parameters: further `image_parameters`, passed through to the result.
+        photo_digest: SHA-256 of a photo for which the job's id was claimed.
 
     Raises:
         InvalidMessage: an id or the pipeline is not valid.
@@ -65,9 +66,8 @@ def submit_photo(
     )
     check_open(services, key[0])
     if isinstance(photo, bytes):  # only now, so that an invalid job leaves no blob behind
-        blob = f"{blob_segment(key[0])}/{blob_segment(key[1])}"
-        message = message.with_image_url(keep_photo(services, blob, photo))
-    return send_message(services, message)
+        message = message.with_image_url(keep_photo(services, key, photo))
+    return send_message(services, message, photo_digest)
 
 
 def check_open(services: DashboardServices, batch_id: str) -> None:
@@ -83,8 +83,15 @@ def check_open(services: DashboardServices, batch_id: str) -> None:
         )
 
 
-def send_message(services: DashboardServices, message: JobMessage) -> str:
+def send_message(
+    services: DashboardServices, message: JobMessage, photo_digest: str | None = None
+) -> str:
     """Record a job in SQL, so that it is known while it waits, and send it; return its run's id.
+
+    Args:
+        services: where to record and send.
+        message: of the job.
+        photo_digest: SHA-256 that names the photo from now on; None leaves what is recorded.
 
     Raises:
         PermanentError: its batch was cancelled, or an id is too long for SQL.
@@ -94,7 +101,7 @@ def send_message(services: DashboardServices, message: JobMessage) -> str:
     check_open(services, key[0])
     parameters = redact_values(definition.input.image_parameters)
     before = services.submissions.submission(key)
-    services.submissions.submitted(key, "", parameters)
+    services.submissions.submitted(key, "", parameters, photo_digest)
     try:
         run = services.queues.send(message.current, message.encode())
     except StorageUnavailable:
@@ -175,6 +182,11 @@ def is_at_work(row: ProgressRow | None, sent: Submission | None) -> bool:
     if row is not None and not row.has_ended:
         return True
     return sent is not None and _waits(row, sent)
+
+
+def is_lost(row: ProgressRow | None, sent: Submission, result: JobResult | None) -> bool:
+    """Tell whether a job that was sent long ago never began: its message must be lost."""
+    return row is None and result is None and not _waits(row, sent)
 
 
 def _waits(row: ProgressRow | None, sent: Submission) -> bool:

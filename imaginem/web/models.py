@@ -46,17 +46,21 @@ class StepNames(Answer):
 
 
 class Accepted(Answer):
-    """A job that is on its first queue.
+    """The job of a photo.
 
     Attributes:
         run: id of the queue message that started it.
         url: where its progress is.
+        sent: whether it was sent now; false for a photo that was there already.
+        state: how it stands.
     """
 
     batch_id: BatchId
     job_id: JobId
     run: str
     url: str = Field(examples=["/api/jobs/spring-2026/photo.jpg-1a2b3c4d"])
+    sent: bool = True
+    state: str = Field("queued", examples=["queued"])
 
 
 class Batch(Answer):

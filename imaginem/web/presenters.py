@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import imaginem
 from imaginem.ports import BatchInfo, FoundPhoto, PoisonEntry
 from imaginem.usecases import health
+from imaginem.usecases.admission import Admission
 from imaginem.usecases.batches import BatchOverview
 from imaginem.usecases.faces import FaceSearch, ReviewedMatch, SearchedFace
-from imaginem.usecases.intake import SentJob
 from imaginem.usecases.jobs import JobView
 from imaginem.web import models
 from imaginem.web.addresses import job_path, thumbnail_url
@@ -42,10 +42,15 @@ def present_progress(overview: BatchOverview) -> models.Progress:
     )
 
 
-def present_sent(sent: SentJob) -> models.Accepted:
-    """Return a job that is on its first queue."""
+def present_sent(job: Admission) -> models.Accepted:
+    """Return a photo's job, sent now or there already."""
     return models.Accepted(
-        batch_id=sent.key[0], job_id=sent.key[1], run=sent.run, url=job_path(*sent.key)
+        batch_id=job.key[0],
+        job_id=job.key[1],
+        run=job.run,
+        url=job_path(*job.key),
+        sent=job.sent,
+        state=job.state,
     )
 
 

@@ -20,6 +20,7 @@ from imaginem.errors import (
     StorageUnavailable,
 )
 from imaginem.redaction import one_line
+from imaginem.usecases.admission import JobIdTaken
 from imaginem.usecases.erase import AtWork
 
 MEDIA_TYPE = "application/problem+json"
@@ -27,6 +28,7 @@ _RETRY_SECONDS = 10
 _STATUS: dict[type[ImaginemError], int] = {
     NotFound: 404,
     AtWork: 409,
+    JobIdTaken: 409,
     InvalidMessage: 422,
     PermanentError: 422,
     RetryableError: 503,

@@ -179,6 +179,22 @@ class TestUpload:
         page.get_by_role("button", name="Try again: one.png").click()
         expect(page.get_by_text("1 of 1 photos done")).to_be_visible(timeout=60_000)
 
+    def test_a_photo_that_is_in_the_batch_already_says_so_and_is_sent_again_on_request(
+        self, window: Window, tmp_path: Path
+    ) -> None:
+        (tmp_path / "one.png").write_bytes(photo_bytes())
+        for told in ("1 of 1 photos done", "1 were in this batch already."):
+            page = window.open("/upload?batch=twice")
+            page.locator("#files").set_input_files([tmp_path / "one.png"])
+            page.get_by_role("button", name="Upload", exact=True).click()
+            expect(page.get_by_text(told)).to_be_visible(timeout=60_000)
+        photo = page.locator(".uploads li")
+        expect(photo).to_contain_text("already in this batch")
+        expect(photo).to_contain_text("done")
+        window.shot("upload-there")
+        page.get_by_role("button", name="Send again: one.png").click()
+        page.wait_for_url("**/batches/twice")
+
     def test_a_dropped_folder_is_read_to_its_depth(self, window: Window, tmp_path: Path) -> None:
         inner = tmp_path / "photos" / "deeper"
         inner.mkdir(parents=True)

@@ -1,12 +1,16 @@
 """Batches and what was sent in them: in memory, on SQLite and on PostgreSQL alike."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 
 from imaginem.errors import InvalidMessage, PermanentError
+from imaginem.ports import Submission
 from tests.contract.rows import save
 from tests.stores import Stores
+
+MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class TestBatches:
@@ -26,7 +30,7 @@ class TestBatches:
             "three": "run-three",
             "two": "run-two",
         }
-        stores.submissions.withdraw(("b", "three"))
+        stores.submissions.erase(("b", "three"))
         assert stores.submissions.submission(("b", "three")) is None
         assert stores.results.finished("b") == ["one", "two"]
         assert stores.batches.batch("none") is None
@@ -82,3 +86,43 @@ class TestBatches:
         sent = stores.submissions.submission(("b", "one"))
         assert sent is not None
         assert sent.parameters == {"size": 5, "name": "ü"}
+
+    def test_an_id_is_claimed_by_one_photo_alone(self, stores: Stores) -> None:
+        key = ("b", "one")
+        assert stores.submissions.claim(key, "red", {"name": "ü"}) is None
+        known = stores.submissions.claim(key, "blue")
+        assert known is not None
+        assert (known.photo, known.run, known.parameters) == ("red", "", {"name": "ü"})
+        assert stores.batches.batch("b") is not None
+        stores.submissions.submitted(key, "run")
+        sent = stores.submissions.submission(key)
+        assert sent is not None
+        assert (sent.photo, sent.run) == ("red", "run")
+        stores.submissions.submitted(key, "run", None, "")
+        assert stores.submissions.submissions("b")["one"].photo == ""
+
+    def test_a_claim_is_taken_over_only_as_it_was_read(self, stores: Stores) -> None:
+        key = ("b", "one")
+        assert stores.submissions.claim(key, "red", over=Submission("", MOMENT)) is not None
+        stores.submissions.submitted(key, "run", None, "red")
+        read = stores.submissions.submission(key)
+        assert read is not None
+        assert stores.submissions.claim(key, "blue", over=read) is None
+        late = stores.submissions.claim(key, "green", over=read)
+        assert late is not None
+        assert (late.photo, late.run) == ("blue", "")
+
+    def test_only_what_was_not_sent_is_withdrawn(self, stores: Stores) -> None:
+        stores.submissions.claim(("b", "one"), "red")
+        stores.submissions.submitted(("b", "two"), "run")
+        for name in ("one", "two", "none"):
+            stores.submissions.withdraw(("b", name))
+        assert list(stores.submissions.submissions("b")) == ["two"]
+
+    def test_of_many_who_claim_an_id_at_once_one_gets_it(self, stores: Stores) -> None:
+        with ThreadPoolExecutor(8) as pool:
+            claims = [pool.submit(stores.submissions.claim, ("b", "x"), f"{n}") for n in range(24)]
+            known = [claim.result() for claim in claims]
+        photo = stores.submissions.submissions("b")["x"].photo
+        assert known.count(None) == 1
+        assert {each.photo for each in known if each} == {photo}

@@ -41,6 +41,14 @@ class TestBlobs:
         blobs.make(name)
         assert blobs.get(name, "a", 10) == b"1"
 
+    def test_a_new_blob_takes_nobodys_place(self, blobs: Blobs, name: str) -> None:
+        url = blobs.put(name, "a b", b"one", "text/plain", metadata={"whose": "me"}, only_new=True)
+        assert blobs.locate(url) == (name, "a b")
+        with pytest.raises(Conflict, match="a b exists"):
+            blobs.put(name, "a b", b"two", "text/plain", only_new=True)
+        assert blobs.get(name, "a b", 10) == b"one"
+        assert blobs.stat(name, "a b").metadata == {"whose": "me"}
+
     def test_a_missing_blob_or_container_is_told(self, blobs: Blobs, name: str) -> None:
         with pytest.raises(NotFound):
             blobs.get(name, "x", 10)

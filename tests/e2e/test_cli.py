@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from imaginem.host import Emulator
+from imaginem.usecases.admission import made_id, photo_digest
 from tests.installation import command_environment
 
 Sample = Callable[[str], bytes]
@@ -149,23 +150,31 @@ def test_photos_are_submitted_watched_and_read(
 ) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
+    photos = ["a cup.png", "page.png"]
     (folder / "a cup.png").write_bytes(sample("coffee.png"))
     (folder / "page.png").write_bytes(sample("page.png"))
     (folder / "notes.txt").write_text("no photo")
     steps = "sample,ocr,pipelineoutput"
     submitted = cli.json("submit", str(folder), "--batch", "mine", "--pipeline", steps)
-    assert submitted == {"batch_id": "mine", "jobs": ["a-cup.png", "page.png"]}
+    cup, page = (made_id(name, photo_digest((folder / name).read_bytes())) for name in photos)
+    assert isinstance(submitted, dict)
+    assert (submitted["batch_id"], submitted["jobs"]) == ("mine", [cup, page])
+    assert [photo["original_name"] for photo in submitted["photos"]] == photos
     assert "2/2 jobs ended: 2 succeeded" in cli("status", "mine", "--watch")
 
     status = cli.json("status", "mine")
     assert isinstance(status, dict)
-    assert status["jobs"] == {"a-cup.png": "succeeded", "page.png": "succeeded"}
+    assert status["jobs"] == {cup: "succeeded", page: "succeeded"}
     assert status["steps"]["ocr"] == {"success": 2}
-    job = cli.json("status", "mine", "page.png")
+    job = cli.json("status", "mine", page)
     assert isinstance(job, dict)
     assert job["ocr"] == "step 1: success"
-    assert "success" in cli("status", "mine", "page.png")
+    assert "success" in cli("status", "mine", page)
     assert "Region-based segmentation" in cli("results", "mine")
+    again = cli("submit", str(folder), "--batch", "mine", "--pipeline", steps)
+    assert f"already there (succeeded), job {cup}" in again
+    assert "0 jobs sent, 2 already in batch mine" in again
+    assert "2 jobs sent" in cli("submit", str(folder), "--batch", "mine", "--again")
 
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health") as answer:
         assert json.load(answer)["status"] == "ok"
@@ -183,7 +192,10 @@ def test_what_fails_is_shown_with_its_reason_and_exit_code(
     photo.write_bytes(b"no photo")
     shown = cli("submit", str(photo), "--pipeline", "sample,pipelineoutput", "--wait", code=1)
 
-    assert "broken.jpg sample: PermanentError: the file is not a photo that can be read" in shown
+    assert (
+        "broken.jpg-e812b8ca sample: PermanentError: the file is not a photo that can be read"
+        in shown
+    )
 
 
 def test_poison_is_listed_replayed_and_dropped(
@@ -327,7 +339,10 @@ def test_photos_are_searched_by_face_exported_and_a_batch_is_cancelled(
     faces: Any = cli.json("faces", "search", str(tmp_path / "obama2.jpg"))
     (face,) = faces
     matches = [(match["job_id"], match["band"]) for match in face["matches"]]
-    assert matches == [("obama.jpg", "match")]
+    obama, biden = (
+        made_id(name, photo_digest(sample(name))) for name in ("obama.jpg", "biden.jpg")
+    )
+    assert matches == [(obama, "match")]
     assert "obama.jpg" in cli("faces", "search", str(tmp_path / "obama2.jpg"))
     assert "no face" in cli("faces", "search", str(tmp_path / "page.png"))
     assert "can't be read" in cli("faces", "search", str(tmp_path / "none.jpg"), code=1)
@@ -336,7 +351,7 @@ def test_photos_are_searched_by_face_exported_and_a_batch_is_cancelled(
     assert table.splitlines()[0].lstrip("\ufeff").startswith("batch_id,job_id,name")
     assert "obama.jpg" in table
     rows: Any = cli.json("export", "faces")
-    assert [row["job_id"] for row in rows] == ["biden.jpg", "obama.jpg"]
+    assert [row["job_id"] for row in rows] == [biden, obama]
     assert "2 results" in cli("export", "faces", "--csv", "--to", str(tmp_path / "out.csv"))
     assert (tmp_path / "out.csv").read_text("utf-8-sig").startswith("batch_id")
     assert "no results" in cli("export", "none", code=1)

@@ -4,18 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from imaginem.cli.intake import Source, find_sources, job_ids
+from imaginem.cli.intake import find_sources
 from imaginem.errors import ConfigurationError
 from imaginem.testing import photo_bytes
-
-
-def test_every_photo_gets_an_id_of_its_own() -> None:
-    names = ["a", "a", "a-2", "b c.jpg", "b/c.jpg", "", "../x", "x" * 500]
-    ids = job_ids([Source(name) for name in names])
-
-    assert len(set(ids)) == len(names)
-    assert ids[:4] == ["a", "a-2", "a-2-2", "b-c.jpg"]
-    assert all(len(found) < 160 for found in ids)
 
 
 def test_a_folder_stands_for_its_photos(tmp_path: Path) -> None:

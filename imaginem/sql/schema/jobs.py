@@ -82,6 +82,7 @@ class SubmissionRow(Base):
 
     Attributes:
         run: id of the queue message; `pipelinelogs` has it once the first step begins.
+        photo: SHA-256 of the photo's bytes or address; empty if it is not known.
     """
 
     __tablename__ = "submission"
@@ -91,6 +92,7 @@ class SubmissionRow(Base):
     id: Mapped[str] = mapped_column(exact(KEY))
     run: Mapped[str] = mapped_column(String(64))
     parameters: Mapped[str] = mapped_column(UnicodeText, default="null")
+    photo: Mapped[str] = mapped_column(String(64), default="", server_default="")
     since: Mapped[datetime] = mapped_column(UtcTime, default=now)
 
     __table_args__ = (

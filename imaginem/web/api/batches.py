@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
 
 from imaginem.usecases.batches import batch_overview
 from imaginem.usecases.intake import Upload, receive_photo
@@ -35,32 +35,54 @@ def batch(caller: Viewer, services: ServicesDep, batch_id: VisibleBatch) -> Prog
 @router.post(
     "/batches/{batch_id}/images",
     status_code=201,
-    responses=responses(400, 404, 413, 415, 422),
+    responses={
+        200: {
+            "model": Accepted,
+            "description": "The photo is in the batch: nothing is sent",
+        },
+        **responses(400, 404, 409, 413, 415, 422),
+    },
     dependencies=[Depends(one_file)],
 )
 def upload(
     caller: Caseworker,
     web: WebDep,
     services: ServicesDep,
+    response: Response,
     batch_id: str,
     file: Annotated[UploadFile, File(description="One photo, at most 20 MB.")],
     pipeline: Annotated[
         str, Form(description="Steps, separated by commas; those they require are added.")
     ] = "",
     job_id: Annotated[
-        str, Form(description="An id used before replaces that photo; made if empty.")
+        str, Form(description="Refused if another photo has it; made of name and content if empty.")
     ] = "",
+    again: Annotated[
+        bool, Form(description="Run the job of the same photo again if it has ended.")
+    ] = False,
+    replace: Annotated[
+        bool,
+        Form(description="Take the job_id, and its results, from another photo."),
+    ] = False,
     group: Annotated[
         str, Form(max_length=200, description="Who may see the batch: an Entra group's id.")
     ] = "",
 ) -> Accepted:
-    """Send one photo; it is processed at once. Send many in parallel."""
-    sent = Upload(
+    """Send one photo; it is processed at once. Send many in parallel.
+
+    A photo that is in the batch already (same name, same bytes) is answered with 200 and its job.
+    """
+    upload = Upload(
         batch_id=unpath(batch_id),
         read=partial(read_upload, file),
         filename=file.filename or "",
         pipeline=[name for part in pipeline.split(",") if (name := part.strip())],
         job_id=job_id,
+        again=again,
+        replace=replace,
         group=group,
     )
-    return present_sent(receive_photo(services, web.registry, sent, caller))
+    job = receive_photo(services, web.registry, upload, caller)
+    if not job.sent:
+        response.status_code = 200
+    return present_sent(job)

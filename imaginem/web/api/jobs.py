@@ -4,8 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body
 
+from imaginem.usecases.admission import Admission
 from imaginem.usecases.erase import forget_job
-from imaginem.usecases.intake import SentJob, receive_message
+from imaginem.usecases.intake import receive_message
 from imaginem.usecases.jobs import view_job
 from imaginem.usecases.submit import run_again
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob, WebDep
@@ -45,7 +46,7 @@ def job(caller: Viewer, services: ServicesDep, key: VisibleJob) -> Job:
 @router.post("/{batch_id}/{job_id}/retry", status_code=202, responses=responses(404, 422))
 def retry(caller: Caseworker, services: ServicesDep, key: VisibleJob) -> Accepted:
     """Run a job that has ended again, from its first step."""
-    return present_sent(SentJob(key, run_again(services, key)))
+    return present_sent(Admission(key, run_again(services, key), sent=True, state="queued"))
 
 
 @router.delete("/{batch_id}/{job_id}", responses=responses(404, 409, 422))

@@ -3,6 +3,7 @@
 
 const AT_ONCE = 4;
 const TRIES = 3;
+const DONE = ["sent", "there"];
 const PHOTO = /\.(jpe?g|png|gif|bmp|webp|tiff?|hei[cf])$/i;
 
 const form = document.getElementById("upload");
@@ -30,6 +31,10 @@ function fill(text, values) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
+function word(state) {
+  return form.getAttribute(`data-state-${state.replace("_", "-")}`) || state;
+}
+
 function row(photo) {
   const item = document.createElement("li");
   const name = document.createElement("span");
@@ -47,7 +52,8 @@ function row(photo) {
   reason.className = "reason";
   item.append(name, bar, state, button, reason);
   button.addEventListener("click", () => {
-    if (photo.state === "failed") {
+    if (photo.state === "failed" || photo.state === "there") {
+      photo.again = photo.state === "there";
       photo.state = "waiting";
       photo.reason = "";
       work();
@@ -59,11 +65,13 @@ function row(photo) {
   });
   photo.show = () => {
     item.dataset.state = photo.state;
-    bar.value = photo.state === "sent" ? 1 : photo.done;
+    bar.value = DONE.includes(photo.state) ? 1 : photo.done;
     state.textContent = texts[photo.state];
     reason.textContent = photo.reason;
-    button.hidden = photo.state === "sent" || photo.state === "sending" || photo.hopeless;
-    button.textContent = photo.state === "failed" ? texts.retry : texts.remove;
+    const idle = photo.state === "sent" || photo.state === "sending";
+    button.hidden = idle || photo.hopeless || (photo.state === "there" && !photo.ended);
+    const labels = { failed: texts.retry, there: texts.again };
+    button.textContent = labels[photo.state] || texts.remove;
     button.setAttribute("aria-label", `${button.textContent}: ${photo.name}`);
   };
   photo.show();
@@ -85,6 +93,8 @@ function add(files) {
       state: large ? "failed" : "waiting",
       reason: large ? texts.tooLarge : "",
       hopeless: large,
+      again: false,
+      ended: false,
       done: 0,
     };
     photos.push(photo);
@@ -96,11 +106,13 @@ function add(files) {
 function update() {
   const of = (state) => photos.filter((photo) => photo.state === state).length;
   const waiting = of("waiting");
+  const there = of("there");
   const sent = of("sent");
   send.disabled = !waiting || sending > 0;
   let told = texts.none;
-  if (sent || sending || of("failed")) {
+  if (sent || there || sending || of("failed")) {
     told = fill(texts.summary, { sent, total: photos.length, failed: of("failed") });
+    if (there) told += ` ${fill(texts.thereCount, { count: there })}`;
   } else if (photos.length) {
     const bytes = photos.reduce((sum, photo) => sum + photo.file.size, 0);
     told = fill(texts.chosen, { count: photos.length, size: size(bytes) });
@@ -108,10 +120,11 @@ function update() {
   if (skipped) told += ` ${fill(texts.skipped, { count: skipped })}`;
   // Screen readers say whatever is put here, even if it is what was there.
   if (chosen.textContent !== told) chosen.textContent = told;
-  total.hidden = !sent && !sending;
-  const done = photos.reduce((sum, photo) => sum + (photo.state === "sent" ? 1 : photo.done), 0);
+  total.hidden = !sent && !there && !sending;
+  const part = (photo) => (DONE.includes(photo.state) ? 1 : photo.done);
+  const done = photos.reduce((sum, photo) => sum + part(photo), 0);
   total.querySelector("progress").value = photos.length ? done / photos.length : 0;
-  follow.hidden = !sent;
+  follow.hidden = !sent && !there;
 }
 
 // An id's forbidden characters are encoded twice: see docs/api.md.
@@ -125,6 +138,7 @@ function post(photo) {
     const body = new FormData();
     body.append("pipeline", plan.steps);
     body.append("group", plan.group);
+    if (photo.again) body.append("again", "true");
     body.append("file", photo.file, photo.file.name);
     const request = new XMLHttpRequest();
     request.open("POST", `/api/batches/${segment(plan.batch)}/images`);
@@ -139,13 +153,15 @@ function post(photo) {
   });
 }
 
+// Returns the answer's job, or what the problem is.
 async function upload(photo) {
   for (let attempt = 1; ; attempt += 1) {
     const [status, text] = await post(photo);
-    if (status === 201) return "";
+    if (status === 200 || status === 201) return JSON.parse(text);
     const passing = status === 0 || status === 429 || status >= 500;
     if (!passing || attempt === TRIES) {
-      return status === 0 ? document.body.dataset.offline : reasonOf(text, String(status));
+      const offline = document.body.dataset.offline;
+      return { problem: status === 0 ? offline : reasonOf(text, String(status)) };
     }
     await new Promise((resolve) => setTimeout(resolve, 500 * 2 ** attempt));
   }
@@ -158,10 +174,12 @@ async function work() {
     sending += 1;
     photo.state = "sending";
     photo.show();
-    upload(photo).then((problem) => {
+    upload(photo).then((answer) => {
       sending -= 1;
-      photo.state = problem ? "failed" : "sent";
-      photo.reason = problem;
+      if (answer.problem) photo.state = "failed";
+      else photo.state = answer.sent ? "sent" : "there";
+      photo.ended = !["queued", "running"].includes(answer.state);
+      photo.reason = answer.problem || (answer.sent ? "" : word(answer.state));
       photo.done = 0;
       photo.show();
       update();

@@ -4,6 +4,8 @@ A step raises one of these to say whether trying again can help. Any other excep
 defect: the host delivers the message again, and poisons it after the last try.
 """
 
+import math
+
 
 class ImaginemError(Exception):
     """Base of every error that Imaginem raises on purpose."""
@@ -23,7 +25,8 @@ class RetryableError(ImaginemError):
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
-        self.retry_after = retry_after
+        known = retry_after is not None and math.isfinite(retry_after)
+        self.retry_after = retry_after if known else None
 
 
 class Busy(RetryableError):

@@ -21,6 +21,7 @@ from imaginem.ports import EnrolledFace, FaceEngine
 
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP")
 _SMALLEST_FACE, _MOST_FACES = 36, 100
+_WHOLE = re.compile(r"[0-9]{1,9}")
 _LIST_ID = re.compile(r"[a-z0-9_-]{1,64}")
 _ATTRIBUTES = {"headpose", "mask", "blur", "qualityforrecognition"}
 _RETIRED = {"age", "gender", "smile", "facialhair", "emotion", "hair", "makeup"}
@@ -247,7 +248,7 @@ def _flag(raw: str) -> bool:
 
 
 def _number(raw: str, least: int, most: int, name: str) -> float:
-    if not raw.isdigit() or not least <= int(raw) <= most:
+    if not _WHOLE.fullmatch(raw) or not least <= int(raw) <= most:
         raise bad_argument(f"The argument {name} is not valid.")
     return float(raw)
 
@@ -261,7 +262,7 @@ def _target(faces: list[Face], raw: str | None, photo: Photo) -> Face:
             raise Refusal(400, "InvalidImage", "No face detected in the image.")
         return faces[0]
     numbers = raw.split(",")
-    if len(numbers) != 4 or not all(number.isdigit() for number in numbers):
+    if len(numbers) != 4 or not all(map(_WHOLE.fullmatch, numbers)):
         raise bad_argument("Invalid argument targetFace.")
     left, top, width, height = (int(number) for number in numbers)
     if left + width > photo.width or top + height > photo.height or not width * height:

@@ -22,6 +22,7 @@ def one_of(words: Sequence[str]) -> StringConstraints:
 
 def _address(text: str) -> str:
     parts = urlsplit(text)
+    _ = parts.port  # is read now, so that a wrong one shows at the start
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
         raise ValueError
     if "@" in parts.netloc:  # a name or a password, which would be logged with the address

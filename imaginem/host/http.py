@@ -20,6 +20,7 @@ from urllib.parse import parse_qsl
 
 from imaginem.host.config import read_host_config
 from imaginem.host.triggers import Bound, load_app
+from imaginem.images.headers import declared_length
 
 if TYPE_CHECKING:
     from azure.functions import HttpRequest
@@ -71,8 +72,7 @@ class HttpHost:
         if "\ufffd" in scope["path"]:  # the server puts it where the path is not UTF-8
             await _answer(send, 400, b"the address is not valid UTF-8\n")
             return
-        declared = headers.get("content-length", "0")
-        too_long = declared.isdigit() and int(declared) > _BODY_LIMIT
+        too_long = (declared_length(headers.get("content-length")) or 0) > _BODY_LIMIT
         body = None if too_long else await _read(receive)
         if body is None:
             await _answer(send, 413, b"the request is larger than 100 MB: send photos one by one\n")

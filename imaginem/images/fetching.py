@@ -6,14 +6,13 @@ checked one; redirects go through the same check. Proxies of the environment are
 
 import time
 from collections.abc import Collection, Iterable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from imaginem.errors import PermanentError, RetryableError
 from imaginem.images.decoding import BYTE_LIMIT, BYTE_LIMIT_MB
-from imaginem.redaction import without_query
+from imaginem.images.headers import declared_length, retry_after
+from imaginem.redaction import one_line, without_query
 
 if TYPE_CHECKING:
     import httpcore
@@ -54,7 +53,7 @@ class GuardedFetcher:
             answer = self._get(url, parts, deadline)
             if isinstance(answer, bytes):
                 return answer
-            url = urljoin(url, answer)
+            url = _redirected(url, answer)
         raise PermanentError(f"{without_query(url)}: more than {REDIRECTS} redirects")
 
     def _get(self, url: str, parts: SplitResult, deadline: float) -> bytes | str:
@@ -102,6 +101,21 @@ class GuardedFetcher:
         return host in self._allowed or f"{host}:{_port(parts)}" in self._allowed
 
 
+def _redirected(url: str, location: str) -> str:
+    """Return the address that a redirect leads to.
+
+    Raises:
+        PermanentError: it leads to none.
+    """
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        shown = one_line(without_query(location), 200)
+        raise PermanentError(
+            f"{without_query(url)} redirects to {shown!r}, which is no address"
+        ) from None
+
+
 def check_address(url: str) -> SplitResult:
     """Return the parts of an http(s) address.
 
@@ -117,6 +131,7 @@ def check_address(url: str) -> SplitResult:
     try:
         if host and not host.isascii():
             host.encode("idna")
+        url.encode()  # an unpaired surrogate can't be sent
     except UnicodeError:
         host = None
     if not host or parts.scheme not in ("http", "https") or any(c.isspace() for c in url):
@@ -167,19 +182,9 @@ def _check_status(response: "httpcore.Response", shown: str) -> None:
     if status == 200:
         return
     if status in (408, 429) or status >= 500:
-        seconds = _seconds(_header(response, b"retry-after") or "")
+        seconds = retry_after(_header(response, b"retry-after"))
         raise RetryableError(f"{shown} answered {status}", retry_after=seconds)
     raise PermanentError(f"{shown} answered {status}: check the address and that it is public")
-
-
-def _seconds(retry_after: str) -> float | None:
-    """Return Retry-After in seconds; RFC 9110 allows a date too."""
-    if retry_after.isdigit():
-        return float(retry_after)
-    try:
-        return (parsedate_to_datetime(retry_after) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
-        return None
 
 
 def _read(response: "httpcore.Response", shown: str, deadline: float) -> bytes:
@@ -187,8 +192,7 @@ def _read(response: "httpcore.Response", shown: str, deadline: float) -> bytes:
     too_large = PermanentError(
         f"{shown}: more than {BYTE_LIMIT} bytes ({BYTE_LIMIT_MB} MB): send a smaller photo"
     )
-    declared = _header(response, b"content-length") or ""
-    if declared.isdigit() and int(declared) > BYTE_LIMIT:
+    if (declared_length(_header(response, b"content-length")) or 0) > BYTE_LIMIT:
         raise too_large
     body = bytearray()
     chunks: Iterable[bytes] = response.iter_stream()

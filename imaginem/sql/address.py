@@ -83,7 +83,7 @@ def sqlalchemy_url(address: str, driver: str = "pyodbc") -> URL:
     if "://" in address:
         try:
             url = make_url(address)
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # the latter of a port that is no number
             raise ConfigurationError(
                 f"SQL_CONNECTION_STRING can't be understood: {_HINT}"
             ) from None

@@ -99,7 +99,7 @@ def photo_digest(photo: bytes | str) -> str:
         for name, value in given
         if name.lower() not in passing and not name.lower().startswith(("x-amz-", "x-goog-"))
     ]
-    address = without_query(photo) + (f"?{urlencode(kept)}" if kept else "")
+    address = without_query(photo) + (f"?{urlencode(kept, errors='replace')}" if kept else "")
     return hashlib.sha256(address.encode("utf-8", "surrogatepass")).hexdigest()
 
 

@@ -268,3 +268,39 @@ def test_retry_after_may_be_a_date(site: str, allowed: GuardedFetcher) -> None:
     with pytest.raises(RetryableError, match="answered 503") as busy:
         allowed(f"{site}/busy")
     assert 60 < (busy.value.retry_after or 0) <= 90
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://[/", "http://[::1", "//[", "http://x:99999/", "http://x:\u00b2/", "http://a b/"],
+)
+def test_a_redirect_to_no_address_is_told(
+    site: str, allowed: GuardedFetcher, location: str
+) -> None:
+    Site.answers["/one?sig=secret"] = (302, {"Location": location, "Content-Length": "0"}, b"")
+    with pytest.raises(PermanentError, match=r"is (no|not an http\(s\)) address") as told:
+        allowed(f"{site}/one?sig=secret")
+    assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize("seconds", ["\u00b2", "nan", "inf", "1_0", "-5", "9" * 400, "soon"])
+def test_an_odd_retry_after_is_none(site: str, allowed: GuardedFetcher, seconds: str) -> None:
+    Site.answers["/busy"] = (503, {"Retry-After": seconds, "Content-Length": "0"}, b"")
+    with pytest.raises(RetryableError, match="answered 503") as busy:
+        allowed(f"{site}/busy")
+    assert busy.value.retry_after is None
+
+
+@pytest.mark.parametrize("length", ["\u00b2", "-1", "1_0", "9" * 30, "many"])
+def test_an_odd_length_breaks_nothing(site: str, allowed: GuardedFetcher, length: str) -> None:
+    Site.answers["/odd"] = (200, {"Content-Length": length}, b"abc")
+    with pytest.raises((PermanentError, RetryableError)):
+        allowed(f"{site}/odd")
+
+
+@pytest.mark.parametrize(
+    "url", ["http://x/\ud800", "http://x:99999/", "http://[::1", "http://x:1_0"]
+)
+def test_what_can_not_be_sent_is_no_address(url: str) -> None:
+    with pytest.raises(PermanentError, match="not an http"):
+        GuardedFetcher()(url)

@@ -20,8 +20,8 @@ _REQUESTS_OWN = (
 )
 _NO_VOLUME = "out of call volume quota"
 _UNKNOWN_VOLUME_SECONDS = 3600.0
-_CLOCK = re.compile(r"(?:(\d+)\.)?(\d{1,2}):(\d{2}):(\d{2})")
-_SPAN = re.compile(r"(\d+(?:\.\d+)?) (second|minute|hour|day)")
+_CLOCK = re.compile(r"(?:(\d{1,9})\.)?(\d{1,2}):(\d{2}):(\d{2})")
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,9})?) (second|minute|hour|day)")
 _UNIT_SECONDS = {"second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0}
 
 

@@ -15,6 +15,7 @@ from imaginem.config.identity import no_token
 from imaginem.engines.azure.account_faults import advice, own_code, volume_wait
 from imaginem.engines.pacing import Pacer
 from imaginem.errors import Busy, PermanentError, RetryableError, StorageUnavailable
+from imaginem.images.headers import retry_after
 from imaginem.ports import CallContext, Telemetry
 from imaginem.redaction import one_line
 
@@ -74,8 +75,8 @@ def check_answer(status: int, headers: Mapping[str, str], text: str) -> None:
     code = headers.get("ms-azure-ai-errorcode") or headers.get("x-ms-error-code")
     if code and code not in codes:
         codes = (*codes, code)
-    retry_after = _seconds(headers.get("Retry-After"))
-    raise Refused(status, codes, message or f"status {status}", retry_after)
+    seconds = retry_after(headers.get("Retry-After"))
+    raise Refused(status, codes, message or f"status {status}", seconds)
 
 
 def _explained(text: str) -> tuple[tuple[str, ...], str]:
@@ -92,13 +93,6 @@ def _explained(text: str) -> tuple[tuple[str, ...], str]:
     codes = tuple(str(part["code"]) for part in parts if part.get("code"))
     messages = [str(part["message"]) for part in parts if part.get("message")]
     return codes, messages[-1] if messages else ""
-
-
-def _seconds(raw: str | None) -> float | None:
-    try:
-        return max(float(raw), 0.0) if raw else None
-    except ValueError:  # a date, which these services do not send
-        return None
 
 
 class Service:

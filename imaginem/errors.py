@@ -4,7 +4,11 @@ A step raises one of these to say whether trying again can help. Any other excep
 defect: the host delivers the message again, and poisons it after the last try.
 """
 
+import errno
 import math
+import shutil
+import tempfile
+from pathlib import Path
 
 
 class ImaginemError(Exception):
@@ -39,6 +43,53 @@ class InvalidMessage(ImaginemError):
 
 class StorageUnavailable(ImaginemError):
     """Queue, blob or table storage did not answer: the host redelivers the message."""
+
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_FULL_BELOW = 4 * 2**20  # bytes: some systems keep a few blocks that nobody gets
+
+
+class DiskFull(Busy, StorageUnavailable):
+    """A disk has no room left: nothing is lost, and what was to be written waits.
+
+    Args:
+        what: could not be written.
+        folder: on that disk.
+    """
+
+    def __init__(self, what: str, folder: Path) -> None:
+        free = free_bytes(folder)
+        left = "" if free is None else f" ({free / 1e6:.1f} MB free)"
+        super().__init__(f"{what}: the disk of {folder} is full{left}: make room there")
+
+
+def free_bytes(folder: Path) -> int | None:
+    """Return the bytes that are free on a folder's disk; None if that can't be told."""
+    existing = next((each for each in (folder, *folder.parents) if each.exists()), folder)
+    try:
+        return shutil.disk_usage(existing).free
+    except OSError:
+        return None
+
+
+def is_full(folder: Path) -> bool:
+    """Tell whether a folder's disk has no room left."""
+    free = free_bytes(folder)
+    return free is not None and free < _FULL_BELOW
+
+
+def disk_full(problem: OSError, folder: Path | None = None) -> DiskFull | None:
+    """Return what an error means if a disk without room is behind it, else None.
+
+    Args:
+        problem: of the operating system.
+        folder: where it was to write, if it does not name the file itself.
+    """
+    if problem.errno not in _NO_ROOM:
+        return None
+    name = problem.filename if isinstance(problem.filename, str) else ""
+    place = Path(name).parent if name else folder or Path(tempfile.gettempdir())
+    return DiskFull(Path(name).name if name else "a file", place.absolute())
 
 
 class ConfigurationError(ImaginemError):

@@ -14,7 +14,7 @@ from imaginem.assets.convert import convert
 from imaginem.assets.download import download
 from imaginem.assets.manifest import Asset, Package
 from imaginem.assets.store import AssetStore, sha256_of
-from imaginem.errors import ConfigurationError
+from imaginem.errors import ConfigurationError, disk_full
 
 Report = Callable[[str, int, int], None]
 """Called with the name of a package or file, the bytes done so far, and its size in bytes."""
@@ -105,7 +105,13 @@ def _write(store: AssetStore, asset: Asset, data: bytes) -> None:
     """Put a file into the cache folder, if it is the pinned one."""
     target = store.folder / asset.file_name
     partial = target.with_suffix(".part")
-    partial.write_bytes(data)
+    try:
+        partial.write_bytes(data)
+    except OSError as problem:
+        partial.unlink(missing_ok=True)  # a disk that is full needs the room
+        if (full := disk_full(problem, store.folder)) is not None:
+            raise full from None
+        raise
     if sha256_of(partial) != asset.sha256:
         partial.unlink()
         raise ConfigurationError(f"{asset.name} is not the pinned file: nothing was kept of it")

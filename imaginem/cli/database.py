@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from imaginem.cli.shared import App, Exit, Json, exit_on_error, fail, make_runtime, out, print_json
-from imaginem.sql.database import clear_errors, read_revision
+from imaginem.sql.database import read_revision
 from imaginem.sql.migrations import HEAD
 
 db_app = typer.Typer(no_args_is_help=True, help="The schema of the results database.")
@@ -30,18 +30,18 @@ def upgrade(
                 fail(f"--sql takes {', '.join(_DIALECTS)}, not {sql!r}", Exit.USAGE)
             out.print(migrate.script(sql), markup=False, highlight=False, soft_wrap=True)
             return
-        with clear_errors():
-            engine = make_runtime(app).database.connect()
-            migrate.upgrade(engine)
+        database = make_runtime(app).database
+        with database.clear_errors():
+            migrate.upgrade(database.connect())
         out.print(f"the schema is {HEAD}, which this version needs")
 
 
 @db_app.command("status")
 def status(as_json: Json = False, app: App = Path()) -> None:
     """Tell which schema the database has, and which this version needs."""
-    with exit_on_error(), clear_errors():
-        engine = make_runtime(app).database.connect()
-        with engine.connect() as connection:
+    with exit_on_error():
+        database = make_runtime(app).database
+        with database.clear_errors(), database.connect().connect() as connection:
             revision = read_revision(connection)
     if as_json:
         print_json({"schema": revision, "needed": HEAD})
@@ -66,6 +66,7 @@ def grant(
         if sql:
             out.print(grant_script(identity, client_id), markup=False, soft_wrap=True)
             return
-        with clear_errors():
-            grant_rights(make_runtime(app).database.connect(), identity, client_id)
+        database = make_runtime(app).database
+        with database.clear_errors():
+            grant_rights(database.connect(), identity, client_id)
         out.print(f"{identity} may read and write rows")

@@ -11,10 +11,12 @@ from imaginem.assets.nodejs import find_package, node_command
 from imaginem.cli.shared import App, Exit, Json, load_registry, make_runtime, out, print_json
 from imaginem.config.retirement import Retirement, retirements
 from imaginem.config.settings import DEVELOPMENT_STORAGE, Settings
-from imaginem.errors import ConfigurationError, ImaginemError
+from imaginem.errors import ConfigurationError, ImaginemError, free_bytes
 from imaginem.runtime import Runtime
 from imaginem.usecases.health import Check, Finding, ServiceChecks, engine_checks, examine
 
+_ENOUGH_ROOM = 200 * 2**20
+"""Bytes that should be free for photos, results and what the storage emulator keeps."""
 _NAMES = {
     "queues": "storage (queues)",
     "tables": "storage (tables)",
@@ -85,6 +87,7 @@ def _told(end: Retirement) -> tuple[str, str]:
 
 def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
     settings = runtime.settings
+    yield Check("disk", lambda: _check_room(settings.home.absolute()))
     yield Check("pipeline", lambda: _check_pipeline(settings.pipeline, app))
     yield from ServiceChecks(runtime, settings.pipeline).checks()
     if settings.storage_connection == DEVELOPMENT_STORAGE:
@@ -94,6 +97,14 @@ def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
     if any(provider.needs_weights for _, provider in providers):
         yield Check("weights", lambda: _check_weights(AssetStore(settings.assets)))
     yield from engine_checks(runtime)
+
+
+def _check_room(home: Path) -> None:
+    free = free_bytes(home)
+    if free is not None and free < _ENOUGH_ROOM:
+        raise ConfigurationError(
+            f"IMAGINEM_HOME {home} has {free / 1e6:.0f} MB free, which photos soon fill: make room"
+        )
 
 
 def _check_pipeline(pipeline: tuple[str, ...], app: Path) -> None:

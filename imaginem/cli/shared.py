@@ -15,8 +15,15 @@ from rich.console import Console
 
 from imaginem.config.local_settings import apply_local_settings
 from imaginem.config.settings import read_settings
-from imaginem.errors import ConfigurationError, ImaginemError, StorageUnavailable
+from imaginem.errors import (
+    ConfigurationError,
+    DiskFull,
+    ImaginemError,
+    StorageUnavailable,
+    disk_full,
+)
 from imaginem.pipeline.steps import Registry, default_registry
+from imaginem.redaction import one_line
 from imaginem.runtime import Runtime
 
 out = Console()
@@ -44,10 +51,17 @@ def exit_on_error() -> Iterator[None]:
         yield
     except ConfigurationError as problem:
         fail(str(problem), Exit.CONFIGURATION)
+    except DiskFull as problem:
+        fail(str(problem), Exit.STORAGE)
     except StorageUnavailable as problem:
         fail(f"{problem}. Is it running? `imaginem start` brings its own storage", Exit.STORAGE)
     except ImaginemError as problem:
         fail(str(problem), Exit.FAILED)
+    except OSError as problem:
+        full = disk_full(problem)
+        place = f"{problem.filename}: " if problem.filename else ""
+        text = str(full) if full else one_line(f"{place}{problem.strerror or problem}")
+        fail(text, Exit.STORAGE if full else Exit.CONFIGURATION)
 
 
 def fail(message: str, code: Exit = Exit.FAILED) -> None:

@@ -8,7 +8,7 @@ upserts. `process_step` is what a queue trigger calls.
 import time
 from typing import Any
 
-from imaginem.errors import InvalidMessage, PermanentError, RetryableError
+from imaginem.errors import InvalidMessage, PermanentError, RetryableError, disk_full
 from imaginem.message import JobMessage
 from imaginem.pipeline.advance import Outcome, Transition, record_and_advance, send_again
 from imaginem.pipeline.context import JobContext
@@ -168,4 +168,8 @@ def _run(step: PipelineStep, message: JobMessage, services: Services) -> Outcome
         output = step(JobContext(message, services))
     except (PermanentError, InvalidMessage) as problem:
         return Outcome(StepState.FAILED, reason=one_line(f"PermanentError: {problem}"))
+    except OSError as problem:
+        if (full := disk_full(problem)) is not None:
+            raise full from None
+        raise
     return Outcome(StepState.SUCCESS, output=output.model_dump(mode="json", exclude_none=True))

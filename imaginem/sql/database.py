@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from imaginem.errors import ConfigurationError, PermanentError, RetryableError
+from imaginem.errors import ConfigurationError, PermanentError, RetryableError, disk_full
 from imaginem.ports import JobKey
 from imaginem.sql.address import (
     explain_unknown_parts,
@@ -25,7 +25,7 @@ from imaginem.sql.address import (
     sqlalchemy_url,
     wants_token,
 )
-from imaginem.sql.faults import is_transient, meaning
+from imaginem.sql.faults import is_locked, is_transient, meaning
 from imaginem.sql.migrations import HEAD
 
 _BUSY_SECONDS = 30
@@ -77,7 +77,7 @@ class Database:
             if self._engine is None:
                 engine = self.connect()
                 try:
-                    with clear_errors():
+                    with self.clear_errors():
                         _check_tables(engine)
                 except BaseException:
                     engine.dispose()
@@ -97,7 +97,7 @@ class Database:
             url = sqlalchemy_url(self._address, self._driver)
             engine = create_engine(url, **_options(url))
         except OSError as problem:
-            raise ConfigurationError(
+            raise disk_full(problem, self._home) or ConfigurationError(
                 f"IMAGINEM_HOME {self._home} can't be written ({problem.strerror}): choose another"
             ) from None
         except ImportError as problem:
@@ -131,7 +131,7 @@ class Database:
             PermanentError: it can't hold these values.
         """
         bind = self.engine.execution_options(**{_READING: reading})
-        with clear_errors(), Session(bind, expire_on_commit=False) as session, session.begin():
+        with self.clear_errors(), Session(bind, expire_on_commit=False) as session, session.begin():
             _connect(session)
             yield session
 
@@ -155,21 +155,21 @@ class Database:
                 "remove it"
             )
 
+    @contextmanager
+    def clear_errors(self) -> Iterator[None]:
+        """Turn the driver's errors into ours."""
+        try:
+            yield
+        except DBAPIError as problem:
+            home = self._home.absolute() if self._embedded else None
+            raise meaning(problem, home) from None
+
     def close(self) -> None:
         """Close all connections."""
         with self._lock:
             if self._engine is not None:
                 self._engine.dispose()
                 self._engine = None
-
-
-@contextmanager
-def clear_errors() -> Iterator[None]:
-    """Turn the driver's errors into ours."""
-    try:
-        yield
-    except DBAPIError as problem:
-        raise meaning(problem) from None
 
 
 def _connect(session: Session) -> None:
@@ -268,8 +268,8 @@ def _use_write_ahead_log(cursor: DBAPICursor) -> None:
                 return
             cursor.execute("PRAGMA journal_mode=WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as problem:
+            if not is_locked(problem) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
 

@@ -1,10 +1,18 @@
 """What a database's errors mean: try again, give up, or repair the installation."""
 
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
-from imaginem.errors import ConfigurationError, PermanentError, RetryableError
+from imaginem.errors import (
+    ConfigurationError,
+    DiskFull,
+    PermanentError,
+    RetryableError,
+    is_full,
+)
 from imaginem.redaction import one_line
 
 # Microsoft, "Troubleshoot transient connection errors": transient errors of Azure SQL.
@@ -63,9 +71,20 @@ def is_transient(problem: DBAPIError) -> bool:
     return not state and bool(_CONNECTION.search(text))  # psycopg names no state here
 
 
-def meaning(problem: DBAPIError) -> Exception:
-    """Return Imaginem's error for a driver's, without the statement's parameters."""
+def meaning(problem: DBAPIError, home: Path | None = None) -> Exception:
+    """Return Imaginem's error for a driver's, without the statement's parameters.
+
+    Args:
+        problem: the driver's.
+        home: folder of the database, if it is SQLite's file there.
+    """
     text = one_line(str(problem.orig), 200)
+    if home is not None:
+        # SQLite gives a transaction up when the disk is full: that a savepoint of it is missing
+        # is told next, in the error that arrives here.
+        told = [_of_file(each, home) for each in _chain(problem)]
+        if known := next(filter(None, told), None):
+            return known
     if _state(problem) in ("01000", "IM002"):
         return ConfigurationError(
             f"the ODBC driver of SQL_CONNECTION_STRING can't be loaded: {text}. Leave Driver "
@@ -85,6 +104,38 @@ def meaning(problem: DBAPIError) -> Exception:
         f"the results database is not available: {text}",
         retry_after=_PAUSE if is_transient(problem) else None,
     )
+
+
+def is_locked(problem: object) -> bool:
+    """Tell whether SQLite refused because another connection writes."""
+    return getattr(problem, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def _chain(problem: BaseException | None) -> Iterator[BaseException]:
+    """Return the driver's errors that led to one, the last one first."""
+    while problem is not None:
+        yield problem.orig or problem if isinstance(problem, DBAPIError) else problem
+        problem = problem.__context__
+
+
+def _of_file(problem: BaseException, home: Path) -> Exception | None:
+    """Return what an error of SQLite says of its file and disk; None if it is about neither."""
+    name: str = getattr(problem, "sqlite_errorname", "")
+    if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and is_full(home)):
+        return DiskFull("the results database", home)
+    if is_locked(problem):
+        return RetryableError(
+            f"the results database in {home} is locked: another program has been writing to it "
+            "for long; close that program",
+            retry_after=_PAUSE,
+        )
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_IOERR", "SQLITE_PERM")):
+        return RetryableError(
+            f"IMAGINEM_HOME {home} can't be used for the results database "
+            f"({one_line(str(problem), 200)}): make it writable, or choose another",
+            retry_after=_PAUSE,
+        )
+    return None
 
 
 def _state(problem: DBAPIError) -> str:

@@ -1,8 +1,11 @@
 """The storage account's addresses and credentials, and Imaginem's errors for the SDK's."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from azure.core.exceptions import (
@@ -14,7 +17,13 @@ from azure.core.exceptions import (
 
 from imaginem.config.identity import credential
 from imaginem.config.settings import DEVELOPMENT_STORAGE, Settings
-from imaginem.errors import ConfigurationError, NotFound, StorageUnavailable
+from imaginem.errors import (
+    ConfigurationError,
+    DiskFull,
+    NotFound,
+    StorageUnavailable,
+    is_full,
+)
 from imaginem.redaction import one_line
 
 # Published by Microsoft for the emulator: "Use the Azurite emulator", well-known account.
@@ -22,6 +31,7 @@ _EMULATOR_ACCOUNT = "devstoreaccount1"
 _EMULATOR_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
+_LOOPBACK = re.compile(r"Endpoint=https?://(127\.0\.0\.1|localhost|\[::1\])[:/]", re.IGNORECASE)
 
 CLIENT_OPTIONS: dict[str, Any] = {
     "retry_total": 2,
@@ -56,12 +66,14 @@ class Account:
         name: of the account, when an identity is used.
         client_id: of a user-assigned identity; empty for the system's.
         endpoints: addresses by service, where they are not the public cloud's.
+        folder: on the disk of an emulator on this machine; None for another account.
     """
 
     connection_string: str = field(default="", repr=False)
     name: str = ""
     client_id: str = ""
     endpoints: Mapping[str, str] = field(default_factory=dict)
+    folder: Path | None = None
 
     def client(self, kind: Any, service: str) -> Any:
         """Return a service client.
@@ -70,9 +82,12 @@ class Account:
             kind: the SDK's service client class.
             service: `blob`, `queue` or `table`.
         """
+        options = CLIENT_OPTIONS
+        if self.folder is not None:
+            options = {**options, "raw_response_hook": partial(_check_disk, self.folder)}
         if self.connection_string:
             try:
-                return kind.from_connection_string(self.connection_string, **CLIENT_OPTIONS)
+                return kind.from_connection_string(self.connection_string, **options)
             except ValueError as problem:
                 raise ConfigurationError(
                     f"AzureWebJobsStorage is no connection string ({problem}): copy it from the "
@@ -93,7 +108,19 @@ def account_of(settings: Settings) -> Account:
         settings.storage_account,
         settings.storage_client_id,
         settings.storage_endpoints,
+        settings.home.absolute() if _LOOPBACK.search(connection) else None,
     )
+
+
+def _check_disk(folder: Path, answered: Any) -> None:
+    """Find out whether a full disk is behind an answer: the emulator says nothing but 500.
+
+    Raises:
+        DiskFull: it is.
+    """
+    response = answered.http_response
+    if response.status_code == 500 and is_full(folder):
+        raise DiskFull("the storage emulator", folder)
 
 
 @contextmanager

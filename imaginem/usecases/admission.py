@@ -150,9 +150,10 @@ def _admit_chosen(services: DashboardServices, wish: Wish, key: JobKey, digest: 
             return _send(services, wish, key, digest, None)
     if known.photo == digest:
         return _same(services, wish, key, digest, known)
-    if not wish.replace:
-        raise _taken(key, known)
     being_sent = not known.run and datetime.now(UTC) - known.since < _BEING_SENT
+    never_sent = not known.run and not being_sent and read_row(services.log, key) is None
+    if not wish.replace and not never_sent:
+        raise _taken(key, known)
     if being_sent or services.submissions.claim(key, digest, _told(wish), over=known) is not None:
         raise JobIdTaken(f"another photo is just being sent as job {key[1]}: try again in a minute")
     return _send(services, wish, key, digest, known)

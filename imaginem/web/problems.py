@@ -12,12 +12,14 @@ from starlette.exceptions import HTTPException
 
 from imaginem.errors import (
     ConfigurationError,
+    DiskFull,
     ImaginemError,
     InvalidMessage,
     NotFound,
     PermanentError,
     RetryableError,
     StorageUnavailable,
+    disk_full,
 )
 from imaginem.redaction import one_line
 from imaginem.usecases.admission import JobIdTaken
@@ -26,6 +28,7 @@ from imaginem.usecases.erase import AtWork
 MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = 10
 _STATUS: dict[type[ImaginemError], int] = {
+    DiskFull: 507,
     NotFound: 404,
     AtWork: 409,
     JobIdTaken: 409,
@@ -49,7 +52,7 @@ class Problem(BaseModel):
 
 def responses(*codes: int) -> dict[int | str, dict[str, Any]]:
     """Return the answers, besides success, that a route documents."""
-    described = (401, 403, 503, *codes)
+    described = (401, 403, 503, 507, *codes)
     return {
         code: {
             "model": Problem,
@@ -103,12 +106,22 @@ class ProblemHandlers:
         app.exception_handler(HTTPException)(self._refused)
         app.exception_handler(RequestValidationError)(self._invalid)
         app.exception_handler(ImaginemError)(self._known)
+        app.exception_handler(OSError)(self._file)
 
     def defect(self, scope: MutableMapping[str, Any]) -> Response:
         """Return the answer to a request that raised an unexpected error."""
         return self._answer(Request(scope), 500, "a defect in Imaginem; its log has the details")
 
+    def _file(self, request: Request, error: OSError) -> Response:
+        full = disk_full(error)
+        if full is None:
+            raise error
+        return self._known(request, full)
+
     def _refused(self, request: Request, error: HTTPException) -> Response:
+        # FastAPI says only that it could not read the form, whose files wait on the disk.
+        if isinstance(error.__cause__, OSError) and disk_full(error.__cause__) is not None:
+            return self._file(request, error.__cause__)
         return self._answer(request, error.status_code, str(error.detail), headers=error.headers)
 
     def _invalid(self, request: Request, error: RequestValidationError) -> Response:

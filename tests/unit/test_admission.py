@@ -3,6 +3,7 @@
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -207,6 +208,14 @@ class TestFailures:
         services.submissions.claim(("b", job_id), photo_digest(RED))
         assert ask(services).sent
         assert waiting(services) == 1
+
+    def test_an_id_whose_sender_died_long_ago_is_free(self, services: MemoryServices) -> None:
+        key = ("b", "mine")
+        services.submissions.claim(key, photo_digest(RED))
+        claim = services.submissions.submission(key)
+        assert claim is not None
+        services.database.submissions[key] = replace(claim, since=claim.since - timedelta(hours=1))
+        assert ask(services, job_id="mine", photo=BLUE).sent
 
 
 class TestOwnAndForeignPhotos:

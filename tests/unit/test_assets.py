@@ -1,5 +1,6 @@
 """Pinned files: fetched once, whole or not at all, and nothing but what is pinned."""
 
+import errno
 import hashlib
 import io
 import shutil
@@ -14,7 +15,7 @@ import pytest
 from imaginem.assets import Asset, AssetStore, Manifest, Package, load_manifest
 from imaginem.assets import fetch as fetch_module
 from imaginem.assets.download import Progress
-from imaginem.errors import ConfigurationError, RetryableError
+from imaginem.errors import ConfigurationError, DiskFull, RetryableError
 
 FILES = {"pack/one.onnx": b"first weights", "pack/two.onnx": b"second weights"}
 
@@ -101,6 +102,19 @@ def test_after_a_break_only_what_is_missing_is_fetched(
         fetch(store)
     registry.down = False
     assert len(fetch(store)) == 2
+
+
+def test_a_full_disk_is_told_and_no_half_file_takes_room(
+    store: AssetStore, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_half(path: Path, data: bytes) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", write_half)
+    with pytest.raises(DiskFull, match=f"the disk of {store.folder} is full"):
+        fetch(store)
+    assert list(store.folder.glob("*.part")) == []
 
 
 def test_nothing_is_kept_of_a_file_that_is_not_the_pinned_one(

@@ -59,6 +59,8 @@ class Bookkeeping(BaseModel):
         look: the message was sent again: the job's row is read before the step runs.
         replaces: id of the run that a job's first message starts, if that message was sent again.
         ends: why the message ends its job instead of running its step.
+        replay: stands for the entry of `pipelinepoison` that was replayed; the run's id follows
+            from it and from the rest of the message, so a second message of it is a duplicate.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -72,10 +74,11 @@ class Bookkeeping(BaseModel):
     image_error: str = ""
     unsuccessful: Annotated[list[str], Field(alias="unfinished")] = Field(default_factory=list)
     dropped: DroppedPhoto | None = None
-    drop: Annotated[str, Field(pattern="^(drop-[0-9a-f]{32})?$")] = ""
+    drop: Annotated[str, Field(pattern="^((drop|replay)-[0-9a-f]{32})?$")] = ""
     look: bool = False
     replaces: Annotated[str, Field(pattern="^[A-Za-z0-9-]{0,80}$")] = ""
     ends: Annotated[str, Field(max_length=300)] = ""
+    replay: Annotated[str, Field(pattern="^([0-9a-f]{32})?$")] = ""
 
 
 def _own_bookkeeping(value: object) -> Bookkeeping:
@@ -145,6 +148,10 @@ class JobMessage(BaseModel):
         """Return a copy with some fields of the bookkeeping changed."""
         bookkeeping = self.job_definition.bookkeeping.model_copy(update=changes)
         return self._defining(bookkeeping=bookkeeping)
+
+    def without_bookkeeping(self) -> "JobMessage":
+        """Return a copy with nothing in its bookkeeping."""
+        return self._defining(bookkeeping=Bookkeeping())
 
     def with_outputs(self, outputs: dict[str, Any]) -> "JobMessage":
         """Return a copy that carries these outputs."""

@@ -20,11 +20,11 @@ from imaginem.memory.drops import MemoryDrops
 from imaginem.memory.engines import Failing, FakeFaces, FakeOcr, FakeRecognizer, FakeVision
 from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.memory.gallery import MemoryGallery
+from imaginem.memory.poison import MemoryPoison
 from imaginem.memory.results import MemoryResults
 from imaginem.memory.storage import (
     MemoryBlobs,
     MemoryLog,
-    MemoryPoison,
     MemoryQueues,
     MemorySharedState,
 )

@@ -18,7 +18,7 @@ from imaginem.cli.shared import (
 )
 from imaginem.redaction import one_line
 from imaginem.runtime import Runtime
-from imaginem.usecases.submit import replay_job
+from imaginem.usecases.poison import replay_job
 
 poison_app = typer.Typer(no_args_is_help=True, help="Messages that could not be processed.")
 _BODY_SHOWN = 100

@@ -20,7 +20,6 @@ from imaginem.ports import (
     BlobInfo,
     JobKey,
     LogEntry,
-    PoisonEntry,
     QueueItem,
 )
 
@@ -248,29 +247,6 @@ class MemoryLog:
 def _check_keys(key: JobKey) -> None:
     table_key(key[0], "batch_id")
     table_key(key[1], "id")
-
-
-class MemoryPoison:
-    """`pipelinepoison` in memory."""
-
-    def __init__(self) -> None:
-        self._entries: dict[tuple[str, str], PoisonEntry] = {}
-
-    def add(self, entry: PoisonEntry) -> None:
-        """Keep an entry."""
-        self._entries[entry.queue, entry.id] = replace(entry, at=datetime.now(UTC))
-
-    def list(self, queue: str | None = None) -> list[PoisonEntry]:
-        """List entries."""
-        return [e for k, e in sorted(self._entries.items()) if queue in (None, k[0])]
-
-    def read(self, queue: str, message_id: str) -> PoisonEntry | None:
-        """Read an entry."""
-        return self._entries.get((queue, message_id))
-
-    def drop(self, queue: str, message_id: str) -> None:
-        """Remove an entry."""
-        self._entries.pop((queue, message_id), None)
 
 
 class MemorySharedState:

@@ -1,5 +1,6 @@
 """A queue message as the host hands it over, decoded and checked."""
 
+import hashlib
 from dataclasses import dataclass
 
 from imaginem.errors import InvalidMessage
@@ -39,8 +40,9 @@ def believed(message: JobMessage) -> JobMessage:
     """Return a message without what a sender may have made up of our bookkeeping."""
     definition = message.job_definition
     kept = definition.bookkeeping
-    if kept.drop and not _is_run_of_photo(kept):
-        message = message.noting(drop="")  # a sender made it up: two messages would be one run
+    started = _started_run(message)
+    if kept.drop != started:  # a sender may have made it up: two messages would be one run
+        message = message.noting(drop=started)
     if kept.run and kept.fence:
         return message.noting(replaces="") if kept.replaces else message
     earlier = definition.processing_pipeline[: definition.processing_step]
@@ -59,9 +61,30 @@ def believed(message: JobMessage) -> JobMessage:
 def going_on(message: JobMessage) -> JobMessage:
     """Return the message as its job goes on: that it was sent again is settled."""
     kept = message.job_definition.bookkeeping
-    if kept.look or kept.replaces or kept.ends:
-        return message.noting(look=False, replaces="", ends="")
+    if kept.look or kept.replaces or kept.ends or kept.replay:
+        return message.noting(look=False, replaces="", ends="", replay="")
     return message
+
+
+def run_of_replay(message: JobMessage) -> str:
+    """Return the id of the run that a replayed message starts.
+
+    It follows from the whole message: whoever makes up a `replay` can't have another message
+    taken for a duplicate.
+    """
+    marked = message.job_definition.bookkeeping.replay
+    plain = message.without_bookkeeping().encode()
+    text = f"{marked}\n{plain}".encode("utf-8", "surrogatepass")
+    return f"replay-{hashlib.sha256(text).hexdigest()[:32]}"
+
+
+def _started_run(message: JobMessage) -> str:
+    """Return the id of the run that a message starts where what it is made from tells; or ""."""
+    kept = message.job_definition.bookkeeping
+    if kept.drop and _is_run_of_photo(kept):
+        return kept.drop
+    begins = not (kept.run and kept.fence)
+    return run_of_replay(message) if kept.replay and begins else ""
 
 
 def _is_run_of_photo(kept: Bookkeeping) -> bool:

@@ -1,10 +1,11 @@
 """Messages that could not be processed: kept with their reason, and replayed on demand."""
 
+import hashlib
 from dataclasses import replace
 
 from pydantic_core import to_json
 
-from imaginem.errors import InvalidMessage, NotFound
+from imaginem.errors import InvalidMessage
 from imaginem.message import JobMessage, decode_message, ids_in, read_json
 from imaginem.pipeline.burying import mark_given_up
 from imaginem.pipeline.loading import believed
@@ -65,36 +66,27 @@ def bury(services: Services, queue: str, message_id: str, body: str) -> None:
 
 def _keep(services: Services, entry: PoisonEntry, why: str) -> None:
     """Keep an entry, and count it; an alert watches the metric."""
-    services.poison.add(entry)
+    services.poison.add(replace(entry, kind=why))
     services.telemetry.count("imaginem.poisoned", step=entry.queue, reason=why)
 
 
-def replay(services: Services, queue: str, message_id: str) -> str:
-    """Put a poisoned message back on its queue as a new run; return its new id.
+def as_new_run(entry: PoisonEntry) -> str:
+    """Return an entry's body without run, fence and attempts; what later steps rely on stays.
 
-    Raises:
-        NotFound: there is no such entry.
+    However often the same entry is sent so, it is one run; see `imaginem.pipeline.loading`.
     """
-    entry = services.poison.read(queue, message_id)
-    if entry is None:
-        raise NotFound(f"no message {message_id} of {queue} is in pipelinepoison")
-    run = services.queues.send(queue, _as_new_run(entry.body))
-    services.poison.drop(queue, message_id)
-    return run
-
-
-def _as_new_run(body: str) -> str:
-    """Return the body without run, fence and attempts; what later steps rely on stays."""
     try:
-        value = read_json(body)
+        value = read_json(entry.body)
     except InvalidMessage:
-        return body
+        return entry.body
     definition = value.get("job_definition") if isinstance(value, dict) else None
-    if not isinstance(definition, dict) or "_imaginem" not in definition:
-        return body
-    bookkeeping = definition["_imaginem"]
-    before = bookkeeping if isinstance(bookkeeping, dict) else {}
-    kept = {name: before[name] for name in _KEPT_FOR_REPLAY if name in before}
+    if not isinstance(definition, dict):
+        return entry.body
+    before = definition.get("_imaginem")
+    known = before if isinstance(before, dict) else {}
+    kept = {name: known[name] for name in _KEPT_FOR_REPLAY if name in known}
+    place = f"{entry.queue}\n{entry.id}".encode("utf-8", "surrogatepass")
+    kept["replay"] = hashlib.sha256(place).hexdigest()[:32]
     return to_json({**value, "job_definition": {**definition, "_imaginem": kept}}).decode()
 
 

@@ -27,6 +27,7 @@ from imaginem.ports.engines import (
 from imaginem.ports.erasing import Erasable
 from imaginem.ports.face_index import FaceIndex, Neighbor
 from imaginem.ports.gallery import EnrolledFace, FaceGallery, FaceOwner
+from imaginem.ports.poison import PoisonEntry, PoisonFilter, PoisonLog, PoisonPage
 from imaginem.ports.results import JobResult, Results
 from imaginem.ports.reviews import FacePair, Review, Reviews
 from imaginem.ports.service_faces import FaceList, ServiceFace, ServiceFaces
@@ -45,8 +46,6 @@ from imaginem.ports.storage import (
     JobKey,
     JobLog,
     LogEntry,
-    PoisonEntry,
-    PoisonLog,
     QueueItem,
     Queues,
     SharedState,
@@ -99,7 +98,9 @@ __all__ = [
     "PhotoPage",
     "Photos",
     "PoisonEntry",
+    "PoisonFilter",
     "PoisonLog",
+    "PoisonPage",
     "QueueItem",
     "Queues",
     "Results",

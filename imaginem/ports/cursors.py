@@ -34,6 +34,35 @@ def read_cursor(text: str) -> tuple[datetime, str]:
         raise InvalidMessage(_NOT_VALID) from None
 
 
+def cursor_after(*names: str) -> str:
+    """Return the cursor of the page that begins after the entry of these names."""
+    raw = json.dumps(names, separators=(",", ":"))
+    return base64.urlsafe_b64encode(raw.encode("ascii")).decode().rstrip("=")
+
+
+def read_names(text: str, count: int) -> tuple[str, ...]:
+    """Return the names in a cursor.
+
+    Args:
+        text: the cursor.
+        count: how many names it must hold.
+
+    Raises:
+        InvalidMessage: it is not valid.
+    """
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        names = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        if not isinstance(names, list) or len(names) != count:
+            raise ValueError
+        for name in names:
+            if not isinstance(name, str) or not name.isprintable():
+                raise ValueError
+        return tuple(names)
+    except (ValueError, TypeError, RecursionError):
+        raise InvalidMessage(_NOT_VALID) from None
+
+
 def read_job_cursor(text: str) -> tuple[datetime, uuid.UUID]:
     """Return the time and job in a cursor.
 

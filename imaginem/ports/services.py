@@ -11,9 +11,10 @@ from imaginem.ports.engines import EngineKind, Engines
 from imaginem.ports.erasing import Erasable
 from imaginem.ports.face_index import FaceIndex
 from imaginem.ports.gallery import FaceGallery
+from imaginem.ports.poison import PoisonLog
 from imaginem.ports.results import Results
 from imaginem.ports.reviews import Reviews
-from imaginem.ports.storage import Blobs, JobLog, PoisonLog, Queues, SharedState
+from imaginem.ports.storage import Blobs, JobLog, Queues, SharedState
 from imaginem.ports.submissions import Submissions
 from imaginem.ports.telemetry import Telemetry
 

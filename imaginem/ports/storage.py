@@ -150,36 +150,6 @@ class JobLog(Protocol):
         """Remove a job's entity if it exists."""
 
 
-@dataclass(frozen=True)
-class PoisonEntry:
-    """A message that could not be processed, and why."""
-
-    queue: str
-    id: str
-    reason: str
-    body: str
-    attempts: int = 1
-    batch_id: str = ""
-    job_id: str = ""
-    at: datetime | None = None
-
-
-class PoisonLog(Protocol):
-    """The table `pipelinepoison`."""
-
-    def add(self, entry: PoisonEntry) -> None:
-        """Keep an entry; the same queue and id again replaces it."""
-
-    def list(self, queue: str | None = None) -> list[PoisonEntry]:
-        """Return the entries of one queue or of all, by queue and id."""
-
-    def read(self, queue: str, message_id: str) -> PoisonEntry | None:
-        """Return one entry."""
-
-    def drop(self, queue: str, message_id: str) -> None:
-        """Remove an entry if it exists."""
-
-
 class SharedState(Protocol):
     """Small named texts that all instances share, changed by compare-and-swap."""
 

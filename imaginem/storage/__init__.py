@@ -2,9 +2,10 @@
 
 from imaginem.storage.blob import AzureBlobs
 from imaginem.storage.drops import AzureDrops
+from imaginem.storage.poison import AzurePoisonLog
 from imaginem.storage.queue import AzureQueues
 from imaginem.storage.shared_state import AzureSharedState
-from imaginem.storage.table import AzureJobLog, AzurePoisonLog
+from imaginem.storage.table import AzureJobLog
 
 __all__ = [
     "AzureBlobs",

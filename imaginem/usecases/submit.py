@@ -11,7 +11,6 @@ from pydantic_core import from_json, to_json
 from imaginem.errors import InvalidMessage, NotFound, PermanentError, StorageUnavailable
 from imaginem.message import JobMessage, decode_message
 from imaginem.pipeline.offload import expand
-from imaginem.pipeline.poison import replay
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.source import keep_photo
 from imaginem.ports import DashboardServices, JobKey, JobResult, Submission
@@ -84,7 +83,11 @@ def check_open(services: DashboardServices, batch_id: str) -> None:
 
 
 def send_message(
-    services: DashboardServices, message: JobMessage, photo_digest: str | None = None
+    services: DashboardServices,
+    message: JobMessage,
+    photo_digest: str | None = None,
+    *,
+    run: str = "",
 ) -> str:
     """Record a job in SQL, so that it is known while it waits, and send it; return its run's id.
 
@@ -92,6 +95,7 @@ def send_message(
         services: where to record and send.
         message: of the job.
         photo_digest: SHA-256 that names the photo from now on; None leaves what is recorded.
+        run: id of the run that it starts, where that is not the id of the queue message.
 
     Raises:
         PermanentError: its batch was cancelled, or an id is too long for SQL.
@@ -103,11 +107,12 @@ def send_message(
     before = services.submissions.submission(key)
     services.submissions.submitted(key, "", parameters, photo_digest)
     try:
-        run = services.queues.send(message.current, message.encode())
+        sent = services.queues.send(message.current, message.encode())
     except StorageUnavailable:
         if before is None:
             services.submissions.withdraw(key)
         raise
+    run = run or sent
     services.submissions.submitted(key, run, parameters)
     return run
 
@@ -214,24 +219,3 @@ def at_work(
         if _waits(known.get(name), sent):
             working[name] = "queued"
     return working
-
-
-def replay_job(services: DashboardServices, queue: str, message_id: str) -> str:
-    """Send a poisoned message to its queue again; return the id of this new run of its job.
-
-    Args:
-        services: where to read and send.
-        queue: name of the queue on which the message failed.
-        message_id: of the poisoned message.
-
-    Raises:
-        NotFound: there is no such poisoned message.
-    """
-    entry = services.poison.read(queue, message_id)
-    run = replay(services, queue, message_id)
-    if entry is not None and entry.batch_id and entry.job_id:
-        key = (entry.batch_id, entry.job_id)
-        sent = services.submissions.submission(key)
-        if sent is not None:
-            services.submissions.submitted(key, run, sent.parameters)
-    return run

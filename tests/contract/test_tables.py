@@ -1,14 +1,17 @@
 """Progress rows, poison entries and shared state: in memory and on Azure Storage alike."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from imaginem.errors import (
     Conflict,
+    InvalidMessage,
     StorageUnavailable,
 )
-from imaginem.ports import JobLog, PoisonEntry, PoisonLog, SharedState
+from imaginem.ports import JobLog, PoisonEntry, PoisonFilter, PoisonLog, SharedState
 from imaginem.storage import (
     AzureBlobs,
     AzurePoisonLog,
@@ -133,7 +136,7 @@ class TestLog:
 class TestPoison:
     @pytest.mark.parametrize("body", ["hello", "x" * 60_000, "", "\u0000\ufffd ü"])
     def test_any_body_is_kept_and_dropped(self, poison: PoisonLog, name: str, body: str) -> None:
-        entry = PoisonEntry(name, "id-1", "because", body, 5, "batch", "job")
+        entry = PoisonEntry(name, "id-1", "because", body, 5, "batch", "job", kind="exhausted")
         poison.add(entry)
         poison.add(entry)
         (kept,) = poison.list(name)
@@ -141,12 +144,72 @@ class TestPoison:
         assert kept.at is not None
         assert (kept.queue, kept.id, kept.reason, kept.body) == (name, "id-1", "because", body)
         assert (kept.attempts, kept.batch_id, kept.job_id) == (5, "batch", "job")
+        assert kept.kind == "exhausted"
         assert poison.read(name, "id-1") == kept
         assert kept in poison.list()
         poison.drop(name, "id-1")
         poison.drop(name, "id-1")
         assert poison.list(name) == []
         assert poison.read(name, "id-1") is None
+
+    def test_entries_are_read_page_by_page_without_bodies(
+        self, poison: PoisonLog, name: str
+    ) -> None:
+        for queue, number in ((name, 2), (f"{name}b", 1), (name, 1), (name, 3)):
+            poison.add(PoisonEntry(queue, f"id-{number}", "because", "body", 2, name, "job"))
+        poison.add(PoisonEntry(name, "id-2b", "because", "body", 2, "other", "job"))
+        wanted, cursor = PoisonFilter(batch_id=name), ""
+        pages: list[list[tuple[str, str]]] = []
+        while not pages or cursor:
+            page = poison.page(wanted, cursor, 2)
+            pages.append([(entry.queue, entry.id) for entry in page.entries])
+            assert {entry.body for entry in page.entries} == {""}
+            assert {(entry.reason, entry.attempts) for entry in page.entries} == {("because", 2)}
+            cursor = page.cursor
+        assert pages == [
+            [(name, "id-1"), (name, "id-2")],
+            [(name, "id-3"), (f"{name}b", "id-1")],
+        ]
+        assert poison.count(wanted, 100) == 4
+        assert poison.count(wanted, 3) == 3
+
+    def test_a_page_goes_on_where_the_last_one_ended_whatever_was_dropped_since(
+        self, poison: PoisonLog, name: str
+    ) -> None:
+        for number in range(4):
+            poison.add(PoisonEntry(name, f"id-{number}", "because", ""))
+        page = poison.page(PoisonFilter(queue=name), "", 2)
+        for entry in page.entries:
+            poison.drop(entry.queue, entry.id)
+        rest = poison.page(PoisonFilter(queue=name), page.cursor, 2)
+        assert [entry.id for entry in rest.entries] == ["id-2", "id-3"]
+        assert rest.cursor == ""
+
+    @pytest.mark.parametrize(
+        ("wanted", "found"),
+        [
+            (PoisonFilter(), ["a", "b", "c"]),
+            (PoisonFilter(kind="exhausted"), ["a"]),
+            (PoisonFilter(reason="timeOUT"), ["a", "c"]),
+            (PoisonFilter(job_id="it's", reason="time"), ["c"]),
+            (PoisonFilter(until=datetime(2020, 1, 1, tzinfo=UTC)), []),
+            (PoisonFilter(until=datetime(2200, 1, 1, tzinfo=UTC), job_id="j"), ["a", "b"]),
+        ],
+    )
+    def test_entries_are_found_by_what_they_say(
+        self, poison: PoisonLog, name: str, wanted: PoisonFilter, found: list[str]
+    ) -> None:
+        poison.add(PoisonEntry(name, "a", "Timeout: x", "1", 1, "b", "j", kind="exhausted"))
+        poison.add(PoisonEntry(name, "b", "not JSON", "2", 1, "b", "j"))
+        poison.add(PoisonEntry(name, "c", "a TIMEOUT", "3", 1, "b", "it's", kind="defect"))
+        wanted = replace(wanted, queue=name)
+        assert [entry.id for entry in poison.page(wanted).entries] == found
+        assert poison.count(wanted, 10) == len(found)
+
+    @pytest.mark.parametrize("cursor", ["x", "WyJhIl0", "WzEsMl0", "e30", "é"])
+    def test_a_cursor_that_is_made_up_is_refused(self, poison: PoisonLog, cursor: str) -> None:
+        with pytest.raises(InvalidMessage, match="cursor is not valid"):
+            poison.page(PoisonFilter(), cursor)
 
 
 def test_a_body_that_was_removed_hides_no_other_entry(account: Account, name: str) -> None:

@@ -21,8 +21,9 @@ from imaginem.usecases.drops import give_up_drop, receive_drop
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.intake import Upload, receive_photo
 from imaginem.usecases.jobs import view_job
+from imaginem.usecases.poison import replay_job
 from imaginem.usecases.renditions import original
-from imaginem.usecases.submit import replay_job, run_again
+from imaginem.usecases.submit import run_again
 from tests.unit.test_interleavings import Ports, Shaky, WorkerDied
 from tests.workbench import Bench, Found
 

@@ -20,7 +20,7 @@ from imaginem import JobContext, PermanentError, RetryableError, step
 from imaginem.errors import Busy, StorageUnavailable
 from imaginem.message import DroppedPhoto, decode_message
 from imaginem.pipeline.offload import expand, expand_all
-from imaginem.pipeline.poison import bury, replay
+from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import CONCLUDED, ENDED, StepState
@@ -28,6 +28,7 @@ from imaginem.pipeline.steps import Registry
 from imaginem.ports import CoreSettings, JobKey
 from imaginem.ports.drops import run_of_drop
 from imaginem.testing import MemoryLog, MemoryQueues, MemoryServices, message_for
+from imaginem.usecases.poison import replay_job
 from tests.workbench import KEY, Found
 
 STEPS = ("first", "second", "report")
@@ -323,7 +324,7 @@ class Interleavings(RuleBasedStateMachine):
     def put_back(self, which: int) -> None:
         entries = self.poison.list()
         entry = entries[which % len(entries)]
-        replay(self.services, entry.queue, entry.id)
+        replay_job(self.services, entry.queue, entry.id, force=True)
 
     @precondition(lambda self: not self.deck.waiting)
     @rule()

@@ -10,9 +10,10 @@ import pytest
 from imaginem import JobContext, PermanentError, RetryableError
 from imaginem.errors import NotFound
 from imaginem.message import decode_message
-from imaginem.pipeline.poison import bury, keep_invalid, replay
+from imaginem.pipeline.poison import bury, keep_invalid
 from imaginem.ports import JobKey
 from imaginem.testing import MemoryLog, MemoryServices
+from imaginem.usecases.poison import replay_job
 from tests.workbench import KEY, Bench, Body, Found
 
 SECRET = {
@@ -52,7 +53,7 @@ def test_a_kept_body_is_json_without_secrets(encode: Callable[[str], str]) -> No
 def test_a_replayed_message_is_still_a_job() -> None:
     services = MemoryServices()
     keep_invalid(services, "sample", "m1", json.dumps(SECRET), "because")
-    replay(services, "sample", "m1")
+    replay_job(services, "sample", "m1")
 
     (item,) = services.queues.receive("sample", 1, 1)
     assert json.loads(item.body)["job_definition"]["id"] == "job-1"
@@ -79,7 +80,7 @@ def test_ids_and_reasons_of_any_length_can_be_kept() -> None:
 
 def test_what_is_not_there_cannot_be_replayed() -> None:
     with pytest.raises(NotFound, match="no message m1 of sample is in pipelinepoison"):
-        replay(MemoryServices(), "sample", "m1")
+        replay_job(MemoryServices(), "sample", "m1")
 
 
 def test_a_body_without_secrets_is_kept_as_it_came() -> None:
@@ -250,7 +251,7 @@ def test_a_job_that_was_recorded_and_not_sent_on_is_replayed_from_there(
     assert kept.reason == bench.row.reason_of(name)
     assert kept.reason.startswith(f"{step} is done, but its message was given up")
 
-    replay(bench.services, kept.queue, kept.id)
+    replay_job(bench.services, kept.queue, kept.id)
     bench.run()
     assert bench.row.job_state == "succeeded"
     assert ran == ["first", "second"]

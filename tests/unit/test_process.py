@@ -9,9 +9,10 @@ import pytest
 from imaginem import JobContext, PermanentError, RetryableError, step
 from imaginem.errors import Busy, ConfigurationError, InvalidMessage, StorageUnavailable
 from imaginem.message import MESSAGE_LIMIT, decode_message
-from imaginem.pipeline.poison import bury, replay
+from imaginem.pipeline.poison import bury
 from imaginem.ports import JobKey
 from imaginem.testing import MemoryLog, message_for
+from imaginem.usecases.poison import replay_job
 from tests.workbench import Bench, Found
 
 
@@ -106,7 +107,7 @@ def test_a_defect_is_raised_so_that_the_host_delivers_again(bench: Bench) -> Non
     assert kept.reason.startswith("KeyError: a defect")
 
     bench.first_does = lambda job: Found(what="one")
-    replay(bench.services, "first", "p1")
+    replay_job(bench.services, "first", "p1")
     bench.run()
     assert bench.entry.properties["job_state"] == "succeeded"
 

@@ -1,13 +1,15 @@
 """Poisoned messages that are put back: what the new run still knows."""
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from imaginem import JobContext, PermanentError, RetryableError
-from imaginem.pipeline.poison import bury, replay
+from imaginem.pipeline.poison import bury
 from imaginem.testing import message_for, photo_bytes
+from imaginem.usecases.poison import replay_job
 from tests.workbench import Bench, Found
 
 
@@ -30,7 +32,7 @@ def test_after_the_last_try_the_job_goes_on_and_a_copy_can_be_replayed() -> None
     assert (kept.queue, kept.attempts, kept.job_id) == ("first", 3, "job-1")
 
     busy[0] = False
-    replay(bench.services, kept.queue, kept.id)
+    replay_job(bench.services, kept.queue, kept.id)
     bench.run()
     assert bench.poisoned == []
     assert bench.states("first", "second", "report") == ["success"] * 3
@@ -53,7 +55,7 @@ def test_a_replay_in_the_middle_keeps_what_earlier_steps_found() -> None:
 
     busy[0] = False
     (kept,) = bench.poisoned
-    replay(bench.services, kept.queue, kept.id)
+    replay_job(bench.services, kept.queue, kept.id)
     bench.run()
     assert bench.states("first", "second", "report") == ["success"] * 3
     assert json.loads(bench.entry.properties["second_output"]) == {"what": "one"}
@@ -78,7 +80,7 @@ def test_a_replay_remembers_what_failed_before_it() -> None:
     bench.run()
     busy[0] = False
     (kept,) = bench.poisoned
-    replay(bench.services, kept.queue, kept.id)
+    replay_job(bench.services, kept.queue, kept.id)
     bench.run()
 
     assert bench.states("first", "second", "report") == ["failed", "skipped", "success"]
@@ -88,11 +90,12 @@ def test_a_replay_remembers_what_failed_before_it() -> None:
 def put_back(bench: Bench, queue: str) -> dict[str, Any]:
     """Replay what is poisoned, and return what its message carries then."""
     (kept,) = bench.poisoned
-    sent = replay(bench.services, kept.queue, kept.id)
+    replay_job(bench.services, kept.queue, kept.id)
     (item,) = bench.services.queues.receive(queue, 32, 0)
-    assert item.id == sent
     assert bench.poisoned == []
-    return dict(json.loads(item.body)["job_definition"]["_imaginem"])
+    carried = dict(json.loads(item.body)["job_definition"]["_imaginem"])
+    assert re.fullmatch("[0-9a-f]{32}", carried.pop("replay"))
+    return carried
 
 
 def test_a_replay_begins_a_run_that_keeps_photo_trace_and_failures_alone() -> None:
@@ -138,7 +141,7 @@ def test_a_replay_needs_no_second_fetch_of_its_photo() -> None:
     bench.run()
     busy.append(False)
     (kept,) = bench.poisoned
-    replay(bench.services, kept.queue, kept.id)
+    replay_job(bench.services, kept.queue, kept.id)
     bench.run()
 
     assert bench.states("first") == ["success"]
@@ -151,13 +154,12 @@ def test_a_replay_needs_no_second_fetch_of_its_photo() -> None:
         "hello",
         '["a"]',
         '{"job_definition": "a"}',
-        '{"job_definition": {"id": "a"}}',
-        '{"job_definition": {"id": "a"}, "more": 1.50}',
+        '{"more": 1.50}',
     ],
 )
 def test_what_was_never_a_run_is_put_back_as_it_came(bench: Bench, body: str) -> None:
     bench.execute(bench.first, body, "m1")
-    replay(bench.services, "first", "m1")
+    replay_job(bench.services, "first", "m1")
 
     assert bench.waiting("first") == [body]
 
@@ -181,4 +183,4 @@ def test_a_replay_of_what_was_buried_counts_its_tries_anew(bench: Bench) -> None
     bench.transition(bench.first, body, "m2")
 
     assert bench.entry.properties["first_exception"] == "RetryableError: down (try 1 of 5)"
-    assert bench.entry.properties["imaginem_run"] == "m2"
+    assert bench.row.run.startswith("replay-")

@@ -4,7 +4,7 @@ from fastapi import APIRouter, HTTPException
 from fastapi.responses import Response
 
 from imaginem.usecases.health import operations_of
-from imaginem.usecases.submit import replay_job
+from imaginem.usecases.poison import replay_job
 from imaginem.web.dependencies import Operator, ServicesDep, WebDep
 from imaginem.web.models import Operations, Poisoned, Replayed
 from imaginem.web.presenters import present_operations, present_poisoned

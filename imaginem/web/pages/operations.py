@@ -5,7 +5,7 @@ from fastapi.responses import HTMLResponse
 
 from imaginem.ports import DashboardServices
 from imaginem.usecases.health import operations_of
-from imaginem.usecases.submit import replay_job
+from imaginem.usecases.poison import replay_job
 from imaginem.web.context import WebContext
 from imaginem.web.dependencies import Operator, ServicesDep, WebDep
 from imaginem.web.pages.render import render

@@ -14,6 +14,7 @@ from imaginem.cli import (
     doctor,
     jobs,
     operate,
+    poison,
     serve,
     steps,
 )
@@ -33,7 +34,7 @@ operate.register(app)
 doctor.register(app)
 ai_emulator.register(app)
 app.add_typer(assets.app, name="assets")
-app.add_typer(operate.poison_app, name="poison")
+app.add_typer(poison.poison_app, name="poison")
 app.add_typer(batches.faces_app, name="faces")
 app.add_typer(database.db_app, name="db")
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from imaginem.errors import ImaginemError
-from imaginem.ports import DashboardServices, PoisonEntry
+from imaginem.ports import DashboardServices, PoisonFilter
 from imaginem.redaction import one_line
+from imaginem.usecases.poison import MOST_COUNTED
 
 _PARALLEL = 8  # queues that are counted at a time
 _LONGEST = 2000  # characters of a problem; long, since what to do about it comes last
@@ -51,14 +52,14 @@ class Operations:
         engines: names of engines and models by what they do.
         engine_notes: what to know of them, such as the end of their service, by what they do.
         findings: of `queues`, `tables`, `blobs`, `database` and `engines`.
-        poisoned: messages that could not be processed.
+        poisoned: how many messages could not be processed; counting ends at `MOST_COUNTED`.
     """
 
     queues: Mapping[str, int | None]
     engines: Mapping[str, str]
     engine_notes: Mapping[str, str]
     findings: Sequence[Finding]
-    poisoned: Sequence[PoisonEntry]
+    poisoned: int
 
 
 def examine(checks: Iterable[Check]) -> list[Finding]:
@@ -89,13 +90,13 @@ class ServiceChecks:
     services: DashboardServices
     queue_names: Sequence[str]
     queues: dict[str, int | None] = field(default_factory=dict)
-    poisoned: list[PoisonEntry] = field(default_factory=list)
+    poisoned: int = 0
 
     def checks(self) -> list[Check]:
         """Return the checks: `queues`, `tables`, `blobs` and `database`."""
         return [
             Check("queues", self._count_queues),
-            Check("tables", self._list_poisoned),
+            Check("tables", self._count_poisoned),
             Check("blobs", self._list_blobs),
             Check("database", lambda: self.services.batches.batches(None, limit=1)),
         ]
@@ -105,8 +106,8 @@ class ServiceChecks:
             counts = pool.map(self.services.queues.count, self.queue_names)
             self.queues.update(zip(self.queue_names, counts, strict=True))
 
-    def _list_poisoned(self) -> None:
-        self.poisoned.extend(self.services.poison.list())
+    def _count_poisoned(self) -> None:
+        self.poisoned = self.services.poison.count(PoisonFilter(), MOST_COUNTED)
 
     def _list_blobs(self) -> None:
         container = self.services.core_settings.input_container

@@ -197,7 +197,7 @@ def replay_entry(services: DashboardServices, entry: PoisonEntry, *, force: bool
     if plan.refused:
         raise PermanentError(plan.refused)
     if plan.newer and not force:
-        raise NewerRun(f"{plan.newer}, or replace it: `--force`, in the API `force`")
+        raise NewerRun(f"{plan.newer}; a replay replaces that run with `force` only")
     if plan.message is None:
         plan = replace(plan, run=services.queues.send(entry.queue, as_new_run(entry)))
     elif not plan.done:

@@ -204,24 +204,6 @@ class VerdictAsked(BaseModel):
     verdict: Literal["confirmed", "rejected", ""] = Field(examples=["confirmed"])
 
 
-class Poisoned(Answer):
-    """A message that could not be processed."""
-
-    id: str = Field(examples=["ocr.5a1c0e9e-7b0f-4a52-b0d7-2f6a2f0c9a11"])
-    queue: str = Field(examples=["ocr"])
-    reason: str
-    batch_id: str
-    job_id: str
-    attempts: int
-    at: datetime | None = None
-
-
-class Replayed(Answer):
-    """The new run of a replayed message's job."""
-
-    run: str
-
-
 class QueueDepth(Answer):
     """About how many messages wait on a queue; null if there is no such queue."""
 

@@ -9,7 +9,8 @@ from imaginem.usecases.admission import Admission
 from imaginem.usecases.batches import BatchOverview
 from imaginem.usecases.faces import FaceSearch, ReviewedMatch, SearchedFace
 from imaginem.usecases.jobs import JobView
-from imaginem.web import models
+from imaginem.usecases.poison import Handled, PoisonView
+from imaginem.web import models, poison_models
 from imaginem.web.addresses import job_path, thumbnail_url
 
 
@@ -133,18 +134,33 @@ def present_operations(operations: health.Operations) -> models.Operations:
             models.CheckResult(name=finding.name, problem=finding.problem)
             for finding in operations.findings
         ],
-        poisoned=len(operations.poisoned),
+        poisoned=operations.poisoned,
     )
 
 
-def present_poisoned(entry: PoisonEntry) -> models.Poisoned:
+def present_poisoned(entry: PoisonEntry) -> poison_models.Poisoned:
     """Return a message that could not be processed, without its body."""
-    return models.Poisoned(
+    return poison_models.Poisoned(
         id=f"{entry.queue}.{entry.id}",
         queue=entry.queue,
+        kind=entry.kind,
         reason=entry.reason,
         batch_id=entry.batch_id,
         job_id=entry.job_id,
         attempts=entry.attempts,
         at=entry.at,
+    )
+
+
+def present_poison_view(view: PoisonView) -> poison_models.PoisonedMessage:
+    """Return a message that could not be processed, with its body."""
+    head = present_poisoned(view.entry).model_dump()
+    return poison_models.PoisonedMessage(**head, body=view.body, replay=view.plan.told)
+
+
+def present_handled(handled: Handled) -> poison_models.Handled:
+    """Return what became of messages."""
+    left = [poison_models.LeftOver(reason=r, count=n) for r, n in handled.left.most_common()]
+    return poison_models.Handled(
+        done=handled.done, already=handled.already, left=left, cursor=handled.cursor
     )

@@ -24,6 +24,7 @@ from imaginem.errors import (
 from imaginem.redaction import one_line
 from imaginem.usecases.admission import JobIdTaken
 from imaginem.usecases.erase import AtWork
+from imaginem.usecases.poison import NewerRun
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = 10
@@ -32,6 +33,7 @@ _STATUS: dict[type[ImaginemError], int] = {
     NotFound: 404,
     AtWork: 409,
     JobIdTaken: 409,
+    NewerRun: 409,
     InvalidMessage: 422,
     PermanentError: 422,
     RetryableError: 503,

@@ -9,9 +9,10 @@ from pydantic import BeforeValidator
 
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import BYTE_LIMIT, BYTE_LIMIT_MB, check_photo
-from imaginem.ports import PhotoFilter
+from imaginem.ports import PhotoFilter, PoisonFilter
 from imaginem.usecases.access import Caller
 from imaginem.web.dependencies import Viewer
+from imaginem.web.poison_models import Kind
 
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[str, Query(max_length=2000, description="`cursor` of the page before.")]
@@ -119,7 +120,7 @@ async def poison_place(poison_id: str) -> tuple[str, str]:
     Raises:
         HTTPException: 404, no message can have this id.
     """
-    queue, dot, message_id = poison_id.partition(".")
+    queue, dot, message_id = poison_id.partition(".")  # no queue's name has a dot
     if not (queue and dot and message_id):
         raise HTTPException(404, f"there is no poisoned message {poison_id}")
     return queue, message_id
@@ -127,3 +128,18 @@ async def poison_place(poison_id: str) -> tuple[str, str]:
 
 PoisonPlace = Annotated[tuple[str, str], Depends(poison_place)]
 """Queue and message id that an address names."""
+
+
+async def poison_filter(
+    queue: Annotated[str, Query(max_length=63)] = "",
+    batch: Annotated[str, Query(max_length=512)] = "",
+    job: Annotated[str, Query(max_length=512)] = "",
+    reason: Annotated[str, Query(max_length=512, description="A part of the reason.")] = "",
+    kind: Annotated[Kind, Query(description="Why it was kept.")] = "",
+) -> PoisonFilter:
+    """Read from an address which poisoned messages are meant."""
+    return PoisonFilter(queue.strip(), batch.strip(), job.strip(), reason.strip(), kind)
+
+
+WantedPoison = Annotated[PoisonFilter, Depends(poison_filter)]
+"""Which poisoned messages an address means."""

@@ -52,10 +52,17 @@ CASEWORKERS = {
 OPERATORS = {
     "GET /api/operations",
     "GET /api/poison",
+    "POST /api/poison/replay",
+    "POST /api/poison/drop",
+    "GET /api/poison/{poison_id}",
     "POST /api/poison/{poison_id}/replay",
     "DELETE /api/poison/{poison_id}",
     "GET /operations",
     "GET /operations/now",
+    "GET /operations/poison",
+    "GET /operations/poison/{poison_id}",
+    "POST /operations/poison/replay",
+    "POST /operations/poison/drop",
     "POST /operations/poison/{poison_id}/replay",
     "POST /operations/poison/{poison_id}/drop",
 }

@@ -84,7 +84,7 @@ class TestServiceChecks:
         ("part", "method", "check"),
         [
             ("queues", "count", "queues"),
-            ("poison", "list", "tables"),
+            ("poison", "count", "tables"),
             ("blobs", "list", "blobs"),
             ("batches", "batches", "database"),
         ],
@@ -129,7 +129,7 @@ class TestOperations:
         services.queues.count = _fail  # type: ignore[method-assign]
         operations = operations_of(services, ["ocr"])
         assert operations.queues == {"ocr": None, "ocr-poison": None}
-        assert [entry.reason for entry in operations.poisoned] == ["why"]
+        assert operations.poisoned == 1
         assert problems(operations.findings) == {"queues": "storage did not answer"}
 
     def test_no_engine_is_loaded_for_it(self, services: MemoryServices) -> None:

@@ -8,6 +8,7 @@ from imaginem.web.api import (
     jobs,
     operations,
     pipeline,
+    poison,
 )
 
 __all__ = ["ROUTERS"]
@@ -20,5 +21,6 @@ ROUTERS = (
     images.router,
     faces.router,
     operations.router,
+    poison.router,
 )
 """The API's routes, in the order of its document."""

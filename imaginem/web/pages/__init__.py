@@ -3,7 +3,17 @@
 from fastapi import Request
 from fastapi.responses import Response
 
-from imaginem.web.pages import batches, docs, faces, operations, photo, photos, static, upload
+from imaginem.web.pages import (
+    batches,
+    docs,
+    faces,
+    operations,
+    photo,
+    photos,
+    poison,
+    static,
+    upload,
+)
 from imaginem.web.pages.render import render
 
 __all__ = ["ROUTERS", "error_page"]
@@ -16,6 +26,7 @@ ROUTERS = (
     photo.router,
     faces.router,
     operations.router,
+    poison.router,
     docs.router,
 )
 """The pages' routes."""

@@ -5,12 +5,10 @@ from fastapi.responses import HTMLResponse
 
 from imaginem.ports import DashboardServices
 from imaginem.usecases.health import operations_of
-from imaginem.usecases.poison import replay_job
 from imaginem.web.context import WebContext
 from imaginem.web.dependencies import Operator, ServicesDep, WebDep
 from imaginem.web.pages.render import render
-from imaginem.web.presenters import present_operations, present_poisoned
-from imaginem.web.requests import PoisonPlace
+from imaginem.web.presenters import present_operations
 
 router = APIRouter(prefix="/operations")
 
@@ -24,7 +22,6 @@ def _show(
     values = {
         "operations": present_operations(operations),
         "queues": [(name, depths[name], depths[f"{name}-poison"]) for name in names],
-        "poisoned": [present_poisoned(entry) for entry in operations.poisoned],
     }
     return render(request, template, values)
 
@@ -40,22 +37,4 @@ def operations(
 @router.get("/now")
 def now(caller: Operator, web: WebDep, services: ServicesDep, request: Request) -> HTMLResponse:
     """Show the same again: a part of the page."""
-    return _show(request, web, services, "_operations.html")
-
-
-@router.post("/poison/{poison_id}/replay")
-def replay(
-    caller: Operator, web: WebDep, services: ServicesDep, request: Request, place: PoisonPlace
-) -> HTMLResponse:
-    """Put a poisoned message back on its queue."""
-    replay_job(services, *place)
-    return _show(request, web, services, "_operations.html")
-
-
-@router.post("/poison/{poison_id}/drop")
-def drop(
-    caller: Operator, web: WebDep, services: ServicesDep, request: Request, place: PoisonPlace
-) -> HTMLResponse:
-    """Delete a poisoned message without replaying it."""
-    services.poison.drop(*place)
     return _show(request, web, services, "_operations.html")

@@ -99,12 +99,15 @@ def record_and_advance(
 
 
 def send_again(message: JobMessage, row: ProgressRow, services: Services) -> Transition:
-    """Send the job on as the row has it: this delivery recorded it, and may have died then."""
+    """Send the job on as the row has it: this delivery recorded it, and may have died then.
+
+    If it has sent the job on before, there are two messages now: this one looks first.
+    """
     state = row.state_of(message.current)
     if message.following is None or row.job_state in ENDED - {JobState.HANDED_OVER}:
         cancelled = row.job_state is JobState.CANCELLED
         return Transition(JobState.CANCELLED if cancelled else state)
-    sent = next_message(message, row, services)
+    sent = next_message(message, row, services).noting(look=True)
     return Transition(state, Outgoing(sent.current, sent.encode()))
 
 

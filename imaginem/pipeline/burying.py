@@ -6,7 +6,7 @@ doubt, the job is marked: if its message is alive after all, its next step takes
 whereas a job without mark and message would be under way for ever.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imaginem.errors import Conflict
 from imaginem.message import JobMessage
@@ -23,9 +23,10 @@ from imaginem.pipeline.progress_row import (
 from imaginem.pipeline.resuming import message_property
 from imaginem.pipeline.retries import TRYING_AGAIN
 from imaginem.pipeline.states import CONCLUDED, JobState, StepState
-from imaginem.ports import Services
+from imaginem.ports import PoisonEntry, Services
 
 _TRIES = 8
+_NOT_BEGUN = (StepState.PROCESSING, StepState.POISONED)
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,12 @@ class GivenUp:
     Attributes:
         reason: why, in one line.
         next_message: kept in its place, where its step was recorded and the job not sent on.
+        before: what is kept already of the message that the job waits for.
     """
 
     reason: str
     next_message: JobMessage | None = None
+    before: PoisonEntry | None = None
 
 
 def mark_given_up(services: Services, message: JobMessage, message_id: str, reason: str) -> GivenUp:
@@ -54,58 +57,68 @@ def mark_given_up(services: Services, message: JobMessage, message_id: str, reas
 def _mark(services: Services, message: JobMessage, message_id: str, reason: str) -> GivenUp:
     row = read_row(services.log, message.key)
     if row is None:
-        opening = never_began(message, reason, services.blobs)
+        opening = replace(never_began(message, reason, services.blobs), delivery=message_id)
         services.log.insert(message.key, opening.properties())
-    elif not _is_of_run(row, message, services):
-        pass  # the job is in another run: this message changes nothing of it
-    elif _is_open(row, message.current):
-        reason = row.reason_of(message.current).removeprefix(TRYING_AGAIN) or reason
-        carried = carried_steps(message, services.blobs)
-        lost = [step for step in carried if _is_open(row, step.queue)]
-        poisoned = current_step(message, StepState.POISONED, reason)
-        _stop(services, row, message_id, *lost, poisoned)
-    elif _was_not_sent_on(row, message, message_id):
+        return GivenUp(reason)
+    if not _is_of_run(row, message, services):
+        return GivenUp(reason)
+    if _is_open(row, message.current):
+        return _stop(services, row, message, message_id, reason)
+    if message.following and row.state_of(message.following) in _NOT_BEGUN:
         return _stop_before_next(services, row, message, message_id, reason)
     return GivenUp(reason)
 
 
-def _stop(services: Services, row: ProgressRow, message_id: str, *steps: StepChange) -> None:
-    """End a job with a poisoned step, unless the row says so already.
-
-    The writer is noted, so that no late delivery of an earlier message sends the job on again.
-    """
-    if row.job_state is JobState.FAILED and row.state_of(steps[-1].queue) is StepState.POISONED:
-        return
-    change = RowChange(steps=steps, job_state=JobState.FAILED, delivery=message_id, not_before="")
-    services.log.merge(row.key, change.properties(), row.fence)
-
-
-def _was_not_sent_on(row: ProgressRow, message: JobMessage, message_id: str) -> bool:
-    """Tell whether the next step's message may never have been sent: nothing came after."""
-    if message.following is None:
-        return False
-    state = row.state_of(message.following)
-    stopped = state is StepState.POISONED and row.delivery == message_id  # we died then
-    return stopped or state is StepState.PROCESSING
+def _stop(
+    services: Services, row: ProgressRow, message: JobMessage, message_id: str, reason: str
+) -> GivenUp:
+    """Poison the step that the message was for."""
+    reason = row.reason_of(message.current).removeprefix(TRYING_AGAIN) or reason
+    before = _kept_before(services, row, message.current)
+    if before is None:
+        carried = carried_steps(message, services.blobs)
+        lost = [step for step in carried if _is_open(row, step.queue)]
+        poisoned = current_step(message, StepState.POISONED, reason)
+        _write(services, row, message_id, *lost, poisoned)
+    return GivenUp(reason, before=before)
 
 
 def _stop_before_next(
     services: Services, row: ProgressRow, message: JobMessage, message_id: str, reason: str
 ) -> GivenUp:
-    """Keep the message that was to follow: replaying it runs nothing that is recorded again."""
-    step, following = message.current, message.following or ""
-    reason = f"{step} is done, but its message was given up before the job was sent on: {reason}"
-    if row.job_state is not JobState.HANDED_OVER:  # nobody would take that mark away
-        index = message.job_definition.processing_step + 1
-        poisoned = StepChange(following, index, StepState.POISONED, reason)
-        _stop(services, row, message_id, poisoned)
-    return GivenUp(reason, next_message(message, row, services))
+    """Keep the message that was to follow: replaying it runs nothing again that is recorded."""
+    reason = (
+        f"{message.current} is done, but its message was given up before the job was sent on: "
+        f"{reason}"
+    )
+    following = next_message(message, row, services)
+    before = _kept_before(services, row, following.current)
+    if before is None and row.job_state is not JobState.HANDED_OVER:
+        # Of a job that was handed over, nobody would take the mark away.
+        _write(services, row, message_id, current_step(following, StepState.POISONED, reason))
+    return GivenUp(reason, following, before)
+
+
+def _write(services: Services, row: ProgressRow, message_id: str, *steps: StepChange) -> None:
+    """End a job with a poisoned step.
+
+    The writer is noted, so that no late delivery of an earlier message sends the job on again.
+    """
+    change = RowChange(steps=steps, job_state=JobState.FAILED, delivery=message_id, not_before="")
+    services.log.merge(row.key, change.properties(), row.fence)
+
+
+def _kept_before(services: Services, row: ProgressRow, queue: str) -> PoisonEntry | None:
+    """Return what is kept of the message for a step, if the step was poisoned with it."""
+    if row.state_of(queue) is not StepState.POISONED:
+        return None
+    return services.poison.read(queue, row.delivery)
 
 
 def _is_of_run(row: ProgressRow, message: JobMessage, services: Services) -> bool:
     """Tell whether a message is of the row's run; what started a run does not know its id."""
     kept = message.job_definition.bookkeeping
-    if kept.run and kept.fence and row.run == kept.run:
+    if row.run and row.run in (kept.run, kept.drop):
         return True
     if row.message:
         return row.message == message_property(message, services.blobs)

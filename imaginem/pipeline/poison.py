@@ -1,6 +1,7 @@
 """Messages that could not be processed: kept with their reason, and replayed on demand."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pydantic_core import to_json
@@ -12,7 +13,8 @@ from imaginem.pipeline.loading import believed
 from imaginem.ports import PoisonEntry, Services
 from imaginem.redaction import one_line, redact, redact_values
 
-_KEPT_FOR_REPLAY = ("image", "unfinished", "traceparent", "dropped")
+_FACTS = ("image", "unfinished", "dropped")
+_KEPT_FOR_REPLAY = (*_FACTS, "traceparent")
 
 
 def keep_invalid(services: Services, queue: str, message_id: str, body: str, reason: str) -> None:
@@ -60,8 +62,15 @@ def bury(services: Services, queue: str, message_id: str, body: str) -> None:
         reason = found.reason
         if found.next_message is not None:
             queue, body = found.next_message.current, found.next_message.encode()
+        if found.before is not None and _goes_on_alike(found.before.body, _kept_body(body)):
+            return  # the host died while it put the message on the poison queue, and did it again
     entry = PoisonEntry(queue, message_id, reason, _kept_body(body), tries, batch_id, job_id)
     _keep(services, entry, "defect")
+
+
+def _goes_on_alike(one: str, other: str) -> bool:
+    """Tell whether two messages come to the same when they are replayed."""
+    return _with_bookkeeping(one, _FACTS) == _with_bookkeeping(other, _FACTS)
 
 
 def _keep(services: Services, entry: PoisonEntry, why: str) -> None:
@@ -75,18 +84,23 @@ def as_new_run(entry: PoisonEntry) -> str:
 
     However often the same entry is sent so, it is one run; see `imaginem.pipeline.loading`.
     """
+    place = f"{entry.queue}\n{entry.id}".encode("utf-8", "surrogatepass")
+    replay = hashlib.sha256(place).hexdigest()[:32]
+    return _with_bookkeeping(entry.body, _KEPT_FOR_REPLAY, replay=replay)
+
+
+def _with_bookkeeping(body: str, keep: Sequence[str], **more: str) -> str:
+    """Return a body that has of our bookkeeping only some fields; unchanged if it is no job."""
     try:
-        value = read_json(entry.body)
+        value = read_json(body)
     except InvalidMessage:
-        return entry.body
+        return body
     definition = value.get("job_definition") if isinstance(value, dict) else None
     if not isinstance(definition, dict):
-        return entry.body
+        return body
     before = definition.get("_imaginem")
     known = before if isinstance(before, dict) else {}
-    kept = {name: known[name] for name in _KEPT_FOR_REPLAY if name in known}
-    place = f"{entry.queue}\n{entry.id}".encode("utf-8", "surrogatepass")
-    kept["replay"] = hashlib.sha256(place).hexdigest()[:32]
+    kept = {name: known[name] for name in keep if name in known} | more
     return to_json({**value, "job_definition": {**definition, "_imaginem": kept}}).decode()
 
 

@@ -259,7 +259,9 @@ class Interleavings(RuleBasedStateMachine):
         kept = decode_message(message.body, ()).job_definition.bookkeeping
         row = read_row(self.log, KEY)
         begins = not (kept.run and kept.fence)
-        if row is None or not (message.count > 1 or kept.attempt or kept.waits or begins):
+        if row is None or not (
+            message.count > 1 or kept.attempt or kept.waits or kept.look or begins
+        ):
             return False
         own = kept.drop or message.id
         started = row.run == own  # also by a forged one

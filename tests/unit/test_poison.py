@@ -139,6 +139,7 @@ def test_a_job_that_died_before_its_first_step_began_is_told(bench: Bench) -> No
         "first": "step 0: poisoned",
         "first_exception": told,
         "imaginem_run": "",
+        "imaginem_delivery": "p1",
         "imaginem_previous_runs": "",
     }
     (kept,) = bench.poisoned

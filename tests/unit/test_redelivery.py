@@ -16,8 +16,10 @@ from tests.workbench import KEY, Bench, Found
 
 
 def apart_from_its_trace(body: str) -> Any:
+    """Return a message without what differs in one that is sent again."""
     value = json.loads(body)
-    del value["job_definition"]["_imaginem"]["traceparent"]
+    for name in ("traceparent", "look"):
+        value["job_definition"]["_imaginem"].pop(name, None)
     return value
 
 
@@ -343,6 +345,19 @@ def test_what_was_recorded_and_not_sent_is_sent_as_the_row_has_it_and_runs_no_mo
     assert len(ran) == executions
     assert bench.entry == before
     assert bench.execute(bench.report, report, "m3") == "success"
+
+
+def test_what_is_sent_again_looks_first_so_that_two_messages_run_a_step_once(
+    bench: Bench,
+) -> None:
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    again = bench.sent(bench.transition(bench.first, bench.message(), "m1", 2))
+    ran = ran_in(bench)
+    report = bench.sent(bench.transition(bench.second, second, "m2"))
+
+    assert bench.execute(bench.second, again, "m3") == "dropped"
+    assert len(ran) == 1
+    assert not decode_message(report, ()).job_definition.bookkeeping.look
 
 
 def test_of_two_executions_at_once_the_later_sends_what_the_earlier_recorded(

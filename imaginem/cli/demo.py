@@ -17,12 +17,13 @@ from imaginem.cli.assets import fetch_with_bars
 from imaginem.cli.intake import Source, submit_one
 from imaginem.cli.progress import watch
 from imaginem.cli.report import matched_photos, result_table
-from imaginem.cli.serve import log_to, signals
+from imaginem.cli.serve import signals
 from imaginem.cli.shared import App, Exit, err, exit_on_error, make_runtime, out
 from imaginem.config.engine_table import ENGINE_TABLE
 from imaginem.config.local_settings import apply_local_settings
 from imaginem.config.settings import STORAGE_IDENTITY, read_settings
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
+from imaginem.ports.log_lines import log_to
 from imaginem.runtime import Runtime
 
 DEMO_PHOTOS = (

@@ -1,35 +1,24 @@
 """`imaginem start`: runs everything on this machine until Ctrl-C."""
 
-import logging
 import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 import typer
 
 from imaginem.cli.shared import App, err, exit_on_error, make_runtime, out
 from imaginem.config.settings import DEVELOPMENT_STORAGE
 from imaginem.host import Emulator, Host, HostOptions
+from imaginem.ports.log_lines import log_to
 
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("start")(start)
-
-
-def log_to(stream: IO[str]) -> None:
-    """Write log lines to a stream."""
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        datefmt="%H:%M:%S",
-        stream=stream,
-    )
-    logging.getLogger("azure").setLevel(logging.WARNING)
 
 
 @contextmanager

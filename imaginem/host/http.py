@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl
 from imaginem.host.config import read_host_config
 from imaginem.host.triggers import Bound, load_app
 from imaginem.images.headers import declared_length
+from imaginem.ports.log_lines import log_to
 
 if TYPE_CHECKING:
     from azure.functions import HttpRequest
@@ -171,6 +172,7 @@ def main(folder: str, port: str) -> int:
     import uvicorn
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    log_to(sys.stderr)
     app = Path(folder)
     http_host = HttpHost(load_app(app), read_host_config(app).route_prefix)
     config = uvicorn.Config(

@@ -21,6 +21,7 @@ from typing import Any, TextIO
 
 from imaginem.errors import ImaginemError
 from imaginem.host.triggers import Bound, load_app
+from imaginem.ports.log_lines import labels_of, log_to
 from imaginem.redaction import one_line
 
 _logger = logging.getLogger("imaginem.host.worker")
@@ -76,9 +77,17 @@ class Worker:
         problem = future.exception()
         error = None if problem is None else one_line(f"{type(problem).__name__}: {problem}")
         if problem is not None:
-            _logger.error("%s failed", message["function"], exc_info=problem)
+            _tell(message["function"], problem)
         self.send(op="done", id=message["id"], error=error)
         give_back_memory()
+
+
+def _tell(function: str, problem: BaseException) -> None:
+    """Log why a function failed; a stack says something of defects alone."""
+    known = isinstance(problem, ImaginemError)
+    reason = one_line(f"{type(problem).__name__}: {problem}") if known else "a defect"
+    stack = None if known else problem
+    _logger.error("%s: %s", function, reason, exc_info=stack, extra=labels_of(problem))
 
 
 def give_back_memory(above: int = _TRIM_ABOVE) -> None:
@@ -101,7 +110,7 @@ def main(folder: str, threads: str) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when a worker stops
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what functions print must not mix with the messages to the host
-    _log_to_stderr()
+    log_to(sys.stderr)
     try:
         functions = load_app(Path(folder))
     except (
@@ -118,16 +127,6 @@ def main(folder: str, threads: str) -> int:
     with os.fdopen(os.dup(0), "r", encoding="utf-8") as lines:
         Worker(functions, int(threads), out).serve(lines)
     return 0
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(
-        level=logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        datefmt="%H:%M:%S",
-        stream=sys.stderr,
-    )
-    logging.getLogger("azure").setLevel(logging.WARNING)
 
 
 def _describe(problem: BaseException) -> str:

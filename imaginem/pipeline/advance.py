@@ -88,9 +88,11 @@ def record_and_advance(
     delayed = kept.attempt > 0 or kept.waits > 0
     change = replace(change, photo=photo_property(message), not_before="" if delayed else None)
     claim = record_step(services.log, claim, change)
-    batch_id, job_id = claim.key
-    ids = {"batch_id": batch_id, "job_id": job_id}
-    _logger.info("%s: %s", step.name, outcome.state, extra=ids)
+    ids = dict(zip(("batch_id", "job_id"), claim.key, strict=True))
+    if outcome.reason:
+        _logger.warning("%s: %s: %s", step.name, outcome.state, outcome.reason, extra=ids)
+    else:
+        _logger.info("%s: %s", step.name, outcome.state, extra=ids)
     if following is None:
         services.telemetry.count("imaginem.jobs", state=str(change.job_state))
         return Transition(outcome.state)

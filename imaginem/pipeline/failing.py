@@ -1,6 +1,7 @@
 """What becomes of a job whose step did not come to a result."""
 
 import contextlib
+import logging
 from datetime import UTC, datetime, timedelta
 
 from imaginem.errors import Busy, ImaginemError, InvalidMessage, RetryableError, StorageUnavailable
@@ -16,6 +17,8 @@ from imaginem.pipeline.retries import TRYING_AGAIN, next_delivery, next_try
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import Services
 from imaginem.redaction import one_line
+
+_logger = logging.getLogger("imaginem.process")
 
 
 def retry(
@@ -35,6 +38,7 @@ def retry(
         not_before=(datetime.now(UTC) + timedelta(seconds=delay)).isoformat(timespec="seconds"),
     )
     claim = record_step(services.log, claim, change)
+    _logger.warning("%s: again in %.0f s: %s", message.current, delay, reason)
     message = message.noting(
         run=claim.run, fence=claim.fence, attempt=kept.attempt, waits=kept.waits
     )
@@ -74,7 +78,9 @@ def note_problem(
         change = RowChange(
             steps=(current_step(message, StepState.POISONED, told),), job_state=JobState.FAILED
         )
-    with contextlib.suppress(StorageUnavailable):  # then the log can't say it now
+    level = logging.WARNING if again else logging.ERROR
+    _logger.log(level, "%s: %s%s", message.current, "" if again else "poisoned: ", told)
+    with contextlib.suppress(StorageUnavailable):  # then the row can't say it now
         record_step(services.log, claim, change)
 
 

@@ -1,6 +1,7 @@
 """Messages that could not be processed: kept with their reason, and replayed on demand."""
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from imaginem.pipeline.loading import believed
 from imaginem.ports import PoisonEntry, Services
 from imaginem.redaction import one_line, redact, redact_values
 
+_logger = logging.getLogger("imaginem.process")
 _FACTS = ("image", "unfinished", "dropped")
 _KEPT_FOR_REPLAY = (*_FACTS, "traceparent")
 
@@ -76,6 +78,8 @@ def _goes_on_alike(one: str, other: str) -> bool:
 def _keep(services: Services, entry: PoisonEntry, why: str) -> None:
     """Keep an entry, and count it; an alert watches the metric."""
     services.poison.add(replace(entry, kind=why))
+    ids = {"batch_id": entry.batch_id, "job_id": entry.job_id}
+    _logger.warning("%s: kept in pipelinepoison: %s", entry.queue, entry.reason, extra=ids)
     services.telemetry.count("imaginem.poisoned", step=entry.queue, reason=why)
 
 

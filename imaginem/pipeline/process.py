@@ -25,6 +25,7 @@ from imaginem.pipeline.source import ingest
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
 from imaginem.ports import Services
+from imaginem.ports.log_lines import label, working_on
 from imaginem.redaction import one_line
 
 PipelineStep = Step[JobContext, Any]
@@ -39,11 +40,12 @@ def process_step(
     Raises:
         Exception: a defect in the step, or storage is down; the host redelivers.
     """
-    moved = transition(step, delivery, services, registry)
-    if moved.outgoing is not None:
-        sent = moved.outgoing
-        services.queues.send(sent.queue, sent.body, delay=sent.delay)
-    return moved
+    with working_on(step=step.name):
+        moved = transition(step, delivery, services, registry)
+        if moved.outgoing is not None:
+            sent = moved.outgoing
+            services.queues.send(sent.queue, sent.body, delay=sent.delay)
+        return moved
 
 
 def transition(
@@ -58,6 +60,7 @@ def transition(
     definition = message.job_definition
     labels = {"batch_id": definition.batch_id, "job_id": definition.id, "step": step.name}
     parent, started = definition.bookkeeping.traceparent, time.perf_counter()
+    label(**labels)
     with services.telemetry.span(step.name, parent=parent, kind="consumer", **labels) as span:
         if span.traceparent != parent:
             message = message.noting(traceparent=span.traceparent)

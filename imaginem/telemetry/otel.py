@@ -23,6 +23,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from imaginem.config.settings import TelemetrySettings
+from imaginem.ports.log_lines import AddLabels
 from imaginem.redaction import one_line
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class OtelTelemetry:
             self._logs.add_log_record_processor(BatchLogRecordProcessor(exporter))
         self._handler = LoggingHandler(logging.INFO, self._logs) if logs else None
         if self._handler is not None:
+            self._handler.addFilter(AddLabels())
             logging.getLogger("imaginem").addHandler(self._handler)
         self._tracer = self._spans.get_tracer("imaginem")
         self._meter = self._metrics.get_meter("imaginem")

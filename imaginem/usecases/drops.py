@@ -34,6 +34,7 @@ from imaginem.pipeline.poison import keep_invalid
 from imaginem.pipeline.progress_row import RowChange, read_row
 from imaginem.ports import BlobInfo, DashboardServices, Drop
 from imaginem.ports.drops import run_of_drop
+from imaginem.ports.log_lines import working_on
 from imaginem.redaction import one_line
 from imaginem.usecases.admission import free_id, made_id
 from imaginem.usecases.submit import check_open
@@ -59,15 +60,16 @@ def receive_drop(services: DashboardServices, blob: str) -> Drop | None:
     Raises:
         StorageUnavailable: storage did not answer, or the blob changes all the time.
     """
-    for _ in range(_TRIES):
-        try:
-            return _receive(services, blob)
-        except Conflict:  # the blob, or its record, was written meanwhile: look again
-            continue
-        except (InvalidMessage, PermanentError) as problem:
-            _refuse(services, blob, "", str(problem))
-            return None
-    raise StorageUnavailable(f"the dropped photo {blob} keeps changing: its job is not started")
+    with working_on(batch_id=_batch_of(blob)):
+        for _ in range(_TRIES):
+            try:
+                return _receive(services, blob)
+            except Conflict:  # the blob, or its record, was written meanwhile: look again
+                continue
+            except (InvalidMessage, PermanentError) as problem:
+                _refuse(services, blob, "", str(problem))
+                return None
+        raise StorageUnavailable(f"the dropped photo {blob} keeps changing: its job is not started")
 
 
 def give_up_drop(services: DashboardServices, report: bytes) -> None:

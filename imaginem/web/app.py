@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 import imaginem
 from imaginem.pipeline.steps import Registry
@@ -11,6 +11,7 @@ from imaginem.runtime import default_runtime
 from imaginem.web import api, pages
 from imaginem.web.access import Access
 from imaginem.web.context import WebContext
+from imaginem.web.dependencies import label_lines
 from imaginem.web.guard import Guard
 from imaginem.web.problems import ProblemHandlers
 
@@ -41,6 +42,7 @@ def make_app(
         docs_url=None,  # replaced by `pages/docs.py`: FastAPI's loads scripts from elsewhere
         redoc_url=None,
         openapi_url=None,
+        dependencies=[Depends(label_lines)],
     )
     app.state.web = WebContext(registry, Access(access), services)
     problems = ProblemHandlers(pages.error_page)

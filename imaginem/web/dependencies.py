@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Header, HTTPException, Request
 
 from imaginem.ports import DashboardServices, JobKey
+from imaginem.ports.log_lines import label
 from imaginem.usecases.access import Caller, check_batch
 from imaginem.web.addresses import unpath
 from imaginem.web.context import WebContext
@@ -22,6 +23,12 @@ async def _web(request: Request) -> WebContext:
 
 WebDep = Annotated[WebContext, Depends(_web)]
 """The parts of the app that was called."""
+
+
+async def label_lines(request: Request) -> None:
+    """Label the log lines of a request with the ids that its address names."""
+    names = {"batch_id", "job_id"} & set(request.path_params)
+    label(**{name: unpath(request.path_params[name]) for name in names})
 
 
 async def _services(web: WebDep) -> DashboardServices:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from imaginem.ports.log_lines import working_on
 from imaginem.web.problems import problem
 
 _logger = logging.getLogger("imaginem.web")
@@ -61,7 +62,10 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with working_on():  # labels that routes give end with the request
+            await self._answer(scope, receive, send)
 
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
         head_only = scope["method"] == "HEAD"
         if head_only:  # answered as GET is (RFC 9110, 9.3.2), without the body

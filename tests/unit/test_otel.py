@@ -1,7 +1,11 @@
 """Traces by OpenTelemetry, without any place to send them to."""
 
-import pytest
+import logging
 
+import pytest
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
+
+from imaginem.ports.log_lines import working_on
 from imaginem.telemetry.otel import OtelSpan, OtelTelemetry
 
 
@@ -30,3 +34,25 @@ def test_a_sampler_of_a_collectors_operator_is_used(monkeypatch: pytest.MonkeyPa
 
     with telemetry.span("ocr") as span:
         assert not is_sampled(span)
+
+
+@pytest.mark.filterwarnings("ignore:.*LoggingHandler:DeprecationWarning")
+def test_a_record_has_the_job_that_its_thread_works_on_and_comes_once() -> None:
+    kept = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call] # the SDK's
+    telemetry = OtelTelemetry([], [], [kept], "1.0")
+    logger = logging.getLogger("imaginem.engines.local")
+    logger.setLevel(logging.INFO)
+    with working_on(batch_id="b", job_id="j", step="ocr"):
+        logger.info("read")
+        logger.info("read", extra={"job_id": "other"})
+    logger.info("read")
+    telemetry.flush()
+    telemetry.close()
+
+    told = [dict(each.log_record.attributes or {}) for each in kept.get_finished_logs()]
+    names = ("batch_id", "job_id", "step")
+    assert [[record.get(name) for name in names] for record in told] == [
+        ["b", "j", "ocr"],
+        ["b", "other", "ocr"],
+        [None, None, None],
+    ]

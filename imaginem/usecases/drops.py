@@ -32,15 +32,19 @@ from imaginem.message import (
 from imaginem.names import is_own_photo
 from imaginem.pipeline.poison import keep_invalid
 from imaginem.pipeline.progress_row import RowChange, read_row
+from imaginem.pipeline.states import JobState
 from imaginem.ports import BlobInfo, DashboardServices, Drop
 from imaginem.ports.drops import run_of_drop
 from imaginem.ports.log_lines import working_on
 from imaginem.redaction import one_line
 from imaginem.usecases.admission import free_id, made_id
+from imaginem.usecases.jobs import state_of_job
 from imaginem.usecases.submit import check_open
 
 _logger = logging.getLogger("imaginem.drops")
 _TRIES = 8
+_AGAIN = frozenset({JobState.FAILED, JobState.CANCELLED})
+"""States of a job that its photo starts again when it is written once more."""
 _NO_PIPELINE = "photo-dropped"  # under which a refused drop is kept where no setting names a step
 
 
@@ -134,6 +138,8 @@ def _receive(services: DashboardServices, blob: str) -> Drop | None:
     if before is not None and before.etag == found.etag:
         return before
     drop = _new_drop(services, found, before)
+    if before is not None and _is_there(services, before, drop):
+        return services.drops.write(replace(drop, sent=True))
     _message(services, drop)  # an invalid one leaves no record
     return _start(services, services.drops.write(drop))
 
@@ -164,6 +170,15 @@ def _new_drop(services: DashboardServices, found: BlobInfo, before: Drop | None)
         replaced=(before.job_id, before.etag) if before and other else None,
         fence=before.fence if before else "",
     )
+
+
+def _is_there(services: DashboardServices, before: Drop, drop: Drop) -> bool:
+    """Tell whether the same photo was only written once more, and its job has not come to grief."""
+    key = (drop.batch_id, drop.job_id)
+    if before.job_id != drop.job_id or before.sha256 != drop.sha256:
+        return False
+    known = services.submissions.submission(key)
+    return known is not None and state_of_job(services, key) not in _AGAIN
 
 
 def _file_name(blob: str) -> str:

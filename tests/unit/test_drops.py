@@ -267,20 +267,53 @@ def test_a_job_that_had_ended_is_told_that_its_photo_was_replaced(bench: Bench) 
     assert "was replaced" in row_of(bench, older).reason_of("first")
 
 
-def test_the_same_photo_dropped_again_is_a_new_run_of_its_job(bench: Bench) -> None:
+@pytest.mark.parametrize("ended", [False, True])
+def test_the_same_photo_written_again_sends_nothing(bench: Bench, ended: bool) -> None:
     look(bench)
     put(bench, "spring/photo.png")
     receive_drop(bench.services, "spring/photo.png")
-    (older,) = bench.services.queues.receive("first", 1, 60)
-    key = dropped(bench, "spring/photo.png")  # written again: a new ETag
-    assert row_of(bench, key).job_state == "succeeded"
-    bench.services.queues.send("first", older.body)  # the older message comes after the newer one
-    run_all(bench.services, bench.registry)
+    if ended:
+        bench.run()
+    waits = waiting(bench)
+    for _ in range(2):
+        put(bench, "spring/photo.png")  # a new ETag each time
+        for _ in range(2):
+            drop = receive_drop(bench.services, "spring/photo.png")
+    bench.run()
 
-    row = row_of(bench, key)
-    assert len(row.runs) == 2
+    assert waits == (0 if ended else 1)
+    assert drop is not None and drop.sent
+    assert drop.etag == bench.services.blobs.stat("inputimages", "spring/photo.png").etag
+    row = row_of(bench, job_of("spring/photo.png"))
+    assert len(row.runs) == 1
     assert row.job_state == "succeeded"  # the photo there is still the same
     assert row.replaced == ""
+    forget_job(bench.services, row.key)
+    assert bench.services.blobs.list("inputimages", "spring/") == []
+
+
+def test_the_same_photo_written_again_starts_a_job_that_had_failed(bench: Bench) -> None:
+    def fail(job: JobContext) -> Found:
+        raise PermanentError("no")
+
+    bench.first_does = fail
+    key = dropped(bench, "spring/photo.png")
+    assert row_of(bench, key).job_state == "failed"
+    look(bench)
+    dropped(bench, "spring/photo.png")
+
+    row = row_of(bench, key)
+    assert (row.job_state, len(row.runs)) == ("succeeded", 2)
+
+
+def test_the_same_photo_in_another_folder_is_a_new_run_that_reads_it_there(bench: Bench) -> None:
+    look(bench)
+    key = dropped(bench, "spring/a/photo.png")
+    assert dropped(bench, "spring/b/photo.png") == key
+    row = row_of(bench, key)
+    assert len(row.runs) == 2
+    assert row.dropped is not None
+    assert row.dropped.source == "inputimages/spring/b/photo.png"
 
 
 @pytest.mark.parametrize("how", ["upload", "fetched"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -63,6 +64,7 @@ class Installation:
             environment=self.environment,
             log=self._log,
             order=self.settings.pipeline,
+            home=home,
         )
         self.host = Host(options, self.runtime.queues, self.runtime.blobs)
         self.client = QueueServiceClient.from_connection_string(connection)
@@ -155,6 +157,20 @@ class Installation:
         result = self.runtime.results.read((batch, job))
         assert result is not None
         return dict(result.job_output)
+
+
+def free_row() -> int:
+    """Return a port that is free, as are the two after it."""
+    while True:
+        with socket.socket() as first, socket.socket() as second, socket.socket() as third:
+            first.bind(("127.0.0.1", 0))
+            number = int(first.getsockname()[1])
+            try:
+                second.bind(("127.0.0.1", number + 1))
+                third.bind(("127.0.0.1", number + 2))
+            except (OSError, OverflowError):
+                continue
+            return number
 
 
 def command_environment(installation_environment: dict[str, str]) -> dict[str, str]:

@@ -117,15 +117,12 @@ def _run_demo(app: Path, workers: int, home: Path, keep: bool, settings: dict[st
             environment=environment,
             log=log,
             order=runtime.settings.pipeline,
+            home=home,
         )
         emulator = Emulator(home / "storage", ports, app)
-        host = Host(options, runtime.queues, runtime.blobs)
+        host = Host(options, runtime.queues, runtime.blobs, emulator)
         with signals(host):
-            try:
-                emulator.start()
-                return _show(host, runtime, port, keep)
-            finally:
-                emulator.stop()
+            return _show(host, runtime, port, keep)
 
 
 def _show(host: Host, runtime: Runtime, port: int, keep: bool) -> bool:

@@ -8,10 +8,12 @@ import typer
 
 from imaginem.assets import AssetStore
 from imaginem.assets.nodejs import find_package, node_command
+from imaginem.cli.serve import home_matters
 from imaginem.cli.shared import App, Exit, Json, load_registry, make_runtime, out, print_json
 from imaginem.config.retirement import Retirement, retirements
-from imaginem.config.settings import DEVELOPMENT_STORAGE, Settings
+from imaginem.config.settings import Settings
 from imaginem.errors import ConfigurationError, ImaginemError, free_bytes
+from imaginem.host.identity import check_identity
 from imaginem.runtime import Runtime
 from imaginem.usecases.health import Check, Finding, ServiceChecks, engine_checks, examine
 
@@ -90,7 +92,10 @@ def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
     yield Check("disk", lambda: _check_room(settings.home.absolute()))
     yield Check("pipeline", lambda: _check_pipeline(settings.pipeline, app))
     yield from ServiceChecks(runtime, settings.pipeline).checks()
-    if settings.storage_connection == DEVELOPMENT_STORAGE:
+    if home_matters(settings):
+        state, name = runtime.shared_state, settings.storage_name
+        yield Check("home", lambda: check_identity(settings.home, state, name))
+    if settings.uses_emulator:
         yield Check("node for the storage emulator", node_command)
         yield Check("storage emulator", lambda: _check_emulator(app))
     providers = settings.engine_table.providers(settings.engine_choices)

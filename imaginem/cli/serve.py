@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -11,9 +11,11 @@ from typing import Annotated
 import typer
 
 from imaginem.cli.shared import App, err, exit_on_error, make_runtime, out
-from imaginem.config.settings import DEVELOPMENT_STORAGE
-from imaginem.host import Emulator, Host, HostOptions
+from imaginem.config.settings import Settings
+from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
+from imaginem.host.identity import join
 from imaginem.ports.log_lines import log_to
+from imaginem.runtime import Runtime
 
 
 def register(app: typer.Typer) -> None:
@@ -40,45 +42,79 @@ def start(
     home: Annotated[
         Path | None, typer.Option(help="Folder of the emulator's data and SQLite.")
     ] = None,
+    adopt: Annotated[
+        bool,
+        typer.Option("--adopt", help="From now on, home and storage belong together."),
+    ] = False,
 ) -> None:
     """Run storage emulator, local host and HTTP until Ctrl-C."""
     log_to(sys.stderr)
     with exit_on_error():
         if home is not None:
             os.environ["IMAGINEM_HOME"] = str(home.absolute())
-            told = f"other commands find its results with IMAGINEM_HOME={home.absolute()}"
-            err.print(told, markup=False, highlight=False, soft_wrap=True)
         runtime = make_runtime(app)
-        folder = runtime.settings.home.absolute()
-        emulator = Emulator(folder / "storage", app=app)
-        order = runtime.settings.pipeline
-        host = Host(_options(app, workers, port, folder, order), runtime.queues, runtime.blobs)
-        uses_emulator = runtime.settings.storage_connection == DEVELOPMENT_STORAGE
+        if home is not None:
+            err.print(_told(runtime.settings), markup=False, highlight=False, soft_wrap=True)
+        options = _options(app, workers, port, runtime, adopt)
+        host = Host(options, runtime.queues, runtime.blobs, _emulator(runtime.settings, app))
         with signals(host):
-            try:
-                if uses_emulator and not emulator.start():
-                    err.print("using the storage emulator that is running already")
-                _run(host, port)
-            finally:
-                emulator.stop()
+            _run(host, port)
 
 
-def _options(app: Path, workers: int, port: int, home: Path, order: Sequence[str]) -> HostOptions:
+def _told(settings: Settings) -> str:
+    """Return what other commands need to find this home."""
+    needed = f"IMAGINEM_HOME={settings.home}"
+    if settings.uses_emulator and settings.emulator_port != EmulatorPorts().blob:
+        needed += f" EMULATOR_PORT={settings.emulator_port}"
+    return f"other commands find its results with {needed}"
+
+
+def _emulator(settings: Settings, app: Path) -> Emulator | None:
+    if not settings.uses_emulator:
+        return None
+    ports = EmulatorPorts.beginning_at(settings.emulator_port)
+    return Emulator(settings.home.absolute() / "storage", ports, app)
+
+
+def _options(app: Path, workers: int, port: int, runtime: Runtime, adopt: bool) -> HostOptions:
+    home = runtime.settings.home.absolute()
     return HostOptions(
         app=app.absolute(),
         workers=workers,
         port=port,
         environment={"IMAGINEM_HOME": str(home)},
         watch=True,
-        order=order,
+        order=runtime.settings.pipeline,
+        home=home,
+        prepare=_Preparation(runtime, home, adopt).run,
     )
+
+
+class _Preparation:
+    """What comes before the first worker, whenever storage has come up."""
+
+    def __init__(self, runtime: Runtime, home: Path, adopt: bool) -> None:
+        self._runtime, self._home, self._adopt = runtime, home, adopt
+
+    def run(self) -> None:
+        settings = self._runtime.settings
+        if home_matters(settings):
+            state = self._runtime.shared_state
+            join(self._home, state, settings.storage_name, adopt=self._adopt)
+            self._adopt = False  # what is wrong after a restart of the emulator is told
+
+
+def home_matters(settings: Settings) -> bool:
+    """Tell whether a home keeps what belongs to one storage: photos, or results."""
+    return settings.uses_emulator or not settings.sql_connection
 
 
 def _run(host: Host, port: int) -> None:
     ready = f"Imaginem is ready: http://127.0.0.1:{port}/ (Ctrl-C stops it)"
     try:
         host.start()
-        out.print(ready, highlight=False, soft_wrap=True)
+        if not host.stopping.is_set():
+            out.print(ready, highlight=False, soft_wrap=True)
         host.run_until_stopped(lambda: out.print(ready, highlight=False, soft_wrap=True))
         err.print("stopping: running steps are finished first")
     finally:

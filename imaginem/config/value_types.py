@@ -63,6 +63,9 @@ def _whole(number: object) -> object:
 
 
 Count = Annotated[int, Field(ge=1), BeforeValidator(_whole), Expected("1 or more")]
+FirstOfThreePorts = Annotated[
+    int, Field(ge=1, le=65533), BeforeValidator(_whole), Expected("a port, from 1 to 65533")
+]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Expected("0 to 1")]
 Seconds = Annotated[
     float,

@@ -2,6 +2,7 @@
 
 from imaginem.host.config import HostConfig, read_host_config
 from imaginem.host.emulator import Emulator, EmulatorPorts
-from imaginem.host.supervisor import Host, HostOptions
+from imaginem.host.host import Host
+from imaginem.host.session import HostOptions
 
 __all__ = ["Emulator", "EmulatorPorts", "Host", "HostConfig", "HostOptions", "read_host_config"]

@@ -1,9 +1,12 @@
 """Starts and stops Azurite, Microsoft's emulator of Azure Storage."""
 
+import http.client
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -11,19 +14,23 @@ from typing import IO
 
 from imaginem.assets.nodejs import find_package, node_command
 from imaginem.errors import ConfigurationError
+from imaginem.host.leftover import end_leftover, forget, record, who_serves
+from imaginem.host.processes import Process
 from imaginem.storage.account import emulator_connection_string
 
-_START_SECONDS = 30
-_STOP_SECONDS = 10
+_START_SECONDS = 60
+_STOP_SECONDS = 30
+_LIFELINE = Path(__file__).with_name("lifeline.cjs")
+_FIRST_PORT, _SERVICES = 10000, 3
 
 
 @dataclass(frozen=True)
 class EmulatorPorts:
     """Loopback ports of the three services; Azurite's own by default."""
 
-    blob: int = 10000
-    queue: int = 10001
-    table: int = 10002
+    blob: int = _FIRST_PORT
+    queue: int = _FIRST_PORT + 1
+    table: int = _FIRST_PORT + 2
 
     @classmethod
     def free(cls) -> "EmulatorPorts":
@@ -35,17 +42,30 @@ class EmulatorPorts:
                 numbers.append(int(probe.getsockname()[1]))
         return cls(*numbers)
 
+    @classmethod
+    def beginning_at(cls, first: int) -> "EmulatorPorts":
+        """Return three ports in a row."""
+        return cls(*range(first, first + _SERVICES))
+
+    @property
+    def all(self) -> tuple[int, int, int]:
+        """The three ports."""
+        return self.blob, self.queue, self.table
+
     @property
     def connection_string(self) -> str:
         """The connection string of an emulator on these ports."""
-        return emulator_connection_string(self.blob, self.queue, self.table)
+        return emulator_connection_string(*self.all)
 
 
 class Emulator:
     """An Azurite process; as a context manager it runs inside the `with` block.
 
+    It ends when this process ends, even if that is killed.
+
     Args:
-        data: folder of its data; None keeps everything in memory.
+        data: folder of its data; None keeps everything in memory. Beside it lies a note of the
+            process, so that one that was left behind is found.
         ports: where it listens, on 127.0.0.1 only.
         app: folder where the search for `node_modules` begins, going upwards.
     """
@@ -57,42 +77,49 @@ class Emulator:
         self._data = data
         self._app = app or Path.cwd()
         self._process: subprocess.Popen[bytes] | None = None
+        self._errors: IO[bytes] | None = None
 
     @property
     def connection_string(self) -> str:
         """The connection string of this emulator."""
         return self.ports.connection_string
 
-    def start(self) -> bool:
-        """Start Azurite; return False when all its ports are served already.
+    @property
+    def pid(self) -> int | None:
+        """Process id of Azurite; None while this object runs none."""
+        return None if self._process is None else self._process.pid
+
+    def start(self) -> None:
+        """Start Azurite; one that a killed host left behind on the same data is ended before.
 
         Raises:
             ConfigurationError: Node.js or Azurite is missing, another program uses one of the
                 ports, or Azurite did not start.
         """
-        listening = [_listens(port) for port in self._all_ports()]
-        if all(listening):
-            return False
-        if any(listening):
-            taken = self._all_ports()[listening.index(True)]
-            raise ConfigurationError(
-                f"port {taken} is in use, so the storage emulator can't start: stop what uses it, "
-                "or name another account in AzureWebJobsStorage"
-            )
         command = self._command()
-        with tempfile.TemporaryFile() as errors:  # nobody reads a pipe, so it would fill up
+        if self._data is not None:
+            end_leftover(self._data, _STOP_SECONDS)
+        for port in self.ports.all:
+            if _listens(port):
+                raise ConfigurationError(_refusal(port, self.ports))
+        try:
+            self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - nobody would read a pipe
             self._process = subprocess.Popen(  # noqa: S603 - our own arguments
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,  # its lifeline
                 stdout=subprocess.DEVNULL,
-                stderr=errors,
+                stderr=self._errors,
                 start_new_session=True,  # Ctrl-C must not reach it: it must outlive the workers
             )
-            self._wait_until_ready(self._process, errors)
-        return True
-
-    def _all_ports(self) -> tuple[int, int, int]:
-        return self.ports.blob, self.ports.queue, self.ports.table
+            if self._data is not None:
+                record(self._data, self._process.pid)
+            self._wait_until_ready()
+        except OSError as problem:
+            self.stop()
+            raise ConfigurationError(f"the storage emulator can't be started: {problem}") from None
+        except BaseException:
+            self.stop()
+            raise
 
     def _command(self) -> list[str]:
         package = find_package("azurite", self._app.resolve()) or find_package(
@@ -103,7 +130,8 @@ class Emulator:
                 "the storage emulator is not installed: run `npm ci` beside package.json, or name "
                 "a storage account in AzureWebJobsStorage"
             )
-        command = [*node_command(), str(package / "dist" / "src" / "azurite.js")]
+        command = [*node_command(), "--require", str(_LIFELINE)]
+        command += [str(package / "dist" / "src" / "azurite.js")]
         command += ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]
         for service in ("blob", "queue", "table"):
             port = str(getattr(self.ports, service))
@@ -111,30 +139,77 @@ class Emulator:
         if self._data is None:
             return [*command, "--inMemoryPersistence"]
         self._data.mkdir(parents=True, exist_ok=True)
-        return [*command, "--location", str(self._data)]
+        return [*command, "--location", str(self._data.resolve())]
 
-    def _wait_until_ready(self, process: subprocess.Popen[bytes], errors: IO[bytes]) -> None:
+    def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        while not all(_listens(port) for port in self._all_ports()):
-            if process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                errors.seek(0)
-                reason = errors.read().decode("utf-8", "replace").strip()[-500:]
+        while not all(_listens(port) for port in self.ports.all):
+            late = time.monotonic() > deadline
+            if late or self.ended:
                 raise ConfigurationError(
-                    f"the storage emulator did not start: {reason or 'no answer'}"
+                    f"the storage emulator did not start: {self.last_words or 'no answer'}"
                 )
             time.sleep(0.05)
 
-    def stop(self) -> None:
-        """Stop Azurite, if this object started it."""
-        if self._process is None:
-            return
-        self._process.terminate()
+    @property
+    def ended(self) -> bool:
+        """Whether Azurite is not running: not started, stopped, or dead."""
+        return self._process is None or self._process.poll() is not None
+
+    @property
+    def last_words(self) -> str:
+        """The end of what Azurite wrote to stderr, and how it ended if it has."""
+        said = ""
+        if self._errors is not None:
+            self._errors.seek(0)
+            said = " ".join(self._errors.read().decode("utf-8", "replace").split())[-500:]
+        code = None if self._process is None else self._process.poll()
+        if code is None:
+            return said
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return f"{how}: {said}" if said else how
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a signal has stopped Azurite (SIGSTOP)."""
+        process = None if self._process is None else Process.of(self._process.pid)
+        return process is not None and process.is_stopped
+
+    def answers(self, seconds: float) -> bool:
+        """Tell whether Azurite answers a request within some seconds.
+
+        One of its services is asked: all three run in one thread.
+        """
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports.queue, timeout=seconds)
         try:
-            self._process.wait(_STOP_SECONDS)
+            connection.request("GET", "/")
+            connection.getresponse()
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+        return True
+
+    def stop(self) -> None:
+        """Stop Azurite, if this object started it; it saves its books before it ends."""
+        process, errors = self._process, self._errors
+        if errors is not None:
+            errors.close()
+            self._errors = None
+        if process is None:
+            return
+        process.terminate()
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)  # a stopped process would never see SIGTERM
+        try:
+            process.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            process.kill()
+            process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+        if self._data is not None:
+            forget(self._data)
         self._process = None
 
     def __enter__(self) -> "Emulator":
@@ -156,3 +231,30 @@ def _listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _refusal(port: int, ports: EmulatorPorts) -> str:
+    """Return why a port can't be had, and what to do."""
+    found = who_serves(ports.blob)
+    other = f"EMULATOR_PORT={_free_row()} gives this emulator other ports"
+    if found is not None and found.home is not None:
+        return (
+            f"port {port} is served by the storage emulator of another home, {found.home} "
+            f"({found.state}): {found.remedy}; or {other}"
+        )
+    who = "another program" if found is None else f"an Azurite of others (process {found.pid})"
+    return (
+        f"port {port} is in use by {who}, so the storage emulator can't start: {other}; or stop "
+        "what uses the port; or, to work on a storage emulator of yours, name it by its whole "
+        "connection string in AzureWebJobsStorage (docs/settings.md)"
+    )
+
+
+def _free_row() -> int:
+    """Return a port that is free, as are the two after it."""
+    rows = range(_FIRST_PORT + 100, 2 * _FIRST_PORT, 100)
+    with suppress(StopIteration):
+        return next(
+            first for first in rows if not any(map(_listens, EmulatorPorts.beginning_at(first).all))
+        )
+    return _FIRST_PORT + 100

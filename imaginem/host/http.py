@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -167,8 +168,14 @@ async def _answer(
     await send({"type": "http.response.body", "body": body})
 
 
-def main(folder: str, port: str) -> int:
-    """Serve until the host stops or dies: what the process runs."""
+def main(folder: str, port: str, listener: str = "") -> int:
+    """Serve until the host stops or dies: what the process runs.
+
+    Args:
+        folder: of the app.
+        port: where to listen.
+        listener: number of a socket that listens there already.
+    """
     import uvicorn
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -179,14 +186,18 @@ def main(folder: str, port: str) -> int:
         http_host, host="127.0.0.1", port=int(port), log_level="warning", lifespan="off"
     )
     server = uvicorn.Server(config)
+    sockets = [socket.socket(fileno=int(listener))] if listener else None
 
     def follow_host() -> None:
-        while os.read(0, 1024):  # stdin ends when the host closes it, or dies
-            pass
+        told = b""
+        while part := os.read(0, 1024):  # stdin ends when the host closes it, or dies
+            told += part
+        if not told:  # it died: what still runs here must not mix with the next host's work
+            os._exit(1)
         server.should_exit = True
 
     async def serve() -> None:
-        await server.serve()
+        await server.serve(sockets)
         # The SDK's lifespan task lives as long as this process, and would log its end as an error.
         logging.getLogger("azure.functions.AsgiMiddleware").disabled = True
 

@@ -143,6 +143,14 @@ class WorkerPool:
         for invocation in waiting:
             invocation.future.cancel()
 
+    def kill(self) -> None:
+        """Kill the processes and start no others; what they ran fails with `WorkerDied`."""
+        self._closing.set()
+        with self._lock:
+            processes = list(self._processes)
+        for process in processes:
+            process.popen.kill()
+
     def close(self) -> None:
         """Wait for running functions, then stop the processes; kill those that take too long."""
         self._closing.set()

@@ -16,7 +16,7 @@ from azure.core.exceptions import (
 )
 
 from imaginem.config.identity import credential
-from imaginem.config.settings import DEVELOPMENT_STORAGE, Settings
+from imaginem.config.settings import Settings
 from imaginem.errors import (
     ConfigurationError,
     DiskFull,
@@ -99,10 +99,11 @@ class Account:
 
 
 def account_of(settings: Settings) -> Account:
-    """Return the account that the settings name; the emulator's on its usual ports if none."""
+    """Return the account that the settings name; the local emulator if none."""
     connection = settings.storage_connection
-    if connection == DEVELOPMENT_STORAGE:
-        connection = emulator_connection_string()
+    if settings.uses_emulator:
+        first = settings.emulator_port
+        connection = emulator_connection_string(first, first + 1, first + 2)
     return Account(
         connection,
         settings.storage_account,

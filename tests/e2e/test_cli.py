@@ -18,7 +18,7 @@ import pytest
 
 from imaginem.host import Emulator
 from imaginem.usecases.admission import made_id, photo_digest
-from tests.installation import command_environment
+from tests.installation import command_environment, free_row
 
 Sample = Callable[[str], bytes]
 
@@ -62,6 +62,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def own_storage() -> dict[str, str]:
+    """Return settings for an emulator that `imaginem start` brings, on ports of its own."""
+    return {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "EMULATOR_PORT": str(free_row())}
+
+
 @pytest.fixture
 def cli(app_copy: Path, azurite: Emulator) -> CommandLine:
     return CommandLine(
@@ -81,7 +86,8 @@ def port() -> int:
 
 @pytest.fixture
 def started(cli: CommandLine, port: int) -> Iterator[subprocess.Popen[str]]:
-    """`imaginem start`, ready, and stopped with SIGTERM at the end."""
+    """`imaginem start` with storage of its own, ready, and stopped with SIGTERM at the end."""
+    cli.environment |= own_storage()
     process = subprocess.Popen(
         [sys.executable, "-m", "imaginem.cli", "start", "--port", str(port)],
         cwd=cli.app,
@@ -292,10 +298,7 @@ def test_mistakes_are_reported_in_one_line(
 
 
 def test_storage_that_does_not_answer_is_reported(cli: CommandLine) -> None:
-    cli.environment["AzureWebJobsStorage"] = "UseDevelopmentStorage=true"
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", 10002)) == 0:
-            pytest.skip("a storage emulator runs on the standard ports of this machine")
+    cli.environment |= own_storage()
     assert "`imaginem start` brings its own storage" in cli("status", "x", code=4)
 
 
@@ -308,6 +311,7 @@ def test_a_port_in_use_is_reported(cli: CommandLine) -> None:
 
 
 def test_an_app_that_does_not_import_is_reported(cli: CommandLine) -> None:
+    cli.environment |= own_storage()
     (cli.app / "steps" / "oops.py").write_text("import nothing_like_this\n")
     assert "nothing_like_this" in cli("start", "--port", str(free_port()), code=3)
     assert "steps can't be imported" in cli("steps", code=3)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from imaginem.config.declare import Expected, Section, setting
-from imaginem.config.value_types import Folder, WebAddress, one_of
+from imaginem.config.value_types import FirstOfThreePorts, Folder, WebAddress, one_of
 
 SqlDriver = Annotated[str, one_of(("pyodbc", "mssql-python")), Expected("pyodbc or mssql-python")]
 
@@ -73,6 +74,12 @@ class StorageSettings(Section):
         secret=True,
         not_on_azure="keys are off",
     )
+    emulator_port: FirstOfThreePorts = setting(
+        "EMULATOR_PORT",
+        10000,
+        "first of the three ports of the local emulator, for a second home on one machine",
+        not_on_azure="there is no emulator on Azure",
+    )
     client_id: str = setting(
         "AZURE_CLIENT_ID",
         "",
@@ -104,6 +111,22 @@ class StorageSettings(Section):
         "folder of the emulator's data and of the SQLite file",
         not_on_azure="there is no SQLite on Azure",
     )
+
+    @property
+    def uses_emulator(self) -> bool:
+        """Whether storage is the local emulator, which `imaginem start` brings."""
+        return self.storage_connection == DEVELOPMENT_STORAGE
+
+    @property
+    def storage_name(self) -> str:
+        """What people may be told of where storage is: no secret."""
+        if self.uses_emulator:
+            return "the local emulator"
+        parts = dict(part.partition("=")[::2] for part in self.storage_connection.split(";"))
+        address = parts.get("BlobEndpoint") or self.storage_blob_endpoint
+        host = urlsplit(address).netloc.rpartition("@")[2]
+        name = parts.get("AccountName") or self.storage_account
+        return f"the account {' at '.join(filter(None, (name, host)))}"
 
     @property
     def storage_endpoints(self) -> Mapping[str, str]:

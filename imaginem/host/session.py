@@ -1,13 +1,8 @@
-"""The host: runs workers, listeners, timers and HTTP together until it is told to stop."""
+"""A session of the host: workers, listeners, timers and HTTP of one import of the app."""
 
-import logging
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -17,17 +12,18 @@ from imaginem.errors import ConfigurationError, StorageUnavailable
 from imaginem.host.blobs import BlobListener
 from imaginem.host.config import HostConfig, read_host_config
 from imaginem.host.environment import worker_environment
+from imaginem.host.http_process import HttpProcess
 from imaginem.host.listener import Poller, QueueListener
 from imaginem.host.pool import WorkerPool
 from imaginem.host.timers import Timer
 from imaginem.host.triggers import Trigger
 from imaginem.ports import Blobs, Queues
 
-_logger = logging.getLogger("imaginem.host")
 _RENEW_EVERY = 5.0  # seconds
-_WATCH_EVERY = 1.0  # seconds
-_HTTP_START_SECONDS = 30
-_HTTP_STOP_SECONDS = 10
+
+
+def _prepare_nothing() -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +41,9 @@ class HostOptions:
         watch: restart when a Python file of the app, or host.json, changes.
         order: queues in the order in which jobs visit them; later ones are polled first, so
             that jobs are finished before new ones begin.
+        home: folder that is this host's own while it runs; None if it keeps nothing.
+        prepare: called whenever storage has come up and no worker lives yet: at the start, and
+            after the storage emulator was started again.
     """
 
     app: Path
@@ -55,93 +54,37 @@ class HostOptions:
     log: IO[bytes] | None = None
     watch: bool = False
     order: Sequence[str] = ()
+    home: Path | None = None
+    prepare: Callable[[], None] = _prepare_nothing
 
 
-class Host:
-    """Runs a function app on this machine.
+class Session:
+    """Everything that runs for one import of the app; a restart makes a new one.
 
     Args:
-        options: how to run it.
+        options: of the host.
         queues: where messages are received.
         blobs: where blobs are looked for.
+        listener: the socket of HTTP; None to serve no HTTP.
+
+    Raises:
+        ConfigurationError: the app can't be loaded, host.json is wrong, or HTTP does not start.
+        StorageUnavailable: the app's queues can't be created.
     """
 
-    def __init__(self, options: HostOptions, queues: Queues, blobs: Blobs) -> None:
+    def __init__(
+        self,
+        options: HostOptions,
+        queues: Queues,
+        blobs: Blobs,
+        listener: socket.socket | None,
+    ) -> None:
         self._options, self._queues, self._blobs = options, queues, blobs
-        self._stop = threading.Event()
-        self._session: _Session | None = None
-
-    def start(self) -> list[Trigger]:
-        """Start everything and return the app's triggers.
-
-        Raises:
-            ConfigurationError: the app can't be loaded, host.json is wrong, or the port is in use.
-            StorageUnavailable: the app's queues can't be created.
-        """
-        self._session = _Session(self._options, self._queues, self._blobs)
-        return self._session.triggers
-
-    @property
-    def worker_pids(self) -> list[int]:
-        """Process ids of the workers."""
-        return self._session.pool.pids if self._session else []
-
-    def run_until_stopped(self, reloaded: Callable[[], None] = lambda: None) -> None:
-        """Keep running until `request_stop`; restart when the app's files change.
-
-        Args:
-            reloaded: called after each restart.
-        """
-        before = _change_times(self._options.app)
-        while not self._stop.wait(_WATCH_EVERY):
-            if self._session is not None and self._options.port:
-                self._session.keep_http()
-            now = _change_times(self._options.app) if self._options.watch else before
-            if now != before:
-                before = now
-                _logger.info("the app's files changed: restarting")
-                self.close()
-                try:
-                    self.start()
-                except (ConfigurationError, StorageUnavailable) as problem:
-                    _logger.error("%s; waiting for the next change", problem)
-                else:
-                    reloaded()
-
-    @property
-    def stopping(self) -> threading.Event:
-        """An event that `request_stop` sets."""
-        return self._stop
-
-    def request_stop(self) -> None:
-        """Make `run_until_stopped` return."""
-        self._stop.set()
-
-    def close(self) -> None:
-        """Wait for running functions, return waiting messages to their queues, stop everything."""
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-
-
-def _change_times(app: Path) -> dict[str, float]:
-    """Return the modification times of the app's source files, by path."""
-    times: dict[str, float] = {}
-    for path in (*app.glob("*.py"), *app.glob("steps/**/*.py"), app / "host.json"):
-        with suppress(OSError):  # an editor may replace it at this moment
-            times[str(path)] = path.stat().st_mtime
-    return times
-
-
-class _Session:
-    """Everything that runs for one import of the app; a restart makes a new one."""
-
-    def __init__(self, options: HostOptions, queues: Queues, blobs: Blobs) -> None:
-        self._options, self._queues, self._blobs = options, queues, blobs
+        self._listener = listener
         self.config: HostConfig = read_host_config(options.app)
         self._environment = worker_environment(options.environment)
         self._closing = threading.Event()
-        self._http: subprocess.Popen[bytes] | None = None
+        self._http: HttpProcess | None = None
         self._listeners: dict[str, QueueListener] = {}
         self._following = dict(pairwise(options.order))
         self._pollers: list[Poller] = []
@@ -155,10 +98,6 @@ class _Session:
             options.log,
             self.config.function_timeout,
         )
-        if options.port and _is_in_use(options.port):
-            raise ConfigurationError(
-                f"port {options.port} is in use: choose another with --port, or stop what uses it"
-            )
         try:
             self._start()
         except (ConfigurationError, StorageUnavailable):
@@ -167,8 +106,10 @@ class _Session:
 
     def _start(self) -> None:
         self.triggers = self.pool.start()  # first: its errors say why an app can't be loaded
-        if self._options.port:
-            self._start_http()
+        if self._listener is not None:
+            self._http = HttpProcess(
+                self._options.app, self._listener, self._environment, self._options.log
+            )
         for trigger in self.triggers:
             if trigger.kind == "queue":
                 self._add_listener(trigger)
@@ -185,8 +126,8 @@ class _Session:
             listener.start()
         for timer in self._timers:
             timer.start()
-        if self._options.port:
-            self._wait_for_http()
+        if self._http is not None:
+            self._http.wait()
 
     def _add_listener(self, trigger: Trigger) -> None:
         self._queues.create(trigger.queue)  # on Azure the deployment creates them
@@ -231,36 +172,21 @@ class _Session:
             for listener in self._listeners.values():
                 listener.renew()
 
-    def _start_http(self) -> None:
-        command = [sys.executable, "-m", "imaginem.host.http", str(self._options.app)]
-        self._http = subprocess.Popen(  # noqa: S603 - our own arguments
-            [*command, str(self._options.port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._options.log,
-            env=self._environment,
-            start_new_session=True,
-        )
-
     def keep_http(self) -> None:
         """Start the HTTP process again if it died."""
-        if self._http is not None and self._http.poll() is not None:
-            _logger.warning(
-                "the HTTP process ended with code %s; starting it again", self._http.returncode
-            )
-            self._start_http()
+        if self._http is not None:
+            self._http.keep()
 
-    def _wait_for_http(self) -> None:
-        deadline = time.monotonic() + _HTTP_START_SECONDS
-        while not _is_in_use(self._options.port):
-            if time.monotonic() > deadline or (self._http and self._http.poll() is not None):
-                raise ConfigurationError("HTTP did not start; the lines above say why")
-            time.sleep(0.05)
+    def close(self, *, kill: bool = False) -> None:
+        """Wait for running functions and stop everything.
 
-    def close(self) -> None:
-        """Wait for running functions and stop everything."""
+        Args:
+            kill: end running functions with their workers; their messages are delivered again.
+        """
         for timer in self._timers:
             timer.stop()
+        if kill:
+            self.pool.kill()
         for listener in self._blob_listeners:
             listener.stop()
         for poller in self._pollers:
@@ -268,16 +194,4 @@ class _Session:
         self._closing.set()
         self.pool.close()
         if self._http is not None:
-            if self._http.stdin is not None:
-                self._http.stdin.close()
-            try:
-                self._http.wait(_HTTP_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._http.kill()
-                self._http.wait()
-
-
-def _is_in_use(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+            self._http.close()

@@ -262,7 +262,7 @@ class World:
             for entry in self.raw_poison.list():
                 self.journal.actor = "person"
                 with contextlib.suppress(Killed, StorageUnavailable):
-                    replay_job(self.services, entry.queue, entry.id)
+                    replay_job(self.services, entry.queue, entry.id, force=True)
             self.journal.watching = False
             self.play()
 

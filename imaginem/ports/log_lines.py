@@ -40,8 +40,13 @@ def working_on(**labels: str) -> Iterator[None]:
 
 
 def label(**labels: str) -> None:
-    """Label the records from here to the end of the `with` block of `working_on`."""
-    _labels.set({**_labels.get({}), **labels})
+    """Label the records from here to the end of the `with` block of `working_on`.
+
+    Outside of one it does nothing: the labels would never end.
+    """
+    noted = _labels.get(None)
+    if noted is not None:
+        _labels.set({**noted, **labels})
 
 
 def labels_of(problem: BaseException | None) -> dict[str, str]:

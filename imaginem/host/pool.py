@@ -121,6 +121,8 @@ class WorkerPool:
         with self._lock:
             self._pending.append(invocation)
         self._assign()
+        if self._closing.is_set():  # nobody may be left to run it
+            self.cancel_pending()
         return invocation.future
 
     @property
@@ -144,8 +146,12 @@ class WorkerPool:
             invocation.future.cancel()
 
     def kill(self) -> None:
-        """Kill the processes and start no others; what they ran fails with `WorkerDied`."""
+        """Kill the processes and start no others.
+
+        What they ran fails with `WorkerDied`, what waits is cancelled.
+        """
         self._closing.set()
+        self.cancel_pending()
         with self._lock:
             processes = list(self._processes)
         for process in processes:

@@ -259,6 +259,7 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
         "storage (tables)",
         "storage (blobs)",
         "database",
+        "home",
         "weights",
         "engine for vision",
         "engine for ocr",

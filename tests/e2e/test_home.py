@@ -1,0 +1,331 @@
+"""One home, one host, one storage: emulators and hosts that are killed, stopped, started twice."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from imaginem.config.settings import read_settings
+from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
+from imaginem.host.home import is_locked
+from imaginem.host.processes import Process, commands
+from imaginem.pipeline.states import ENDED
+from imaginem.runtime import Runtime
+from tests.conftest import ROOT
+from tests.installation import command_environment, free_row
+
+STEP = '''"""A step that waits while a file is there."""
+
+import os
+import time
+from pathlib import Path
+
+from imaginem import JobContext, StepOutput, step
+
+
+class Waited(StepOutput):
+    pid: int
+
+
+@step()
+def waits(job: JobContext) -> Waited:
+    """Wait."""
+    app = Path(__file__).parents[1]
+    (app / "began").touch()
+    while (app / "wait").exists():
+        time.sleep(0.01)
+    return Waited(pid=os.getpid())
+'''
+
+
+def until(condition: Callable[[], object], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """An app with one step, which needs no model."""
+    app = tmp_path / "app"
+    (app / "steps").mkdir(parents=True)
+    for name in ("function_app.py", "host.json", "steps/__init__.py"):
+        shutil.copy(ROOT / name, app / name)
+    (app / "steps" / "waits.py").write_text(STEP)
+    return app
+
+
+def processes_of(app: Path) -> list[int]:
+    """Return the processes that work for an app's host."""
+    return [pid for pid, words in commands() if str(app) in words]
+
+
+def send_job(runtime: Runtime, job: str) -> None:
+    photo = runtime.blobs.put("inputimages", f"b/{job}", b"not looked at", "image/png")
+    definition = {
+        "id": job,
+        "batch_id": "b",
+        "input": {"image_url": photo},
+        "processing_pipeline": ["waits"],
+        "processing_step": 0,
+    }
+    runtime.queues.send("waits", json.dumps({"job_definition": definition}))
+
+
+def has_ended(runtime: Runtime, job: str) -> bool:
+    entry = runtime.log.read(("b", job))
+    return entry is not None and entry.properties["job_state"] in ENDED
+
+
+class Supervised:
+    """A host in this process, with an emulator of its own that it keeps alive."""
+
+    def __init__(self, app: Path, home: Path) -> None:
+        self.app = app
+        ports = EmulatorPorts.free()
+        settings = {
+            "AzureWebJobsStorage": ports.connection_string,
+            "IMAGINEM_HOME": str(home),
+            "PIPELINE_DEFINITION": "waits",
+        }
+        self.runtime = Runtime(read_settings(settings))
+        self.port = EmulatorPorts.free().blob
+        self.workers_at_preparation: list[list[int]] = []
+        self.emulator = Emulator(home / "storage", ports, ROOT)
+        self._log = (app.parent / "host.log").open("wb")
+        options = HostOptions(
+            app,
+            workers=1,
+            port=self.port,
+            environment=settings,
+            log=self._log,
+            home=home,
+            prepare=lambda: self.workers_at_preparation.append(processes_of(app)),
+        )
+        self.host = Host(options, self.runtime.queues, self.runtime.blobs, self.emulator)
+        self.ready = threading.Event()
+        self.host.start()
+        self._thread = threading.Thread(
+            target=self.host.run_until_stopped, kwargs={"reloaded": self.ready.set}
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.host.request_stop()
+        self._thread.join()
+        self.host.close()
+        self.runtime.database.close()
+        self._log.close()
+
+    def answer(self) -> tuple[int, str]:
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/batches", data=b"x")
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as answer:
+            with answer:
+                return answer.code, answer.read().decode()
+
+
+@pytest.fixture
+def supervised(app: Path, tmp_path: Path) -> Iterator[Supervised]:
+    made = Supervised(app, tmp_path / "home")
+    yield made
+    (app / "wait").unlink(missing_ok=True)
+    made.stop()
+
+
+def test_an_emulator_that_dies_or_stops_is_started_again_before_any_worker(
+    supervised: Supervised,
+) -> None:
+    """Killed under a running step, then stopped by a signal: both times later jobs end."""
+    (supervised.app / "wait").touch()
+    send_job(supervised.runtime, "interrupted")
+    until((supervised.app / "began").exists)
+    assert supervised.emulator.pid is not None
+    os.kill(supervised.emulator.pid, signal.SIGKILL)
+    answers = []
+
+    def is_explained() -> bool:
+        answers.append(supervised.answer())
+        return answers[-1][0] == 503 and "storage emulator has ended" in answers[-1][1]
+
+    until(is_explained)
+    assert "SIGKILL" in json.loads(answers[-1][1])["detail"]
+    (supervised.app / "wait").unlink()
+    assert supervised.ready.wait(120)
+    assert supervised.workers_at_preparation == [[], []]
+    send_job(supervised.runtime, "after-death")
+    until(lambda: has_ended(supervised.runtime, "after-death"))
+
+    supervised.ready.clear()
+    os.kill(supervised.emulator.pid, signal.SIGSTOP)
+    assert supervised.ready.wait(120)
+    assert supervised.workers_at_preparation == [[], [], []]
+    assert has_ended(supervised.runtime, "after-death"), "a stopped emulator saves what it holds"
+    send_job(supervised.runtime, "after-stop")
+    until(lambda: has_ended(supervised.runtime, "after-stop"))
+
+
+def test_an_emulator_that_cannot_start_is_tried_again(
+    supervised: Supervised, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert supervised.emulator.pid is not None
+    books = supervised.app.parent / "home" / "storage" / "__azurite_db_table__.json"
+    until(books.exists)
+    kept = books.read_text()
+    os.kill(supervised.emulator.pid, signal.SIGKILL)
+    books.write_text("damaged{")
+    until(lambda: sum("is not valid JSON" in line for line in caplog.messages) >= 2)
+    books.write_text(kept)
+    assert supervised.ready.wait(120)
+
+
+def test_a_start_waits_for_a_named_account_that_does_not_answer_yet(
+    app: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    account = Emulator(None, EmulatorPorts.free(), ROOT)
+    settings = {"AzureWebJobsStorage": account.connection_string, "IMAGINEM_HOME": str(tmp_path)}
+    runtime = Runtime(read_settings(settings))
+    options = HostOptions(
+        app,
+        workers=1,
+        port=0,
+        environment=settings,
+        prepare=lambda: runtime.queues.create("waits"),
+    )
+    host = Host(options, runtime.queues, runtime.blobs)
+    starting = threading.Thread(target=host.start)
+    starting.start()
+    try:
+        until(lambda: any("waiting for storage" in line for line in caplog.messages))
+        account.start()
+        starting.join(120)
+        assert host.worker_pids
+    finally:
+        host.request_stop()
+        host.close()
+        account.stop()
+
+
+class Started:
+    """`imaginem start`, as a person runs it."""
+
+    def __init__(self, app: Path, home: Path, emulator_port: int) -> None:
+        self.home = home
+        self.port = free_row()
+        self.settings = {
+            "AzureWebJobsStorage": "UseDevelopmentStorage=true",
+            "EMULATOR_PORT": str(emulator_port),
+            "IMAGINEM_HOME": str(home),
+            "PIPELINE_DEFINITION": "waits",
+        }
+        self.runtime = Runtime(read_settings(self.settings))
+        command = [sys.executable, "-m", "imaginem.cli", "start", "--workers", "1"]
+        self.process = subprocess.Popen(
+            [*command, "--port", str(self.port)],
+            cwd=app,
+            env=command_environment(self.settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def line(self) -> str:
+        """Return the next line of its output that is no log line."""
+        assert self.process.stdout is not None
+        while ": " in (line := self.process.stdout.readline()) and "imaginem.host" in line:
+            continue
+        return line
+
+    def refused(self) -> str:
+        """Wait for its end and return why it could not start."""
+        text, _ = self.process.communicate(timeout=120)
+        assert self.process.returncode == 3, text
+        assert "Traceback" not in text
+        return text
+
+    @property
+    def emulator(self) -> Process:
+        noted = json.loads((self.home / "storage.process").read_text())
+        return Process(noted["pid"], noted["started"])
+
+    def end(self, number: signal.Signals) -> int:
+        """Send a signal; return the exit code."""
+        self.process.send_signal(number)
+        text, _ = self.process.communicate(timeout=120)
+        assert "Traceback" not in text
+        return self.process.returncode
+
+
+def test_two_homes_on_the_same_ports_are_never_mixed(app: Path, tmp_path: Path) -> None:
+    """A second start on one home, another home on its ports, a killed host, its successors."""
+    port = free_row()
+    first = Started(app, tmp_path / "first", port)
+    assert "ready" in first.line()
+
+    again = Started(app, tmp_path / "first", port)
+    other = Started(app, tmp_path / "other", port)
+    assert f"process {first.process.pid}, http://127.0.0.1:{first.port}/" in again.refused()
+    refusal = other.refused()
+    assert f"{tmp_path / 'first'} (a host runs on it)" in refusal
+    assert "EMULATOR_PORT=" in refusal
+
+    (app / "wait").touch()
+    send_job(first.runtime, "interrupted")
+    until((app / "began").exists)
+    emulator = first.emulator
+    first.end(signal.SIGKILL)
+    assert emulator.wait(20), "the emulator ends with its host"
+    until(lambda: not processes_of(app), 10)  # though a step runs
+    (app / "wait").unlink()
+
+    other = Started(app, tmp_path / "other", port)
+    assert "ready" in other.line()
+    assert other.runtime.log.read(("b", "interrupted")) is None
+    assert "waits" in other.runtime.queues.names()
+    assert other.runtime.queues.count("waits") == 0
+    assert other.end(signal.SIGINT) == 0
+    assert not is_locked(other.home)
+    assert not (other.home / "storage.process").exists()
+
+    first = Started(app, tmp_path / "first", port)
+    assert "ready" in first.line()
+    until(lambda: has_ended(first.runtime, "interrupted"), 150)  # its lease has to run out
+    assert first.end(signal.SIGTERM) == 0
+
+
+def test_an_emulator_left_behind_is_ended_by_its_own_home_and_named_to_others(
+    app: Path, tmp_path: Path
+) -> None:
+    port = free_row()
+    first = Started(app, tmp_path / "first", port)
+    assert "ready" in first.line()
+    send_job(first.runtime, "before")
+    until(lambda: has_ended(first.runtime, "before"))
+    left = first.emulator
+    os.kill(left.pid, signal.SIGSTOP)  # so that it does not see the end of its host
+    first.end(signal.SIGKILL)
+    assert left.runs
+
+    refusal = Started(app, tmp_path / "other", port).refused()
+    assert f"{tmp_path / 'first'} (process {left.pid}, left behind)" in refusal
+    assert f"kill {left.pid}; kill -CONT {left.pid}" in refusal
+    assert left.runs
+
+    again = Started(app, tmp_path / "first", port)
+    assert "ready" in again.line()
+    assert left.wait(0)
+    assert has_ended(again.runtime, "before"), "the one left behind saved its books"
+    assert again.end(signal.SIGTERM) == 0

@@ -60,8 +60,11 @@ def transition(
     definition = message.job_definition
     labels = {"batch_id": definition.batch_id, "job_id": definition.id, "step": step.name}
     parent, started = definition.bookkeeping.traceparent, time.perf_counter()
-    label(**labels)
-    with services.telemetry.span(step.name, parent=parent, kind="consumer", **labels) as span:
+    label(**labels)  # of what comes afterwards, too: the sending
+    with (
+        working_on(**labels),
+        services.telemetry.span(step.name, parent=parent, kind="consumer", **labels) as span,
+    ):
         if span.traceparent != parent:
             message = message.noting(traceparent=span.traceparent)
         moved = _execute_once(step, message, delivery, services, registry)

@@ -10,6 +10,7 @@ import pytest
 
 from imaginem.errors import StorageUnavailable
 from imaginem.pipeline.steps import default_registry
+from imaginem.ports import JobKey, Submission
 from imaginem.testing import MemoryServices, photo_bytes, run_all
 from imaginem.usecases.admission import Admission, JobIdTaken, Wish, admit, free_id, photo_digest
 from tests.dashboard import client, web_services
@@ -149,7 +150,25 @@ class TestChosenIds:
         assert services.submissions.submission(("b", "mine")) is None
         assert ask(services, job_id="mine", replace=True).sent
 
-    def test_of_photos_that_want_one_id_at_once_one_gets_it(self, services: MemoryServices) -> None:
+    def test_of_photos_that_want_one_id_at_once_one_gets_it(
+        self, services: MemoryServices, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        look, quicker = services.submissions.submission, iter([BLUE])
+
+        def look_too_early(key: JobKey) -> Submission | None:
+            """Tell that the id is free, and let another photo take it right then."""
+            found = look(key)
+            for photo in quicker:
+                assert ask(services, job_id="mine", photo=photo).sent
+            return found
+
+        monkeypatch.setattr(services.submissions, "submission", look_too_early)
+        with pytest.raises(JobIdTaken):
+            ask(services, job_id="mine")
+        assert waiting(services) == 1
+        assert not ask(services, job_id="mine", photo=BLUE).sent
+
+    def test_of_many_photos_at_once_one_gets_the_id(self, services: MemoryServices) -> None:
         photos = [photo_bytes(color=color) for color in ("red", "green", "blue", "black")]
 
         def try_it(photo: bytes) -> bool:

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from imaginem import JobContext
-from imaginem.errors import Busy, PermanentError, RetryableError
+from imaginem.errors import Busy, PermanentError, RetryableError, StorageUnavailable
 from imaginem.ports.log_lines import AddLabels, LabelledLines, label, labels_of, working_on
 from tests.dashboard import client, web_services
 from tests.workbench import Bench, Found
@@ -173,6 +173,24 @@ class TestSteps:
         )
         assert first.endswith(ENDS)
         assert last.endswith(ENDS)
+
+    def test_a_message_that_can_not_be_sent_on_names_its_job_too(self) -> None:
+        bench = Bench()
+
+        def away(*_: object, **__: object) -> str:
+            raise StorageUnavailable("queue storage did not answer")
+
+        body = bench.message()
+        bench.services.queues.send = away  # type: ignore[method-assign]
+        with pytest.raises(StorageUnavailable) as told:
+            bench.execute(bench.first, body, "m")
+        assert labels_of(told.value) == {"batch_id": "batch-1", "job_id": "job-1", "step": "first"}
+
+    def test_nothing_stays_labelled_afterwards(self, log: io.StringIO) -> None:
+        bench = Bench()
+        bench.transition(bench.first, bench.message(), "m")
+        logging.getLogger("imaginem.x").info("later")
+        assert lines(log)[-1] == "INFO imaginem.x: later"
 
 
 class TestHttp:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, overload
 
 import imaginem
@@ -12,6 +12,8 @@ from imaginem.config.settings import Settings, read_settings
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import PhotoCache
 from imaginem.pipeline.cancelling import CancelledBatches
+from imaginem.pipeline.open_batches import NotedBatches
+from imaginem.pipeline.steps import default_registry
 from imaginem.ports import (
     Batches,
     Blobs,
@@ -27,6 +29,7 @@ from imaginem.ports import (
     Fetcher,
     JobLog,
     MaintenanceJob,
+    OpenBatches,
     PhotoCatalogue,
     Photos,
     PoisonLog,
@@ -140,6 +143,11 @@ class Runtime(Engines):
     def cancellations(self) -> Cancellations:
         """Which batches are cancelled."""
         return CancelledBatches(self.shared_state)
+
+    @_Once
+    def open_batches(self) -> OpenBatches:
+        """Which batches may have jobs at work."""
+        return NotedBatches(self.shared_state)
 
     @_Once
     def database(self) -> Any:
@@ -288,7 +296,18 @@ class Runtime(Engines):
         """What the timer is to run; nothing is made before a job runs."""
         from imaginem.engines import maintenance_jobs
 
-        return maintenance_jobs(self.settings, lambda: self.parts)
+        jobs = maintenance_jobs(self.settings, lambda: self.parts)
+        if self.settings.watchdog_minutes:
+            jobs.append(MaintenanceJob("watchdog", self._watch))
+        return jobs
+
+    def _watch(self) -> None:
+        """Look after the jobs that stopped moving."""
+        from imaginem.usecases.watchdog import Watchdog
+
+        period = timedelta(minutes=self.settings.watchdog_minutes)
+        steps = default_registry.names()
+        Watchdog(self, NotedBatches(self.shared_state), period, steps).watch()
 
 
 _default_lock = threading.Lock()

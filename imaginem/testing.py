@@ -22,17 +22,18 @@ from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.memory.gallery import MemoryGallery
 from imaginem.memory.poison import MemoryPoison
 from imaginem.memory.results import MemoryResults
+from imaginem.memory.shared_state import MemorySharedState
 from imaginem.memory.storage import (
     MemoryBlobs,
     MemoryLog,
     MemoryQueues,
-    MemorySharedState,
 )
 from imaginem.memory.stores import MemoryStores
 from imaginem.message import JobMessage, decode_message
 from imaginem.pipeline.advance import Transition
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.context import JobContext
+from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import CoreSettings, EngineKind, Engines, EngineT, Erasable, MaintenanceJob
@@ -96,6 +97,7 @@ class MemoryServices(MemoryStores, Engines):
     engine_notes: Mapping[str, str] = field(default_factory=dict)
     shared_state: MemorySharedState = field(default_factory=MemorySharedState)
     cancellations: Any = None
+    open_batches: Any = None
     maintenance_jobs: Sequence[MaintenanceJob] = ()
 
     def __post_init__(self) -> None:
@@ -108,6 +110,8 @@ class MemoryServices(MemoryStores, Engines):
         self.engine_names = self.engine_names or dict.fromkeys(self.engine_kinds, "fake")
         if self.cancellations is None:
             self.cancellations = CancelledBatches(self.shared_state)
+        if self.open_batches is None:
+            self.open_batches = NotedBatches(self.shared_state)
 
     @property
     def erasables(self) -> Sequence[Erasable]:

@@ -4,15 +4,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 
 from imaginem.cli.shared import (
     App,
     Exit,
+    err,
     exit_on_error,
     fail,
     make_runtime,
     out,
 )
+from imaginem.runtime import Runtime
+from imaginem.usecases.clearing import clear_queue
+
+_BAR_FROM = 20  # messages
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +48,7 @@ def clear(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     app: App = Path(),
 ) -> None:
-    """Remove every message from queues. Jobs whose message is there never go on."""
+    """Remove every message from queues; jobs whose message is there end as cancelled."""
     with exit_on_error():
         runtime = make_runtime(app)
         counts = {queue: runtime.queues.count(queue) for queue in queues}
@@ -53,5 +59,19 @@ def clear(
         if not yes and not typer.confirm(f"Remove {total} messages from {', '.join(queues)}?"):
             raise typer.Exit(int(Exit.FAILED))
         for queue in queues:
-            runtime.queues.clear(queue)
-        out.print(f"{total} messages removed")
+            _clear(runtime, queue, counts[queue] or 0)
+
+
+def _clear(runtime: Runtime, queue: str, expected: int) -> None:
+    with Progress(console=err, disable=expected < _BAR_FROM) as bar:
+        task = bar.add_task(f"clearing {queue}", total=expected)
+        cleared = clear_queue(runtime, queue, lambda removed: bar.update(task, completed=removed))
+    out.print(
+        f"{queue}: {cleared.removed} messages removed, {cleared.jobs} jobs cancelled",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if cleared.left:
+        out.print(
+            f"{cleared.left} messages are being worked on or delayed; they stay", highlight=False
+        )

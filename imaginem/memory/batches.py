@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -97,30 +97,44 @@ class MemorySubmissions:
         with self._database.lock:
             known = self._database.submissions.get(key)
             if not _as_read(known, over):
-                return known or Submission("", datetime.now(UTC))
-            self._put(key, "", parameters, photo)
+                return known or Submission("", self._database.now())
+            self._put(key, "", parameters, photo, known.queue if known else "")
             return None
 
     def submitted(
-        self, key: JobKey, run: str, parameters: Any = None, photo: str | None = None
+        self,
+        key: JobKey,
+        run: str,
+        parameters: Any = None,
+        photo: str | None = None,
+        *,
+        queue: str | None = None,
+        message: str | None = None,
     ) -> None:
         """Record that a photo was sent."""
         with self._database.lock:
             known = self._database.submissions.get(key)
-            before = known.photo if known else ""
-            self._put(key, run, parameters, before if photo is None else photo)
+            before = known or Submission(run, self._database.now())
+            photo = before.photo if photo is None else photo
+            self._put(key, run, parameters, photo, before.queue if queue is None else queue)
+            if message is not None:
+                self._database.messages[key] = message
 
-    def _put(self, key: JobKey, run: str, parameters: Any, photo: str) -> None:
+    def _put(self, key: JobKey, run: str, parameters: Any, photo: str, queue: str) -> None:
         self._database.note_batch(key[0])
         kept = from_json(to_json(parameters, fallback=str))
-        self._database.submissions[key] = Submission(run, datetime.now(UTC), kept, photo)
+        self._database.submissions[key] = Submission(run, self._database.now(), kept, photo, queue)
+
+    def message(self, key: JobKey) -> str:
+        """Read a submission's message."""
+        return self._database.messages.get(key, "")
 
     def withdraw(self, key: JobKey) -> None:
         """Remove a submission of a photo that was not sent."""
         with self._database.lock:
             known = self._database.submissions.get(key)
             if known is not None and not known.run:
-                del self._database.submissions[key]
+                self.erase(key)
 
     def submission(self, key: JobKey) -> Submission | None:
         """Read a submission."""
@@ -134,6 +148,7 @@ class MemorySubmissions:
     def erase(self, key: JobKey) -> None:
         """Remove a submission."""
         self._database.submissions.pop(key, None)
+        self._database.messages.pop(key, None)
 
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove a batch's submissions."""

@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -25,12 +25,15 @@ class MemoryDatabase:
 
     Attributes:
         opened: batches without their counts.
+        now: returns the moment at which something is sent.
         erased: ids of erased batches that still belong to their group.
         lock: held by whoever changes several rows together.
     """
 
     results: dict[JobKey, JobResult] = field(default_factory=dict)
     submissions: dict[JobKey, Submission] = field(default_factory=dict)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    messages: dict[JobKey, str] = field(default_factory=dict)
     opened: dict[str, BatchInfo] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
     faces: dict[uuid.UUID, tuple[JobKey, EnrolledFace]] = field(default_factory=dict)

@@ -24,6 +24,11 @@ from imaginem.ports import (
 )
 
 
+def utc_now() -> datetime:
+    """Return the current moment."""
+    return datetime.now(UTC)
+
+
 @dataclass
 class _Stored:
     item: QueueItem
@@ -31,16 +36,24 @@ class _Stored:
 
 
 class MemoryQueues:
-    """Queues in memory. `clock` can be moved to make delayed messages appear."""
+    """Queues in memory.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        clock: can be moved to make delayed messages appear.
+        now: returns the moment at which messages are put.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, now: Callable[[], datetime] = utc_now
+    ) -> None:
+        self._now = now
         self._queues: dict[str, dict[str, _Stored]] = {}
         self._lock = threading.Lock()
         self._clock = clock
 
     def send(self, queue: str, body: str, *, delay: float = 0) -> str:
         """Put a message."""
-        item = QueueItem(str(uuid.uuid4()), body, 0, "", datetime.now(UTC))
+        item = QueueItem(str(uuid.uuid4()), body, 0, "", self._now())
         with self._lock:
             self._queues.setdefault(queue, {})[item.id] = _Stored(item, self._clock() + delay)
         return item.id
@@ -92,6 +105,14 @@ class MemoryQueues:
         """Count messages."""
         with self._lock:
             return len(self._queues[queue]) if queue in self._queues else None
+
+    def oldest(self, queue: str) -> datetime | None:
+        """Find the oldest message that can be taken."""
+        with self._lock:
+            waiting = self._queues.get(queue, {}).values()
+            now = self._clock()
+            put = [m.item.inserted for m in waiting if m.visible_at <= now and m.item.inserted]
+            return min(put, default=None)
 
     def clear(self, queue: str) -> None:
         """Remove all messages."""
@@ -190,16 +211,17 @@ class MemoryBlobs:
 
 
 class MemoryLog:
-    """`pipelinelogs` in memory."""
+    """`pipelinelogs` in memory; `now` returns the moment at which rows are written."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], datetime] = utc_now) -> None:
+        self._now = now
         self._entries: dict[JobKey, LogEntry] = {}
         self._fences = itertools.count(1)
         self._lock = threading.Lock()
 
     def _put(self, key: JobKey, properties: Mapping[str, Any]) -> str:
         fence = f"fence-{next(self._fences)}"
-        self._entries[key] = LogEntry(*key, dict(properties), fence, datetime.now(UTC))
+        self._entries[key] = LogEntry(*key, dict(properties), fence, self._now())
         return fence
 
     def insert(self, key: JobKey, properties: Mapping[str, Any]) -> str:
@@ -247,25 +269,3 @@ class MemoryLog:
 def _check_keys(key: JobKey) -> None:
     table_key(key[0], "batch_id")
     table_key(key[1], "id")
-
-
-class MemorySharedState:
-    """Shared texts in memory."""
-
-    def __init__(self) -> None:
-        self._texts: dict[str, tuple[str, str]] = {}
-        self._lock = threading.Lock()
-        self._fences = itertools.count(1)
-
-    def read(self, name: str) -> tuple[str, str] | None:
-        """Read an entry."""
-        return self._texts.get(name)
-
-    def write(self, name: str, text: str, fence: str) -> str:
-        """Change an entry."""
-        with self._lock:
-            if self._texts.get(name, ("", ""))[1] != fence:
-                raise Conflict(f"the shared entry {name} has changed")
-            new_fence = f"fence-{next(self._fences)}"
-            self._texts[name] = (text, new_fence)
-            return new_fence

@@ -111,7 +111,7 @@ def _execute(
         services.log,
         message,
         delivery.id,
-        lambda: run_begins(message, services.blobs),
+        lambda: _opening(message, services),
         look_first=again or bool(kept.ends),
         authorised=authority.replaces,
     )
@@ -134,6 +134,12 @@ def _execute(
         return record_and_advance(step, message, claim, outcome, services, registry)
     except InvalidMessage as problem:  # it would not fit the next queue
         return end_invalid(message, claim, delivery, services, problem)
+
+
+def _opening(message: JobMessage, services: Services) -> RowChange:
+    """Return what a run of the job starts with, once the watchdog is sure to look at its batch."""
+    services.open_batches.note(message.job_definition.batch_id)
+    return run_begins(message, services.blobs)
 
 
 def _cancel(message: JobMessage, claim: Claim, services: Services) -> Transition:

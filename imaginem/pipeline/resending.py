@@ -43,28 +43,46 @@ class Authority:
     ends: bool = False
 
 
+_PREFIX = "resent-"
 _ENTRY = TypeAdapter(Resending)
 
 
-def read_resending(shared: SharedState, key: JobKey) -> tuple[Resending | None, str]:
-    """Return what has been sent in place of a job's message, and the entry's fence."""
-    entry = shared.read(_name(key))
-    if entry is None:
-        return None, ""
-    text, fence = entry
-    try:
-        return _ENTRY.validate_json(text), fence
-    except ValidationError:  # the table was edited by hand
-        return None, fence
+class Resends:
+    """What has been sent in place of messages, as it stood when this was made.
 
-
-def note_resending(shared: SharedState, key: JobKey, resending: Resending, fence: str) -> None:
-    """Note what is going to be sent.
-
-    Raises:
-        Conflict: somebody else has noted something meanwhile.
+    Args:
+        shared: where it is noted.
     """
-    shared.write(_name(key), _ENTRY.dump_json(resending).decode(), fence)
+
+    def __init__(self, shared: SharedState) -> None:
+        self._shared = shared
+        self._entries = shared.list(_PREFIX)
+
+    def of(self, key: JobKey, run: str, fence: str) -> Resending | None:
+        """Return what has been sent since a job's row is as it is."""
+        noted = _read(self._entries.get(_name(key)))
+        return noted if noted is not None and (noted.run, noted.fence) == (run, fence) else None
+
+    def note(self, key: JobKey, resending: Resending) -> None:
+        """Note what is going to be sent.
+
+        Raises:
+            Conflict: somebody else has noted something meanwhile.
+        """
+        _, fence = self._entries.get(_name(key), ("", ""))
+        self._shared.write(_name(key), _ENTRY.dump_json(resending).decode(), fence)
+
+    def forget(self, before: datetime) -> None:
+        """Remove what was noted before a moment; jobs that stand still are noted again."""
+        for name, entry in self._entries.items():
+            noted = _read(entry)
+            if noted is None or noted.last < before:
+                self._shared.remove(name)
+
+
+def forget_resends(shared: SharedState, key: JobKey) -> None:
+    """Remove what is noted of a job."""
+    shared.remove(_name(key))
 
 
 def authority_of(message: JobMessage, services: Services) -> Authority:
@@ -72,12 +90,19 @@ def authority_of(message: JobMessage, services: Services) -> Authority:
     kept = message.job_definition.bookkeeping
     if not (kept.replaces or kept.ends):
         return Authority()
-    noted, _ = read_resending(services.shared_state, message.key)
+    noted = _read(services.shared_state.read(_name(message.key)))
     if noted is None or noted.run != (kept.run or kept.replaces):
         return Authority()
     return Authority(replaces=bool(kept.replaces), ends=bool(kept.ends) and kept.ends == noted.ends)
 
 
+def _read(entry: tuple[str, str] | None) -> Resending | None:
+    try:
+        return None if entry is None else _ENTRY.validate_json(entry[0])
+    except ValidationError:  # the table was edited by hand
+        return None
+
+
 def _name(key: JobKey) -> str:
     """Return the entry's name: short whatever the ids' length, and telling nobody of the job."""
-    return f"resent-{hashlib.sha256(to_json(key)).hexdigest()[:40]}"
+    return f"{_PREFIX}{hashlib.sha256(to_json(key)).hexdigest()[:40]}"

@@ -73,7 +73,7 @@ def message_from_row(row: ProgressRow, services: Services, step: str = "") -> Jo
     step = step or row.current
     if step not in row.pipeline:
         raise PermanentError(f"the row of job {row.job_id} names no step that its job waits for")
-    message = kept_message(row.message, row.key, services) or _without_kept(row, services)
+    message = kept_message(row.message, row.key, services) or bare_message(row, services)
     index = row.pipeline.index(step)
     earlier = row.pipeline[:index]
     outputs = {**message.job_output, **_outputs(row, earlier)}
@@ -100,17 +100,24 @@ def kept_message(text: str, key: JobKey, services: Services) -> JobMessage | Non
     return decode_message(to_json(value), services.core_settings.default_pipeline)
 
 
-def _without_kept(row: ProgressRow, services: Services) -> JobMessage:
-    """Return the message of a row that was written before rows kept messages."""
+def bare_message(row: ProgressRow, services: Services) -> JobMessage:
+    """Return as much of a message as a row tells that keeps none: nothing of its sender's own.
+
+    Raises:
+        InvalidMessage: the row was not written by us.
+    """
+    index = row.pipeline.index(row.current) if row.current else 0
     definition = {
         "id": row.job_id,
         "batch_id": row.key[0],
         "input": {"image_url": row.image_url},
         "processing_pipeline": row.pipeline,
+        "processing_step": index,
     }
     message = decode_message(
         to_json({"job_definition": definition}), services.core_settings.default_pipeline
     )
+    message = message.noting(run=row.run, fence=row.fence)
     if services.blobs.locate(row.image_url) is None:
         message = message.noting(image_error=QUERY_LOST)
     return message.noting(dropped=row.dropped) if row.dropped else message

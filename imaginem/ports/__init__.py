@@ -37,6 +37,7 @@ from imaginem.ports.services import (
     DashboardServices,
     Fetcher,
     MaintenanceJob,
+    OpenBatches,
     Photos,
     Services,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "MaintenanceJob",
     "Neighbor",
     "OcrEngine",
+    "OpenBatches",
     "PhotoCatalogue",
     "PhotoFilter",
     "PhotoPage",

@@ -62,6 +62,21 @@ class Cancellations(Protocol):
         """Let a batch take jobs again; those that were stopped stay so."""
 
 
+class OpenBatches(Protocol):
+    """Batches that may have jobs which have not ended: the watchdog looks at no others."""
+
+    def note(self, batch_id: str, *, surely: bool = False) -> None:
+        """Say that a job of a batch was sent or has begun; most calls cost nothing.
+
+        Args:
+            batch_id: of the batch.
+            surely: note it even if this process has done so lately.
+        """
+
+    def forget(self, batch_id: str) -> None:
+        """Remove what is noted of a batch that is erased."""
+
+
 @dataclass(frozen=True)
 class MaintenanceJob:
     """Something that is done every few minutes; doing it twice does no harm.
@@ -129,6 +144,10 @@ class Services(Engines, Protocol):
     @property
     def cancellations(self) -> Cancellations:
         """Return the list of cancelled batches."""
+
+    @property
+    def open_batches(self) -> OpenBatches:
+        """Return the list of batches that may have jobs at work."""
 
     @property
     def maintenance_jobs(self) -> Sequence[MaintenanceJob]:

@@ -41,6 +41,12 @@ class Queues(Protocol):
     def count(self, queue: str) -> int | None:
         """Return about how many messages wait or are hidden; None if there is no such queue."""
 
+    def oldest(self, queue: str) -> datetime | None:
+        """Return about when the oldest message that can be taken now was put on the queue.
+
+        None if all messages are hidden, or if there are none, or no such queue.
+        """
+
     def clear(self, queue: str) -> None:
         """Remove every message. Raises NotFound."""
 
@@ -162,3 +168,9 @@ class SharedState(Protocol):
         Raises:
             Conflict: another instance has written it meanwhile.
         """
+
+    def list(self, prefix: str) -> dict[str, tuple[str, str]]:
+        """Return text and fence of each entry whose name starts with `prefix`, by name."""
+
+    def remove(self, name: str) -> None:
+        """Remove an entry if it exists."""

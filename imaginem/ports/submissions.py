@@ -16,12 +16,15 @@ class Submission:
         run: id of the queue message; empty as long as it is not known.
         parameters: the sender's `image_parameters`.
         photo: SHA-256 of the photo's bytes or address, in hexadecimal; empty if it is not known.
+        queue: on which the message was put; empty as long as there is none, and in records of
+            earlier versions.
     """
 
     run: str
     since: datetime
     parameters: Any = None
     photo: str = ""
+    queue: str = ""
 
 
 class Submissions(Erasable, Protocol):
@@ -43,7 +46,14 @@ class Submissions(Erasable, Protocol):
         """
 
     def submitted(
-        self, key: JobKey, run: str, parameters: Any = None, photo: str | None = None
+        self,
+        key: JobKey,
+        run: str,
+        parameters: Any = None,
+        photo: str | None = None,
+        *,
+        queue: str | None = None,
+        message: str | None = None,
     ) -> None:
         """Record that a photo was sent, so that it is counted before its first step.
 
@@ -52,7 +62,12 @@ class Submissions(Erasable, Protocol):
             run: id of its message; empty as long as it is not known.
             parameters: the sender's `image_parameters`.
             photo: SHA-256 that names the photo; None leaves what is recorded.
+            queue: on which its message is put; None leaves what is recorded.
+            message: that message as it may be kept, to be sent again if it is lost; as above.
         """
+
+    def message(self, key: JobKey) -> str:
+        """Return the message of a job's latest submission as it was kept; empty if none was."""
 
     def withdraw(self, key: JobKey) -> None:
         """Remove the submission of a photo that was not sent after all: one without a run."""

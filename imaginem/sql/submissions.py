@@ -38,14 +38,29 @@ class SqlSubmissions:
         return None if took else self.submission(key) or Submission("", now())
 
     def submitted(
-        self, key: JobKey, run: str, parameters: Any = None, photo: str | None = None
+        self,
+        key: JobKey,
+        run: str,
+        parameters: Any = None,
+        photo: str | None = None,
+        *,
+        queue: str | None = None,
+        message: str | None = None,
     ) -> None:
         """Record that a photo was sent."""
         self._database.check_key(key)
-        values = _values(key, run, parameters) | ({} if photo is None else {"photo": photo})
+        told = {"photo": photo, "queue": queue, "message": message}
+        values = _values(key, run, parameters)
+        values |= {name: value for name, value in told.items() if value is not None}
         with self._database.session() as session:
             note_batch(session, key[0])
             upsert(session, SubmissionRow, {"job": job_number(*key)}, values)
+
+    def message(self, key: JobKey) -> str:
+        """Return the message of a job's latest submission."""
+        query = select(SubmissionRow.message).where(SubmissionRow.job == job_number(*key))
+        with self._database.session(reading=True) as session:
+            return session.scalar(query) or ""
 
     def withdraw(self, key: JobKey) -> None:
         """Remove the submission of a photo that was not sent after all."""
@@ -106,4 +121,4 @@ def _swap(session: Session, key: JobKey, over: Submission, values: Mapping[str, 
 
 
 def _submission(row: SubmissionRow) -> Submission:
-    return Submission(row.run, row.since, from_json(row.parameters), row.photo)
+    return Submission(row.run, row.since, from_json(row.parameters), row.photo, row.queue)

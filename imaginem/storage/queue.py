@@ -2,6 +2,7 @@
 
 import math
 import threading
+from datetime import datetime
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
@@ -83,6 +84,16 @@ class AzureQueues:
                 return self._client(queue).get_queue_properties().approximate_message_count
         except NotFound:
             return None
+
+    def oldest(self, queue: str) -> datetime | None:
+        """Return when the oldest of the messages at the front was put on the queue."""
+        try:
+            with storage_errors(f"queue {queue}"):
+                front = self._client(queue).peek_messages(max_messages=_RECEIVE_LIMIT)
+        except NotFound:
+            return None
+        put = [message.inserted_on for message in front if message.inserted_on is not None]
+        return min(put, default=None)
 
     def clear(self, queue: str) -> None:
         """Remove every message."""

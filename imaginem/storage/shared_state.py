@@ -52,6 +52,26 @@ class AzureSharedState:
                 raise Conflict(f"the shared entry {name} was removed") from None
         return str(changed["etag"])
 
+    def list(self, prefix: str) -> dict[str, tuple[str, str]]:
+        """Return text and fence of entries by name; keys sort as text, so a range has them all."""
+        found: dict[str, tuple[str, str]] = {}
+        query = "PartitionKey eq @partition and RowKey ge @first and RowKey lt @beyond"
+        beyond = prefix[:-1] + chr(ord(prefix[-1]) + 1)
+        values = {"partition": _PARTITION, "first": prefix, "beyond": beyond}
+        try:
+            with storage_errors(f"table {STATE_TABLE}"):
+                for entity in self._table.query_entities(query, parameters=values):
+                    kept = str(entity["text"]), str(entity.metadata["etag"])
+                    found[str(entity["RowKey"])] = kept
+        except NotFound:
+            return {}
+        return found
+
+    def remove(self, name: str) -> None:
+        """Remove an entry; for one that is missing the SDK raises nothing."""
+        with storage_errors(f"table {STATE_TABLE}"):
+            self._table.delete_entity(_PARTITION, name)
+
     def _insert(self, entity: dict[str, str]) -> dict[str, str]:
         try:
             return dict(self._table.create_entity(entity))

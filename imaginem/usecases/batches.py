@@ -82,6 +82,7 @@ def cancel_batch(services: DashboardServices, batch_id: str) -> int:
     """
     rows = _rows_or_not_found(services, batch_id)
     services.cancellations.cancel(batch_id)
+    services.open_batches.note(batch_id, surely=True)  # jobs that stand still must end, too
     return sum(not row.has_ended for row in rows)
 
 

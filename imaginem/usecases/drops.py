@@ -39,7 +39,7 @@ from imaginem.ports.log_lines import working_on
 from imaginem.redaction import one_line
 from imaginem.usecases.admission import free_id, made_id
 from imaginem.usecases.jobs import state_of_job
-from imaginem.usecases.submit import check_open
+from imaginem.usecases.submit import check_open, record_sent
 
 _logger = logging.getLogger("imaginem.drops")
 _TRIES = 8
@@ -233,9 +233,9 @@ def _start(services: DashboardServices, drop: Drop) -> Drop:
 
 def _send(services: DashboardServices, message: JobMessage, drop: Drop) -> None:
     """Record a job in SQL, so that it is known while it waits, and send it."""
-    parameters = message.job_definition.input.image_parameters
+    services.open_batches.note(message.key[0])
     services.batches.open_batch(message.key[0])  # one that is a group's stays the group's
-    services.submissions.submitted(message.key, drop.run, parameters, drop.sha256)
+    record_sent(services, message, drop.run, drop.sha256)
     services.queues.send(message.current, message.encode())
     ids = {"batch_id": message.key[0], "job_id": message.key[1]}
     _logger.info("a dropped photo starts a job", extra=ids)

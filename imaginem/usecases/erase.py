@@ -26,6 +26,9 @@ def forget_job(services: DashboardServices, key: JobKey) -> None:
     if not known and not PoisonedMessages(services.poison).of_job(key):
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
     if is_at_work(row, sent):
+        services.open_batches.note(
+            key[0], surely=True
+        )  # should its message be lost, the watchdog ends it
         raise AtWork(
             f"job {key[1]} is still at work: cancel batch {key[0]}, or wait until it has ended"
         )
@@ -49,6 +52,7 @@ def forget_batch(services: DashboardServices, batch_id: str) -> int:
         raise NotFound(f"there is no batch {batch_id}")
     busy = at_work(services, batch_id, rows)
     if busy:
+        services.open_batches.note(batch_id, surely=True)
         raise AtWork(
             f"{len(busy)} jobs of batch {batch_id} are still at work: cancel it, or wait until "
             "they have ended"
@@ -56,5 +60,6 @@ def forget_batch(services: DashboardServices, batch_id: str) -> int:
     names = {*sent, *done, *(row.job_id for row in rows)}
     for store in services.erasables:
         store.erase_batch(batch_id, names)
+    services.open_batches.forget(batch_id)
     services.batches.forget_batch(batch_id)
     return len(names)

@@ -12,6 +12,7 @@ from imaginem.errors import InvalidMessage, NotFound, PermanentError, StorageUna
 from imaginem.message import JobMessage, decode_message
 from imaginem.pipeline.offload import expand
 from imaginem.pipeline.progress_row import ProgressRow, read_row
+from imaginem.pipeline.resuming import kept_of
 from imaginem.pipeline.source import keep_photo
 from imaginem.ports import DashboardServices, JobKey, JobResult, Submission
 from imaginem.redaction import redact_values
@@ -100,12 +101,11 @@ def send_message(
     Raises:
         PermanentError: its batch was cancelled, or an id is too long for SQL.
     """
-    definition = message.job_definition
     key = message.key
     check_open(services, key[0])
-    parameters = redact_values(definition.input.image_parameters)
+    services.open_batches.note(key[0])
     before = services.submissions.submission(key)
-    services.submissions.submitted(key, "", parameters, photo_digest)
+    record_sent(services, message, "", photo_digest)
     try:
         sent = services.queues.send(message.current, message.encode())
     except StorageUnavailable:
@@ -113,8 +113,22 @@ def send_message(
             services.submissions.withdraw(key)
         raise
     run = run or sent
-    services.submissions.submitted(key, run, parameters)
+    record_sent(services, message, run, photo_digest)
     return run
+
+
+def record_sent(
+    services: DashboardServices, message: JobMessage, run: str, photo_digest: str | None
+) -> None:
+    """Record in SQL that a job is sent, and what its message says, should it be lost."""
+    services.submissions.submitted(
+        message.key,
+        run,
+        redact_values(message.job_definition.input.image_parameters),
+        photo_digest,
+        queue=message.current,
+        message=to_json(kept_of(message, services.blobs)).decode(),
+    )
 
 
 def _message(
@@ -146,7 +160,11 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
     if row is None and result is None and sent is None:
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
     if is_at_work(row, sent):
-        raise PermanentError(f"job {key[1]} is still at work: wait until it has ended")
+        services.open_batches.note(key[0], surely=True)
+        raise PermanentError(
+            f"job {key[1]} is still at work: wait until it has ended; should its message be lost, "
+            "the watchdog sends it again"
+        )
     url = result.photo_url if result else ""
     if not url and row is not None:
         url = row.image_url

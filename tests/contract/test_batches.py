@@ -81,6 +81,22 @@ class TestBatches:
         assert stores.batches.batch("red") is not None
         assert stores.batches.open_batch("open", "blue") == "blue"
 
+    def test_what_was_sent_is_kept_as_long_as_its_submission(self, stores: Stores) -> None:
+        key, text = ("b", "one"), '{"note": "ü\\u0000"}'
+        assert stores.submissions.message(key) == ""
+        stores.submissions.submitted(key, "run-1", queue="ocr", message=text)
+        sent = stores.submissions.submission(key)
+        assert sent is not None
+        assert (sent.queue, stores.submissions.message(key)) == ("ocr", text)
+        assert stores.submissions.submissions("b")["one"].queue == "ocr"
+        stores.submissions.submitted(key, "run-2")
+        assert stores.submissions.message(key) == text
+        assert stores.submissions.submissions("b")["one"].queue == "ocr"
+        stores.submissions.submitted(key, "run-3", queue="other", message="{}")
+        assert stores.submissions.message(key) == "{}"
+        stores.submissions.erase(key)
+        assert stores.submissions.message(key) == ""
+
     def test_what_a_sender_said_comes_back_as_json(self, stores: Stores) -> None:
         stores.submissions.submitted(("b", "one"), "run", {"size": 5, "name": "ü"})
         sent = stores.submissions.submission(("b", "one"))

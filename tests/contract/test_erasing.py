@@ -227,7 +227,7 @@ def test_nothing_of_an_erased_batch_is_left(installation: Installation, word: st
     ]
     installation.poison((batch, "never-began"), note="short")
     installation.review(*faces)
-    assert traces.of((batch, "a"), word, faces) == PLACES | {"photo_batch"}
+    assert traces.of((batch, "a"), word, faces) == PLACES | {"photo_batch", "pipelinestate"}
 
     assert forget_batch(runtime, batch) == 2
     assert traces.of((batch, "a"), word, faces) == set()

@@ -1,6 +1,7 @@
 """Queues: in memory and on Azure Storage alike."""
 
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -77,6 +78,28 @@ class TestQueues:
         (item,) = queues.receive(name, 1, 30)
         queues.extend(name, item, 0)
         assert queues.receive(name, 1, 1)[0].body == "x"
+
+    def test_the_oldest_message_is_the_oldest_that_can_be_taken(
+        self, queues: Queues, name: str
+    ) -> None:
+        assert queues.oldest(name) is None
+        queues.create(name)
+        assert queues.oldest(name) is None
+        queues.send(name, "first")
+        oldest = queues.oldest(name)
+        assert oldest is not None
+        assert abs(oldest - datetime.now(UTC)) < timedelta(minutes=5)
+        time.sleep(1.2)  # storage tells whole seconds
+        queues.send(name, "second")
+        assert queues.oldest(name) == oldest
+        (item,) = queues.receive(name, 1, 30)
+        assert item.body == "first"
+        younger = queues.oldest(name)
+        assert younger is not None and younger > oldest
+        assert queues.receive(name, 1, 30)[0].dequeue_count == 1  # looking takes nothing
+        assert queues.oldest(name) is None
+        queues.send(name, "late", delay=60)
+        assert queues.oldest(name) is None
 
     def test_clearing_removes_all(self, queues: Queues, name: str) -> None:
         for _ in range(3):

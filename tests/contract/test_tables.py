@@ -33,6 +33,29 @@ class TestRegisters:
 
         assert shared_state.read(name) == ("two", second)
 
+    def test_entries_are_listed_by_what_their_names_begin_with(
+        self, shared_state: SharedState, name: str
+    ) -> None:
+        assert shared_state.list(f"{name}-") == {}
+        kept = {f"{name}-{end}": shared_state.write(f"{name}-{end}", end, "") for end in "ab"}
+        shared_state.write(f"{name}.", "another", "")
+        shared_state.write(name, "shorter", "")
+
+        assert shared_state.list(f"{name}-") == {
+            entry: (entry[-1], fence) for entry, fence in kept.items()
+        }
+
+    def test_an_entry_that_was_removed_is_made_anew(
+        self, shared_state: SharedState, name: str
+    ) -> None:
+        before = shared_state.write(name, "one", "")
+        shared_state.remove(name)
+        shared_state.remove(name)
+        assert shared_state.read(name) is None
+        with pytest.raises(Conflict):
+            shared_state.write(name, "late", before)
+        shared_state.write(name, "two", "")
+
     def test_of_many_who_count_at_once_none_is_lost(
         self, shared_state: SharedState, name: str
     ) -> None:

@@ -34,7 +34,7 @@ def test_the_app_imports_with_nothing_but_its_requirements(settings: dict[str, s
     poison = {f"{q}-poison" for q in queues} | {"webjobs-blobtrigger-poison"}
     assert {q for q in triggers.values() if q} == queues | poison
     assert triggers["http_app_func"] is None
-    timers = {"maintenance_timer"} if settings else set()
+    timers = {"maintenance_timer"}
     assert set(triggers) >= {*timers, *blobs}
     assert len(triggers) == 2 * len(queues) + 1 + len(blobs) + len(timers)
     assert report["loaded"] == []

@@ -72,14 +72,20 @@ def test_the_timer_runs_what_the_runtime_lists() -> None:
     assert len(telemetry.metrics["imaginem.maintenance"]) == 2
 
 
-def test_there_is_a_timer_only_where_there_is_a_face_account() -> None:
-    assert timer(read_settings({}), MemoryServices()) is None
-    assert Runtime(read_settings({})).maintenance_jobs == []
-    (job,) = Runtime(read_settings(WITH_ACCOUNT)).maintenance_jobs
-    assert job.name == "face lists"
+def test_settings_say_which_jobs_the_timer_has() -> None:
+    off = {"WATCHDOG_MINUTES": "0"}
+    names = [job.name for job in Runtime(read_settings(WITH_ACCOUNT)).maintenance_jobs]
+
+    assert names == ["face lists", "watchdog"]
+    assert [job.name for job in Runtime(read_settings({})).maintenance_jobs] == ["watchdog"]
+    assert Runtime(read_settings(off)).maintenance_jobs == []
+
+
+def test_there_is_no_timer_where_there_is_no_job() -> None:
+    assert timer(read_settings({"WATCHDOG_MINUTES": "0"}), MemoryServices()) is None
 
 
 def test_listing_the_jobs_makes_nothing() -> None:
     runtime = Runtime(read_settings(WITH_ACCOUNT))
-    assert len(runtime.maintenance_jobs) == 1
+    assert len(runtime.maintenance_jobs) == 2
     assert runtime.made == {}

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from imaginem.config.declare import Expected, Section, setting
 from imaginem.config.value_types import (
+    Amount,
     ContainerName,
     Count,
     Names,
@@ -26,6 +27,7 @@ MAX_DEQUEUE_COUNT = 5
 """Must equal `maxDequeueCount` of host.json: it tells a step which delivery is the last."""
 
 
+Minutes = Annotated[Amount, Expected("minutes, from 0 to 1,000,000")]
 OnOff = Annotated[str, one_of(("on", "off")), Expected("on or off")]
 
 
@@ -72,6 +74,13 @@ class PipelineSettings(Section):
         "RETRY_SECONDS",
         2.0,
         "delay before the second try; it doubles with every further one",
+        not_on_azure="its default serves",
+    )
+    watchdog_minutes: Minutes = setting(
+        "WATCHDOG_MINUTES",
+        5.0,
+        "after how many minutes without a sign of its message a job counts as lost: the message is "
+        "sent again; 0: never",
         not_on_azure="its default serves",
     )
     allowed_image_hosts: Names = setting(

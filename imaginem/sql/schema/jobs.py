@@ -83,6 +83,8 @@ class SubmissionRow(Base):
     Attributes:
         run: id of the queue message; `pipelinelogs` has it once the first step begins.
         photo: SHA-256 of the photo's bytes or address; empty if it is not known.
+        queue: on which it was put.
+        message: what is sent again if it is lost; not read with the other columns.
     """
 
     __tablename__ = "submission"
@@ -93,6 +95,8 @@ class SubmissionRow(Base):
     run: Mapped[str] = mapped_column(String(64))
     parameters: Mapped[str] = mapped_column(UnicodeText, default="null")
     photo: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    queue: Mapped[str] = mapped_column(String(63), default="", server_default="")
+    message: Mapped[str] = mapped_column(UnicodeText, default="", server_default="", deferred=True)
     since: Mapped[datetime] = mapped_column(UtcTime, default=now)
 
     __table_args__ = (

@@ -276,18 +276,21 @@ def test_a_stuck_job_of_a_batch_that_nobody_noted_is_found_when_it_is_to_be_eras
     assert len(yard.bookkeeping_on("second")) == 1
 
 
-def test_two_watchdogs_send_one_message(yard: Yard) -> None:
+@pytest.mark.parametrize("slower_at", ["log.read", "shared_state.write"])
+def test_two_watchdogs_send_one_message(yard: Yard, slower_at: str) -> None:
     yard.stuck_at_second()
     yard.clock.move(ROUND)
     others = [yard.watchdog()]
-    write = yard.services.shared_state.write
+    part, name = slower_at.split(".")
+    owner = getattr(yard.services, part)
+    call = getattr(owner, name)
 
-    def after_the_other_one(name: str, text: str, fence: str) -> str:
+    def after_the_other_one(*given: Any) -> Any:
         if others:
             others.pop().watch()
-        return write(name, text, fence)
+        return call(*given)
 
-    yard.services.shared_state.write = after_the_other_one  # type: ignore[method-assign]  # slower
+    setattr(owner, name, after_the_other_one)
     yard.watchdog().watch()
 
     assert len(yard.bookkeeping_on("second")) == 1

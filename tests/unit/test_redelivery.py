@@ -436,6 +436,39 @@ def test_a_job_that_can_not_go_on_is_ended_once(bench: Bench) -> None:
     assert len(ran) == len(bench.poisoned) == 1
 
 
+class Echoing(MemoryLog):
+    """Answers each write as storage answers the SDK's second try: it has changed."""
+
+    def insert(self, key: JobKey, properties: Mapping[str, Any]) -> str:
+        super().insert(key, properties)
+        raise Conflict("the first try had its effect")
+
+    def merge(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        super().merge(key, properties, fence)
+        raise Conflict("the first try had its effect")
+
+    def replace(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        super().replace(key, properties, fence)
+        raise Conflict("the first try had its effect")
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_write_that_answers_conflict_though_it_was_ours_is_recognised(
+    bench: Bench, again: bool
+) -> None:
+    log = bench.services.log = Echoing()
+    ran = ran_in(bench)
+    if again:
+        MemoryLog.insert(log, KEY, {"imaginem_run": "earlier", "first": "step 0: processing"})
+    bench.drop()
+    bench.run()
+
+    assert bench.states("first", "second", "report") == ["success"] * 3
+    assert bench.row.job_state == "succeeded"
+    assert len(ran) == 1
+    assert bench.row.previous_runs == (["earlier"] if again else [])
+
+
 @pytest.mark.parametrize("before", ["nothing", "a run that ended", "a run that died"])
 def test_a_run_that_begins_in_the_middle_says_what_its_message_carries(
     bench: Bench, before: str

@@ -93,7 +93,7 @@ def end_invalid(
 ) -> Transition:
     """End a job that can't go on, since its next message would be too large."""
     told = one_line(str(problem))
-    keep_invalid(services, message.current, delivery.id, delivery.body, told)
+    keep_invalid(services, message.current, delivery.id, message.encode(), told)
     failed = current_step(message, StepState.FAILED, f"{type(problem).__name__}: {told}")
     change = RowChange(steps=(failed,), job_state=JobState.FAILED)
     record_step(services.log, claim, change)

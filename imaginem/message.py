@@ -59,6 +59,7 @@ class Bookkeeping(BaseModel):
         look: the message was sent again: the job's row is read before the step runs.
         replaces: id of the run that a job's first message starts, if that message was sent again.
         ends: why the message ends its job instead of running its step.
+        engines: stands for the engines that a rerun chose; see `imaginem.pipeline.engine_choices`.
         replay: stands for the entry of `pipelinepoison` that was replayed; the run's id follows
             from it and from the rest of the message, so a second message of it is a duplicate.
     """
@@ -78,6 +79,7 @@ class Bookkeeping(BaseModel):
     look: bool = False
     replaces: Annotated[str, Field(pattern="^[A-Za-z0-9-]{0,80}$")] = ""
     ends: Annotated[str, Field(max_length=300)] = ""
+    engines: Annotated[str, Field(pattern="^([0-9a-f]{32})?$")] = ""
     replay: Annotated[str, Field(pattern="^([0-9a-f]{32})?$")] = ""
 
 

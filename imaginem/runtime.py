@@ -2,16 +2,18 @@
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar, overload
 
 import imaginem
 from imaginem.config.identity import credential, get_token
 from imaginem.config.retirement import notes
-from imaginem.config.settings import Settings, read_settings
+from imaginem.config.settings import Settings, choosing, read_settings
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import PhotoCache
 from imaginem.pipeline.cancelling import CancelledBatches
+from imaginem.pipeline.engine_choices import NotedEngineChoices
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import (
@@ -20,6 +22,8 @@ from imaginem.ports import (
     Cancellations,
     CoreSettings,
     Drops,
+    EarlierOutputs,
+    EngineChoices,
     EngineKind,
     Engines,
     EngineT,
@@ -150,6 +154,11 @@ class Runtime(Engines):
         return NotedBatches(self.shared_state)
 
     @_Once
+    def engine_choices(self) -> EngineChoices:
+        """Which engines reruns chose."""
+        return NotedEngineChoices(self.shared_state)
+
+    @_Once
     def database(self) -> Any:
         """The SQL database."""
         from imaginem.sql import Database
@@ -191,6 +200,13 @@ class Runtime(Engines):
         from imaginem.sql import SqlSubmissions
 
         return SqlSubmissions(self.database)
+
+    @_Once
+    def earlier_outputs(self) -> EarlierOutputs:
+        """What jobs had found before they were run again, in SQL."""
+        from imaginem.sql import SqlEarlierOutputs
+
+        return SqlEarlierOutputs(self.database)
 
     @_Once
     def reviews(self) -> Reviews:
@@ -272,6 +288,22 @@ class Runtime(Engines):
             if kind.name not in self.engines:
                 self.engines[kind.name] = make_engine(kind, self.parts)
             engine: EngineT = self.engines[kind.name]
+            return engine
+
+    def other_engine(self, kind: EngineKind[EngineT], provider: str) -> EngineT:
+        """Return the engine of a kind from a provider that the settings need not choose.
+
+        Raises:
+            ConfigurationError: there is no such provider, or something that it needs is missing.
+        """
+        from imaginem.engines import make_engine
+
+        name = f"{kind.name}={provider}"
+        with self.lock:
+            if name not in self.engines:
+                settings = choosing(self.settings, kind, provider)
+                self.engines[name] = make_engine(kind, replace(self.parts, settings=settings))
+            engine: EngineT = self.engines[name]
             return engine
 
     @property

@@ -14,7 +14,7 @@ from PIL import Image
 from pydantic_core import to_json
 
 from imaginem.config.engine_table import ENGINE_TABLE, EngineTable
-from imaginem.errors import PermanentError
+from imaginem.errors import ConfigurationError, PermanentError
 from imaginem.images.decoding import PhotoCache
 from imaginem.memory.drops import MemoryDrops
 from imaginem.memory.engines import Failing, FakeFaces, FakeOcr, FakeRecognizer, FakeVision
@@ -33,6 +33,7 @@ from imaginem.message import JobMessage, decode_message
 from imaginem.pipeline.advance import Transition
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.context import JobContext
+from imaginem.pipeline.engine_choices import NotedEngineChoices
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
 from imaginem.pipeline.steps import Registry
@@ -98,6 +99,7 @@ class MemoryServices(MemoryStores, Engines):
     shared_state: MemorySharedState = field(default_factory=MemorySharedState)
     cancellations: Any = None
     open_batches: Any = None
+    engine_choices: Any = None
     maintenance_jobs: Sequence[MaintenanceJob] = ()
 
     def __post_init__(self) -> None:
@@ -112,6 +114,8 @@ class MemoryServices(MemoryStores, Engines):
             self.cancellations = CancelledBatches(self.shared_state)
         if self.open_batches is None:
             self.open_batches = NotedBatches(self.shared_state)
+        if self.engine_choices is None:
+            self.engine_choices = NotedEngineChoices(self.shared_state)
 
     @property
     def erasables(self) -> Sequence[Erasable]:
@@ -126,6 +130,14 @@ class MemoryServices(MemoryStores, Engines):
     def engine(self, kind: EngineKind[EngineT]) -> EngineT:
         """Return the engine of a kind."""
         engine: EngineT = (vars(self) if kind.name in vars(self) else self.engines)[kind.name]
+        return engine
+
+    def other_engine(self, kind: EngineKind[EngineT], provider: str) -> EngineT:
+        """Return the engine that was passed as `engines["kind=provider"]`."""
+        name = f"{kind.name}={provider}"
+        if name not in self.engines:
+            raise ConfigurationError(f"{kind.name}: there is no engine {provider!r}")
+        engine: EngineT = self.engines[name]
         return engine
 
 

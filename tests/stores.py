@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 from imaginem.memory.stores import MemoryStores
 from imaginem.ports import (
     Batches,
+    EarlierOutputs,
     FaceGallery,
     FaceIndex,
     PhotoCatalogue,
@@ -16,6 +17,7 @@ from imaginem.sql import (
     Database,
     SqlBatches,
     SqlCatalogue,
+    SqlEarlierOutputs,
     SqlFaceIndex,
     SqlGallery,
     SqlResults,
@@ -32,6 +34,7 @@ class Stores:
     catalogue: PhotoCatalogue
     batches: Batches
     submissions: Submissions
+    earlier_outputs: EarlierOutputs
     face_index: FaceIndex
     gallery: FaceGallery
     reviews: Reviews
@@ -51,6 +54,7 @@ def sql_stores(database: Database) -> Stores:
         catalogue=SqlCatalogue(database),
         batches=SqlBatches(database),
         submissions=SqlSubmissions(database),
+        earlier_outputs=SqlEarlierOutputs(database),
         face_index=index,
         gallery=SqlGallery(database, index),
         reviews=SqlReviews(database),

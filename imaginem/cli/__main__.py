@@ -15,6 +15,7 @@ from imaginem.cli import (
     jobs,
     operate,
     poison,
+    rerun,
     serve,
     steps,
 )
@@ -31,6 +32,7 @@ jobs.register(app)
 batches.register(app)
 steps.register(app)
 operate.register(app)
+rerun.register(app)
 doctor.register(app)
 ai_emulator.register(app)
 app.add_typer(assets.app, name="assets")

@@ -11,6 +11,8 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
+from imaginem.cli.comparison import as_json as as_json_of
+from imaginem.cli.comparison import comparisons, show_comparisons
 from imaginem.cli.intake import (
     Source,
     check_pipeline_steps,
@@ -197,18 +199,30 @@ def show_job(row: ProgressRow, json_wanted: bool, name: str = "") -> None:
 
 def results(
     batch: Annotated[str, typer.Argument(metavar="BATCH")],
+    job: Annotated[str, typer.Argument(metavar="[JOB]")] = "",
     as_json_: Json = False,
     links: Annotated[
         bool, typer.Option("--links", help="Give each photo a link that opens it for 15 minutes.")
     ] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="What changed in jobs that were run again.")
+    ] = False,
     app: App = Path(),
 ) -> None:
-    """Show what was found in a batch's photos."""
+    """Show what was found in a batch's photos, or in one."""
     with exit_on_error():
         runtime = make_runtime(app)
-        saved = list(runtime.results.batch(batch))
+        saved = [each for each in runtime.results.batch(batch) if job in ("", each.id)]
         if not saved:
-            fail(f"there are no results of batch {batch} yet; see `imaginem status {batch}`")
+            what = f"job {job} in batch {batch}" if job else f"batch {batch}"
+            fail(f"there are no results of {what} yet; see `imaginem status {batch}`")
+        if compare:
+            ids = [result.id for result in saved]
+            if as_json_:
+                print_json([as_json_of(each) for each in comparisons(runtime, batch, ids)])
+            else:
+                show_comparisons(runtime, batch, ids)
+            return
         if as_json_:
             print_json([_result_json(runtime, result, links) for result in saved])
         else:

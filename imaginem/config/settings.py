@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Collection, Mapping
-from typing import get_args
+from typing import Any, get_args
 
 from imaginem.config.declare import read_section
 from imaginem.config.engine_table import ENGINE_TABLE, AccountName, EngineTable
@@ -18,6 +18,7 @@ from imaginem.config.sections.storage import (
 )
 from imaginem.config.sections.telemetry import TelemetrySettings
 from imaginem.errors import ConfigurationError
+from imaginem.ports import EngineKind
 
 __all__ = [
     "DEVELOPMENT_STORAGE",
@@ -54,6 +55,25 @@ def read_settings(
     if problems:
         raise ConfigurationError("settings: " + "; ".join(problems))
     return settings
+
+
+def choosing(settings: Settings, kind: EngineKind[Any], provider: str) -> Settings:
+    """Return the settings as they would be with another provider of a kind of engine.
+
+    Raises:
+        ConfigurationError: there is no such provider, or a setting that it needs is missing.
+    """
+    row = settings.engine_table.row(kind)
+    allowed = [each.name for each in row.providers]
+    if provider not in allowed:
+        raise ConfigurationError(
+            f"{row.shown_as}: there is no engine {provider!r}: choose {' or '.join(allowed)}"
+        )
+    chosen = settings.model_copy(update={row.setting.lower(): provider})
+    problems = _contradictions(chosen, ())
+    if problems:
+        raise ConfigurationError("settings: " + "; ".join(problems))
+    return chosen
 
 
 def _contradictions(settings: Settings, wrong: Collection[str]) -> list[str]:

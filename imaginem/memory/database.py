@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from imaginem.outputs import FaceMatch
 from imaginem.ports import (
     BatchInfo,
+    EarlierOutput,
     EnrolledFace,
     FacePair,
     Groups,
@@ -34,6 +35,7 @@ class MemoryDatabase:
     submissions: dict[JobKey, Submission] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     messages: dict[JobKey, str] = field(default_factory=dict)
+    earlier: dict[JobKey, list[EarlierOutput]] = field(default_factory=dict)
     opened: dict[str, BatchInfo] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
     faces: dict[uuid.UUID, tuple[JobKey, EnrolledFace]] = field(default_factory=dict)

@@ -6,11 +6,13 @@ from typing import Any
 from imaginem.memory.batches import MemoryBatches, MemorySubmissions
 from imaginem.memory.catalogue import MemoryCatalogue
 from imaginem.memory.database import MemoryDatabase
+from imaginem.memory.earlier import MemoryEarlierOutputs
 from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.memory.gallery import MemoryGallery, MemoryReviews
 from imaginem.memory.results import MemoryResults
 from imaginem.ports import (
     Batches,
+    EarlierOutputs,
     FaceGallery,
     FaceIndex,
     PhotoCatalogue,
@@ -31,6 +33,7 @@ class MemoryStores:
     catalogue: PhotoCatalogue = _FROM_DATABASE
     batches: Batches = _FROM_DATABASE
     submissions: Submissions = _FROM_DATABASE
+    earlier_outputs: EarlierOutputs = _FROM_DATABASE
     face_index: FaceIndex = field(default_factory=MemoryFaceIndex)
     gallery: FaceGallery = _FROM_DATABASE
     reviews: Reviews = _FROM_DATABASE
@@ -41,5 +44,6 @@ class MemoryStores:
         self.catalogue = self.catalogue or MemoryCatalogue(self.database)
         self.batches = self.batches or MemoryBatches(self.database)
         self.submissions = self.submissions or MemorySubmissions(self.database)
+        self.earlier_outputs = self.earlier_outputs or MemoryEarlierOutputs(self.database)
         self.gallery = self.gallery or MemoryGallery(self.database, self.face_index)
         self.reviews = self.reviews or MemoryReviews(self.database)

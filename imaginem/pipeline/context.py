@@ -118,8 +118,16 @@ class JobContext(Engines):
         return self._services.blobs.put(container, path, encode_png(picture), "image/png")
 
     def engine(self, kind: EngineKind[EngineT]) -> EngineT:
-        """Return the engine of a kind that the settings choose."""
-        return self._services.engine(kind)
+        """Return the engine of a kind that the settings choose, or that a rerun chose."""
+        provider = self._chosen.get(kind.name)
+        if provider is None:
+            return self._services.engine(kind)
+        return self._services.other_engine(kind, provider)
+
+    @cached_property
+    def _chosen(self) -> Mapping[str, str]:
+        token = self._definition.bookkeeping.engines
+        return self._services.engine_choices.chosen(token, self.batch_id) if token else {}
 
     @property
     def call(self) -> CallContext:

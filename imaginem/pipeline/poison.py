@@ -15,7 +15,7 @@ from imaginem.ports import PoisonEntry, Services
 from imaginem.redaction import one_line, redact, redact_values
 
 _logger = logging.getLogger("imaginem.process")
-_FACTS = ("image", "unfinished", "dropped")
+_FACTS = ("image", "unfinished", "dropped", "engines")
 _KEPT_FOR_REPLAY = (*_FACTS, "traceparent")
 
 

@@ -7,6 +7,7 @@ fakes, and one contract suite holds all of them to the same behaviour.
 from imaginem.ports.batches import Batches, BatchInfo, BatchPage, Groups
 from imaginem.ports.catalogue import FoundPhoto, PhotoCatalogue, PhotoFilter, PhotoPage
 from imaginem.ports.drops import Drop, Drops
+from imaginem.ports.earlier import EARLIER_KEPT, EarlierOutput, EarlierOutputs
 from imaginem.ports.engines import (
     FACE_SEARCH,
     FACES,
@@ -35,6 +36,7 @@ from imaginem.ports.services import (
     Cancellations,
     CoreSettings,
     DashboardServices,
+    EngineChoices,
     Fetcher,
     MaintenanceJob,
     OpenBatches,
@@ -55,6 +57,7 @@ from imaginem.ports.submissions import Submission, Submissions
 from imaginem.ports.telemetry import Span, Telemetry
 
 __all__ = [
+    "EARLIER_KEPT",
     "FACES",
     "FACE_SEARCH",
     "OCR",
@@ -72,6 +75,9 @@ __all__ = [
     "DashboardServices",
     "Drop",
     "Drops",
+    "EarlierOutput",
+    "EarlierOutputs",
+    "EngineChoices",
     "EngineKind",
     "EngineT",
     "Engines",

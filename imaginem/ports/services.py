@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from imaginem.ports.batches import Batches
 from imaginem.ports.catalogue import PhotoCatalogue
 from imaginem.ports.drops import Drops
-from imaginem.ports.engines import EngineKind, Engines
+from imaginem.ports.earlier import EarlierOutputs
+from imaginem.ports.engines import EngineKind, Engines, EngineT
 from imaginem.ports.erasing import Erasable
 from imaginem.ports.face_index import FaceIndex
 from imaginem.ports.gallery import FaceGallery
@@ -47,6 +48,16 @@ class CoreSettings:
     max_waits: int = 100
     max_dequeue_count: int = 5
     retry_seconds: float = 2.0
+
+
+class EngineChoices(Protocol):
+    """Which engines reruns chose instead of those that the settings choose."""
+
+    def note(self, batch_id: str, engines: Mapping[str, str]) -> str:
+        """Note the providers of a rerun, by name of their kind; return what stands for them."""
+
+    def chosen(self, token: str, batch_id: str) -> Mapping[str, str]:
+        """Return what was noted for a batch; nothing for a token that we have not made."""
 
 
 class Cancellations(Protocol):
@@ -141,6 +152,17 @@ class Services(Engines, Protocol):
     def shared_state(self) -> SharedState:
         """Return the small texts that all instances share."""
 
+    def other_engine(self, kind: EngineKind[EngineT], provider: str) -> EngineT:
+        """Return the engine of a kind from a provider that the settings need not choose.
+
+        Raises:
+            ConfigurationError: there is no such provider, or something that it needs is missing.
+        """
+
+    @property
+    def engine_choices(self) -> EngineChoices:
+        """Return which engines reruns chose."""
+
     @property
     def cancellations(self) -> Cancellations:
         """Return the list of cancelled batches."""
@@ -180,6 +202,10 @@ class DashboardServices(Services, Protocol):
     @property
     def submissions(self) -> Submissions:
         """Return the submissions."""
+
+    @property
+    def earlier_outputs(self) -> EarlierOutputs:
+        """Return what jobs had found before they were run again."""
 
     @property
     def drops(self) -> Drops:

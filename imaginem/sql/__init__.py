@@ -3,6 +3,7 @@
 from imaginem.sql.batches import SqlBatches
 from imaginem.sql.catalogue import SqlCatalogue
 from imaginem.sql.database import Database
+from imaginem.sql.earlier import SqlEarlierOutputs
 from imaginem.sql.face_index import SqlFaceIndex
 from imaginem.sql.gallery import SqlGallery
 from imaginem.sql.results import SqlResults
@@ -14,6 +15,7 @@ __all__ = [
     "Database",
     "SqlBatches",
     "SqlCatalogue",
+    "SqlEarlierOutputs",
     "SqlFaceIndex",
     "SqlGallery",
     "SqlResults",

@@ -43,6 +43,7 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
         PoisonedMessages(services.poison),
         services.submissions,
         services.results,
+        services.earlier_outputs,
         ProgressRows(services.log),
     )
 

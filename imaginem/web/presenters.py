@@ -10,7 +10,8 @@ from imaginem.usecases.batches import BatchOverview
 from imaginem.usecases.faces import FaceSearch, ReviewedMatch, SearchedFace
 from imaginem.usecases.jobs import JobView
 from imaginem.usecases.poison import Handled, PoisonView
-from imaginem.web import models, poison_models
+from imaginem.usecases.rerun import Comparison
+from imaginem.web import models, poison_models, rerun_models
 from imaginem.web.addresses import job_path, thumbnail_url
 
 
@@ -163,4 +164,23 @@ def present_handled(handled: Handled) -> poison_models.Handled:
     left = [poison_models.LeftOver(reason=r, count=n) for r, n in handled.left.most_common()]
     return poison_models.Handled(
         done=handled.done, already=handled.already, left=left, cursor=handled.cursor
+    )
+
+
+def present_comparison(compared: Comparison) -> rerun_models.Comparison:
+    """Return what changed in a job's outputs."""
+    steps = [
+        rerun_models.StepChanges(
+            step=step, changes=[rerun_models.Change.model_validate(change) for change in changes]
+        )
+        for step, changes in compared.changes.items()
+    ]
+    return rerun_models.Comparison(
+        batch_id=compared.batch_id,
+        job_id=compared.job_id,
+        before=compared.before,
+        after=compared.after,
+        from_step=compared.from_step,
+        engines=dict(compared.engines),
+        steps=steps,
     )

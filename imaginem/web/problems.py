@@ -25,6 +25,7 @@ from imaginem.redaction import one_line
 from imaginem.usecases.admission import JobIdTaken
 from imaginem.usecases.erase import AtWork
 from imaginem.usecases.poison import NewerRun
+from imaginem.usecases.rerun import StillAtWork
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_SECONDS = 10
@@ -34,6 +35,7 @@ _STATUS: dict[type[ImaginemError], int] = {
     AtWork: 409,
     JobIdTaken: 409,
     NewerRun: 409,
+    StillAtWork: 409,
     InvalidMessage: 422,
     PermanentError: 422,
     RetryableError: 503,

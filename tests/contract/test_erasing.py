@@ -21,7 +21,7 @@ from imaginem.outputs import Face, FaceMatch, FacePrint, ImageAnalysis, OcrText,
 from imaginem.pipeline.poison import keep_invalid
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.steps import default_registry
-from imaginem.ports import CallContext, Drop, EnrolledFace, Erasable, JobKey
+from imaginem.ports import CallContext, Drop, EarlierOutput, EnrolledFace, Erasable, JobKey
 from imaginem.runtime import Runtime
 from imaginem.sql import SqlServiceFaces
 from imaginem.testing import FakeFaces, FakeRecognizer, photo_bytes
@@ -43,6 +43,7 @@ PLACES = {
     "pipelinepoison",
     "pipeline_output",
     "photo_label",
+    "earlier_output",
     "submission",
     "face",
     "face_match",
@@ -116,6 +117,9 @@ class Installation:
         result = self.runtime.results.read(key)
         assert result is not None
         assert result.unsuccessful == ()
+        assert result.timestamp is not None
+        before = EarlierOutput(*key, result.timestamp, result.job_output, "ocr")
+        self.runtime.earlier_outputs.keep(before)
         rendition(self.runtime, result, "thumbnail")
         return [face.face_id for face in self.runtime.gallery.faces_of(key)]
 

@@ -22,7 +22,7 @@ from sqlalchemy.sql.elements import ReleaseSavepointClause
 
 from imaginem.errors import ConfigurationError
 from imaginem.outputs import FaceMatch
-from imaginem.ports import EnrolledFace, JobResult, PhotoFilter
+from imaginem.ports import EarlierOutput, EnrolledFace, JobResult, PhotoFilter
 from imaginem.sql import Database, SqlServiceFaces
 from imaginem.sql.grant import grant_script
 from imaginem.sql.migrate import APPLICATION_LOCK, script
@@ -66,6 +66,12 @@ def use_everything(database: Database) -> None:
     for _ in range(2):
         results.save(JobResult("b", "one", ("ocr",), "https://x.test/a", None, tags))
     results.read(("b", "one"))
+    for day in range(1, 6):
+        moment = datetime(2026, 5, day, tzinfo=UTC)
+        stores.earlier_outputs.keep(EarlierOutput("b", "one", moment, tags, "ocr"))
+    stores.earlier_outputs.of_job(("b", "one"))
+    stores.earlier_outputs.erase(("b", "one"))
+    stores.earlier_outputs.erase_batch("b", ["one"])
     list(results.batch("b"))
 
     faces = [

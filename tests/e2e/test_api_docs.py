@@ -64,7 +64,7 @@ def test_every_example_runs(served: tuple[Installation, str], tmp_path: Path) ->
     examples = re.findall(r"^curl .+$", PAGE, re.MULTILINE)
     assert len(examples) > 15
     for example in examples:
-        if any(word in example for word in ("?text", "cancel", "retry", "DELETE")):
+        if any(word in example for word in ("?text", "cancel", "retry", "rerun", "DELETE")):
             wait(address, tmp_path)
         status, text = curl(example, address, tmp_path)
         expected = (404,) if "batches/none" in example else (200, 201, 202)

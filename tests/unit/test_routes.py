@@ -35,6 +35,7 @@ CASEWORKERS = {
     "DELETE /api/batches/{batch_id}",
     "POST /api/jobs",
     "POST /api/jobs/{batch_id}/{job_id}/retry",
+    "POST /api/jobs/{batch_id}/{job_id}/rerun",
     "DELETE /api/jobs/{batch_id}/{job_id}",
     "POST /api/faces/search",
     "PUT /api/faces/{face_id}/matches/{other_id}/verdict",
@@ -46,6 +47,7 @@ CASEWORKERS = {
     "POST /batches/{batch_id}/erase",
     "POST /photos/{batch_id}/{job_id}/erase",
     "POST /photos/{batch_id}/{job_id}/retry",
+    "POST /photos/{batch_id}/{job_id}/rerun",
     "POST /faces/search",
     "POST /faces/{face_id}/matches/{other_id}",
 }

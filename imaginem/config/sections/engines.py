@@ -125,6 +125,11 @@ class EngineSettings(Section):
         not_on_azure="the package says where its weights are",
     )
 
+    def chosen_providers(self) -> dict[str, str]:
+        """Return the provider that is chosen for each kind, by the name that users see."""
+        providers = self.engine_table.providers(self.engine_choices)
+        return {row.shown_as: provider.name for row, provider in providers}
+
     @property
     def engine_choices(self) -> dict[str, str]:
         """The provider that each setting of the table chooses.

@@ -2,7 +2,13 @@
 
 from imaginem.sql.schema.base import KEY, Base, now
 from imaginem.sql.schema.faces import DIMENSIONS, FaceMatchRow, FaceRow, ReviewRow
-from imaginem.sql.schema.jobs import Label, PhotoBatch, PipelineOutput, SubmissionRow
+from imaginem.sql.schema.jobs import (
+    EarlierOutputRow,
+    Label,
+    PhotoBatch,
+    PipelineOutput,
+    SubmissionRow,
+)
 from imaginem.sql.schema.service_faces import AdditionRow, FaceListRow, RemovalRow, ServiceFaceRow
 
 __all__ = [
@@ -10,6 +16,7 @@ __all__ = [
     "KEY",
     "AdditionRow",
     "Base",
+    "EarlierOutputRow",
     "FaceListRow",
     "FaceMatchRow",
     "FaceRow",

@@ -105,6 +105,31 @@ class SubmissionRow(Base):
     )
 
 
+class EarlierOutputRow(Base):
+    """A job's outputs from before it was run again.
+
+    Attributes:
+        made: when the result was written that had them.
+        from_step: where the rerun began.
+        engines: providers that the rerun chose, as JSON.
+    """
+
+    __tablename__ = "earlier_output"
+
+    job: Mapped[uuid.UUID] = mapped_column(Uuid)
+    made: Mapped[datetime] = mapped_column(UtcTime)
+    batch_id: Mapped[str] = mapped_column(exact(KEY))
+    id: Mapped[str] = mapped_column(exact(KEY))
+    job_output: Mapped[str] = mapped_column(UnicodeText)
+    from_step: Mapped[str] = mapped_column(String(64))
+    engines: Mapped[str] = mapped_column(UnicodeText)
+
+    __table_args__ = (
+        PrimaryKeyConstraint("job", "made", name="pk_earlier_output"),
+        Index("ix_earlier_output_batch", "batch_id"),
+    )
+
+
 class Label(Base):
     """A tag, category or object of a photo, for search."""
 

@@ -1,8 +1,9 @@
 """`/photos/{batch_id}/{job_id}`."""
 
 import json
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, Response
 
 from imaginem.errors import ImaginemError
@@ -12,11 +13,12 @@ from imaginem.ports import DashboardServices, JobResult
 from imaginem.usecases.erase import forget_job
 from imaginem.usecases.jobs import photo_name, result_of, view_job
 from imaginem.usecases.renditions import original, size_of, version_of
+from imaginem.usecases.rerun import comparison_of, prepare_rerun, rerun_job
 from imaginem.usecases.submit import run_again
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob
 from imaginem.web.pages.boxes import contents_of, polygon
 from imaginem.web.pages.render import render
-from imaginem.web.presenters import present_job
+from imaginem.web.presenters import present_comparison, present_job
 from imaginem.web.requests import check_place_role
 
 router = APIRouter(prefix="/photos")
@@ -27,6 +29,7 @@ def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJ
     """Show a photo with the outputs of its job."""
     job, result = present_job(view_job(services, key, caller)), services.results.read(key)
     size, problem = _size(services, result)
+    compared = comparison_of(services, key, caller)
     values = {
         "job": job,
         "name": photo_name(job.image_parameters, job.job_id),
@@ -36,6 +39,7 @@ def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJ
         "ended": job.state in ENDED,
         "contents": contents_of(job.job_output or {}, size),
         "polygon": polygon,
+        "compared": present_comparison(compared) if compared else None,
         "raw": json.dumps(job.model_dump(mode="json"), indent=2, ensure_ascii=False),
     }
     return render(request, "photo.html", values)
@@ -73,4 +77,16 @@ def erase(caller: Caseworker, services: ServicesDep, key: VisibleJob) -> Respons
 def retry(caller: Caseworker, services: ServicesDep, key: VisibleJob) -> Response:
     """Run a job again."""
     run_again(services, key)
+    return Response(status_code=204, headers={"HX-Refresh": "true"})
+
+
+@router.post("/{batch_id}/{job_id}/rerun")
+def rerun(
+    caller: Caseworker,
+    services: ServicesDep,
+    key: VisibleJob,
+    from_step: Annotated[str, Form(max_length=63)],
+) -> Response:
+    """Run a job again from a step."""
+    rerun_job(services, key, prepare_rerun(services, key[0], from_step, {}))
     return Response(status_code=204, headers={"HX-Refresh": "true"})

@@ -1,0 +1,36 @@
+"""In-memory fake of the outputs from before a rerun."""
+
+from collections.abc import Collection, Sequence
+
+from imaginem.memory.database import MemoryDatabase
+from imaginem.ports import EARLIER_KEPT, EarlierOutput, JobKey
+
+
+class MemoryEarlierOutputs:
+    """`earlier_output` in memory."""
+
+    holds = ("earlier_output",)
+
+    def __init__(self, database: MemoryDatabase | None = None) -> None:
+        self._database = database or MemoryDatabase()
+
+    def keep(self, output: EarlierOutput) -> None:
+        """Keep an output."""
+        key = (output.batch_id, output.job_id)
+        with self._database.lock:
+            others = [each for each in self.of_job(key) if each.made != output.made]
+            kept = sorted([output, *others], key=lambda each: each.made, reverse=True)
+            self._database.earlier[key] = kept[:EARLIER_KEPT]
+
+    def of_job(self, key: JobKey) -> Sequence[EarlierOutput]:
+        """List a job's outputs."""
+        return self._database.earlier.get(key, [])
+
+    def erase(self, key: JobKey) -> None:
+        """Remove a job's outputs."""
+        self._database.earlier.pop(key, None)
+
+    def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
+        """Remove a batch's outputs."""
+        for key in [key for key in self._database.earlier if key[0] == batch_id]:
+            self.erase(key)

@@ -61,7 +61,7 @@ class Plan:
         if self.done:
             return "an earlier replay has begun: only this entry is removed"
         if self.message is None:
-            return "goes back as it is, and is kept again unless a setting was wrong"
+            return "it goes back as it is, and is kept again unless a setting was wrong"
         definition = self.message.job_definition
         place = f"{definition.processing_step + 1} of {len(definition.processing_pipeline)}"
         earlier = [n for n in definition.processing_pipeline if n in self.message.job_output]

@@ -154,12 +154,39 @@ def test_operations_tell_health_and_replay_what_was_poisoned(window: Window) -> 
     expect(page.get_by_text("Poison inbox (1)")).to_be_visible()
     expect(page.locator("table", has_text="facedetection")).to_be_visible()
     window.shot("operations", whole=True)
-    page.get_by_role("button", name="Replay").click()
-    expect(page.get_by_text("Nothing is poisoned.")).to_be_visible()
-    expect(page.get_by_text("Poison inbox (1)")).to_be_visible()  # it is nonsense still
+    page.get_by_role("link", name="See what could not be processed").click()
+    page.get_by_role("button", name="Show: ocr.").click()
+    expect(page.locator("pre", has_text="nonsense <script>")).to_be_visible()
+    window.shot("poison", whole=True)
+    page.get_by_role("button", name="Replay: ocr.").click()
+    expect(page.get_by_text("1 put back.")).to_be_visible()
+    for _ in range(60):  # it is nonsense still
+        window.open("/operations/poison?reason=neither")
+        if page.get_by_text("1 fit").is_visible():
+            break
+        page.wait_for_timeout(200)
+    expect(page.locator("code", has_text="ocr.")).not_to_have_text(f"ocr.{sent}")
     page.on("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="Drop").click()
-    expect(page.get_by_text("Nothing is poisoned.")).to_be_visible()
+    page.get_by_role("button", name="Drop all that fit").click()
+    expect(page.get_by_text("1 dropped.")).to_be_visible()
+    expect(page.get_by_text("Nothing fits.")).to_be_visible()
+
+
+def test_a_photo_is_run_again_from_a_step_and_compared(window: Window) -> None:
+    page = window.open("/upload?batch=again")
+    page.locator("#files").set_input_files([window.dashboard.installation.assets.path("page.png")])
+    page.get_by_role("button", name="Upload", exact=True).click()
+    expect(page.get_by_text("1 of 1 photos done")).to_be_visible(timeout=60_000)
+    page.locator(".jobs a").first.click()
+    page.get_by_role("button", name="Run again from here: ocr").click()
+    expect(page.get_by_text("This photo is still at work.")).to_be_visible()
+    for _ in range(60):
+        page.reload()
+        if page.get_by_role("heading", name="Before and after").is_visible():
+            break
+        page.wait_for_timeout(500)
+    expect(page.get_by_text("Nothing changed.")).to_be_visible()
+    window.shot("compared", whole=True)
 
 
 def test_a_batch_is_exported_and_erased(window: Window, desktop: Path) -> None:

@@ -41,6 +41,7 @@ PAGES = {
     "photo-failed": "/photos/people/broken",
     "faces": "/faces",
     "operations": "/operations",
+    "poison": "/operations/poison",
     "docs": "/api/docs",
 }
 

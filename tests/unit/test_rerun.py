@@ -11,6 +11,7 @@ from imaginem import JobContext, JobResult, PermanentError
 from imaginem.errors import ConfigurationError, NotFound, StorageUnavailable
 from imaginem.outputs import FaceMatch, OcrText
 from imaginem.pipeline.offload import is_linked
+from imaginem.pipeline.resuming import message_from_row
 from imaginem.ports import CallContext
 from imaginem.testing import Failing as FailingEngine
 from imaginem.usecases.access import EVERYTHING, Caller
@@ -190,6 +191,15 @@ class TestOtherEngines:
         replay_job(bench.services, kept.queue, kept.id)
         bench.run()
         assert found(bench)["second"] == "2 azure"
+
+    def test_they_stay_when_the_message_is_made_again_from_its_row(self, bench: Bench) -> None:
+        rerun = prepare_rerun(bench.services, KEY[0], "second", {"ocr": "azure"})
+        rerun_job(bench.services, KEY, rerun)
+        (body,) = bench.waiting("second")
+        bench.transition(bench.second, body, "m1")
+        bench.services.queues.clear("second")
+        lost = message_from_row(bench.row, bench.services, "second")
+        assert lost.job_definition.bookkeeping.engines == rerun.token
 
     @pytest.mark.parametrize("token", ["", "f" * 32, "another batch's"])
     def test_a_sender_chooses_no_engine(self, bench: Bench, token: str) -> None:

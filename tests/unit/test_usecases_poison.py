@@ -146,7 +146,7 @@ class TestWhatIsNewer:
     def test_a_job_at_work_is_replaced_on_request_only(self, bench: Bench, cause: Failing) -> None:
         bench.transition(bench.first, bench.message(), "newer")
         entry = the_entry(bench)
-        with pytest.raises(NewerRun, match=r"job job-1 is at work.*--force"):
+        with pytest.raises(NewerRun, match=r"job job-1 is at work.*with `force` only"):
             replay_entry(bench.services, entry)
         assert bench.poisoned == [entry]
 

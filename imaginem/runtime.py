@@ -32,7 +32,9 @@ from imaginem.ports import (
     FaceIndex,
     Fetcher,
     JobLog,
+    Landing,
     MaintenanceJob,
+    NoLanding,
     OpenBatches,
     PhotoCatalogue,
     Photos,
@@ -47,6 +49,7 @@ from imaginem.ports import (
 )
 from imaginem.telemetry.silent import SilentTelemetry
 from imaginem.usecases.erasables import erasables_of
+from imaginem.usecases.landing import sweep
 
 T = TypeVar("T")
 
@@ -142,6 +145,20 @@ class Runtime(Engines):
         from imaginem.storage import AzureSharedState
 
         return AzureSharedState(self._account)
+
+    @_Once
+    def landing(self) -> Landing:
+        """What was accepted, kept from the emulator's crashes; nothing on any other storage."""
+        if not self.settings.storage_may_forget:
+            return NoLanding()
+        from imaginem.storage import EmulatorSaves, FileLanding
+
+        home = self.settings.home.absolute()
+        folder = home / "landing"
+        saves = EmulatorSaves(
+            home / "storage", folder / "mark.json", self.blobs, self.queues, self.shared_state
+        )
+        return FileLanding(folder, saves)
 
     @_Once
     def cancellations(self) -> Cancellations:
@@ -323,6 +340,9 @@ class Runtime(Engines):
         """Until when the services of the engines in use answer, by kind, where there is an end."""
         return notes(self.settings, datetime.now(UTC).date())
 
+    def _sweep_landing(self) -> None:
+        sweep(self)
+
     @property
     def maintenance_jobs(self) -> Sequence[MaintenanceJob]:
         """What the timer is to run; nothing is made before a job runs."""
@@ -331,6 +351,8 @@ class Runtime(Engines):
         jobs = maintenance_jobs(self.settings, lambda: self.parts)
         if self.settings.watchdog_minutes:
             jobs.append(MaintenanceJob("watchdog", self._watch))
+        if self.settings.storage_may_forget:
+            jobs.append(MaintenanceJob("landing", self._sweep_landing))
         return jobs
 
     def _watch(self) -> None:

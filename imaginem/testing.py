@@ -20,6 +20,7 @@ from imaginem.memory.drops import MemoryDrops
 from imaginem.memory.engines import Failing, FakeFaces, FakeOcr, FakeRecognizer, FakeVision
 from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.memory.gallery import MemoryGallery
+from imaginem.memory.landing import MemoryLanding
 from imaginem.memory.poison import MemoryPoison
 from imaginem.memory.results import MemoryResults
 from imaginem.memory.shared_state import MemorySharedState
@@ -51,6 +52,7 @@ __all__ = [
     "MemoryDrops",
     "MemoryFaceIndex",
     "MemoryGallery",
+    "MemoryLanding",
     "MemoryLog",
     "MemoryPoison",
     "MemoryQueues",
@@ -85,6 +87,7 @@ class MemoryServices(MemoryStores, Engines):
     log: MemoryLog = field(default_factory=MemoryLog)
     poison: MemoryPoison = field(default_factory=MemoryPoison)
     drops: MemoryDrops = field(default_factory=MemoryDrops)
+    landing: MemoryLanding = field(default_factory=MemoryLanding)
     fetch: Any = no_network
     photos: PhotoCache = field(default_factory=lambda: PhotoCache(pixels=0))
     telemetry: Any = field(default_factory=SilentTelemetry)

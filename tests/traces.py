@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from azure.data.tables import TableServiceClient
 from azure.storage.blob import BlobServiceClient
@@ -13,18 +14,19 @@ from imaginem.sql.types import job_number
 
 
 class Traces:
-    """Every container, table, queue and SQL table, whichever they are.
+    """Every container, table, queue and SQL table, whichever they are, and the landing.
 
     Args:
         connection: string of the storage account.
         engine: of the database.
+        home: folder in which jobs land.
     """
 
-    def __init__(self, connection: str, engine: Engine) -> None:
+    def __init__(self, connection: str, engine: Engine, home: Path) -> None:
         self._blobs = BlobServiceClient.from_connection_string(connection)
         self._tables = TableServiceClient.from_connection_string(connection)
         self._queues = QueueServiceClient.from_connection_string(connection)
-        self._engine = engine
+        self._engine, self._home = engine, home
 
     def close(self) -> None:
         """Close the connections."""
@@ -64,6 +66,8 @@ class Traces:
         for queue in self._queues.list_queues():
             for message in self._queues.get_queue_client(queue.name).peek_messages(32):
                 yield queue.name, [str(message.content)]
+        for path in self._home.glob("landing/*.job"):  # decisions tell what to erase: they stay
+            yield "landing", [path.read_bytes().decode("utf-8", "replace")]
         with self._engine.connect() as connection:
             for name in inspect(connection).get_table_names():
                 for row in connection.exec_driver_sql(f'SELECT * FROM "{name}"'):

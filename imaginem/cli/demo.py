@@ -25,6 +25,7 @@ from imaginem.config.settings import STORAGE_IDENTITY, read_settings
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
 from imaginem.ports.log_lines import log_to
 from imaginem.runtime import Runtime
+from imaginem.usecases.reconcile import reconcile
 
 DEMO_PHOTOS = (
     "obama.jpg",
@@ -118,11 +119,17 @@ def _run_demo(app: Path, workers: int, home: Path, keep: bool, settings: dict[st
             log=log,
             order=runtime.settings.pipeline,
             home=home,
+            prepare=lambda: _prepare(runtime),
         )
         emulator = Emulator(home / "storage", ports, app)
         host = Host(options, runtime.queues, runtime.blobs, emulator)
         with signals(host):
             return _show(host, runtime, port, keep)
+
+
+def _prepare(runtime: Runtime) -> None:
+    """Put right what the emulator forgot, if it died and was started again."""
+    reconcile(runtime)
 
 
 def _show(host: Host, runtime: Runtime, port: int, keep: bool) -> bool:

@@ -16,6 +16,7 @@ from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
 from imaginem.host.identity import join
 from imaginem.ports.log_lines import log_to
 from imaginem.runtime import Runtime
+from imaginem.usecases.reconcile import reconcile
 
 
 def register(app: typer.Typer) -> None:
@@ -87,6 +88,7 @@ def _options(app: Path, workers: int, port: int, runtime: Runtime, adopt: bool) 
         order=runtime.settings.pipeline,
         home=home,
         prepare=_Preparation(runtime, home, adopt).run,
+        storage_saved=runtime.landing.storage_stopped,
     )
 
 
@@ -102,6 +104,7 @@ class _Preparation:
             state = self._runtime.shared_state
             join(self._home, state, settings.storage_name, adopt=self._adopt)
             self._adopt = False  # what is wrong after a restart of the emulator is told
+        reconcile(self._runtime)
 
 
 def home_matters(settings: Settings) -> bool:

@@ -190,14 +190,18 @@ class Emulator:
             connection.close()
         return True
 
-    def stop(self) -> None:
-        """Stop Azurite, if this object started it; it saves its books before it ends."""
+    def stop(self) -> bool:
+        """Stop Azurite, if this object started it; it saves its books before it ends.
+
+        Returns:
+            Whether it was running, and has ended in good order: then everything is saved.
+        """
         process, errors = self._process, self._errors
         if errors is not None:
             errors.close()
             self._errors = None
         if process is None:
-            return
+            return False
         process.terminate()
         if process.poll() is None:
             process.send_signal(signal.SIGCONT)  # a stopped process would never see SIGTERM
@@ -211,6 +215,7 @@ class Emulator:
         if self._data is not None:
             forget(self._data)
         self._process = None
+        return process.returncode == 0
 
     def __enter__(self) -> "Emulator":
         """Start Azurite."""

@@ -121,7 +121,8 @@ class Host:
             self._gap.close()
             self._listener.close()
             self._gap = self._listener = None
-        self._storage.stop()
+        if self._storage.stop():
+            self._options.storage_saved()
         if self._lock is not None:
             self._lock.release()
 

@@ -22,7 +22,7 @@ from imaginem.ports import Blobs, Queues
 _RENEW_EVERY = 5.0  # seconds
 
 
-def _prepare_nothing() -> None:
+def _nothing() -> None:
     """Do nothing."""
 
 
@@ -44,6 +44,7 @@ class HostOptions:
         home: folder that is this host's own while it runs; None if it keeps nothing.
         prepare: called whenever storage has come up and no worker lives yet: at the start, and
             after the storage emulator was started again.
+        storage_saved: called when the storage emulator has ended in good order.
     """
 
     app: Path
@@ -55,7 +56,8 @@ class HostOptions:
     watch: bool = False
     order: Sequence[str] = ()
     home: Path | None = None
-    prepare: Callable[[], None] = _prepare_nothing
+    prepare: Callable[[], None] = _nothing
+    storage_saved: Callable[[], None] = _nothing
 
 
 class Session:

@@ -88,11 +88,10 @@ class StorageKeeper:
         self._up_since = time.monotonic()
         _logger.info("the storage emulator runs again")
 
-    def stop(self) -> None:
-        """Stop the emulator, if it was started."""
+    def stop(self) -> bool:
+        """Stop the emulator, if it was started; tell whether it has saved everything."""
         self._closing.set()
-        if self._emulator is not None:
-            self._emulator.stop()
+        return self._emulator is not None and self._emulator.stop()
 
     def _watch(self, emulator: Emulator) -> None:
         """Note for how long the emulator has been stopped or silent.

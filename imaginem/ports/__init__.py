@@ -28,6 +28,14 @@ from imaginem.ports.engines import (
 from imaginem.ports.erasing import Erasable
 from imaginem.ports.face_index import FaceIndex, Neighbor
 from imaginem.ports.gallery import EnrolledFace, FaceGallery, FaceOwner
+from imaginem.ports.landing import (
+    Decision,
+    Deed,
+    LandedJob,
+    LandedPhoto,
+    Landing,
+    NoLanding,
+)
 from imaginem.ports.poison import PoisonEntry, PoisonFilter, PoisonLog, PoisonPage
 from imaginem.ports.results import JobResult, Results
 from imaginem.ports.reviews import FacePair, Review, Reviews
@@ -73,6 +81,8 @@ __all__ = [
     "Cancellations",
     "CoreSettings",
     "DashboardServices",
+    "Decision",
+    "Deed",
     "Drop",
     "Drops",
     "EarlierOutput",
@@ -96,9 +106,13 @@ __all__ = [
     "JobKey",
     "JobLog",
     "JobResult",
+    "LandedJob",
+    "LandedPhoto",
+    "Landing",
     "LogEntry",
     "MaintenanceJob",
     "Neighbor",
+    "NoLanding",
     "OcrEngine",
     "OpenBatches",
     "PhotoCatalogue",

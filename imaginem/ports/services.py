@@ -12,6 +12,7 @@ from imaginem.ports.engines import EngineKind, Engines, EngineT
 from imaginem.ports.erasing import Erasable
 from imaginem.ports.face_index import FaceIndex
 from imaginem.ports.gallery import FaceGallery
+from imaginem.ports.landing import Landing
 from imaginem.ports.poison import PoisonLog
 from imaginem.ports.results import Results
 from imaginem.ports.reviews import Reviews
@@ -210,6 +211,10 @@ class DashboardServices(Services, Protocol):
     @property
     def drops(self) -> Drops:
         """Return the photos that were dropped in the input container."""
+
+    @property
+    def landing(self) -> Landing:
+        """Return what was accepted and storage may still forget."""
 
     @property
     def reviews(self) -> Reviews:

@@ -2,8 +2,10 @@
 
 from imaginem.storage.blob import AzureBlobs
 from imaginem.storage.drops import AzureDrops
+from imaginem.storage.landing import FileLanding
 from imaginem.storage.poison import AzurePoisonLog
 from imaginem.storage.queue import AzureQueues
+from imaginem.storage.saves import EmulatorSaves
 from imaginem.storage.shared_state import AzureSharedState
 from imaginem.storage.table import AzureJobLog
 
@@ -14,4 +16,6 @@ __all__ = [
     "AzurePoisonLog",
     "AzureQueues",
     "AzureSharedState",
+    "EmulatorSaves",
+    "FileLanding",
 ]

@@ -39,6 +39,7 @@ from imaginem.ports.log_lines import working_on
 from imaginem.redaction import one_line
 from imaginem.usecases.admission import free_id, made_id
 from imaginem.usecases.jobs import state_of_job
+from imaginem.usecases.landing import land_and_send
 from imaginem.usecases.submit import check_open, record_sent
 
 _logger = logging.getLogger("imaginem.drops")
@@ -235,10 +236,27 @@ def _send(services: DashboardServices, message: JobMessage, drop: Drop) -> None:
     """Record a job in SQL, so that it is known while it waits, and send it."""
     services.open_batches.note(message.key[0])
     services.batches.open_batch(message.key[0])  # one that is a group's stays the group's
-    record_sent(services, message, drop.run, drop.sha256)
-    services.queues.send(message.current, message.encode())
+    land_and_send(
+        services,
+        message,
+        _bytes_to_land(services, drop),
+        lambda: record_sent(services, message, drop.run, drop.sha256),
+        run=drop.run,
+        dropped=True,
+    )
     ids = {"batch_id": message.key[0], "job_id": message.key[1]}
     _logger.info("a dropped photo starts a job", extra=ids)
+
+
+def _bytes_to_land(services: DashboardServices, drop: Drop) -> bytes | None:
+    """Return a dropped photo's bytes where storage may forget them; None if they are gone."""
+    if not services.landing.active or drop.size > BYTE_LIMIT:
+        return None
+    try:
+        container = services.core_settings.input_container
+        return services.blobs.get(container, drop.blob, BYTE_LIMIT, etag=drop.etag)
+    except (NotFound, Conflict, PermanentError):  # replaced meanwhile: that photo lands next
+        return None
 
 
 def _tell_replaced(services: DashboardServices, key: tuple[str, str], etag: str) -> None:

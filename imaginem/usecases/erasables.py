@@ -34,6 +34,7 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
         THUMBNAILS,
     )
     return (
+        services.landing,  # first: what is landed would be put back
         DroppedPhotos(services.drops, services.blobs, photos),
         *(
             JobBlobs(services.blobs, name, services.drops if name == photos else None)

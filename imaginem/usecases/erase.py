@@ -1,9 +1,12 @@
 """Erasing jobs everywhere: photos, results, faces, progress, poisoned messages."""
 
+from collections.abc import Collection
+
 from imaginem.errors import NotFound, PermanentError
 from imaginem.pipeline.progress_row import ProgressRow, progress_properties, read_row
-from imaginem.ports import DashboardServices, JobKey
+from imaginem.ports import DashboardServices, Deed, JobKey
 from imaginem.usecases.erasables import PoisonedMessages
+from imaginem.usecases.landing import decide
 from imaginem.usecases.submit import at_work, is_at_work
 
 
@@ -32,6 +35,12 @@ def forget_job(services: DashboardServices, key: JobKey) -> None:
         raise AtWork(
             f"job {key[1]} is still at work: cancel batch {key[0]}, or wait until it has ended"
         )
+    decide(services, Deed.ERASE, key[0], [key[1]])
+    erase_job(services, key)
+
+
+def erase_job(services: DashboardServices, key: JobKey) -> None:
+    """Remove a job from every store."""
     for store in services.erasables:
         store.erase(key)
 
@@ -58,8 +67,14 @@ def forget_batch(services: DashboardServices, batch_id: str) -> int:
             "they have ended"
         )
     names = {*sent, *done, *(row.job_id for row in rows)}
+    decide(services, Deed.ERASE, batch_id, names, whole=True)
+    erase_batch(services, batch_id, names)
+    return len(names)
+
+
+def erase_batch(services: DashboardServices, batch_id: str, job_ids: Collection[str]) -> None:
+    """Remove a batch and its jobs from every store."""
     for store in services.erasables:
-        store.erase_batch(batch_id, names)
+        store.erase_batch(batch_id, job_ids)
     services.open_batches.forget(batch_id)
     services.batches.forget_batch(batch_id)
-    return len(names)

@@ -8,7 +8,12 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from imaginem.errors import InvalidMessage, NotFound, PermanentError, StorageUnavailable
+from imaginem.errors import (
+    ImaginemError,
+    InvalidMessage,
+    NotFound,
+    PermanentError,
+)
 from imaginem.message import JobMessage, decode_message
 from imaginem.pipeline.offload import expand
 from imaginem.pipeline.progress_row import ProgressRow, read_row
@@ -16,6 +21,7 @@ from imaginem.pipeline.resuming import kept_of
 from imaginem.pipeline.source import keep_photo
 from imaginem.ports import DashboardServices, JobKey, JobResult, Submission
 from imaginem.redaction import redact_values
+from imaginem.usecases.landing import land_and_send
 
 _LONGEST_ID = 150
 _LOST_AFTER = timedelta(days=7)
@@ -65,9 +71,11 @@ def submit_photo(
         _message(key, url, image_parameters, pipeline), services.core_settings.default_pipeline
     )
     check_open(services, key[0])
-    if isinstance(photo, bytes):  # only now, so that an invalid job leaves no blob behind
-        message = message.with_image_url(keep_photo(services, key, photo))
-    return send_message(services, message, photo_digest)
+    if not isinstance(photo, bytes):
+        return send_message(services, message, photo_digest)
+    # Only now, so that an invalid job leaves no blob behind.
+    message = message.with_image_url(keep_photo(services, key, photo))
+    return send_message(services, message, photo_digest, photo=photo)
 
 
 def check_open(services: DashboardServices, batch_id: str) -> None:
@@ -89,6 +97,7 @@ def send_message(
     photo_digest: str | None = None,
     *,
     run: str = "",
+    photo: bytes | None = None,
 ) -> str:
     """Record a job in SQL, so that it is known while it waits, and send it; return its run's id.
 
@@ -97,22 +106,26 @@ def send_message(
         message: of the job.
         photo_digest: SHA-256 that names the photo from now on; None leaves what is recorded.
         run: id of the run that it starts, where that is not the id of the queue message.
+        photo: the bytes of its photo, if they came with it; it is in storage already.
 
     Raises:
+        DiskFull: there is no room; it is not accepted.
         PermanentError: its batch was cancelled, or an id is too long for SQL.
     """
     key = message.key
     check_open(services, key[0])
     services.open_batches.note(key[0])
     before = services.submissions.submission(key)
-    record_sent(services, message, "", photo_digest)
+
+    def record() -> None:
+        record_sent(services, message, "", photo_digest)
+
     try:
-        sent = services.queues.send(message.current, message.encode())
-    except StorageUnavailable:
+        run = land_and_send(services, message, photo, record, run=run)
+    except ImaginemError:
         if before is None:
             services.submissions.withdraw(key)
         raise
-    run = run or sent
     record_sent(services, message, run, photo_digest)
     return run
 

@@ -33,6 +33,7 @@ from tests.traces import Traces
 LONG = "word " * 12_000
 PIPELINE = DEFAULT_PIPELINE
 PLACES = {
+    "landing",
     "inputimages",
     "faces",
     "largemessages",
@@ -156,7 +157,7 @@ def installation(own_azurite: Emulator, tmp_path: Path) -> Iterator[Installation
     engine = TalkativeEngine()
     engines = {"faces": FakeFaces(), "recognizer": EveryoneAlike(runtime)}
     runtime.engines |= {"vision": engine, "ocr": engine, **engines}
-    traces = Traces(own_azurite.connection_string, runtime.database.engine)
+    traces = Traces(own_azurite.connection_string, runtime.database.engine, tmp_path)
     yield Installation(runtime, traces)
     traces.close()
     runtime.database.close()

@@ -72,20 +72,27 @@ def test_the_timer_runs_what_the_runtime_lists() -> None:
     assert len(telemetry.metrics["imaginem.maintenance"]) == 2
 
 
-def test_settings_say_which_jobs_the_timer_has() -> None:
-    off = {"WATCHDOG_MINUTES": "0"}
-    names = [job.name for job in Runtime(read_settings(WITH_ACCOUNT)).maintenance_jobs]
+ON_AZURE = {"AzureWebJobsStorage__accountName": "photos"}
+WITHOUT_WATCHDOG = {"WATCHDOG_MINUTES": "0"}
 
-    assert names == ["face lists", "watchdog"]
-    assert [job.name for job in Runtime(read_settings({})).maintenance_jobs] == ["watchdog"]
-    assert Runtime(read_settings(off)).maintenance_jobs == []
+
+def names(environment: dict[str, str]) -> list[str]:
+    return [job.name for job in Runtime(read_settings(environment)).maintenance_jobs]
+
+
+def test_settings_say_which_jobs_the_timer_has() -> None:
+    assert names(WITH_ACCOUNT) == ["face lists", "watchdog", "landing"]
+    assert names(ON_AZURE | WITH_ACCOUNT) == ["face lists", "watchdog"]
+    assert names(ON_AZURE) == ["watchdog"]
+    assert names(WITHOUT_WATCHDOG) == ["landing"]
+    assert names(ON_AZURE | WITHOUT_WATCHDOG) == []
 
 
 def test_there_is_no_timer_where_there_is_no_job() -> None:
-    assert timer(read_settings({"WATCHDOG_MINUTES": "0"}), MemoryServices()) is None
+    assert timer(read_settings(ON_AZURE | WITHOUT_WATCHDOG), MemoryServices()) is None
 
 
 def test_listing_the_jobs_makes_nothing() -> None:
     runtime = Runtime(read_settings(WITH_ACCOUNT))
-    assert len(runtime.maintenance_jobs) == 2
+    assert len(runtime.maintenance_jobs) == 3
     assert runtime.made == {}

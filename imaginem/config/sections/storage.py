@@ -11,6 +11,8 @@ from imaginem.config.value_types import FirstOfThreePorts, Folder, WebAddress, o
 SqlDriver = Annotated[str, one_of(("pyodbc", "mssql-python")), Expected("pyodbc or mssql-python")]
 
 DEVELOPMENT_STORAGE = "UseDevelopmentStorage=true"
+_EMULATOR_ACCOUNT = "devstoreaccount1"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 STORAGE_IDENTITY = tuple(
     f"AzureWebJobsStorage__{part}"
     for part in (
@@ -127,6 +129,15 @@ class StorageSettings(Section):
         host = urlsplit(address).netloc.rpartition("@")[2]
         name = parts.get("AccountName") or self.storage_account
         return f"the account {' at '.join(filter(None, (name, host)))}"
+
+    @property
+    def storage_may_forget(self) -> bool:
+        """Whether storage is an emulator on this machine, by whichever ports: it saves late."""
+        if self.uses_emulator:
+            return True
+        parts = dict(part.partition("=")[::2] for part in self.storage_connection.split(";"))
+        host = urlsplit(parts.get("BlobEndpoint", "")).hostname
+        return parts.get("AccountName") == _EMULATOR_ACCOUNT and host in _LOOPBACK
 
     @property
     def storage_endpoints(self) -> Mapping[str, str]:

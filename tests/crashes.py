@@ -206,8 +206,11 @@ class World:
     def ambush(self, call: str, times: int = 1) -> None:
         """Kill whoever makes a call, before its effect, and play so far."""
         self.journal.ambush = (call, times)
-        while self.journal.ambush[1]:
+        for _ in range(60):
+            if not self.journal.ambush[1]:
+                return
             self.deliver_all()
+        raise AssertionError(f"{call} was not called {times} times")
 
     def play(self) -> None:
         """Deliver messages until none is left."""
@@ -262,7 +265,7 @@ class World:
             for entry in self.raw_poison.list():
                 self.journal.actor = "person"
                 with contextlib.suppress(Killed, StorageUnavailable):
-                    replay_job(self.services, entry.queue, entry.id, force=True)
+                    replay_job(self.services, entry.queue, entry.id)
             self.journal.watching = False
             self.play()
 

@@ -25,16 +25,8 @@ from imaginem.ports import PoisonEntry, PoisonFilter
 from imaginem.redaction import one_line
 from imaginem.runtime import Runtime
 from imaginem.usecases.pace import Pace
-from imaginem.usecases.poison import (
-    KINDS,
-    Handled,
-    drop_entry,
-    drop_some,
-    entries_that_fit,
-    replay_job,
-    replay_some,
-    view_entry,
-)
+from imaginem.usecases.poison import KINDS, drop_entry, replay_job, view_entry
+from imaginem.usecases.poison_many import Handled, drop_some, entries_that_fit, replay_some
 
 poison_app = typer.Typer(no_args_is_help=True, help="Messages that could not be processed.")
 _AT_ONCE = 100

@@ -219,7 +219,7 @@ class CheckResult(Answer):
 
 
 class Operations(Answer):
-    """What runs, and its health."""
+    """What runs, and its health; what is poisoned is counted up to 1,000."""
 
     version: str
     queues: list[QueueDepth]

@@ -9,7 +9,8 @@ from imaginem.usecases.admission import Admission
 from imaginem.usecases.batches import BatchOverview
 from imaginem.usecases.faces import FaceSearch, ReviewedMatch, SearchedFace
 from imaginem.usecases.jobs import JobView
-from imaginem.usecases.poison import Handled, PoisonView
+from imaginem.usecases.poison import PoisonView
+from imaginem.usecases.poison_many import Handled
 from imaginem.usecases.rerun import Comparison
 from imaginem.web import models, poison_models, rerun_models
 from imaginem.web.addresses import job_path, thumbnail_url

@@ -208,7 +208,6 @@ ENGLISH = {
     "poison.tries": "{count} tries",
     "poison.tries.one": "1 try",
     "poison.count": "{count} fit",
-    "poison.count.many": "{count} or more fit",
     "poison.none_fits": "Nothing fits.",
     "poison.show": "Show",
     "poison.replay_does": "If it is replayed: {what}.",

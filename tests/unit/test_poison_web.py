@@ -168,6 +168,14 @@ class TestPage:
         rows = api.get(following[1].replace("&amp;", "&")).text
         assert ("zzz.x59" in rows, "zzz.x49" in rows, "<html" in rows) == (True, False, False)
 
+    def test_a_page_counts_up_to_a_thousand(
+        self, services: MemoryServices, api: TestClient
+    ) -> None:
+        for number in range(1005):
+            services.poison.add(PoisonEntry("zzz", f"x{number}", "many", "x"))
+        assert "1000+ fit" in api.get("/operations/poison?queue=zzz").text
+        assert "Poison inbox (1000+)" in api.get("/operations").text
+
     def test_operations_tell_how_many_there_are(self, api: TestClient) -> None:
         assert "Poison inbox (7)" in api.get("/operations").text
         assert api.get("/api/operations").json()["poisoned"] == 7

@@ -18,16 +18,8 @@ from imaginem.testing import photo_bytes
 from imaginem.usecases.batches import batch_overview
 from imaginem.usecases.drops import receive_drop
 from imaginem.usecases.pace import Pace
-from imaginem.usecases.poison import (
-    NewerRun,
-    drop_some,
-    entries_that_fit,
-    plan_of,
-    replay_entry,
-    replay_job,
-    replay_some,
-    view_entry,
-)
+from imaginem.usecases.poison import NewerRun, plan_of, replay_entry, replay_job, view_entry
+from imaginem.usecases.poison_many import drop_some, entries_that_fit, replay_some
 from tests.workbench import KEY, Bench, Found
 
 

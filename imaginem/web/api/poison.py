@@ -5,13 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from imaginem.usecases.pace import Pace
-from imaginem.usecases.poison import (
-    drop_entry,
-    drop_some,
-    replay_job,
-    replay_some,
-    view_entry,
-)
+from imaginem.usecases.poison import drop_entry, replay_job, view_entry
+from imaginem.usecases.poison_many import drop_some, replay_some
 from imaginem.web.dependencies import Operator, ServicesDep
 from imaginem.web.poison_models import (
     Handled,

@@ -5,6 +5,7 @@ from fastapi.responses import HTMLResponse
 
 from imaginem.ports import DashboardServices
 from imaginem.usecases.health import operations_of
+from imaginem.usecases.poison import MOST_COUNTED
 from imaginem.web.context import WebContext
 from imaginem.web.dependencies import Operator, ServicesDep, WebDep
 from imaginem.web.pages.render import render
@@ -21,6 +22,7 @@ def _show(
     depths = operations.queues
     values = {
         "operations": present_operations(operations),
+        "most": MOST_COUNTED,
         "queues": [(name, depths[name], depths[f"{name}-poison"]) for name in names],
     }
     return render(request, template, values)

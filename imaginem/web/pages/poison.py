@@ -7,16 +7,8 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse
 
 from imaginem.ports import DashboardServices, PoisonFilter
-from imaginem.usecases.poison import (
-    KINDS,
-    MOST_COUNTED,
-    Handled,
-    drop_entry,
-    drop_some,
-    replay_job,
-    replay_some,
-    view_entry,
-)
+from imaginem.usecases.poison import KINDS, MOST_COUNTED, drop_entry, replay_job, view_entry
+from imaginem.usecases.poison_many import Handled, drop_some, replay_some
 from imaginem.web.api.poison import REPLAY_SECONDS
 from imaginem.web.dependencies import Operator, ServicesDep, WebDep
 from imaginem.web.pages.render import render

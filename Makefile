@@ -12,7 +12,7 @@ SQL_DRIVER ?= pyodbc
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed 's/v\([0-9]*\).*/\1/')
 
-.PHONY: setup setup-dev setup-all hooks demo start test test-unit drops mutants check format arm bench package clean
+.PHONY: setup setup-dev setup-all hooks demo start test test-unit simulate drops mutants check format arm bench package clean
 
 setup: $(VENV)/.ready node_modules/.ready
 setup-dev: setup $(VENV)/.ready-dev
@@ -58,6 +58,12 @@ test-unit: $(VENV)/.ready-dev
 DROPS ?= 1000
 drops: setup-dev
 	DROPS=$(DROPS) $(BIN)/python -m pytest -s tests/chaos/test_drops.py $(ARGS)
+
+# Plays seeds of simulated runs with faults; SEED=123 plays one and prints what happened.
+SEEDS ?= 20000
+SEED ?=
+simulate: $(VENV)/.ready-dev
+	SEEDS=$(SEEDS) SEED=$(SEED) $(BIN)/python -m tests.simulation $(ARGS)
 
 # Changes the pipeline's code in small ways and lists the changes that no test notices. Results
 # are kept in mutants/: cut short, it goes on where it stopped; `mutmut show NAME` shows a change.

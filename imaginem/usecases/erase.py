@@ -66,7 +66,7 @@ def forget_batch(services: DashboardServices, batch_id: str) -> int:
             f"{len(busy)} jobs of batch {batch_id} are still at work: cancel it, or wait until "
             "they have ended"
         )
-    names = {*sent, *done, *(row.job_id for row in rows)}
+    names = sorted({*sent, *done, *(row.job_id for row in rows)})
     decide(services, Deed.ERASE, batch_id, names, whole=True)
     erase_batch(services, batch_id, names)
     return len(names)

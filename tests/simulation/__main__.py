@@ -1,0 +1,88 @@
+"""`make simulate`: plays seeds, or one of them with its trace (`SEED=123`)."""
+
+import argparse
+import os
+import sys
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from tests.simulation.campaign import Campaign, cores, play_all
+from tests.simulation.world import run
+
+_SHOWN = 10
+
+
+def main() -> int:
+    """Play what the command line asks for; return 1 if an invariant broke."""
+    parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=int(os.environ.get("SEEDS") or 1000))
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--processes", type=int, default=cores())
+    chosen = os.environ.get("SEED")
+    parser.add_argument("--seed", type=int, default=int(chosen) if chosen else None)
+    given = parser.parse_args()
+    if given.seed is not None:
+        return _replay(given.seed)
+    return _play(given.first, given.seeds, given.processes)
+
+
+def _replay(seed: int) -> int:
+    report = run(seed, traced=True)
+    for line in report.trace:
+        print(line)
+    print(f"seed {seed}: {report.broken or report.known or 'every invariant holds'}")
+    return 1 if report.broken else 0
+
+
+def _play(first: int, count: int, processes: int) -> int:
+    console, started = Console(), time.perf_counter()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as progress:
+        task = progress.add_task("seeds", total=count, rate="")
+
+        def show(part: Campaign) -> None:
+            done = progress.tasks[0].completed + part.seeds
+            rate = f"{done / (time.perf_counter() - started):.0f} seeds/s"
+            progress.update(task, advance=part.seeds, rate=rate)
+            for report in part.broken:
+                progress.console.print(f"seed {report.seed}: {report.broken}", markup=False)
+
+        campaign = play_all(first, count, processes, show)
+    seconds = time.perf_counter() - started
+    console.print(_summary(campaign))
+    console.print(f"{count} seeds in {seconds:.0f} s, {count / seconds:.0f} seeds/s")
+    return _verdict(console, campaign)
+
+
+def _summary(campaign: Campaign) -> Table:
+    table = Table("what happened", "times", title="All seeds together")
+    for what, times in sorted(campaign.happened.items()):
+        table.add_row(what, f"{times:,}")
+    return table
+
+
+def _verdict(console: Console, campaign: Campaign) -> int:
+    executions = campaign.happened["step executions"]
+    again = campaign.happened["executions of recorded steps"]
+    share = again / executions if executions else 0.0
+    console.print(f"executions of steps that were already recorded: {share:.2%}")
+    if not campaign.broken:
+        console.print("every invariant holds")
+        return 0
+    failing = sorted(report.seed for report in campaign.broken)
+    console.print(f"{len(failing)} seeds break an invariant: {failing[:_SHOWN]}")
+    console.print(f"replay one with its trace: make simulate SEED={failing[0]}")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+"""Protocols that are broken in one place each: the simulator must find every one of them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from imaginem.errors import Conflict
+from imaginem.message import JobMessage
+from imaginem.pipeline.process import Delivery, process_step, transition
+from imaginem.ports import JobKey, QueueItem
+from imaginem.usecases.watchdog import Watchdog
+from tests.simulation.host import POISON, Instance
+from tests.simulation.machine import Variant
+from tests.simulation.stores import WatchedLog
+
+
+class FencelessLog(WatchedLog):
+    """Writes whatever the row's fence is."""
+
+    def merge(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        """Change properties."""
+        return super().merge(key, properties, self._latest(key))
+
+    def replace(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        """Set properties."""
+        return super().replace(key, properties, self._latest(key))
+
+    def _latest(self, key: JobKey) -> str:
+        entry = self.read(key)
+        return entry.fence if entry else ""
+
+
+class LateLog:
+    """Keeps a step's recording back until it is told to write."""
+
+    def __init__(self, log: Any) -> None:
+        self._log = log
+        self._kept: tuple[JobKey, Mapping[str, Any], str] | None = None
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._log, method)
+
+    def merge(self, key: JobKey, properties: Mapping[str, Any], fence: str) -> str:
+        """Promise to change properties."""
+        self._kept = (key, properties, fence)
+        return fence
+
+    def write(self) -> None:
+        """Do what was promised, whatever the row has become."""
+        if self._kept is None:
+            return
+        key, properties, _ = self._kept
+        for _ in range(5):
+            entry = self._log.read(key)
+            try:
+                self._log.merge(key, properties, entry.fence if entry else "")
+                return
+            except Conflict:
+                continue
+
+
+class RecordsAfterAdvance(Instance):
+    """Sends the job on before it records the step."""
+
+    def run(self, queue: str, item: QueueItem) -> str:
+        """Process a message."""
+        if queue.endswith(POISON):
+            return super().run(queue, item)
+        services = self.services.restarted()
+        services.log = late = LateLog(services.log)
+        registry = self.around.pipeline.registry
+        delivery = Delivery(item.body, item.id, item.dequeue_count)
+        state = process_step(registry.get(queue), delivery, services, registry).state
+        late.write()
+        return state
+
+
+class DeletesBeforeAdvance(Instance):
+    """Deletes a message before it sends the next one."""
+
+    def run(self, queue: str, item: QueueItem) -> str:
+        """Process a message."""
+        if queue.endswith(POISON):
+            return super().run(queue, item)
+        registry = self.around.pipeline.registry
+        delivery = Delivery(item.body, item.id, item.dequeue_count)
+        moved = transition(registry.get(queue), delivery, self.services, registry)
+        self.services.queues.delete(queue, item)
+        if moved.outgoing is not None:
+            sent = moved.outgoing
+            self.services.queues.send(sent.queue, sent.body, delay=sent.delay)
+        return moved.state
+
+
+class StartsNewRuns(Watchdog):
+    """Sends a lost message again as the first one of a new run."""
+
+    def _message(self, job: Any) -> JobMessage | None:
+        message = super()._message(job)
+        return message and message.noting(run="", fence="", look=False, replaces="")
+
+
+NO_FENCE = Variant("no fence", log=FencelessLog)
+RECORD_AFTER_ADVANCE = Variant("record after advance", instance=RecordsAfterAdvance)
+DELETE_BEFORE_ADVANCE = Variant(  # the watchdog would mend it
+    "delete before advance", instance=DeletesBeforeAdvance, watchdog=None
+)
+WITHOUT_WATCHDOG = Variant("without a watchdog", watchdog=None)
+WATCHDOG_WITH_A_NEW_RUN = Variant("watchdog with a new run", watchdog=StartsNewRuns)
+RECONCILER_BESIDE_LIVE_WORKERS = Variant(
+    "reconciler beside live workers", waits_for_reconciler=False
+)
+BROKEN = (
+    NO_FENCE,
+    RECORD_AFTER_ADVANCE,
+    DELETE_BEFORE_ADVANCE,
+    WATCHDOG_WITH_A_NEW_RUN,
+    RECONCILER_BESIDE_LIVE_WORKERS,
+)

@@ -1,0 +1,133 @@
+"""What must hold when a run has come to rest."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from imaginem.message import ids_in
+from imaginem.names import job_prefix
+from imaginem.pipeline.offload import expand, expand_all
+from imaginem.pipeline.progress_row import ProgressRow, read_row
+from imaginem.pipeline.states import StepState
+from imaginem.ports import JobKey
+from imaginem.usecases.submit import is_at_work
+from tests.simulation.ledger import BrokenInvariant
+from tests.simulation.steps import NO_PHOTO, faces_of
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+
+def check(world: "World") -> None:
+    """Look at everything.
+
+    Raises:
+        BrokenInvariant: names the first thing that does not hold.
+    """
+    left = world.queues.left()
+    if left:
+        raise BrokenInvariant(f"a message stays on {left[0][0]}: {left[0][1][:300]}")
+    for instance, actor in world.machine.instances.values():
+        if actor.thread.dead or instance.in_hand is not None:
+            raise BrokenInvariant(f"{instance.name} hangs")
+    for key in sorted(world.ledger.accepted):
+        _has_ended(world, key)
+    for entry in world.stores.log.rows():
+        _agrees(world, ProgressRow(entry))
+    for key in sorted(world.ledger.erased):
+        _is_gone(world, key)
+
+
+def at_work(world: "World") -> bool:
+    """Tell whether a job that anybody knows of has not ended."""
+    keys = {
+        *world.ledger.accepted,
+        *((entry.batch_id, entry.job_id) for entry in world.stores.log.rows()),
+    }
+    return any(
+        is_at_work(read_row(world.stores.log, key), world.stores.sql.submissions.submission(key))
+        for key in keys
+    )
+
+
+def _has_ended(world: "World", key: JobKey) -> None:
+    """Check that an accepted job has ended, was erased, or says why it did not."""
+    row = read_row(world.stores.log, key)
+    if row is not None and row.has_ended:
+        sent = world.stores.sql.submissions.submission(key)
+        if is_at_work(row, sent):
+            raise BrokenInvariant(f"{key} has ended, but counts as queued")
+        return
+    if row is None and key in world.ledger.touched:
+        return
+    poisoned = [e for e in world.stores.poison.list() if ids_in(e.body) == key and e.reason]
+    if not poisoned:
+        raise BrokenInvariant(f"{key} is lost: {'no row' if row is None else row.as_json()}")
+    world.happened["jobs that only a poison entry tells of"] += 1
+
+
+def _agrees(world: "World", row: ProgressRow) -> None:
+    """Check a row against itself and what its steps left elsewhere."""
+    if not row.has_ended:
+        poisoned = [e for e in world.stores.poison.list() if ids_in(e.body) == row.key]
+        if not poisoned:
+            raise BrokenInvariant(f"{row.key} is {row.job_state} for ever")
+    if row.reason_of("looks").endswith(NO_PHOTO) and row.key not in world.ledger.touched:
+        raise BrokenInvariant(f"the photo of {row.key} is lost")
+    if not row.job_output or row.key in world.ledger.touched:
+        return  # what was erased under a message that was on its way may be anything
+    outputs = _outputs(world, row)
+    successful = [name for name in row.pipeline if row.state_of(name) is StepState.SUCCESS]
+    if sorted(outputs) != sorted(successful):
+        raise BrokenInvariant(f"{row.key}: outputs {sorted(outputs)}, successes {successful}")
+    chain = ""
+    for name in successful:
+        recorded = expand(json.loads(row.as_json()[f"{name}_output"]), row.key, world.stores.blobs)
+        if recorded != outputs[name] and world.happened["emulator died"]:
+            world.happened["outputs of two executions after the emulator died"] += 1
+        elif recorded != outputs[name]:
+            raise BrokenInvariant(f"{row.key}: the row and the job's output differ at {name}")
+        made = outputs[name]["what"].strip()
+        if made.rpartition(">")[0] != chain:
+            raise BrokenInvariant(f"{row.key}: {name} was made from another run's output: {made}")
+        chain = made
+    _agrees_with_sql(world, row, outputs)
+
+
+def _outputs(world: "World", row: ProgressRow) -> dict[str, Any]:
+    final = expand(json.loads(row.job_output), row.key, world.stores.blobs)
+    return expand_all(final["job_output"], row.key, world.stores.blobs)
+
+
+def _agrees_with_sql(world: "World", row: ProgressRow, outputs: dict[str, Any]) -> None:
+    if "report" in outputs:
+        result = world.stores.sql.results.read(row.key)
+        before = {name: output for name, output in outputs.items() if name != "report"}
+        if result is None:
+            raise BrokenInvariant(f"{row.key} has no result in SQL")
+        if dict(result.job_output) != before:
+            if not row.previous_runs:
+                raise BrokenInvariant(f"{row.key}: the result in SQL is not the row's")
+            world.happened["results of an earlier run in SQL"] += 1
+    if "faces" in outputs:
+        faces = {face.face_id for face in world.stores.sql.gallery.faces_of(row.key)}
+        if faces != {face.face_id for face in faces_of(row.key)}:
+            raise BrokenInvariant(f"{row.key}: the gallery has {len(faces)} faces of the job")
+
+
+def _is_gone(world: "World", key: JobKey) -> None:
+    """Check that nothing is left of a job that was erased."""
+    stores, folder = world.stores, job_prefix(*key)
+    containers = sorted(stores.blobs.containers)
+    left = [
+        f"{container}/{name}"
+        for container in containers
+        for name in stores.blobs.list(container, folder.removesuffix("/"))
+        if name == folder.removesuffix("/") or name.startswith(folder)
+    ]
+    left += [f"pipelinepoison/{e.id}" for e in stores.poison.list() if ids_in(e.body) == key]
+    left += ["pipelinelogs"] if read_row(stores.log, key) else []
+    left += ["pipeline_output"] if stores.sql.results.read(key) else []
+    left += ["submission"] if stores.sql.submissions.submission(key) else []
+    left += ["face"] if stores.sql.gallery.faces_of(key) else []
+    if left:
+        raise BrokenInvariant(f"{key} was erased, but there is {', '.join(left)}")

@@ -1,0 +1,187 @@
+"""What people and the world do while jobs are worked on."""
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from typing import Protocol
+
+from imaginem.errors import ImaginemError, NotFound
+from imaginem.message import ids_in
+from imaginem.ports import JobKey
+from imaginem.usecases.clearing import clear_queue
+from imaginem.usecases.erase import forget_batch, forget_job
+from imaginem.usecases.poison import replay_job
+from imaginem.usecases.rerun import prepare_rerun, rerun_job
+from imaginem.usecases.submit import run_again, submit_photo
+from tests.simulation.clock import Clock
+from tests.simulation.faults import WorkerDied
+from tests.simulation.ledger import Ledger
+from tests.simulation.machine import Machine
+from tests.simulation.plan import STEPS, Event, Plan
+from tests.simulation.scheduler import InstanceDied, Scheduler
+from tests.simulation.services import SimulatedServices, Stores
+from tests.simulation.tracing import Trace
+
+FORGERIES: tuple[dict[str, object], ...] = (
+    {"run": "nobody", "fence": "made-up"},
+    {"run": "nobody", "fence": "made-up", "attempt": 1},
+    {"run": "nobody", "fence": "made-up", "waits": 1},
+    {"run": "", "fence": "made-up"},
+    {"run": "nobody", "fence": ""},
+    {"fence": "outdated"},
+    {"run": 7},
+)
+_LONGEST_JUMP = 3 * 3600.0
+
+
+class Surroundings(Protocol):
+    """What people need of the run."""
+
+    plan: Plan
+    clock: Clock
+    scheduler: Scheduler
+    chance: random.Random
+    services: SimulatedServices
+    stores: Stores
+    ledger: Ledger
+    trace: Trace
+    happened: Counter[str]
+    machine: Machine
+
+
+class Person:
+    """Somebody who does one thing of the plan, from a process of their own."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._services = around.services.restarted()
+        self._acts: dict[Event, Callable[[], None]] = {
+            Event.SUBMIT: self._submit_again,
+            Event.CANCEL: lambda: self._services.cancellations.cancel(self._job()[0][0]),
+            Event.REOPEN: lambda: self._services.cancellations.reopen(self._job()[0][0]),
+            Event.REPLAY: self._replay,
+            Event.RUN_AGAIN: lambda: self._ignore(run_again(self._services, self._job()[0])),
+            Event.RERUN: self._rerun,
+            Event.ERASE: self._erase,
+            Event.ERASE_BATCH: self._erase_batch,
+            Event.COPY: self._copy,
+            Event.COPY_FIRST: self._copy_first,
+            Event.FORGE: self._forge,
+            Event.JUMP: self._jump,
+            Event.LOSE: lambda: self._around.stores.queues.lose(one=True),
+            Event.LOSE_ALL: lambda: self._around.stores.queues.lose(one=False),
+            Event.CLEAR: self._clear,
+            Event.CRASH: lambda: self._around.machine.emulator_dies(),
+        }
+
+    def act(self, event: Event) -> None:
+        """Do one thing; it may fail, and the process may die over it."""
+        self._do(str(event), self._acts[event])
+
+    def submit(self, key: JobKey, pipeline: tuple[str, ...]) -> None:
+        """Send a photo, once more when it was not accepted."""
+
+        def send() -> None:
+            submit_photo(self._services, key, f"{key[1]}.jpg", b"a photo", pipeline)
+            self._around.ledger.accepted.add(key)
+
+        for _ in range(3):
+            self._services = self._around.services.restarted()
+            self._do("submitted", send)
+            if key in self._around.ledger.accepted:
+                return
+
+    def _do(self, what: str, action: Callable[[], None]) -> None:
+        around = self._around
+        around.ledger.busy += 1
+        around.ledger.begun += 1
+        try:
+            action()
+        except (ImaginemError, WorkerDied, InstanceDied) as problem:
+            outcome = type(problem).__name__
+            around.happened[f"{what}: in vain"] += 1
+        else:
+            outcome = "done"
+            around.happened[what] += 1
+        finally:
+            around.ledger.busy -= 1
+        around.trace.note("people", f"{what}: {outcome}")
+
+    def _ignore(self, result: object) -> None:
+        """Take a result that nobody needs."""
+
+    def _job(self) -> tuple[JobKey, tuple[str, ...]]:
+        batch, job, pipeline = self._around.chance.choice(self._around.plan.jobs)
+        return (batch, job), pipeline
+
+    def _submit_again(self) -> None:
+        key, pipeline = self._job()
+        submit_photo(self._services, key, f"{key[1]}.jpg", b"a photo", pipeline)
+        self._around.ledger.accepted.add(key)
+
+    def _replay(self) -> None:
+        entries = self._around.stores.poison.list()
+        if entries:
+            entry = self._around.chance.choice(entries)
+            force = self._around.chance.random() < 0.5
+            replay_job(self._services, entry.queue, entry.id, force=force)
+
+    def _rerun(self) -> None:
+        key, pipeline = self._job()
+        step = self._around.chance.choice(pipeline)
+        rerun_job(self._services, key, prepare_rerun(self._services, key[0], step, {}))
+
+    def _erase(self) -> None:
+        key, _ = self._job()
+        with self._around.ledger.erasing({key}):
+            forget_job(self._services, key)
+
+    def _erase_batch(self) -> None:
+        batch = self._job()[0][0]
+        keys = {(name, job) for name, job, _ in self._around.plan.jobs if name == batch}
+        with self._around.ledger.erasing(keys):
+            forget_batch(self._services, batch)
+
+    def _clear(self) -> None:
+        queue = self._around.chance.choice((*STEPS, "report"))
+        self._ignore(clear_queue(self._services, queue))
+
+    def _any_sent(self) -> tuple[str, str]:
+        return self._one_of(self._around.stores.queues.sent)
+
+    def _one_of(self, messages: list[tuple[str, str]]) -> tuple[str, str]:
+        if not messages:
+            raise NotFound("nothing was sent yet")
+        return self._around.chance.choice(messages)
+
+    def _copy(self) -> None:
+        queue, body = self._any_sent()
+        self._services.queues.send(queue, body, delay=self._around.chance.choice((0, 0, 40)))
+
+    def _copy_first(self) -> None:
+        first = [
+            (queue, body) for queue, body in self._around.stores.queues.sent if _is_first(body)
+        ]
+        queue, body = self._one_of(first)
+        self._services.queues.send(queue, body)
+
+    def _forge(self) -> None:
+        queue, body = self._any_sent()
+        value = json.loads(body)
+        definition = value["job_definition"]
+        forged = self._around.chance.choice(FORGERIES)
+        definition["_imaginem"] = {**definition.get("_imaginem", {}), **forged}
+        self._services.queues.send(queue, json.dumps(value))
+
+    def _jump(self) -> None:
+        self._around.clock.offset = self._around.chance.uniform(-_LONGEST_JUMP, _LONGEST_JUMP)
+
+
+def _is_first(body: str) -> bool:
+    return not json.loads(body)["job_definition"].get("_imaginem", {}).get("run")
+
+
+def key_of(body: str) -> JobKey:
+    """Return the job that a message is of."""
+    return ids_in(body)

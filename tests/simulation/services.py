@@ -1,0 +1,134 @@
+"""What an instance reaches: ports that may fail, and memory of its own."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from imaginem.memory.drops import MemoryDrops
+from imaginem.memory.poison import MemoryPoison
+from imaginem.memory.shared_state import MemorySharedState
+from imaginem.memory.storage import MemoryBlobs
+from imaginem.memory.stores import MemoryStores
+from imaginem.pipeline.cancelling import CancelledBatches
+from imaginem.pipeline.engine_choices import NotedEngineChoices
+from imaginem.pipeline.open_batches import NotedBatches
+from imaginem.ports import (
+    CoreSettings,
+    EngineKind,
+    Engines,
+    EngineT,
+    Erasable,
+    MaintenanceJob,
+    NoLanding,
+)
+from imaginem.telemetry.silent import SilentTelemetry
+from imaginem.usecases.erasables import erasables_of
+from tests.simulation.clock import Clock
+from tests.simulation.faults import Faults, Port
+from tests.simulation.stores import LooseQueues, MarkedLanding, WatchedLog
+
+SETTINGS = CoreSettings(
+    default_pipeline=("looks", "report"),
+    max_attempts=3,
+    max_waits=3,
+    max_dequeue_count=3,
+    retry_seconds=2.0,
+)
+
+
+@dataclass
+class Stores:
+    """What is outside: it outlives every process."""
+
+    queues: LooseQueues
+    log: WatchedLog
+    landing: MarkedLanding
+    blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
+    poison: MemoryPoison = field(default_factory=MemoryPoison)
+    drops: MemoryDrops = field(default_factory=MemoryDrops)
+    shared_state: MemorySharedState = field(default_factory=MemorySharedState)
+    sql: MemoryStores = field(default_factory=MemoryStores)
+
+
+class Counting(SilentTelemetry):
+    """Counts what the summary tells of."""
+
+    def __init__(self, happened: Counter[str]) -> None:
+        self._happened = happened
+
+    def count(self, name: str, amount: float = 1, **attributes: str) -> None:
+        """Count a message that was sent in place of a lost one."""
+        if name == "imaginem.resent":
+            self._happened[f"watchdog: {attributes['outcome']}"] += 1
+
+
+class Surroundings(Protocol):
+    """What the ports are made of."""
+
+    stores: Stores
+    faults: Faults
+    clock: Clock
+    happened: Counter[str]
+
+
+class SimulatedServices(Engines):
+    """A whole Imaginem on ports that may fail; `restarted` gives one without memory.
+
+    Attributes:
+        maintenance_jobs: what the timer runs.
+    """
+
+    core_settings = SETTINGS
+    photos: Any = None
+    fetch: Any = None
+    catalogue: Any = None
+    engine_kinds: Mapping[str, EngineKind[Any]] = {}
+    engine_names: Mapping[str, str] = {}
+    engine_notes: Mapping[str, str] = {}
+
+    def __init__(self, around: Surroundings, emulated: bool) -> None:
+        stores, faults = around.stores, around.faults
+        self._clock = around.clock
+        self.telemetry = Counting(around.happened)
+        self.landing: Any = Port("landing", stores.landing, faults) if emulated else NoLanding()
+        self.queues: Any = Port("queues", stores.queues, faults)
+        self.log: Any = Port("log", stores.log, faults)
+        self.blobs: Any = Port("blobs", stores.blobs, faults)
+        self.poison: Any = Port("poison", stores.poison, faults)
+        self.drops: Any = Port("drops", stores.drops, faults)
+        self.shared_state: Any = Port("shared_state", stores.shared_state, faults)
+        self.results: Any = Port("results", stores.sql.results, faults)
+        self.gallery: Any = Port("gallery", stores.sql.gallery, faults)
+        self.submissions: Any = Port("submissions", stores.sql.submissions, faults)
+        self.earlier_outputs: Any = Port("earlier_outputs", stores.sql.earlier_outputs, faults)
+        self.batches: Any = Port("batches", stores.sql.batches, faults)
+        self.reviews: Any = Port("reviews", stores.sql.reviews, faults)
+        self.face_index: Any = stores.sql.face_index
+        self.maintenance_jobs: Sequence[MaintenanceJob] = ()
+        self._remember_nothing()
+
+    def _remember_nothing(self) -> None:
+        self.cancellations = CancelledBatches(self.shared_state, self._clock.read)
+        self.open_batches = NotedBatches(self.shared_state, self._clock.machine)
+        self.engine_choices = NotedEngineChoices(self.shared_state)
+
+    def restarted(self) -> "SimulatedServices":
+        """Return the same ports for a process that knows nothing yet."""
+        fresh = object.__new__(SimulatedServices)
+        fresh.__dict__.update(self.__dict__)
+        fresh._remember_nothing()
+        return fresh
+
+    def engine(self, kind: EngineKind[EngineT]) -> EngineT:
+        """Refuse: the steps here need no engines."""
+        raise NotImplementedError(kind.name)
+
+    def other_engine(self, kind: EngineKind[EngineT], provider: str) -> EngineT:
+        """Refuse, too."""
+        raise NotImplementedError(provider)
+
+    @property
+    def erasables(self) -> Sequence[Erasable]:
+        """Every store that keeps something of a job."""
+        return erasables_of(self)

@@ -1,0 +1,136 @@
+"""Steps of a simulated pipeline: each has its own way of failing.
+
+An output names the outputs that it was made from, and is different each time: two recordings
+of one step never look alike by chance.
+"""
+
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from imaginem import JobContext, PermanentError, RetryableError, StepOutput, step
+from imaginem.errors import Busy, NotFound
+from imaginem.names import job_prefix
+from imaginem.pipeline.steps import AnyStep, Registry
+from imaginem.ports import EnrolledFace, JobKey, JobResult
+from tests.simulation.plan import STEPS
+from tests.simulation.services import SimulatedServices
+
+PADDING = " " * 17_000
+REFUSED = "refused"
+_PHOTO_LIMIT = 1000
+NO_PHOTO = "the photo is gone"
+
+
+class Found(StepOutput):
+    """What a step made, and what of."""
+
+    what: str
+
+
+class DefectError(Exception):
+    """What a step's author did wrong."""
+
+
+class Surroundings(Protocol):
+    """What the steps ask the run for."""
+
+    services: SimulatedServices
+
+    def executes(self, job: JobContext, name: str) -> int:
+        """Note that a step runs; return a number that no other execution has."""
+
+    def happens(self, what: str) -> bool:
+        """Tell whether a step fails in its way this time."""
+
+
+class Pipeline:
+    """The steps, made once; `around` is the run that they run in."""
+
+    around: Surroundings
+
+    def __init__(self) -> None:
+        self.registry = Registry()
+        get = self.registry.get
+        for name in (*STEPS, "report"):
+            needs = {"names": ("looks",), "match": ("faces",), "breaks": ("calls",)}.get(name, ())
+            self._declare(name, [get(needed) for needed in needs])
+
+    def _declare(self, name: str, needs: Sequence[AnyStep]) -> None:
+        act: Callable[[JobContext], None] | None = getattr(self, f"_{name}", None)
+
+        def function(job: JobContext) -> Found:
+            number = self.around.executes(job, name)
+            if act is not None:
+                act(job)
+            found = Found(what=f"{_basis(job)}>{number}")
+            return found if name != "large" else Found(what=found.what + PADDING)
+
+        function.__name__ = name
+        step(registry=self.registry, requires=needs, finalizer=name == "report")(function)
+
+    def _looks(self, job: JobContext) -> None:
+        """Read the photo, which must be where it was put."""
+        place = self.around.services.blobs.locate(job.image_url)
+        try:
+            self.around.services.blobs.get(*place, _PHOTO_LIMIT)
+        except NotFound:
+            raise PermanentError(NO_PHOTO) from None
+
+    def _faces(self, job: JobContext) -> None:
+        """Leave something outside the row: a picture, and the job's faces."""
+        services = self.around.services
+        name = f"{job_prefix(*job.key)}face.png"
+        services.blobs.put(services.core_settings.faces_container, name, b"a face", "image/png")
+        services.gallery.enrol(job.key, faces_of(job.key))
+
+    def _calls(self, job: JobContext) -> None:
+        if self.around.happens("retryable error"):
+            raise RetryableError("later", retry_after=5)
+
+    def _waits(self, job: JobContext) -> None:
+        if self.around.happens("busy"):
+            raise Busy("no room", retry_after=3)
+
+    def _breaks(self, job: JobContext) -> None:
+        if self.around.happens("defect"):
+            raise DefectError("a defect")
+
+    def _refuses(self, job: JobContext) -> None:
+        if self.around.happens("permanent error"):
+            raise PermanentError(REFUSED)
+
+    def _report(self, job: JobContext) -> None:
+        job.results.save(
+            JobResult(
+                batch_id=job.batch_id,
+                id=job.job_id,
+                processing_pipeline=job.pipeline,
+                image_url=job.image_url,
+                image_parameters=job.image_parameters,
+                photo_url=job.photo_url,
+                job_output=job.outputs,
+                unsuccessful=job.unsuccessful,
+            )
+        )
+
+
+def faces_of(key: JobKey) -> list[EnrolledFace]:
+    """Return the faces that a job's photo shows."""
+    return [
+        EnrolledFace(
+            face_id=uuid.uuid5(uuid.NAMESPACE_URL, f"{key[0]}/{key[1]}/{number}"),
+            rectangle=(0, 0, 8, 8),
+            model="m",
+            embedding=b"",
+            quality=1.0,
+        )
+        for number in range(2)
+    ]
+
+
+def _basis(job: JobContext) -> str:
+    """Return what the latest output before this step is."""
+    outputs = job.outputs
+    made = [outputs[name]["what"] for name in job.pipeline if name in outputs]
+    return made[-1].strip() if made else ""

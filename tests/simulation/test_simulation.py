@@ -1,0 +1,58 @@
+"""The simulator: what it plays holds, and what is broken on purpose is found."""
+
+import os
+import random
+import subprocess
+import sys
+
+import pytest
+
+from imaginem.usecases import submit
+from tests.simulation.broken import BROKEN, WITHOUT_WATCHDOG
+from tests.simulation.campaign import cores, play_all
+from tests.simulation.machine import Variant
+from tests.simulation.plan import Fault
+from tests.simulation.world import AS_IT_IS, run
+
+SEEDS = 1000
+WITHIN = 500
+
+
+def test_every_invariant_holds_in_a_thousand_runs() -> None:
+    campaign = play_all(0, SEEDS, cores(), lambda part: None)
+    broken = {report.seed: report.broken for report in campaign.broken}
+    assert not broken, f"see one with `make simulate SEED={min(broken)}`: {broken}"
+    assert campaign.seeds == SEEDS
+    for fault in Fault:
+        assert campaign.happened[fault] > SEEDS / 10, f"hardly ever came: {fault}"
+    assert campaign.happened["poison entries replayed to success"] > SEEDS / 10
+    again = campaign.happened["executions of recorded steps"]
+    assert again < 0.03 * campaign.happened["step executions"]
+
+
+@pytest.mark.parametrize("variant", BROKEN, ids=lambda variant: variant.name)
+def test_a_broken_protocol_is_found(variant: Variant) -> None:
+    found = next((seed for seed in range(WITHIN) if run(seed, variant).broken), None)
+    assert found is not None
+    intact = WITHOUT_WATCHDOG if variant.watchdog is None else AS_IT_IS
+    assert not run(found, intact).broken, "the seed says nothing of what was broken on purpose"
+
+
+def test_a_seed_replays_exactly_in_another_process() -> None:
+    traces = {_trace_of(seed=1, hashing=hashing) for hashing in ("1", "2")}
+    assert len(traces) == 1
+    assert "step 0: success" in traces.pop()
+
+
+def test_a_run_leaves_the_real_time_as_it_was() -> None:
+    before = dict(vars(submit)), random.getstate()
+    run(0)
+    assert (dict(vars(submit)), random.getstate()) == before
+
+
+def _trace_of(*, seed: int, hashing: str) -> str:
+    command = [sys.executable, "-m", "tests.simulation", "--seed", str(seed)]
+    environment = {**os.environ, "PYTHONHASHSEED": hashing}
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False
+    ).stdout

@@ -1,0 +1,229 @@
+"""One run: what a seed draws is played, comes to rest, and is looked at."""
+
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from imaginem import JobContext
+from imaginem.pipeline.progress_row import read_row
+from imaginem.pipeline.states import CONCLUDED, StepState
+from imaginem.ports import JobKey, PoisonEntry
+from imaginem.usecases.poison import replay_entry
+from tests.simulation import invariants
+from tests.simulation.clock import Clock, simulated_time
+from tests.simulation.faults import Faults
+from tests.simulation.host import POISON
+from tests.simulation.known import known
+from tests.simulation.ledger import BrokenInvariant, Ledger
+from tests.simulation.machine import Machine, Variant
+from tests.simulation.people import Person
+from tests.simulation.plan import Event, Plan, draw
+from tests.simulation.scheduler import Scheduler
+from tests.simulation.services import SimulatedServices, Stores
+from tests.simulation.steps import Pipeline
+from tests.simulation.stores import LooseQueues, MarkedLanding
+from tests.simulation.tracing import Trace, shortened
+
+_REST = 12 * 3600.0
+"""Seconds after the last fault in which everything must have come to rest."""
+_LOOK = 600.0
+
+PIPELINE = Pipeline()
+
+
+AS_IT_IS = Variant()
+
+
+@dataclass
+class Report:
+    """How a run went.
+
+    Attributes:
+        broken: the invariant that does not hold; empty if all do.
+        known: the same, where `known.py` names the fault.
+        happened: what there was of everything.
+        trace: what happened, line by line, if it was asked for.
+    """
+
+    seed: int
+    broken: str = ""
+    known: str = ""
+    happened: Counter[str] = field(default_factory=Counter)
+    trace: list[str] = field(default_factory=list)
+
+
+class World:
+    """A run with all that belongs to it.
+
+    Attributes:
+        healthy: whether every step does its work, for the end of a run.
+        executed: how many step executions there were.
+    """
+
+    def __init__(self, plan: Plan, variant: Variant = AS_IT_IS, *, traced: bool = False) -> None:
+        self.plan = plan
+        self.clock = Clock()
+        self.chance = random.Random(plan.seed + 1)
+        if plan.skewed:
+            self.clock.skew = self.chance.uniform(-120.0, 120.0)
+        self.queues = LooseQueues(self.clock, self.chance)
+        self.scheduler = Scheduler(self.clock, self.chance, self._next_message)
+        self.trace = Trace(self.clock.read, traced)
+        self.faults = Faults(plan, self.chance, self.scheduler, self.trace)
+        self.stores = Stores(self.queues, variant.log(), MarkedLanding(self.clock))
+        self.ledger = Ledger(lambda: self.machine.on_the_way())
+        self.happened = self.ledger.happened
+        self.queues.on_send = self._sent
+        self.queues.loses = self.faults.loses_message
+        self.stores.log.on_change = self.ledger.changed
+        self.services = SimulatedServices(self, plan.emulated)
+        self.pipeline = PIPELINE
+        self.machine = Machine(self, variant)
+        self.healthy = False
+        self.executed = 0
+
+    def play(self) -> None:
+        """Play the plan, let everything come to rest, and look.
+
+        Raises:
+            BrokenInvariant: something does not hold.
+        """
+        self.pipeline.around = self
+        self.machine.start()
+        self.machine.start_saving()
+        for batch, job, pipeline in self.plan.jobs:
+            submit = self._submission((batch, job), pipeline)
+            self.scheduler.start("people", submit, self.chance.random() * 2)
+        for moment, event in self.plan.events:
+            self.scheduler.start("people", self._event(event), moment)
+        last = max((moment for moment, _ in self.plan.events), default=0.0)
+        self.scheduler.run(until=max(last, 2.0) + self.plan.lasts)
+        self.come_to_rest()
+        invariants.check(self)
+        self._replay_everything()
+        invariants.check(self)
+
+    def come_to_rest(self) -> None:
+        """Stop all faults, and let the clock run until nothing is left to do."""
+        self.trace.note("world", "from now on nothing goes wrong")
+        self.faults.on = False
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let the clock run until every job has ended, but not for ever."""
+        self.machine.save_all()
+        latest = self.clock.seconds + _REST
+        while self.clock.seconds < latest:
+            self.scheduler.run(until=self.clock.seconds + _LOOK)
+            if not (self.queues.left() or self.ledger.busy or invariants.at_work(self)):
+                return
+
+    def _replay_everything(self) -> None:
+        """Mend every step, open every batch, and replay each poisoned message."""
+        self.trace.note("world", "every step does its work; what is poisoned is replayed")
+        self.healthy = True
+        for batch in sorted({name for name, _, _ in self.plan.jobs}):
+            self.services.cancellations.reopen(batch)
+        self.scheduler.run(until=self.clock.seconds + 60)
+        for entry in self.stores.poison.list():
+            if self.stores.poison.read(entry.queue, entry.id) is None:
+                continue
+            self.trace.note("world", f"replays {entry.queue} {entry.id}: {entry.reason}")
+            done = replay_entry(self.services, entry, force=True).done
+            self._settle()
+            if not done:
+                self._check_replayed(entry)
+        left = self.stores.poison.list()
+        if left:
+            raise BrokenInvariant(
+                f"{left[0].queue} {left[0].id} can't be replayed: {left[0].reason}"
+            )
+
+    def _check_replayed(self, entry: PoisonEntry) -> None:
+        if (entry.batch_id, entry.job_id) in self.ledger.touched:
+            return  # its photo may be gone
+        row = read_row(self.stores.log, (entry.batch_id, entry.job_id))
+        state = row.state_of(entry.queue) if row else StepState.WAITING
+        if state not in CONCLUDED or state is StepState.FAILED:
+            raise BrokenInvariant(f"{entry.queue} of {entry.job_id} is {state} after its replay")
+        self.happened["poison entries replayed to success"] += 1
+
+    def _submission(self, key: JobKey, pipeline: tuple[str, ...]) -> Callable[[], None]:
+        return lambda: Person(self).submit(key, pipeline)
+
+    def _event(self, event: Event) -> Callable[[], None]:
+        return lambda: Person(self).act(event)
+
+    def end(self) -> None:
+        """End every process."""
+        self.scheduler.end()
+
+    def _sent(self, body: str) -> None:
+        self.ledger.sent(body)
+        self.machine.sent(body)
+
+    def _next_message(self) -> float:
+        return self.queues.next_visible()
+
+    def executes(self, job: JobContext, name: str) -> int:
+        """Note that a step runs."""
+        self.executed += 1
+        row = read_row(self.stores.log, job.key)
+        run = job._message.job_definition.bookkeeping.run
+        if row is not None and row.run == run and row.state_of(name) in CONCLUDED:
+            self.happened["executions of recorded steps"] += 1
+        return self.executed
+
+    def happens(self, what: str) -> bool:
+        """Tell whether a step fails this time."""
+        if self.healthy:
+            return False
+        rate = self.plan.defective if what in ("defect", "permanent error") else 0.5
+        fails = self.chance.random() < rate
+        if fails:
+            self.happened[f"steps: {what}"] += 1
+        return fails
+
+    def ended(self, queue: str, outcome: str) -> None:
+        """Note how a delivery ended."""
+        kind = "poison deliveries" if queue.endswith(POISON) else "deliveries"
+        self.happened[f"{kind}: {outcome}"] += 1
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep the log of what goes wrong on purpose to ourselves."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def run(seed: int, variant: Variant = AS_IT_IS, *, traced: bool = False) -> Report:
+    """Play a seed."""
+    plan = draw(seed) if variant.watchdog else draw(seed).without_losses()
+    world = World(plan, variant, traced=traced)
+    report = Report(seed, happened=world.happened, trace=world.trace.lines)
+    world.trace.note("world", f"{plan}")
+    with simulated_time(world.clock, seed), _silence():
+        try:
+            world.play()
+        except BrokenInvariant as problem:
+            report.broken = shortened(str(problem))
+        except Exception as problem:
+            report.broken = shortened(f"{type(problem).__name__}: {problem}")
+            if traced:
+                raise
+        finally:
+            world.end()
+    if variant is AS_IT_IS and (why := known(report.broken)):
+        report.broken, report.known = "", report.broken
+        report.happened[f"known fault: {why}"] += 1
+    report.happened["step executions"] = world.executed
+    report.happened.update(world.faults.happened)
+    return report

@@ -14,12 +14,17 @@ import re
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
-from imaginem.errors import NotFound, PermanentError, StorageUnavailable
+from imaginem.errors import ImaginemError, NotFound, PermanentError, StorageUnavailable
 from imaginem.functions import BLOB_POISON_QUEUE
+from imaginem.host.blob_names import explain, explain_part, names_by_parts
 from imaginem.host.config import HostConfig
-from imaginem.host.pool import WorkerPool
+from imaginem.host.lanes import Lane
+from imaginem.host.listener import redelivery_delay
+from imaginem.host.steady import SteadyThread, wait_until
 from imaginem.host.triggers import Trigger
 from imaginem.ports import BlobInfo, Blobs, Queues
 
@@ -31,6 +36,8 @@ _LOOK_EVERY = 1.0
 _REST_AFTER_NAMES, _REST_AFTER_SCAN = 10, 20
 """Pause after a look, as a multiple of its time: a large container is looked into less often."""
 _STATS_AT_ONCE = 50
+_LOOK_IN_PARTS_AFTER = 3
+"""Failed looks in a row after which the container is listed in parts."""
 _SAVE_EVERY = 5.0
 
 
@@ -50,15 +57,15 @@ class BlobListener:
         trigger: of the function.
         blobs: what is listed, and where receipts are kept.
         queues: where blobs are reported whose function fails again and again.
-        pool: the workers that run the function.
+        lane: to the workers that run the function.
         config: the rules of `host.json`; a failed blob is tried again as late as a message.
     """
 
     def __init__(
-        self, trigger: Trigger, blobs: Blobs, queues: Queues, pool: WorkerPool, config: HostConfig
+        self, trigger: Trigger, blobs: Blobs, queues: Queues, lane: Lane, config: HostConfig
     ) -> None:
         self._trigger, self._blobs, self._queues = trigger, blobs, queues
-        self._pool, self._config = pool, config
+        self._lane, self._config = lane, config
         self._container, _, pattern = trigger.path.partition("/")
         self._names = re.compile(re.sub(r"\\\{\w+\\\}", ".+", re.escape(pattern)), re.DOTALL)
         self._handled: set[str] = set()
@@ -66,11 +73,12 @@ class BlobListener:
         self._running: set[str] = set()
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._stop = False
+        self._stop = threading.Event()
         self._known: set[str] = set()
         self._next_look = self._next_scan = self._saved = 0.0
-        self._unsaved = False
-        self._thread = threading.Thread(target=self._run, name="blobs", daemon=True)
+        self._unsaved = self._begun = False
+        self._failures = 0
+        self._thread = SteadyThread("blobs", self._run, self._stop)
 
     def start(self) -> None:
         """Begin: from here on, blobs that are written run the function.
@@ -86,17 +94,31 @@ class BlobListener:
             self._save()
         else:
             self._handled = set(text.split())
+        self._begun = True
         self._thread.start()
 
-    def stop(self) -> None:
-        """Start no further function, wait for those that run, and keep the receipts."""
-        self._stop = True
+    def cease(self) -> None:
+        """Start no further function; what no worker has begun is taken up after a restart."""
+        self._stop.set()
         self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
-            while self._running:
-                time.sleep(0.02)
+        self._lane.cancel_pending()
+
+    def join(self, seconds: float) -> bool:
+        """Wait for some seconds for functions that run; keep the receipts; tell whether all ended.
+
+        A blob whose function has not ended is taken up again after a restart.
+        """
+        deadline = time.monotonic() + seconds
+        if self._begun:
+            self._thread.join(seconds)
+            wait_until(lambda: not self._running, deadline - time.monotonic())
             self._save()
+        return not self._running
+
+    @property
+    def lost(self) -> str:
+        """Name of the thread if it has ended by itself; else empty."""
+        return self._thread.lost
 
     def poll(self) -> int:
         """List the container if that is due, start functions; return how many run."""
@@ -106,7 +128,7 @@ class BlobListener:
         if self._unsaved and now - self._saved >= _SAVE_EVERY:
             self._save()
         for receipt in self._due(now):
-            if len(self._running) >= self._config.max_blobs or not self._pool.has_room:
+            if len(self._running) >= self._config.max_blobs or not self._lane.has_room:
                 break
             self._start(receipt)
         return len(self._running)
@@ -116,7 +138,7 @@ class BlobListener:
         return f"imaginem/blobreceipts/{self._trigger.function}/{self._container}"
 
     def _run(self) -> None:
-        while not self._stop:
+        while not self._stop.is_set():
             self._wake.clear()
             self.poll()
             self._wake.wait(_LOOK_EVERY)
@@ -137,10 +159,23 @@ class BlobListener:
         try:
             if begun >= self._next_scan or not self._found_by_name():
                 self._scan()
-        except StorageUnavailable as problem:
-            _logger.warning("%s; trying again", problem)
+            self._failures = 0
+        except Exception as problem:
+            self._failures += 1
+            explain(self._container, problem, self._failures)
+            if self._failures >= _LOOK_IN_PARTS_AFTER:
+                self._look_in_parts()
         took = time.monotonic() - begun
         self._next_look = begun + took + max(_LOOK_EVERY, _REST_AFTER_NAMES * took)
+
+    def _look_in_parts(self) -> None:
+        """Take up new names in those parts of the container that can be listed."""
+        list_names = partial(self._blobs.list, self._container)
+        names, failed = names_by_parts(list_names, self._known)
+        if names and failed:
+            explain_part(self._container, max(failed, key=len), self._failures)
+        with suppress(ImaginemError):
+            self._take_up_names(sorted(names - self._known)[:_STATS_AT_ONCE])
 
     def _found_by_name(self) -> bool:
         """Take up blobs with new names; tell whether that was possible without a scan."""
@@ -149,7 +184,11 @@ class BlobListener:
         if len(new) > _STATS_AT_ONCE:
             return False
         self._known &= names
-        for name in new:
+        return self._take_up_names(new)
+
+    def _take_up_names(self, names: list[str]) -> bool:
+        """Take up blobs by name; tell whether that was possible."""
+        for name in names:
             if self._names.fullmatch(name):
                 try:
                     blob = self._blobs.stat(self._container, name)
@@ -187,35 +226,41 @@ class BlobListener:
 
     def _start(self, receipt: str) -> None:
         blob = self._waiting[receipt].blob
+        message = {
+            "path": f"{self._container}/{blob.name}",
+            "uri": self._blobs.address(self._container, blob.name),
+            "length": blob.size,
+            "etag": blob.etag,
+            "metadata": dict(blob.metadata),
+        }
         with self._lock:
             self._running.add(receipt)
-        future = self._pool.submit(
-            self._trigger.function,
-            kind="blob",
-            path=f"{self._container}/{blob.name}",
-            uri=self._blobs.address(self._container, blob.name),
-            length=blob.size,
-            etag=blob.etag,
-            metadata=dict(blob.metadata),
-        )
+        try:
+            future = self._lane.submit(self._trigger.function, kind="blob", **message)
+        except BaseException:
+            self._running.discard(receipt)  # or it would count as running for ever
+            raise
         future.add_done_callback(lambda future: self._ended(receipt, future))
 
     def _ended(self, receipt: str, future: "Future[None]") -> None:
         waiting = self._waiting[receipt]
         failed = not future.cancelled() and future.exception() is not None
-        waiting.failures += failed
         handled = not (failed or future.cancelled())
-        if failed:
-            waiting.due = time.monotonic() + self._config.visibility_timeout
-            if waiting.failures >= self._config.poison_blob_threshold:
-                handled = self._poison(waiting.blob)
-        with self._lock:
-            self._running.discard(receipt)
-            if handled:
-                del self._waiting[receipt]
-                self._handled.add(receipt)
-                self._unsaved = True
-        self._wake.set()
+        try:
+            if failed:
+                waiting.failures += 1
+                delay = redelivery_delay(waiting.failures, self._config.visibility_timeout)
+                waiting.due = time.monotonic() + delay
+                if waiting.failures >= self._config.poison_blob_threshold:
+                    handled = self._poison(waiting.blob)
+        finally:
+            with self._lock:
+                self._running.discard(receipt)
+                if handled:
+                    del self._waiting[receipt]
+                    self._handled.add(receipt)
+                    self._unsaved = True
+            self._wake.set()
 
     def _poison(self, blob: BlobInfo) -> bool:
         """Report a blob whose function failed too often; tell whether that was possible."""

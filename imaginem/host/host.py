@@ -88,8 +88,11 @@ class Host:
                 if self._begin_again(problem):
                     reloaded()
                 continue
-            if self._session is not None:
-                self._session.keep_http()
+            if lost := self._session.lost if self._session else "":
+                _logger.error("the thread %r has ended: everything is started again", lost)
+                self._end_session()
+                self._begin_when_storage_answers()
+                reloaded()
             now = _change_times(self._options.app) if self._options.watch else before
             if now != before:
                 before = now

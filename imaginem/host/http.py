@@ -118,7 +118,10 @@ async def _call(bound: Bound, request: "HttpRequest", send: Send) -> None:
     arguments: dict[str, Any] = {bound.trigger.argument: request}
     if "context" in inspect.signature(bound.call).parameters:
         arguments["context"] = _Context(bound.trigger.function)
-    result = bound.call(**arguments)
+    if inspect.iscoroutinefunction(bound.call):
+        result = bound.call(**arguments)
+    else:  # other requests are answered meanwhile
+        result = await asyncio.to_thread(bound.call, **arguments)
     response = await result if inspect.isawaitable(result) else result
     if not isinstance(response, HttpResponse):
         response = HttpResponse(str(response or ""), status_code=200)

@@ -44,7 +44,7 @@ class HttpProcess:
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         number = self._listener.fileno()
-        port = str(self._listener.getsockname()[1])
+        port = str(self.port)
         command = [sys.executable, "-m", "imaginem.host.http", str(self._app), port, str(number)]
         return subprocess.Popen(  # noqa: S603 - our own arguments
             command,
@@ -56,13 +56,25 @@ class HttpProcess:
             pass_fds=(number,),
         )
 
-    def keep(self) -> None:
-        """Start the process again if it died."""
-        if self._process.poll() is not None:
-            _logger.warning(
-                "the HTTP process ended with code %s; starting it again", self._process.returncode
-            )
-            self._process = self._spawn()
+    @property
+    def port(self) -> int:
+        """The port on 127.0.0.1."""
+        return int(self._listener.getsockname()[1])
+
+    def keep(self) -> bool:
+        """Start the process again if it died; tell whether it had."""
+        if self._process.poll() is None:
+            return False
+        _logger.warning(
+            "the HTTP process ended with code %s; starting it again", self._process.returncode
+        )
+        self._process = self._spawn()
+        return True
+
+    def kill(self) -> None:
+        """End the process, be it stopped or busy."""
+        self._process.kill()
+        self._process.wait()
 
     def wait(self) -> None:
         """Wait until the app answers.

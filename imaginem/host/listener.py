@@ -1,40 +1,63 @@
-"""A queue listener: receives messages, renews their leases while they run, deletes them.
-
-A lease is the time for which a received message stays hidden from other receivers.
-"""
+"""A queue listener: receives messages, renews their leases while they run, deletes them."""
 
 import logging
 import math
 import random
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from imaginem.errors import NotFound, StorageUnavailable
 from imaginem.host.config import HostConfig
-from imaginem.host.pool import WorkerPool
+from imaginem.host.duplicates import Place, SeenThrough, place_of
+from imaginem.host.lanes import Lane
+from imaginem.host.leases import LEASE_SECONDS, Lease, Leases
+from imaginem.host.steady import wait_until
 from imaginem.host.triggers import Trigger
+from imaginem.host.turns import Turns
 from imaginem.ports import QueueItem, Queues
 
 _logger = logging.getLogger("imaginem.host")
 
-LEASE_SECONDS = 60.0
-"""How long a received message stays hidden; renewed while its function runs."""
-_RENEW_SECONDS = 20.0
-"""Age from which a lease is renewed."""
 _SHORTEST_PAUSE = 0.1
-_LONGEST_WAIT = 1.0
+_COPY_DELAY = 30.0
+"""Delay of a copy for which there is no room while the first one runs."""
 
 
-@dataclass
-class _Lease:
-    """A received message, and when its lease was last renewed (`time.monotonic`)."""
+def redelivery_delay(dequeue_count: int, longest: float) -> float:
+    """Return the seconds until a failed message is delivered again: 1, 4, 16, then `longest`.
 
-    item: QueueItem
-    renewed: float
-    ending: bool = False
+    The Functions host always waits for `visibilityTimeout`. Here somebody may be looking on, so
+    a defect shows itself soon, and a worker's death costs a second.
+
+    Args:
+        dequeue_count: deliveries so far, from 1.
+        longest: `visibilityTimeout` of host.json.
+    """
+    return min(4.0 ** min(dequeue_count - 1, 10), longest)
+
+
+def _inline(call: Callable[[], object]) -> None:
+    call()
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the listeners of one host share.
+
+    Attributes:
+        seen: messages that were seen through; their copies are dropped.
+        turns: is told what came and what is to come.
+        aside: makes a call to storage for which nobody has to wait.
+        on_ended: called with the queue when a function has ended; it may have sent to another.
+    """
+
+    seen: SeenThrough = field(default_factory=SeenThrough)
+    turns: Turns | None = None
+    aside: Callable[[Callable[[], object]], None] = _inline
+    on_ended: Callable[[str], None] = lambda queue: None
 
 
 class QueueListener:
@@ -43,9 +66,9 @@ class QueueListener:
     Args:
         trigger: of the function.
         queues: where messages are received.
-        pool: the workers that run the function.
+        lane: to the workers that run the function.
         config: the rules of `host.json`.
-        on_ended: called when a function has ended; it may have sent to another queue.
+        around: what the listeners of one host share.
         woken: somebody calls `wake` when a message should have come, so that the listener need
             not poll often by itself.
     """
@@ -54,18 +77,16 @@ class QueueListener:
         self,
         trigger: Trigger,
         queues: Queues,
-        pool: WorkerPool,
+        lane: Lane,
         config: HostConfig,
-        on_ended: Callable[["QueueListener"], None] = lambda listener: None,
+        around: Surroundings | None = None,
         *,
         woken: bool = False,
     ) -> None:
-        self._trigger, self._queues, self._pool, self._config = trigger, queues, pool, config
-        self._on_ended = on_ended
+        self._trigger, self._queues, self._lane, self._config = trigger, queues, lane, config
+        self._around = around or Surroundings()
         self._random = random.Random()  # noqa: S311 - spreads polls, protects nothing
-        self._leases: dict[str, _Lease] = {}
-        self._lock = threading.Lock()
-        self._receipts = threading.Lock()  # held while a receipt is renewed or used
+        self._leases = Leases()
         self._shortest_pause = config.max_polling_interval if woken else _SHORTEST_PAUSE
         self._pause = self._shortest_pause
         self._next_poll = 0.0
@@ -74,6 +95,10 @@ class QueueListener:
     def queue(self) -> str:
         """The queue's name."""
         return self._trigger.queue
+
+    @property
+    def _is_poison(self) -> bool:
+        return self.queue.endswith("-poison")
 
     def wake(self) -> None:
         """Make the next poll due now."""
@@ -85,21 +110,21 @@ class QueueListener:
         Args:
             now: of `time.monotonic`.
         """
-        with self._lock:
-            full = len(self._leases) > self._config.new_batch_threshold
+        full = self._leases.working > self._config.new_batch_threshold
         return math.inf if full else self._next_poll - now
 
     def poll(self) -> int:
         """Receive messages and start their functions; return how many messages came."""
         self._next_poll = math.inf  # before receiving, so that a `wake` meanwhile is kept
         try:
-            items = self._queues.receive(self.queue, self._config.batch_size, LEASE_SECONDS)
-        except NotFound:
-            items = []
-        except StorageUnavailable as problem:
-            _logger.warning("%s; trying again", problem)
-            items = []
-        if len(items) == self._config.batch_size:  # there may be more
+            if self._around.turns:
+                self._around.turns.asking(self.queue)
+            items = self._receive()
+            more = len(items) == self._config.batch_size
+        except BaseException:
+            self._next_poll = time.monotonic() + self._config.max_polling_interval
+            raise
+        if more:
             self._next_poll, self._pause = 0.0, self._shortest_pause
         else:
             self._pause = self._shortest_pause if items else self._pause
@@ -107,31 +132,63 @@ class QueueListener:
             # As in the Functions host: a random factor keeps instances from polling together.
             longer = self._pause * self._random.uniform(1.2, 2.0)
             self._pause = min(longer, self._config.max_polling_interval)
-        for item in items:
-            self._start(item)
+        places = [self._place(item) for item in items]
+        self._note(items, places, more)
+        for item, place in zip(items, places, strict=True):
+            self._start(item, place)
         return len(items)
 
-    def join(self) -> None:
-        """Wait until every message that was received has ended."""
-        while self._is_busy():
-            time.sleep(0.02)
+    def _receive(self) -> list[QueueItem]:
+        try:
+            return self._queues.receive(self.queue, self._config.batch_size, LEASE_SECONDS)
+        except NotFound:
+            return []
+        except StorageUnavailable as problem:
+            _logger.warning("%s; trying again", problem)
+            self._around.seen.forget()  # an emulator that comes back may have lost what we saw
+            return []
 
-    def _is_busy(self) -> bool:
-        with self._lock:
-            return bool(self._leases)
+    def _place(self, item: QueueItem) -> Place:
+        if self._is_poison:
+            return Place(run=item.id)
+        return place_of(self.queue, item.id, item.body)
 
-    def _start(self, item: QueueItem) -> None:
-        """Start the function for a message, or poison it when it was delivered too often."""
-        with self._lock:
-            if item.id in self._leases:  # its lease ran out, but its function still runs
-                self._leases[item.id].item = item
-                return
-            self._leases[item.id] = _Lease(item, time.monotonic())
-        too_often = item.dequeue_count > self._config.max_dequeue_count
-        if too_often and not self.queue.endswith("-poison"):
-            self._finish(item.id, "delivered too often")
+    def _note(self, items: Sequence[QueueItem], places: Sequence[Place], more: bool) -> None:
+        if self._around.turns:
+            born = [item.inserted.timestamp() if item.inserted else None for item in items]
+            runs = [place.run for place in places]
+            self._around.turns.received(self.queue, list(zip(runs, born, strict=True)), more)
+
+    def release_held(self) -> None:
+        """Return the copies that wait for another's end to the queue."""
+        for lease in self._leases.held():
+            self._around.aside(partial(self._release, lease, 0))
+
+    def join(self, seconds: float) -> bool:
+        """Wait for some seconds until every message that was received has ended; tell whether."""
+        return wait_until(lambda: self._leases.empty, seconds)
+
+    def _start(self, item: QueueItem, place: Place) -> None:
+        """Start the function for a message, unless it is a copy or was delivered too often."""
+        lease = self._leases.add(item, place)
+        if lease is None:
             return
-        future = self._pool.submit(
+        try:
+            if lease.held:
+                if self._leases.too_many_held:
+                    self._around.aside(partial(self._release, lease, _COPY_DELAY))
+            elif place.key in self._around.seen:
+                self._around.aside(partial(self._drop, lease))
+            elif item.dequeue_count > self._config.max_dequeue_count and not self._is_poison:
+                self._around.aside(partial(self._finish, lease, "delivered too often"))
+            else:
+                self._submit(item)
+        except BaseException:
+            self._leases.remove(lease)  # or the listener would count it for ever
+            raise
+
+    def _submit(self, item: QueueItem) -> None:
+        future = self._lane.submit(
             self._trigger.function,
             kind="queue",
             message_id=item.id,
@@ -143,65 +200,92 @@ class QueueListener:
         future.add_done_callback(lambda future: self._ended(item.id, future))
 
     def _ended(self, message_id: str, future: "Future[None]") -> None:
-        if future.cancelled():
-            self._release(message_id, 0)
-        else:
-            problem = future.exception()
-            self._finish(message_id, None if problem is None else str(problem))
-        self._on_ended(self)
+        lease = self._leases.take(message_id)
+        if lease is not None:
+            if future.cancelled():
+                self._release(lease, 0)
+            else:
+                problem = future.exception()
+                self._finish(lease, None if problem is None else str(problem))
+        self._around.on_ended(self.queue)
 
-    def _finish(self, message_id: str, error: str | None) -> None:
+    def _finish(self, lease: Lease, error: str | None) -> None:
         """Delete a message whose function succeeded; poison or release one that failed."""
-        item = self._stop_renewing(message_id)
-        queue, poison = self._trigger.queue, f"{self._trigger.queue}-poison"
+        count, most = lease.item.dequeue_count, self._config.max_dequeue_count
         if error is None:
-            self._end(message_id, lambda: self._queues.delete(queue, item))
-        elif queue.endswith("-poison"):
-            self._forget(message_id)  # it has no poison queue; it returns when its lease ends
-        elif item.dequeue_count >= self._config.max_dequeue_count:
-            _logger.error(
-                "%s: a message failed %d times and is poisoned", queue, item.dequeue_count
-            )
-
-            def poison_it() -> None:
-                self._queues.send(poison, item.body)
-                self._queues.delete(queue, item)
-
-            self._end(message_id, poison_it)
+            if self._around.turns:
+                self._around.turns.went_on(lease.place.run, lease.place.following)
+            self._end(lease, lambda item: self._queues.delete(self.queue, item), done=True)
+        elif self._is_poison:
+            self._end(lease, lambda item: None)  # it has no poison queue; its lease runs out
+        elif count >= most:
+            self._log(lease, f"failed {count} times and is poisoned: {error}")
+            self._end(lease, self._poison)
         else:
-            self._release(message_id, self._config.visibility_timeout)
+            delay = redelivery_delay(count, self._config.visibility_timeout)
+            self._log(lease, f"failed, {count} of {most} tries; again in {delay:.0f} s: {error}")
+            self._release(lease, delay)
 
-    def _release(self, message_id: str, delay: float) -> None:
+    def _log(self, lease: Lease, what: str) -> None:
+        place = lease.place
+        job = f"batch {place.batch_id!r}, job {place.job_id!r}" if place.job_id else "a message"
+        _logger.warning("%s: %s: %s", self.queue, job, what)
+
+    def _poison(self, item: QueueItem) -> None:
+        self._queues.send(f"{self.queue}-poison", item.body)
+        self._queues.delete(self.queue, item)
+
+    def _drop(self, lease: Lease) -> None:
+        """Delete a copy of a message that was seen through."""
+        self._around.seen.count_dropped()
+        _logger.debug("%s: %s is a duplicate and dropped", self.queue, lease.item.id)
+        self._end(lease, lambda item: self._queues.delete(self.queue, item))
+
+    def _release(self, lease: Lease, delay: float) -> None:
         """Let a message be delivered again after a delay in seconds."""
-        item = self._stop_renewing(message_id)
-        self._end(message_id, lambda: self._queues.extend(self._trigger.queue, item, delay))
+        self._end(lease, lambda item: self._queues.extend(self.queue, item, delay))
 
-    def _end(self, message_id: str, action: Callable[[], object]) -> None:
-        """Call storage for a message one last time; if that fails, its lease runs out."""
-        try:
-            action()
-        except (NotFound, StorageUnavailable) as problem:
-            _logger.warning("%s: %s", self._trigger.queue, problem)
-        self._forget(message_id)
+    def _end(
+        self, lease: Lease, action: Callable[[QueueItem], object], *, done: bool = False
+    ) -> None:
+        """Call storage for a message one last time; if that fails, its lease runs out.
 
-    def _stop_renewing(self, message_id: str) -> QueueItem:
-        """Return a message with its latest receipt, which no longer changes from here on."""
-        with self._receipts, self._lock:
-            lease = self._leases[message_id]
+        Args:
+            done: copies of the message are dropped from here on; else they get their chance.
+        """
+        with lease.receipt:
             lease.ending = True
-            return lease.item
+        try:
+            self._act(lease, action)
+            if done:
+                self._around.seen.add(lease.place.key)
+        except (NotFound, StorageUnavailable) as problem:
+            done = False
+            _logger.warning("%s: %s", self.queue, problem)
+        except Exception:
+            done = False
+            _logger.exception("%s: a message was not ended as it should be", self.queue)
+        finally:
+            copies = self._leases.remove(lease)
+        for copy in copies:
+            if done:
+                self._drop(copy)
+            else:
+                self._release(copy, redelivery_delay(1, self._config.visibility_timeout))
 
-    def _forget(self, message_id: str) -> None:
-        with self._lock:
-            self._leases.pop(message_id, None)
+    def _act(self, lease: Lease, action: Callable[[QueueItem], object]) -> None:
+        item = lease.item
+        try:
+            action(item)
+        except NotFound:
+            if lease.item.receipt == item.receipt:
+                raise
+            action(lease.item)  # it came once more meanwhile, with a new receipt
 
     def renew(self) -> None:
         """Renew the leases of messages whose functions have been running for a while."""
-        latest = time.monotonic() - _RENEW_SECONDS
-        with self._lock:
-            old = [lease for lease in self._leases.values() if lease.renewed < latest]
-        for lease in old:
-            with self._receipts:  # not `_lock`, which must never wait for storage
+        for lease in self._leases.old():
+            with lease.receipt:
                 if lease.ending:
                     continue
                 try:
@@ -209,51 +293,5 @@ class QueueListener:
                     lease.renewed = time.monotonic()
                 except (NotFound, StorageUnavailable) as problem:
                     _logger.warning("%s: a lease was not renewed: %s", self.queue, problem)
-
-
-class Poller:
-    """Polls queues while the workers have room.
-
-    Args:
-        listeners: in the order in which they are polled.
-        pool: the workers.
-    """
-
-    def __init__(self, listeners: Sequence[QueueListener], pool: WorkerPool) -> None:
-        self._listeners, self._pool = listeners, pool
-        self._stop = False
-        self._wake = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
-
-    def start(self) -> None:
-        """Start polling."""
-        self._thread.start()
-
-    def wake(self) -> None:
-        """Poll again now: a worker has become free, or a message may have come."""
-        self._wake.set()
-
-    def stop(self) -> None:
-        """Receive no more messages, and wait until every one that was received has ended."""
-        self._stop = True
-        self._wake.set()
-        self._thread.join()
-        self._pool.cancel_pending()
-        for listener in self._listeners:
-            listener.join()
-
-    def _run(self) -> None:
-        while not self._stop:
-            self._wake.clear()
-            if not self._pool.has_room:
-                self._wake.wait(_LONGEST_WAIT)
-            elif not any(self._poll(listener) for listener in self._listeners):
-                now = time.monotonic()
-                soonest = min(
-                    (listener.due_in(now) for listener in self._listeners), default=math.inf
-                )
-                self._wake.wait(min(max(soonest, 0.0), _LONGEST_WAIT))
-
-    def _poll(self, listener: QueueListener) -> bool:
-        """Poll a queue if that is due; tell whether a message came."""
-        return not self._stop and listener.due_in(time.monotonic()) <= 0 and bool(listener.poll())
+                except Exception:  # the other leases need their renewal none the less
+                    _logger.exception("%s: a lease was not renewed", self.queue)

@@ -1,7 +1,9 @@
 """A session of the host: workers, listeners, timers and HTTP of one import of the app."""
 
+import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -11,15 +13,26 @@ from typing import IO
 from imaginem.errors import ConfigurationError, StorageUnavailable
 from imaginem.host.blobs import BlobListener
 from imaginem.host.config import HostConfig, read_host_config
+from imaginem.host.duplicates import SeenThrough
 from imaginem.host.environment import worker_environment
 from imaginem.host.http_process import HttpProcess
-from imaginem.host.listener import Poller, QueueListener
-from imaginem.host.pool import WorkerPool
+from imaginem.host.http_watch import HttpWatch
+from imaginem.host.lanes import Lane
+from imaginem.host.listener import QueueListener, Surroundings
+from imaginem.host.poller import Poller
+from imaginem.host.pool import STOP_SECONDS, WorkerPool
+from imaginem.host.steady import Crew, SteadyThread
 from imaginem.host.timers import Timer
 from imaginem.host.triggers import Trigger
+from imaginem.host.turns import Turns
+from imaginem.host.worker_process import WorkerOptions
 from imaginem.ports import Blobs, Queues
 
+_logger = logging.getLogger("imaginem.host")
 _RENEW_EVERY = 5.0  # seconds
+_ASIDE = 4  # threads that delete and return messages
+_LEAVE_SECONDS = 10.0
+"""How long a stop waits for workers without work, and for messages to return to their queues."""
 
 
 def _nothing() -> None:
@@ -39,8 +52,8 @@ class HostOptions:
         environment: settings for the workers, in addition to this process's environment.
         log: file for what workers print; None for stderr.
         watch: restart when a Python file of the app, or host.json, changes.
-        order: queues in the order in which jobs visit them; later ones are polled first, so
-            that jobs are finished before new ones begin.
+        order: queues in the order in which jobs visit them; of jobs of one age those are finished
+            first that have come furthest.
         home: folder that is this host's own while it runs; None if it keeps nothing.
         prepare: called whenever storage has come up and no worker lives yet: at the start, and
             after the storage emulator was started again.
@@ -87,17 +100,18 @@ class Session:
         self._environment = worker_environment(options.environment)
         self._closing = threading.Event()
         self._http: HttpProcess | None = None
+        self._http_watch: HttpWatch | None = None
         self._listeners: dict[str, QueueListener] = {}
         self._following = dict(pairwise(options.order))
         self._pollers: list[Poller] = []
         self._blob_listeners: list[BlobListener] = []
         self._timers: list[Timer] = []
+        self._aside = Crew("aside", _ASIDE)
+        self._seen = SeenThrough()
+        self._renewing = SteadyThread("leases", self._renew, self._closing)
         self.pool = WorkerPool(
-            options.app,
+            WorkerOptions(options.app, options.threads, self._environment, options.log),
             options.workers,
-            options.threads,
-            self._environment,
-            options.log,
             self.config.function_timeout,
         )
         try:
@@ -113,16 +127,13 @@ class Session:
                 self._options.app, self._listener, self._environment, self._options.log
             )
         for trigger in self.triggers:
-            if trigger.kind == "queue":
-                self._add_listener(trigger)
-            elif trigger.kind == "blob":
+            if trigger.kind == "blob":
+                lane = Lane(self.pool, "blobs")
                 self._blob_listeners.append(
-                    BlobListener(trigger, self._blobs, self._queues, self.pool, self.config)
+                    BlobListener(trigger, self._blobs, self._queues, lane, self.config)
                 )
             elif trigger.kind == "timer":
-                self._timers.append(
-                    Timer(trigger, lambda function: self.pool.submit(function, kind="timer"))
-                )
+                self._timers.append(Timer(trigger, self._run_timer))
         self._start_polling()
         for listener in self._blob_listeners:
             listener.start()
@@ -130,38 +141,38 @@ class Session:
             timer.start()
         if self._http is not None:
             self._http.wait()
+            self._http_watch = HttpWatch(self._http.port, self._http.keep, self._http.kill)
+            self._http_watch.start()
 
-    def _add_listener(self, trigger: Trigger) -> None:
-        self._queues.create(trigger.queue)  # on Azure the deployment creates them
-        self._listeners[trigger.queue] = QueueListener(
-            trigger,
-            self._queues,
-            self.pool,
-            self.config,
-            self._wake_listeners,
-            woken=trigger.queue in self._following.values(),
-        )
+    def _run_timer(self, function: str) -> None:
+        self.pool.submit(function, lane="timers", kind="timer")
 
     def _start_polling(self) -> None:
         place = {queue: number for number, queue in enumerate(self._options.order)}
-        listeners = sorted(
-            self._listeners.values(),
-            key=lambda listener: place.get(listener.queue, -1),
-            reverse=True,
-        )
-        for poisoned in (False, True):  # slow polls of one kind must not delay the other
-            same_kind = [
-                listener for listener in listeners if listener.queue.endswith("-poison") is poisoned
-            ]
-            self._pollers.append(Poller(same_kind, self.pool))
+        triggers = [trigger for trigger in self.triggers if trigger.kind == "queue"]
+        triggers.sort(key=lambda trigger: place.get(trigger.queue, -1))
+        for name in ("steps", "poison"):  # slow polls of one kind must not delay the other
+            lane = Lane(self.pool, name)
+            own = [t for t in triggers if t.queue.endswith("-poison") is (name == "poison")]
+            turns = Turns([trigger.queue for trigger in own])
+            around = Surroundings(self._seen, turns, self._aside.submit, self._wake_listeners)
+            listeners = [self._listening_to(trigger, lane, around) for trigger in own]
+            self._pollers.append(Poller(name, listeners, lane, turns))
         for poller in self._pollers:
             poller.start()
-        threading.Thread(target=self._renew, daemon=True).start()
+        self._renewing.start()
 
-    def _wake_listeners(self, ended: QueueListener) -> None:
+    def _listening_to(self, trigger: Trigger, lane: Lane, around: Surroundings) -> QueueListener:
+        self._queues.create(trigger.queue)  # on Azure the deployment creates them
+        woken = trigger.queue in self._following.values()
+        listener = QueueListener(trigger, self._queues, lane, self.config, around, woken=woken)
+        self._listeners[trigger.queue] = listener
+        return listener
+
+    def _wake_listeners(self, ended: str) -> None:
         """Poll the queue that comes next at once; when a worker is free, every step's queue."""
-        following = self._following.get(ended.queue)
-        idle = self.pool.idle and not ended.queue.endswith("-poison")
+        following = self._following.get(ended)
+        idle = self.pool.idle and not ended.endswith("-poison")
         for queue, listener in self._listeners.items():
             if queue == following or (idle and not queue.endswith("-poison")):
                 listener.wake()
@@ -174,26 +185,44 @@ class Session:
             for listener in self._listeners.values():
                 listener.renew()
 
-    def keep_http(self) -> None:
-        """Start the HTTP process again if it died."""
-        if self._http is not None:
-            self._http.keep()
+    @property
+    def lost(self) -> str:
+        """Name of a thread that has ended by itself; empty if none has."""
+        names = [self.pool.lost, self._renewing.lost]
+        names += [self._http_watch.lost] if self._http_watch else []
+        names += [poller.lost for poller in self._pollers]
+        names += [listener.lost for listener in self._blob_listeners]
+        names += [timer.lost for timer in self._timers]
+        return next(filter(None, names), "")
 
     def close(self, *, kill: bool = False) -> None:
-        """Wait for running functions and stop everything.
+        """Wait for running functions and stop everything, in 80 seconds at most.
+
+        Functions that run for longer than 40 seconds are ended with their workers; their messages
+        return to the queues.
 
         Args:
-            kill: end running functions with their workers; their messages are delivered again.
+            kill: end running functions at once; their messages are delivered again.
         """
+        begun = time.monotonic()
         for timer in self._timers:
             timer.stop()
+        if self._http_watch is not None:
+            self._http_watch.close()
         if kill:
             self.pool.kill()
-        for listener in self._blob_listeners:
-            listener.stop()
-        for poller in self._pollers:
-            poller.stop()
+        ceasing: list[BlobListener | Poller] = [*self._blob_listeners, *self._pollers]
+        for each in ceasing:
+            each.cease()
+        for each in ceasing:
+            each.join(begun + STOP_SECONDS - time.monotonic())
+        self.pool.close(_LEAVE_SECONDS)
+        deadline = time.monotonic() + _LEAVE_SECONDS
+        if not all([each.join(deadline - time.monotonic()) for each in ceasing]):
+            _logger.warning("some messages were not returned; they come back when leases run out")
         self._closing.set()
-        self.pool.close()
+        self._aside.dismiss()
+        if self._seen.dropped:
+            _logger.info("%d duplicates were dropped", self._seen.dropped)
         if self._http is not None:
             self._http.close()

@@ -5,7 +5,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from imaginem.errors import ConfigurationError
+from imaginem.host.steady import SteadyThread
 from imaginem.host.triggers import Trigger
+
+_LOOK_EVERY = 5.0
+"""Longest time, in seconds, between two looks at the time of day."""
 
 
 def next_run(schedule: str, after: datetime) -> datetime:
@@ -33,16 +37,24 @@ def next_run(schedule: str, after: datetime) -> datetime:
 class Timer:
     """Runs one timer function at the times of its schedule.
 
+    The time of day is looked at again and again, since it may be set, and the machine may sleep.
+
     Args:
         trigger: of the function.
         run: called with the function's name each time.
+        now: the time of day.
     """
 
-    def __init__(self, trigger: Trigger, run: Callable[[str], object]) -> None:
-        next_run(trigger.schedule, datetime.now(UTC))  # a wrong schedule fails the start
-        self._trigger, self._run = trigger, run
+    def __init__(
+        self,
+        trigger: Trigger,
+        run: Callable[[str], object],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._trigger, self._run, self._now = trigger, run, now
+        self._due = next_run(trigger.schedule, now())  # a wrong schedule fails the start
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._loop, daemon=True)
+        self._thread = SteadyThread(f"timer {trigger.function}", self._loop, self._stop)
 
     def start(self) -> None:
         """Start waiting for the first run."""
@@ -52,10 +64,22 @@ class Timer:
         """Start no further run."""
         self._stop.set()
 
-    def _loop(self) -> None:
-        while True:
-            now = datetime.now(UTC)
-            next_time = next_run(self._trigger.schedule, now)
-            if self._stop.wait((next_time - now).total_seconds()):
-                return
+    @property
+    def lost(self) -> str:
+        """Name of the thread if it has ended by itself; else empty."""
+        return self._thread.lost
+
+    def look(self) -> float:
+        """Run the function if it is due; return the seconds until the next look."""
+        now = self._now()
+        following = next_run(self._trigger.schedule, now)
+        if now >= self._due:
+            self._due = following
             self._run(self._trigger.function)
+        else:
+            self._due = min(self._due, following)  # earlier only if the clock was set back
+        return min((self._due - now).total_seconds(), _LOOK_EVERY)
+
+    def _loop(self) -> None:
+        while not self._stop.wait(self.look()):
+            pass

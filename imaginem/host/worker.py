@@ -58,8 +58,13 @@ class Worker:
         for line in lines:
             message = json.loads(line)
             if message["op"] == "stop":
+                pipe = lines.fileno()
+                threading.Thread(target=_exit_with_host, args=(pipe,), daemon=True).start()
                 self._threads.shutdown(wait=True)
                 return
+            if message["op"] == "ping":
+                self.send(op="pong")
+                continue
             future = self._threads.submit(self._call, message)
             future.add_done_callback(partial(self._report, message))
         os._exit(1)  # the host died: the messages of running functions are delivered again
@@ -90,6 +95,13 @@ def _tell(function: str, problem: BaseException) -> None:
     _logger.error("%s: %s", function, reason, exc_info=stack, extra=labels_of(problem))
 
 
+def _exit_with_host(pipe: int) -> None:
+    """Exit when the host dies while the last functions run."""
+    while os.read(pipe, 65536):
+        pass
+    os._exit(1)
+
+
 def give_back_memory(above: int = _TRIM_ABOVE) -> None:
     """Return freed memory to the system when this process has grown large.
 
@@ -110,22 +122,19 @@ def main(folder: str, threads: str) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the host decides when a worker stops
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what functions print must not mix with the messages to the host
+    lines = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    with Path(os.devnull).open() as nothing:  # nor may what they start hold the host's pipe
+        os.dup2(nothing.fileno(), 0)
     log_to(sys.stderr)
     try:
         functions = load_app(Path(folder))
-    except (
-        ImaginemError,
-        ImportError,
-        SyntaxError,
-        AttributeError,
-        NameError,
-        TypeError,
-    ) as problem:
+    except MemoryError:
+        raise  # no fault of the app: the host starts another worker
+    except Exception as problem:
         out.write(json.dumps({"op": "failed", "error": _describe(problem)}) + "\n")
         out.flush()
         return 1
-    with os.fdopen(os.dup(0), "r", encoding="utf-8") as lines:
-        Worker(functions, int(threads), out).serve(lines)
+    Worker(functions, int(threads), out).serve(lines)
     return 0
 
 

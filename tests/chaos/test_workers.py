@@ -1,16 +1,19 @@
-"""Workers that die are replaced, whatever the host was doing with them."""
+"""Workers that die, stop or don't answer are replaced, whatever the host was doing with them."""
 
 import os
 import signal
 import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from imaginem.errors import ConfigurationError
 from imaginem.host.environment import worker_environment
 from imaginem.host.pool import WorkerDied, WorkerPool
+from imaginem.host.worker_process import WorkerOptions
 
 APP = """
 import os, signal, time
@@ -25,38 +28,153 @@ def work(message: func.QueueMessage) -> None:
     text = message.get_body().decode()
     if text == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if text == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
     if text == "fail":
         raise ValueError("no")
+    if text == "fork":
+        if os.fork() == 0:  # the child holds the pipes of its worker
+            time.sleep(10)
+            os._exit(0)
 """
+DIES_AT_FIRST = """
+import os, signal
+from pathlib import Path
+
+for number in range(3):
+    try:
+        (Path(__file__).parent / f"death-{number}").touch(exist_ok=False)
+    except FileExistsError:
+        continue
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+LARGE = "x" * 40_000  # a pipe holds 64 KiB: the second of them has to wait for its reader
+
+Pool = Callable[..., WorkerPool]
 
 
-def test_workers_that_die_while_they_are_given_work_are_replaced(tmp_path: Path) -> None:
-    (tmp_path / "function_app.py").write_text(APP)
+@pytest.fixture
+def pool(tmp_path: Path) -> Iterator[Pool]:
+    """Make a pool of workers for an app; it is closed after the test."""
+    pools: list[WorkerPool] = []
+
+    def make(
+        app: str = APP, count: int = 2, timeout: float = 60, silence: float = 30
+    ) -> WorkerPool:
+        (tmp_path / "function_app.py").write_text(app)
+        options = WorkerOptions(tmp_path, 2, worker_environment({}), log)
+        pools.append(WorkerPool(options, count, timeout, silence=silence))
+        return pools[-1]
+
     with (tmp_path / "log").open("wb") as log:
-        pool = WorkerPool(tmp_path, 2, 2, worker_environment({}), log, 60)
-        pool.start()
-        try:
-            one = submit(pool, "die")
-            with pytest.raises(WorkerDied):
-                one.result(10)
-            for pid in pool.pids:  # dead before anything is written to them
-                os.kill(pid, signal.SIGKILL)
-            futures = [submit(pool, "well") for _ in range(20)]
-            for future in futures:
-                with suppress(WorkerDied):
-                    future.result(20)
-            assert submit(pool, "well").result(20) is None
-            with pytest.raises(RuntimeError, match="ValueError: no"):
-                submit(pool, "fail").result(20)
-            deadline = time.monotonic() + 5
-            while len(pool.pids) != 2:
-                assert time.monotonic() < deadline
-                time.sleep(0.002)
-        finally:
-            pool.close()
+        yield make
+        for each in pools:
+            each.close(5)
 
 
 def submit(pool: WorkerPool, body: str) -> "Future[None]":
     return pool.submit(
         "work", kind="queue", message_id="1", body=body, dequeue_count=1, receipt="r", inserted=None
     )
+
+
+def until(condition: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def test_workers_that_die_while_they_are_given_work_are_replaced(pool: Pool) -> None:
+    workers = pool()
+    workers.start()
+    one = submit(workers, "die")
+    with pytest.raises(WorkerDied):
+        one.result(10)
+    for pid in workers.pids:  # dead before anything is written to them
+        os.kill(pid, signal.SIGKILL)
+    futures = [submit(workers, "well") for _ in range(20)]
+    for future in futures:
+        with suppress(WorkerDied):
+            future.result(20)
+    assert submit(workers, "well").result(20) is None
+    with pytest.raises(RuntimeError, match="ValueError: no"):
+        submit(workers, "fail").result(20)
+    until(lambda: len(workers.pids) == 2)
+
+
+def test_a_stopped_worker_holds_up_nobody_and_is_replaced(pool: Pool) -> None:
+    workers = pool(count=3, silence=2)
+    workers.start()
+    victim = workers.pids[0]
+    os.kill(victim, signal.SIGSTOP)
+    futures = [submit(workers, LARGE) for _ in range(60)]
+    until(lambda: sum(future.done() for future in futures) >= 58, 8)  # its two messages wait
+    until(lambda: victim not in workers.pids)
+    outcomes = [future.exception(10) for future in futures]
+    assert [type(each) for each in outcomes if each] == [WorkerDied] * 2
+    until(lambda: len(workers.pids) == 3)
+    assert submit(workers, LARGE).result(20) is None
+
+
+def test_a_worker_that_stopped_for_a_moment_goes_on(pool: Pool) -> None:
+    workers = pool(count=1, silence=30)
+    workers.start()
+    (pid,) = workers.pids
+    os.kill(pid, signal.SIGSTOP)
+    futures = [submit(workers, LARGE) for _ in range(6)]
+    time.sleep(1.5)  # the pipe is full by now
+    os.kill(pid, signal.SIGCONT)
+    assert [future.result(10) for future in futures] == [None] * 6
+    assert workers.pids == [pid]
+
+
+def test_the_host_stops_in_time_although_a_worker_does_not_read(pool: Pool) -> None:
+    workers = pool(count=1)
+    workers.start()
+    os.kill(workers.pids[0], signal.SIGSTOP)
+    futures = [submit(workers, LARGE) for _ in range(6)]
+    begun = time.monotonic()
+    workers.close(1)
+    assert time.monotonic() - begun < 5
+    until(lambda: all(future.done() for future in futures))
+    assert workers.pids == []
+
+
+def test_a_stopped_function_is_ended_by_function_timeout(pool: Pool) -> None:
+    workers = pool(count=1, timeout=2)
+    workers.start()
+    with pytest.raises(WorkerDied):
+        submit(workers, "stop").result(10)
+    assert submit(workers, "well").result(20) is None
+
+
+def test_a_process_that_a_function_started_does_not_hide_its_workers_death(pool: Pool) -> None:
+    workers = pool(count=1)
+    workers.start()
+    submit(workers, "fork").result(10)
+    with pytest.raises(WorkerDied):
+        submit(workers, "die").result(10)
+    assert submit(workers, "well").result(20) is None
+
+
+def test_workers_killed_while_they_start_are_started_again(pool: Pool) -> None:
+    workers = pool(DIES_AT_FIRST + APP)
+    assert [trigger.function for trigger in workers.start()] == ["work"]
+    assert len(workers.pids) == 2
+    assert submit(workers, "well").result(20) is None
+
+
+def test_workers_that_die_at_every_start_end_it_with_the_reason(pool: Pool) -> None:
+    workers = pool("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    with pytest.raises(ConfigurationError, match=r"ended 5 times while it started.*code -9"):
+        workers.start()
+    assert workers.pids == []
+
+
+@pytest.mark.parametrize("line", ["1 / 0", "import no_such_module", "raise ValueError('why')"])
+def test_an_app_that_says_why_it_cannot_be_loaded_ends_the_start_at_once(
+    pool: Pool, line: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=r"function_app\.py can't be loaded: .*Error: "):
+        pool(line).start()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from imaginem.errors import StorageUnavailable
 from imaginem.host.arguments import argument_of
 from imaginem.host.blobs import BlobListener
 from imaginem.host.config import HostConfig
@@ -30,6 +31,9 @@ class Pool:
         future: Future[None] = Future()
         self.calls.append((message, future))
         return future
+
+    def cancel_pending(self) -> None:
+        pass
 
     @property
     def paths(self) -> list[str]:
@@ -62,10 +66,7 @@ class Idle:
     def start(self) -> None:
         pass
 
-    def join(self) -> None:
-        pass
-
-    def is_alive(self) -> bool:
+    def join(self, seconds: float) -> bool:
         return True
 
 
@@ -73,6 +74,11 @@ def look(listener: BlobListener, *, thoroughly: bool = True) -> None:
     listener._next_look = 0
     listener._next_scan = 0 if thoroughly else math.inf
     listener.poll()
+
+
+def stop(listener: BlobListener) -> None:
+    listener.cease()
+    assert listener.join(1)
 
 
 @pytest.fixture
@@ -126,7 +132,7 @@ def test_a_restart_repeats_nothing_and_misses_nothing(host: Host) -> None:
     host.put("a.png")
     look(listener)
     host.pool.calls[0][1].set_result(None)
-    listener.stop()
+    stop(listener)
     host.put("b.png")
     look(host.start())
     assert host.pool.paths == ["photos/a.png", "photos/b.png"]
@@ -213,7 +219,7 @@ def test_the_receipts_of_blobs_that_are_gone_are_not_kept(host: Host) -> None:
     host.pool.calls[0][1].set_result(None)
     host.blobs.delete("photos", "a.png")
     look(listener)
-    listener.stop()
+    stop(listener)
     (name,) = host.blobs.list("azure-webjobs-hosts", "")
     assert host.blobs.get("azure-webjobs-hosts", name, 1000) == b""
 
@@ -224,3 +230,72 @@ def test_a_function_gets_name_and_size_as_on_azure(host: Host) -> None:
     look(listener)
     blob = argument_of(host.pool.calls[0][0])
     assert (blob.name, blob.length, blob.metadata) == ("photos/a.png", 5, {"kind": "test"})
+
+
+def refusing(host: Host, problem: Exception, bad: str) -> None:
+    """Make every list that would hold one name fail, as the storage emulator's does."""
+    listed, scanned = host.blobs.list, host.blobs.scan
+
+    def names(container: str, prefix: str) -> list[str]:
+        if bad.startswith(prefix):
+            raise problem
+        return listed(container, prefix)
+
+    def scan(container: str) -> Iterator[BlobInfo]:
+        if container == "photos":
+            raise problem
+        return scanned(container)
+
+    host.blobs.list = names  # type: ignore[method-assign]
+    host.blobs.scan = scan  # type: ignore[method-assign]
+
+
+def test_a_name_that_stops_the_list_hides_only_its_neighbours(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    host.put("old/before.png")
+    listener = host.start()
+    refusing(host, StorageUnavailable("container photos: 500"), "bad/\x01.png")
+    for name in ("bad/\x01.png", "old/a.png", "new/b.png", "c.png"):
+        host.put(name)
+    for _ in range(3):
+        look(listener, thoroughly=False)
+        for _, future in host.pool.calls:
+            if not future.done():
+                future.set_result(None)
+    look(listener, thoroughly=False)
+
+    assert sorted(host.pool.paths) == ["photos/c.png", "photos/new/b.png", "photos/old/a.png"]
+    assert "the container photos can't be listed: container photos: 500" in caplog.text
+    assert "a name that begins with 'bad/" in caplog.text
+
+
+def test_an_unexpected_error_of_a_list_is_logged_and_the_listener_goes_on(
+    host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener = host.start()
+    list_names, scan = host.blobs.list, host.blobs.scan
+    refusing(host, ValueError("XML is invalid"), "")
+    look(listener)
+    host.blobs.list, host.blobs.scan = list_names, scan  # type: ignore[method-assign]
+    host.put("a.png")
+    look(listener)
+
+    assert host.pool.paths == ["photos/a.png"]
+    assert "ValueError: XML is invalid" in caplog.text
+
+
+def test_a_blob_whose_poisoning_fails_unexpectedly_is_tried_again(host: Host) -> None:
+    def refuse(queue: str, body: str, *, delay: float = 0) -> str:
+        raise OSError("no more files")
+
+    listener, send = host.start(), host.queues.send
+    host.queues.send = refuse  # type: ignore[method-assign]
+    host.put("a.png")
+    for _ in range(RULES.poison_blob_threshold + 1):
+        look(listener)
+        host.pool.calls[-1][1].set_exception(RuntimeError("no"))
+    host.queues.send = send  # type: ignore[method-assign]
+    look(listener)
+    host.pool.calls[-1][1].set_exception(RuntimeError("no"))
+    assert host.queues.count("webjobs-blobtrigger-poison") == 1

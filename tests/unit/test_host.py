@@ -4,7 +4,6 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator, MutableMapping
-from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,16 @@ from typing import Any
 import pytest
 
 from imaginem.errors import ConfigurationError
-from imaginem.host import listener as listener_module
+from imaginem.host import leases as leases_module
 from imaginem.host.config import HostConfig, read_host_config
 from imaginem.host.http import HttpHost, route_pattern
-from imaginem.host.listener import Poller, QueueListener
+from imaginem.host.listener import QueueListener, Surroundings
+from imaginem.host.poller import Poller
 from imaginem.host.timers import next_run
 from imaginem.host.triggers import Bound, Trigger
 from imaginem.ports import QueueItem
 from imaginem.testing import MemoryQueues
+from tests.listening import Pool, eventually, listening, look, polling, stop
 
 
 def configured(tmp_path: Path, **queues: Any) -> HostConfig:
@@ -181,48 +182,9 @@ def test_a_forged_caller_header_is_removed(http_host: HttpHost) -> None:
     assert ask(http_host, "/hello/7", headers) == (200, b"GET 1 7 nobody")
 
 
-class Pool:
-    """A fake of the workers: the test ends each call itself."""
-
-    def __init__(self) -> None:
-        self.calls: list[tuple[dict[str, Any], Future[None]]] = []
-        self.room, self.asked = True, 0
-
-    @property
-    def has_room(self) -> bool:
-        self.asked += 1
-        return self.room
-
-    def cancel_pending(self) -> None:
-        for _, future in self.calls:
-            if future.cancel():
-                future.set_running_or_notify_cancel()
-
-    def submit(self, function: str, **message: Any) -> "Future[None]":
-        future: Future[None] = Future()
-        self.calls.append((message, future))
-        return future
-
-
 @pytest.fixture
 def queues() -> MemoryQueues:
     return MemoryQueues()
-
-
-def listening(queues: MemoryQueues, queue: str, **rules: Any) -> tuple[QueueListener, Pool]:
-    pool = Pool()
-    config = HostConfig(
-        **{"batch_size": 4, "new_batch_threshold": 2, "max_polling_interval": 0.02} | rules
-    )
-    trigger = Trigger("f", "queue", "message", queue=queue)
-    return QueueListener(trigger, queues, pool, config), pool  # type: ignore[arg-type]
-
-
-def eventually(condition: Any) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 Start = Callable[[QueueListener, Pool], None]
@@ -233,20 +195,14 @@ def start() -> Iterator[Start]:
     pollers: list[Poller] = []
 
     def begin(listener: QueueListener, pool: Pool) -> None:
-        poller = Poller([listener], pool)  # type: ignore[arg-type]
-        listener._on_ended = lambda _: poller.wake()
+        poller = polling(pool, listener)
+        listener._around = Surroundings(on_ended=lambda _: poller.wake())
         pollers.append(poller)
         poller.start()
 
     yield begin
     for poller in pollers:
-        poller.stop()
-
-
-def look(listener: QueueListener) -> None:
-    """Look into a queue as often as the poller would at once."""
-    while listener.due_in(time.monotonic()) <= 0 and listener.poll():
-        pass
+        stop(poller)
 
 
 def test_a_listener_takes_a_batch_and_more_when_few_are_left(queues: MemoryQueues) -> None:
@@ -275,7 +231,7 @@ def test_a_failed_message_comes_back_and_is_poisoned_in_the_end(
     listener, pool = listening(queues, "work", max_dequeue_count=3, visibility_timeout=0)
     start(listener, pool)
     for number in range(3):
-        eventually(lambda number=number: len(pool.calls) == number + 1)
+        eventually(lambda: len(pool.calls) == number + 1)  # noqa: B023 - called at once
         pool.calls[number][1].set_exception(RuntimeError("no"))
     eventually(lambda: queues.count("work-poison") == 1)
 
@@ -287,10 +243,10 @@ def test_a_failed_message_comes_back_and_is_poisoned_in_the_end(
 def test_waiting_messages_return_to_their_queue_when_the_host_stops(queues: MemoryQueues) -> None:
     queues.send("work", "body")
     listener, pool = listening(queues, "work")
-    poller = Poller([listener], pool)  # type: ignore[arg-type]
+    poller = polling(pool, listener)
     poller.start()
     eventually(lambda: len(pool.calls) == 1)
-    poller.stop()
+    stop(poller)
 
     assert len(queues.receive("work", 1, 1)) == 1
 
@@ -299,11 +255,11 @@ def test_the_queue_that_finishes_jobs_is_polled_first(queues: MemoryQueues) -> N
     for queue in ("early", "late"):
         queues.send(queue, queue)
     (early, pool), (late, _) = listening(queues, "early"), listening(queues, "late")
-    late._pool = pool  # type: ignore[assignment]
-    poller = Poller([late, early], pool)  # type: ignore[arg-type]
+    late._lane = pool  # type: ignore[assignment]
+    poller = polling(pool, early, late)
     poller.start()
     eventually(lambda: len(pool.calls) == 2)
-    poller.stop()
+    stop(poller)
 
     assert [call[0]["body"] for call in pool.calls] == ["late", "early"]
 
@@ -330,7 +286,7 @@ def test_no_message_is_received_while_the_workers_have_no_room(queues: MemoryQue
     queues.send("work", "body")
     listener, pool = listening(queues, "work")
     pool.room = False
-    poller = Poller([listener], pool)  # type: ignore[arg-type]
+    poller = polling(pool, listener)
     poller.start()
     eventually(lambda: pool.asked >= 1)
     poller.wake()
@@ -339,7 +295,7 @@ def test_no_message_is_received_while_the_workers_have_no_room(queues: MemoryQue
     pool.room = True
     poller.wake()
     eventually(lambda: len(pool.calls) == 1)
-    poller.stop()
+    stop(poller)
 
 
 def test_a_message_on_a_poison_queue_is_tried_until_it_is_moved(
@@ -359,7 +315,7 @@ def test_a_message_on_a_poison_queue_is_tried_until_it_is_moved(
 def test_a_lease_renewed_at_the_last_moment_does_not_keep_the_message(
     queues: MemoryQueues, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener_module, "_RENEW_SECONDS", -1)
+    monkeypatch.setattr(leases_module, "_RENEW_SECONDS", -1)
     queues.send("work", "body")
     listener, pool = listening(queues, "work")
     start(listener, pool)

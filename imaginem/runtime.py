@@ -1,4 +1,7 @@
-"""The composition root: settings become adapters, each made when it is first used."""
+"""The composition root: settings become adapters, each made when it is first used.
+
+Longer than other modules: it has one short factory for each port, and little else.
+"""
 
 import threading
 from collections.abc import Callable, Mapping, Sequence

@@ -272,6 +272,20 @@ def test_a_job_that_was_sent_on_after_all_takes_the_mark_away(bench: Bench) -> N
     assert bench.row.problems() == []
 
 
+def test_a_job_that_was_marked_and_is_tried_again_is_under_way(bench: Bench) -> None:
+    """A copy of its message died; its own asks for another try."""
+
+    def down(job: JobContext) -> Found:
+        raise RetryableError("the service is down")
+
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    bury(bench.services, "second", "p1", second)
+    bench.second_does = down
+    assert bench.execute(bench.second, second, "m2") == "retrying"
+
+    assert (bench.row.job_state, *bench.states("second")) == ("running", "retrying")
+
+
 def test_another_senders_first_message_that_died_marks_no_job(bench: Bench) -> None:
     bench.transition(bench.first, bench.message(), "m1")
     before = bench.entry

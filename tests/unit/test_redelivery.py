@@ -488,7 +488,8 @@ def test_a_run_that_begins_in_the_middle_says_what_its_message_carries(
 
 
 def test_a_run_in_the_middle_without_outputs_says_nothing_of_earlier_steps(bench: Bench) -> None:
-    bench.services.log.insert(KEY, {"imaginem_run": "m0", "first": "step 0: processing"})
+    bench.transition(bench.first, bench.message(), "m0")
+    bench.services.log.merge(KEY, {"first": "step 0: processing"}, bench.row.fence)
     bench.drop(step=1)
     bench.run()
 

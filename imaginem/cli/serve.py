@@ -54,20 +54,19 @@ def start(
         if home is not None:
             os.environ["IMAGINEM_HOME"] = str(home.absolute())
         runtime = make_runtime(app)
-        if home is not None:
-            err.print(_told(runtime.settings), markup=False, highlight=False, soft_wrap=True)
+        needed = "" if home is None else _needed(runtime.settings)
         options = _options(app, workers, port, runtime, adopt)
         host = Host(options, runtime.queues, runtime.blobs, _emulator(runtime.settings, app))
         with signals(host):
-            _run(host, port)
+            _run(host, port, needed)
 
 
-def _told(settings: Settings) -> str:
-    """Return what other commands need to find this home."""
+def _needed(settings: Settings) -> str:
+    """Return the settings by which other commands find this home."""
     needed = f"IMAGINEM_HOME={settings.home}"
     if settings.uses_emulator and settings.emulator_port != EmulatorPorts().blob:
         needed += f" EMULATOR_PORT={settings.emulator_port}"
-    return f"other commands find its results with {needed}"
+    return needed
 
 
 def _emulator(settings: Settings, app: Path) -> Emulator | None:
@@ -112,10 +111,13 @@ def home_matters(settings: Settings) -> bool:
     return settings.uses_emulator or not settings.sql_connection
 
 
-def _run(host: Host, port: int) -> None:
+def _run(host: Host, port: int, needed: str) -> None:
     ready = f"Imaginem is ready: http://127.0.0.1:{port}/ (Ctrl-C stops it)"
     try:
         host.start()
+        if needed:
+            told = f"other commands find its results with {needed}"
+            err.print(told, markup=False, highlight=False, soft_wrap=True)
         if not host.stopping.is_set():
             out.print(ready, highlight=False, soft_wrap=True)
         host.run_until_stopped(lambda: out.print(ready, highlight=False, soft_wrap=True))

@@ -241,17 +241,17 @@ def _listens(port: int) -> bool:
 def _refusal(port: int, ports: EmulatorPorts) -> str:
     """Return why a port can't be had, and what to do."""
     found = who_serves(ports.blob)
-    other = f"EMULATOR_PORT={_free_row()} gives this emulator other ports"
+    others = f"give this emulator other ports with EMULATOR_PORT={_free_row()}"
     if found is not None and found.home is not None:
         return (
             f"port {port} is served by the storage emulator of another home, {found.home} "
-            f"({found.state}): {found.remedy}; or {other}"
+            f"({found.state}): {found.remedy}, or {others}"
         )
-    who = "another program" if found is None else f"an Azurite of others (process {found.pid})"
+    who = "another program" if found is None else f"another Azurite (process {found.pid})"
     return (
-        f"port {port} is in use by {who}, so the storage emulator can't start: {other}; or stop "
-        "what uses the port; or, to work on a storage emulator of yours, name it by its whole "
-        "connection string in AzureWebJobsStorage (docs/settings.md)"
+        f"the storage emulator can't start: port {port} is in use by {who}. Stop that, or {others}. "
+        "To work on an Azurite of your own, name it by its whole connection string in "
+        "AzureWebJobsStorage (docs/settings.md)"
     )
 
 

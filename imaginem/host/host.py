@@ -184,6 +184,8 @@ class Host:
                 self._stop.wait(_STORAGE_EVERY)
             else:
                 break
+        if self._storage.problem:  # it was told to stop meanwhile: nothing waits for an answer
+            self._storage.stop()
         ending.join()
         return self._session is not None
 

@@ -143,7 +143,9 @@ class WorkerPool:
         """
         self._closing.set()
         self._look.set()
-        self.cancel_pending()
+        for process in self._alive():
+            process.kill()
+        self.cancel_pending()  # last: whoever is told may call storage, which may not answer
         self._end_all()
 
     def close(self, seconds: float = STOP_SECONDS) -> None:

@@ -249,8 +249,8 @@ def _refusal(port: int, ports: EmulatorPorts) -> str:
         )
     who = "another program" if found is None else f"another Azurite (process {found.pid})"
     return (
-        f"the storage emulator can't start: port {port} is in use by {who}. Stop that, or {others}. To "
-        "work on an Azurite of your own, name it by its whole connection string in "
+        f"the storage emulator can't start: port {port} is in use by {who}. Stop that, or "
+        f"{others}. To work on an Azurite of your own, name it by its whole connection string in "
         "AzureWebJobsStorage (docs/settings.md)"
     )
 

@@ -58,7 +58,7 @@ class Worker:
         for line in lines:
             message = json.loads(line)
             if message["op"] == "stop":
-                pipe = lines.fileno()
+                pipe = os.dup(lines.fileno())  # `lines` may be closed while the thread reads
                 threading.Thread(target=_exit_with_host, args=(pipe,), daemon=True).start()
                 self._threads.shutdown(wait=True)
                 return

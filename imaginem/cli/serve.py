@@ -115,7 +115,7 @@ def _run(host: Host, port: int, needed: str) -> None:
     ready = f"Imaginem is ready: http://127.0.0.1:{port}/ (Ctrl-C stops it)"
     try:
         host.start()
-        if needed:
+        if needed and not host.stopping.is_set():
             told = f"other commands find its results with {needed}"
             err.print(told, markup=False, highlight=False, soft_wrap=True)
         if not host.stopping.is_set():

@@ -147,6 +147,7 @@ class Host:
     def _begin_when_storage_answers(self) -> None:
         """Prepare and begin; try again while storage does not answer, for a minute."""
         deadline = time.monotonic() + _STORAGE_SECONDS
+        told = ""
         while not self._stop.is_set():
             try:
                 self._options.prepare()
@@ -154,7 +155,9 @@ class Host:
             except StorageUnavailable as problem:
                 if time.monotonic() > deadline:
                     raise
-                _logger.warning("%s; waiting for storage", problem)
+                if told != str(problem):
+                    told = str(problem)
+                    _logger.warning("%s; waiting for it, up to %.0f s", told, _STORAGE_SECONDS)
                 self._stop.wait(_STORAGE_EVERY)
                 if self._storage.problem:
                     self._storage.restart(self._stop)

@@ -209,7 +209,7 @@ def test_a_start_waits_for_a_named_account_that_does_not_answer_yet(
     starting = threading.Thread(target=host.start)
     starting.start()
     try:
-        until(lambda: any("waiting for storage" in line for line in caplog.messages))
+        until(lambda: any("waiting for it, up to 60 s" in line for line in caplog.messages))
         account.start()
         starting.join(240)
         assert host.worker_pids

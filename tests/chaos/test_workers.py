@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -68,14 +69,39 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
 
     with (tmp_path / "log").open("wb") as log:
         yield make
+        for process in _children():  # stopped ones would outlive a failed test
+            os.kill(process, signal.SIGCONT)
         for each in pools:
             each.close(5)
+
+
+def _children() -> list[int]:
+    """Return the processes that this one has started and that run."""
+    numbers = []
+    for task in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):  # a thread that has ended meanwhile
+            numbers += [int(number) for number in task.read_text().split()]
+    return numbers
 
 
 def submit(pool: WorkerPool, body: str) -> "Future[None]":
     return pool.submit(
         "work", kind="queue", message_id="1", body=body, dequeue_count=1, receipt="r", inserted=None
     )
+
+
+def submit_large(pool: WorkerPool, count: int) -> "list[Future[None]]":
+    """Submit messages of 40 KB, and see that nobody has to wait for a worker that reads none."""
+    futures: list[Future[None]] = []
+
+    def submit_all() -> None:
+        futures.extend(submit(pool, LARGE) for _ in range(count))
+
+    submitting = threading.Thread(target=submit_all, daemon=True)
+    submitting.start()
+    submitting.join(5)
+    assert len(futures) == count
+    return futures
 
 
 def until(condition: Callable[[], object], seconds: float = 20) -> None:
@@ -108,7 +134,7 @@ def test_a_stopped_worker_holds_up_nobody_and_is_replaced(pool: Pool) -> None:
     workers.start()
     victim = workers.pids[0]
     os.kill(victim, signal.SIGSTOP)
-    futures = [submit(workers, LARGE) for _ in range(60)]
+    futures = submit_large(workers, 60)
     until(lambda: sum(future.done() for future in futures) >= 58, 8)  # its two messages wait
     until(lambda: victim not in workers.pids)
     outcomes = [future.exception(10) for future in futures]
@@ -122,7 +148,7 @@ def test_a_worker_that_stopped_for_a_moment_goes_on(pool: Pool) -> None:
     workers.start()
     (pid,) = workers.pids
     os.kill(pid, signal.SIGSTOP)
-    futures = [submit(workers, LARGE) for _ in range(6)]
+    futures = submit_large(workers, 6)
     time.sleep(1.5)  # the pipe is full by now
     os.kill(pid, signal.SIGCONT)
     assert [future.result(10) for future in futures] == [None] * 6
@@ -133,7 +159,7 @@ def test_the_host_stops_in_time_although_a_worker_does_not_read(pool: Pool) -> N
     workers = pool(count=1)
     workers.start()
     os.kill(workers.pids[0], signal.SIGSTOP)
-    futures = [submit(workers, LARGE) for _ in range(6)]
+    futures = submit_large(workers, 6)
     begun = time.monotonic()
     workers.close(1)
     assert time.monotonic() - begun < 5
@@ -166,15 +192,12 @@ def test_workers_killed_while_they_start_are_started_again(pool: Pool) -> None:
 
 
 def test_workers_that_die_at_every_start_end_it_with_the_reason(pool: Pool) -> None:
-    workers = pool("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    workers = pool("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n", count=1)
     with pytest.raises(ConfigurationError, match=r"ended 5 times while it started.*code -9"):
         workers.start()
     assert workers.pids == []
 
 
-@pytest.mark.parametrize("line", ["1 / 0", "import no_such_module", "raise ValueError('why')"])
-def test_an_app_that_says_why_it_cannot_be_loaded_ends_the_start_at_once(
-    pool: Pool, line: str
-) -> None:
-    with pytest.raises(ConfigurationError, match=r"function_app\.py can't be loaded: .*Error: "):
-        pool(line).start()
+def test_an_app_that_says_why_it_cannot_be_loaded_ends_the_start_at_once(pool: Pool) -> None:
+    with pytest.raises(ConfigurationError, match=r"can't be loaded: ZeroDivisionError: "):
+        pool("1 / 0").start()

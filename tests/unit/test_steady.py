@@ -60,6 +60,7 @@ def test_an_error_of_one_call_keeps_nobody_from_the_next() -> None:
 def test_a_queue_that_raises_unexpectedly_keeps_nobody_from_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(steady, "_FIRST_PAUSE", 60)
     queues = MemoryQueues()
     queues.send("well", "body")
     (ill, pool), (well, _) = listening(queues, "ill"), listening(queues, "well")

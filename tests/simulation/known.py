@@ -14,6 +14,10 @@ KNOWN = (
         re.compile(r"the photo of .* is lost"),
         "a photo is put before it lands: the emulator may die and come back in between",
     ),
+    (
+        re.compile(r"was made from another run's output|: outputs \["),
+        "a rerun carries old outputs of the steps that it runs again",
+    ),
 )
 
 

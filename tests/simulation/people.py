@@ -83,6 +83,7 @@ class Person:
         """Send a photo, once more when it was not accepted."""
 
         def send() -> None:
+            self._around.ledger.erased.discard(key)
             submit_photo(self._services, key, f"{key[1]}.jpg", b"a photo", pipeline)
             self._around.ledger.accepted.add(key)
 
@@ -117,6 +118,7 @@ class Person:
 
     def _submit_again(self) -> None:
         key, pipeline = self._job()
+        self._around.ledger.erased.discard(key)
         submit_photo(self._services, key, f"{key[1]}.jpg", b"a photo", pipeline)
         self._around.ledger.accepted.add(key)
 

@@ -179,6 +179,7 @@ def _begin(log: JobLog, claim: Claim, replaces: str, authorised: bool) -> Claim:
 def _start_run(log: JobLog, claim: Claim) -> Claim:
     """Insert the row, or take it over from an earlier run of the job."""
     fresh = not claim.fence  # most jobs are new: then no read is needed
+    named = claim
     claim = replace(claim, run=claim.drop or claim.delivery, behind=())
     opening = replace(claim.opening(), run=claim.run, delivery=claim.delivery, previous_runs=())
     for _ in range(_TRIES):
@@ -187,6 +188,8 @@ def _start_run(log: JobLog, claim: Claim) -> Claim:
         try:
             if row is None:
                 return replace(claim, fence=log.insert(claim.key, opening.properties()))
+            if named.run and row.run == named.run:  # the row has come back meanwhile
+                return _go_on(row, named, judge(row, named))
             verdict = judge(row, claim)
             if verdict is not Verdict.TAKE_OVER:
                 return _go_on(row, claim, verdict)  # an earlier delivery of this message died

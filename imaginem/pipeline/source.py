@@ -46,6 +46,19 @@ def ingest(message: JobMessage, services: Services, *, last_try: bool = False) -
     return message.with_image_url(without_query(url))
 
 
+def place_of_photo(services: Services, key: JobKey, data: bytes) -> str:
+    """Return the address at which `keep_photo` will put a photo of a job.
+
+    Raises:
+        PermanentError: its names are taken by blobs that are not ours.
+    """
+    container = services.core_settings.input_container
+    for name in _names(key, data):
+        if _is_ours(services, name):
+            return services.blobs.address(container, name)
+    raise _taken(services, key)
+
+
 def keep_photo(services: Services, key: JobKey, data: bytes) -> str:
     """Put a photo into its job's folder in the input container; return its address.
 
@@ -55,16 +68,26 @@ def keep_photo(services: Services, key: JobKey, data: bytes) -> str:
     Raises:
         PermanentError: its names are taken by blobs that are not ours.
     """
-    container, folder = services.core_settings.input_container, job_prefix(*key)
-    digest = hashlib.sha256(data).hexdigest()
-    for name in (f"{folder}{digest[:_NAME_DIGITS]}", f"{folder}{digest}"):
+    container = services.core_settings.input_container
+    for name in _names(key, data):
         own = own_photo_metadata(container, name)
         try:
             return _put(services, name, data, own, only_new=True)
         except Conflict:
             if _is_ours(services, name):  # it may be half of what an emulator saved: write it
                 return _put(services, name, data, own)
-    raise PermanentError(f"{container}/{folder} has blobs of others with this photo's names")
+    raise _taken(services, key)
+
+
+def _names(key: JobKey, data: bytes) -> tuple[str, str]:
+    """Return the names that a job's photo may have, the first free one of which it gets."""
+    folder, digest = job_prefix(*key), hashlib.sha256(data).hexdigest()
+    return f"{folder}{digest[:_NAME_DIGITS]}", f"{folder}{digest}"
+
+
+def _taken(services: Services, key: JobKey) -> PermanentError:
+    folder = f"{services.core_settings.input_container}/{job_prefix(*key)}"
+    return PermanentError(f"{folder} has blobs of others with this photo's names")
 
 
 def _put(
@@ -75,7 +98,7 @@ def _put(
 
 
 def _is_ours(services: Services, name: str) -> bool:
-    """Tell whether a blob is ours, or has been removed meanwhile."""
+    """Tell whether a blob is ours, or there is none."""
     container = services.core_settings.input_container
     try:
         return is_own_photo(container, name, services.blobs.stat(container, name).metadata)

@@ -21,13 +21,17 @@ def put_back(services: DashboardServices, job: LandedJob, saved: datetime | None
     Args:
         services: where it was.
         job: with a photo.
-        saved: what came before was saved by storage, and is not looked at.
+        saved: what came before was saved by storage, whole if it is there: its sender may have
+            died before it put the photo.
 
     Raises:
         StorageUnavailable: storage did not answer.
     """
     photo = job.photo
-    if photo is None or (saved is not None and job.at is not None and job.at < saved):
+    if photo is None:
+        return False
+    old = saved is not None and job.at is not None and job.at < saved
+    if old and _is_there(services.blobs, photo):
         return False
     found = _read(services.blobs, photo.container, photo.name)
     if found is not None:
@@ -89,6 +93,14 @@ def lost_blobs(services: DashboardServices, row: ProgressRow) -> bool:
         if (place := services.blobs.locate(address)) and place[0] in containers
     }
     return any(_read(services.blobs, *place) is None for place in sorted(places))
+
+
+def _is_there(blobs: Blobs, photo: LandedPhoto) -> bool:
+    try:
+        blobs.stat(photo.container, photo.name)
+    except NotFound:
+        return False
+    return True
 
 
 def _read(blobs: Blobs, container: str, name: str) -> bytes | None:

@@ -7,7 +7,7 @@ seconds when it is killed; `usecases/reconcile.py` puts back what lies here.
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from imaginem.errors import ImaginemError
 from imaginem.message import JobMessage
@@ -21,6 +21,9 @@ from imaginem.ports import (
     LandedJob,
     LandedPhoto,
 )
+
+_NOBODY_ANSWERS = timedelta(days=7)
+"""How long a job lies here whose message another app has taken without leaving a row."""
 
 
 def land_and_send(
@@ -137,8 +140,10 @@ def _is_over(services: DashboardServices, job: LandedJob, saved: datetime) -> bo
         return False
     row = read_row(services.log, job.key)
     if row is None:
-        # Only a queue that no step of ours serves is emptied without leaving a row.
-        return not services.queues.count(job.queue) and read_row(services.log, job.key) is None
+        # Its message was lost, and storage may have lost the note of its batch, too; or it waits,
+        # or was taken from a queue that no step of ours serves.
+        services.open_batches.note(job.key[0], surely=True)  # the watchdog looks after it
+        return saved - job.at > _NOBODY_ANSWERS and not services.queues.count(job.queue)
     ended = row.has_ended and is_of(row, job)
     return ended and row.updated is not None and row.updated < saved
 

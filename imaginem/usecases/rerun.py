@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from imaginem.errors import InvalidMessage, NotFound, PermanentError
+from imaginem.message import JobMessage
 from imaginem.pipeline.progress_row import ProgressRow, progress_properties, read_row
 from imaginem.pipeline.resuming import message_from_row
 from imaginem.pipeline.states import CONCLUDED
@@ -84,7 +85,7 @@ def rerun_job(services: DashboardServices, key: JobKey, rerun: Rerun) -> str:
     if is_at_work(row, services.submissions.submission(key)):
         raise StillAtWork(f"job {key[1]} is still at work: wait until it has ended")
     _check_step(row, rerun.from_step)
-    message = message_from_row(row, services, rerun.from_step)
+    message = _without_later_outputs(message_from_row(row, services, rerun.from_step))
     message = message.noting(run="", fence="", engines=rerun.token)
     check_open(services, key[0])
     result = services.results.read(key)
@@ -100,6 +101,14 @@ def rerun_job(services: DashboardServices, key: JobKey, rerun: Rerun) -> str:
             )
         )
     return send_message(services, message)
+
+
+def _without_later_outputs(message: JobMessage) -> JobMessage:
+    """Return the message without outputs of steps that run again: a step may fail this time."""
+    definition = message.job_definition
+    again = definition.processing_pipeline[definition.processing_step :]
+    kept = {name: output for name, output in message.job_output.items() if name not in again}
+    return message.with_outputs(kept)
 
 
 def _check_step(row: ProgressRow, from_step: str) -> None:

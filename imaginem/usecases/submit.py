@@ -13,12 +13,13 @@ from imaginem.errors import (
     InvalidMessage,
     NotFound,
     PermanentError,
+    StorageUnavailable,
 )
 from imaginem.message import JobMessage, decode_message
 from imaginem.pipeline.offload import expand
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.resuming import kept_of
-from imaginem.pipeline.source import keep_photo
+from imaginem.pipeline.source import keep_photo, place_of_photo
 from imaginem.ports import DashboardServices, JobKey, JobResult, Submission
 from imaginem.redaction import redact_values
 from imaginem.usecases.landing import land_and_send
@@ -74,7 +75,7 @@ def submit_photo(
     if not isinstance(photo, bytes):
         return send_message(services, message, photo_digest)
     # Only now, so that an invalid job leaves no blob behind.
-    message = message.with_image_url(keep_photo(services, key, photo))
+    message = message.with_image_url(place_of_photo(services, key, photo))
     return send_message(services, message, photo_digest, photo=photo)
 
 
@@ -106,28 +107,49 @@ def send_message(
         message: of the job.
         photo_digest: SHA-256 that names the photo from now on; None leaves what is recorded.
         run: id of the run that it starts, where that is not the id of the queue message.
-        photo: the bytes of its photo, if they came with it; it is in storage already.
+        photo: the bytes of its photo, if they came with it; they are put where the message says.
 
     Raises:
         DiskFull: there is no room; it is not accepted.
+        StorageUnavailable: it may have been sent or not; it is not accepted.
         PermanentError: its batch was cancelled, or an id is too long for SQL.
     """
     key = message.key
     check_open(services, key[0])
     services.open_batches.note(key[0])
     before = services.submissions.submission(key)
+    kept = services.submissions.message(key) if before else ""
 
-    def record() -> None:
-        record_sent(services, message, "", photo_digest)
+    def store_and_record() -> None:
+        """Put the photo, which has landed by now, and make the job known."""
+        if photo is not None and keep_photo(services, key, photo) != _url(message):
+            raise StorageUnavailable(f"the place of the photo of job {key[1]} was taken: try again")
+        # A run that is known stays so: if this one is not sent, the one before is still looked for.
+        record_sent(services, message, before.run if before else "", photo_digest)
 
     try:
-        run = land_and_send(services, message, photo, record, run=run)
+        run = land_and_send(services, message, photo, store_and_record, run=run)
     except ImaginemError:
-        if before is None:
-            services.submissions.withdraw(key)
+        _take_back(services, key, before, kept)
         raise
     record_sent(services, message, run, photo_digest)
     return run
+
+
+def _url(message: JobMessage) -> str:
+    return message.job_definition.input.image_url
+
+
+def _take_back(
+    services: DashboardServices, key: JobKey, before: Submission | None, message: str
+) -> None:
+    """Record of a job that was not sent what was known of it before."""
+    if before is None or not before.run:
+        services.submissions.withdraw(key)
+        return
+    services.submissions.submitted(
+        key, before.run, before.parameters, queue=before.queue, message=message
+    )
 
 
 def record_sent(

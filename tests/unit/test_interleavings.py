@@ -72,10 +72,11 @@ class Ports:
         due = self._problem if self._left == 0 else None
         if due and not self._after:
             raise due
-        result = method(*given, **named)
-        if due:
-            raise due
-        return result
+        try:
+            return method(*given, **named)
+        finally:
+            if due:  # in place of what the call returned, or raised
+                raise due
 
 
 class Shaky:

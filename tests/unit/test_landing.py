@@ -29,6 +29,7 @@ from tests.unit.test_interleavings import Ports, Shaky, WorkerDied
 from tests.workbench import Bench
 
 PHOTO = photo_bytes()
+KEY: JobKey = ("spring", "job-1")
 
 
 @dataclass
@@ -171,6 +172,56 @@ def test_what_could_not_be_sent_is_not_accepted(services: MemoryServices) -> Non
     assert services.submissions.submissions("spring") == {}
 
 
+def test_a_second_sending_that_fails_takes_nothing_of_the_first(services: MemoryServices) -> None:
+    run = submit_photo(services, KEY, "a.png", PHOTO, PIPELINE, parameters={"from": "Ann"})
+    before = services.submissions.submission(KEY)
+    kept = services.submissions.message(KEY)
+    queues = services.queues
+    assert isinstance(queues, RecordingQueues)
+    queues.away = True
+    with pytest.raises(StorageUnavailable):
+        submit_photo(services, KEY, "b.png", PHOTO, PIPELINE)
+
+    assert before is not None
+    assert before.run == run
+    after = services.submissions.submission(KEY)
+    assert after is not None
+    assert (after.run, after.parameters, after.queue) == (run, before.parameters, before.queue)
+    assert services.submissions.message(KEY) == kept
+    assert [job.run for job in services.landing.jobs()] == [run]
+
+
+class DiesWhenAsked:
+    """A landing beside which the storage emulator dies, and is there again at once."""
+
+    active = True
+
+    def __init__(self, landing: Any, dies: Callable[[], None]) -> None:
+        self._landing, self._dies = landing, dies
+
+    def land(self, job: Any, photo: bytes | None) -> Any:
+        self._dies()
+        return self._landing.land(job, photo)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._landing, name)
+
+
+def test_the_photo_is_put_once_it_has_landed() -> None:
+    """Else the emulator may lose it before anybody knows that it is to be put back."""
+    bench = Bench()
+    forgetful = Forgetful(bench.services)
+    empty = forgetful.save()
+
+    def dies() -> None:
+        forgetful.fall_back(blobs=empty, queues=empty, tables=empty)
+
+    bench.services.landing = DiesWhenAsked(bench.services.landing, dies)  # type: ignore[assignment]
+    run = submit_photo(bench.services, KEY, "a.png", PHOTO, bench.names)
+    bench.run()
+    assert _outcome(bench, run) == "ended and answered"
+
+
 def test_storage_that_keeps_what_it_acknowledges_has_no_landing() -> None:
     services = web_services()
     services.landing = NoLanding()  # type: ignore[assignment]
@@ -186,9 +237,6 @@ def test_the_group_lands_with_the_job(services: MemoryServices) -> None:
     submit_photo(services, ("spring", "a"), "a.png", PHOTO, PIPELINE)
     (landed,) = services.landing.jobs()
     assert landed.group == "red-group"
-
-
-KEY: JobKey = ("spring", "job-1")
 
 
 @pytest.mark.parametrize("forgets", [True, False], ids=["forgets", "keeps"])

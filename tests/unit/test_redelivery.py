@@ -518,6 +518,34 @@ def test_a_message_that_is_ahead_of_its_row_records_the_steps_that_it_carries(
         assert bench.row.job_state == "partial"
 
 
+class BackMeanwhile(MemoryLog):
+    """Another message of the run begins it again, just when nobody finds a row.
+
+    Attributes:
+        lost: the row that comes back.
+    """
+
+    lost: LogEntry | None = None
+
+    def read(self, key: JobKey) -> LogEntry | None:
+        found = super().read(key)
+        if found is None and self.lost is not None:
+            super().insert(key, self.lost.properties)
+        return found
+
+
+def test_a_message_whose_row_comes_back_goes_on_in_its_run(bench: Bench) -> None:
+    log = bench.services.log = BackMeanwhile()
+    second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+    log.lost = bench.entry
+    log.delete(KEY)
+
+    assert bench.execute(bench.second, second, "m2", 2) == "success"
+    assert (bench.row.run, bench.row.previous_runs) == ("m1", [])
+    bench.run()
+    assert bench.entry.properties["job_state"] == "succeeded"
+
+
 def test_a_run_that_took_a_job_over_goes_on_in_its_own_name(bench: Bench) -> None:
     value = json.loads(bench.message())
     value["job_definition"]["_imaginem"] = {"run": "nobody", "fence": "made-up"}

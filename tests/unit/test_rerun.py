@@ -128,6 +128,16 @@ class TestFromAStep:
         again(bench, "second")
         assert bench.states("first", "second", "report") == ["failed", "skipped", "success"]
 
+    def test_a_step_that_fails_this_time_has_no_output_of_before(self, bench: Bench) -> None:
+        def refuse(job: JobContext) -> Found:
+            raise PermanentError("no")
+
+        again(bench, "report")  # its message carries what every other step found
+        bench.second_does = refuse
+        again(bench, "second")
+        assert bench.states("first", "second", "report") == ["success", "failed", "success"]
+        assert found(bench) == {"first": "1 local"}
+
     def test_the_senders_own_fields_are_kept(self, bench: Bench) -> None:
         value = json.loads(bench.message())
         value["job_definition"]["own"] = {"a": 1}

@@ -7,6 +7,7 @@ both safe.
 """
 
 import hashlib
+import re
 import time
 import uuid
 from collections.abc import Collection
@@ -19,7 +20,7 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from imaginem.errors import NotFound
+from imaginem.errors import ConfigurationError, NotFound
 from imaginem.ports import Decision, JobKey, LandedJob
 from imaginem.storage.durable import TEMPORARY, Disk, disk_errors, write_whole
 from imaginem.storage.saves import EmulatorSaves
@@ -30,6 +31,7 @@ _HASH_DIGITS = 24
 _TORN_AFTER = 3600.0
 """Age in seconds from which a file that is not whole is one whose writer died."""
 
+_RUN_IN_NAME = re.compile(r"(\.(?P<run>[A-Za-z0-9-]+))?")
 _TRIES = 3
 """How often a file is looked for: it may get its run into its name at this moment, once."""
 
@@ -68,7 +70,8 @@ class FileLanding:
     def jobs(self) -> list[LandedJob]:
         """Return the landed jobs."""
         found = ((path, _read(path, _JOBS)) for path in self._files(_JOB))
-        return [_with_run(job, path) for path, job in found if job is not None]
+        named = (_with_run(job, path) for path, job in found if job is not None)
+        return [job for job in named if job is not None]
 
     def photo(self, job: LandedJob) -> bytes:
         """Return what follows the first line."""
@@ -194,14 +197,24 @@ def _name(job: LandedJob) -> str:
 
 
 def _read(path: Path, kind: TypeAdapter[EntryT]) -> EntryT | None:
-    """Return an entry; None for one that has been removed, or that is not one of ours."""
+    """Return an entry; None for one that has been removed, or that is not one of ours.
+
+    Raises:
+        ConfigurationError: it can't be read, and may be a job that was accepted.
+    """
     try:
         with path.open("rb") as file:
             return kind.validate_json(file.readline())
-    except (FileNotFoundError, ValidationError):
+    except (FileNotFoundError, IsADirectoryError, ValidationError):
         return None
+    except OSError as problem:
+        raise ConfigurationError(
+            f"{path} can't be read ({problem.strerror}), and may be a job that was accepted: give "
+            "this user the file, or remove it"
+        ) from None
 
 
-def _with_run(job: LandedJob, path: Path) -> LandedJob:
-    """Return a job with the run that its file's name tells."""
-    return replace(job, run=path.name.removesuffix(_JOB).removeprefix(job.id).lstrip("."))
+def _with_run(job: LandedJob, path: Path) -> LandedJob | None:
+    """Return a job with the run that its file's name tells; None for a copy under another name."""
+    told = _RUN_IN_NAME.fullmatch(path.name.removesuffix(_JOB).removeprefix(job.id))
+    return None if told is None else replace(job, run=told["run"] or "")

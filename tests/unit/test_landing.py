@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from imaginem.cli.intake import Source, submit_one
-from imaginem.errors import DiskFull, StorageUnavailable
+from imaginem.errors import ConfigurationError, DiskFull, StorageUnavailable
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.states import JobState
 from imaginem.pipeline.steps import default_registry
@@ -161,6 +161,31 @@ def test_on_a_full_disk_nothing_is_half_accepted(
     disk.full = False
     assert way(services) in (None, 201, 202)
     assert len(services.landing.jobs()) == len(services.submissions.submissions("spring")) == 1
+
+
+def test_files_of_others_are_no_jobs(services: MemoryServices, tmp_path: Path) -> None:
+    by_api(services)
+    folder = tmp_path / "landing"
+    (entry,) = folder.glob("*.job")
+    for name in (f"copy of {entry.name}", f"{entry.name.removesuffix('.job')} (1).job"):
+        (folder / name).write_bytes(entry.read_bytes())
+    (folder / "empty.job").touch()
+    (folder / "gone.job").symlink_to(tmp_path / "nothing")
+    for ending in ("job", "decision"):
+        (folder / f"folder.{ending}").mkdir()
+
+    assert [job.run for job in services.landing.jobs()] == [entry.name.split(".")[1]]
+    assert services.landing.decisions() == []
+
+
+def test_an_entry_that_cannot_be_read_is_told(services: MemoryServices, tmp_path: Path) -> None:
+    by_api(services)
+    (entry,) = (tmp_path / "landing").glob("*.job")
+    entry.unlink()
+    entry.symlink_to(entry)  # a loop: as root may read everything, permissions show nothing
+
+    with pytest.raises(ConfigurationError, match="can't be read"):
+        reconcile(services)
 
 
 def test_what_could_not_be_sent_is_not_accepted(services: MemoryServices) -> None:

@@ -87,7 +87,8 @@ class Emulator:
     @property
     def pid(self) -> int | None:
         """Process id of Azurite; None while this object runs none."""
-        return None if self._process is None else self._process.pid
+        process = self._process  # another thread may stop it at this moment
+        return None if process is None else process.pid
 
     def start(self) -> None:
         """Start Azurite; one that a killed host left behind on the same data is ended before.
@@ -172,7 +173,8 @@ class Emulator:
     @property
     def is_stopped(self) -> bool:
         """Whether a signal has stopped Azurite (SIGSTOP)."""
-        process = None if self._process is None else Process.of(self._process.pid)
+        pid = self.pid
+        process = None if pid is None else Process.of(pid)
         return process is not None and process.is_stopped
 
     def answers(self, seconds: float) -> bool:

@@ -45,6 +45,7 @@ class Host:
         self._stop = threading.Event()
         self._session: Session | None = None
         self._storage = StorageKeeper(emulator)
+        self._prepared = False  # since storage came up
         self._lock = HomeLock(options.home, options.port) if options.home else None
         self._listener: socket.socket | None = None
         self._gap: Gap | None = None
@@ -124,7 +125,8 @@ class Host:
             self._gap.close()
             self._listener.close()
             self._gap = self._listener = None
-        if self._storage.stop():
+        # Unprepared storage has not got back what it forgot: saved is not what was accepted.
+        if self._storage.stop() and self._prepared:
             self._options.storage_saved()
         if self._lock is not None:
             self._lock.release()
@@ -151,18 +153,26 @@ class Host:
         while not self._stop.is_set():
             try:
                 self._options.prepare()
+                self._prepared = True
                 self._begin_session()
             except StorageUnavailable as problem:
+                if why := self._storage.problem:
+                    _logger.error("%s: it is started again", why)
+                    self._restart_storage()
+                    deadline = time.monotonic() + _STORAGE_SECONDS
+                    continue
                 if time.monotonic() > deadline:
                     raise
                 if told != str(problem):
                     told = str(problem)
                     _logger.warning("%s; waiting for it, up to %.0f s", told, _STORAGE_SECONDS)
                 self._stop.wait(_STORAGE_EVERY)
-                if self._storage.problem:
-                    self._storage.restart(self._stop)
             else:
                 return
+
+    def _restart_storage(self) -> None:
+        self._prepared = False
+        self._storage.restart(self._stop)
 
     def _begin_again(self, problem: str) -> bool:
         """Start the storage emulator again, with nothing that works on it; tell whether all runs.
@@ -178,7 +188,7 @@ class Host:
             time.sleep(0.01)
         while not self._stop.is_set():
             if self._storage.problem:
-                self._storage.restart(self._stop)
+                self._restart_storage()
             ending.join()
             try:
                 self._begin_when_storage_answers()

@@ -57,7 +57,8 @@ class HostOptions:
         home: folder that is this host's own while it runs; None if it keeps nothing.
         prepare: called whenever storage has come up and no worker lives yet: at the start, and
             after the storage emulator was started again.
-        storage_saved: called when the storage emulator has ended in good order.
+        storage_saved: called when the storage emulator has ended in good order, and was prepared
+            since it came up.
     """
 
     app: Path

@@ -11,19 +11,20 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from imaginem.errors import ConfigurationError
+from imaginem.errors import ConfigurationError, StorageUnavailable
+from imaginem.host import Emulator, Host, HostOptions
 from imaginem.host.gap import Gap, listen
 from imaginem.host.home import HomeLock, is_locked, write_atomically
 from imaginem.host.identity import check_identity, join
 from imaginem.host.leftover import end_leftover, forget, record, who_serves
 from imaginem.host.processes import Process
 from imaginem.host.storage_keeper import delay_after
-from imaginem.testing import MemorySharedState
+from imaginem.testing import MemoryBlobs, MemoryQueues, MemorySharedState
 
 EMULATOR = "the local emulator"
 
@@ -288,3 +289,70 @@ def test_a_port_that_is_taken_is_refused() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"port {port} is in use: .*--port"):
             listen(port)
+
+
+class ObedientEmulator(Emulator):
+    """Starts and ends at once and in good order; a signal may have stopped it for long."""
+
+    starts = 0
+    runs = False
+
+    def start(self) -> None:
+        self.runs = True
+        self.starts += 1
+
+    def stop(self) -> bool:
+        was, self.runs = self.runs, False
+        return was
+
+    @property
+    def ended(self) -> bool:
+        return not self.runs
+
+
+def host_on(emulator: Emulator, folder: Path, **more: Callable[[], None]) -> Host:
+    options = HostOptions(folder, port=0, home=folder / "home", **more)  # type: ignore[arg-type]
+    return Host(options, MemoryQueues(), MemoryBlobs(), emulator)
+
+
+def test_storage_that_was_not_prepared_does_not_count_as_saved(tmp_path: Path) -> None:
+    """Otherwise what it forgot when it was killed would never be put back."""
+    saved: list[str] = []
+
+    def refuse() -> None:
+        raise ConfigurationError("it belongs to another home")
+
+    host = host_on(
+        ObedientEmulator(None), tmp_path, prepare=refuse, storage_saved=lambda: saved.append("yes")
+    )
+    with pytest.raises(ConfigurationError, match="another home"):
+        host.start()
+    assert not saved
+
+    stopped = host_on(ObedientEmulator(None), tmp_path, storage_saved=lambda: saved.append("yes"))
+    stopped.request_stop()  # Ctrl-C while storage starts
+    stopped.start()
+    stopped.close()
+    assert not saved
+
+    no_app = host_on(ObedientEmulator(None), tmp_path, storage_saved=lambda: saved.append("yes"))
+    with pytest.raises(ConfigurationError):
+        no_app.start()
+    assert saved == ["yes"]
+
+
+def test_storage_that_ended_is_started_again_however_long_a_start_has_waited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imaginem.host.host._STORAGE_SECONDS", -1.0)
+    emulator = ObedientEmulator(None)
+
+    def prepare() -> None:
+        if emulator.starts == 1:
+            emulator.runs = False
+            raise StorageUnavailable("tables: storage did not answer")
+        raise ConfigurationError("far enough")
+
+    with pytest.raises(ConfigurationError, match="far enough"):
+        host_on(emulator, tmp_path, prepare=prepare).start()
+    assert emulator.starts == 2

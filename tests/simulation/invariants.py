@@ -72,7 +72,8 @@ def _agrees(world: "World", row: ProgressRow) -> None:
         poisoned = [e for e in world.stores.poison.list() if ids_in(e.body) == row.key]
         if not poisoned:
             raise BrokenInvariant(f"{row.key} is {row.job_state} for ever")
-    if row.reason_of("looks").endswith(NO_PHOTO) and row.key not in world.ledger.touched:
+    promised = row.key in world.ledger.accepted - world.ledger.touched
+    if promised and row.reason_of("looks").endswith(NO_PHOTO):
         raise BrokenInvariant(f"the photo of {row.key} is lost")
     if not row.job_output or row.key in world.ledger.touched:
         return  # what was erased under a message that was on its way may be anything

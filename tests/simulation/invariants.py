@@ -12,6 +12,7 @@ from imaginem.pipeline.states import StepState
 from imaginem.ports import JobKey
 from imaginem.usecases.submit import is_at_work
 from tests.simulation.ledger import BrokenInvariant
+from tests.simulation.plan import Event
 from tests.simulation.steps import NO_PHOTO, faces_of
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def _has_ended(world: "World", key: JobKey) -> None:
     row = read_row(world.stores.log, key)
     if row is not None and row.has_ended:
         sent = world.stores.sql.submissions.submission(key)
-        if is_at_work(row, sent) and key not in world.ledger.touched:
+        if world.is_watched and is_at_work(row, sent) and key not in world.ledger.touched:
             raise BrokenInvariant(f"{key} has ended, but counts as queued")
         return
     if key in world.ledger.touched:
@@ -72,6 +73,7 @@ def _agrees(world: "World", row: ProgressRow) -> None:
         poisoned = [e for e in world.stores.poison.list() if ids_in(e.body) == row.key]
         if not poisoned:
             raise BrokenInvariant(f"{row.key} is {row.job_state} for ever")
+    _is_kept(world, row)
     promised = row.key in world.ledger.accepted - world.ledger.touched
     if promised and row.reason_of("looks").endswith(NO_PHOTO):
         raise BrokenInvariant(f"the photo of {row.key} is lost")
@@ -84,6 +86,25 @@ def _agrees(world: "World", row: ProgressRow) -> None:
         return
     _is_of_one_piece(world, row, outputs)
     _agrees_with_sql(world, row, outputs)
+
+
+def _is_kept(world: "World", row: ProgressRow) -> None:
+    """Check that what a poisoned step could not process is kept with its reason."""
+    if row.key in world.ledger.touched:
+        return
+    entries = [e for e in world.stores.poison.list() if ids_in(e.body) == row.key and e.reason]
+    kept = {entry.queue for entry in entries}
+    for name in row.pipeline:
+        if row.state_of(name) is StepState.POISONED and name not in kept:
+            if not _may_lose(world):
+                raise BrokenInvariant(f"{row.key}: {name} is poisoned, but nothing was kept of it")
+            world.happened["poisoned messages that were lost"] += 1
+
+
+def _may_lose(world: "World") -> bool:
+    """Tell whether a message was lost in this run."""
+    lost = (Event.LOSE, Event.LOSE_ALL, Event.CLEAR, Event.CRASH)
+    return bool(world.plan.loss_rate) or any(world.happened[event] for event in lost)
 
 
 def _is_of_one_piece(world: "World", row: ProgressRow, outputs: dict[str, Any]) -> None:

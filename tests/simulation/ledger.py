@@ -1,5 +1,6 @@
 """What a run must answer for at its end: accepted jobs, erased ones, recorded steps."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ class Ledger:
         self.busy = 0
         self.begun = 0
         self.happened: Counter[str] = Counter()
+        self._runs: dict[str, str] = {}
 
     @contextmanager
     def erasing(self, keys: set[JobKey]) -> Iterator[None]:
@@ -51,8 +53,9 @@ class Ledger:
         if self.begun > begun:
             self.erased -= gone
 
-    def sent(self, body: str) -> None:
+    def sent(self, message_id: str, body: str) -> None:
         """Note that a message was sent: a job that was erased may come back with it."""
+        self._runs[message_id] = _run_in(body)
         if self.erased:
             self.erased.discard(ids_in(body))
 
@@ -72,6 +75,7 @@ class Ledger:
         old, new = ProgressRow(before), ProgressRow(after)
         if old.run != new.run:
             self.happened["runs begun"] += 1
+            self._begins(old, new)
             return
         for name in old.pipeline:
             if old.state_of(name) is StepState.SUCCESS:
@@ -80,6 +84,13 @@ class Ledger:
             raise BrokenInvariant(f"{new.key}: the job ended twice in the run {new.run}")
         if new.job_state in ENDED and not old.job_output and new.job_output:
             self.happened[f"jobs {new.job_state}"] += 1
+
+    def _begins(self, old: ProgressRow, new: ProgressRow) -> None:
+        """Check that a run was not begun by a message of a run that the row knows."""
+        run = self._runs.get(new.run)
+        forgot = self.happened["emulator died"] or new.key in self.touched
+        if run and run in old.runs and not forgot:
+            raise BrokenInvariant(f"{new.key}: a copy of the run {run} began a run of its own")
 
     def _stays(self, name: str, old: ProgressRow, new: ProgressRow) -> None:
         if new.state_of(name) is not StepState.SUCCESS:
@@ -93,3 +104,9 @@ class Ledger:
 def concluded(row: ProgressRow) -> bool:
     """Tell whether no step of a job is left to do."""
     return all(row.state_of(name) in CONCLUDED for name in row.pipeline)
+
+
+def _run_in(body: str) -> str:
+    """Return the run that a message says it is of; empty for a first message."""
+    kept = json.loads(body)["job_definition"].get("_imaginem", {})
+    return str(kept.get("run", "")) if kept.get("fence") else ""

@@ -19,7 +19,7 @@ class LooseQueues(MemoryQueues):
 
     Attributes:
         sent: queue and body of each message, in order.
-        on_send: told the body of each message.
+        on_send: told id and body of each message.
         loses: tells whether a message is lost as soon as it was sent.
     """
 
@@ -28,14 +28,14 @@ class LooseQueues(MemoryQueues):
         self._time, self._chance = clock, chance
         self._receipts = 0
         self.sent: list[tuple[str, str]] = []
-        self.on_send: Callable[[str], None] = lambda body: None
+        self.on_send: Callable[[str, str], None] = lambda message_id, body: None
         self.loses: Callable[[], bool] = lambda: False
 
     def send(self, queue: str, body: str, *, delay: float = 0) -> str:
         """Put a message."""
         self.sent.append((queue, body))
-        self.on_send(body)
         message_id = super().send(queue, body, delay=delay)
+        self.on_send(message_id, body)
         if self.loses():
             del self._queues[queue][message_id]
         return message_id

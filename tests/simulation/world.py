@@ -59,6 +59,7 @@ class World:
     """A run with all that belongs to it.
 
     Attributes:
+        is_watched: whether a watchdog looks after jobs that stopped moving.
         healthy: whether every step does its work, for the end of a run.
         executed: how many step executions there were.
     """
@@ -82,6 +83,7 @@ class World:
         self.services = SimulatedServices(self, plan.emulated)
         self.pipeline = PIPELINE
         self.machine = Machine(self, variant)
+        self.is_watched = variant.watchdog is not None
         self.healthy = False
         self.executed = 0
 
@@ -161,8 +163,8 @@ class World:
         """End every process."""
         self.scheduler.end()
 
-    def _sent(self, body: str) -> None:
-        self.ledger.sent(body)
+    def _sent(self, message_id: str, body: str) -> None:
+        self.ledger.sent(message_id, body)
         self.machine.sent(body)
 
     def _next_message(self) -> float:
@@ -221,7 +223,7 @@ def run(seed: int, variant: Variant = AS_IT_IS, *, traced: bool = False) -> Repo
                 raise
         finally:
             world.end()
-    if variant is AS_IT_IS and (why := known(report.broken)):
+    if why := known(report.broken):
         report.broken, report.known = "", report.broken
         report.happened[f"known fault: {why}"] += 1
     report.happened["step executions"] = world.executed

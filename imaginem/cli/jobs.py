@@ -117,7 +117,7 @@ def show_submitted(submitted: Sequence[tuple[Source, Admission]], console: Conso
             line += f"job {job.key[1]}"
             console.print(line, markup=False, highlight=False, soft_wrap=True)
     if any(not job.sent and job.state in ENDED for _, job in submitted):
-        console.print("--again sends those that have ended once more", highlight=False)
+        console.print("with --again, those that have ended are sent once more", highlight=False)
 
 
 def _told(source: Source, job: Admission) -> dict[str, Any]:
@@ -184,8 +184,8 @@ def show_job(row: ProgressRow, json_wanted: bool, name: str = "") -> None:
         print_json({**row.as_json(), **({"original_name": name} if name else {})})
         return
     table = Table("step", "state", "reason", box=None, padding=(0, 1))
-    for name in row.pipeline:
-        table.add_row(name, row.state_of(name), escape(row.reason_of(name)))
+    for step in row.pipeline:
+        table.add_row(step, row.state_of(step), escape(row.reason_of(step)))
     title = f"{row.job_id}: {row.job_state}"
     out.print(title, highlight=False, markup=False)
     if name:

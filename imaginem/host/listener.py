@@ -228,8 +228,8 @@ class QueueListener:
 
     def _log(self, lease: Lease, what: str) -> None:
         place = lease.place
-        job = f"batch {place.batch_id!r}, job {place.job_id!r}" if place.job_id else "a message"
-        _logger.warning("%s: %s: %s", self.queue, job, what)
+        job = {"batch_id": place.batch_id, "job_id": place.job_id}
+        _logger.warning("%s: a message %s", self.queue, what, extra=job)
 
     def _poison(self, item: QueueItem) -> None:
         self._queues.send(f"{self.queue}-poison", item.body)
@@ -261,7 +261,7 @@ class QueueListener:
                 self._around.seen.add(lease.place.key)
         except (NotFound, StorageUnavailable) as problem:
             done = False
-            _logger.warning("%s: %s", self.queue, problem)
+            self._log(lease, f"was not ended: {problem}")
         except Exception:
             done = False
             _logger.exception("%s: a message was not ended as it should be", self.queue)

@@ -74,7 +74,9 @@ def reconcile(services: DashboardServices) -> Reconciled:
     landing.storage_started()
     if done != Reconciled():
         landing.ask_storage()
-        counts = ", ".join(f"{name} {count}" for name, count in vars(done).items())
+        counts = ", ".join(
+            f"{name.replace('_', ' ')} {count}" for name, count in vars(done).items()
+        )
         _logger.info("storage was compared with what had been accepted: %s", counts)
     return done
 

@@ -113,7 +113,7 @@ ENGLISH = {
     "photo.boxes.faces": "Faces",
     "photo.boxes.objects": "Objects",
     "photo.boxes.words": "Words",
-    "photo.none": "The photo is not kept here.",
+    "photo.none": "The photo is shown here once its job has a result.",
     "photo.download": "Download",
     "photo.json": "Raw JSON",
     "photo.tags": "Tags",

@@ -42,6 +42,14 @@ def test_a_dropped_photo_tells_where_it_lay_and_that_it_was_replaced(
     assert "another photo was found in its place at 2026-11-26T12:00:00" in shown
 
 
+def test_a_job_tells_its_photos_name(capsys: pytest.CaptureFixture[str]) -> None:
+    change = RowChange(job_state=JobState.RUNNING, pipeline=("ocr", "pipelineoutput"))
+    row = ProgressRow(LogEntry("a", "b", change.properties(), "f"))
+    show_job(row, json_wanted=False, name="photo.jpg")
+
+    assert "photo photo.jpg\n" in capsys.readouterr().out
+
+
 def test_a_photo_that_was_sent_tells_nothing_of_that(capsys: pytest.CaptureFixture[str]) -> None:
     row = RowChange(job_state=JobState.SUCCEEDED).properties()
     show_job(ProgressRow(LogEntry("a", "b", row, "f")), json_wanted=False)

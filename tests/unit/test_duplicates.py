@@ -10,6 +10,7 @@ from imaginem.errors import NotFound, StorageUnavailable
 from imaginem.host.duplicates import SeenThrough, place_of
 from imaginem.host.listener import QueueListener, Surroundings, redelivery_delay
 from imaginem.ports import QueueItem
+from imaginem.ports.log_lines import LabelledLines
 from imaginem.testing import MemoryQueues
 from tests.listening import Pool, listening, look
 
@@ -161,6 +162,25 @@ def test_a_message_whose_function_failed_is_not_taken_for_seen_through(bench: Be
     assert bench.started == 2
     bench.end(1)
     assert bench.left == 0
+
+
+def test_what_the_host_says_of_a_message_ends_with_its_batch_and_job(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench.send(message())
+    bench.end(0, RuntimeError("no"))
+    bench.now += redelivery_delay(1, 30)
+    bench.look()
+    bench.queues.clear("work")
+    bench.end(1)
+    bench.send("no message of a job")
+    bench.end(2, RuntimeError("no"))
+
+    shown = [LabelledLines().format(record).partition(": ")[2] for record in caplog.records]
+    assert shown[0] == "work: a message failed, 1 of 5 tries; again in 1 s: no batch=b job=job-1"
+    assert shown[1].startswith("work: a message was not ended: ")
+    assert shown[1].endswith(" batch=b job=job-1")
+    assert shown[2] == "work: a message failed, 1 of 5 tries; again in 1 s: no"
 
 
 def test_a_copy_waits_while_the_first_one_runs_and_goes_with_it(bench: Bench) -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 import typer
 
 from imaginem.assets import AssetStore
-from imaginem.assets.nodejs import find_package, node_command
+from imaginem.assets.nodejs import node_command
 from imaginem.cli.serve import home_matters
 from imaginem.cli.shared import App, Exit, Json, load_registry, make_runtime, out, print_json
 from imaginem.config.retirement import Retirement, retirements
 from imaginem.config.settings import Settings
 from imaginem.errors import ConfigurationError, ImaginemError, free_bytes
+from imaginem.host.emulator import emulator_package
 from imaginem.host.identity import check_identity
 from imaginem.runtime import Runtime
 from imaginem.usecases.health import Check, Finding, ServiceChecks, engine_checks, examine
@@ -97,7 +98,7 @@ def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
         yield Check("home", lambda: check_identity(settings.home, state, name))
     if settings.uses_emulator:
         yield Check("node for the storage emulator", node_command)
-        yield Check("storage emulator", lambda: _check_emulator(app))
+        yield Check("storage emulator", lambda: emulator_package(app))
     providers = settings.engine_table.providers(settings.engine_choices)
     if any(provider.needs_weights for _, provider in providers):
         yield Check("weights", lambda: _check_weights(AssetStore(settings.assets)))
@@ -128,11 +129,6 @@ def _step_names(app: Path) -> list[str]:
         return load_registry(app).names()
     except ImaginemError:
         return []
-
-
-def _check_emulator(app: Path) -> None:
-    if not find_package("azurite", app.resolve()):
-        raise ConfigurationError("not installed: run `npm ci`")
 
 
 def _check_weights(store: AssetStore) -> None:

@@ -58,6 +58,22 @@ class EmulatorPorts:
         return emulator_connection_string(*self.all)
 
 
+def emulator_package(app: Path) -> Path:
+    """Return Azurite's folder, beside an app or beside Imaginem.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
+    for start in (app, Path(__file__)):
+        package = find_package("azurite", start.resolve())
+        if package is not None:
+            return package
+    raise ConfigurationError(
+        "the storage emulator is not installed: run `npm ci` beside package.json, or name a "
+        "storage account in AzureWebJobsStorage"
+    )
+
+
 class Emulator:
     """An Azurite process; as a context manager it runs inside the `with` block.
 
@@ -123,14 +139,7 @@ class Emulator:
             raise
 
     def _command(self) -> list[str]:
-        package = find_package("azurite", self._app.resolve()) or find_package(
-            "azurite", Path(__file__).resolve().parent
-        )
-        if package is None:
-            raise ConfigurationError(
-                "the storage emulator is not installed: run `npm ci` beside package.json, or name "
-                "a storage account in AzureWebJobsStorage"
-            )
+        package = emulator_package(self._app)
         command = [*node_command(), "--require", str(_LIFELINE)]
         command += [str(package / "dist" / "src" / "azurite.js")]
         command += ["--silent", "--skipApiVersionCheck", "--disableTelemetry"]

@@ -330,3 +330,15 @@ def test_an_emulator_left_behind_is_ended_by_its_own_home_and_named_to_others(
     assert left.wait(0)
     assert has_ended(again.runtime, "before"), "the one left behind saved its books"
     assert again.end(signal.SIGTERM) == 0
+
+
+def test_the_doctor_finds_the_emulator_that_a_start_uses(app: Path, tmp_path: Path) -> None:
+    environment = {"EMULATOR_PORT": str(free_row()), "IMAGINEM_HOME": str(tmp_path / "home")}
+    told = subprocess.run(
+        [sys.executable, "-m", "imaginem.cli", "doctor", "--json", "--app", str(app)],
+        env=command_environment({**environment, "PIPELINE_DEFINITION": "waits"}),
+        capture_output=True,
+        check=False,  # no host runs, so that storage does not answer
+    ).stdout
+    checks = {check["check"]: check["problem"] for check in json.loads(told)}
+    assert checks["storage emulator"] == ""

@@ -212,6 +212,7 @@ class Session:
             self._http_watch.close()
         if kill:
             self.pool.kill()
+            self._close_http()  # it would accept what storage doesn't take
         ceasing: list[BlobListener | Poller] = [*self._blob_listeners, *self._pollers]
         for each in ceasing:
             each.cease()
@@ -225,5 +226,9 @@ class Session:
         self._aside.dismiss()
         if self._seen.dropped:
             _logger.info("%d duplicates were dropped", self._seen.dropped)
+        self._close_http()
+
+    def _close_http(self) -> None:
         if self._http is not None:
             self._http.close()
+            self._http = None

@@ -200,17 +200,18 @@ def test_a_process_left_behind_is_ended(tmp_path: Path, sleeper: "subprocess.Pop
     end_leftover(tmp_path / "storage", 0)
 
 
-def test_a_pid_that_was_given_to_another_process_is_left_alone(
-    tmp_path: Path, sleeper: "subprocess.Popen[bytes]"
-) -> None:
-    record(tmp_path / "storage", sleeper.pid)
-    note = tmp_path / "storage.process"
-    note.write_text(json.dumps({**json.loads(note.read_text()), "started": "long ago"}))
-    end_leftover(tmp_path / "storage", 0)
-    assert sleeper.poll() is None
-    for text in ("", "{}", "[1]"):
-        note.write_text(text)
-        end_leftover(tmp_path / "storage", 0)
+def test_a_pid_that_was_given_to_another_process_is_left_alone(tmp_path: Path) -> None:
+    echo = [sys.executable, "-c", "print(input(), flush=True)"]
+    with subprocess.Popen(echo, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+        os.kill(other.pid, signal.SIGSTOP)  # as one that would be ended at once
+        record(tmp_path / "storage", other.pid)
+        note = tmp_path / "storage.process"
+        noted = json.loads(note.read_text())
+        for text in (json.dumps({**noted, "started": "long ago"}), "", "{}", "[1]"):
+            note.write_text(text)
+            end_leftover(tmp_path / "storage", 0)
+        os.kill(other.pid, signal.SIGCONT)
+        assert other.communicate("still here", timeout=20)[0] == "still here\n"
 
 
 def test_a_process_that_has_ended_does_not_run() -> None:

@@ -20,12 +20,12 @@ _STARTS_WITHIN = 90.0
 
 
 def children_of(pid: int) -> list[int]:
-    """Return the direct children of a process, from /proc."""
-    with suppress(OSError):
-        return [
-            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        ]
-    return []
+    """Return the direct children of a process, whichever of its threads started them."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):  # the thread has ended meanwhile
+            found += [int(child) for child in path.read_text().split()]
+    return found
 
 
 def command_of(pid: int) -> str:

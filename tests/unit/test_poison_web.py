@@ -143,6 +143,14 @@ class TestPage:
         assert "3 put back." in part
         assert len(api.get("/api/poison").json()) == 4
 
+    def test_an_empty_form_means_nothing(self, api: TestClient) -> None:
+        before = api.get("/api/poison").json()
+        for verb in ("replay", "drop"):
+            assert api.post(f"/operations/poison/{verb}", data={}).status_code == 422
+        assert api.get("/api/poison").json() == before
+        page = api.get("/operations/poison").text
+        assert '<input type="hidden" name="all" value="true">' in page
+
     def test_more_than_a_request_does_are_gone_on_with(
         self, services: MemoryServices, api: TestClient
     ) -> None:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse
 
+from imaginem.errors import InvalidMessage
 from imaginem.ports import DashboardServices, PoisonFilter
 from imaginem.usecases.poison import KINDS, MOST_COUNTED, drop_entry, replay_job, view_entry
 from imaginem.usecases.poison_many import Handled, drop_some, replay_some
@@ -118,7 +119,17 @@ def drop(
     return _show(request, services, "_poison.html", wanted, more=_told("drop", Handled(1)))
 
 
-@router.post("/replay")
+def _check_meant(
+    caller: Operator,  # whoever may not do it at all is told that first
+    wanted: _Wanted,
+    every: Annotated[bool, Form(alias="all")] = False,
+) -> None:
+    """Check that a form names what is meant: an empty one must not mean every message."""
+    if wanted == PoisonFilter() and not every:
+        raise InvalidMessage("name what is meant by a field of the form, or send all=true")
+
+
+@router.post("/replay", dependencies=[Depends(_check_meant)])
 def replay_all(
     caller: Operator,
     services: ServicesDep,
@@ -135,7 +146,7 @@ def replay_all(
     return _show(request, services, "_poison.html", wanted, more=_told("replay", handled, done))
 
 
-@router.post("/drop")
+@router.post("/drop", dependencies=[Depends(_check_meant)])
 def drop_all(
     caller: Operator,
     services: ServicesDep,

@@ -254,6 +254,7 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
     assert [check["check"] for check in checks] == [
         "steps",
         "settings",
+        "disk",
         "pipeline",
         "storage (queues)",
         "storage (tables)",

@@ -250,14 +250,37 @@ class Started:
         return self.process.returncode
 
 
-def test_two_homes_on_the_same_ports_are_never_mixed(app: Path, tmp_path: Path) -> None:
+Start = Callable[[Path, int], Started]
+
+
+@pytest.fixture
+def start(app: Path) -> Iterator[Start]:
+    """Run `imaginem start`; what still runs after the test, because it failed, is killed."""
+    every: list[Started] = []
+
+    def run(home: Path, emulator_port: int) -> Started:
+        every.append(Started(app, home, emulator_port))
+        return every[-1]
+
+    yield run
+    for one in every:
+        if one.process.poll() is None:
+            one.process.kill()
+            one.process.communicate(timeout=60)
+        if (one.home / "storage.process").exists():
+            one.emulator.end(20)
+
+
+def test_two_homes_on_the_same_ports_are_never_mixed(
+    app: Path, start: Start, tmp_path: Path
+) -> None:
     """Two hosts on one home, two homes on the same ports, killed hosts and those who follow."""
     port = free_row()
-    first = Started(app, tmp_path / "first", port)
+    first = start(tmp_path / "first", port)
     first.wait_until_ready()
 
-    again = Started(app, tmp_path / "first", port)
-    other = Started(app, tmp_path / "other", port)
+    again = start(tmp_path / "first", port)
+    other = start(tmp_path / "other", port)
     assert f"process {first.process.pid}, http://127.0.0.1:{first.port}/" in again.refused()
     refusal = other.refused()
     assert f"{tmp_path / 'first'} (a host runs on it)" in refusal
@@ -270,12 +293,12 @@ def test_two_homes_on_the_same_ports_are_never_mixed(app: Path, tmp_path: Path) 
     os.kill(left.pid, signal.SIGSTOP)  # so that it does not see the end of its host
     first.end(signal.SIGKILL)
     until(lambda: not processes_of(app), 60)  # though a step runs
-    refusal = Started(app, tmp_path / "other", port).refused()
+    refusal = start(tmp_path / "other", port).refused()
     assert f"{tmp_path / 'first'} (process {left.pid}, left behind)" in refusal
     assert f"kill {left.pid}; kill -CONT {left.pid}" in refusal
 
     assert left.runs
-    first = Started(app, tmp_path / "first", port)
+    first = start(tmp_path / "first", port)
     first.wait_until_ready()
     assert left.wait(0)
     assert first.runtime.log.read(("b", "interrupted")), "the one left behind saved its books"
@@ -283,7 +306,7 @@ def test_two_homes_on_the_same_ports_are_never_mixed(app: Path, tmp_path: Path) 
     first.end(signal.SIGKILL)
     assert emulator.wait(60), "the emulator ends with its host"
 
-    other = Started(app, tmp_path / "other", port)
+    other = start(tmp_path / "other", port)
     other.wait_until_ready()
     assert other.runtime.log.read(("b", "interrupted")) is None
     assert "waits" in other.runtime.queues.names()

@@ -69,7 +69,7 @@ def add_maintenance(
         return
 
     def maintenance(timer: func.TimerRequest) -> None:
-        """Run the maintenance jobs: look after jobs that stopped moving, and after face lists."""
+        """Run the maintenance jobs, such as the watchdog and the training of face lists."""
         current = services()
         run_maintenance(current.maintenance_jobs, current.telemetry)
 

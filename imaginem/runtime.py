@@ -359,7 +359,7 @@ class Runtime(Engines):
         return jobs
 
     def _watch(self) -> None:
-        """Look after the jobs that stopped moving."""
+        """Run the watchdog: it sends lost messages again."""
         from imaginem.usecases.watchdog import Watchdog
 
         period = timedelta(minutes=self.settings.watchdog_minutes)

@@ -20,6 +20,19 @@ _PROBE_ANSWER = b" 421 "
 """What only the app's process answers to a request for another host."""
 
 
+def probe(port: int, seconds: float) -> bytes:
+    """Return the first bytes that a port of 127.0.0.1 answers; empty if none come in time.
+
+    The request is for another host, so that no function is called.
+    """
+    try:
+        with socket.create_connection(("127.0.0.1", port), seconds) as connection:
+            connection.sendall(_PROBE)
+            return connection.recv(100)
+    except OSError:
+        return b""
+
+
 class HttpProcess:
     """Serves an app's HTTP functions.
 
@@ -83,18 +96,10 @@ class HttpProcess:
             ConfigurationError: it does not.
         """
         deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
+        while _PROBE_ANSWER not in probe(self.port, 1.0):
             if time.monotonic() > deadline or self._process.poll() is not None:
                 raise ConfigurationError("HTTP did not start; the lines above say why")
             time.sleep(0.05)
-
-    def _answers(self) -> bool:
-        try:
-            with socket.create_connection(self._listener.getsockname(), timeout=1) as probe:
-                probe.sendall(_PROBE)
-                return _PROBE_ANSWER in probe.recv(100)
-        except OSError:
-            return False
 
     def close(self) -> None:
         """Let running requests end, and stop."""

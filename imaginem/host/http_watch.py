@@ -1,11 +1,11 @@
 """Watches the process that serves HTTP: one that died or does not answer is replaced."""
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable
 
+from imaginem.host.http_process import probe
 from imaginem.host.steady import SteadyThread
 
 _logger = logging.getLogger("imaginem.host")
@@ -17,11 +17,10 @@ SILENCE_SECONDS = 30.0
 _START_SECONDS = 60.0
 """How long a process that was started again may take until its first answer."""
 _LONGEST_PAUSE = 10.0
-_PROBE = b"HEAD / HTTP/1.1\r\nHost: nowhere.invalid\r\nConnection: close\r\n\r\n"
 
 
 class HttpWatch:
-    """Looks after the HTTP process.
+    """Replaces the HTTP process when it has died or does not answer.
 
     Args:
         port: where it serves on 127.0.0.1.
@@ -71,7 +70,7 @@ class HttpWatch:
             if time.monotonic() < next_probe:
                 continue
             begun = time.monotonic()
-            if answers(self._port, self._probe_seconds):
+            if probe(self._port, self._probe_seconds):
                 silent, pause, patience = 0.0, _TICK, self._silence
                 next_probe = begun + _PROBE_EVERY
                 continue
@@ -80,17 +79,3 @@ class HttpWatch:
                 _logger.error("the HTTP process does not answer: it is killed")
                 self._kill()
                 silent = 0.0
-
-
-def answers(port: int, seconds: float) -> bool:
-    """Tell whether what listens on a port of 127.0.0.1 answers HTTP at all, in time.
-
-    The request is for another host, so that no function is called.
-    """
-    try:
-        with socket.create_connection(("127.0.0.1", port), seconds) as connection:
-            connection.settimeout(seconds)
-            connection.sendall(_PROBE)
-            return bool(connection.recv(1))
-    except OSError:
-        return False

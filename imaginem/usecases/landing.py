@@ -142,7 +142,7 @@ def _is_over(services: DashboardServices, job: LandedJob, saved: datetime) -> bo
     if row is None:
         # Its message was lost, and storage may have lost the note of its batch, too; or it waits,
         # or was taken from a queue that no step of ours serves.
-        services.open_batches.note(job.key[0], surely=True)  # the watchdog looks after it
+        services.open_batches.note(job.key[0], surely=True)  # so the watchdog looks there
         return saved - job.at > _NOBODY_ANSWERS and not services.queues.count(job.queue)
     ended = row.has_ended and is_of(row, job)
     return ended and row.updated is not None and row.updated < saved

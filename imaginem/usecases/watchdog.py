@@ -66,7 +66,7 @@ class _QueueView:
 
 
 class Watchdog:
-    """Looks after the jobs of the batches that are open.
+    """Finds jobs of open batches whose message is lost, and sends it again.
 
     Args:
         services: where jobs are read and messages are sent.

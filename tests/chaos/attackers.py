@@ -160,8 +160,10 @@ def kill_one(pids: Sequence[int], chance: random.Random) -> bool:
     """Kill one of these processes; tell whether there was one."""
     if not pids:
         return False
-    with suppress(ProcessLookupError):
+    try:
         os.kill(chance.choice(pids), signal.SIGKILL)
+    except ProcessLookupError:  # it ended by itself
+        return False
     return True
 
 

@@ -7,8 +7,6 @@ import io
 import json
 import os
 import random
-import signal
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -26,6 +24,7 @@ from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import ENDED
 from imaginem.ports.drops import run_of_drop
 from imaginem.usecases.drops import receive_drop
+from tests.chaos.attackers import Attackers, kill_one
 from tests.conftest import ROOT
 from tests.installation import Installation
 
@@ -100,33 +99,16 @@ def installation(own_azurite: Emulator, tmp_path: Path) -> Iterator[Installation
     made.stop()
 
 
-class Killer:
-    """Kills a worker each time that some more photos were looked at, so that work goes on."""
+def killing(installation: Installation, executed: Path) -> Attackers:
+    """Kill a worker each time that some more photos were looked at, so that work goes on."""
 
-    def __init__(self, installation: Installation, executed: Path) -> None:
-        self._installation, self._executed = installation, executed
-        self._chance = random.Random(SEED)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.killed = 0
+    def looked_at() -> int:
+        return executed.stat().st_size if executed.exists() else 0
 
-    def __enter__(self) -> "Killer":
-        self._thread.start()
-        return self
+    def kill(chance: random.Random) -> bool:
+        return kill_one(installation.host.worker_pids, chance)
 
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        enough = 0
-        while not self._stop.wait(self._chance.uniform(0.01, 0.2)):
-            pids = self._installation.host.worker_pids
-            if pids and self._executed.exists() and self._executed.stat().st_size > enough:
-                enough = self._executed.stat().st_size + self._chance.randint(50, 400)
-                with suppress(ProcessLookupError):
-                    os.kill(self._chance.choice(pids), signal.SIGKILL)
-                    self.killed += 1
+    return Attackers({"worker killed": (1, kill)}, SEED, looked_at, (50, 400))
 
 
 def rows_of(installation: Installation) -> list[ProgressRow]:
@@ -159,7 +141,7 @@ def test_each_dropped_photo_is_one_job_though_workers_are_killed_and_events_come
     def drop(name: str) -> None:
         container.upload_blob(name, photos[name])
 
-    with Killer(installation, tmp_path / "executed") as killer:
+    with killing(installation, tmp_path / "executed") as attackers:
         with ThreadPoolExecutor(4) as senders:
             list(senders.map(drop, list(photos)[: PHOTOS // 2]))
         installation.host.close()  # what is dropped meanwhile is found afterwards
@@ -186,6 +168,6 @@ def test_each_dropped_photo_is_one_job_though_workers_are_killed_and_events_come
     executed = Counter((tmp_path / "executed").read_text().split("\n")[:-1])
     assert len(executed) == PHOTOS
     print(
-        f"\n{PHOTOS} photos, {killer.killed} workers killed, {seconds:.0f} s; the first step began "
-        f"{executed.total()} times"
+        f"\n{PHOTOS} photos, {attackers.done.total()} workers killed, {seconds:.0f} s; the first "
+        f"step began {executed.total()} times"
     )

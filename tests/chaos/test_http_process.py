@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from imaginem.host.http_watch import HttpWatch, answers
+from imaginem.host.http_process import probe
+from imaginem.host.http_watch import HttpWatch
 
 SERVER = """
 import sys
@@ -45,7 +46,7 @@ class Server:
 
     def until_answered(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while not answers(self.port, 0.2):
+        while not probe(self.port, 0.2):
             assert time.monotonic() < deadline
             time.sleep(0.02)
 

@@ -12,7 +12,8 @@ from imaginem import JobContext, PermanentError, RetryableError, StepOutput, ste
 from imaginem.errors import Busy, NotFound
 from imaginem.names import job_prefix
 from imaginem.pipeline.steps import AnyStep, Registry
-from imaginem.ports import EnrolledFace, JobKey, JobResult
+from imaginem.ports import EnrolledFace, JobKey
+from steps.pipelineoutput import pipelineoutput
 from tests.simulation.plan import STEPS
 from tests.simulation.services import SimulatedServices
 
@@ -101,18 +102,7 @@ class Pipeline:
             raise PermanentError(REFUSED)
 
     def _report(self, job: JobContext) -> None:
-        job.results.save(
-            JobResult(
-                batch_id=job.batch_id,
-                id=job.job_id,
-                processing_pipeline=job.pipeline,
-                image_url=job.image_url,
-                image_parameters=job.image_parameters,
-                photo_url=job.photo_url,
-                job_output=job.outputs,
-                unsuccessful=job.unsuccessful,
-            )
-        )
+        pipelineoutput(job)
 
 
 def faces_of(key: JobKey) -> list[EnrolledFace]:

@@ -390,10 +390,7 @@ class TestDecisions:
         submit(bench)
         bench.run()
         ended = forgetful.save()
-        if whole:
-            forget_batch(bench.services, "spring")
-        else:
-            forget_job(bench.services, KEY)
+        erase(bench, whole)
         forgetful.fall_back(blobs=ended, queues=ended, tables=ended)
         assert reconcile(bench.services).decisions == 1
         assert read_row(bench.services.log, KEY) is None
@@ -406,15 +403,20 @@ class TestDecisions:
         submit(bench)
         bench.run()
         ended = forgetful.save()
-        if whole:
-            forget_batch(bench.services, "spring")
-        else:
-            forget_job(bench.services, KEY)
+        erase(bench, whole)
         run = submit(bench)
         forgetful.fall_back(blobs=ended, queues=ended, tables=ended)
         reconcile(bench.services)
         bench.run()
         check_ended(bench, run)
+
+
+def erase(bench: Bench, whole: bool) -> None:
+    """Erase the job, or its whole batch."""
+    if whole:
+        forget_batch(bench.services, "spring")
+    else:
+        forget_job(bench.services, KEY)
 
 
 def cancel_batch_of(bench: Bench) -> None:

@@ -148,7 +148,12 @@ def _take_back(
         services.submissions.withdraw(key)
         return
     services.submissions.submitted(
-        key, before.run, before.parameters, queue=before.queue, message=message
+        key,
+        before.run,
+        before.parameters,
+        before.photo,
+        queue=before.queue,
+        message=message,
     )
 
 

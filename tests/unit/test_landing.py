@@ -198,20 +198,23 @@ def test_what_could_not_be_sent_is_not_accepted(services: MemoryServices) -> Non
 
 
 def test_a_second_sending_that_fails_takes_nothing_of_the_first(services: MemoryServices) -> None:
-    run = submit_photo(services, KEY, "a.png", PHOTO, PIPELINE, parameters={"from": "Ann"})
+    run = submit_photo(
+        services, KEY, "a.png", PHOTO, PIPELINE, parameters={"from": "Ann"}, photo_digest="first"
+    )
     before = services.submissions.submission(KEY)
     kept = services.submissions.message(KEY)
     queues = services.queues
     assert isinstance(queues, RecordingQueues)
     queues.away = True
     with pytest.raises(StorageUnavailable):
-        submit_photo(services, KEY, "b.png", PHOTO, PIPELINE)
+        submit_photo(services, KEY, "b.png", PHOTO, PIPELINE, photo_digest="second")
 
     assert before is not None
     assert before.run == run
     after = services.submissions.submission(KEY)
     assert after is not None
-    assert (after.run, after.parameters, after.queue) == (run, before.parameters, before.queue)
+    assert (after.run, after.photo) == (run, "first")
+    assert (after.parameters, after.queue) == (before.parameters, before.queue)
     assert services.submissions.message(KEY) == kept
     assert [job.run for job in services.landing.jobs()] == [run]
 

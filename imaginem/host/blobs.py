@@ -23,7 +23,7 @@ from imaginem.functions import BLOB_POISON_QUEUE
 from imaginem.host.blob_names import explain, explain_part, names_by_parts
 from imaginem.host.config import HostConfig
 from imaginem.host.lanes import Lane
-from imaginem.host.listener import redelivery_delay
+from imaginem.host.leases import redelivery_delay
 from imaginem.host.steady import SteadyThread, wait_until
 from imaginem.host.triggers import Trigger
 from imaginem.ports import BlobInfo, Blobs, Queues

@@ -12,6 +12,7 @@ from imaginem.errors import ConfigurationError, StorageUnavailable
 from imaginem.host.emulator import Emulator
 from imaginem.host.gap import Gap, listen
 from imaginem.host.home import HomeLock
+from imaginem.host.leases import Unbegun
 from imaginem.host.session import HostOptions, Session
 from imaginem.host.storage_keeper import StorageKeeper
 from imaginem.host.triggers import Trigger
@@ -45,6 +46,7 @@ class Host:
         self._stop = threading.Event()
         self._session: Session | None = None
         self._storage = StorageKeeper(emulator)
+        self._unbegun = Unbegun()
         self._prepared = False  # since storage came up
         self._lock = HomeLock(options.home, options.port) if options.home else None
         self._listener: socket.socket | None = None
@@ -137,7 +139,9 @@ class Host:
             self._gap.open(reason)
 
     def _begin_session(self) -> None:
-        self._session = Session(self._options, self._queues, self._blobs, self._listener)
+        self._session = Session(
+            self._options, self._queues, self._blobs, self._listener, self._unbegun
+        )
         if self._gap is not None:
             self._gap.close()
 

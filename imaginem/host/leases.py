@@ -1,10 +1,11 @@
-"""The messages that a listener holds: their leases, and which of them are copies of another.
+"""The messages that a listener holds: their leases, their tries, and which are copies of another.
 
 A lease is the time for which a received message stays hidden from other receivers.
 """
 
 import threading
 import time
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 from imaginem.host.duplicates import Place
@@ -16,6 +17,45 @@ _RENEW_SECONDS = 20.0
 """Age from which a lease is renewed."""
 _MOST_HELD = 32
 """Copies that are kept while the one that came first runs."""
+_REMEMBERED = 100_000
+
+
+def redelivery_delay(dequeue_count: int, longest: float) -> float:
+    """Return the seconds until a failed message is delivered again: 1, 4, 16, then `longest`.
+
+    The Functions host always waits for `visibilityTimeout`. Here somebody may be looking on, so
+    a defect shows itself soon, and a worker's death costs a second.
+
+    Args:
+        dequeue_count: deliveries so far, from 1.
+        longest: `visibilityTimeout` of host.json.
+    """
+    return min(4.0 ** min(dequeue_count - 1, 10), longest)
+
+
+class Unbegun:
+    """Counts the deliveries that no worker began, by message: they are no tries.
+
+    Storage counts every delivery. A message that waits in a long queue is received and returned
+    each time the host starts again; without this it would be poisoned though it never ran.
+    """
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def add(self, message_id: str) -> None:
+        """Count a delivery that is given back as it came."""
+        with self._lock:
+            self._counts[message_id] = self._counts.pop(message_id, 0) + 1
+            if len(self._counts) > _REMEMBERED:
+                self._counts.popitem(last=False)
+
+    def tries(self, item: QueueItem) -> int:
+        """Return how often a message was delivered to a worker, this delivery included; from 1."""
+        with self._lock:
+            # Less than storage's count if an emulator came back as it was some time ago.
+            return max(item.dequeue_count - self._counts.get(item.id, 0), 1)
 
 
 @dataclass

@@ -13,7 +13,7 @@ from imaginem.errors import NotFound, StorageUnavailable
 from imaginem.host.config import HostConfig
 from imaginem.host.duplicates import Place, SeenThrough, place_of
 from imaginem.host.lanes import Lane
-from imaginem.host.leases import LEASE_SECONDS, Lease, Leases
+from imaginem.host.leases import LEASE_SECONDS, Lease, Leases, Unbegun, redelivery_delay
 from imaginem.host.steady import wait_until
 from imaginem.host.triggers import Trigger
 from imaginem.host.turns import Turns
@@ -24,19 +24,6 @@ _logger = logging.getLogger("imaginem.host")
 _SHORTEST_PAUSE = 0.1
 _COPY_DELAY = 30.0
 """Delay of a copy for which there is no room while the first one runs."""
-
-
-def redelivery_delay(dequeue_count: int, longest: float) -> float:
-    """Return the seconds until a failed message is delivered again: 1, 4, 16, then `longest`.
-
-    The Functions host always waits for `visibilityTimeout`. Here somebody may be looking on, so
-    a defect shows itself soon, and a worker's death costs a second.
-
-    Args:
-        dequeue_count: deliveries so far, from 1.
-        longest: `visibilityTimeout` of host.json.
-    """
-    return min(4.0 ** min(dequeue_count - 1, 10), longest)
 
 
 def _inline(call: Callable[[], object]) -> None:
@@ -52,12 +39,14 @@ class Surroundings:
         turns: is told what came and what is to come.
         aside: makes a call to storage for which nobody has to wait.
         on_ended: called with the queue when a function has ended; it may have sent to another.
+        unbegun: deliveries that no worker began.
     """
 
     seen: SeenThrough = field(default_factory=SeenThrough)
     turns: Turns | None = None
     aside: Callable[[Callable[[], object]], None] = _inline
     on_ended: Callable[[str], None] = lambda queue: None
+    unbegun: Unbegun = field(default_factory=Unbegun)
 
 
 class QueueListener:
@@ -162,7 +151,7 @@ class QueueListener:
     def release_held(self) -> None:
         """Return the copies that wait for another's end to the queue."""
         for lease in self._leases.held():
-            self._around.aside(partial(self._release, lease, 0))
+            self._around.aside(partial(self._give_back, lease, 0))
 
     def join(self, seconds: float) -> bool:
         """Wait for some seconds until every message that was received has ended; tell whether."""
@@ -176,10 +165,10 @@ class QueueListener:
         try:
             if lease.held:
                 if self._leases.too_many_held:
-                    self._around.aside(partial(self._release, lease, _COPY_DELAY))
+                    self._around.aside(partial(self._give_back, lease, _COPY_DELAY))
             elif place.key in self._around.seen:
                 self._around.aside(partial(self._drop, lease))
-            elif item.dequeue_count > self._config.max_dequeue_count and not self._is_poison:
+            elif self._tries(item) > self._config.max_dequeue_count and not self._is_poison:
                 self._around.aside(partial(self._finish, lease, "delivered too often"))
             else:
                 self._submit(item)
@@ -193,7 +182,7 @@ class QueueListener:
             kind="queue",
             message_id=item.id,
             body=item.body,
-            dequeue_count=item.dequeue_count,
+            dequeue_count=self._tries(item),
             receipt=item.receipt,
             inserted=item.inserted.isoformat() if item.inserted else None,
         )
@@ -203,7 +192,7 @@ class QueueListener:
         lease = self._leases.take(message_id)
         if lease is not None:
             if future.cancelled():
-                self._release(lease, 0)
+                self._give_back(lease, 0)
             else:
                 problem = future.exception()
                 self._finish(lease, None if problem is None else str(problem))
@@ -211,7 +200,7 @@ class QueueListener:
 
     def _finish(self, lease: Lease, error: str | None) -> None:
         """Delete a message whose function succeeded; poison or release one that failed."""
-        count, most = lease.item.dequeue_count, self._config.max_dequeue_count
+        count, most = self._tries(lease.item), self._config.max_dequeue_count
         if error is None:
             if self._around.turns:
                 self._around.turns.went_on(lease.place.run, lease.place.following)
@@ -245,6 +234,14 @@ class QueueListener:
         """Let a message be delivered again after a delay in seconds."""
         self._end(lease, lambda item: self._queues.extend(self.queue, item, delay))
 
+    def _give_back(self, lease: Lease, delay: float) -> None:
+        """Release a message that no worker has begun."""
+        self._around.unbegun.add(lease.item.id)
+        self._release(lease, delay)
+
+    def _tries(self, item: QueueItem) -> int:
+        return self._around.unbegun.tries(item)
+
     def _end(
         self, lease: Lease, action: Callable[[QueueItem], object], *, done: bool = False
     ) -> None:
@@ -271,7 +268,7 @@ class QueueListener:
             if done:
                 self._drop(copy)
             else:
-                self._release(copy, redelivery_delay(1, self._config.visibility_timeout))
+                self._give_back(copy, redelivery_delay(1, self._config.visibility_timeout))
 
     def _act(self, lease: Lease, action: Callable[[QueueItem], object]) -> None:
         item = lease.item

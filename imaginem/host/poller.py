@@ -47,10 +47,14 @@ class Poller:
         """Name of the thread if it has ended by itself; else empty."""
         return self._thread.lost
 
-    def cease(self) -> None:
-        """Receive no more messages; those that no worker has begun return to their queues."""
+    def halt(self) -> None:
+        """Receive no more messages, without a call to storage."""
         self._stop.set()
         self._wake.set()
+
+    def cease(self) -> None:
+        """Receive no more messages; those that no worker has begun return to their queues."""
+        self.halt()
         self._lane.cancel_pending()
         for listener in self._listeners.values():
             listener.release_held()

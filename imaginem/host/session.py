@@ -18,6 +18,7 @@ from imaginem.host.environment import worker_environment
 from imaginem.host.http_process import HttpProcess
 from imaginem.host.http_watch import HttpWatch
 from imaginem.host.lanes import Lane
+from imaginem.host.leases import Unbegun
 from imaginem.host.listener import QueueListener, Surroundings
 from imaginem.host.poller import Poller
 from imaginem.host.pool import STOP_SECONDS, WorkerPool
@@ -82,6 +83,7 @@ class Session:
         queues: where messages are received.
         blobs: where blobs are looked for.
         listener: the socket of HTTP; None to serve no HTTP.
+        unbegun: deliveries that no worker began, of earlier sessions too.
 
     Raises:
         ConfigurationError: the app can't be loaded, host.json is wrong, or HTTP does not start.
@@ -94,9 +96,10 @@ class Session:
         queues: Queues,
         blobs: Blobs,
         listener: socket.socket | None,
+        unbegun: Unbegun,
     ) -> None:
         self._options, self._queues, self._blobs = options, queues, blobs
-        self._listener = listener
+        self._listener, self._unbegun = listener, unbegun
         self.config: HostConfig = read_host_config(options.app)
         self._environment = worker_environment(options.environment)
         self._closing = threading.Event()
@@ -156,7 +159,9 @@ class Session:
             lane = Lane(self.pool, name)
             own = [t for t in triggers if t.queue.endswith("-poison") is (name == "poison")]
             turns = Turns([trigger.queue for trigger in own])
-            around = Surroundings(self._seen, turns, self._aside.submit, self._wake_listeners)
+            around = Surroundings(
+                self._seen, turns, self._aside.submit, self._wake_listeners, self._unbegun
+            )
             listeners = [self._listening_to(trigger, lane, around) for trigger in own]
             self._pollers.append(Poller(name, listeners, lane, turns))
         for poller in self._pollers:
@@ -211,6 +216,8 @@ class Session:
         if self._http_watch is not None:
             self._http_watch.close()
         if kill:
+            for poller in self._pollers:  # what they received now could only be given back
+                poller.halt()
             self.pool.kill()
             self._close_http()  # it would accept what storage doesn't take
         ceasing: list[BlobListener | Poller] = [*self._blob_listeners, *self._pollers]

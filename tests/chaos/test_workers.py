@@ -13,8 +13,11 @@ import pytest
 
 from imaginem.errors import ConfigurationError
 from imaginem.host.environment import worker_environment
+from imaginem.host.leases import Unbegun
 from imaginem.host.pool import WorkerDied, WorkerPool
+from imaginem.host.session import HostOptions, Session
 from imaginem.host.worker_process import WorkerOptions
+from imaginem.memory.storage import MemoryBlobs, MemoryQueues
 
 APP = """
 import os, signal, time
@@ -31,6 +34,8 @@ def work(message: func.QueueMessage) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     if text == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
+    if text == "wait":
+        time.sleep(30)
     if text == "fail":
         raise ValueError("no")
     if text == "fork":
@@ -201,3 +206,22 @@ def test_workers_that_die_at_every_start_end_it_with_the_reason(pool: Pool) -> N
 def test_an_app_that_says_why_it_cannot_be_loaded_ends_the_start_at_once(pool: Pool) -> None:
     with pytest.raises(ConfigurationError, match=r"can't be loaded: ZeroDivisionError: "):
         pool("1 / 0").start()
+
+
+def test_a_host_that_kills_its_workers_takes_no_tries_from_the_messages_that_wait(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "function_app.py").write_text(APP)
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+    queues = MemoryQueues()
+    for _ in range(100):
+        queues.send("work", "wait")
+    with (tmp_path / "log").open("wb") as log:
+        options = HostOptions(tmp_path, workers=1, port=0, log=log)
+        session = Session(options, queues, MemoryBlobs(), None, Unbegun())
+        until(lambda: not session.pool.idle)
+        session.close(kill=True)  # as when the storage emulator has died
+    waiting = queues.receive("work", 100, 1)
+
+    assert len(waiting) >= 90
+    assert {item.dequeue_count for item in waiting} <= {1, 2}

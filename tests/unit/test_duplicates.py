@@ -8,7 +8,8 @@ import pytest
 
 from imaginem.errors import NotFound, StorageUnavailable
 from imaginem.host.duplicates import SeenThrough, place_of
-from imaginem.host.listener import QueueListener, Surroundings, redelivery_delay
+from imaginem.host.leases import redelivery_delay
+from imaginem.host.listener import QueueListener, Surroundings
 from imaginem.ports import QueueItem
 from imaginem.ports.log_lines import LabelledLines
 from imaginem.testing import MemoryQueues

@@ -251,6 +251,39 @@ def test_waiting_messages_return_to_their_queue_when_the_host_stops(queues: Memo
     assert len(queues.receive("work", 1, 1)) == 1
 
 
+def test_a_message_that_was_only_received_and_returned_has_all_its_tries(
+    queues: MemoryQueues,
+) -> None:
+    queues.send("work", "body")
+    around = Surroundings()
+    for _ in range(7):  # the host starts again and again, and no worker gets to it
+        listener, pool = listening(queues, "work", around, max_dequeue_count=5)
+        poller = polling(pool, listener)
+        poller.start()
+        eventually(lambda: pool.calls)  # noqa: B023 - called at once
+        stop(poller)
+    listener, pool = listening(queues, "work", around, max_dequeue_count=5)
+    look(listener)
+
+    assert [call["dequeue_count"] for call, _ in pool.calls] == [1]
+    pool.calls[0][1].set_exception(RuntimeError("no"))
+    assert queues.count("work") == 1  # it may fail like any other
+
+
+def test_a_host_that_kills_its_workers_receives_nothing_that_it_could_only_give_back(
+    queues: MemoryQueues,
+) -> None:
+    listener, pool = listening(queues, "work")
+    poller = polling(pool, listener)
+    poller.halt()
+    queues.send("work", "body")
+    poller.start()
+    assert poller.join(5)
+
+    assert pool.calls == []
+    assert queues.receive("work", 1, 1)[0].dequeue_count == 1
+
+
 def test_the_queue_that_finishes_jobs_is_polled_first(queues: MemoryQueues) -> None:
     for queue in ("early", "late"):
         queues.send(queue, queue)

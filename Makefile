@@ -47,9 +47,11 @@ demo: setup
 start: setup
 	$(BIN)/imaginem start $(ARGS)
 
+# Two processes and more, by the machine's cores; files stay together. `make test ARGS="-n 0"` runs
+# all in one, so that a debugger can stop it.
 test: setup-dev
 	$(BIN)/imaginem assets fetch --bench
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
 test-unit: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest tests/unit $(ARGS)

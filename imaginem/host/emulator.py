@@ -1,6 +1,7 @@
 """Starts and stops Azurite, Microsoft's emulator of Azure Storage."""
 
 import http.client
+import os
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from typing import IO
 from imaginem.assets.nodejs import find_package, node_command
 from imaginem.errors import ConfigurationError
 from imaginem.host.leftover import end_leftover, forget, record, who_serves
+from imaginem.host.listening import VARIABLE, ListeningReport
 from imaginem.host.processes import Process
 from imaginem.storage.account import emulator_connection_string
 
@@ -119,6 +121,7 @@ class Emulator:
         for port in self.ports.all:
             if _listens(port):
                 raise ConfigurationError(_refusal(port, self.ports))
+        report = ListeningReport()
         try:
             self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - nobody would read a pipe
             self._process = subprocess.Popen(  # noqa: S603 - our own arguments
@@ -126,17 +129,22 @@ class Emulator:
                 stdin=subprocess.PIPE,  # its lifeline
                 stdout=subprocess.DEVNULL,
                 stderr=self._errors,
+                env={**os.environ, VARIABLE: str(report.writer)},
+                pass_fds=(report.writer,),
                 start_new_session=True,  # Ctrl-C must not reach it: it must outlive the workers
             )
+            report.started()
             if self._data is not None:
                 record(self._data, self._process.pid)
-            self._wait_until_ready()
+            self._wait_until_ready(report)
         except OSError as problem:
             self.stop()
             raise ConfigurationError(f"the storage emulator can't be started: {problem}") from None
         except BaseException:
             self.stop()
             raise
+        finally:
+            report.close()
 
     def _command(self) -> list[str]:
         package = emulator_package(self._app)
@@ -151,11 +159,14 @@ class Emulator:
         self._data.mkdir(parents=True, exist_ok=True)
         return [*command, "--location", str(self._data.resolve())]
 
-    def _wait_until_ready(self) -> None:
+    def _wait_until_ready(self, report: ListeningReport) -> None:
+        """Wait until Azurite itself says that it has all its ports: who else may have them?"""
         deadline = time.monotonic() + _START_SECONDS
-        while not all(_listens(port) for port in self.ports.all):
+        while missing := set(self.ports.all) - report.ports():
             late = time.monotonic() > deadline
             if late or self.ended:
+                for port in filter(_listens, sorted(missing) if self.ended else ()):
+                    raise ConfigurationError(_refusal(port, self.ports))
                 raise ConfigurationError(
                     f"the storage emulator did not start: {self.last_words or 'no answer'}"
                 )
@@ -201,6 +212,20 @@ class Emulator:
             connection.close()
         return True
 
+    def end(self) -> None:
+        """End the process, be it stopped or busy; if it can, it saves its books before."""
+        process = self._process
+        if process is None:
+            return
+        process.terminate()
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)  # a stopped process would never see SIGTERM
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
     def stop(self) -> bool:
         """Stop Azurite, if this object started it; it saves its books before it ends.
 
@@ -213,14 +238,7 @@ class Emulator:
             self._errors = None
         if process is None:
             return False
-        process.terminate()
-        if process.poll() is None:
-            process.send_signal(signal.SIGCONT)  # a stopped process would never see SIGTERM
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        self.end()
         if process.stdin is not None:
             process.stdin.close()
         if self._data is not None:

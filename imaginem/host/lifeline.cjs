@@ -2,6 +2,9 @@
 // however it does, stdin ends, and Azurite saves its books and ends, too.
 "use strict";
 
+const fs = require("fs");
+const net = require("net");
+
 const LONGEST_SAVE = 60000; // milliseconds
 
 let ending = false;
@@ -20,3 +23,22 @@ for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => onSignal(si
 const end = () => process.kill(process.pid, "SIGTERM");
 process.stdin.on("end", end).on("error", end).resume();
 process.stdin.unref(); // it must not keep Azurite from ending
+
+// The host believes nobody else that this process has its ports: another one may answer there.
+const pipe = Number(process.env.IMAGINEM_LISTENING);
+const listen = net.Server.prototype.listen;
+
+function report() {
+  try {
+    fs.writeSync(pipe, `${this.address().port}\n`);
+  } catch {
+    // nobody asks any more
+  }
+}
+
+if (pipe) {
+  net.Server.prototype.listen = function (...wanted) {
+    this.once("listening", report);
+    return listen.apply(this, wanted);
+  };
+}

@@ -1,4 +1,4 @@
-"""Keeps the storage emulator alive: finds that it died or hangs, and starts it again."""
+"""Keeps the storage emulator alive: finds that it died, ends one that hangs, starts it again."""
 
 import logging
 import threading
@@ -27,6 +27,9 @@ def delay_after(deaths: int) -> float:
 class StorageKeeper:
     """Starts the emulator, and again when it died; does nothing if others keep the storage.
 
+    An emulator that hangs is ended at once, by the thread that watches it: calls that wait for its
+    answer fail then, those of whoever would start it again among them.
+
     Args:
         emulator: None where an account is named, which is not ours to start.
     """
@@ -34,6 +37,8 @@ class StorageKeeper:
     def __init__(self, emulator: Emulator | None) -> None:
         self._emulator = emulator
         self._stopped_for = self._silent_for = 0.0
+        self._hung = ""
+        self._changing = threading.Lock()  # one process ends, another comes
         self._deaths = 0
         self._up_since = 0.0
         self._closing = threading.Event()
@@ -54,12 +59,10 @@ class StorageKeeper:
         """Why the emulator must be started again; empty while it serves."""
         if self._emulator is None:
             return ""
+        if self._hung:
+            return self._hung
         if self._emulator.ended:
             return f"the storage emulator has ended ({self._emulator.last_words})"
-        if self._stopped_for >= _LONGEST_STOPPED:
-            return "the storage emulator was stopped by a signal"
-        if self._silent_for >= _LONGEST_SILENCE:
-            return f"the storage emulator has not answered for {self._silent_for:.0f} s"
         return ""
 
     def restart(self, stop: threading.Event) -> None:
@@ -70,21 +73,26 @@ class StorageKeeper:
         """
         if self._emulator is None:
             return
+        with self._changing:
+            self._start_again(self._emulator, stop)
+
+    def _start_again(self, emulator: Emulator, stop: threading.Event) -> None:
         if time.monotonic() - self._up_since > _QUICK_DEATH:
             self._deaths = 0
         while True:
             self._deaths += 1
-            self._emulator.stop()
+            emulator.stop()
             if stop.wait(delay_after(self._deaths)):
                 return
             try:
-                self._emulator.start()
+                emulator.start()
             except ConfigurationError as problem:
                 soon = delay_after(self._deaths + 1)
                 _logger.error("%s; trying again in %.1f s", problem, soon)
             else:
                 break
         self._stopped_for = self._silent_for = 0.0
+        self._hung = ""
         self._up_since = time.monotonic()
         _logger.info("the storage emulator runs again")
 
@@ -100,9 +108,23 @@ class StorageKeeper:
         or asleep, that counts as one wait.
         """
         while not self._closing.wait(_LOOK_AGAIN if self._stopped_for else _PROBE_EVERY):
-            begun = time.monotonic()
+            watched, begun = emulator.pid, time.monotonic()
             stopped = emulator.is_stopped
             answers = not stopped and emulator.answers(_PROBE_SECONDS)
             took = min(time.monotonic() - begun, _PROBE_SECONDS) + _PROBE_EVERY
-            self._silent_for = 0.0 if answers or stopped else self._silent_for + took
-            self._stopped_for = self._stopped_for + _LOOK_AGAIN if stopped else 0.0
+            with self._changing:
+                if emulator.pid != watched:
+                    continue  # another one was started meanwhile
+                self._silent_for = 0.0 if answers or stopped else self._silent_for + took
+                self._stopped_for = self._stopped_for + _LOOK_AGAIN if stopped else 0.0
+                self._end_if_it_hangs(emulator)
+
+    def _end_if_it_hangs(self, emulator: Emulator) -> None:
+        if self._hung or emulator.ended or self._closing.is_set():
+            return
+        if self._stopped_for >= _LONGEST_STOPPED:
+            self._hung = "the storage emulator was stopped by a signal"
+        elif self._silent_for >= _LONGEST_SILENCE:
+            self._hung = f"the storage emulator has not answered for {self._silent_for:.0f} s"
+        if self._hung:
+            emulator.end()

@@ -15,6 +15,7 @@ from typing import IO
 
 from imaginem.assets.nodejs import find_package, node_command
 from imaginem.errors import ConfigurationError
+from imaginem.host.home import writing
 from imaginem.host.leftover import end_leftover, forget, record, who_serves
 from imaginem.host.listening import VARIABLE, ListeningReport
 from imaginem.host.processes import Process
@@ -114,6 +115,7 @@ class Emulator:
         Raises:
             ConfigurationError: Node.js or Azurite is missing, another program uses one of the
                 ports, or Azurite did not start.
+            DiskFull: there is no room for its data.
         """
         command = self._command()
         if self._data is not None:
@@ -156,7 +158,8 @@ class Emulator:
             command += [f"--{service}Host", "127.0.0.1", f"--{service}Port", port]
         if self._data is None:
             return [*command, "--inMemoryPersistence"]
-        self._data.mkdir(parents=True, exist_ok=True)
+        with writing(self._data):
+            self._data.mkdir(parents=True, exist_ok=True)
         return [*command, "--location", str(self._data.resolve())]
 
     def _wait_until_ready(self, report: ListeningReport) -> None:

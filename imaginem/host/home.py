@@ -6,33 +6,62 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from imaginem.errors import ConfigurationError
+from imaginem.errors import ConfigurationError, disk_full
 
 _LOCK = "host.lock"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 """What file systems without locks answer to flock (flock(2), and NFS without a lock service)."""
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the system's errors into ours, which name the file: many of the system's name none.
+
+    Args:
+        path: the file in a home that is written inside the `with` block.
+
+    Raises:
+        DiskFull: there is no room.
+        ConfigurationError: the file can't be written.
+    """
+    try:
+        yield
+    except OSError as problem:
+        problem.filename = str(path)
+        raise disk_full(problem) or ConfigurationError(
+            f"{path} can't be written ({problem.strerror}): give this user the folder, or name "
+            "another home with --home or IMAGINEM_HOME"
+        ) from None
+
+
 def write_atomically(path: Path, text: str) -> None:
-    """Replace a file so that after a loss of power it holds the old text or the new one, whole."""
-    number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(number)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # or the new name may be lost
-    finally:
-        os.close(folder)
+    """Replace a file so that after a loss of power it holds the old text or the new one, whole.
+
+    Raises:
+        DiskFull: there is no room; the old text stays.
+        ConfigurationError: it can't be written.
+    """
+    with writing(path):
+        number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(number)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # or the new name may be lost
+        finally:
+            os.close(folder)
 
 
 class HomeLock:
@@ -45,31 +74,32 @@ class HomeLock:
 
     def __init__(self, home: Path, port: int) -> None:
         self._home, self._port = home, port
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
 
     def take(self) -> None:
         """Take the lock.
 
         Raises:
             ConfigurationError: another host runs on the home, or the home can't be locked.
+            DiskFull: there is no room in the home.
         """
         path = self._home / _LOCK
-        try:
+        with writing(path):
             self._home.mkdir(parents=True, exist_ok=True)
-            file = path.open("a+", encoding="utf-8")
-        except OSError as problem:
-            raise ConfigurationError(
-                f"the home {self._home} can't be written ({problem.strerror}): name another one "
-                "with --home or IMAGINEM_HOME"
-            ) from None
+            file = path.open("ab+", buffering=0)  # nothing is left to be written when it closes
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as problem:
             with file:
                 raise _refusal(self._home, problem, file) from None
-        file.truncate(0)
-        json.dump({"pid": os.getpid(), "port": self._port, "since": _now()}, file)
-        file.flush()
+        try:
+            with writing(path):
+                file.truncate(0)
+                told = {"pid": os.getpid(), "port": self._port, "since": _now()}
+                file.write(json.dumps(told).encode())
+        except BaseException:
+            file.close()
+            raise
         self._file = file
 
     def release(self) -> None:
@@ -96,7 +126,7 @@ def _now() -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _refusal(home: Path, problem: OSError, file: IO[str]) -> ConfigurationError:
+def _refusal(home: Path, problem: OSError, file: IO[bytes]) -> ConfigurationError:
     if isinstance(problem, BlockingIOError):
         return ConfigurationError(
             f"another host{_described(file)} runs on the home {home}: use that one, stop it, or "
@@ -110,7 +140,7 @@ def _refusal(home: Path, problem: OSError, file: IO[str]) -> ConfigurationError:
     return ConfigurationError(f"the home {home} can't be locked: {problem.strerror}")
 
 
-def _described(file: IO[str]) -> str:
+def _described(file: IO[bytes]) -> str:
     """Return what the holder of a lock wrote about itself; it may be writing at this moment."""
     file.seek(0)
     try:

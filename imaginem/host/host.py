@@ -58,9 +58,10 @@ class Host:
         Raises:
             ConfigurationError: the app can't be loaded, host.json is wrong, the port is in use,
                 another host runs on the home, or the storage emulator can't be started.
-            StorageUnavailable: storage has not answered for a minute.
+            StorageUnavailable: storage has not answered for a minute, or the home's disk is full.
         """
         try:
+            self._check_port()
             if self._lock is not None:
                 self._lock.take()
             if self._options.port:
@@ -73,6 +74,15 @@ class Host:
             self.close()
             raise
         return self._session.triggers if self._session else []
+
+    def _check_port(self) -> None:
+        ports = self._storage.ports
+        if self._options.port in ports:
+            raise ConfigurationError(
+                f"port {self._options.port} is one of the storage emulator's own, "
+                f"{ports[0]} to {ports[-1]}: choose another with --port, or other ones for the "
+                "emulator with EMULATOR_PORT"
+            )
 
     @property
     def worker_pids(self) -> list[int]:

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 
-from imaginem.errors import ConfigurationError
+from imaginem.errors import ConfigurationError, StorageUnavailable
 from imaginem.host.emulator import Emulator
 
 _logger = logging.getLogger("imaginem.host")
@@ -48,11 +48,17 @@ class StorageKeeper:
 
         Raises:
             ConfigurationError: it can't be started.
+            DiskFull: there is no room for its data.
         """
         if self._emulator is not None:
             self._emulator.start()
             self._up_since = time.monotonic()
             threading.Thread(target=self._watch, args=(self._emulator,), daemon=True).start()
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Where the emulator listens; empty if others keep the storage."""
+        return () if self._emulator is None else self._emulator.ports.all
 
     @property
     def problem(self) -> str:
@@ -86,7 +92,7 @@ class StorageKeeper:
                 return
             try:
                 emulator.start()
-            except ConfigurationError as problem:
+            except (ConfigurationError, StorageUnavailable) as problem:
                 soon = delay_after(self._deaths + 1)
                 _logger.error("%s; trying again in %.1f s", problem, soon)
             else:

@@ -12,12 +12,13 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from imaginem.errors import ConfigurationError, StorageUnavailable
-from imaginem.host import Emulator, Host, HostOptions
+from imaginem.errors import ConfigurationError, DiskFull, StorageUnavailable
+from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
 from imaginem.host.gap import Gap, listen
 from imaginem.host.home import HomeLock, is_locked, write_atomically
 from imaginem.host.identity import check_identity, join
@@ -25,6 +26,7 @@ from imaginem.host.leftover import end_leftover, forget, record, who_serves
 from imaginem.host.processes import Process
 from imaginem.host.storage_keeper import delay_after
 from imaginem.testing import MemoryBlobs, MemoryQueues, MemorySharedState
+from tests.chaos.attackers import SmallDisk
 
 EMULATOR = "the local emulator"
 
@@ -84,11 +86,46 @@ def test_a_file_is_written_whole_or_not_at_all(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(DiskFull, match=f"^{path.name}: the disk of {tmp_path} is full"):
         write_atomically(path, "new")
     assert synced
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.fixture
+def full_home(tmp_path: Path) -> Iterator[Path]:
+    """A home on a disk of its own without any room."""
+    disk = SmallDisk(tmp_path / "home", 1)
+    if disk.problem:
+        pytest.skip(f"no small disk can be mounted here: {disk.problem}")
+    with suppress(OSError), (tmp_path / "home" / "photos").open("wb", buffering=0) as file:
+        while file.write(bytes(65536)):
+            pass
+    yield tmp_path / "home"
+    disk.remove()
+
+
+def test_a_home_without_room_is_told_by_its_own_disk(full_home: Path) -> None:
+    for _ in range(2):  # the lock is not kept
+        with pytest.raises(DiskFull) as told:
+            HomeLock(full_home, 7071).take()
+        assert str(told.value).startswith(f"host.lock: the disk of {full_home} is full (0.0 MB")
+        assert not is_locked(full_home)
+    with pytest.raises(DiskFull, match=f"identity.json: the disk of {full_home} is full"):
+        join(full_home, MemorySharedState(), EMULATOR)
+    (full_home / "photos").unlink()
+    lock = HomeLock(full_home, 7071)
+    lock.take()
+    lock.release()
+    join(full_home, MemorySharedState(), EMULATOR)
+    assert starts(full_home) == 1
+
+
+def test_a_home_that_is_not_ours_is_told(tmp_path: Path) -> None:
+    (tmp_path / "home").write_text("a file")
+    with pytest.raises(ConfigurationError, match=r"host\.lock can't be written.*--home"):
+        HomeLock(tmp_path / "home", 7071).take()
 
 
 def starts(home: Path) -> int:
@@ -290,6 +327,13 @@ def test_a_port_that_is_taken_is_refused() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"port {port} is in use: .*--port"):
             listen(port)
+
+
+def test_a_port_of_the_emulator_is_not_taken_for_another_programs(tmp_path: Path) -> None:
+    emulator = Emulator(None, EmulatorPorts.beginning_at(10000))
+    host = Host(HostOptions(tmp_path, port=10001), MemoryQueues(), MemoryBlobs(), emulator)
+    with pytest.raises(ConfigurationError, match=r"emulator's own, 10000 to 10002: .*--port"):
+        host.start()
 
 
 class ObedientEmulator(Emulator):

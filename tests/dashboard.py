@@ -4,6 +4,7 @@ import base64
 import functools
 import json
 import uuid
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,6 +18,8 @@ from imaginem.outputs import FaceMatch
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import CoreSettings, EnrolledFace, JobKey, JobResult
 from imaginem.testing import MemoryServices, photo_bytes
+from imaginem.usecases.access import EVERYTHING
+from imaginem.usecases.intake import Upload, receive_photo
 from imaginem.web import make_app
 
 PIPELINE = DEFAULT_PIPELINE
@@ -72,6 +75,12 @@ def keep(
             unsuccessful=more.get("unsuccessful", ()),
         )
     )
+
+
+def send_photo(services: MemoryServices, key: JobKey, pipeline: Sequence[str]) -> None:
+    """Send a photo; no step of its job has run yet."""
+    upload = Upload(key[0], photo_bytes, "a.png", pipeline, key[1])
+    receive_photo(services, default_registry, upload, EVERYTHING)
 
 
 def face(services: MemoryServices, key: JobKey) -> uuid.UUID:

@@ -70,6 +70,8 @@ def _values(change: Change) -> tuple[str, str]:
     """Return before and now; a line or a face is its own name, so a tick is enough."""
     if change.what in ("line", "face"):
         return "" if change.before is None else "was", "" if change.after is None else "is"
+    if change.what == "output":  # a step that failed did not find nothing
+        return _shown(change.before or "no output"), _shown(change.after or "no output")
     return _shown(change.before), _shown(change.after)
 
 

@@ -12,7 +12,10 @@ from imaginem.outputs import Tag
 from imaginem.ports import FaceGallery, JobKey, JobResult
 from imaginem.runtime import Runtime
 from imaginem.usecases.jobs import photo_name
+from imaginem.usecases.looked import has_looked
 from imaginem.usecases.submit import job_id_of
+
+_UNSOUGHT = "?"
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,10 @@ def matched_photos(gallery: FaceGallery, key: JobKey) -> list[MatchedPhoto]:
 
 
 def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
-    """Return a table of the results of these jobs."""
+    """Return a table of the results of these jobs.
+
+    A cell says `-` if nothing was found, and `?` if nobody has looked.
+    """
     table = Table(title=f"\nbatch {escape(batch_id)}", box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("photo", overflow="fold", min_width=16)
     table.add_column("tags", overflow="fold", min_width=12)
@@ -58,18 +64,26 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
         if result is None:
             table.add_row(escape(job_id), "[red]no result[/]", "", "", "")
             continue
-        table.add_row(
-            escape(_photo(result)),
-            escape(_tags(result)) or "-",
-            escape(_text(result)) or "-",
-            str(len(_list(result.job_output, "facedetection", "faces"))),
-            "\n".join(
-                f"{escape(photo.job_id)} {photo.confidence:.2f} {photo.band}"
-                for photo in matched_photos(runtime.gallery, key)
-            )
-            or "-",
+        count = len(_list(result.job_output, "facedetection", "faces"))
+        similar = [
+            f"{escape(photo.job_id)} {photo.confidence:.2f} {photo.band}"
+            for photo in matched_photos(runtime.gallery, key)
+        ]
+        cells = (
+            _cell(escape(_tags(result)), has_looked(result, "generalclassification", "tags")),
+            _cell(escape(_text(result)), has_looked(result, "ocr")),
+            str(count) if has_looked(result, "facedetection") else _UNSOUGHT,
+            _cell("\n".join(similar), has_looked(result, "facematch")),
         )
+        if _UNSOUGHT in cells:
+            table.caption = f"{_UNSOUGHT} was not looked for: `imaginem status BATCH JOB` tells why"
+        table.add_row(escape(_photo(result)), *cells)
     return table
+
+
+def _cell(found: str, looked: bool) -> str:
+    """Return what was found, or a sign for nothing or for what nobody looked for."""
+    return found or ("-" if looked else _UNSOUGHT)
 
 
 def _photo(result: JobResult) -> str:

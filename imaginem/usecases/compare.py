@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from imaginem.usecases.looked import parts_left_out
+
 _LABELS = {
     "tags": ("tag", "name", "confidence"),
     "categories": ("category", "name", "score"),
     "objects": ("object", "object", "confidence"),
 }
+NOT_LOOKED_FOR = "not looked for"
 _SAME_CONFIDENCE = 0.005
 _SAME_FACE = 0.5  # intersection over union of two rectangles
 _SHOWN = 60  # characters of a value
@@ -61,7 +64,16 @@ def _step(before: Any, after: Any) -> Iterator[Change]:
             yield Change("output", "", _text(before), _text(after))
         return
     for name in dict.fromkeys([*before, *after]):
-        yield from _field(name, before.get(name), after.get(name), "lines" in {*before, *after})
+        was, is_now = _sought(before, name), _sought(after, name)
+        if was != is_now and NOT_LOOKED_FOR in (was, is_now):
+            yield Change("field", name, _text(was), _text(is_now))
+        else:
+            yield from _field(name, was, is_now, "lines" in {*before, *after})
+
+
+def _sought(output: Mapping[str, Any], name: str) -> Any:
+    """Return a part of an output; what nobody looked for is not the same as nothing."""
+    return output.get(name) if name not in parts_left_out(output) else NOT_LOOKED_FOR
 
 
 def _field(name: str, before: Any, after: Any, has_lines: bool) -> Iterator[Change]:
@@ -159,6 +171,6 @@ def _text(value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(value, list):
-        return f"{len(value)} entries"
+        return "1 entry" if len(value) == 1 else f"{len(value)} entries"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -9,8 +9,10 @@ from itertools import islice
 from typing import Any
 
 from imaginem.ports import DashboardServices, JobResult
+from imaginem.ports.searchable import count_faces
 from imaginem.usecases.access import Caller, hidden_batches
 from imaginem.usecases.jobs import given_name
+from imaginem.usecases.looked import has_looked
 
 COLUMNS = (
     "batch_id",
@@ -26,7 +28,18 @@ COLUMNS = (
     "faces",
     "matches",
     "image_url",
+    "not_looked_for",
 )
+_SOUGHT_BY = {
+    "caption": ("generalclassification", "description"),
+    "tags": ("generalclassification", "tags"),
+    "categories": ("generalclassification", "categories"),
+    "objects": ("generalclassification", "objects"),
+    "text": ("ocr", ""),
+    "faces": ("facedetection", ""),
+    "matches": ("facematch", ""),
+}
+"""Which step fills a column, and from which part of its output."""
 _CHUNK = 200
 """Results whose faces are read in one query."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -36,6 +49,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Iterator[dict[str, Any]]:
     """Yield a row for each result of a batch, in the order of job ids; lists stay lists.
 
+    `not_looked_for` names the columns whose step did not look, so that empty there is not nothing.
     Matches in batches that the caller may not see are left out.
     """
     results = services.results.batch(batch_id)
@@ -43,9 +57,9 @@ def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Itera
         keys = [(batch_id, result.id) for result in chunk]
         job_of = {face.face_id: face.job_id for face in services.gallery.faces_of(*keys)}
         matches = _matched_jobs(services, job_of, caller)
-        faces = Counter(job_of.values())
+        enrolled = Counter(job_of.values())
         for result in chunk:
-            yield _row(result, faces[result.id], sorted(matches.get(result.id, ())))
+            yield _row(result, enrolled[result.id], sorted(matches.get(result.id, ())))
 
 
 def _matched_jobs(
@@ -80,13 +94,17 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _cell(value: Any) -> str:
     """Return a value as text that no spreadsheet runs as a formula."""
+    if value is None:
+        return ""
     text = "; ".join(str(item) for item in value) if isinstance(value, list) else str(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _row(result: JobResult, faces: int, matched: list[str]) -> dict[str, Any]:
+def _row(result: JobResult, enrolled: int, matched: list[str]) -> dict[str, Any]:
     classification = result.job_output.get("generalclassification")
     captions = _names(_part(classification, "description"), "captions", "text")
+    faces = max(count_faces(result.job_output), enrolled)
+    unsought = [column for column, by in _SOUGHT_BY.items() if not has_looked(result, *by)]
     return {
         "batch_id": result.batch_id,
         "job_id": result.id,
@@ -98,9 +116,10 @@ def _row(result: JobResult, faces: int, matched: list[str]) -> dict[str, Any]:
         "categories": _names(classification, "categories", "name"),
         "objects": _names(classification, "objects", "object"),
         "text": str(_part(result.job_output.get("ocr"), "full_text") or ""),
-        "faces": faces,
+        "faces": None if "faces" in unsought and not faces else faces,
         "matches": matched,
         "image_url": result.image_url,
+        "not_looked_for": unsought,
     }
 
 

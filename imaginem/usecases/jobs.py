@@ -59,7 +59,7 @@ def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobVie
     return JobView(
         batch_id=key[0],
         job_id=key[1],
-        state=_state(row, sent),
+        state=_state_in_view(row, sent, result),
         image_url=result.image_url if result else row.image_url if row else "",
         image_parameters=result.image_parameters if result else sent.parameters if sent else None,
         steps=_steps(row, result),
@@ -81,10 +81,27 @@ def _state(row: ProgressRow | None, sent: Submission | None) -> str:
     return str(row.job_state if row else JobState.SUCCEEDED)
 
 
+def _state_in_view(
+    row: ProgressRow | None, sent: Submission | None, result: JobResult | None
+) -> str:
+    """Return how a job stands, also one whose row is gone: its result, if any, tells then."""
+    state = _state(row, sent)
+    if row is not None or state == "queued":
+        return state
+    if result is None:  # it was sent long ago and never began
+        return JobState.FAILED
+    return JobState.PARTIAL if result.unsuccessful else JobState.SUCCEEDED
+
+
 def _steps(row: ProgressRow | None, result: JobResult | None) -> list[StepView]:
+    if row is None and result is not None:
+        failed = result.unsuccessful
+        return [
+            StepView(name, StepState.FAILED if name in failed else StepState.SUCCESS)
+            for name in result.processing_pipeline
+        ]
     if row is None:
-        names = result.processing_pipeline if result else ()
-        return [StepView(name, StepState.SUCCESS) for name in names]
+        return []
     return [StepView(name, row.state_of(name), row.reason_of(name)) for name in row.pipeline]
 
 

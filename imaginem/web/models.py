@@ -137,7 +137,11 @@ class Match(Answer):
 
 
 class Job(Answer):
-    """A job: its progress, and what was found."""
+    """A job: its progress, and what was found.
+
+    Where `job_output` lacks a step, nobody has looked: `steps` tells why. `matches` are complete
+    once `facematch` has succeeded.
+    """
 
     batch_id: BatchId
     job_id: JobId
@@ -157,7 +161,11 @@ class Job(Answer):
 
 
 class Photo(Answer):
-    """A photo in a list; `thumbnail` is empty if the photo could not be fetched."""
+    """A photo in a list; `thumbnail` is empty if the photo could not be fetched.
+
+    `faces` is 0 and `tags` are empty also where nobody looked: `unfinished` names steps that
+    failed or were skipped.
+    """
 
     batch_id: BatchId
     job_id: JobId

@@ -317,7 +317,7 @@ class TestBatchActions:
         monkeypatch.setattr(services.gallery, "faces_of", counted)
         rows = api.get("/api/batches/b/export?format=json").json()
         told = [(row["job_id"], row["faces"], row["matches"]) for row in rows]
-        assert told == [("none", 0, []), ("one", 2, ["b/two"]), ("two", 1, ["b/one"])]
+        assert told == [("none", None, []), ("one", 2, ["b/two"]), ("two", 1, ["b/one"])]
         assert asked == [3]  # once, not once a photo
 
 

@@ -30,6 +30,18 @@ def test_long_ids_leave_room_for_tags() -> None:
     assert "looks like" in shown.getvalue()
 
 
+def test_a_table_tells_what_was_not_found_from_what_nobody_looked_for() -> None:
+    services = web_services()
+    outputs = {"ocr": {"full_text": ""}, "facedetection": {"faces": []}}
+    services.results.save(JobResult("spring", "job", ["ocr"], "", {}, outputs))
+    shown = io.StringIO()
+    Console(file=shown, width=80).print(result_table(cast(Runtime, services), "spring", ["job"]))
+
+    line = next(each for each in shown.getvalue().splitlines() if each.strip().startswith("job"))
+    assert line.split() == ["job", "?", "-", "0", "?"]
+    assert "? was not looked for: `imaginem status BATCH JOB` tells why" in shown.getvalue()
+
+
 def test_a_dropped_photo_tells_where_it_lay_and_that_it_was_replaced(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

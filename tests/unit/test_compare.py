@@ -84,6 +84,14 @@ def test_a_step_that_is_new_or_gone_is_told_and_one_without_changes_is_not() -> 
     }
 
 
+def test_what_an_engine_does_not_look_for_is_not_gone() -> None:
+    one = {"objects": [{"object": "dog", "confidence": 0.9}], "tags": []}
+    other = {"objects": [], "tags": [], "unanswered": None, "not_looked_for": ["objects", "tags"]}
+    assert ("~", "field", "objects", "1 entry", "not looked for") in changes(one, other)
+    assert "dog" not in str(changes(one, other))
+    assert changes(other, other) == []
+
+
 @pytest.mark.parametrize(
     "odd",
     [

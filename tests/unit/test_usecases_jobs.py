@@ -1,5 +1,7 @@
 """A job as people see it, and a batch's results as a table."""
 
+import csv
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,13 +10,12 @@ import pytest
 from imaginem.errors import NotFound, PermanentError
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import JobKey
-from imaginem.testing import Failing, MemoryServices, photo_bytes, run_all
+from imaginem.testing import Failing, MemoryServices, run_all
 from imaginem.usecases.access import EVERYTHING, Caller
-from imaginem.usecases.export import as_rows
-from imaginem.usecases.intake import Upload, receive_photo
+from imaginem.usecases.export import as_csv, as_rows
 from imaginem.usecases.jobs import photo_name, result_of, view_job
 from imaginem.usecases.submit import run_again
-from tests.dashboard import face, keep, pair, web_services
+from tests.dashboard import face, keep, pair, send_photo, web_services
 
 ANN = Caller("Ann", "caseworker", frozenset({"red-group"}))
 BOB = Caller("Bob", "caseworker")
@@ -29,8 +30,8 @@ def send(
     services: MemoryServices, job_id: str = "one", pipeline: Sequence[str] = ("ocr",)
 ) -> JobKey:
     """Send a photo to the batch `b`; return its job's key."""
-    upload = Upload("b", photo_bytes, "a.png", pipeline, job_id)
-    return receive_photo(services, default_registry, upload, EVERYTHING).key
+    send_photo(services, ("b", job_id), pipeline)
+    return "b", job_id
 
 
 class TestJobView:
@@ -83,6 +84,14 @@ class TestJobView:
         assert view.state == "succeeded"
         assert {step.state for step in view.steps} == {"success"}
 
+    def test_of_a_job_that_only_sql_knows_the_steps_that_failed_did_not_go_well(
+        self, services: MemoryServices
+    ) -> None:
+        keep(services, ("b", "old"), unsuccessful=["ocr"])
+        view = view_job(services, ("b", "old"), EVERYTHING)
+        assert view.state == "partial"
+        assert [step.name for step in view.steps if step.state != "success"] == ["ocr"]
+
     def test_what_is_not_known_is_told(self, services: MemoryServices) -> None:
         with pytest.raises(NotFound, match="there is no job x in batch b"):
             view_job(services, ("b", "x"), EVERYTHING)
@@ -117,3 +126,12 @@ def test_an_export_has_a_photos_name_as_its_sender_gave_it(
     keep(services, ("b", "one"), name=given)
     (row,) = as_rows(services, "b", EVERYTHING)
     assert row["name"] == given
+
+
+def test_an_export_says_what_nobody_looked_for(services: MemoryServices) -> None:
+    analysis = {"tags": [], "not_looked_for": ["objects"]}
+    keep(services, ("b", "one"), {"generalclassification": analysis, "ocr": {"full_text": ""}})
+    rows = list(as_rows(services, "b", EVERYTHING))
+    assert rows[0]["not_looked_for"] == ["objects", "faces", "matches"]
+    assert rows[0]["faces"] is None
+    assert next(csv.DictReader(io.StringIO(as_csv(rows))))["faces"] == ""

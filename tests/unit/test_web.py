@@ -6,10 +6,11 @@ import json
 import pytest
 from fastapi.testclient import TestClient
 
-from imaginem.errors import RetryableError, StorageUnavailable
-from imaginem.testing import MemoryServices
+from imaginem.errors import PermanentError, RetryableError, StorageUnavailable
+from imaginem.pipeline.steps import default_registry
+from imaginem.testing import Failing, MemoryServices, run_all
 from imaginem.web.access import caller_of
-from tests.dashboard import client, face, keep, pair, principal, web_services
+from tests.dashboard import client, face, keep, pair, principal, send_photo, web_services
 
 
 @pytest.fixture
@@ -177,6 +178,37 @@ class TestHonesty:
         page = self.shown(services, local)
         assert "did not look for it" not in page
         assert "Nothing found." in page
+
+    def test_a_page_of_a_job_that_waits_says_that_nobody_has_looked_yet(
+        self, services: MemoryServices, local: TestClient
+    ) -> None:
+        send_photo(services, ("b", "one"), ("ocr", "pipelineoutput"))
+        page = local.get("/photos/b/one").text
+        assert page.count("Not looked for yet: ") == 4
+        assert "Not looked for yet: facedetection waits for its turn." in page
+        assert "othing found" not in page
+        assert "Nobody" not in page
+
+    def test_a_page_says_of_each_step_why_it_has_not_looked(
+        self, services: MemoryServices, local: TestClient
+    ) -> None:
+        services.ocr = Failing(PermanentError("no text engine"))
+        send_photo(services, ("b", "one"), ("ocr", "facedetection", "pipelineoutput"))
+        run_all(services, default_registry)
+        page = local.get("/photos/b/one").text
+        assert "Not looked for: ocr failed. PermanentError: no text engine" in page
+        assert "Not looked for: facematch is no step of this job." in page
+        assert "Words (?)" in page
+        assert "Faces (?)" not in page
+
+    def test_a_face_that_nobody_has_compared_yet_is_not_called_unlike_all_others(
+        self, services: MemoryServices, local: TestClient
+    ) -> None:
+        shown = face(services, ("b", "one"))
+        keep(services, ("b", "one"), unsuccessful=["facematch"])
+        page = local.get(f"/faces?face={shown}").text
+        assert "Not looked for: facematch failed." in page
+        assert "Nobody" not in page
 
     def test_operations_tells_until_when_a_service_answers(self) -> None:
         services = web_services()

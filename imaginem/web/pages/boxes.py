@@ -13,11 +13,16 @@ Model = TypeVar("Model", bound=BaseModel)
 
 @dataclass(frozen=True)
 class PhotoContents:
-    """A job's outputs as the page shows them; one that doesn't fit its model is left out."""
+    """A job's outputs as the page shows them; one that doesn't fit its model is left out.
+
+    Attributes:
+        faces_unread: there is an output of `facedetection`, and it fits no model.
+    """
 
     analysis: ImageAnalysis | None = None
     text: OcrText | None = None
     faces: list[Face] = field(default_factory=list)
+    faces_unread: bool = False
     width: int = 0
     height: int = 0
 
@@ -58,6 +63,7 @@ def contents_of(outputs: Mapping[str, Any], size: tuple[int, int]) -> PhotoConte
         analysis=_read(ImageAnalysis, outputs.get("generalclassification")),
         text=_read(OcrText, outputs.get("ocr")),
         faces=[face for face in parsed if face is not None],
+        faces_unread=not isinstance(faces, list) or None in parsed,
         width=size[0],
         height=size[1],
     )

@@ -12,6 +12,7 @@ from imaginem.pipeline.states import ENDED
 from imaginem.ports import DashboardServices, JobResult
 from imaginem.usecases.erase import forget_job
 from imaginem.usecases.jobs import photo_name, result_of, view_job
+from imaginem.usecases.looked import look_of
 from imaginem.usecases.renditions import original, size_of, version_of
 from imaginem.usecases.rerun import comparison_of, prepare_rerun, rerun_job
 from imaginem.usecases.submit import run_again
@@ -21,13 +22,17 @@ from imaginem.web.pages.render import render
 from imaginem.web.presenters import present_comparison, present_job
 from imaginem.web.requests import check_place_role
 
+_SHOWN_STEPS = ("generalclassification", "ocr", "facedetection", "facematch")
+"""Steps whose findings have a place of their own on the page."""
+
 router = APIRouter(prefix="/photos")
 
 
 @router.get("/{batch_id}/{job_id}")
 def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJob) -> HTMLResponse:
     """Show a photo with the outputs of its job."""
-    job, result = present_job(view_job(services, key, caller)), services.results.read(key)
+    view, result = view_job(services, key, caller), services.results.read(key)
+    job = present_job(view)
     size, problem = _size(services, result)
     compared = comparison_of(services, key, caller)
     values = {
@@ -38,6 +43,7 @@ def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJ
         "problem": problem,
         "ended": job.state in ENDED,
         "contents": contents_of(job.job_output or {}, size),
+        "looks": {step: look_of(view, step) for step in _SHOWN_STEPS},
         "polygon": polygon,
         "compared": present_comparison(compared) if compared else None,
         "raw": json.dumps(job.model_dump(mode="json"), indent=2, ensure_ascii=False),

@@ -1,0 +1,103 @@
+"""Why there is nothing of a step to show: nothing was found, or nobody has looked.
+
+What nobody looked for must never read as what was not found.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from imaginem.pipeline.states import JobState, StepState
+from imaginem.ports import JobResult
+from imaginem.usecases.jobs import JobView
+
+
+class Looked(StrEnum):
+    """How far a photo was looked at by one step."""
+
+    DONE = "done"
+    WAITING = "waiting"
+    PROCESSING = "processing"
+    RETRYING = "retrying"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    HANDED_OVER = "handed_over"
+    ENDED = "ended"
+    LOST = "lost"
+    UNWRITTEN_YET = "unwritten_yet"
+    UNWRITTEN = "unwritten"
+    NO_STEP = "no_step"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How far a step has looked at a photo, and why not further."""
+
+    step: str
+    how: Looked
+    reason: str = ""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether its output tells what is in the photo, and what is not."""
+        return self.how is Looked.DONE
+
+
+_NEVER_BEGUN = {
+    JobState.CANCELLED: Looked.CANCELLED,
+    JobState.HANDED_OVER: Looked.HANDED_OVER,
+    JobState.RUNNING: Looked.WAITING,
+}
+_STANDING = {
+    StepState.PROCESSING: Looked.PROCESSING,
+    StepState.RETRYING: Looked.RETRYING,
+    StepState.FAILED: Looked.FAILED,
+    StepState.POISONED: Looked.FAILED,
+    StepState.SKIPPED: Looked.SKIPPED,
+}
+
+
+def look_of(job: JobView, step: str) -> Look:
+    """Tell how far a step has looked at a job's photo.
+
+    Args:
+        job: as the caller sees it.
+        step: its name; the job may not have it.
+    """
+    if _has_output(job.outputs or {}, step):
+        return Look(step, Looked.DONE)
+    if job.state == "queued":  # what the row says is of the run before
+        return Look(step, Looked.WAITING)
+    found = next((each for each in job.steps if each.name == step), None)
+    if found is None:
+        return Look(step, Looked.NO_STEP if job.steps else Looked.LOST)
+    if found.state in _STANDING:
+        return Look(step, _STANDING[StepState(found.state)], found.reason)
+    if found.state == StepState.SUCCESS:
+        ended = job.state != JobState.RUNNING
+        return Look(step, Looked.UNWRITTEN if ended else Looked.UNWRITTEN_YET)
+    return Look(step, _NEVER_BEGUN.get(JobState(job.state), Looked.ENDED))
+
+
+def has_looked(result: JobResult, step: str, part: str = "") -> bool:
+    """Tell whether a result says what a step found, be it nothing.
+
+    Args:
+        result: of a job.
+        step: its name.
+        part: of the step's output, such as `tags`; an engine may leave some out.
+    """
+    outputs = result.job_output
+    return _has_output(outputs, step) and part not in parts_left_out(outputs[step])
+
+
+def parts_left_out(output: Mapping[str, Any]) -> set[str]:
+    """Return the parts of an analysis that its engine does not look for, or did not answer."""
+    lists = [output.get(name) for name in ("not_looked_for", "unanswered")]
+    return {str(part) for parts in lists if isinstance(parts, list) for part in parts}
+
+
+def _has_output(outputs: Mapping[str, Any], step: str) -> bool:
+    return isinstance(outputs.get(step), dict)

@@ -190,9 +190,7 @@ class World:
         self.services.gallery.enrol(KEY, [EnrolledFace(face, "model", b"", 1.0, (0, 0, 1, 1))])
 
     def _save(self, job: JobContext) -> None:
-        self.services.results.save(
-            JobResult(*job.key, job.pipeline, job.image_url, None, dict(job.outputs))
-        )
+        job.results.save(JobResult(*job.key, job.pipeline, job.image_url, None, dict(job.outputs)))
 
     def send(self, *pipeline: str, **given: Any) -> None:
         """Send the job, as any other program does."""

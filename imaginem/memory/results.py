@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from imaginem.memory.database import MemoryDatabase
-from imaginem.ports import JobKey, JobResult
+from imaginem.ports import JobKey, JobResult, ResultOfAnotherRun
 
 
 class MemoryResults:
@@ -16,8 +16,11 @@ class MemoryResults:
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
 
-    def save(self, result: JobResult) -> None:
-        """Write a result."""
+    def save(self, result: JobResult, *, replaces: str = "") -> None:
+        """Write a result, unless there is one of another run."""
+        there = self.read((result.batch_id, result.id))
+        if there is not None and result.run and there.run not in ("", result.run, replaces):
+            raise ResultOfAnotherRun(there.run)
         self._database.note_batch(result.batch_id)
         kept = replace(result, timestamp=datetime.now(UTC))
         self._database.results[result.batch_id, result.id] = kept

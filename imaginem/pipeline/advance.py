@@ -7,11 +7,12 @@ from typing import Any
 from pydantic_core import from_json
 
 from imaginem.message import JobMessage
-from imaginem.pipeline.fence import Claim, record_step
+from imaginem.pipeline.fence import record_step
 from imaginem.pipeline.loading import going_on
 from imaginem.pipeline.offload import as_property, fit
 from imaginem.pipeline.progress_row import ProgressRow, RowChange, StepChange
 from imaginem.pipeline.resuming import SHARES, photo_property, with_photo
+from imaginem.pipeline.run_results import RunResults
 from imaginem.pipeline.states import ENDED, JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
 from imaginem.ports import Services
@@ -60,12 +61,20 @@ class Outcome:
 def record_and_advance(
     step: Step[Any, Any],
     message: JobMessage,
-    claim: Claim,
+    results: RunResults,
     outcome: Outcome,
     services: Services,
     registry: Registry,
 ) -> Transition:
     """Write the outcome into the log and make the next message.
+
+    Args:
+        step: that has run.
+        message: that it ran for.
+        results: what it wrote into SQL, with the claim of its delivery.
+        outcome: of the step.
+        services: where to write.
+        registry: of the steps.
 
     Raises:
         InvalidMessage: it would not fit the next queue.
@@ -87,7 +96,7 @@ def record_and_advance(
         message = message.at_step(index + 1)
     delayed = kept.attempt > 0 or kept.waits > 0
     change = replace(change, photo=photo_property(message), not_before="" if delayed else None)
-    claim = record_step(services.log, claim, change)
+    claim = record_step(services.log, results.claim, change, results.begun_anew)
     ids = dict(zip(("batch_id", "job_id"), claim.key, strict=True))
     if outcome.reason:
         _logger.warning("%s: %s: %s", step.name, outcome.state, outcome.reason, extra=ids)

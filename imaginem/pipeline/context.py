@@ -26,9 +26,12 @@ _logger = logging.getLogger("imaginem.steps")
 class JobContext(Engines):
     """One job, as the step that runs now sees it. It can be read, not changed."""
 
-    def __init__(self, message: JobMessage, services: Services) -> None:
+    def __init__(
+        self, message: JobMessage, services: Services, results: Results | None = None
+    ) -> None:
         self._message = message
         self._services = services
+        self._results = results or services.results
         self._definition = message.job_definition
 
     @property
@@ -137,7 +140,7 @@ class JobContext(Engines):
     @property
     def results(self) -> Results:
         """The SQL results."""
-        return self._services.results
+        return self._results
 
     @cached_property
     def log(self) -> "logging.LoggerAdapter[logging.Logger]":

@@ -111,11 +111,22 @@ def claim_step(
     )
     if not (kept.run and kept.fence):
         return _begin(log, replace(claim, fence=""), kept.replaces, authorised)
-    return _claim_again(log, claim) if look_first else claim
+    return claim_again(log, claim) if look_first else claim
 
 
-def record_step(log: JobLog, claim: Claim, change: RowChange) -> Claim:
+def record_step(
+    log: JobLog,
+    claim: Claim,
+    change: RowChange,
+    begun_anew: Callable[[Claim], Claim] = lambda claim: claim,
+) -> Claim:
     """Record the result of a step execution; return the claim with its new fence.
+
+    Args:
+        log: has the row.
+        claim: of the delivery.
+        change: of the row.
+        begun_anew: told when the delivery had to begin a run of its own to record the step.
 
     Raises:
         AlreadyConcluded: another execution was quicker; nothing was written.
@@ -126,12 +137,18 @@ def record_step(log: JobLog, claim: Claim, change: RowChange) -> Claim:
         try:
             return replace(claim, fence=log.merge(claim.key, properties, claim.fence))
         except Conflict:
-            claim = _claim_again(log, claim)
+            known, claim = claim.run, claim_again(log, claim)
+            if claim.run != known:
+                claim = begun_anew(claim)
     raise StorageUnavailable("the job's row in pipelinelogs keeps changing: it can't be recorded")
 
 
-def _claim_again(log: JobLog, claim: Claim) -> Claim:
-    """Read the row, and return what the delivery may do now."""
+def claim_again(log: JobLog, claim: Claim) -> Claim:
+    """Read the row, and return what the delivery may do now.
+
+    Raises:
+        AlreadyConcluded: the step is recorded, or the job is in a later run.
+    """
     row = read_row(log, claim.key)
     verdict = judge(row, claim)
     if row is None or verdict is Verdict.TAKE_OVER:

@@ -21,6 +21,7 @@ from imaginem.pipeline.poison import keep_invalid, keep_lost
 from imaginem.pipeline.progress_row import RowChange, current_step
 from imaginem.pipeline.resending import authority_of
 from imaginem.pipeline.retries import is_last_try, may_retry
+from imaginem.pipeline.run_results import RunResults
 from imaginem.pipeline.source import ingest
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
@@ -120,20 +121,23 @@ def _execute(
         return _cancel(message, claim, services)
     if authority.ends:
         return _end_lost(message, claim, kept.ends, services)
+    results = RunResults(services.results, services.log, claim)
     try:
         message = ingest(message, services, last_try=is_last_try(kept, services.core_settings))
-        outcome = _run(step, message, services)
+        outcome = _run(step, message, services, results)
+    except AlreadyConcluded:
+        raise
     except RetryableError as problem:
         if may_retry(problem, kept, services.core_settings):
-            return retry(message, claim, services, problem)
+            return retry(message, results.claim, services, problem)
         outcome = give_up(message, delivery, services, problem)
     except Exception as problem:  # a defect, or storage is down: the host delivers again
-        note_problem(message, claim, delivery, services, problem)
+        note_problem(message, results.claim, delivery, services, problem)
         raise
     try:
-        return record_and_advance(step, message, claim, outcome, services, registry)
+        return record_and_advance(step, message, results, outcome, services, registry)
     except InvalidMessage as problem:  # it would not fit the next queue
-        return end_invalid(message, claim, delivery, services, problem)
+        return end_invalid(message, results.claim, delivery, services, problem)
 
 
 def _opening(message: JobMessage, services: Services) -> RowChange:
@@ -169,7 +173,9 @@ def _end_lost(message: JobMessage, claim: Claim, reason: str, services: Services
     return Transition("failed")
 
 
-def _run(step: PipelineStep, message: JobMessage, services: Services) -> Outcome:
+def _run(
+    step: PipelineStep, message: JobMessage, services: Services, results: RunResults
+) -> Outcome:
     """Run the step; what cannot be mended by trying again becomes an outcome."""
     unsuccessful = message.job_definition.bookkeeping.unsuccessful
     lacking = [needed.name for needed in step.requires if needed.name in unsuccessful]
@@ -177,7 +183,7 @@ def _run(step: PipelineStep, message: JobMessage, services: Services) -> Outcome
         reason = f"needs {' and '.join(lacking)}, which did not succeed"
         return Outcome(StepState.SKIPPED, reason=reason)
     try:
-        output = step(JobContext(message, services))
+        output = step(JobContext(message, services, results))
     except (PermanentError, InvalidMessage) as problem:
         return Outcome(StepState.FAILED, reason=one_line(f"PermanentError: {problem}"))
     except OSError as problem:

@@ -37,7 +37,7 @@ from imaginem.ports.landing import (
     NoLanding,
 )
 from imaginem.ports.poison import PoisonEntry, PoisonFilter, PoisonLog, PoisonPage
-from imaginem.ports.results import JobResult, Results
+from imaginem.ports.results import JobResult, ResultOfAnotherRun, Results
 from imaginem.ports.reviews import FacePair, Review, Reviews
 from imaginem.ports.service_faces import FaceList, ServiceFace, ServiceFaces
 from imaginem.ports.services import (
@@ -125,6 +125,7 @@ __all__ = [
     "PoisonPage",
     "QueueItem",
     "Queues",
+    "ResultOfAnotherRun",
     "Results",
     "Review",
     "Reviews",

@@ -5,13 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from imaginem.errors import Conflict
 from imaginem.ports.erasing import Erasable
 from imaginem.ports.storage import JobKey
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """A job as SQL keeps it; `job_output` has every linked output inlined."""
+    """A job as SQL keeps it; `job_output` has every linked output inlined.
+
+    Attributes:
+        run: id of the run of the job that made it; empty if it is not known.
+    """
 
     batch_id: str
     id: str
@@ -22,13 +27,34 @@ class JobResult:
     photo_url: str = ""
     unsuccessful: Sequence[str] = ()
     timestamp: datetime | None = None
+    run: str = ""
+
+
+class ResultOfAnotherRun(Conflict):
+    """A job's result is another run's, which may be a later one.
+
+    Attributes:
+        run: id of that run.
+    """
+
+    def __init__(self, run: str) -> None:
+        super().__init__(f"the job's result is that of the run {run}")
+        self.run = run
 
 
 class Results(Erasable, Protocol):
     """The table `pipeline_output`, and what search needs."""
 
-    def save(self, result: JobResult) -> None:
-        """Write a job's result; the same job again replaces it."""
+    def save(self, result: JobResult, *, replaces: str = "") -> None:
+        """Write a job's result; the same run again replaces it.
+
+        Args:
+            result: replaces any other one if it names no run.
+            replaces: id of an earlier run, whose result it takes the place of.
+
+        Raises:
+            ResultOfAnotherRun: there is a result of neither run.
+        """
 
     def read(self, key: JobKey) -> JobResult | None:
         """Return a job's result."""

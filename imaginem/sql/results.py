@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from pydantic_core import from_json, to_json
 from sqlalchemy import delete, select
 
-from imaginem.ports import JobKey, JobResult
+from imaginem.ports import JobKey, JobResult, ResultOfAnotherRun
 from imaginem.ports.searchable import count_faces, labels_in, text_in
 from imaginem.sql.batches import note_batch
 from imaginem.sql.database import Database
@@ -22,14 +22,15 @@ class SqlResults:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save(self, result: JobResult) -> None:
-        """Write a job's result and its labels; the same job again replaces both."""
+    def save(self, result: JobResult, *, replaces: str = "") -> None:
+        """Write a job's result and its labels, unless there is a result of another run."""
         key = (result.batch_id, result.id)
         self._database.check_key(key)
         outputs, job = result.job_output, job_number(*key)
+        replaceable = PipelineOutput.run.in_(("", result.run, replaces))
         with self._database.session() as session:
             note_batch(session, result.batch_id)
-            upsert(
+            saved = upsert(
                 session,
                 PipelineOutput,
                 {"batch_id": result.batch_id, "id": result.id},
@@ -44,9 +45,14 @@ class SqlResults:
                     "problems": int(bool(result.unsuccessful)),
                     "faces": count_faces(outputs),
                     "timestamp": now(),
+                    "run": result.run,
                 },
+                *((replaceable,) if result.run else ()),
                 job=job,
             )
+            if not saved:
+                found = select(PipelineOutput.run).where(PipelineOutput.job == job)
+                raise ResultOfAnotherRun(session.scalar(found) or "")
             session.execute(delete(Label).where(Label.job == job))
             session.add_all(
                 Label(job=job, kind=kind, name=name, confidence=confidence)
@@ -100,4 +106,5 @@ def _result(row: PipelineOutput) -> JobResult:
         job_output=from_json(row.job_output),
         unsuccessful=tuple(name for name in row.unfinished.split(",") if name),
         timestamp=row.timestamp,
+        run=row.run,
     )

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.elements import ColumnElement
 
 from imaginem.sql.schema import Base
 
@@ -15,25 +16,29 @@ def upsert(
     table: type[Base],
     key: Mapping[str, Any],
     values: Mapping[str, Any],
+    *only_if: ColumnElement[bool],
     **once: Any,
-) -> None:
-    """Change the row of this key, or add it.
+) -> bool:
+    """Change the row of this key, or add it; return False if there is one that must stay.
 
     Args:
         session: in whose transaction.
         table: of the row.
         key: columns that name the row.
         values: columns to set.
+        only_if: what must hold of a row that is changed.
         once: columns that are set only when the row is added.
     """
-    change = update(table).where(*(getattr(table, name) == key[name] for name in key))
+    named = (getattr(table, name) == key[name] for name in key)
+    change = update(table).where(*named, *only_if)
     if _changed(session, change, values):
-        return
+        return True
     try:
         with session.begin_nested():
             session.execute(insert(table).values(**key, **values, **once))
-    except IntegrityError:  # another transaction has inserted it meanwhile
-        _changed(session, change, values)
+    except IntegrityError:  # it must stay, or another transaction has inserted it meanwhile
+        return _changed(session, change, values)
+    return True
 
 
 def _changed(session: Session, change: Any, values: Mapping[str, Any]) -> bool:

@@ -1,12 +1,13 @@
 """Results: in memory, on SQLite and on PostgreSQL alike."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from imaginem.errors import ConfigurationError
-from imaginem.ports import JobKey, JobResult, Results
+from imaginem.ports import JobKey, JobResult, ResultOfAnotherRun, Results
 from imaginem.ports.searchable import labels_in
 from imaginem.sql import Database, SqlResults
 from tests.contract.rows import ONE, THREE
@@ -30,6 +31,11 @@ def result(key: JobKey, **output: object) -> JobResult:
     )
 
 
+def output_of(results: Results) -> object:
+    kept = results.read(ONE)
+    return kept and kept.job_output
+
+
 class TestResults:
     def test_a_result_is_kept_and_replaced(self, results: Results) -> None:
         results.save(result(ONE, ocr={"full_text": "old"}))
@@ -43,6 +49,28 @@ class TestResults:
         assert tuple(kept.unsuccessful) == ("ocr",)
         assert kept.timestamp is not None
         assert kept.timestamp.tzinfo is not None
+
+    def test_a_result_of_another_run_stays_until_it_is_named(self, results: Results) -> None:
+        results.save(replace(result(ONE, a=1), run="m1"))
+        results.save(replace(result(ONE, a=2), run="m1"))
+
+        with pytest.raises(ResultOfAnotherRun) as refused:
+            results.save(replace(result(ONE, a=3), run="m2"))
+        assert (refused.value.run, output_of(results)) == ("m1", {"a": 2})
+        with pytest.raises(ResultOfAnotherRun):
+            results.save(replace(result(ONE, a=3), run="m2"), replaces="m0")
+
+        results.save(replace(result(ONE, a=3), run="m2"), replaces="m1")
+        assert output_of(results) == {"a": 3}
+
+    def test_a_result_without_a_run_replaces_any_and_is_replaced_by_any(
+        self, results: Results
+    ) -> None:
+        results.save(replace(result(ONE, a=1), run="m1"))
+        results.save(result(ONE, a=2))
+        assert output_of(results) == {"a": 2}
+        results.save(replace(result(ONE, a=3), run="m2"))
+        assert output_of(results) == {"a": 3}
 
     def test_two_batches_may_use_the_same_job_id(self, results: Results) -> None:
         results.save(result(ONE, a=1))

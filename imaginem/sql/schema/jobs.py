@@ -28,6 +28,7 @@ class PipelineOutput(Base):
         full_text: for search, in small letters (`str.casefold`); the text as the engine read it
             is in `job_output`.
         problems: 1 if a step failed or was skipped.
+        run: id of the run that wrote it; empty in rows of earlier versions.
     """
 
     __tablename__ = "pipeline_output"
@@ -45,6 +46,7 @@ class PipelineOutput(Base):
     faces: Mapped[int] = mapped_column(default=0)
     problems: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     timestamp: Mapped[datetime] = mapped_column(UtcTime, default=now, onupdate=now)
+    run: Mapped[str] = mapped_column(exact(64), default="", server_default="")
 
     __table_args__ = (
         # Azure SQL allows a key of 900 bytes in a clustered index, of 1,700 in another one.

@@ -30,6 +30,7 @@ settings.register_profile(
 settings.load_profile("fixed")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares servers, for runs in several processes (`make test`)."""
     for item in items:

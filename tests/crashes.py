@@ -274,7 +274,7 @@ class World:
     def end(self) -> End:
         """Return what is left of the job."""
         row, result = read_row(self.raw_log, KEY), self.raw_results.read(KEY)
-        poison = [(e.queue, re.split("[:,]", e.reason)[0]) for e in self.raw_poison.list()]
+        poison = [(e.queue, re.split(r"[:,]| \(", e.reason)[0]) for e in self.raw_poison.list()]
         return End(
             job_state=str(row.job_state) if row else "",
             steps=tuple(str(row.state_of(name)) for name in STEPS) if row else (),

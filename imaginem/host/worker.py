@@ -80,19 +80,37 @@ class Worker:
     def _report(self, message: dict[str, Any], future: "Future[None]") -> None:
         """Tell the host how a function ended, whatever it raised."""
         problem = future.exception()
-        error = None if problem is None else one_line(f"{type(problem).__name__}: {problem}")
+        error = None if problem is None else _reason(problem)
         if problem is not None:
-            _tell(message["function"], problem)
+            queue = self._functions[message["function"]].trigger.queue
+            tell_failure(message, queue, problem)
         self.send(op="done", id=message["id"], error=error)
         give_back_memory()
 
 
-def _tell(function: str, problem: BaseException) -> None:
-    """Log why a function failed; a stack says something of defects alone."""
+def tell_failure(message: dict[str, Any], queue: str, problem: BaseException) -> None:
+    """Log why a function failed, as far as the host does not; a defect's stack is shown once.
+
+    Args:
+        message: the invocation.
+        queue: of the function's trigger; empty for timers and blobs.
+        problem: what the function raised.
+    """
     known = isinstance(problem, ImaginemError)
-    reason = one_line(f"{type(problem).__name__}: {problem}") if known else "a defect"
+    host_tells = queue and not queue.endswith("-poison")  # a line at each try, with the reason
+    if host_tells and (known or message["dequeue_count"] > 1):
+        return
+    reason = _reason(problem) if known else "a defect"
     stack = None if known else problem
-    _logger.error("%s: %s", function, reason, exc_info=stack, extra=labels_of(problem))
+    labels = labels_of(problem)
+    _logger.error("%s: %s", message["function"], reason, exc_info=stack, extra=labels)
+
+
+def _reason(problem: BaseException) -> str:
+    """Return an error as one line; of a defect also the place, since its stack is shown once."""
+    if isinstance(problem, ImaginemError):
+        return one_line(f"{type(problem).__name__}: {problem}")
+    return _describe(problem)
 
 
 def _exit_with_host(pipe: int) -> None:

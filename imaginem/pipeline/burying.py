@@ -21,7 +21,6 @@ from imaginem.pipeline.progress_row import (
     read_row,
 )
 from imaginem.pipeline.resuming import message_property
-from imaginem.pipeline.retries import TRYING_AGAIN
 from imaginem.pipeline.states import CONCLUDED, JobState, StepState
 from imaginem.ports import PoisonEntry, Services
 
@@ -73,7 +72,7 @@ def _stop(
     services: Services, row: ProgressRow, message: JobMessage, message_id: str, reason: str
 ) -> GivenUp:
     """Poison the step that the message was for."""
-    reason = row.reason_of(message.current).removeprefix(TRYING_AGAIN) or reason
+    reason = row.reason_of(message.current) or reason
     before = _kept_before(services, row, message.current)
     if before is None:
         carried = carried_steps(message, services.blobs)

@@ -13,7 +13,7 @@ from imaginem.pipeline.offload import fit
 from imaginem.pipeline.poison import keep_exhausted, keep_invalid
 from imaginem.pipeline.progress_row import RowChange, current_step
 from imaginem.pipeline.resuming import photo_property
-from imaginem.pipeline.retries import TRYING_AGAIN, next_delivery, next_try
+from imaginem.pipeline.retries import failed_try, next_try
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import Services
 from imaginem.redaction import one_line
@@ -66,10 +66,13 @@ def note_problem(
     services: Services,
     problem: Exception,
 ) -> None:
-    """Say in the log at once that the host delivers again, or after the last try poisons."""
-    again = next_delivery(delivery.dequeue_count, services.core_settings)
-    if again:
-        told = f"{TRYING_AGAIN}{_told(problem)}, {again}"
+    """Say in the row at once that the host delivers again, or after the last try poisons.
+
+    What is raised is logged by the host at each try: a line of ours would be a second one.
+    """
+    number, most = delivery.dequeue_count, services.core_settings.max_dequeue_count
+    if number < most:
+        told = f"{_told(problem)} ({failed_try(number, most)})"
         change = RowChange(
             steps=(current_step(message, StepState.RETRYING, told),), job_state=JobState.RUNNING
         )
@@ -78,8 +81,7 @@ def note_problem(
         change = RowChange(
             steps=(current_step(message, StepState.POISONED, told),), job_state=JobState.FAILED
         )
-    level = logging.WARNING if again else logging.ERROR
-    _logger.log(level, "%s: %s%s", message.current, "" if again else "poisoned: ", told)
+        _logger.error("%s: poisoned: %s", message.current, told)
     with contextlib.suppress(StorageUnavailable):  # then the row can't say it now
         record_step(services.log, claim, change)
 

@@ -6,9 +6,6 @@ from imaginem.errors import Busy, RetryableError
 from imaginem.message import Bookkeeping
 from imaginem.ports import CoreSettings
 
-TRYING_AGAIN = "trying again: "
-"""What a row's reason begins with while the host delivers a message again."""
-
 _LONGEST_DELAY = 15 * 60.0
 _LONGEST_WAIT = 5 * 60.0
 _LONGEST_RETRY_AFTER = 60 * 60.0  # the other side decides how long; not for how many days
@@ -69,12 +66,10 @@ def next_try(
         return kept.model_copy(update={"waits": waits}), delay, count
     attempt = kept.attempt + 1
     delay = retry_delay(attempt, base, problem.retry_after)
-    count = f"try {attempt} of {settings.max_attempts}"
+    count = failed_try(attempt, settings.max_attempts)
     return kept.model_copy(update={"attempt": attempt}), delay, count
 
 
-def next_delivery(dequeue_count: int, settings: CoreSettings) -> str:
-    """Return the count of the host's next delivery in words; empty after the last one."""
-    if dequeue_count >= settings.max_dequeue_count:
-        return ""
-    return f"{dequeue_count + 1} of {settings.max_dequeue_count}"
+def failed_try(number: int, most: int) -> str:
+    """Return the count of a try that failed, in the words of every row and log line."""
+    return f"try {number} of {most} failed"

@@ -9,6 +9,8 @@ import pytest
 
 from imaginem import JobContext
 from imaginem.errors import Busy, PermanentError, RetryableError, StorageUnavailable
+from imaginem.host.worker import tell_failure
+from imaginem.pipeline.retries import failed_try
 from imaginem.ports.log_lines import AddLabels, LabelledLines, label, labels_of, working_on
 from tests.dashboard import client, web_services
 from tests.workbench import Bench, Found
@@ -127,7 +129,7 @@ class TestSteps:
                 RetryableError("the service is away"),
                 [
                     "WARNING imaginem.process: first: again in 0 s: RetryableError: the service "
-                    f"is away (try 1 of 2){ENDS}",
+                    f"is away (try 1 of 2 failed){ENDS}",
                     "WARNING imaginem.process: first: kept in pipelinepoison: RetryableError: the "
                     f"service is away (tried 2 times){ENDS}",
                     "WARNING imaginem.process: first: failed: RetryableError: the service is away "
@@ -154,7 +156,9 @@ class TestSteps:
         assert [line for line in lines(log) if ".process: " in line] == told
         assert "Traceback" not in log.getvalue()
 
-    def test_a_defect_is_told_at_each_try_and_when_it_is_poisoned(self, log: io.StringIO) -> None:
+    def test_a_defect_is_told_by_the_row_at_each_try_and_logged_when_it_is_poisoned(
+        self, log: io.StringIO
+    ) -> None:
         bench = Bench()
 
         def work(job: JobContext) -> Found:
@@ -166,13 +170,46 @@ class TestSteps:
             with pytest.raises(ZeroDivisionError) as told:
                 bench.execute(bench.first, body, "m", count)
             assert labels_of(told.value)["job_id"] == "job-1"
-        first, last = lines(log)
-        assert first.startswith("WARNING imaginem.process: first: trying again: ZeroDivisionError")
+            if count == 1:  # the host tells what was raised
+                assert lines(log) == []
+                told_by_row = bench.entry.properties["first_exception"]
+                assert told_by_row == f"ZeroDivisionError ({failed_try(1, 5)})"
+        (last,) = lines(log)
         assert last.startswith(
             "ERROR imaginem.process: first: poisoned: ZeroDivisionError: a defect"
         )
-        assert first.endswith(ENDS)
         assert last.endswith(ENDS)
+
+    @pytest.mark.parametrize(
+        ("problem", "queue", "try_", "stacks"),
+        [
+            (ZeroDivisionError("odd"), "first", 1, 1),
+            (ZeroDivisionError("odd"), "first", 2, 0),  # the host's line has class, text and place
+            (StorageUnavailable("down"), "first", 1, 0),
+        ],
+    )
+    def test_a_stack_is_shown_at_the_first_try_of_a_defect_alone(
+        self, log: io.StringIO, problem: Exception, queue: str, try_: int, stacks: int
+    ) -> None:
+        try:
+            raise problem
+        except Exception as raised:
+            tell_failure({"function": "first", "dequeue_count": try_}, queue, raised)
+        assert log.getvalue().count("Traceback") == stacks
+        assert bool(log.getvalue()) == bool(stacks)
+
+    @pytest.mark.parametrize("queue", ["", "first-poison"])
+    def test_of_what_the_host_says_nothing_each_failure_is_told(
+        self, log: io.StringIO, queue: str
+    ) -> None:
+        message = {"function": "some", "dequeue_count": 3}
+        tell_failure(message, queue, ZeroDivisionError("odd"))
+        tell_failure(message, queue, StorageUnavailable("down"))
+        told = [line for line in lines(log) if line.startswith("ERROR")]
+        assert told == [
+            "ERROR imaginem.host.worker: some: a defect",
+            "ERROR imaginem.host.worker: some: StorageUnavailable: down",
+        ]
 
     def test_a_message_that_can_not_be_sent_on_names_its_job_too(self) -> None:
         bench = Bench()

@@ -166,7 +166,7 @@ def test_a_job_that_died_while_it_was_retried_keeps_the_reason(bench: Bench) -> 
     bury(bench.services, "first", "p1", copy)
 
     assert bench.states("first") == ["poisoned"]
-    told = "RetryableError: the service is down (try 1 of 5)"
+    told = "RetryableError: the service is down (try 1 of 5 failed)"
     assert bench.entry.properties["first_exception"] == bench.poisoned[0].reason == told
 
 
@@ -334,7 +334,11 @@ def test_a_forged_run_that_died_does_not_leave_its_job_under_way(bench: Bench) -
     bury(bench.services, "first", "p1", json.dumps(value))
 
     assert (bench.row.run, bench.row.job_state) == ("m1", "failed")
-    assert bench.row.reason_of("first") == bench.poisoned[0].reason == "ZeroDivisionError, 2 of 5"
+    assert (
+        bench.row.reason_of("first")
+        == bench.poisoned[0].reason
+        == "ZeroDivisionError (try 1 of 5 failed)"
+    )
 
 
 def test_a_message_that_died_ahead_of_its_row_marks_the_job(bench: Bench) -> None:

@@ -92,7 +92,7 @@ def test_a_defect_is_raised_so_that_the_host_delivers_again(bench: Bench) -> Non
         bench.execute(bench.first, bench.message(), "m1")
     assert bench.states("first") == ["retrying"]
     assert bench.entry.properties["job_state"] == "running"
-    assert bench.entry.properties["first_exception"] == "trying again: KeyError, 2 of 5"
+    assert bench.entry.properties["first_exception"] == "KeyError (try 1 of 5 failed)"
 
     with pytest.raises(KeyError, match="secret-value"):
         bench.execute(bench.first, bench.message(), "m1", count=5)
@@ -122,7 +122,7 @@ def test_storage_that_is_down_is_left_to_the_host(bench: Bench) -> None:
 
     assert bench.services.queues.names() == []
     assert bench.states("first") == ["retrying"]
-    told = "trying again: StorageUnavailable: blobs did not answer, 2 of 5"
+    told = "StorageUnavailable: blobs did not answer (try 1 of 5 failed)"
     assert bench.entry.properties["first_exception"] == told
     assert bench.entry.properties["job_state"] == "running"
 
@@ -155,7 +155,7 @@ def test_a_step_that_failed_once_goes_on_when_it_is_delivered_again(bench: Bench
     works, bench.second_does = bench.second_does, broken
     with pytest.raises(ZeroDivisionError):
         bench.execute(bench.second, second, "m2")
-    told = "trying again: ZeroDivisionError, 2 of 5"
+    told = "ZeroDivisionError (try 1 of 5 failed)"
     assert bench.entry.properties["second_exception"] == told
 
     bench.second_does = works
@@ -413,7 +413,7 @@ def test_a_first_message_has_no_attempts_waits_or_trace_of_its_own(bench: Bench)
     value = json.loads(bench.message())
     forged = {"attempt": 4, "waits": 99, "traceparent": "somebody-elses"}
     value["job_definition"]["_imaginem"] = forged
-    for does, told in ((down, "(try 1 of 5)"), (crowded, "(wait 1 of 100)")):
+    for does, told in ((down, "(try 1 of 5 failed)"), (crowded, "(wait 1 of 100)")):
         bench.first_does = does
         assert bench.execute(bench.first, json.dumps(value), f"m-{told}") == "retrying"
         assert told in bench.entry.properties["first_exception"]
@@ -503,7 +503,7 @@ def test_a_defect_is_told_at_once_and_ends_the_job_on_the_last_delivery(bench: B
             bench.execute(bench.first, body, "m1", count)
         if count < 5:
             assert bench.states("first") == ["retrying"]
-            told = f"trying again: ValueError, {count + 1} of 5"
+            told = f"ValueError (try {count} of 5 failed)"
             assert bench.entry.properties["first_exception"] == told
     assert bench.states("first") == ["poisoned"]
     assert bench.entry.properties["job_state"] == "failed"

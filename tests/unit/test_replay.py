@@ -182,5 +182,5 @@ def test_a_replay_of_what_was_buried_counts_its_tries_anew(bench: Bench) -> None
     (body,) = bench.waiting("first")
     bench.transition(bench.first, body, "m2")
 
-    assert bench.entry.properties["first_exception"] == "RetryableError: down (try 1 of 5)"
+    assert bench.entry.properties["first_exception"] == "RetryableError: down (try 1 of 5 failed)"
     assert bench.row.run.startswith("replay-")

@@ -31,7 +31,7 @@ def test_what_may_be_mended_is_tried_again_with_a_delay(bench: Bench) -> None:
     assert moved.outgoing.queue == "first"
     assert moved.outgoing.delay >= 7
     assert bench.states("first") == ["retrying"]
-    assert "busy (try 1 of 5)" in bench.entry.properties["first_exception"]
+    assert "busy (try 1 of 5 failed)" in bench.entry.properties["first_exception"]
 
     bench.services.queues.send("first", moved.outgoing.body)
     bench.run()
@@ -213,7 +213,7 @@ def test_tries_and_waits_of_a_step_are_counted_apart() -> None:
     one = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
     bench.first_does = asks_again()
     other = bench.sent(bench.transition(bench.first, one, "m2"))
-    assert "(try 1 of 2)" in bench.entry.properties["first_exception"]
+    assert "(try 1 of 2 failed)" in bench.entry.properties["first_exception"]
     bench.first_does = waits()
     third = bench.transition(bench.first, other, "m3")
     assert third.state == "retrying"
@@ -332,5 +332,5 @@ def test_half_a_claim_is_none_and_its_attempts_do_not_count(
     value["job_definition"]["_imaginem"] = {**half, "attempt": 4}
     assert bench.execute(bench.first, json.dumps(value), "m1") == "retrying"
 
-    assert "(try 1 of 5)" in bench.entry.properties["first_exception"]
+    assert "(try 1 of 5 failed)" in bench.entry.properties["first_exception"]
     assert bench.row.run == "m1"

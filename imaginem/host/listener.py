@@ -208,11 +208,11 @@ class QueueListener:
         elif self._is_poison:
             self._end(lease, lambda item: None)  # it has no poison queue; its lease runs out
         elif count >= most:
-            self._log(lease, f"failed {count} times and is poisoned: {error}")
+            self._log(lease, f"is poisoned after {count} tries: {error}")
             self._end(lease, self._poison)
         else:
             delay = redelivery_delay(count, self._config.visibility_timeout)
-            self._log(lease, f"failed, {count} of {most} tries; again in {delay:.0f} s: {error}")
+            self._log(lease, f"comes again in {delay:.0f} s, try {count} of {most} failed: {error}")
             self._release(lease, delay)
 
     def _log(self, lease: Lease, what: str) -> None:

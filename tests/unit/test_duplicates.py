@@ -10,6 +10,7 @@ from imaginem.errors import NotFound, StorageUnavailable
 from imaginem.host.duplicates import SeenThrough, place_of
 from imaginem.host.leases import redelivery_delay
 from imaginem.host.listener import QueueListener, Surroundings
+from imaginem.pipeline.retries import failed_try
 from imaginem.ports import QueueItem
 from imaginem.ports.log_lines import LabelledLines
 from imaginem.testing import MemoryQueues
@@ -178,10 +179,11 @@ def test_what_the_host_says_of_a_message_ends_with_its_batch_and_job(
     bench.end(2, RuntimeError("no"))
 
     shown = [LabelledLines().format(record).partition(": ")[2] for record in caplog.records]
-    assert shown[0] == "work: a message failed, 1 of 5 tries; again in 1 s: no batch=b job=job-1"
+    told = f"work: a message comes again in 1 s, {failed_try(1, 5)}: no"
+    assert shown[0] == f"{told} batch=b job=job-1"
     assert shown[1].startswith("work: a message was not ended: ")
     assert shown[1].endswith(" batch=b job=job-1")
-    assert shown[2] == "work: a message failed, 1 of 5 tries; again in 1 s: no"
+    assert shown[2] == told
 
 
 def test_a_copy_waits_while_the_first_one_runs_and_goes_with_it(bench: Bench) -> None:

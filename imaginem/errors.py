@@ -45,6 +45,10 @@ class StorageUnavailable(ImaginemError):
     """Queue, blob or table storage did not answer: the host redelivers the message."""
 
 
+class StorageSilent(StorageUnavailable):
+    """Nobody answers at storage's address; whoever shows this says where to look."""
+
+
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 _FULL_BELOW = 4 * 2**20  # bytes: some systems keep a few blocks that nobody gets
 

@@ -9,10 +9,19 @@ import typer
 from imaginem.assets import AssetStore
 from imaginem.assets.nodejs import node_command
 from imaginem.cli.serve import home_matters
-from imaginem.cli.shared import App, Exit, Json, load_registry, make_runtime, out, print_json
+from imaginem.cli.shared import (
+    App,
+    Exit,
+    Json,
+    load_registry,
+    make_runtime,
+    out,
+    print_json,
+    storage_advice,
+)
 from imaginem.config.retirement import Retirement, retirements
 from imaginem.config.settings import Settings
-from imaginem.errors import ConfigurationError, ImaginemError, free_bytes
+from imaginem.errors import ConfigurationError, ImaginemError, StorageSilent, free_bytes
 from imaginem.host.emulator import emulator_package
 from imaginem.host.identity import check_identity
 from imaginem.runtime import Runtime
@@ -92,7 +101,8 @@ def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
     settings = runtime.settings
     yield Check("disk", lambda: _check_room(settings.home.absolute()))
     yield Check("pipeline", lambda: _check_pipeline(settings.pipeline, app))
-    yield from ServiceChecks(runtime, settings.pipeline).checks()
+    for check in ServiceChecks(runtime, settings.pipeline).checks():
+        yield with_advice(check, settings)
     if home_matters(settings):
         state, name = runtime.shared_state, settings.storage_name
         yield Check("home", lambda: check_identity(settings.home, state, name))
@@ -103,6 +113,18 @@ def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
     if any(provider.needs_weights for _, provider in providers):
         yield Check("weights", lambda: _check_weights(AssetStore(settings.assets)))
     yield from engine_checks(runtime)
+
+
+def with_advice(check: Check, settings: Settings) -> Check:
+    """Return a check that says what to do if storage does not answer."""
+
+    def look() -> None:
+        try:
+            check.look()
+        except StorageSilent as problem:
+            raise StorageSilent(f"{problem}: {storage_advice(settings)}") from None
+
+    return Check(check.name, look)
 
 
 def _check_room(home: Path) -> None:

@@ -1,5 +1,6 @@
 """`imaginem submit`, `status` and `results`: send photos, follow their jobs, show the results."""
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,8 +35,8 @@ from imaginem.cli.shared import (
     print_json,
 )
 from imaginem.pipeline.progress_row import ProgressRow, read_row
-from imaginem.pipeline.states import ENDED
-from imaginem.ports import JobResult
+from imaginem.pipeline.states import ENDED, JobState
+from imaginem.ports import JobResult, PoisonFilter, Services
 from imaginem.runtime import Runtime
 from imaginem.usecases.admission import Admission
 from imaginem.usecases.jobs import photo_name
@@ -48,6 +49,7 @@ from imaginem.usecases.progress import (
 from imaginem.usecases.submit import new_batch
 
 _LINK_MINUTES = 15
+_POISON_COUNTED = 100
 
 _NOBODY_WORKS = (
     "nothing has touched these jobs for {seconds:.0f} s: is `imaginem start` running on the same "
@@ -138,6 +140,7 @@ def _show_outcome(
         print_json(as_json(progress))
     else:
         out.print(result_table(runtime, progress.batch_id, ids))
+        tell_poisoned(runtime, progress, err)
     if not progress.jobs:
         fail(_NOBODY_WORKS.format(seconds=timeout))
     if progress.ended < len(ids):
@@ -176,6 +179,22 @@ def status(
             print_json(as_json(progress))
         else:
             out.print(render(progress, len(progress.jobs), problems=50))
+            tell_poisoned(runtime, progress, out)
+
+
+def tell_poisoned(services: Services, progress: BatchProgress, console: Console) -> None:
+    """Say how to see what was kept of jobs that failed, if anything was."""
+    well = (JobState.SUCCEEDED, JobState.HANDED_OVER, JobState.CANCELLED)
+    if all(state in well for state in progress.jobs.values()):
+        return
+    kept = services.poison.count(PoisonFilter(batch_id=progress.batch_id), _POISON_COUNTED)
+    if kept:
+        more = "+" if kept == _POISON_COUNTED else ""
+        what = "1 message that" if kept == 1 else f"{kept}{more} messages that"
+        command = f"imaginem poison list --batch {shlex.quote(progress.batch_id)}"
+        console.print(
+            f"{what} can be replayed: `{command}`", markup=False, highlight=False, soft_wrap=True
+        )
 
 
 def show_job(row: ProgressRow, json_wanted: bool, name: str = "") -> None:

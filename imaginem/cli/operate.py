@@ -56,6 +56,9 @@ def clear(
         if missing:
             fail(f"there is no queue {', '.join(missing)}")
         total = sum(count or 0 for count in counts.values())
+        if total == 0:
+            out.print(f"nothing lies on {', '.join(queues)}", highlight=False, soft_wrap=True)
+            return
         if not yes and not typer.confirm(f"Remove {total} messages from {', '.join(queues)}?"):
             raise typer.Exit(int(Exit.FAILED))
         for queue in queues:

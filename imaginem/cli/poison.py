@@ -201,7 +201,12 @@ def _act(
         for (queue, kind), count in sorted(counts.items()) if dry_run else ():
             out.print(f"{queue}: {count} {kind}".rstrip(), highlight=False, markup=False)
     else:
-        total = len(meant)
+        total = sum(runtime.poison.read(*place) is not None for place in meant)
+        if total == 0:
+            fail("there is no such message; see `imaginem poison list`")
+    if total == 0:
+        out.print("nothing fits" if meant != PoisonFilter() else "nothing is poisoned")
+        return
     if dry_run:
         out.print(f"{_messages(total)} would be {deed.done}", highlight=False)
         return

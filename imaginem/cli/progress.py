@@ -54,7 +54,7 @@ def _step_table(progress: BatchProgress, total: int) -> Table:
     table = Table(box=None, padding=(0, 1))
     table.add_column("step")
     table.add_column("", width=28)
-    table.add_column("done", justify="right")
+    table.add_column("ended", justify="right")
     table.add_column("failed", justify="right")
     table.add_column("skipped", justify="right")
     for step in progress.steps:

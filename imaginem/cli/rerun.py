@@ -66,9 +66,11 @@ def _engines(words: list[str]) -> dict[str, str]:
 
 def _batch(runtime: Runtime, batch: str, wished: Rerun, rate: float, yes: bool) -> BatchRerun:
     """Run a batch's jobs again, after it was confirmed."""
-    names, busy = jobs_to_rerun(runtime, batch)
+    names, busy = jobs_to_rerun(runtime, batch, wished.from_step)
     if busy:
         err.print(f"{busy} jobs are still at work and are left", highlight=False)
+    if not names:
+        fail("no job runs again")
     if not yes and not typer.confirm(_question(runtime, len(names), wished)):
         raise typer.Exit(int(Exit.FAILED))
     columns = (TextColumn("sent"), BarColumn(), MofNCompleteColumn())

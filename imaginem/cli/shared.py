@@ -14,11 +14,12 @@ import typer
 from rich.console import Console
 
 from imaginem.config.local_settings import apply_local_settings
-from imaginem.config.settings import read_settings
+from imaginem.config.settings import Settings, read_settings
 from imaginem.errors import (
     ConfigurationError,
     DiskFull,
     ImaginemError,
+    StorageSilent,
     StorageUnavailable,
     disk_full,
 )
@@ -53,8 +54,10 @@ def exit_on_error() -> Iterator[None]:
         fail(str(problem), Exit.CONFIGURATION)
     except DiskFull as problem:
         fail(str(problem), Exit.STORAGE)
+    except StorageSilent as problem:
+        fail(f"{problem}: {storage_advice(read_settings())}", Exit.STORAGE)
     except StorageUnavailable as problem:
-        fail(f"{problem}. Is it running? `imaginem start` brings its own storage", Exit.STORAGE)
+        fail(str(problem), Exit.STORAGE)
     except ImaginemError as problem:
         fail(str(problem), Exit.FAILED)
     except OSError as problem:
@@ -62,6 +65,13 @@ def exit_on_error() -> Iterator[None]:
         place = f"{problem.filename}: " if problem.filename else ""
         text = str(full) if full else one_line(f"{place}{problem.strerror or problem}")
         fail(text, Exit.STORAGE if full else Exit.CONFIGURATION)
+
+
+def storage_advice(settings: Settings) -> str:
+    """Return what to do when nobody answers at storage's address."""
+    if settings.uses_emulator:
+        return f"is `imaginem start` running, with EMULATOR_PORT={settings.emulator_port}?"
+    return "check AzureWebJobsStorage, and whether the account can be reached from here"
 
 
 def fail(message: str, code: Exit = Exit.FAILED) -> None:

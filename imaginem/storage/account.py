@@ -21,6 +21,7 @@ from imaginem.errors import (
     ConfigurationError,
     DiskFull,
     NotFound,
+    StorageSilent,
     StorageUnavailable,
     is_full,
 )
@@ -130,7 +131,8 @@ def storage_errors(what: str) -> Iterator[None]:
 
     Raises:
         NotFound: what was asked for does not exist.
-        StorageUnavailable: storage refused or did not answer.
+        StorageUnavailable: storage refused.
+        StorageSilent: it did not answer. No advice is given here: a host keeps its emulator itself.
     """
     try:
         yield
@@ -146,7 +148,6 @@ def storage_errors(what: str) -> Iterator[None]:
             raise NotFound(f"{what} was delivered again meanwhile") from None
         raise StorageUnavailable(f"{what}: {one_line(problem.message, 300)}") from None
     except AzureError as problem:
-        raise StorageUnavailable(
-            f"{what}: storage did not answer ({one_line(str(problem), 200)}): check "
-            "AzureWebJobsStorage, or start the emulator (`make start`)"
+        raise StorageSilent(
+            f"{what}: storage did not answer ({one_line(str(problem), 200)})"
         ) from None

@@ -143,16 +143,24 @@ class BatchRerun:
     left: Counter[str] = field(default_factory=Counter)
 
 
-def jobs_to_rerun(services: DashboardServices, batch_id: str) -> tuple[list[str], int]:
+def jobs_to_rerun(
+    services: DashboardServices, batch_id: str, from_step: str
+) -> tuple[list[str], int]:
     """Return the jobs of a batch that have ended, and how many are at work.
 
     Raises:
         NotFound: the batch has no job.
+        PermanentError: none of its jobs has the step.
     """
     rows = [ProgressRow(e) for e in services.log.batch(batch_id, only=progress_properties(()))]
     busy = at_work(services, batch_id, rows)
     if not rows and not busy:
         raise NotFound(f"there is no batch {batch_id}")
+    known = list(dict.fromkeys(name for row in rows for name in row.pipeline))
+    if known and from_step not in known:
+        raise PermanentError(
+            f"no job of batch {batch_id} has a step {from_step!r}: there are {', '.join(known)}"
+        )
     return [row.job_id for row in rows if row.job_id not in busy], len(busy)
 
 

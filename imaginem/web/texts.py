@@ -64,7 +64,7 @@ ENGLISH = {
     "batches.group": "Group",
     "batches.progress": "Progress",
     "batch.title": "Batch {name}",
-    "batch.summary": "{ended} of {total} photos done",
+    "batch.summary": "{ended} of {total} photos ended",
     "batch.cancelled": "Cancelled: jobs stop at their next step.",
     "batch.cancel": "Cancel",
     "batch.cancel.ask": "Stop the jobs of this batch at their next step?",
@@ -77,7 +77,7 @@ ENGLISH = {
         "Erase this batch for good: photos, results and faces? This can't be undone."
     ),
     "batch.step": "Step",
-    "batch.step.done": "Done",
+    "batch.step.done": "Ended",
     "batch.step.failed": "Failed",
     "batch.step.skipped": "Skipped",
     "batch.problems": "Problems",

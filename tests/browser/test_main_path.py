@@ -63,7 +63,7 @@ def test_twenty_photos_from_an_empty_start(window: Window, desktop: Path) -> Non
     page.wait_for_url("**/batches/**")
     expect(page.get_by_role("heading", name="Batch spring/2026")).to_be_visible()
     window.shot("batch-running")
-    expect(page.get_by_text("20 of 20 photos done")).to_be_visible(timeout=120_000)
+    expect(page.get_by_text("20 of 20 photos ended")).to_be_visible(timeout=120_000)
     expect(page.locator(".problems")).to_have_count(0)
     window.shot("batch-done")
 
@@ -176,7 +176,7 @@ def test_a_photo_is_run_again_from_a_step_and_compared(window: Window) -> None:
     page = window.open("/upload?batch=again")
     page.locator("#files").set_input_files([window.dashboard.installation.assets.path("page.png")])
     page.get_by_role("button", name="Upload", exact=True).click()
-    expect(page.get_by_text("1 of 1 photos done")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("1 of 1 photos ended")).to_be_visible(timeout=60_000)
     page.locator(".jobs a").first.click()
     page.get_by_role("button", name="Run again from here: ocr").click()
     expect(page.get_by_text("This photo is still at work.")).to_be_visible()
@@ -193,7 +193,7 @@ def test_a_batch_is_exported_and_erased(window: Window, desktop: Path) -> None:
     page = window.open("/upload?batch=gone")
     page.locator("#files").set_input_files([desktop / "coffee.png"])
     page.get_by_role("button", name="Upload", exact=True).click()
-    expect(page.get_by_text("1 of 1 photos done")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("1 of 1 photos ended")).to_be_visible(timeout=60_000)
     with page.expect_download() as saved:
         page.get_by_role("link", name="Export as CSV").click()
     assert "coffee.png" in Path(saved.value.path()).read_text("utf-8-sig")

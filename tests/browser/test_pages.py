@@ -166,7 +166,7 @@ class TestUpload:
             expect(page.locator(".uploads li", has_text=name)).to_contain_text(told)
         window.shot("upload-refused")
         page.get_by_role("link", name="See the progress").click()
-        expect(page.get_by_text("1 of 1 photos done")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("1 of 1 photos ended")).to_be_visible(timeout=60_000)
 
     def test_a_photo_that_was_not_sent_is_tried_again(self, window: Window, tmp_path: Path) -> None:
         window.expected = ["503"]
@@ -178,13 +178,13 @@ class TestUpload:
         expect(page.get_by_text("0 of 1 sent, 1 failed.")).to_be_visible()
         page.unroute("**/api/batches/**")
         page.get_by_role("button", name="Try again: one.png").click()
-        expect(page.get_by_text("1 of 1 photos done")).to_be_visible(timeout=60_000)
+        expect(page.get_by_text("1 of 1 photos ended")).to_be_visible(timeout=60_000)
 
     def test_a_photo_that_is_in_the_batch_already_says_so_and_is_sent_again_on_request(
         self, window: Window, tmp_path: Path
     ) -> None:
         (tmp_path / "one.png").write_bytes(photo_bytes())
-        for told in ("1 of 1 photos done", "1 were in this batch already."):
+        for told in ("1 of 1 photos ended", "1 were in this batch already."):
             page = window.open("/upload?batch=twice")
             page.locator("#files").set_input_files([tmp_path / "one.png"])
             page.get_by_role("button", name="Upload", exact=True).click()

@@ -110,3 +110,11 @@ def test_one_is_named_by_its_id_or_by_queue_and_message(cli: Cli, queue: str) ->
 )
 def test_what_is_not_clear_is_not_done(cli: Cli, words: tuple[str, ...]) -> None:
     assert cli(*words).exit_code == 2
+
+
+def test_nothing_is_asked_about_messages_that_are_not_there(cli: Cli, queue: str) -> None:
+    gone = cli("drop", f"{queue}.one", f"{queue}.two", answer="y\n")
+    assert (gone.exit_code, "Drop" in gone.output) == (1, False)
+    assert "there is no such message" in gone.output
+    none = cli("replay", "--queue", queue, "--reason", "nosuch")
+    assert (none.exit_code, none.output) == (0, "nothing fits\n")

@@ -72,6 +72,9 @@ def test_a_batch_is_run_again_after_its_number_was_confirmed(
 ) -> None:
     for job in ("one", "two"):
         ended(runtime, name, job)
+    unknown = cli("rerun", name, "--from", "nosuch", answer="y\n")
+    assert (unknown.exit_code, "Run 2 jobs" in unknown.output) == (1, False)
+    assert f"no job of batch {name} has a step 'nosuch'" in unknown.output
     refused = cli("rerun", name, "--from", "ocr", answer="n\n")
     assert (refused.exit_code, "Run 2 jobs again from ocr?" in refused.output) == (1, True)
     assert "paid" not in refused.output
@@ -86,6 +89,8 @@ def test_a_batch_is_run_again_after_its_number_was_confirmed(
         value = json.loads(item.body)
         assert list(value["job_output"]) == ["generalclassification"]
         runtime.queues.delete("ocr", item)
+    empty = cli("clear", "ocr")
+    assert (empty.exit_code, empty.output) == (0, "nothing lies on ocr\n")
 
 
 def test_an_engine_without_its_settings_is_refused(cli: Cli, runtime: Runtime, name: str) -> None:

@@ -316,7 +316,7 @@ class TestBatches:
         bench.transition(bench.first, bench.message(job_id="job-4"), "newer")
         bench.drop("first", job_id="job-5")
         bench.run()
-        names, busy = jobs_to_rerun(bench.services, KEY[0])
+        names, busy = jobs_to_rerun(bench.services, KEY[0], "first")
         assert (names, busy) == (["job-1", "job-2", "job-3", "job-5"], 1)
 
         slept, told = list[float](), list[int]()
@@ -336,6 +336,10 @@ class TestBatches:
         bench.run()
         assert found(bench)["second"].endswith("azure")
 
+    def test_a_step_that_no_job_has_is_told_before_anything_is_asked(self, bench: Bench) -> None:
+        with pytest.raises(PermanentError, match="has a step 'nosuch': there are first, second"):
+            jobs_to_rerun(bench.services, KEY[0], "nosuch")
+
     def test_a_batch_that_is_not_there_is_told(self, bench: Bench) -> None:
         with pytest.raises(NotFound, match="there is no batch x"):
-            jobs_to_rerun(bench.services, "x")
+            jobs_to_rerun(bench.services, "x", "first")

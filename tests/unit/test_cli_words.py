@@ -1,0 +1,102 @@
+"""What the command line says of storage that is silent, and of jobs that failed."""
+
+import io
+
+import pytest
+import typer
+from azure.core.exceptions import ServiceRequestError
+from rich.console import Console
+
+from imaginem.cli import doctor
+from imaginem.cli.jobs import tell_poisoned
+from imaginem.cli.progress import render
+from imaginem.cli.shared import exit_on_error
+from imaginem.config.settings import read_settings
+from imaginem.errors import StorageSilent
+from imaginem.pipeline.states import JobState, StepState
+from imaginem.ports import PoisonEntry
+from imaginem.storage.account import storage_errors
+from imaginem.testing import MemoryServices
+from imaginem.usecases.health import Check
+from imaginem.usecases.progress import BatchProgress, StepCount
+
+NAMED = "DefaultEndpointsProtocol=https;AccountName=ours;AccountKey=a2V5"
+
+
+def shown(*parts: object) -> str:
+    """Return what a terminal of 80 columns shows."""
+    text = io.StringIO()
+    Console(file=text, width=80).print(*parts)
+    return text.getvalue()
+
+
+def progress(**jobs: JobState) -> BatchProgress:
+    """Return the progress of a batch of jobs with one step each."""
+    failed = sum(state == JobState.FAILED for state in jobs.values())
+    step = StepCount("ocr")
+    step.states[StepState.POISONED] = failed
+    step.states[StepState.SUCCESS] = len(jobs) - failed
+    return BatchProgress("spring 1", jobs, [step], [])
+
+
+class TestSilentStorage:
+    def test_its_error_gives_no_advice_that_a_host_could_not_follow(self) -> None:
+        with pytest.raises(StorageSilent) as told, storage_errors("queues"):
+            raise ServiceRequestError("connection refused")
+        assert str(told.value) == "queues: storage did not answer (connection refused)"
+
+    @pytest.mark.parametrize(
+        ("connection", "advice"),
+        [("", "is `imaginem start` running"), (NAMED, "check AzureWebJobsStorage")],
+    )
+    def test_a_command_says_where_to_look(
+        self,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+        connection: str,
+        advice: str,
+    ) -> None:
+        monkeypatch.setenv("AzureWebJobsStorage", connection)
+        with pytest.raises(typer.Exit) as ended, exit_on_error():
+            raise StorageSilent("queues: storage did not answer")
+        assert ended.value.exit_code == 4
+        assert f"queues: storage did not answer: {advice}" in capsys.readouterr().err
+
+    def test_the_doctor_says_so_too(self) -> None:
+        def silent() -> None:
+            raise StorageSilent("queues: storage did not answer")
+
+        check = doctor.with_advice(Check("queues", silent), read_settings({}))
+        with pytest.raises(StorageSilent, match="is `imaginem start` running"):
+            check.look()
+
+
+class TestFailedJobs:
+    def test_a_step_that_failed_has_ended_and_is_not_called_done(self) -> None:
+        head, row = shown(render(progress(one=JobState.FAILED), 1)).splitlines()[:2]
+        assert head.split() == ["step", "ended", "failed", "skipped"]
+        assert row.split()[-3:] == ["1/1", "1", "0"]
+        assert "done" not in head
+
+    @pytest.mark.parametrize(
+        ("state", "hint"),
+        [
+            (
+                JobState.FAILED,
+                "1 message that can be replayed: `imaginem poison list --batch 'spri",
+            ),
+            (JobState.PARTIAL, "1 message that can be replayed"),
+            (JobState.SUCCEEDED, ""),
+        ],
+    )
+    def test_what_was_kept_of_them_is_told(self, state: JobState, hint: str) -> None:
+        services, text = MemoryServices(), io.StringIO()
+        services.poison.add(PoisonEntry("ocr", "m", "odd", "", 1, "spring 1", "one"))
+        tell_poisoned(services, progress(one=state), Console(file=text, width=80))
+        assert hint in text.getvalue()
+        assert bool(hint) == bool(text.getvalue())
+
+    def test_nothing_is_told_where_nothing_was_kept(self) -> None:
+        text = io.StringIO()
+        tell_poisoned(MemoryServices(), progress(one=JobState.FAILED), Console(file=text))
+        assert text.getvalue() == ""

@@ -16,6 +16,7 @@ from imaginem.usecases.looked import has_looked
 from imaginem.usecases.submit import job_id_of
 
 _UNSOUGHT = "?"
+_SAME_PHOTO = "same photo"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class MatchedPhoto:
     job_id: str
     confidence: float
     band: str
+
+    @property
+    def key(self) -> JobKey:
+        """Batch id and job id."""
+        return self.batch_id, self.job_id
 
 
 def matched_photos(gallery: FaceGallery, key: JobKey) -> list[MatchedPhoto]:
@@ -65,9 +71,12 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
             table.add_row(escape(job_id), "[red]no result[/]", "", "", "")
             continue
         count = len(_list(result.job_output, "facedetection", "faces"))
+        matched = matched_photos(runtime.gallery, key)
+        names = runtime.submissions.photos([key, *(photo.key for photo in matched)])
         similar = [
-            f"{escape(photo.job_id)} {photo.confidence:.2f} {photo.band}"
-            for photo in matched_photos(runtime.gallery, key)
+            f"{escape(photo.job_id)} {photo.confidence:.2f} "
+            + (_SAME_PHOTO if key in names and names[key] == names.get(photo.key) else photo.band)
+            for photo in matched
         ]
         cells = (
             _cell(escape(_tags(result)), has_looked(result, "generalclassification", "tags")),

@@ -140,6 +140,11 @@ class MemorySubmissions:
         """Read a submission."""
         return self._database.submissions.get(key)
 
+    def photos(self, keys: Collection[JobKey]) -> dict[JobKey, str]:
+        """Read what names the photos of jobs."""
+        known = self._database.submissions
+        return {key: known[key].photo for key in keys if key in known and known[key].photo}
+
     def submissions(self, batch_id: str) -> dict[str, Submission]:
         """Read a batch's submissions."""
         rows = sorted(self._database.submissions.items())

@@ -1,5 +1,6 @@
 """Submissions: photos that were sent, known before their first step begins."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -74,6 +75,9 @@ class Submissions(Erasable, Protocol):
 
     def submission(self, key: JobKey) -> Submission | None:
         """Return a job's latest submission."""
+
+    def photos(self, keys: Collection[JobKey]) -> dict[JobKey, str]:
+        """Return the SHA-256 that names the photo of each of these jobs, as far as it is known."""
 
     def submissions(self, batch_id: str) -> dict[str, Submission]:
         """Return a batch's submissions, by job id."""

@@ -12,7 +12,7 @@ from imaginem.ports import JobKey, Submission
 from imaginem.sql.batches import note_batch
 from imaginem.sql.database import Database
 from imaginem.sql.schema import SubmissionRow, now
-from imaginem.sql.types import job_number
+from imaginem.sql.types import job_number, portions
 from imaginem.sql.upsert import upsert
 
 StatementT = TypeVar("StatementT", Delete, Update)
@@ -73,6 +73,16 @@ class SqlSubmissions:
         with self._database.session(reading=True) as session:
             row = session.get(SubmissionRow, job_number(*key))
             return _submission(row) if row else None
+
+    def photos(self, keys: Collection[JobKey]) -> dict[JobKey, str]:
+        """Return what names the photos of these jobs."""
+        query = select(SubmissionRow.batch_id, SubmissionRow.id, SubmissionRow.photo)
+        found: dict[JobKey, str] = {}
+        with self._database.session(reading=True) as session:
+            for portion in portions([job_number(*key) for key in keys]):
+                for row in session.execute(query.where(SubmissionRow.job.in_(portion))):
+                    found[row.batch_id, row.id] = row.photo
+        return {key: photo for key, photo in found.items() if photo}
 
     def submissions(self, batch_id: str) -> dict[str, Submission]:
         """Return a batch's submissions."""

@@ -1,7 +1,8 @@
 """Faces that look alike: searching, people's decisions, and the photo that a face is in."""
 
+import hashlib
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,6 +37,7 @@ class ReviewedMatch:
         decision: `confirmed` or `rejected`; empty when nobody has decided.
         reviewer: who decided.
         reviewed_at: when.
+        same_photo: the matched face is in the same photo, which was sent more than once.
     """
 
     face_id: uuid.UUID | None
@@ -47,6 +49,7 @@ class ReviewedMatch:
     decision: str = NO_DECISION
     reviewer: str = ""
     reviewed_at: datetime | None = None
+    same_photo: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,18 +88,19 @@ def search_faces(
     similar = services.recognizer.search(decoded, detected, FACE_SEARCH)
     ids = {neighbor.face_id for _, neighbors in similar for neighbor in neighbors}
     owners = _visible_owners(services, ids, caller)
+    copies = _copies(services, hashlib.sha256(photo).hexdigest(), owners.values())
     return FaceSearch(
         width=decoded.width,
         height=decoded.height,
         faces=[
-            SearchedFace(face.face_rectangle, _owned(neighbors, owners)[:limit])
+            SearchedFace(face.face_rectangle, _owned(neighbors, owners, copies)[:limit])
             for face, neighbors in similar
         ],
     )
 
 
 def _owned(
-    neighbors: Sequence[SimilarFace], owners: dict[uuid.UUID, FaceOwner]
+    neighbors: Sequence[SimilarFace], owners: dict[uuid.UUID, FaceOwner], copies: set[JobKey]
 ) -> list[ReviewedMatch]:
     return [
         ReviewedMatch(
@@ -106,6 +110,7 @@ def _owned(
             band=neighbor.band,
             batch_id=owner.batch_id,
             job_id=owner.job_id,
+            same_photo=(owner.batch_id, owner.job_id) in copies,
         )
         for neighbor in neighbors
         if (owner := owners.get(neighbor.face_id))
@@ -120,14 +125,15 @@ def matches_of_face(
     Raises:
         NotFound: the face is not in the gallery, or hidden from the caller.
     """
-    owner_of(services, face_id, caller)
-    return _reviewed(services, services.gallery.matches_of([face_id]), caller)
+    owner = owner_of(services, face_id, caller)
+    key = (owner.batch_id, owner.job_id)
+    return _reviewed(services, key, services.gallery.matches_of([face_id]), caller)
 
 
 def matches_of_job(services: DashboardServices, key: JobKey, caller: Caller) -> list[ReviewedMatch]:
     """Return who looks like a job's faces, best first, as far as the caller may see."""
     face_ids = [face.face_id for face in services.gallery.faces_of(key)]
-    return _reviewed(services, services.gallery.matches_of(face_ids), caller)
+    return _reviewed(services, key, services.gallery.matches_of(face_ids), caller)
 
 
 def review_pair(
@@ -144,13 +150,12 @@ def review_pair(
     Raises:
         NotFound: the two do not match, or one is hidden from the caller.
     """
-    for face_id in pair:
-        owner_of(services, face_id, caller)
+    owner, _ = [owner_of(services, face_id, caller) for face_id in pair]
     matches = services.gallery.matches_of([pair[0]])
     if pair[1] not in {match.matched_face_id for match in matches}:
         raise NotFound(f"face {pair[1]} is no match of face {pair[0]}")
     services.reviews.review(pair, decision, caller.name)
-    return _reviewed(services, matches, caller)
+    return _reviewed(services, (owner.batch_id, owner.job_id), matches, caller)
 
 
 def owner_of(services: DashboardServices, face_id: uuid.UUID, caller: Caller) -> FaceOwner:
@@ -178,10 +183,12 @@ def face_image(services: DashboardServices, face_id: uuid.UUID, caller: Caller) 
 
 
 def _reviewed(
-    services: DashboardServices, matches: Sequence[FaceMatch], caller: Caller
+    services: DashboardServices, key: JobKey, matches: Sequence[FaceMatch], caller: Caller
 ) -> list[ReviewedMatch]:
-    """Return pairs with owners and decisions, without faces that are hidden or erased."""
+    """Return pairs of a job's faces with owners and decisions, without hidden or erased ones."""
     owners = _visible_owners(services, {match.matched_face_id for match in matches}, caller)
+    own = services.submissions.photos([key]).get(key, "") if owners else ""
+    copies = _copies(services, own, owners.values())
     reviews = services.reviews.decisions(list({match.face_id for match in matches}))
     reviewed = []
     for match in matches:
@@ -200,9 +207,24 @@ def _reviewed(
                 decision=review.decision if review else NO_DECISION,
                 reviewer=review.reviewer if review else "",
                 reviewed_at=review.at if review else None,
+                same_photo=(owner.batch_id, owner.job_id) in copies,
             )
         )
     return reviewed
+
+
+def _copies(services: DashboardServices, photo: str, owners: Iterable[FaceOwner]) -> set[JobKey]:
+    """Return the jobs whose photo is the very same one.
+
+    Args:
+        services: know which photos were sent.
+        photo: SHA-256 that names it; empty if it is not known.
+        owners: of the faces in question.
+    """
+    if not photo:
+        return set()
+    sent = services.submissions.photos({(owner.batch_id, owner.job_id) for owner in owners})
+    return {key for key, other in sent.items() if other == photo}
 
 
 def _visible_owners(

@@ -123,6 +123,7 @@ class Match(Answer):
     Attributes:
         band: `match` or `possible`.
         verdict: `confirmed` or `rejected` by a person; empty when nobody has decided.
+        same_photo: the matched face is in the same photo, which was sent more than once.
     """
 
     face_id: uuid.UUID | None = None
@@ -134,6 +135,7 @@ class Match(Answer):
     verdict: str = ""
     judged_by: str = ""
     judged_at: datetime | None = None
+    same_photo: bool = False
 
 
 class Job(Answer):

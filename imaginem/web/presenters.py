@@ -91,6 +91,7 @@ def present_match(match: ReviewedMatch) -> models.Match:
         verdict=match.decision,
         judged_by=match.reviewer,
         judged_at=match.reviewed_at,
+        same_photo=match.same_photo,
     )
 
 

@@ -182,6 +182,7 @@ ENGLISH = {
     "match.confirmed": "Confirmed by {who}, {when}",
     "match.rejected": "Rejected by {who}, {when}",
     "match.note": "A machine suggests, a person decides.",
+    "match.same_photo": "The same photo, sent again",
     "match.image": "Face in {name}",
     "faces.title": "Faces",
     "faces.search": "Search with a photo",

@@ -116,6 +116,7 @@ class TestBatches:
         assert (sent.photo, sent.run) == ("red", "run")
         stores.submissions.submitted(key, "run", None, "")
         assert stores.submissions.submissions("b")["one"].photo == ""
+        assert stores.submissions.photos([("b", "one"), ("b", "nosuch")]) == {}
 
     def test_a_claim_is_taken_over_only_as_it_was_read(self, stores: Stores) -> None:
         key = ("b", "one")
@@ -140,5 +141,6 @@ class TestBatches:
             claims = [pool.submit(stores.submissions.claim, ("b", "x"), f"{n}") for n in range(24)]
             known = [claim.result() for claim in claims]
         photo = stores.submissions.submissions("b")["x"].photo
+        assert stores.submissions.photos([("b", "x"), ("c", "x")]) == {("b", "x"): photo}
         assert known.count(None) == 1
         assert {each.photo for each in known if each} == {photo}

@@ -180,3 +180,22 @@ def test_api_and_page_show_the_best_of_many(services: MemoryServices) -> None:
     page = browser.post("/faces/search", files=photo).text
     assert all(str(i) in page for i in ids[:20])
     assert str(ids[20]) not in page
+
+
+def test_a_copy_of_the_same_photo_is_no_find_of_its_own(services: MemoryServices) -> None:
+    keys = [("b", "one"), ("b", "copy"), ("b", "other"), ("b", "unknown")]
+    faces = [face(services, key) for key in keys]
+    for key, photo in zip(keys, ("sha", "sha", "another"), strict=False):
+        services.submissions.claim(key, photo)
+    for other in faces[1:]:
+        pair(services, faces[0], other)
+    told = {match.job_id: match.same_photo for match in matches_of_job(services, keys[0], ANN)}
+    assert told == {"copy": True, "other": False, "unknown": False}
+    unknown = matches_of_job(services, keys[3], ANN)
+    assert [match.same_photo for match in unknown] == [False]
+
+    page = client(services).get("/photos/b/one").text
+    found, _, copies = page.partition("The same photo, sent again (1)")
+    assert f"match-{faces[0]}-{faces[2]}" in found
+    assert f"match-{faces[0]}-{faces[1]}" not in page
+    assert "/photos/b/copy" in copies

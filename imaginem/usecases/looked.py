@@ -17,6 +17,7 @@ class Looked(StrEnum):
     """How far a photo was looked at by one step."""
 
     DONE = "done"
+    QUEUED = "queued"
     WAITING = "waiting"
     PROCESSING = "processing"
     RETRYING = "retrying"
@@ -69,7 +70,7 @@ def look_of(job: JobView, step: str) -> Look:
     if _has_output(job.outputs or {}, step):
         return Look(step, Looked.DONE)
     if job.state == "queued":  # what the row says is of the run before
-        return Look(step, Looked.WAITING)
+        return Look(step, Looked.QUEUED)
     found = next((each for each in job.steps if each.name == step), None)
     if found is None:
         return Look(step, Looked.NO_STEP if job.steps else Looked.LOST)

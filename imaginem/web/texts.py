@@ -136,6 +136,7 @@ ENGLISH = {
     "photo.nothing": "Nothing found.",
     "photo.not_looked_for": "The engine did not look for it.",
     "photo.unreadable": "What the step found can't be shown here: see the raw JSON.",
+    "looked.queued": "Not looked for yet: the job waits for its first step.",
     "looked.waiting": "Not looked for yet: {step} waits for its turn.",
     "looked.processing": "Not looked for yet: {step} is at work.",
     "looked.retrying": "Not looked for yet: {step} is tried again. {reason}",

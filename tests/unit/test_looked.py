@@ -18,8 +18,8 @@ def job(state: str, step: str = "", outputs: Mapping[str, Any] | None = None) ->
 @pytest.mark.parametrize(
     ("state", "step", "how"),
     [
-        ("queued", "", Looked.WAITING),
-        ("queued", "failed", Looked.WAITING),  # as the run before left it
+        ("queued", "", Looked.QUEUED),
+        ("queued", "failed", Looked.QUEUED),  # as the run before left it
         ("running", "waiting", Looked.WAITING),
         ("running", "processing", Looked.PROCESSING),
         ("running", "retrying", Looked.RETRYING),

@@ -185,7 +185,7 @@ class TestHonesty:
         send_photo(services, ("b", "one"), ("ocr", "pipelineoutput"))
         page = local.get("/photos/b/one").text
         assert page.count("Not looked for yet: ") == 4
-        assert "Not looked for yet: facedetection waits for its turn." in page
+        assert "Not looked for yet: the job waits for its first step." in page
         assert "othing found" not in page
         assert "Nobody" not in page
 

@@ -73,9 +73,7 @@ ENGLISH = {
     "batch.csv": "Export as CSV",
     "batch.json": "Export as JSON",
     "batch.erase": "Erase",
-    "batch.erase.ask": (
-        "Erase this batch for good: photos, results and faces? This can't be undone."
-    ),
+    "batch.erase.ask": "Erase this batch: photos, results and faces? This can't be undone.",
     "batch.step": "Step",
     "batch.step.done": "Ended",
     "batch.step.failed": "Failed",

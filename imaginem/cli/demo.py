@@ -122,7 +122,8 @@ def _run_demo(app: Path, workers: int, home: Path, keep: bool, settings: dict[st
             prepare=lambda: _prepare(runtime),
         )
         emulator = Emulator(home / "storage", ports, app)
-        host = Host(options, runtime.queues, runtime.blobs, emulator)
+        starts = runtime.landing.storage_starts
+        host = Host(options, runtime.queues, runtime.blobs, emulator, starts)
         with signals(host):
             return _show(host, runtime, port, keep)
 

@@ -56,7 +56,8 @@ def start(
         runtime = make_runtime(app)
         needed = "" if home is None else _needed(runtime.settings)
         options = _options(app, workers, port, runtime, adopt)
-        host = Host(options, runtime.queues, runtime.blobs, _emulator(runtime.settings, app))
+        emulator, starts = _emulator(runtime.settings, app), runtime.landing.storage_starts
+        host = Host(options, runtime.queues, runtime.blobs, emulator, starts)
         with signals(host):
             _run(host, port, needed)
 

@@ -33,6 +33,7 @@ class Host:
         queues: where messages are received.
         blobs: where blobs are looked for.
         emulator: storage to start, and to keep alive; None if others do.
+        storage_starts: called before each start of the emulator.
     """
 
     def __init__(
@@ -41,11 +42,12 @@ class Host:
         queues: Queues,
         blobs: Blobs,
         emulator: Emulator | None = None,
+        storage_starts: Callable[[], None] = lambda: None,
     ) -> None:
         self._options, self._queues, self._blobs = options, queues, blobs
         self._stop = threading.Event()
         self._session: Session | None = None
-        self._storage = StorageKeeper(emulator)
+        self._storage = StorageKeeper(emulator, storage_starts)
         self._unbegun = Unbegun()
         self._prepared = False  # since storage came up
         self._lock = HomeLock(options.home, options.port) if options.home else None

@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from imaginem.errors import ConfigurationError, StorageUnavailable
 from imaginem.host.emulator import Emulator
@@ -32,10 +33,14 @@ class StorageKeeper:
 
     Args:
         emulator: None where an account is named, which is not ours to start.
+        starting: called before each start of the emulator, while no process of it runs that we
+            have started.
     """
 
-    def __init__(self, emulator: Emulator | None) -> None:
-        self._emulator = emulator
+    def __init__(
+        self, emulator: Emulator | None, starting: Callable[[], None] = lambda: None
+    ) -> None:
+        self._emulator, self._starting = emulator, starting
         self._stopped_for = self._silent_for = 0.0
         self._hung = ""
         self._changing = threading.Lock()  # one process ends, another comes
@@ -51,6 +56,7 @@ class StorageKeeper:
             DiskFull: there is no room for its data.
         """
         if self._emulator is not None:
+            self._starting()
             self._emulator.start()
             self._up_since = time.monotonic()
             threading.Thread(target=self._watch, args=(self._emulator,), daemon=True).start()
@@ -91,6 +97,7 @@ class StorageKeeper:
             if stop.wait(delay_after(self._deaths)):
                 return
             try:
+                self._starting()
                 emulator.start()
             except (ConfigurationError, StorageUnavailable) as problem:
                 soon = delay_after(self._deaths + 1)

@@ -5,6 +5,7 @@ seconds later, and what was written in between is gone when it is killed.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -93,6 +94,13 @@ class Landing(Erasable, Protocol):
     def active(self) -> bool:
         """Tell whether anything lands here; not where storage keeps what it acknowledges."""
 
+    def sending(self) -> AbstractContextManager[None]:
+        """Land and send a job inside this `with` block: storage is not compared meanwhile.
+
+        Raises:
+            StorageUnavailable: it has been compared with what landed for a minute.
+        """
+
     def land(self, job: LandedJob, photo: bytes | None = None) -> LandedJob:
         """Keep a job and its photo's bytes; return it with its id once it is safe.
 
@@ -141,8 +149,11 @@ class Landing(Erasable, Protocol):
     def stopped_at(self) -> datetime | None:
         """Return when storage last ended in good order, None if it has started again since."""
 
+    def storage_starts(self) -> None:
+        """Let nobody send from now on: what lies here is going to be compared with storage."""
+
     def storage_started(self) -> None:
-        """Note that storage runs again: how it ended before tells nothing from now on."""
+        """Note that storage runs again: how it ended before tells nothing; jobs may be sent."""
 
 
 class NoLanding:
@@ -150,6 +161,10 @@ class NoLanding:
 
     holds: Sequence[str] = ()
     active = False
+
+    def sending(self) -> AbstractContextManager[None]:
+        """Let everybody send at any time."""
+        return nullcontext()
 
     def land(self, job: LandedJob, photo: bytes | None = None) -> LandedJob:
         """Keep nothing."""
@@ -193,6 +208,9 @@ class NoLanding:
     def stopped_at(self) -> datetime | None:
         """Return None: nobody needs to know."""
         return None
+
+    def storage_starts(self) -> None:
+        """Do nothing."""
 
     def storage_started(self) -> None:
         """Do nothing."""

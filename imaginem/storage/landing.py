@@ -11,7 +11,7 @@ import re
 import time
 import uuid
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,13 +20,15 @@ from typing import TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from imaginem.errors import ConfigurationError, NotFound
+from imaginem.errors import ConfigurationError, DiskFull, NotFound
 from imaginem.ports import Decision, JobKey, LandedJob
 from imaginem.storage.durable import TEMPORARY, Disk, disk_errors, write_whole
 from imaginem.storage.saves import EmulatorSaves
+from imaginem.storage.turnstile import Turnstile
 
 _JOB, _DECISION = ".job", ".decision"
 _STOPPED = "storage-stopped"
+_TURNSTILE = "turnstile.lock"
 _HASH_DIGITS = 24
 _TORN_AFTER = 3600.0
 """Age in seconds from which a file that is not whole is one whose writer died."""
@@ -53,6 +55,12 @@ class FileLanding:
 
     def __init__(self, folder: Path, saves: EmulatorSaves, disk: Disk | None = None) -> None:
         self._folder, self._saves, self._disk = folder, saves, disk or Disk()
+        self._turnstile = Turnstile(folder / _TURNSTILE)
+
+    def sending(self) -> AbstractContextManager[None]:
+        """Go through the turnstile."""
+        self._make()
+        return self._turnstile.sending()
 
     def land(self, job: LandedJob, photo: bytes | None = None) -> LandedJob:
         """Keep a job and its photo's bytes."""
@@ -134,9 +142,16 @@ class FileLanding:
         except (FileNotFoundError, ValueError):
             return None
 
+    def storage_starts(self) -> None:
+        """Close the turnstile."""
+        with suppress(DiskFull, ConfigurationError):  # without a folder nobody can send either
+            self._make()
+        self._turnstile.close()
+
     def storage_started(self) -> None:
-        """Remove the file."""
+        """Remove the file, and open the turnstile."""
         self._remove(self._folder / _STOPPED)
+        self._turnstile.open()
 
     def erase(self, key: JobKey) -> None:
         """Remove a job's entries."""

@@ -51,17 +51,18 @@ def land_and_send(
         StorageUnavailable: it may have been sent or not; it is not accepted.
     """
     landed = None
-    if services.landing.active:
-        landed = services.landing.land(_entry(services, message, photo, run, dropped), photo)
-    try:
-        record()
-        sent = services.queues.send(message.current, message.encode())
-    except ImaginemError:
-        if landed is not None:
-            services.landing.remove(landed)
-        raise
-    if landed is not None and not run:
-        services.landing.sent(landed, sent)
+    with services.landing.sending():
+        if services.landing.active:
+            landed = services.landing.land(_entry(services, message, photo, run, dropped), photo)
+        try:
+            record()
+            sent = services.queues.send(message.current, message.encode())
+        except ImaginemError:
+            if landed is not None:
+                services.landing.remove(landed)
+            raise
+        if landed is not None and not run:
+            services.landing.sent(landed, sent)
     return run or sent
 
 

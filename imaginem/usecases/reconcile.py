@@ -56,7 +56,8 @@ def reconcile(services: DashboardServices) -> Reconciled:
     """Send again every accepted job that has not ended, and put back what is missing.
 
     To be called while no worker runs, each time that storage has started. May be interrupted, and
-    is then done again from the start.
+    is then done again from the start. Nobody sends a job meanwhile, and between the start of
+    storage and this if `storage_starts` of the landing was called before.
 
     Raises:
         StorageUnavailable: storage did not answer.
@@ -64,6 +65,7 @@ def reconcile(services: DashboardServices) -> Reconciled:
     landing = services.landing
     if not landing.active:
         return Reconciled()
+    landing.storage_starts()
     stopped, saved = landing.stopped_at(), landing.saved_until()
     decisions = _carry_out(services, stopped)
     work = _Jobs(services, saved)

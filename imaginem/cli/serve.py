@@ -1,5 +1,6 @@
 """`imaginem start`: runs everything on this machine until Ctrl-C."""
 
+import logging
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ from imaginem.host.identity import join
 from imaginem.ports.log_lines import log_to
 from imaginem.runtime import Runtime
 from imaginem.usecases.reconcile import reconcile
+
+_logger = logging.getLogger("imaginem.host")
 
 
 def register(app: typer.Typer) -> None:
@@ -104,6 +107,8 @@ class _Preparation:
             state = self._runtime.shared_state
             join(self._home, state, settings.storage_name, adopt=self._adopt)
             self._adopt = False  # what is wrong after a restart of the emulator is told
+        if self._runtime.landing.active:
+            _logger.info("comparing storage with what was accepted")
         reconcile(self._runtime)
 
 

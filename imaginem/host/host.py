@@ -70,6 +70,8 @@ class Host:
                 self._listener = listen(self._options.port)
                 self._gap = Gap(self._listener)
             self._explain("Imaginem is starting")
+            if ports := self._storage.ports:
+                _logger.info("starting the storage emulator on ports %d to %d", ports[0], ports[-1])
             self._storage.start()
             self._begin_when_storage_answers()
         except BaseException:
@@ -151,6 +153,8 @@ class Host:
             self._gap.open(reason)
 
     def _begin_session(self) -> None:
+        what = "workers and HTTP" if self._options.port else "workers"
+        _logger.info("starting %s (%d processes that run functions)", what, self._options.workers)
         self._session = Session(
             self._options, self._queues, self._blobs, self._listener, self._unbegun
         )

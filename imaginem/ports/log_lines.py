@@ -16,7 +16,10 @@ from imaginem.redaction import redact
 
 _SHOWN = {"batch_id": "batch", "job_id": "job", "step": "step"}
 _LONGEST = 80  # characters of an id in a line
-_PLAIN = re.compile(r"[^\s\"=\\]+")
+_CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+"""What moves a terminal's cursor or turns a line around; ids and answers may hold any of it."""
+_CONTROL = re.compile(f"[{_CONTROLS}]")
+_PLAIN = re.compile(rf"[^\s\"=\\{_CONTROLS}]+")
 _NOTED = "_imaginem_labels"
 _labels: ContextVar[Mapping[str, str]] = ContextVar("imaginem_labels")
 
@@ -82,8 +85,8 @@ class LabelledLines(logging.Formatter):
         return " ".join([line, *told])
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return line and stack without keys, and without what addresses hold behind `?`."""
-        return redact(super().format(record))
+        """Return line and stack without keys, queries of addresses and control characters."""
+        return _CONTROL.sub(_escaped, redact(super().format(record)))
 
     @staticmethod
     def _is_told(record: logging.LogRecord, name: str) -> bool:
@@ -91,9 +94,22 @@ class LabelledLines(logging.Formatter):
         return name == "step" and record.message.startswith(f"{getattr(record, name)}: ")
 
 
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
+
+
 def _value(text: str) -> str:
     short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
     return short if _PLAIN.fullmatch(short) else json.dumps(short, ensure_ascii=False)
+
+
+def _is_of_use(record: logging.LogRecord) -> bool:
+    """Tell whether a record of urllib3's pools says anything to those who read the log.
+
+    More threads at once than a pool keeps connections for is nothing to be done about: the call
+    gets a connection of its own, which is closed after it.
+    """
+    return not str(record.msg).startswith("Connection pool is full")
 
 
 def log_to(stream: IO[str]) -> None:
@@ -103,3 +119,4 @@ def log_to(stream: IO[str]) -> None:
     handler.setFormatter(LabelledLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     logging.getLogger("azure").setLevel(logging.WARNING)
+    logging.getLogger("urllib3.connectionpool").addFilter(_is_of_use)

@@ -7,6 +7,7 @@ both safe.
 """
 
 import hashlib
+import logging
 import re
 import time
 import uuid
@@ -27,12 +28,14 @@ from imaginem.storage.saves import EmulatorSaves
 from imaginem.storage.turnstile import Turnstile
 
 _JOB, _DECISION = ".job", ".decision"
+_ASIDE = ".torn"
 _STOPPED = "storage-stopped"
 _TURNSTILE = "turnstile.lock"
 _HASH_DIGITS = 24
 _TORN_AFTER = 3600.0
 """Age in seconds from which a file that is not whole is one whose writer died."""
 
+_logger = logging.getLogger("imaginem.landing")
 _RUN_IN_NAME = re.compile(r"(\.(?P<run>[A-Za-z0-9-]+))?")
 _TRIES = 3
 """How often a file is looked for: it may get its run into its name at this moment, once."""
@@ -162,7 +165,7 @@ class FileLanding:
         self._erase(f"*-{_hash(batch_id)}-*{_JOB}")
 
     def _erase(self, pattern: str) -> None:
-        for path in self._folder.glob(pattern):
+        for path in (*self._folder.glob(pattern), *self._folder.glob(pattern + _ASIDE)):
             path.unlink(missing_ok=True)
 
     def _make(self) -> None:
@@ -212,7 +215,7 @@ def _name(job: LandedJob) -> str:
 
 
 def _read(path: Path, kind: TypeAdapter[EntryT]) -> EntryT | None:
-    """Return an entry; None for one that has been removed, or that is not one of ours.
+    """Return an entry; None for one that has been removed, or that is not whole.
 
     Raises:
         ConfigurationError: it can't be read, and may be a job that was accepted.
@@ -220,13 +223,29 @@ def _read(path: Path, kind: TypeAdapter[EntryT]) -> EntryT | None:
     try:
         with path.open("rb") as file:
             return kind.validate_json(file.readline())
-    except (FileNotFoundError, IsADirectoryError, ValidationError):
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+    except ValidationError:
+        _set_aside(path)
         return None
     except OSError as problem:
         raise ConfigurationError(
             f"{path} can't be read ({problem.strerror}), and may be a job that was accepted: give "
             "this user the file, or remove it"
         ) from None
+
+
+def _set_aside(path: Path) -> None:
+    """Give a file that is no entry a name by which it is looked at no more, and say so."""
+    aside = path.with_name(path.name + _ASIDE)
+    with suppress(OSError):  # it is told again the next time
+        path.rename(aside)
+    _logger.error(
+        "%s is not whole, as after a loss of power, or not of this version: what it was of is not "
+        "sent again; it was set aside as %s",
+        path,
+        aside.name,
+    )
 
 
 def _with_run(job: LandedJob, path: Path) -> LandedJob | None:

@@ -1,6 +1,7 @@
 """Which blobs of a job storage has lost, and photos put back from the landing."""
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,9 @@ from imaginem.errors import NotFound, PermanentError, StorageUnavailable
 from imaginem.pipeline.offload import CONTAINER as LARGE_MESSAGES
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.ports import Blobs, DashboardServices, Drop, LandedJob, LandedPhoto
+from imaginem.redaction import one_line
 
+_logger = logging.getLogger("imaginem.reconcile")
 _LARGEST = 2**30  # bytes; no blob of ours comes near
 
 
@@ -41,7 +44,8 @@ def put_back(services: DashboardServices, job: LandedJob, saved: datetime | None
             return False
     try:
         data = services.landing.photo(job)
-    except NotFound:
+    except NotFound as problem:
+        _logger.error("%s: its photo can't be put back", one_line(str(problem)))
         return False
     services.blobs.put(
         photo.container,

@@ -234,6 +234,25 @@ class TestFiles:
         with pytest.raises(NotFound, match="not whole"):
             landing.photo(landed)
 
+    @pytest.mark.parametrize("torn", [b"", bytes(100), b'{"key": ["spri', b"no JSON"])
+    def test_a_torn_entry_is_told_once_and_set_aside(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture, torn: bytes
+    ) -> None:
+        landing = files(tmp_path)
+        landing.land(job())
+        landing.decide(Decision(Deed.CANCEL, "spring"))
+        names = sorted(path.name for path in (tmp_path / "landing").iterdir())
+        for name in names:
+            (tmp_path / "landing" / name).write_bytes(torn)
+        for _ in range(2):
+            assert not landing.jobs()
+            assert not landing.decisions()
+        for name in names:
+            assert caplog.text.count(f"set aside as {name}.torn") == 1
+            assert (tmp_path / "landing" / f"{name}.torn").read_bytes() == torn
+        landing.erase(job().key)
+        assert [path.name for path in (tmp_path / "landing").glob("*.job.torn")] == []
+
     def test_many_processes_land_at_once(self, tmp_path: Path) -> None:
         context = multiprocessing.get_context("fork")
         workers = [context.Process(target=_land_many, args=(tmp_path, n)) for n in range(4)]

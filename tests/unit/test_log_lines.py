@@ -2,6 +2,7 @@
 
 import io
 import logging
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +12,7 @@ from imaginem import JobContext
 from imaginem.errors import Busy, PermanentError, RetryableError, StorageUnavailable
 from imaginem.host.worker import tell_failure
 from imaginem.pipeline.retries import failed_try
-from imaginem.ports.log_lines import AddLabels, LabelledLines, label, labels_of, working_on
+from imaginem.ports.log_lines import AddLabels, LabelledLines, label, labels_of, log_to, working_on
 from tests.dashboard import client, web_services
 from tests.workbench import Bench, Found
 
@@ -69,6 +70,31 @@ class TestLines:
             'INFO imaginem.x: first second batch="my photos" job="x\\"\\n00:00:00 ERROR forged"'
         )
         assert len(line) < 200
+
+    def test_no_control_character_comes_into_the_log(self, log: io.StringIO) -> None:
+        id_ = "a\x00b\x1b[2Jc\x7f\x9b\u202e"
+        with working_on(batch_id="b", job_id=id_):
+            try:
+                raise ValueError(f"no photo is in {id_}\r")
+            except ValueError:
+                logging.getLogger("imaginem.x").exception("job %s failed", id_)
+        text = log.getvalue()
+        assert all(c.isprintable() or c == "\n" for c in text), ascii(text)
+        escaped = r"a\x00b\x1b[2Jc\x7f\x9b\u202e"
+        assert f"job {escaped} failed batch=b job=" in text
+        assert f"ValueError: no photo is in {escaped}\\r\n" in text
+
+    def test_full_pools_of_connections_are_not_told(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        logger = logging.getLogger("urllib3.connectionpool")
+        monkeypatch.setattr(logger, "filters", [])
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])
+        monkeypatch.setattr(logging.getLogger(), "level", logging.WARNING)
+        log_to(sys.stderr)
+        logger.warning("Connection pool is full, discarding connection: %s", "127.0.0.1")
+        logger.warning("Retrying after connection broken")
+        assert capsys.readouterr().err.count("\n") == 1
 
     def test_secrets_are_taken_out_of_message_and_stack(self, log: io.StringIO) -> None:
         try:

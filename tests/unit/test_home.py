@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import json
+import logging
 import os
 import signal
 import socket
@@ -334,6 +335,16 @@ def test_a_port_of_the_emulator_is_not_taken_for_another_programs(tmp_path: Path
     host = Host(HostOptions(tmp_path, port=10001), MemoryQueues(), MemoryBlobs(), emulator)
     with pytest.raises(ConfigurationError, match=r"emulator's own, 10000 to 10002: .*--port"):
         host.start()
+
+
+def test_a_start_says_what_it_is_doing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    emulator = ObedientEmulator(None, EmulatorPorts.beginning_at(10000))
+    with caplog.at_level(logging.INFO), pytest.raises(ConfigurationError, match="no host.json"):
+        host_on(emulator, tmp_path).start()
+    assert caplog.messages == [
+        "starting the storage emulator on ports 10000 to 10002",
+        "starting workers (2 processes that run functions)",
+    ]
 
 
 class ObedientEmulator(Emulator):

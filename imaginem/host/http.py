@@ -75,7 +75,10 @@ class HttpHost:
             await _answer(send, 400, b"the address is not valid UTF-8\n")
             return
         too_long = (declared_length(headers.get("content-length")) or 0) > _BODY_LIMIT
-        body = None if too_long else await _read(receive)
+        try:
+            body = None if too_long else await _read(receive)
+        except EOFError:
+            return  # nobody waits for an answer, and half a request is none
         if body is None:
             await _answer(send, 413, b"the request is larger than 100 MB: send photos one by one\n")
             return
@@ -146,10 +149,16 @@ class _Context:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Return a request's body; None when it is larger than the limit."""
+    """Return a request's body; None when it is larger than the limit.
+
+    Raises:
+        EOFError: the client has gone before it had sent everything.
+    """
     body = bytearray()
     while True:
         event = await receive()
+        if event["type"] == "http.disconnect":
+            raise EOFError
         body += event.get("body", b"")
         if len(body) > _BODY_LIMIT:
             return None

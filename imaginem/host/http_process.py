@@ -81,6 +81,8 @@ class HttpProcess:
         _logger.warning(
             "the HTTP process ended with code %s; starting it again", self._process.returncode
         )
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         self._process = self._spawn()
         return True
 

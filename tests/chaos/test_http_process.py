@@ -7,10 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from imaginem.host.http_process import probe
+from imaginem.host.environment import worker_environment
+from imaginem.host.gap import listen
+from imaginem.host.http_process import HttpProcess, probe
 from imaginem.host.http_watch import HttpWatch
 
 SERVER = """
@@ -77,3 +80,46 @@ def test_an_http_process_that_stopped_for_a_moment_is_kept(server: Server) -> No
     time.sleep(1.5)
     assert server.process.pid == before
     assert server.watch.lost == ""
+
+
+APP = """
+from pathlib import Path
+
+import azure.functions as func
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+
+@app.route(route="photos", methods=["POST"])
+def photos(req: func.HttpRequest) -> func.HttpResponse:
+    with (Path(__file__).parent / "accepted").open("a") as accepted:
+        accepted.write(f"{len(req.get_body())}\\n")
+    return func.HttpResponse("kept", status_code=201)
+"""
+HEAD = b"POST /api/photos HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: "
+
+
+def upload(port: int, body: bytes) -> socket.socket:
+    """Begin to send 100,000 bytes."""
+    connection = socket.create_connection(("127.0.0.1", port), 20)
+    connection.sendall(HEAD + b"100000\r\n\r\n" + body)
+    return connection
+
+
+def test_an_upload_that_is_cut_off_leaves_nothing_and_can_be_sent_again(tmp_path: Path) -> None:
+    (tmp_path / "function_app.py").write_text(APP)
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+    accepted = tmp_path / "accepted"
+    with listen(0) as listener:
+        http = HttpProcess(tmp_path, listener, worker_environment({}), None)
+        http.wait()
+        with upload(http.port, bytes(50_000)) as cut_off:
+            assert probe(http.port, 20)  # by now it reads the one before, too
+            http.kill()
+            assert cut_off.recv(100) == b""
+        assert http.keep()
+        http.wait()
+        with upload(http.port, bytes(100_000)) as again:
+            assert again.recv(12) == b"HTTP/1.1 201"
+        http.close()
+    assert accepted.read_text() == "100000\n"

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from imaginem.cli.doctor import _checks
+from imaginem.config.settings import read_settings
 from imaginem.errors import ConfigurationError, DiskFull, StorageUnavailable
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
 from imaginem.host.gap import Gap, listen
@@ -26,6 +28,7 @@ from imaginem.host.identity import check_identity, join
 from imaginem.host.leftover import end_leftover, forget, record, who_serves
 from imaginem.host.processes import Process
 from imaginem.host.storage_keeper import delay_after
+from imaginem.runtime import Runtime
 from imaginem.testing import MemoryBlobs, MemoryQueues, MemorySharedState
 from tests.chaos.attackers import SmallDisk
 
@@ -330,6 +333,13 @@ def test_a_port_that_is_taken_is_refused() -> None:
             listen(port)
 
 
+def test_the_doctor_finds_the_emulator_that_a_start_uses(tmp_path: Path) -> None:
+    """The app lies elsewhere, and has no emulator beside it."""
+    settings = {"EMULATOR_PORT": "23", "IMAGINEM_HOME": str(tmp_path / "home")}
+    checks = {check.name: check for check in _checks(Runtime(read_settings(settings)), tmp_path)}
+    checks["storage emulator"].look()
+
+
 def test_a_port_of_the_emulator_is_not_taken_for_another_programs(tmp_path: Path) -> None:
     emulator = Emulator(None, EmulatorPorts.beginning_at(10000))
     host = Host(HostOptions(tmp_path, port=10001), MemoryQueues(), MemoryBlobs(), emulator)
@@ -339,7 +349,7 @@ def test_a_port_of_the_emulator_is_not_taken_for_another_programs(tmp_path: Path
 
 def test_a_start_says_what_it_is_doing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     emulator = ObedientEmulator(None, EmulatorPorts.beginning_at(10000))
-    with caplog.at_level(logging.INFO), pytest.raises(ConfigurationError, match="no host.json"):
+    with caplog.at_level(logging.INFO), pytest.raises(ConfigurationError, match=r"no host\.json"):
         host_on(emulator, tmp_path).start()
     assert caplog.messages == [
         "starting the storage emulator on ports 10000 to 10002",

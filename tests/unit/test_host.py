@@ -148,6 +148,24 @@ def http_host() -> HttpHost:
     return HttpHost([Bound(trigger, hello)], "")
 
 
+def test_an_upload_whose_client_has_gone_reaches_no_function(http_host: HttpHost) -> None:
+    events: list[MutableMapping[str, Any]] = [
+        {"type": "http.request", "body": b"half", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return events.pop(0)
+
+    async def send(event: MutableMapping[str, Any]) -> None:
+        sent.append(event)
+
+    scope = {"type": "http", "method": "GET", "path": "/hello/7", "query_string": b"q=1"}
+    asyncio.run(http_host({**scope, "headers": [(b"host", b"localhost")]}, receive, send))
+    assert not sent
+
+
 def test_an_http_function_answers(http_host: HttpHost) -> None:
     assert ask(http_host, "/hello/7", {"Host": "127.0.0.1:7071"}) == (200, b"GET 1 7 nobody")
     assert ask(http_host, "/other", {"Host": "localhost:7071"})[0] == 404

@@ -3,7 +3,7 @@
 Anybody who can write to a queue can write `_imaginem`, and a call to another engine may cost money.
 So the message carries nothing but a token that can't be guessed; what it stands for is in an entry
 of the shared state, written before the first message is sent. Only jobs that carry a token cost the
-read.
+read. A rerun that writes an entry removes old ones.
 """
 
 import functools
@@ -11,8 +11,16 @@ import hashlib
 import json
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
+from imaginem.errors import StorageUnavailable
 from imaginem.ports import SharedState
+
+_KEPT = timedelta(days=90)
+"""A job of a rerun may be replayed so much later; after that the settings choose its engines."""
+_AT_ONCE = 50
+"""How many old entries one rerun removes at most."""
 
 
 class NotedEngineChoices:
@@ -29,9 +37,19 @@ class NotedEngineChoices:
     def note(self, batch_id: str, engines: Mapping[str, str]) -> str:
         """Note the providers of a rerun; return the token."""
         token = uuid.uuid4().hex
-        entry = {"batch": _hash(batch_id), "engines": dict(engines)}
+        now = datetime.now(UTC).isoformat()
+        entry = {"batch": _hash(batch_id), "engines": dict(engines), "since": now}
         self._shared_state.write(_name(token), json.dumps(entry), "")
+        with suppress(StorageUnavailable):  # the next rerun will do it
+            self._remove_old()
         return token
+
+    def _remove_old(self) -> None:
+        before = datetime.now(UTC) - _KEPT
+        entries = self._shared_state.list(_name(""))
+        old = [name for name, (text, _) in entries.items() if _is_before(text, before)]
+        for name in old[:_AT_ONCE]:
+            self._shared_state.remove(name)
 
     def chosen(self, token: str, batch_id: str) -> Mapping[str, str]:
         """Return what was noted for a batch; nothing for a token that was made up."""
@@ -46,6 +64,13 @@ class NotedEngineChoices:
             return str(value["batch"]), tuple(engines.items())
         except (ValueError, KeyError, AttributeError, TypeError):  # none, or edited by hand
             return "", ()
+
+
+def _is_before(text: str, moment: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(json.loads(text)["since"]) < moment
+    except (ValueError, KeyError, TypeError):  # of an earlier version, or edited by hand
+        return False
 
 
 def _name(token: str) -> str:

@@ -2,7 +2,8 @@
 
 A process notes a batch in the shared state when it sends a job of it or opens a run: once an hour
 and batch at most. The entry's name has the hour in it, so that noting is one insert which reads
-nothing, and an entry that is removed was noted by nobody for hours.
+nothing, and an entry that is removed was noted by nobody for hours. Erasing a batch removes none:
+other processes rely on it, and a job may be sent to that batch again.
 """
 
 import contextlib
@@ -57,13 +58,6 @@ class NotedBatches:
         for name in self._shared_state.list(_of(batch_id)):
             if int(name.rpartition("-")[2], 16) <= oldest:
                 self._shared_state.remove(name)
-
-    def forget(self, batch_id: str) -> None:
-        """Remove what is noted of a batch that is erased."""
-        with self._lock:
-            self._noted.discard(batch_id)
-        for name in self._shared_state.list(_of(batch_id)):
-            self._shared_state.remove(name)
 
     def _this_hour(self) -> int:
         return int(self._clock() // _HOUR)

@@ -85,9 +85,6 @@ class OpenBatches(Protocol):
             surely: note it even if this process has done so lately.
         """
 
-    def forget(self, batch_id: str) -> None:
-        """Remove what is noted of a batch that is erased."""
-
 
 @dataclass(frozen=True)
 class MaintenanceJob:

@@ -73,8 +73,10 @@ def forget_batch(services: DashboardServices, batch_id: str) -> int:
 
 
 def erase_batch(services: DashboardServices, batch_id: str, job_ids: Collection[str]) -> None:
-    """Remove a batch and its jobs from every store."""
+    """Remove a batch and its jobs from every store.
+
+    That the watchdog looks at it stays noted: a job may be sent to it again at any moment.
+    """
     for store in services.erasables:
         store.erase_batch(batch_id, job_ids)
-    services.open_batches.forget(batch_id)
     services.batches.forget_batch(batch_id)

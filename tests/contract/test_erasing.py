@@ -1,5 +1,6 @@
 """A job goes through everything, and nothing of it is left once it is erased."""
 
+import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from imaginem.errors import NotFound
 from imaginem.host import Emulator
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, FaceMatch, FacePrint, ImageAnalysis, OcrText, PhotoMetadata, Tag
+from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.poison import keep_invalid
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.steps import default_registry
@@ -28,6 +30,7 @@ from imaginem.testing import FakeFaces, FakeRecognizer, photo_bytes
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.renditions import rendition
 from imaginem.usecases.submit import submit_photo
+from imaginem.usecases.watchdog import Watchdog
 from tests.traces import Traces
 
 LONG = "word " * 12_000
@@ -235,6 +238,9 @@ def test_nothing_of_an_erased_batch_is_left(installation: Installation, word: st
     assert traces.of((batch, "a"), word, faces) == PLACES | {"photo_batch", "pipelinestate"}
 
     assert forget_batch(runtime, batch) == 2
+    assert traces.of((batch, "a"), word, faces) == {"pipelinestate"}  # the watchdog looks there
+    noted = NotedBatches(runtime.shared_state, lambda: time.time() + 3 * 3600)
+    Watchdog(runtime, noted, timedelta(minutes=5), PIPELINE).watch()
     assert traces.of((batch, "a"), word, faces) == set()
     with pytest.raises(NotFound):
         forget_batch(runtime, batch)

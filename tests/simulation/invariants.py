@@ -54,13 +54,12 @@ def at_work(world: "World") -> bool:
 def _has_ended(world: "World", key: JobKey) -> None:
     """Check that an accepted job has ended, was erased, or says why it did not."""
     row = read_row(world.stores.log, key)
-    if row is not None and row.has_ended:
+    ended, was_erased = row is not None and row.has_ended, key in world.ledger.touched
+    if ended or (row is None and was_erased):
         sent = world.stores.sql.submissions.submission(key)
-        if world.is_watched and is_at_work(row, sent) and key not in world.ledger.touched:
-            raise BrokenInvariant(f"{key} has ended, but counts as queued")
+        if world.is_watched and is_at_work(row, sent):
+            raise BrokenInvariant(f"{key} has ended or was erased, but counts as queued")
         return
-    if key in world.ledger.touched:
-        return  # it is gone, or came back with a message that was on its way
     poisoned = [e for e in world.stores.poison.list() if ids_in(e.body) == key and e.reason]
     if not poisoned:
         raise BrokenInvariant(f"{key} is lost: {'no row' if row is None else row.as_json()}")
@@ -69,7 +68,7 @@ def _has_ended(world: "World", key: JobKey) -> None:
 
 def _agrees(world: "World", row: ProgressRow) -> None:
     """Check a row against itself and what its steps left elsewhere."""
-    if not row.has_ended and row.key not in world.ledger.touched:
+    if not row.has_ended:
         poisoned = [e for e in world.stores.poison.list() if ids_in(e.body) == row.key]
         if not poisoned:
             raise BrokenInvariant(f"{row.key} is {row.job_state} for ever")

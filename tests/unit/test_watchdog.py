@@ -11,6 +11,7 @@ import pytest
 
 from imaginem.errors import PermanentError, RetryableError, StorageUnavailable
 from imaginem.message import decode_message
+from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.resending import Resending, Resends
 from imaginem.pipeline.resuming import QUERY_LOST
@@ -438,6 +439,20 @@ def test_a_batch_is_looked_at_until_its_jobs_have_ended_for_hours(yard: Yard) ->
     assert yard.noted.noted() == [KEY[0]]  # a process that noted it a moment ago relies on it
     yard.watch(timedelta(hours=2))
     assert yard.noted.noted() == []
+
+
+def test_a_job_that_another_process_sends_to_an_erased_batch_is_looked_after(yard: Yard) -> None:
+    yard.submit()  # by a process that notes the batch now, and not again in this hour
+    yard.run()
+    yard.services.open_batches = NotedBatches(yard.services.shared_state, yard.clock.seconds)
+    forget_batch(yard.services, KEY[0])
+
+    yard.services.open_batches = yard.noted
+    yard.submit()
+    yard.lose("first")
+    yard.watch()
+    yard.run()
+    assert yard.state == "succeeded"
 
 
 def test_a_process_notes_a_batch_once_an_hour(yard: Yard) -> None:

@@ -354,9 +354,15 @@ class Runtime(Engines):
         jobs = maintenance_jobs(self.settings, lambda: self.parts)
         if self.settings.watchdog_minutes:
             jobs.append(MaintenanceJob("watchdog", self._watch))
+            jobs.append(MaintenanceJob("unsent photos", self._remove_unsent))
         if self.settings.storage_may_forget:
             jobs.append(MaintenanceJob("landing", self._sweep_landing))
         return jobs
+
+    def _remove_unsent(self) -> None:
+        from imaginem.usecases.unsent import remove_unsent
+
+        remove_unsent(self)
 
     def _watch(self) -> None:
         """Run the watchdog: it sends lost messages again."""

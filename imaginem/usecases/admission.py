@@ -18,6 +18,7 @@ from imaginem.ports import DashboardServices, JobKey, Submission
 from imaginem.redaction import without_query
 from imaginem.usecases.jobs import photo_name, state_of_job
 from imaginem.usecases.submit import check_open, is_at_work, is_lost, job_id_of, submit_photo
+from imaginem.usecases.unsent import withdraw
 
 _DIGITS = (8, 16, 32)
 """How many digits of the hash an id has: more only where another photo has the shorter one."""
@@ -192,7 +193,7 @@ def _send(
         run = submit_photo(services, key, wish.name, wish.photo, wish.pipeline, photo_digest=digest)
     except Exception:
         if before is None:
-            services.submissions.withdraw(key)
+            withdraw(services, key)
         else:
             services.submissions.submitted(key, before.run, before.parameters, before.photo)
         raise

@@ -8,6 +8,7 @@ from imaginem.ports import DashboardServices, Deed, JobKey
 from imaginem.usecases.erasables import PoisonedMessages
 from imaginem.usecases.landing import decide
 from imaginem.usecases.submit import at_work, is_at_work
+from imaginem.usecases.unsent import forget_unsent, is_noted
 
 
 class AtWork(PermanentError):
@@ -26,6 +27,7 @@ def forget_job(services: DashboardServices, key: JobKey) -> None:
     row, sent = read_row(services.log, key), services.submissions.submission(key)
     known = row is not None or sent is not None or services.results.read(key) is not None
     # A message that could not be read as a job may have left only its poison entry.
+    known = known or is_noted(services, *key)  # its sender died, or failed
     if not known and not PoisonedMessages(services.poison).of_job(key):
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
     if is_at_work(row, sent):
@@ -43,6 +45,7 @@ def erase_job(services: DashboardServices, key: JobKey) -> None:
     """Remove a job from every store."""
     for store in services.erasables:
         store.erase(key)
+    forget_unsent(services, *key)
 
 
 def forget_batch(services: DashboardServices, batch_id: str) -> int:
@@ -56,7 +59,7 @@ def forget_batch(services: DashboardServices, batch_id: str) -> int:
     rows = [ProgressRow(entry) for entry in entries]
     sent = services.submissions.submissions(batch_id)
     done = services.results.finished(batch_id)
-    known = rows or sent or done or services.batches.batch(batch_id)
+    known = rows or sent or done or services.batches.batch(batch_id) or is_noted(services, batch_id)
     if not known and not PoisonedMessages(services.poison).of_batch(batch_id):
         raise NotFound(f"there is no batch {batch_id}")
     busy = at_work(services, batch_id, rows)
@@ -79,4 +82,5 @@ def erase_batch(services: DashboardServices, batch_id: str, job_ids: Collection[
     """
     for store in services.erasables:
         store.erase_batch(batch_id, job_ids)
+    forget_unsent(services, batch_id)
     services.batches.forget_batch(batch_id)

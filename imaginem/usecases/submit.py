@@ -23,6 +23,7 @@ from imaginem.pipeline.source import keep_photo, place_of_photo
 from imaginem.ports import DashboardServices, JobKey, JobResult, Submission
 from imaginem.redaction import redact_values
 from imaginem.usecases.landing import land_and_send
+from imaginem.usecases.unsent import withdraw
 
 _LONGEST_ID = 150
 _LOST_AFTER = timedelta(days=7)
@@ -121,11 +122,14 @@ def send_message(
     kept = services.submissions.message(key) if before else ""
 
     def store_and_record() -> None:
-        """Put the photo, which has landed by now, and make the job known."""
-        if photo is not None and keep_photo(services, key, photo) != _url(message):
-            raise StorageUnavailable(f"the place of the photo of job {key[1]} was taken: try again")
+        """Make the job known, then put the photo, which has landed by now.
+
+        In this order, so that a photo whose sender dies is found by the record.
+        """
         # A run that is known stays so: if this one is not sent, the one before is still looked for.
         record_sent(services, message, before.run if before else "", photo_digest)
+        if photo is not None and keep_photo(services, key, photo) != _url(message):
+            raise StorageUnavailable(f"the place of the photo of job {key[1]} was taken: try again")
 
     try:
         run = land_and_send(services, message, photo, store_and_record, run=run)
@@ -145,7 +149,7 @@ def _take_back(
 ) -> None:
     """Record of a job that was not sent what was known of it before."""
     if before is None or not before.run:
-        services.submissions.withdraw(key)
+        withdraw(services, key)
         return
     services.submissions.submitted(
         key,

@@ -26,6 +26,7 @@ from imaginem.ports import DashboardServices, JobKey, Queues
 from imaginem.redaction import one_line
 from imaginem.usecases.progress import read_batch
 from imaginem.usecases.submit import at_work
+from imaginem.usecases.unsent import withdraw
 
 SENDS = 3
 """Messages that are sent in place of a lost one before one ends the job."""
@@ -150,7 +151,7 @@ class Watchdog:
             if sent.run and sent.queue:
                 waiting.append(_Waiting(key, sent.run, "", sent.queue, sent.since))
             elif not sent.run and self._now() - sent.since >= self._period * PATIENCE:
-                self._services.submissions.withdraw(key)
+                withdraw(self._services, key)
         return waiting
 
     def _unserved(self, batch_id: str, overdue: list[_Waiting]) -> list[ImaginemError]:

@@ -11,6 +11,7 @@ from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import StepState
 from imaginem.ports import JobKey
 from imaginem.usecases.submit import is_at_work
+from imaginem.usecases.unsent import is_noted
 from tests.simulation.ledger import BrokenInvariant
 from tests.simulation.plan import Event
 from tests.simulation.steps import NO_PHOTO, faces_of
@@ -37,6 +38,8 @@ def check(world: "World") -> None:
         _agrees(world, ProgressRow(entry))
     for key in sorted(world.ledger.erased):
         _is_gone(world, key)
+    for batch, job, _ in world.plan.jobs:
+        _has_owner(world, (batch, job))
 
 
 def at_work(world: "World") -> bool:
@@ -148,6 +151,17 @@ def _agrees_with_sql(world: "World", row: ProgressRow, outputs: dict[str, Any]) 
         faces = {face.face_id for face in world.stores.sql.gallery.faces_of(row.key)}
         if faces != {face.face_id for face in faces_of(row.key)}:
             raise BrokenInvariant(f"{row.key}: the gallery has {len(faces)} faces of the job")
+
+
+def _has_owner(world: "World", key: JobKey) -> None:
+    """Check that a photo is a job's, or will be removed."""
+    stores = world.stores
+    if not stores.blobs.list(world.services.core_settings.input_container, job_prefix(*key)):
+        return
+    known = read_row(stores.log, key) or stores.sql.submissions.submission(key)
+    if not (known or is_noted(world.services, *key)):
+        broken = f"nothing tells of the photo of {key}"
+        _is_excused(world, "photos of which the emulator lost the note", broken)
 
 
 def _is_gone(world: "World", key: JobKey) -> None:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from imaginem.errors import ImaginemError
 from imaginem.usecases.landing import sweep
+from imaginem.usecases.unsent import remove_unsent
 from imaginem.usecases.watchdog import Watchdog
 from tests.simulation.faults import WorkerDied
 from tests.simulation.ledger import Ledger
@@ -40,6 +41,7 @@ class Upkeep:
         while True:
             self._run(self._watch)
             self._run(lambda services: self._ignore(sweep(services)))
+            self._run(lambda services: self._ignore(remove_unsent(services)))
             self._around.scheduler.pause(PERIOD_SECONDS)
 
     def _watch(self, services: SimulatedServices) -> None:

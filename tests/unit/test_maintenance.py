@@ -81,9 +81,9 @@ def names(environment: dict[str, str]) -> list[str]:
 
 
 def test_settings_say_which_jobs_the_timer_has() -> None:
-    assert names(WITH_ACCOUNT) == ["face lists", "watchdog", "landing"]
-    assert names(ON_AZURE | WITH_ACCOUNT) == ["face lists", "watchdog"]
-    assert names(ON_AZURE) == ["watchdog"]
+    assert names(WITH_ACCOUNT) == ["face lists", "watchdog", "unsent photos", "landing"]
+    assert names(ON_AZURE | WITH_ACCOUNT) == ["face lists", "watchdog", "unsent photos"]
+    assert names(ON_AZURE) == ["watchdog", "unsent photos"]
     assert names(WITHOUT_WATCHDOG) == ["landing"]
     assert names(ON_AZURE | WITHOUT_WATCHDOG) == []
 
@@ -94,5 +94,5 @@ def test_there_is_no_timer_where_there_is_no_job() -> None:
 
 def test_listing_the_jobs_makes_nothing() -> None:
     runtime = Runtime(read_settings(WITH_ACCOUNT))
-    assert len(runtime.maintenance_jobs) == 3
+    assert len(runtime.maintenance_jobs) == 4
     assert runtime.made == {}

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from imaginem import JobContext
-from imaginem.pipeline.progress_row import read_row
-from imaginem.pipeline.states import CONCLUDED, StepState
+from imaginem.pipeline.progress_row import ProgressRow, read_row
+from imaginem.pipeline.states import CONCLUDED, JobState, StepState
 from imaginem.ports import JobKey, PoisonEntry
 from imaginem.usecases.poison import replay_entry
+from imaginem.usecases.rerun import prepare_rerun, rerun_job
 from tests.simulation import invariants
 from tests.simulation.clock import Clock, simulated_time
 from tests.simulation.faults import Faults
@@ -106,6 +107,7 @@ class World:
         self.come_to_rest()
         invariants.check(self)
         self._replay_everything()
+        self._run_again_what_was_not_kept()
         invariants.check(self)
 
     def come_to_rest(self) -> None:
@@ -143,6 +145,21 @@ class World:
             raise BrokenInvariant(
                 f"{left[0].queue} {left[0].id} can't be replayed: {left[0].reason}"
             )
+
+    def _run_again_what_was_not_kept(self) -> None:
+        """Run again, from its step, each job whose poisoned message was lost before it was kept."""
+        for entry in self.stores.log.rows():
+            row = ProgressRow(entry)
+            poisoned = [name for name in row.pipeline if row.state_of(name) is StepState.POISONED]
+            if not poisoned or row.key in self.ledger.touched:
+                continue
+            wanted = prepare_rerun(self.services, row.key[0], poisoned[0], {})
+            rerun_job(self.services, row.key, wanted)
+            self._settle()
+            again = read_row(self.stores.log, row.key)
+            if again is None or again.job_state is not JobState.SUCCEEDED:
+                raise BrokenInvariant(f"{row.key} did not succeed when it was run again")
+            self.happened["jobs run again whose poison was lost"] += 1
 
     def _check_replayed(self, entry: PoisonEntry) -> None:
         if (entry.batch_id, entry.job_id) in self.ledger.touched:

@@ -343,3 +343,25 @@ class TestBatches:
     def test_a_batch_that_is_not_there_is_told(self, bench: Bench) -> None:
         with pytest.raises(NotFound, match="there is no batch x"):
             jobs_to_rerun(bench.services, "x", "first")
+
+
+@pytest.mark.parametrize("from_step", ["first", "second"])
+def test_a_job_whose_poisoned_message_was_lost_can_be_run_again(from_step: str) -> None:
+    bench = Bench()
+    working, settings = getattr(bench, f"{from_step}_does"), bench.services.core_settings
+
+    def is_broken(job: JobContext) -> Found:
+        raise ZeroDivisionError
+
+    setattr(bench, f"{from_step}_does", is_broken)
+    body = bench.message()
+    if from_step == "second":
+        body = bench.sent(bench.transition(bench.first, body, "m1"))
+    with pytest.raises(ZeroDivisionError):
+        bench.execute(getattr(bench, from_step), body, "m2", settings.max_dequeue_count)
+    assert (bench.states(from_step), bench.poisoned) == (["poisoned"], [])
+
+    setattr(bench, f"{from_step}_does", working)
+    again(bench, from_step)
+    assert bench.states(*bench.names) == ["success"] * 3
+    assert bench.row.job_state == "succeeded"

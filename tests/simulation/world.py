@@ -151,7 +151,7 @@ class World:
         for entry in self.stores.log.rows():
             row = ProgressRow(entry)
             poisoned = [name for name in row.pipeline if row.state_of(name) is StepState.POISONED]
-            if not poisoned or row.key in self.ledger.touched:
+            if not poisoned or self._may_lack_its_photo(row.key):
                 continue
             wanted = prepare_rerun(self.services, row.key[0], poisoned[0], {})
             rerun_job(self.services, row.key, wanted)
@@ -161,9 +161,14 @@ class World:
                 raise BrokenInvariant(f"{row.key} did not succeed when it was run again")
             self.happened["jobs run again whose poison was lost"] += 1
 
+    def _may_lack_its_photo(self, key: JobKey) -> bool:
+        """Tell whether a job was erased, or the emulator died over a photo that nobody accepted."""
+        unaccepted = key not in self.ledger.accepted and bool(self.happened["emulator died"])
+        return unaccepted or key in self.ledger.touched
+
     def _check_replayed(self, entry: PoisonEntry) -> None:
-        if (entry.batch_id, entry.job_id) in self.ledger.touched:
-            return  # its photo may be gone
+        if self._may_lack_its_photo((entry.batch_id, entry.job_id)):
+            return
         row = read_row(self.stores.log, (entry.batch_id, entry.job_id))
         state = row.state_of(entry.queue) if row else StepState.WAITING
         if state not in CONCLUDED or state is StepState.FAILED:

@@ -1,5 +1,6 @@
 """Azure's side of the function app: its package, its Pythons, and Microsoft's worker code."""
 
+import fcntl
 import functools
 import os
 import shutil
@@ -7,7 +8,8 @@ import subprocess
 import sys
 import uuid
 import venv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +85,19 @@ def deployable() -> list[str]:
 
 def environment_of(python: str, folder: str) -> Path:
     """Return the Python of a virtual environment with requirements.txt alone, created once."""
-    home = ROOT / folder
+    with alone(ROOT / f"{folder}.lock"):
+        return _environment_of(python, ROOT / folder)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process of the tests makes what this file stands for."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _environment_of(python: str, home: Path) -> Path:
     binary = home / ("Scripts" if os.name == "nt" else "bin") / "python"
     stamp = home / "ready"
     pins = f"{python}\n" + REQUIREMENTS.read_text()
@@ -112,6 +126,11 @@ def worker_packages(python: Path, worker: Worker) -> list[Path]:
     if not worker.package:
         return []
     home = python.parents[1] / worker.module
+    with alone(home.with_suffix(".lock")):
+        return _worker_packages(python, worker, home)
+
+
+def _worker_packages(python: Path, worker: Worker, home: Path) -> list[Path]:
     folders = {"packages": (worker.package, *WORKER_NEEDS), "protocol": (PROTOCOL,)}
     stamp = home / "ready"
     pins = repr(folders)

@@ -30,14 +30,6 @@ settings.register_profile(
 settings.load_profile("fixed")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares servers, for runs in several processes (`make test`)."""
-    for item in items:
-        shares_app = "running" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("running" if shares_app else str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def azurite() -> Iterator[Emulator]:
     """A storage emulator that keeps everything in memory."""

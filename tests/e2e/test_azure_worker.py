@@ -296,7 +296,7 @@ def test_a_message_fails_when_storage_does_not_answer(driver: Driver) -> None:
     report = driver({"AzureWebJobsStorage": NOBODY}, calls=[call])
     assert report["start"] == "success"
     assert report["calls"]["queue"].startswith("failure: ")
-    assert "StorageUnavailable" in report["calls"]["queue"]
+    assert "StorageSilent" in report["calls"]["queue"]
 
 
 def test_wrong_settings_are_the_reason_that_the_host_hears(driver: Driver) -> None:

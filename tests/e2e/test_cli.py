@@ -223,7 +223,7 @@ def test_poison_is_listed_replayed_and_dropped(
         assert time.monotonic() < deadline
     cli("poison", "drop", "sample")
     assert cli.json("poison", "list", "sample") == []
-    assert "no message x" in cli("poison", "replay", "sample", "x", code=1)
+    assert "there is no such message" in cli("poison", "replay", "sample", "x", code=1)
 
 
 def test_steps_are_listed_and_resolved(cli: CommandLine) -> None:
@@ -301,7 +301,7 @@ def test_mistakes_are_reported_in_one_line(
 
 def test_storage_that_does_not_answer_is_reported(cli: CommandLine) -> None:
     cli.environment |= own_storage()
-    assert "`imaginem start` brings its own storage" in cli("status", "x", code=4)
+    assert "is `imaginem start` running, with EMULATOR_PORT=" in cli("status", "x", code=4)
 
 
 def test_a_port_in_use_is_reported(cli: CommandLine) -> None:

@@ -1,10 +1,11 @@
-"""What recognizers of every provider ask of the gallery before they match faces."""
+"""What recognizers of every provider ask of the gallery when they match faces."""
 
 import uuid
 from collections.abc import Collection, Sequence
 
 from imaginem.errors import PermanentError
-from imaginem.ports import FaceGallery
+from imaginem.outputs import FaceMatch
+from imaginem.ports import FaceGallery, best_of_each_group
 
 
 def enrolled_qualities(
@@ -27,3 +28,21 @@ def enrolled_qualities(
             "processing_pipeline"
         )
     return qualities
+
+
+def best_matches(gallery: FaceGallery, matches: Sequence[FaceMatch], limit: int) -> list[FaceMatch]:
+    """Return a face's matches, at most `limit` of each group that the matched faces belong to.
+
+    Who may see only some groups finds all matches there that he would find if there were no others.
+
+    Args:
+        gallery: to ask.
+        matches: best first.
+        limit: of each group at most.
+    """
+
+    def groups(found: Sequence[FaceMatch]) -> list[str]:
+        known = gallery.groups_of({match.matched_face_id for match in found})
+        return [known.get(match.matched_face_id, "") for match in found]
+
+    return best_of_each_group(matches, limit, groups)

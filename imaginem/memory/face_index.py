@@ -1,16 +1,24 @@
 """In-memory fake of the face index."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from imaginem.errors import NotFound
-from imaginem.ports import EnrolledFace, JobKey, Neighbor
+from imaginem.ports import EnrolledFace, JobKey, Neighbor, best_of_each_group
+
+GroupsOf = Callable[[Collection[str]], dict[str, str]]
+"""Returns the group of each batch that belongs to one, as `Batches.groups_of` does."""
 
 
 class MemoryFaceIndex:
-    """Compares with every embedding that was added."""
+    """Compares with every embedding that was added.
 
-    def __init__(self) -> None:
+    Args:
+        groups_of: tells the groups of batches; without it all batches are everybody's.
+    """
+
+    def __init__(self, groups_of: GroupsOf = lambda _: {}) -> None:
+        self._groups_of = groups_of
         self._faces: dict[uuid.UUID, tuple[JobKey, EnrolledFace]] = {}
 
     def add(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
@@ -51,7 +59,13 @@ class MemoryFaceIndex:
             if owner != exclude_job and face.model == model
         ]
         similar = [neighbor for neighbor in neighbors if neighbor.similarity >= min_similarity]
-        return sorted(similar, key=lambda neighbor: -neighbor.similarity)[:limit]
+        similar.sort(key=lambda neighbor: -neighbor.similarity)
+        return best_of_each_group(similar, limit, self._groups)
+
+    def _groups(self, neighbors: Sequence[Neighbor]) -> list[str]:
+        batches = [self._faces[neighbor.face_id][0][0] for neighbor in neighbors]
+        groups = self._groups_of(set(batches))
+        return [groups.get(batch_id, "") for batch_id in batches]
 
 
 def _cosine(one: bytes, other: bytes) -> float:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
 from imaginem.errors import NotFound, PermanentError
+from imaginem.memory.batches import MemoryBatches
 from imaginem.memory.database import MemoryDatabase
 from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.outputs import FaceMatch
@@ -28,7 +29,8 @@ class MemoryGallery:
         self, database: MemoryDatabase | None = None, index: FaceIndex | None = None
     ) -> None:
         self._database = database or MemoryDatabase()
-        self._index = index or MemoryFaceIndex()
+        self._batches = MemoryBatches(self._database)
+        self._index = index or MemoryFaceIndex(self._batches.groups_of)
 
     def enrol(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
         """Make these the job's faces."""
@@ -86,6 +88,13 @@ class MemoryGallery:
         """Find owners."""
         faces = self._database.faces
         return {face_id: _owner(*faces[face_id]) for face_id in face_ids if face_id in faces}
+
+    def groups_of(self, face_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+        """Find groups."""
+        faces = self._database.faces
+        batches = {face_id: faces[face_id][0][0] for face_id in face_ids if face_id in faces}
+        groups = self._batches.groups_of(set(batches.values()))
+        return {face_id: groups[name] for face_id, name in batches.items() if name in groups}
 
     def faces_of(self, *keys: JobKey) -> list[FaceOwner]:
         """Find the faces of jobs."""

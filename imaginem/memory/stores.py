@@ -34,7 +34,7 @@ class MemoryStores:
     batches: Batches = _FROM_DATABASE
     submissions: Submissions = _FROM_DATABASE
     earlier_outputs: EarlierOutputs = _FROM_DATABASE
-    face_index: FaceIndex = field(default_factory=MemoryFaceIndex)
+    face_index: FaceIndex = _FROM_DATABASE
     gallery: FaceGallery = _FROM_DATABASE
     reviews: Reviews = _FROM_DATABASE
 
@@ -45,5 +45,6 @@ class MemoryStores:
         self.batches = self.batches or MemoryBatches(self.database)
         self.submissions = self.submissions or MemorySubmissions(self.database)
         self.earlier_outputs = self.earlier_outputs or MemoryEarlierOutputs(self.database)
+        self.face_index = self.face_index or MemoryFaceIndex(self.batches.groups_of)
         self.gallery = self.gallery or MemoryGallery(self.database, self.face_index)
         self.reviews = self.reviews or MemoryReviews(self.database)

@@ -26,7 +26,7 @@ from imaginem.ports.engines import (
     VisionEngine,
 )
 from imaginem.ports.erasing import Erasable
-from imaginem.ports.face_index import FaceIndex, Neighbor
+from imaginem.ports.face_index import FaceIndex, Neighbor, best_of_each_group
 from imaginem.ports.gallery import EnrolledFace, FaceGallery, FaceOwner
 from imaginem.ports.landing import (
     Decision,
@@ -139,4 +139,5 @@ __all__ = [
     "Submissions",
     "Telemetry",
     "VisionEngine",
+    "best_of_each_group",
 ]

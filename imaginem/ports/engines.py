@@ -91,7 +91,7 @@ class FaceEngine(Protocol):
 
 
 SEARCH_LIMIT = 200
-"""Most faces that a search returns, before those that the caller may not see are left out."""
+"""Most faces of each group that a search returns, before hidden ones are left out."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class FaceRecognizer(Protocol):
             call: whom the engine is called for.
 
         Returns:
-            The pairs, best first for each face.
+            The pairs, best first for each face; limits count for each group of batches.
         """
 
     def search(

@@ -1,12 +1,15 @@
 """Nearest-neighbour search over embeddings."""
 
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from imaginem.ports.gallery import EnrolledFace
 from imaginem.ports.storage import JobKey
+
+FoundT = TypeVar("FoundT")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,9 @@ class FaceIndex(Protocol):
     The gallery keeps the faces and tells the index of every change that it makes. Other
     instances change the same gallery, so an index that holds embeddings in memory checks
     before each search whether it is up to date. Each model is searched separately.
+
+    The limit of a search counts for each group to which the faces' batches belong, and for the
+    batches of no group: faces that somebody may not see never take the place of one that he may.
     """
 
     def add(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
@@ -44,6 +50,12 @@ class FaceIndex(Protocol):
     ) -> list[Neighbor]:
         """Return other jobs' faces of the same model by cosine similarity, best first.
 
+        Args:
+            key: the job whose face this is.
+            face_id: of the face.
+            min_similarity: of the faces returned.
+            limit: faces of each group at most.
+
         Raises:
             NotFound: the face isn't in the gallery.
         """
@@ -51,4 +63,32 @@ class FaceIndex(Protocol):
     def nearest(
         self, model: str, embedding: bytes, *, min_similarity: float, limit: int
     ) -> list[Neighbor]:
-        """Return faces of a model by cosine similarity to an embedding, best first."""
+        """Return faces of a model by cosine similarity to an embedding, best first.
+
+        Args:
+            model: to which the embedding belongs.
+            embedding: L2-normalised float32.
+            min_similarity: of the faces returned.
+            limit: faces of each group at most.
+        """
+
+
+def best_of_each_group(
+    found: Sequence[FoundT], limit: int, groups_of: Callable[[Sequence[FoundT]], Sequence[str]]
+) -> list[FoundT]:
+    """Return the first `limit` of each group, in their order.
+
+    Args:
+        found: best first.
+        limit: of each group at most.
+        groups_of: returns the group of each; asked only if there are more than `limit`.
+    """
+    if len(found) <= limit:
+        return list(found)
+    counts: Counter[str] = Counter()
+    kept = []
+    for one, group in zip(found, groups_of(found), strict=True):
+        counts[group] += 1
+        if counts[group] <= limit:
+            kept.append(one)
+    return kept

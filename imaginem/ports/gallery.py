@@ -1,7 +1,7 @@
 """The face gallery: whose photo each face is in, and which faces look alike."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -61,6 +61,9 @@ class FaceGallery(Erasable, Protocol):
 
     def owners(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, FaceOwner]:
         """Return whose photos these faces are in."""
+
+    def groups_of(self, face_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+        """Return the group of each face whose batch belongs to one."""
 
     def faces_of(self, *keys: JobKey) -> list[FaceOwner]:
         """Return the faces of jobs."""

@@ -46,15 +46,8 @@ class SqlBatches:
 
     def groups_of(self, batch_ids: Collection[str]) -> dict[str, str]:
         """Return the group of each batch that belongs to one."""
-        query = select(PhotoBatch.batch_id, PhotoBatch.group_name).where(
-            PhotoBatch.group_name != ""
-        )
         with self._database.session(reading=True) as session:
-            return {
-                row[0]: row[1]
-                for portion in portions(list(batch_ids))
-                for row in session.execute(query.where(PhotoBatch.batch_id.in_(portion)))
-            }
+            return groups_of(session, batch_ids)
 
     def open_batch(self, batch_id: str, group: str = "") -> str:
         """Record a batch; return its group."""
@@ -72,6 +65,16 @@ class SqlBatches:
             this_batch = PhotoBatch.batch_id == batch_id
             session.execute(delete(PhotoBatch).where(this_batch, PhotoBatch.group_name == ""))
             session.execute(update(PhotoBatch).where(this_batch).values(erased=True))
+
+
+def groups_of(session: Session, batch_ids: Collection[str]) -> dict[str, str]:
+    """Return the group of each batch that belongs to one."""
+    query = select(PhotoBatch.batch_id, PhotoBatch.group_name).where(PhotoBatch.group_name != "")
+    return {
+        row[0]: row[1]
+        for portion in portions(list(batch_ids))
+        for row in session.execute(query.where(PhotoBatch.batch_id.in_(portion)))
+    }
 
 
 def note_batch(session: Session, batch_id: str, group: str = "") -> PhotoBatch:

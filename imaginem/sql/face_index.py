@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy.orm import Session
 
 from imaginem.errors import NotFound
-from imaginem.ports import EnrolledFace, JobKey, Neighbor
+from imaginem.ports import EnrolledFace, JobKey, Neighbor, best_of_each_group
+from imaginem.sql.batches import groups_of
 from imaginem.sql.database import Database
 from imaginem.sql.embeddings import StoredEmbedding, extent, read_after, read_one
 from imaginem.sql.nearest import nearest_in_sql_server
@@ -93,15 +94,19 @@ class SqlFaceIndex:
         if not matrix.ids:
             return []
         scores = matrix.rows @ np.frombuffer(embedding, np.float32)
-        neighbors: list[Neighbor] = []
-        for index in np.argsort(-scores, kind="stable"):
-            if scores[index] < min_similarity or len(neighbors) == limit:
-                break
-            if matrix.jobs[index] != exclude_job:
-                neighbors.append(
-                    Neighbor(matrix.ids[index], float(scores[index]), matrix.qualities[index])
-                )
-        return neighbors
+        similar = np.flatnonzero(scores >= min_similarity)
+        similar = similar[np.argsort(-scores[similar], kind="stable")]
+        found = [index for index in similar.tolist() if matrix.jobs[index] != exclude_job]
+
+        def groups(places: Sequence[int]) -> list[str]:
+            batches = [matrix.jobs[index][0] for index in places]
+            known = groups_of(session, set(batches))
+            return [known.get(batch_id, "") for batch_id in batches]
+
+        return [
+            Neighbor(matrix.ids[index], float(scores[index]), matrix.qualities[index])
+            for index in best_of_each_group(found, limit, groups)
+        ]
 
     def _matrix(self, session: Session, model: str) -> _Matrix:
         """Return the model's matrix, with new rows added; after a removal it is read anew."""

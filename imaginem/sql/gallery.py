@@ -14,7 +14,14 @@ from imaginem.sql.database import Database
 from imaginem.sql.embeddings import differs
 from imaginem.sql.removal import forget_at_azure, lock_faces
 from imaginem.sql.reviews import remove_reviews
-from imaginem.sql.schema import FaceMatchRow, FaceRow, ReviewRow, ServiceFaceRow, now
+from imaginem.sql.schema import (
+    FaceMatchRow,
+    FaceRow,
+    PhotoBatch,
+    ReviewRow,
+    ServiceFaceRow,
+    now,
+)
 from imaginem.sql.types import job_number, portions
 from imaginem.sql.upsert import upsert
 
@@ -120,6 +127,20 @@ class SqlGallery:
         """Return whose photos these faces are in."""
         with self._database.session(reading=True) as session:
             return {row.face_id: owner_of(row) for row in _rows_of(session, face_ids)}
+
+    def groups_of(self, face_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
+        """Return the group of each face whose batch belongs to one."""
+        query = (
+            select(FaceRow.face_id, PhotoBatch.group_name)
+            .join(PhotoBatch, PhotoBatch.batch_id == FaceRow.batch_id)
+            .where(PhotoBatch.group_name != "")
+        )
+        with self._database.session(reading=True) as session:
+            return {
+                row[0]: row[1]
+                for portion in portions(list(face_ids))
+                for row in session.execute(query.where(FaceRow.face_id.in_(portion)))
+            }
 
     def faces_of(self, *keys: JobKey) -> list[FaceOwner]:
         """Return the faces of jobs; those of one job in the order they were enrolled."""

@@ -2,11 +2,11 @@
 
 import uuid
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from imaginem.ports import JobKey, Neighbor
-from imaginem.sql.schema import FaceRow
+from imaginem.sql.schema import FaceRow, PhotoBatch
 from imaginem.sql.types import cosine_distance, job_number
 
 
@@ -33,13 +33,30 @@ def nearest_query(
         exclude_job: the job whose own faces are left out.
         model: embeddings of other models are never compared.
         embedding: L2-normalised float32.
-        limit: faces at most.
+        limit: faces of each group at most.
     """
     mine = bindparam("mine", embedding, FaceRow.embedding.type)
     distance = cosine_distance(FaceRow.embedding, mine)
-    query = select(FaceRow.face_id, distance.label("distance"), FaceRow.quality).where(
-        FaceRow.model == model, FaceRow.embedding.is_not(None)
+    group = func.coalesce(PhotoBatch.group_name, "")
+    measured = (
+        select(
+            FaceRow.face_id,
+            distance.label("distance"),
+            FaceRow.quality,
+            group.label("group_name"),
+        )
+        .outerjoin(PhotoBatch, PhotoBatch.batch_id == FaceRow.batch_id)
+        .where(FaceRow.model == model, FaceRow.embedding.is_not(None))
     )
     if exclude_job is not None:
-        query = query.where(FaceRow.job != job_number(*exclude_job))
-    return query.order_by("distance").limit(limit)
+        measured = measured.where(FaceRow.job != job_number(*exclude_job))
+    each = measured.subquery("measured")
+    place = func.row_number().over(partition_by=each.c.group_name, order_by=each.c.distance)
+    ranked = select(each.c.face_id, each.c.distance, each.c.quality, place.label("place")).subquery(
+        "ranked"
+    )
+    return (
+        select(ranked.c.face_id, ranked.c.distance, ranked.c.quality)
+        .where(ranked.c.place <= limit)
+        .order_by(ranked.c.distance)
+    )

@@ -241,10 +241,11 @@ class TestTransactSql:
 
         assert "embedding VECTOR(512)" in everything
         assert re.search(
-            r"SELECT TOP 20 .*vector_distance\('cosine', face\.embedding, "
-            r"CAST\(.* AS VECTOR\(512\)\)",
-            everything,
+            r"vector_distance\('cosine', face\.embedding, CAST\(.* AS VECTOR\(512\)\)", everything
         )
+        # The server keeps the best of each group, so that those of one crowd out no others.
+        assert "row_number() OVER (PARTITION BY measured.group_name ORDER BY" in everything
+        assert re.search(r"WHERE ranked\.place <= ", everything)
 
     def test_an_identitys_user_is_made_from_its_number(self) -> None:
         made = grant_script("id-app", uuid.UUID("11223344-5566-7788-99aa-bbccddeeff00"))

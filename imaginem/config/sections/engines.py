@@ -108,7 +108,10 @@ class EngineSettings(Section):
         usual="0.37 locally, 0.4 on Azure Face",
     )
     match_limit: Count = setting(
-        "FACE_MATCH_LIMIT", 20, "matches of a face, at most", not_on_azure="its default serves"
+        "FACE_MATCH_LIMIT",
+        20,
+        "matches of a face in each group of batches, at most",
+        not_on_azure="its default serves",
     )
     face_model: ModelFile = setting(
         "FACE_MODEL",

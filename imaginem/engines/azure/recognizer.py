@@ -22,7 +22,7 @@ from imaginem.engines.azure.face_service import (
     FaceService,
     Similar,
 )
-from imaginem.engines.enrolled import enrolled_qualities
+from imaginem.engines.enrolled import best_matches, enrolled_qualities
 from imaginem.engines.logs import logger_for
 from imaginem.engines.match_tiers import MatchTiers
 from imaginem.engines.parts import EngineParts
@@ -43,7 +43,6 @@ _logger = logging.getLogger("imaginem.engines.azure")
 # The service's three words on our scale of 0 to 1; see imaginem/engines/match_tiers.py.
 _QUALITY = {"low": 0.2, "medium": 0.5, "high": 0.9}
 _UNKNOWN_QUALITY = 0.5
-_CANDIDATES = 5  # for each match wanted, since some are of the same job and some were erased
 
 
 class AzureRecognizer:
@@ -55,7 +54,7 @@ class AzureRecognizer:
         gallery: the faces that are known.
         known: which of our faces has which id at the service.
         tiers: how alike two faces must be.
-        match_limit: most matches of a face.
+        match_limit: most matches of a face in each group.
     """
 
     name = f"azure-{RECOGNITION.replace('_', '-')}"
@@ -76,8 +75,8 @@ class AzureRecognizer:
         self._known = known
         self._tiers = tiers
         self._limit = match_limit
-        candidates = min(max(match_limit * _CANDIDATES, 100), FACES_PER_CALL)
-        self._searcher = FaceSearch(service, lists, known, candidates)
+        # The service knows no groups: it is asked for all that one call can return.
+        self._searcher = FaceSearch(service, lists, known, FACES_PER_CALL)
 
     def enrol(
         self, key: JobKey, photo: Photo, faces: Sequence[Face], call: CallContext
@@ -228,7 +227,7 @@ class AzureRecognizer:
                         band=band,
                     )
                 )
-        return matches[: self._limit]
+        return best_matches(self._gallery, matches, self._limit)
 
 
 def engine_name(settings: Settings) -> str:

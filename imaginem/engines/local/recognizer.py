@@ -9,7 +9,7 @@ import numpy as np
 
 from imaginem.assets import AssetStore
 from imaginem.config.settings import Settings
-from imaginem.engines.enrolled import enrolled_qualities
+from imaginem.engines.enrolled import best_matches, enrolled_qualities
 from imaginem.engines.local.embedding import align, describe, make_embedder
 from imaginem.engines.local.landmarks import FIVE, Landmarks
 from imaginem.engines.local.quality import quality
@@ -92,7 +92,7 @@ class LocalRecognizer:
         gallery: keeps the faces.
         index: finds faces by their embeddings.
         tiers: how alike two faces must be.
-        match_limit: most matches of a face.
+        match_limit: most matches of a face in each group.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class LocalRecognizer:
                 )
             except NotFound:
                 continue
-            matches += [
+            found = [
                 FaceMatch(
                     face_id=face_id,
                     matched_face_id=similar.face_id,
@@ -158,7 +158,8 @@ class LocalRecognizer:
                     band=similar.band,
                 )
                 for similar in self._similar(neighbors, qualities[face_id])
-            ][: self._limit]
+            ]
+            matches += best_matches(self._gallery, found, self._limit)
         self._gallery.keep_matches(matches)
         return matches
 

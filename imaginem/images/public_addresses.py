@@ -9,34 +9,7 @@ from collections.abc import Iterable
 import httpcore
 
 from imaginem.errors import PermanentError, RetryableError
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-# Azure's wire server: the address is in a public range, but it gives machine secrets to VMs.
-_AZURE_WIRE_SERVER = ipaddress.ip_address("168.63.129.16")
-# IPv6 addresses whose last 32 bits are an IPv4 address (RFC 6052 and RFC 4291).
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_PRIVATE = tuple(
-    ipaddress.ip_network(text)
-    for text in ("64:ff9b:1::/48", "fec0::/10", "::ffff:0:0:0/96")  # RFC 8215, 3879, 2765
-)
-_IPV4_COMPATIBLE = ipaddress.ip_network("::/96")
-
-
-def is_public(address: Address) -> bool:
-    """Tell whether an IP address is on the public internet.
-
-    An IPv6 address that embeds an IPv4 address is judged by the embedded one.
-    """
-    if isinstance(address, ipaddress.IPv6Address):
-        embedded = address.ipv4_mapped or address.sixtofour
-        if address in _NAT64 or address in _IPV4_COMPATIBLE:
-            embedded = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        if embedded is not None:
-            return is_public(embedded)
-        if address.teredo is not None or any(address in network for network in _PRIVATE):
-            return False
-    return address.is_global and not address.is_multicast and address != _AZURE_WIRE_SERVER
+from imaginem.images.special_addresses import is_public
 
 
 def resolve(host: str, port: int, *, private_too: bool) -> list[str]:

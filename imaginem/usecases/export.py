@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,8 +43,16 @@ _SOUGHT_BY = {
 """Which step fills a column, and from which part of its output."""
 _CHUNK = 200
 """Results whose faces are read in one query."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""Characters with which a spreadsheet's formulas begin."""
+_SIGNS = "=+\\-@＝＋－＠﹦﹢﹣﹫−⁺⁻⁼₊₋₌"  # noqa: RUF001 - spreadsheets read wide ones as plain ones
+_NEXT_CELL = ";|\t\n\v\f\r\x85\u2028\u2029"
+_IGNORED = r"\s\"'\ufeff\u00ad\u200b-\u200f\u2060"
+# It looks at each run of such characters once: a text of many line feeds takes no longer.
+_FORMULA = re.compile(f"(?<![{_NEXT_CELL}{_IGNORED}])([{_NEXT_CELL}{_IGNORED}]*)([{_SIGNS}])")
+"""How a formula begins: in a cell, or where spreadsheets of other countries begin the next one.
+
+Where `;` or a tab separates cells, the quotes around ours hold nothing together. A comma inside
+needs no mark: where it separates cells, the quotes hold.
+"""
 
 
 def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Iterator[dict[str, Any]]:
@@ -97,7 +106,13 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     text = "; ".join(str(item) for item in value) if isinstance(value, list) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+
+    def marked_start(found: re.Match[str]) -> str:
+        begins = found.start() == 0 or not set(_NEXT_CELL).isdisjoint(found[1])
+        return f"{found[1]}'{found[2]}" if begins else found[0]
+
+    marked = _FORMULA.sub(marked_start, text)
+    return f"'{marked}" if marked.startswith(("\t", "\r", "\n")) else marked
 
 
 def _row(result: JobResult, enrolled: int, matched: list[str]) -> dict[str, Any]:

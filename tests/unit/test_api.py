@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import struct
 import uuid
 import zlib
@@ -298,6 +299,29 @@ class TestBatchActions:
         assert told["tags"] == ["cat", "dog"]
         assert told["text"].startswith("=")
         assert api.get("/api/batches/none/export").status_code == 404
+
+    @pytest.mark.parametrize("sign", "=+-@＝＋－＠﹢")  # noqa: RUF001 - the wide ones are meant
+    @pytest.mark.parametrize(
+        "before", ["", " ", "\n", "\t", "\r\n", "a; ", 'a;"', "a\n", "a\t", "a| "]
+    )
+    def test_no_cell_begins_a_formula_in_a_spreadsheet_of_any_country(
+        self, services: MemoryServices, api: TestClient, before: str, sign: str
+    ) -> None:
+        keep(services, ("b", "one"), {"ocr": {"full_text": f"{before}{sign}1+1"}})
+        text = api.get("/api/batches/b/export").content.decode("utf-8-sig")
+        (row,) = csv.DictReader(io.StringIO(text, newline=""))
+        cells = re.split(r"[;|\t\r\n]", row["text"])
+        assert not [cell for cell in cells if cell.strip('" ').startswith(sign)]
+        assert row["text"].replace("'", "") == f"{before}{sign}1+1"
+
+    def test_an_export_leaves_other_texts_as_they_are(
+        self, services: MemoryServices, api: TestClient
+    ) -> None:
+        told = "5 - 3 = 2, -1, a@b.org; c|d" + "\n" * 100_000  # and it takes no time
+        keep(services, ("b", "one"), {"ocr": {"full_text": told}})
+        text = api.get("/api/batches/b/export").content.decode("utf-8-sig")
+        (row,) = csv.DictReader(io.StringIO(text, newline=""))
+        assert row["text"] == told
 
     def test_each_row_of_an_export_has_its_own_faces_and_matches(
         self, services: MemoryServices, api: TestClient, monkeypatch: pytest.MonkeyPatch

@@ -2,7 +2,6 @@
 
 import contextlib
 import http.server
-import ipaddress
 import socket
 import threading
 import time
@@ -16,45 +15,6 @@ import pytest
 from imaginem.errors import PermanentError, RetryableError
 from imaginem.images import fetching
 from imaginem.images.fetching import GuardedFetcher
-from imaginem.images.public_addresses import is_public
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1",
-        "10.1.2.3",
-        "172.16.0.1",
-        "192.168.1.1",
-        "169.254.169.254",
-        "168.63.129.16",
-        "100.64.0.1",
-        "0.0.0.0",
-        "224.0.0.1",
-        "255.255.255.255",
-        "::1",
-        "::",
-        "fe80::1",
-        "fd00:ec2::254",
-        "ff02::1",
-        "::ffff:127.0.0.1",
-        "::ffff:a9fe:a9fe",
-        "::127.0.0.1",
-        "64:ff9b::a9fe:a9fe",
-        "64:ff9b:1::1",
-        "2002:a9fe:a9fe::1",
-        "fec0::1",
-        "::ffff:0:a9fe:a9fe",
-        "2001:0:53aa:64c:0:0:5601:5601",
-    ],
-)
-def test_an_address_inside_is_not_public(address: str) -> None:
-    assert not is_public(ipaddress.ip_address(address))
-
-
-@pytest.mark.parametrize("address", ["93.184.216.34", "2606:2800:220:1:248:1893:25c8:1946"])
-def test_an_address_outside_is_public(address: str) -> None:
-    assert is_public(ipaddress.ip_address(address))
 
 
 @pytest.mark.parametrize(

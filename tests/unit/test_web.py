@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 
 import pytest
 from fastapi.testclient import TestClient
@@ -242,6 +243,17 @@ class TestForgery:
             assert "unsafe" not in headers["content-security-policy"]
             assert headers["x-content-type-options"] == "nosniff"
         assert local.get("/photos").headers["cache-control"] == "no-store"
+
+
+def test_only_a_file_with_its_version_is_kept_for_good(local: TestClient) -> None:
+    page = local.get("/upload").text
+    versioned = re.findall(r"/static/app\.js\?v=\w+", page)[0]
+    assert "immutable" in local.get(versioned).headers["cache-control"]
+    # Another version's address, as a page of an app that is being replaced has it, gets this
+    # version's file: kept for a year, it would be wrong.
+    for address in ("/static/app.js", "/static/app.js?v=0", "/static/icon.svg?v="):
+        assert local.get(address).headers["cache-control"] == "no-cache"
+    assert local.get("/favicon.ico", follow_redirects=False).headers["cache-control"] == "no-store"
 
 
 class TestProblems:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from imaginem.errors import InvalidMessage, NotFound
 from imaginem.message import JobDefinition
 from imaginem.names import blob_segment
+from imaginem.pipeline.progress_row import progress_properties
 from imaginem.pipeline.source import photo_containers
-from imaginem.ports import DashboardServices, Groups
+from imaginem.ports import DashboardServices, Groups, JobKey
 from imaginem.redaction import without_query
 
 ROLES = ("viewer", "caseworker", "operator")
@@ -57,7 +58,46 @@ def check_batch(services: DashboardServices, batch_id: str, caller: Caller) -> N
         NotFound: hidden, as if it did not exist.
     """
     if hidden_batches(services, [batch_id], caller):
-        raise NotFound(f"there is no batch {batch_id}")
+        raise NotFound(no_batch(batch_id))
+
+
+def check_job(services: DashboardServices, key: JobKey, caller: Caller) -> None:
+    """Check that a caller may see a job.
+
+    Raises:
+        NotFound: its batch is hidden, as if the job did not exist.
+    """
+    if hidden_batches(services, [key[0]], caller):
+        raise NotFound(no_job(key))
+
+
+def absence(services: DashboardServices, batch_id: str, job_id: str | None = None) -> str:
+    """Return what is said of a batch, or of a job in it, that is not there; empty if it is.
+
+    This is said of hidden ones too, so that nobody learns of them.
+    """
+    if job_id is None:
+        rows = services.log.batch(batch_id, only=progress_properties(()))
+        known = (
+            services.batches.batch(batch_id)
+            or services.submissions.submissions(batch_id)
+            or services.results.finished(batch_id)
+            or next(iter(rows), None)
+        )
+        return "" if known else no_batch(batch_id)
+    key = batch_id, job_id
+    job = services.submissions.submission(key) or services.results.read(key)
+    return "" if job or services.log.read(key) else no_job(key)
+
+
+def no_batch(batch_id: str) -> str:
+    """Return what is said of a batch that is not there, or hidden."""
+    return f"there is no batch {batch_id}"
+
+
+def no_job(key: JobKey) -> str:
+    """Return what is said of a job that is not there, or in a hidden batch."""
+    return f"there is no job {key[1]} in batch {key[0]}"
 
 
 def check_photo_address(

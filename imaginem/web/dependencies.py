@@ -11,7 +11,7 @@ from fastapi import Depends, Header, HTTPException, Request
 
 from imaginem.ports import DashboardServices, JobKey
 from imaginem.ports.log_lines import label
-from imaginem.usecases.access import Caller, check_batch
+from imaginem.usecases.access import Caller, check_batch, check_job
 from imaginem.web.addresses import unpath
 from imaginem.web.context import WebContext
 
@@ -74,18 +74,28 @@ Caseworker = Annotated[Caller, Depends(Needs("caseworker"))]
 Operator = Annotated[Caller, Depends(Needs("operator"))]
 
 
-def _visible_batch(caller: Viewer, services: ServicesDep, batch_id: str) -> str:
+def _visible_batch(request: Request, caller: Viewer, services: ServicesDep, batch_id: str) -> str:
     name = unpath(batch_id)
     check_batch(services, name, caller)
+    request.state.named = (name,)
     return name
 
 
 VisibleBatch = Annotated[str, Depends(_visible_batch)]
-"""The batch id that an address names; 404 for one that the caller may not see."""
+"""The batch id that an address names; 404 for one that the caller may not see.
+
+It is noted in the request's state: an error is answered as for a hidden one if there is no such
+batch, whatever else is wrong with the request (`imaginem.web.problems`).
+"""
 
 
-def _visible_job(caller: Viewer, services: ServicesDep, batch_id: str, job_id: str) -> JobKey:
-    return _visible_batch(caller, services, batch_id), unpath(job_id)
+def _visible_job(
+    request: Request, caller: Viewer, services: ServicesDep, batch_id: str, job_id: str
+) -> JobKey:
+    key = unpath(batch_id), unpath(job_id)
+    check_job(services, key, caller)
+    request.state.named = key
+    return key
 
 
 VisibleJob = Annotated[JobKey, Depends(_visible_job)]

@@ -22,6 +22,7 @@ from imaginem.errors import (
     disk_full,
 )
 from imaginem.redaction import one_line
+from imaginem.usecases.access import absence
 from imaginem.usecases.admission import JobIdTaken
 from imaginem.usecases.erase import AtWork
 from imaginem.usecases.poison import NewerRun
@@ -147,6 +148,24 @@ class ProblemHandlers:
         field: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Response:
+        absent = _absence(request) if 400 <= status < 500 else ""
+        if absent:
+            status, detail, field, headers = 404, absent, None, None
         if wants_page(request):
             return self._page(request, status, one_line(detail, 1000))
         return problem(status, detail, field=field, headers=headers)
+
+
+def _absence(request: Request) -> str:
+    """Return that what the address names is not there; empty if it is, or names nothing.
+
+    A hidden batch is refused before the rest of a request is looked at. What is wrong with the
+    rest must not be told of an absent one either: the difference would tell that the other exists.
+    """
+    named: tuple[str, ...] = getattr(request.state, "named", ())
+    if not named:
+        return ""
+    try:
+        return absence(request.app.state.web.services(), *named)
+    except ImaginemError:  # storage is away, or nothing can have this name: the error is told
+        return ""

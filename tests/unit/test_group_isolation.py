@@ -45,7 +45,8 @@ class Route:
         query: with names in braces, as in paths.
         body: the same.
         kind: of the body.
-        wrong: a query or a body that is refused as such: the answer must still be the same.
+        wrong: other queries and bodies, most of them refused as such: the answers must still be
+            the same.
         same: whether hidden and absent are answered alike; no, where something is made.
     """
 
@@ -72,7 +73,9 @@ MESSAGE = json.dumps(
         }
     }
 )
-LISTED = Route("batch={batch_id}&text=" + SECRET[:-1], wrong=(("batch={batch_id}&limit=0", ""),))
+LISTED = Route(
+    "batch={batch_id}&text=" + SECRET[:-1], wrong=(("", ""), ("batch={batch_id}&limit=0", ""))
+)
 GPS = Route("gps=false", wrong=(("gps=true", ""), ("gps=nonsense", "")))
 UPLOAD = Route(
     body="\r\n".join(
@@ -144,7 +147,7 @@ TABLE = {
     "POST /batches/{batch_id}/reopen": NAMED,
     "POST /batches/{batch_id}/{job_id}/retry": NAMED,
     "POST /batches/{batch_id}/erase": NAMED,
-    "GET /faces": Route("face={face_id}"),
+    "GET /faces": Route("face={face_id}", wrong=(("", ""),)),
     "POST /faces/search": UPLOAD,
     "POST /faces/{face_id}/matches/{other_id}": Route(body="verdict=confirmed", kind=FORM),
     "GET /operations": OPERATORS,

@@ -1,9 +1,12 @@
 """In-memory fake of the outputs from before a rerun."""
 
+import uuid
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from imaginem.memory.database import MemoryDatabase
 from imaginem.ports import EARLIER_KEPT, EarlierOutput, JobKey
+from imaginem.ports.erasing import without_faces
 
 
 class MemoryEarlierOutputs:
@@ -21,6 +24,14 @@ class MemoryEarlierOutputs:
             others = [each for each in self.of_job(key) if each.made != output.made]
             kept = sorted([output, *others], key=lambda each: each.made, reverse=True)
             self._database.earlier[key] = kept[:EARLIER_KEPT]
+
+    def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:
+        """Remove faces from the matches in earlier outputs."""
+        with self._database.lock:
+            self._database.earlier[key] = [
+                replace(each, job_output=without_faces(each.job_output, face_ids))
+                for each in self.of_job(key)
+            ]
 
     def of_job(self, key: JobKey) -> Sequence[EarlierOutput]:
         """List a job's outputs."""

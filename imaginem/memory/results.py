@@ -1,11 +1,13 @@
 """In-memory fake of the results."""
 
+import uuid
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from imaginem.memory.database import MemoryDatabase
 from imaginem.ports import JobKey, JobResult, ResultOfAnotherRun
+from imaginem.ports.erasing import without_faces
 
 
 class MemoryResults:
@@ -24,6 +26,14 @@ class MemoryResults:
         self._database.note_batch(result.batch_id)
         kept = replace(result, timestamp=datetime.now(UTC))
         self._database.results[result.batch_id, result.id] = kept
+
+    def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:
+        """Remove faces from the matches in a result."""
+        with self._database.lock:
+            result = self._database.results.get(key)
+            if result is not None:
+                kept = without_faces(result.job_output, face_ids)
+                self._database.results[key] = replace(result, job_output=kept)
 
     def read(self, key: JobKey) -> JobResult | None:
         """Read a result."""

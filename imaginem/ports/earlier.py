@@ -1,6 +1,7 @@
 """Outputs of a job from before it was run again, to compare with those of now."""
 
-from collections.abc import Mapping, Sequence
+import uuid
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
@@ -36,6 +37,9 @@ class EarlierOutputs(Erasable, Protocol):
 
     def keep(self, output: EarlierOutput) -> None:
         """Keep an output, in place of one of the same moment; old ones go (`EARLIER_KEPT`)."""
+
+    def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:
+        """Remove erased faces from the matches in a job's earlier outputs."""
 
     def of_job(self, key: JobKey) -> Sequence[EarlierOutput]:
         """Return a job's earlier outputs, the latest first."""

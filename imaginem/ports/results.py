@@ -1,6 +1,7 @@
 """Results of jobs."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -55,6 +56,9 @@ class Results(Erasable, Protocol):
         Raises:
             ResultOfAnotherRun: there is a result of neither run.
         """
+
+    def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:
+        """Remove erased faces from the matches in a job's result; its moment stays."""
 
     def read(self, key: JobKey) -> JobResult | None:
         """Return a job's result."""

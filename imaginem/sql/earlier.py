@@ -1,11 +1,13 @@
 """`earlier_output`: what jobs had found before they were run again."""
 
+import uuid
 from collections.abc import Collection, Sequence
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import delete, select
 
 from imaginem.ports import EARLIER_KEPT, EarlierOutput, JobKey
+from imaginem.ports.erasing import without_faces
 from imaginem.sql.database import Database
 from imaginem.sql.schema import EarlierOutputRow
 from imaginem.sql.types import job_number
@@ -43,6 +45,14 @@ class SqlEarlierOutputs:
             if len(newest) > EARLIER_KEPT:
                 old = EarlierOutputRow.made <= newest[EARLIER_KEPT]
                 session.execute(delete(EarlierOutputRow).where(EarlierOutputRow.job == job, old))
+
+    def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:
+        """Remove faces from the matches in a job's earlier outputs."""
+        query = select(EarlierOutputRow).where(EarlierOutputRow.job == job_number(*key))
+        with self._database.session() as session:
+            for row in session.scalars(query).all():
+                kept = without_faces(from_json(row.job_output), face_ids)
+                row.job_output = to_json(kept).decode()
 
     def of_job(self, key: JobKey) -> Sequence[EarlierOutput]:
         """Return a job's earlier outputs, the latest first."""

@@ -1,14 +1,17 @@
 """`pipeline_output`, and the labels and text that search needs."""
 
+import uuid
 from collections.abc import Collection, Iterator
 
 from pydantic_core import from_json, to_json
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from imaginem.ports import JobKey, JobResult, ResultOfAnotherRun
+from imaginem.ports.erasing import without_faces
 from imaginem.ports.searchable import count_faces, labels_in, text_in
 from imaginem.sql.batches import note_batch
 from imaginem.sql.database import Database
+from imaginem.sql.removal import LOCK
 from imaginem.sql.schema import Label, PipelineOutput, now
 from imaginem.sql.types import job_number, portions
 from imaginem.sql.upsert import upsert
@@ -58,6 +61,18 @@ class SqlResults:
                 Label(job=job, kind=kind, name=name, confidence=confidence)
                 for (kind, name), confidence in labels_in(outputs).items()
             )
+
+    def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:
+        """Remove faces from the matches in a result; the row is locked, so no newer one is lost."""
+        own = PipelineOutput.job == job_number(*key)
+        query = select(PipelineOutput.job_output).where(own).with_for_update()
+        with self._database.session() as session:
+            text = session.scalar(query.with_hint(PipelineOutput, LOCK, "mssql"))
+            if text is None:
+                return
+            kept = to_json(without_faces(from_json(text), face_ids)).decode()
+            same_moment = {"job_output": kept, "timestamp": PipelineOutput.timestamp}
+            session.execute(update(PipelineOutput).where(own).values(same_moment))
 
     def read(self, key: JobKey) -> JobResult | None:
         """Return a job's result."""

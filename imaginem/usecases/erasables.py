@@ -16,6 +16,7 @@ from imaginem.ports import (
     PoisonEntry,
     PoisonLog,
 )
+from imaginem.usecases.face_traces import GalleryFaces
 from imaginem.usecases.renditions import CONTAINER as THUMBNAILS
 
 
@@ -40,7 +41,7 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
             JobBlobs(services.blobs, name, services.drops if name == photos else None)
             for name in dict.fromkeys(containers)
         ),
-        services.gallery,
+        GalleryFaces(services),
         PoisonedMessages(services.poison),
         services.submissions,
         services.results,

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -237,7 +238,7 @@ def ids_in(body: str | bytes) -> tuple[str, str]:
     try:
         value = read_json(body)
     except InvalidMessage:
-        return "", ""
+        value = _as_far_as_it_goes(body)
     definition = value.get("job_definition") if isinstance(value, dict) else None
     if not isinstance(definition, dict):
         return "", ""
@@ -246,6 +247,23 @@ def ids_in(body: str | bytes) -> tuple[str, str]:
         str(DEFAULT_BATCH if batch_id is None else batch_id)[:_ID_SHOWN],
         str("" if job_id is None else job_id)[:_ID_SHOWN],
     )
+
+
+def _as_far_as_it_goes(body: str | bytes) -> Any:
+    """Return what can be read of a body that is no JSON: cut off, with NaN, with something after.
+
+    Such a message is kept as poisoned too, and must be found when its job is erased.
+    """
+    raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+    raw = raw.removeprefix(b"\xef\xbb\xbf").strip()
+    try:
+        return from_json(raw, allow_inf_nan=True, allow_partial="trailing-strings")
+    except ValueError:
+        pass
+    try:
+        return json.JSONDecoder().raw_decode(raw.decode("utf-8", "replace"))[0]
+    except (ValueError, RecursionError):
+        return None
 
 
 def _check(message: JobMessage) -> None:

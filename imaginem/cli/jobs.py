@@ -37,6 +37,7 @@ from imaginem.cli.shared import (
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import ENDED, JobState
 from imaginem.ports import JobResult, PoisonFilter, Services
+from imaginem.redaction import redact_shown
 from imaginem.runtime import Runtime
 from imaginem.usecases.admission import Admission
 from imaginem.usecases.jobs import photo_name
@@ -200,7 +201,7 @@ def tell_poisoned(services: Services, progress: BatchProgress, console: Console)
 def show_job(row: ProgressRow, json_wanted: bool, name: str = "") -> None:
     """Print a job in detail; `name` is its photo's."""
     if json_wanted:
-        print_json({**row.as_json(), **({"original_name": name} if name else {})})
+        print_json({**redact_shown(row.as_json()), **({"original_name": name} if name else {})})
         return
     table = Table("step", "state", "reason", box=None, padding=(0, 1))
     for step in row.pipeline:
@@ -257,7 +258,7 @@ def _result_json(runtime: Runtime, result: JobResult, links: bool) -> dict[str, 
         "id": result.id,
         "image_url": result.image_url,
         **({"photo_link": _link(runtime, result)} if links else {}),
-        "image_parameters": result.image_parameters,
+        "image_parameters": redact_shown(result.image_parameters),
         "processing_pipeline": list(result.processing_pipeline),
         "unfinished": list(result.unsuccessful),
         "timestamp": result.timestamp,

@@ -6,6 +6,8 @@ All adapters use these functions, so that a search gives the same results everyw
 from collections.abc import Mapping
 from typing import Any
 
+from imaginem.redaction import redact_shown
+
 TAGS_SHOWN = 3
 """Tags of a photo in a list: those of the highest confidence."""
 _NAME_LIMIT = 200  # characters of a label that are kept; the column has no more
@@ -39,11 +41,11 @@ def count_faces(outputs: Mapping[str, Any]) -> int:
 
 
 def name_of(image_parameters: Any, otherwise: str) -> str:
-    """Return the file name that a photo's sender gave, or `otherwise`."""
+    """Return the file name that a photo's sender gave, without secrets, or `otherwise`."""
     if not isinstance(image_parameters, dict):
         return otherwise
     name = image_parameters.get("original_name")
-    return name if isinstance(name, str) and name else otherwise
+    return redact_shown(name) if isinstance(name, str) and name else otherwise
 
 
 def _field(outputs: Mapping[str, Any], step: str, name: str) -> Any:

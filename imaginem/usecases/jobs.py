@@ -8,6 +8,7 @@ from imaginem.errors import NotFound
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import DashboardServices, JobKey, JobResult, Services, Submission
+from imaginem.redaction import redact_shown
 from imaginem.usecases.access import Caller
 from imaginem.usecases.faces import ReviewedMatch, matches_of_job
 from imaginem.usecases.submit import is_at_work
@@ -61,7 +62,9 @@ def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobVie
         job_id=key[1],
         state=_state_in_view(row, sent, result),
         image_url=result.image_url if result else row.image_url if row else "",
-        image_parameters=result.image_parameters if result else sent.parameters if sent else None,
+        image_parameters=redact_shown(
+            result.image_parameters if result else sent.parameters if sent else None
+        ),
         steps=_steps(row, result),
         outputs=_visible_outputs(result.job_output, matches) if result else None,
         matches=matches,
@@ -135,8 +138,11 @@ def result_of(services: Services, key: JobKey) -> JobResult:
 
 
 def given_name(parameters: Any) -> Any:
-    """Return `original_name` of `image_parameters`, in which a sender may write anything."""
-    return parameters.get("original_name") if isinstance(parameters, dict) else None
+    """Return `original_name` of `image_parameters`, in which a sender may write anything.
+
+    It is without secrets, since it is shown.
+    """
+    return redact_shown(parameters.get("original_name")) if isinstance(parameters, dict) else None
 
 
 def photo_name(parameters: Any, job_id: str) -> str:

@@ -14,7 +14,7 @@ from imaginem.pipeline.poison import as_new_run
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import CONCLUDED
 from imaginem.ports import DashboardServices, PoisonEntry, Submission
-from imaginem.redaction import redact, redact_values
+from imaginem.redaction import redact, redact_shown
 from imaginem.usecases.submit import check_open, is_at_work, send_message
 
 KINDS = ("invalid", "exhausted", "defect", "lost")
@@ -91,7 +91,7 @@ def readable(body: str) -> str:
         value = read_json(body)
     except InvalidMessage:
         return redact(body)
-    return json.dumps(redact_values(value), indent=2, ensure_ascii=False)
+    return json.dumps(redact_shown(value), indent=2, ensure_ascii=False)
 
 
 def plan_of(services: DashboardServices, entry: PoisonEntry) -> Plan:

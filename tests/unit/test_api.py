@@ -7,6 +7,7 @@ import re
 import struct
 import uuid
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -343,6 +344,23 @@ class TestBatchActions:
         told = [(row["job_id"], row["faces"], row["matches"]) for row in rows]
         assert told == [("none", None, []), ("one", 2, ["b/two"]), ("two", 1, ["b/one"])]
         assert asked == [3]  # once, not once a photo
+
+
+def test_secrets_that_a_sender_gave_are_shown_nowhere_and_kept_for_the_job(
+    services: MemoryServices, api: TestClient
+) -> None:
+    keep(services, ("b", "one"), name="a.jpg?token=SECRET")
+    result = services.results.read(("b", "one"))
+    assert result is not None
+    given = {**result.image_parameters, "camera": "X", "callback": {"sasToken": "SECRET"}}
+    services.results.save(replace(result, image_parameters=given))
+    for address in ("/api/jobs/b/one", "/photos/b/one", "/api/images", "/api/batches/b/export"):
+        told = api.get(address)
+        assert (told.status_code, "SECRET" in told.text) == (200, False), address
+    assert api.get("/api/jobs/b/one").json()["image_parameters"]["camera"] == "X"
+    kept = services.results.read(("b", "one"))
+    assert kept is not None
+    assert kept.image_parameters == given
 
 
 class TestErasure:

@@ -60,6 +60,19 @@ class TestPoisonEntries:
         forget_job(services, KEY)
         assert services.poison.list() == []
 
+    def test_one_that_is_no_json_goes_with_its_job_and_with_its_batch(
+        self, services: MemoryServices
+    ) -> None:
+        for forget in (lambda: forget_job(services, KEY), lambda: forget_batch(services, KEY[0])):
+            finish(services, KEY)
+            for text in (body(id="job-1", batch_id=None)[:-1], body(id="job-1", x=float("nan"))):
+                keep_invalid(services, "ocr", str(uuid.uuid4()), text, "because")
+            # An earlier version did not note whose it is.
+            old = body(id="job-1", batch_id=None) + "."
+            services.poison.add(PoisonEntry("ocr", "m1", "because", old))
+            forget()
+            assert services.poison.list() == []
+
     def test_one_of_a_job_that_left_nothing_else_can_be_erased(
         self, services: MemoryServices
     ) -> None:
@@ -100,6 +113,10 @@ class TestPoisonEntries:
         (body(id=None), ("default", "")),
         ("{}", ("", "")),
         ("nonsense", ("", "")),
+        (body(id="a", batch_id="b", note=float("nan")), ("b", "a")),
+        (body(id="a", batch_id=None, note=float("nan")), ("default", "a")),
+        (body(id="a", batch_id=None) + " and more", ("default", "a")),
+        (body(id="a", batch_id=None)[:-2], ("default", "a")),
     ],
 )
 def test_a_body_tells_its_job_as_the_message_does(text: str, ids: JobKey) -> None:

@@ -1,5 +1,6 @@
 """Names that storage accepts, and text that may be shown."""
 
+import json
 import string
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from imaginem.errors import InvalidMessage
 from imaginem.names import blob_segment, is_plain_path, job_prefix, table_key
-from imaginem.redaction import one_line, redact, redact_values, without_query
+from imaginem.redaction import one_line, redact, redact_shown, redact_values, without_query
 
 
 @given(st.text(min_size=1, max_size=40), st.text(min_size=1, max_size=40))
@@ -101,6 +102,43 @@ def test_values_are_redacted_whole_where_their_name_is_a_secrets() -> None:
         "number": 7,
         "none": None,
     }
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"blobSasToken": "SECRET"},
+        {"x-functions-key": "SECRET"},
+        {"SAS": {"value": ["SECRET"]}},
+        {"subscriptionKey": 5, "AUTHORIZATION": "SECRET"},
+        {"note": "sv=2024&sig=SECRET%3D"},
+        {"note": "callback?accessToken=SECRET"},
+        {"note": "sig%3DSECRET%26x"},
+        {"header": "Bearer SECRET.abc"},
+        {"note": '{"inner": {"client_secret": "SECRET"}}'},
+        {"https://a.test/b?sig=SECRET": 1},
+        [{"deep": [{"token": "SECRET"}]}],
+        {"note": "eyJSECRETabc.eyJhbGciOi.c2ln"},
+        {"note": "SECRET" + "a" * 80 + "=="},
+    ],
+)
+def test_what_a_sender_gave_is_shown_without_secrets(given: object) -> None:
+    assert "SECRET" not in json.dumps(redact_shown(given))
+
+
+def test_what_is_no_secret_is_shown_as_it_was_given() -> None:
+    given = {
+        "original_name": "key of the sea: a token of love.jpg",
+        "key": "c4",
+        "keywords": ["monkey", "pinned"],
+        "size": 5,
+        "turned": None,
+        "time": "2026-05-01T10:00:00+00:00",
+        "address": "https://a.test/b",
+        "json": '{"camera": "X"}',
+        "long": "a" * 200_000,  # and it takes no time
+    }
+    assert redact_shown(given) == given
 
 
 def test_a_line_is_one_line() -> None:

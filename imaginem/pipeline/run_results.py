@@ -7,6 +7,7 @@ read is only needed for a job that is run again, or whose message comes late.
 
 import hashlib
 import re
+import uuid
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
@@ -58,6 +59,10 @@ class RunResults:
         if self._saved is not None:
             self.save(self._saved)
         return self.claim
+
+    def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:
+        """Remove erased faces from the matches in a job's result."""
+        self._results.drop_faces(key, face_ids)
 
     def read(self, key: JobKey) -> JobResult | None:
         """Return a job's result."""

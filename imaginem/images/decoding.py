@@ -1,62 +1,32 @@
-"""Decode photos safely: known formats only, with a limit of bytes and pixels, turned upright."""
+"""Decode photos safely: known formats only, bounded in every way, turned upright."""
 
 import hashlib
 import io
-import struct
 import threading
-import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
-from imaginem.errors import PermanentError
+from imaginem.images.apart import decode_apart
+from imaginem.images.conversion import to_rgb
+from imaginem.images.limits import PIXELS_IN_PLACE, check_bytes
+from imaginem.images.opening import (
+    format_of,
+    holds_these_pixels,
+    opened_counted,
+    opened_photo,
+)
+from imaginem.images.survey import survey
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from PIL import Image
 
-PIXEL_LIMIT = 64_000_000
-"""Most pixels of a photo: more than phones of 50 megapixels take, less than fills a worker."""
-BYTE_LIMIT = 20 * 1024 * 1024
-"""Most bytes of a photo file."""
-BYTE_LIMIT_MB = BYTE_LIMIT // 2**20
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
-"""The formats that are decoded besides HEIF, by Pillow's names."""
-
-# Pillow's decoders raise any of these on damaged files.
-_DAMAGE = (
-    OSError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    AttributeError,
-    EOFError,
-    struct.error,
-    zlib.error,
-)
-_heif_lock = threading.Lock()
-_heif_ready = False
-
-
-def _register_heif() -> None:
-    """Register the HEIC decoder with Pillow, once; it is loaded here and not at import."""
-    global _heif_ready
-    with _heif_lock:
-        if not _heif_ready:
-            import pi_heif
-
-            pi_heif.register_heif_opener()
-            _heif_ready = True
-
-
-def _looks_like_heif(data: bytes) -> bool:
-    return data[4:8] == b"ftyp"
+DECODES_AT_ONCE = 2
+"""Photos that a process decodes at once: as many as a worker has threads."""
+_slots = threading.BoundedSemaphore(DECODES_AT_ONCE)
 
 
 class Photo:
@@ -101,21 +71,41 @@ class Photo:
 def decode_photo(data: bytes) -> Photo:
     """Return the photo in a file's bytes.
 
+    What is large or unusual is decoded in a process of its own. While as many photos as may are
+    decoded in this process, it waits.
+
     Raises:
-        PermanentError: the file is not a photo, is damaged, or has too many bytes or pixels.
+        OverLimit: it has too many bytes, pixels, scans, frames, strips or tiles, or takes too much
+            time or memory to decode.
+        PermanentError: the file is not a photo, or is damaged.
+        RetryableError: this machine has no room for it now.
     """
+    check_bytes(data)
+    plain = survey(data)
+    with _slots:
+        return (_decode_in_place(data) if plain else None) or _decode_apart(data)
+
+
+def _decode_in_place(data: bytes) -> Photo | None:
+    """Return the photo; None if it has too many pixels for this process."""
     from PIL import ImageOps
 
-    with opened_photo(data) as opened:
-        pil = _to_rgb(ImageOps.exif_transpose(opened))
-        format_name = _format(opened)
-        as_it_is = format_name == "JPEG" and opened.mode in ("RGB", "L") and not _is_turned(opened)
-    return Photo(
-        pil,
-        format_name=format_name,
-        sha256=hashlib.sha256(data).hexdigest(),
-        same_file=data if as_it_is else b"",
-    )
+    with opened_counted(data) as opened:
+        if opened.width * opened.height > PIXELS_IN_PLACE:
+            return None
+        pil = to_rgb(ImageOps.exif_transpose(opened))
+        same_file = holds_these_pixels(opened)
+        return _photo(data, pil, format_of(opened), same_file)
+
+
+def _decode_apart(data: bytes) -> Photo:
+    decoded = decode_apart(data)
+    return _photo(data, decoded.pil, decoded.format, decoded.same_file)
+
+
+def _photo(data: bytes, pil: "Image.Image", format_name: str, same_file: bool) -> Photo:
+    digest = hashlib.sha256(data).hexdigest()
+    return Photo(pil, format_name=format_name, sha256=digest, same_file=data if same_file else b"")
 
 
 def check_photo(data: bytes) -> str:
@@ -125,55 +115,7 @@ def check_photo(data: bytes) -> str:
         PermanentError: as of `decode_photo`, but damage after the header is not noticed.
     """
     with opened_photo(data) as opened:
-        return _format(opened)
-
-
-@contextmanager
-def opened_photo(data: bytes) -> "Iterator[Image.Image]":
-    """Open a photo's file; errors of the decoder in the `with` block become `PermanentError`.
-
-    Raises:
-        PermanentError: as of `decode_photo`.
-    """
-    from PIL import Image, UnidentifiedImageError
-
-    if len(data) > BYTE_LIMIT:
-        raise PermanentError(
-            f"the photo has {len(data)} bytes; the limit is {BYTE_LIMIT} ({BYTE_LIMIT_MB} MB): "
-            "send a smaller copy"
-        )
-    formats: tuple[str, ...] = FORMATS
-    if _looks_like_heif(data):
-        _register_heif()
-        formats = ("HEIF",)
-    bombs: tuple[type[BaseException], ...] = (
-        Image.DecompressionBombError,
-        Image.DecompressionBombWarning,
-    )
-    try:
-        with Image.open(io.BytesIO(data), formats=formats) as opened:
-            _check_pixels(opened.width, opened.height)
-            yield opened
-    except bombs:
-        raise PermanentError(_too_many_pixels("far too many")) from None
-    except UnidentifiedImageError:
-        raise PermanentError(
-            "the file is not a photo that can be read: send JPEG, PNG, GIF, BMP, WEBP, TIFF or HEIC"
-        ) from None
-    except _DAMAGE as problem:
-        raise PermanentError(f"the photo is damaged: {problem}; send the original again") from None
-
-
-def _format(opened: "Image.Image") -> str:
-    # MPO: a JPEG file in which some phones keep a second picture.
-    return "JPEG" if opened.format == "MPO" else str(opened.format)
-
-
-def _is_turned(opened: "Image.Image") -> bool:
-    """Tell whether Exif says that the pixels are to be turned or mirrored."""
-    from PIL import ExifTags
-
-    return bool(opened.getexif().get(ExifTags.Base.Orientation, 1) != 1)
+        return format_of(opened)
 
 
 class PhotoCache:
@@ -212,41 +154,6 @@ class PhotoCache:
 
 def _pixels(photo: Photo) -> int:
     return photo.width * photo.height
-
-
-def _check_pixels(width: int, height: int) -> None:
-    if width * height > PIXEL_LIMIT:
-        raise PermanentError(_too_many_pixels(f"{width}x{height}"))
-
-
-def _too_many_pixels(size: str) -> str:
-    return (
-        f"the photo has {size} pixels; the limit is {PIXEL_LIMIT // 1_000_000} megapixels: "
-        "send a smaller copy"
-    )
-
-
-def _to_rgb(picture: "Image.Image") -> "Image.Image":
-    """Return 8-bit RGB: transparent pixels become white, 16-bit grey is scaled to 8 bits."""
-    from PIL import Image
-
-    if picture.mode.startswith("I") or picture.mode == "F":
-        grey = picture.convert("F")
-        _, brightest = cast(tuple[float, float], grey.getextrema())  # one band: one pair
-        white = max(brightest, 255.0)
-        return grey.point(lambda value: value * (255.0 / white)).convert("L").convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        foreground = picture.convert("RGBA")
-        background = Image.new("RGBA", foreground.size, "white")
-        return Image.alpha_composite(background, foreground).convert("RGB")
-    return picture if picture.mode == "RGB" and _is_plain(picture) else picture.convert("RGB")
-
-
-def _is_plain(picture: Any) -> bool:
-    """Tell whether the picture is in memory and no longer reads from the open file."""
-    from PIL import Image
-
-    return type(picture) is Image.Image
 
 
 def encode_png(picture: "Image.Image") -> bytes:

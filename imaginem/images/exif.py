@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from imaginem.images.decoding import opened_photo
+from imaginem.images.opening import opened_photo
 from imaginem.redaction import one_line
 
 # By their Exif 2.32 names, the fields that help a caseworker; others are of no use or too private.

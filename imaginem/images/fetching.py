@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from imaginem.errors import PermanentError, RetryableError
-from imaginem.images.decoding import BYTE_LIMIT, BYTE_LIMIT_MB
 from imaginem.images.headers import declared_length, retry_after
+from imaginem.images.limits import BYTE_LIMIT, BYTE_LIMIT_MB
 from imaginem.redaction import one_line, without_query
 
 if TYPE_CHECKING:

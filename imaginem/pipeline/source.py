@@ -8,8 +8,9 @@ in the input container; after that its address is kept without the query.
 import hashlib
 
 from imaginem.errors import Conflict, NotFound, PermanentError, RetryableError
-from imaginem.images.decoding import BYTE_LIMIT, Photo
+from imaginem.images.decoding import Photo
 from imaginem.images.fetching import check_address
+from imaginem.images.limits import BYTE_LIMIT
 from imaginem.message import DroppedPhoto, JobMessage
 from imaginem.names import is_own_photo, job_prefix, own_photo_metadata
 from imaginem.ports import Blobs, JobKey, Services

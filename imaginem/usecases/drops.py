@@ -21,7 +21,7 @@ from imaginem.errors import (
     PermanentError,
     StorageUnavailable,
 )
-from imaginem.images.decoding import BYTE_LIMIT
+from imaginem.images.limits import BYTE_LIMIT
 from imaginem.message import (
     DEFAULT_BATCH,
     DroppedPhoto,

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from imaginem.errors import NotFound
-from imaginem.images.decoding import BYTE_LIMIT, decode_photo
+from imaginem.images.decoding import decode_photo
+from imaginem.images.limits import BYTE_LIMIT
 from imaginem.names import job_prefix
 from imaginem.outputs import FaceMatch, Rectangle
 from imaginem.ports import (

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from imaginem.errors import NotFound
-from imaginem.images.decoding import BYTE_LIMIT, decode_photo, opened_photo
+from imaginem.images.decoding import decode_photo
+from imaginem.images.limits import BYTE_LIMIT
+from imaginem.images.opening import opened_photo
 from imaginem.names import job_prefix
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.source import photo_containers, photo_file
@@ -92,12 +94,11 @@ def rendition(services: Services, result: JobResult, size: str) -> Rendition:
 
 
 def _shrink(picture: "Image.Image", size: str) -> bytes:
-    """Return a picture as a JPEG file of a size."""
+    """Shrink a picture, and return it as a JPEG file of a size."""
     from PIL import Image
 
     longer_side = SIZES[size]
-    copy = picture.copy()
-    copy.thumbnail((longer_side, longer_side), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    picture.thumbnail((longer_side, longer_side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     out = io.BytesIO()
-    copy.save(out, "JPEG", quality=_QUALITY[size], optimize=True, progressive=True)
+    picture.save(out, "JPEG", quality=_QUALITY[size], optimize=True, progressive=True)
     return out.getvalue()

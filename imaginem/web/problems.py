@@ -21,6 +21,7 @@ from imaginem.errors import (
     StorageUnavailable,
     disk_full,
 )
+from imaginem.images.limits import OverLimit
 from imaginem.redaction import one_line
 from imaginem.usecases.access import absence
 from imaginem.usecases.admission import JobIdTaken
@@ -38,6 +39,7 @@ _STATUS: dict[type[ImaginemError], int] = {
     NewerRun: 409,
     StillAtWork: 409,
     InvalidMessage: 422,
+    OverLimit: 413,
     PermanentError: 422,
     RetryableError: 503,
     StorageUnavailable: 503,

@@ -8,7 +8,8 @@ from fastapi import Depends, HTTPException, Query, Request, UploadFile
 from pydantic import BeforeValidator
 
 from imaginem.errors import PermanentError
-from imaginem.images.decoding import BYTE_LIMIT, BYTE_LIMIT_MB, check_photo
+from imaginem.images.decoding import check_photo
+from imaginem.images.limits import BYTE_LIMIT, BYTE_LIMIT_MB, OverLimit
 from imaginem.ports import PhotoFilter, PoisonFilter
 from imaginem.usecases.access import Caller
 from imaginem.web.dependencies import Viewer
@@ -38,7 +39,7 @@ def read_upload(file: UploadFile) -> bytes:
     """Return an uploaded photo's bytes.
 
     Raises:
-        HTTPException: 413 for too many bytes or pixels, 415 if it is not a photo.
+        HTTPException: 413 for too many bytes, pixels, scans or the like, 415 if it is not a photo.
     """
     data = file.file.read(BYTE_LIMIT + 1)
     if len(data) > BYTE_LIMIT:
@@ -50,7 +51,7 @@ def read_upload(file: UploadFile) -> bytes:
     try:
         check_photo(data)
     except PermanentError as problem:
-        status = 413 if "pixels" in str(problem) else 415
+        status = 413 if isinstance(problem, OverLimit) else 415
         raise HTTPException(status, f"file: {problem}") from None
     return data
 

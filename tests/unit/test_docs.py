@@ -181,7 +181,7 @@ def test_every_text_of_the_pages_is_in_the_catalogue_and_used() -> None:
 
 
 def test_the_largest_photo_is_named_as_it_is_wherever_people_read_of_it() -> None:
-    from imaginem.images.decoding import BYTE_LIMIT
+    from imaginem.images.limits import BYTE_LIMIT
     from imaginem.web.texts import ENGLISH
 
     texts = [ENGLISH["upload.formats"], ENGLISH["upload.too_large"]]

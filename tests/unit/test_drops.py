@@ -12,7 +12,7 @@ from imaginem import JobContext
 from imaginem.config.settings import read_settings
 from imaginem.errors import Conflict, NotFound, PermanentError
 from imaginem.functions import add_drops
-from imaginem.images.decoding import BYTE_LIMIT
+from imaginem.images.limits import BYTE_LIMIT
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.ports import Drop, JobKey
 from imaginem.testing import MemoryDrops, message_for, photo_bytes, run_all

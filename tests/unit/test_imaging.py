@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imaginem.errors import PermanentError
-from imaginem.images.decoding import BYTE_LIMIT, Photo, PhotoCache, decode_photo
+from imaginem.images.decoding import Photo, PhotoCache, decode_photo
+from imaginem.images.limits import BYTE_LIMIT
 from imaginem.testing import photo_bytes
 
 

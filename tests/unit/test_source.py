@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from imaginem import JobContext, PermanentError, RetryableError
-from imaginem.images.decoding import BYTE_LIMIT, PhotoCache
+from imaginem.images.decoding import PhotoCache
+from imaginem.images.limits import BYTE_LIMIT
 from imaginem.testing import message_for, photo_bytes
 from tests.workbench import Bench, Found
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from imaginem.engines.azure.limits import ServiceLimits
 from imaginem.errors import PermanentError
 from imaginem.images.bare_jpeg import NotBare, bare_jpeg
-from imaginem.images.decoding import BYTE_LIMIT, Photo
+from imaginem.images.decoding import Photo
+from imaginem.images.limits import BYTE_LIMIT
 from imaginem.outputs import Rectangle
 
 if TYPE_CHECKING:

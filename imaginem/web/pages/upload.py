@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from imaginem.images.decoding import BYTE_LIMIT
+from imaginem.images.limits import BYTE_LIMIT
 from imaginem.usecases.submit import new_batch
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
 from imaginem.web.pages.render import render

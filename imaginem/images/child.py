@@ -1,0 +1,93 @@
+"""Decodes one photo in a process of its own, which may use little time and memory.
+
+It reads the file from its standard input, and writes a line of JSON and the pixels, strip by strip,
+to its standard output. Both sides take the other's bytes for what a stranger says.
+"""
+
+import json
+import resource
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, BinaryIO
+
+from imaginem.errors import PermanentError
+from imaginem.images.conversion import rgb_strips
+from imaginem.images.limits import CPU_SECONDS, MEMORY_LIMIT_MB, OUT_OF_MEMORY, OverLimit
+from imaginem.images.opening import format_of, holds_these_pixels, opened_photo
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_LIBRARIES_MB = 40
+"""Address space of programs and libraries, most of which is never read."""
+
+
+def limit_this_process() -> None:
+    """Bound what this process may use; systems other than Linux bound less of it."""
+    most = (MEMORY_LIMIT_MB + _LIBRARIES_MB) * 2**20
+    for kind, limits in (
+        (resource.RLIMIT_AS, (most, most)),
+        (resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1)),
+        (resource.RLIMIT_CORE, (0, 0)),
+    ):
+        with suppress(ValueError, OSError):
+            resource.setrlimit(kind, limits)
+
+
+def decode(data: bytes, out: BinaryIO) -> None:
+    """Write a photo's header and pixels, or why it can't be decoded."""
+    from PIL import ImageOps
+
+    begun = False
+
+    def begin(header: dict[str, object]) -> None:
+        nonlocal begun
+        begun = True
+        out.write(json.dumps(header).encode() + b"\n")
+
+    try:
+        with opened_photo(data) as opened:
+            same_file = holds_these_pixels(opened)
+            ImageOps.exif_transpose(opened, in_place=True)
+            _write(opened, same_file, begin, out)
+    except MemoryError:
+        _refuse(out, begun, OUT_OF_MEMORY, "")
+    except PermanentError as problem:
+        # Some decoders tell that they have no memory in words, or by a number of Pillow's.
+        text = str(problem)
+        short = "memory" in text.lower() or "decoder error -9" in text
+        kind = "limit" if isinstance(problem, OverLimit) else "damage"
+        _refuse(out, begun, OUT_OF_MEMORY if short else kind, text)
+
+
+def _write(
+    upright: "Image.Image",
+    same_file: bool,
+    begin: Callable[[dict[str, object]], None],
+    out: BinaryIO,
+) -> None:
+    profile = upright.info.get("icc_profile") or b""
+    begin(
+        {
+            "width": upright.width,
+            "height": upright.height,
+            "format": format_of(upright),
+            "same_file": same_file,
+            "profile": len(profile),
+        }
+    )
+    out.write(profile)
+    for _, strip in rgb_strips(upright):
+        out.write(strip.tobytes())
+
+
+def _refuse(out: BinaryIO, begun: bool, kind: str, text: str) -> None:
+    if begun:  # the reader waits for pixels: that they end early tells it enough
+        sys.exit(1)
+    out.write(json.dumps({"refused": kind, "text": text}).encode() + b"\n")
+
+
+if __name__ == "__main__":
+    limit_this_process()
+    decode(sys.stdin.buffer.read(), sys.stdout.buffer)

@@ -1,0 +1,46 @@
+"""Counts what a photo's file is made of, before any decoder sees it.
+
+The time and memory of decoding follow from scans, strips, frames, tiles and pixels, not from
+bytes. Each survey walks the file as Pillow would, and stops at a limit, so that it is quick itself.
+"""
+
+import struct
+from collections.abc import Callable
+
+from imaginem.images.survey.heif import survey_heif
+from imaginem.images.survey.jpeg import survey_jpeg
+from imaginem.images.survey.pages import survey_bmp, survey_gif, survey_png, survey_webp
+from imaginem.images.survey.tiff import TIFF_STARTS, survey_tiff
+
+_SURVEYS: tuple[tuple[tuple[bytes, ...], Callable[[bytes], bool]], ...] = (
+    ((b"\xff\xd8\xff",), survey_jpeg),
+    ((b"\x89PNG\r\n\x1a\n",), survey_png),
+    ((b"GIF87a", b"GIF89a"), survey_gif),
+    ((b"BM",), survey_bmp),
+    ((b"RIFF",), survey_webp),
+    (TIFF_STARTS, survey_tiff),
+)
+
+
+def looks_like_heif(data: bytes) -> bool:
+    """Tell whether a file is of the family of HEIF, by its first box."""
+    return data[4:8] == b"ftyp"
+
+
+def survey(data: bytes) -> bool:
+    """Tell whether a photo's file is plain enough to be decoded in this process.
+
+    Pixels are counted by whoever opens the file. Damage counts as not plain.
+
+    Raises:
+        OverLimit: it has too many of something; says of what.
+    """
+    try:
+        if looks_like_heif(data):
+            return survey_heif(data)
+        for starts, count in _SURVEYS:
+            if data.startswith(starts):
+                return count(data)
+    except (struct.error, IndexError):
+        return False
+    return True  # no format of ours: it is not decoded at all

@@ -1,0 +1,100 @@
+"""Counts the pages, tags, strips and tiles of a TIFF file (TIFF 6.0; BigTIFF)."""
+
+import struct
+from dataclasses import dataclass
+
+from imaginem.images.limits import (
+    FRAME_LIMIT,
+    PART_LIMIT,
+    PARTS_IN_PLACE,
+    check_metadata,
+    check_pixels,
+    too_many,
+)
+
+TIFF_STARTS = (b"MM\0*", b"II*\0", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0")
+_TAG_LIMIT = 4_096
+_WIDTH, _HEIGHT, _COMPRESSION, _STRIPS, _TILES, _PROFILE = 256, 257, 259, 273, 324, 34_675
+_NUMBERS = {3: "H", 4: "L", 16: "Q"}  # types of one number
+# None, LZW, deflate twice, PackBits: others have decoders that unfold what they like.
+_PLAIN = frozenset({1, 5, 8, 32_946, 32_773})
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How a file writes numbers: byte order, and sizes that BigTIFF has doubled."""
+
+    order: str
+    count: str
+    tag: str
+    offset: str
+
+    def number(self, data: bytes, kind: str, at: int) -> int:
+        (value,) = struct.unpack_from(self.order + kind, data, at)
+        return int(value)
+
+
+def survey_tiff(data: bytes) -> bool:
+    """Tell whether the first page of a TIFF file is plain enough to be decoded in this process.
+
+    Raises:
+        OverLimit: it has too many pages, tags, strips, tiles or pixels.
+    """
+    order = "<" if data.startswith(b"II") else ">"
+    big = b"+" in data[2:4]
+    layout = _Layout(order, "Q", "HHQ", "Q") if big else _Layout(order, "H", "HHL", "L")
+    at = layout.number(data, layout.offset, 8 if big else 4)
+    plain = _survey_page(data, layout, at)
+    _count_pages(data, layout, at)
+    return plain
+
+
+def _survey_page(data: bytes, layout: _Layout, at: int) -> bool:
+    """Tell whether a page is plain."""
+    number_size = struct.calcsize(layout.order + layout.count)
+    count = _tag_count(data, layout, at)
+    header = struct.Struct(layout.order + layout.tag)
+    value_size = struct.calcsize(layout.order + layout.offset)
+    numbers: dict[int, int] = {}
+    parts = 0
+    for place in range(at + number_size, at + number_size + count * _step(layout), _step(layout)):
+        tag, kind, length = header.unpack_from(data, place)
+        if tag in (_STRIPS, _TILES):
+            parts = max(parts, length)
+        if tag == _PROFILE:
+            check_metadata(length, "colour profile")
+        fits = kind in _NUMBERS and struct.calcsize("=" + _NUMBERS[kind]) <= value_size
+        if fits and length == 1:
+            value = layout.number(data, _NUMBERS[kind], place + header.size)
+            numbers.setdefault(tag, value)  # Pillow takes the first of several, too
+    if parts > PART_LIMIT:
+        raise too_many(parts, "strips or tiles", PART_LIMIT)
+    check_pixels(numbers.get(_WIDTH, 0), numbers.get(_HEIGHT, 0))
+    return parts <= PARTS_IN_PLACE and numbers.get(_COMPRESSION, 1) in _PLAIN
+
+
+def _step(layout: _Layout) -> int:
+    return struct.calcsize(layout.order + layout.tag + layout.offset)
+
+
+def _tag_count(data: bytes, layout: _Layout, at: int) -> int:
+    count = layout.number(data, layout.count, at)
+    if count > _TAG_LIMIT:
+        raise too_many(count, "tags", _TAG_LIMIT)
+    return count
+
+
+def _count_pages(data: bytes, layout: _Layout, first: int) -> None:
+    """Follow the pages to the last one, or to one that was seen before."""
+    seen: set[int] = set()
+    at = first
+    number_size = struct.calcsize(layout.order + layout.count)
+    while at and at not in seen:
+        if len(seen) == FRAME_LIMIT:
+            raise too_many(f"more than {FRAME_LIMIT:,}", "pages", FRAME_LIMIT)
+        seen.add(at)
+        try:
+            end = at + number_size + _tag_count(data, layout, at) * _step(layout)
+            at = layout.number(data, layout.offset, end)
+        except struct.error:  # damaged further on; the first page is what is decoded
+            return

@@ -1,0 +1,13 @@
+"""Photos that are made to cost as much as they can: small to send, endless to decode."""
+
+from collections.abc import Callable
+
+from tests.bombs import jpegs, others, pngs, tiffs
+
+KINDS: dict[str, Callable[[], bytes]] = {
+    **jpegs.KINDS,
+    **pngs.KINDS,
+    **tiffs.KINDS,
+    **others.KINDS,
+}
+"""Makers of all bombs, by what they are."""

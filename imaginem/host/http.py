@@ -21,6 +21,7 @@ from urllib.parse import parse_qsl
 
 from imaginem.host.config import read_host_config
 from imaginem.host.triggers import Bound, load_app
+from imaginem.images.bodies import BodyRefused, BoundedBody, make_room
 from imaginem.images.headers import declared_length
 from imaginem.ports.log_lines import log_to
 
@@ -32,6 +33,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _BODY_LIMIT = 100 * 1024 * 1024  # bytes; the limit of the Functions host
+_TOO_LARGE = "the request is larger than 100 MB: send photos one by one"
 _LOCAL_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _PLACEHOLDER = re.compile(r"\\\{(\\\*)?(\w+)(?::\w+)?(\\\?)?\\\}")
 
@@ -59,6 +61,7 @@ class HttpHost:
             for bound in functions
             if bound.trigger.kind == "http"
         ]
+        self._room = make_room()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -74,14 +77,19 @@ class HttpHost:
         if "\ufffd" in scope["path"]:  # the server puts it where the path is not UTF-8
             await _answer(send, 400, b"the address is not valid UTF-8\n")
             return
-        too_long = (declared_length(headers.get("content-length")) or 0) > _BODY_LIMIT
+        declared = declared_length(headers.get("content-length"))
+        body = BoundedBody(receive, declared, _BODY_LIMIT, self._room, too_large=_TOO_LARGE)
         try:
-            body = None if too_long else await _read(receive)
-        except EOFError:
-            return  # nobody waits for an answer, and half a request is none
-        if body is None:
-            await _answer(send, 413, b"the request is larger than 100 MB: send photos one by one\n")
-            return
+            whole = await _read(body)
+            if whole is not None:  # else nobody waits for an answer, and half a request is none
+                await self._route(scope, headers, whole, send)
+        except BodyRefused as problem:
+            await _answer(send, problem.status, f"{problem}\n".encode(), _refusal(problem))
+        finally:
+            body.close()
+
+    async def _route(self, scope: Scope, headers: dict[str, str], body: bytes, send: Send) -> None:
+        """Call the function that serves an address."""
         for pattern, bound in self._routes:
             match = pattern.fullmatch(scope["path"])
             allowed = not bound.trigger.methods or scope["method"] in bound.trigger.methods
@@ -148,22 +156,26 @@ class _Context:
         self.function_directory = str(Path.cwd())
 
 
-async def _read(receive: Receive) -> bytes | None:
-    """Return a request's body; None when it is larger than the limit.
+async def _read(body: BoundedBody) -> bytes | None:
+    """Return a request's body; None if the client has gone before it had sent everything.
 
     Raises:
-        EOFError: the client has gone before it had sent everything.
+        BodyRefused: it is not read to its end.
     """
-    body = bytearray()
+    parts: list[bytes] = []
     while True:
-        event = await receive()
+        event = await body.receive()
         if event["type"] == "http.disconnect":
-            raise EOFError
-        body += event.get("body", b"")
-        if len(body) > _BODY_LIMIT:
             return None
+        parts.append(event.get("body", b""))
         if not event.get("more_body"):
-            return bytes(body)
+            return b"".join(parts)
+
+
+def _refusal(problem: BodyRefused) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer to a request that was not read to its end."""
+    headers = [(b"content-type", b"text/plain")]
+    return [*headers, (b"retry-after", b"10")] if problem.status == 503 else headers
 
 
 async def _answer(

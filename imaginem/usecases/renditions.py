@@ -67,8 +67,23 @@ def size_of(services: Services, result: JobResult) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
-def rendition(services: Services, result: JobResult, size: str) -> Rendition:
-    """Return a smaller copy of a photo, upright and without metadata; make it if needed.
+def kept_rendition(services: Services, result: JobResult, size: str) -> Rendition | None:
+    """Return a smaller copy of a photo if it was made before.
+
+    Args:
+        services: where copies are.
+        result: of the photo's job.
+        size: a name of `SIZES`.
+    """
+    try:
+        data = services.blobs.get(CONTAINER, _name(result, size), BYTE_LIMIT)
+    except NotFound:
+        return None
+    return Rendition(data, version_of(result))
+
+
+def make_rendition(services: Services, result: JobResult, size: str) -> Rendition:
+    """Make a smaller copy of a photo, upright and without metadata, and keep it.
 
     Args:
         services: where photos and copies are.
@@ -79,18 +94,17 @@ def rendition(services: Services, result: JobResult, size: str) -> Rendition:
         NotFound: the photo is not in our storage.
         PermanentError: it can't be decoded.
     """
-    version = version_of(result)
-    blobs = services.blobs
-    name = f"{job_prefix(result.batch_id, result.id)}{size}-{version}.jpg"
-    try:
-        return Rendition(blobs.get(CONTAINER, name, BYTE_LIMIT), version)
-    except NotFound:
-        data = _shrink(decode_photo(original(services, result)).pil, size)
-    blobs.put(CONTAINER, name, data, MEDIA_TYPE)
+    data = _shrink(decode_photo(original(services, result)).pil, size)
+    name = _name(result, size)
+    services.blobs.put(CONTAINER, name, data, MEDIA_TYPE)
     if services.results.read((result.batch_id, result.id)) is None:  # erased meanwhile
-        blobs.delete(CONTAINER, name)
+        services.blobs.delete(CONTAINER, name)
         raise NotFound(f"the photo of job {result.id} was erased")
-    return Rendition(data, version)
+    return Rendition(data, version_of(result))
+
+
+def _name(result: JobResult, size: str) -> str:
+    return f"{job_prefix(result.batch_id, result.id)}{size}-{version_of(result)}.jpg"
 
 
 def _shrink(picture: "Image.Image", size: str) -> bytes:

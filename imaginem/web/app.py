@@ -10,6 +10,7 @@ from imaginem.ports import DashboardServices
 from imaginem.runtime import default_runtime
 from imaginem.web import api, pages
 from imaginem.web.access import Access
+from imaginem.web.bodies import Bodies
 from imaginem.web.context import WebContext
 from imaginem.web.dependencies import label_lines
 from imaginem.web.guard import Guard
@@ -47,6 +48,7 @@ def make_app(
     app.state.web = WebContext(registry, Access(access), services)
     problems = ProblemHandlers(pages.error_page)
     problems.handle(app)
+    app.add_middleware(Bodies)
     app.add_middleware(Guard, defect=problems.defect)
     for router in api.ROUTERS:
         app.include_router(router)

@@ -21,6 +21,7 @@ from imaginem.errors import (
     StorageUnavailable,
     disk_full,
 )
+from imaginem.images.bodies import BodyRefused
 from imaginem.images.limits import OverLimit
 from imaginem.redaction import one_line
 from imaginem.usecases.access import absence
@@ -127,6 +128,8 @@ class ProblemHandlers:
 
     def _refused(self, request: Request, error: HTTPException) -> Response:
         # FastAPI says only that it could not read the form, whose files wait on the disk.
+        if isinstance(error.__cause__, BodyRefused):
+            return self._known(request, error.__cause__)
         if isinstance(error.__cause__, OSError) and disk_full(error.__cause__) is not None:
             return self._file(request, error.__cause__)
         return self._answer(request, error.status_code, str(error.detail), headers=error.headers)
@@ -140,6 +143,8 @@ class ProblemHandlers:
 
     def _known(self, request: Request, error: ImaginemError) -> Response:
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 500)
+        if isinstance(error, BodyRefused):
+            status = error.status
         return self._answer(request, status, str(error))
 
     def _answer(

@@ -28,7 +28,7 @@ from imaginem.runtime import Runtime
 from imaginem.sql import SqlServiceFaces
 from imaginem.testing import FakeFaces, FakeRecognizer, photo_bytes
 from imaginem.usecases.erase import forget_batch, forget_job
-from imaginem.usecases.renditions import rendition
+from imaginem.usecases.renditions import make_rendition
 from imaginem.usecases.submit import submit_photo
 from imaginem.usecases.watchdog import Watchdog
 from tests.traces import Traces
@@ -124,7 +124,7 @@ class Installation:
         assert result.timestamp is not None
         before = EarlierOutput(*key, result.timestamp, result.job_output, "ocr")
         self.runtime.earlier_outputs.keep(before)
-        rendition(self.runtime, result, "thumbnail")
+        make_rendition(self.runtime, result, "thumbnail")
         return [face.face_id for face in self.runtime.gallery.faces_of(key)]
 
     def drop(self, key: JobKey, photo: bytes) -> None:

@@ -16,8 +16,8 @@ TIFF_STARTS = (b"MM\0*", b"II*\0", b"MM*\0", b"II\0*", b"MM\0+", b"II+\0")
 _TAG_LIMIT = 4_096
 _WIDTH, _HEIGHT, _COMPRESSION, _STRIPS, _TILES, _PROFILE = 256, 257, 259, 273, 324, 34_675
 _NUMBERS = {3: "H", 4: "L", 16: "Q"}  # types of one number
-# None, LZW, deflate twice, PackBits: others have decoders that unfold what they like.
-_PLAIN = frozenset({1, 5, 8, 32_946, 32_773})
+# None, fax, LZW, deflate twice, PackBits: others have decoders that unfold what they like.
+_PLAIN = frozenset({1, 2, 3, 4, 5, 8, 32_946, 32_773})
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, File, Request, UploadFile
 from fastapi.responses import Response
 
 from imaginem.usecases.faces import face_image, matches_of_face, review_pair, search_faces
-from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer
+from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
 from imaginem.web.files import PICTURE, file_response
 from imaginem.web.models import FaceSearch, Match, VerdictAsked
 from imaginem.web.presenters import present_matches, present_search
@@ -22,14 +22,17 @@ router = APIRouter(prefix="/api/faces", tags=["faces"])
     responses=responses(400, 413, 415, 422),
     dependencies=[Depends(one_file)],
 )
-def search(
+async def search(
     caller: Caseworker,
+    web: WebDep,
     services: ServicesDep,
     file: Annotated[UploadFile, File(description="One photo, at most 20 MB; it is not kept.")],
 ) -> FaceSearch:
     """Find faces that look like those of a photo."""
-    photo = read_upload(file)
-    return present_search(search_faces(services, photo, caller, SEARCHED_MATCHES))
+    found = await web.turns.run(
+        lambda: search_faces(services, read_upload(file), caller, SEARCHED_MATCHES)
+    )
+    return present_search(found)
 
 
 @router.get("/{face_id}/matches", responses=responses(404, 422))

@@ -3,14 +3,21 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import check_photo
 from imaginem.images.exif import read_exif
 from imaginem.usecases.jobs import photo_name, result_of
-from imaginem.usecases.renditions import MEDIA_TYPE, original, rendition, version_of
-from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob
+from imaginem.usecases.renditions import (
+    MEDIA_TYPE,
+    kept_rendition,
+    make_rendition,
+    original,
+    version_of,
+)
+from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob, WebDep
 from imaginem.web.files import PICTURE, attachment, file_response
 from imaginem.web.models import LabelCount, Photos
 from imaginem.web.presenters import present_photo
@@ -102,13 +109,17 @@ Size = Annotated[str, Depends(_size)]
     responses={**PICTURE, **responses(404, 416, 422)},
     response_class=Response,
 )
-def smaller(
+async def smaller(
     caller: Viewer,
+    web: WebDep,
     services: ServicesDep,
     key: VisibleJob,
     request: Request,
     size: Size,
 ) -> Response:
     """Show a photo, upright, as JPEG: `thumbnail` (320 pixels) or `view` (1,600)."""
-    copy = rendition(services, result_of(services, key), size)
+    result = await run_in_threadpool(result_of, services, key)
+    copy = await run_in_threadpool(kept_rendition, services, result, size)
+    if copy is None:
+        copy = await web.turns.run(lambda: make_rendition(services, result, size))
     return file_response(request, copy.data, MEDIA_TYPE, f"{size}-{copy.version}")

@@ -11,8 +11,8 @@ router = APIRouter(prefix="/api", tags=["pipeline"])
 
 
 @router.get("/health")
-def health() -> Health:
-    """Answer if the app is running."""
+async def health() -> Health:
+    """Answer if the app is running; no thread is needed, since all may be busy."""
     return Health(status="ok", version=imaginem.__version__)
 
 

@@ -11,7 +11,7 @@ from imaginem.usecases.access import Caller
 from imaginem.usecases.faces import matches_of_face, owner_of, review_pair, search_faces
 from imaginem.usecases.jobs import view_job
 from imaginem.usecases.looked import look_of
-from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer
+from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
 from imaginem.web.pages.render import render
 from imaginem.web.presenters import present_match, present_matches, present_search
 from imaginem.web.requests import EMPTY_IS_NONE, SEARCHED_MATCHES, one_file, read_upload
@@ -46,14 +46,17 @@ def _chosen(services: DashboardServices, face_id: uuid.UUID, caller: Caller) -> 
 
 
 @router.post("/search", dependencies=[Depends(one_file)])
-def search(
+async def search(
     caller: Caseworker,
+    web: WebDep,
     services: ServicesDep,
     request: Request,
     file: Annotated[UploadFile, File()],
 ) -> HTMLResponse:
     """Show the faces that look like those of a photo."""
-    faces = search_faces(services, read_upload(file), caller, SEARCHED_MATCHES)
+    faces = await web.turns.run(
+        lambda: search_faces(services, read_upload(file), caller, SEARCHED_MATCHES)
+    )
     return render(request, "_search.html", {"search": present_search(faces)})
 
 

@@ -12,7 +12,7 @@ SQL_DRIVER ?= pyodbc
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed 's/v\([0-9]*\).*/\1/')
 
-.PHONY: setup setup-dev setup-all hooks demo start test test-unit simulate drops chaos mutants check format arm bench package clean
+.PHONY: setup setup-dev setup-all hooks demo start test test-unit simulate drops chaos bombs mutants check format arm bench package clean
 
 setup: $(VENV)/.ready node_modules/.ready
 setup-dev: setup $(VENV)/.ready-dev
@@ -76,6 +76,10 @@ ROUNDS ?= 3
 chaos: setup-dev
 	JOBS=$(JOBS) KILLS=$(KILLS) UPLOADS=$(UPLOADS) ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest -s \
 		tests/chaos/test_faults.py tests/chaos/test_everything_dies.py $(ARGS)
+
+# Decodes eighty kinds of bombs and measures each; gives some to a real HTTP process. Five minutes.
+bombs: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.bombs
 
 # Changes the pipeline's code in small ways and lists the changes that no test notices. Results
 # are kept in mutants/: cut short, it goes on where it stopped; `mutmut show NAME` shows a change.

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from imaginem.errors import PermanentError
@@ -43,7 +44,7 @@ async def read_image(
     if len(data) > most_bytes or len(data) < least_bytes:
         raise BadImage("bytes", too_small=len(data) < least_bytes)
     try:
-        photo = decode_photo(data)
+        photo = await run_in_threadpool(decode_photo, data)
     except PermanentError:
         raise BadImage("format") from None
     if photo.format not in formats:

@@ -175,7 +175,9 @@ async def _read(body: BoundedBody) -> bytes | None:
 def _refusal(problem: BodyRefused) -> list[tuple[bytes, bytes]]:
     """Return the headers of an answer to a request that was not read to its end."""
     headers = [(b"content-type", b"text/plain")]
-    return [*headers, (b"retry-after", b"10")] if problem.status == 503 else headers
+    if problem.status == 503:
+        headers.append((b"retry-after", b"10"))
+    return [*headers, (b"connection", b"close")] if problem.close else headers
 
 
 async def _answer(

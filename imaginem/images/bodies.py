@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from imaginem.errors import Busy, ImaginemError
-from imaginem.images.shares import Share
+from imaginem.images.shares import Crowded, Share
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -34,11 +34,12 @@ class BodyRefused(ImaginemError):
 
     Attributes:
         status: of the answer.
+        close: the connection is best closed: what still comes would only be thrown away.
     """
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, *, close: bool = False) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.close = status, close
 
 
 class BoundedBody:
@@ -109,7 +110,8 @@ class BoundedBody:
         try:
             self._taken = await self._room.take(expected)
         except Busy as problem:
-            raise BodyRefused(503, str(problem)) from None
+            close = isinstance(problem, Crowded)
+            raise BodyRefused(503, str(problem), close=close) from None
         self._begun += time.monotonic() - waited
 
     def close(self) -> None:
@@ -119,4 +121,4 @@ class BoundedBody:
 
 
 def _too_slow() -> BodyRefused:
-    return BodyRefused(408, "the request came too slowly: send it again")
+    return BodyRefused(408, "the request came too slowly: send it again", close=True)

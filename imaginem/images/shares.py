@@ -12,6 +12,10 @@ from contextlib import suppress
 from imaginem.errors import Busy
 
 
+class Crowded(Busy):
+    """So many wait already that nobody else may."""
+
+
 class Share:
     """So much of a good, shared by all requests of a process.
 
@@ -32,7 +36,8 @@ class Share:
         """Take some of it, at most all; return how much was taken, to be given back.
 
         Raises:
-            Busy: too many wait, or it took too long.
+            Crowded: too many wait.
+            Busy: it took too long.
         """
         amount = min(wanted, self._total)
         with self._lock:
@@ -40,7 +45,7 @@ class Share:
                 self._left -= amount
                 return amount
             if len(self._queue) >= self._most_waiting:
-                raise Busy(self._refusal)
+                raise Crowded(self._refusal)
             turn: Future[None] = Future()
             self._queue.append((amount, turn))
         try:

@@ -10,9 +10,9 @@ _SOI, _EOI = b"\xff\xd8", b"\xff\xd9"
 _BASELINE, _PROGRESSIVE, _ARITHMETIC, _ARITHMETIC_PROGRESSIVE = 0xC0, 0xC2, 0xC9, 0xCA
 
 
-def jpeg(width: int, height: int, *, grey: bool = False, **options: object) -> bytes:
+def jpeg(width: int, height: int, **options: object) -> bytes:
     """Return a JPEG file of one colour."""
-    picture = Image.new("L" if grey else "RGB", (width, height), "teal" if not grey else 90)
+    picture = Image.new("RGB", (width, height), "teal")
     out = io.BytesIO()
     picture.save(out, "JPEG", **options)
     return out.getvalue()
@@ -65,10 +65,10 @@ def restarts(width: int, height: int) -> bytes:
     return jpeg(width, height, restart_marker_blocks=1)
 
 
-def wrong_size(width: int, height: int) -> bytes:
+def wrong_size(width: int, height: int, **options: object) -> bytes:
     """Return a small file whose header tells another size."""
-    data = bytearray(jpeg(16, 16))
-    at = data.index(b"\xff\xc0") + 5
+    data = bytearray(jpeg(16, 16, **options))
+    at = data.index(b"\xff\xc2" if options.get("progressive") else b"\xff\xc0") + 5
     data[at : at + 4] = struct.pack(">HH", height, width)
     return bytes(data)
 

@@ -40,7 +40,7 @@ def batch(caller: Viewer, services: ServicesDep, batch_id: VisibleBatch) -> Prog
             "model": Accepted,
             "description": "The photo is in the batch: nothing is sent",
         },
-        **responses(400, 404, 409, 413, 415, 422),
+        **responses(400, 404, 408, 409, 413, 415, 422),
     },
     dependencies=[Depends(one_file)],
 )

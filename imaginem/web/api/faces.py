@@ -19,7 +19,7 @@ router = APIRouter(prefix="/api/faces", tags=["faces"])
 
 @router.post(
     "/search",
-    responses=responses(400, 413, 415, 422),
+    responses=responses(400, 408, 413, 415, 422),
     dependencies=[Depends(one_file)],
 )
 async def search(

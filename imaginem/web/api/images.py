@@ -84,7 +84,7 @@ def _media_type(data: bytes) -> str:
         return "application/octet-stream"  # a browser must not guess
 
 
-@router.get("/images/{batch_id}/{job_id}/exif", responses=responses(404, 422))
+@router.get("/images/{batch_id}/{job_id}/exif", responses=responses(404, 413, 422))
 def exif(
     caller: Viewer,
     services: ServicesDep,
@@ -106,7 +106,7 @@ Size = Annotated[str, Depends(_size)]
 
 @router.get(
     "/images/{batch_id}/{job_id}/{size}",
-    responses={**PICTURE, **responses(404, 416, 422)},
+    responses={**PICTURE, **responses(404, 413, 416, 422)},
     response_class=Response,
 )
 async def smaller(

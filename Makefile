@@ -77,7 +77,7 @@ chaos: setup-dev
 	JOBS=$(JOBS) KILLS=$(KILLS) UPLOADS=$(UPLOADS) ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest -s \
 		tests/chaos/test_faults.py tests/chaos/test_everything_dies.py $(ARGS)
 
-# Decodes eighty kinds of bombs and measures each; gives some to a real HTTP process. Five minutes.
+# Decodes about eighty kinds of bombs and measures each; gives some to a real HTTP process. Five minutes.
 bombs: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.bombs
 

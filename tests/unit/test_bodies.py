@@ -153,7 +153,7 @@ def test_a_body_that_does_not_come_is_given_up() -> None:
         await reader.receive()
 
     with pytest.raises(BodyRefused, match="too slowly") as refusal:
-        asyncio.run(scene())
+        asyncio.run(asyncio.wait_for(scene(), 2))
     assert (refusal.value.status, refusal.value.close) == (408, True)
 
 

@@ -1,16 +1,19 @@
 """Photos that would cost far more than they weigh are refused, with the reason."""
 
 import io
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from PIL import Image
 
 from imaginem.errors import PermanentError
+from imaginem.images import decoding
 from imaginem.images.apart import decode_apart
-from imaginem.images.decoding import check_photo, decode_photo
+from imaginem.images.decoding import DECODES_AT_ONCE, check_photo, decode_photo
 from imaginem.images.limits import OverLimit
 from imaginem.images.opening import opened_photo
 from imaginem.images.survey import survey
@@ -157,10 +160,34 @@ def test_a_child_process_decodes_the_same_pixels(data: bytes) -> None:
     assert (apart.format, apart.same_file) == (here.format, bool(here.same_file))
 
 
+def children_seconds() -> float:
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+
+
 def test_more_than_24_megapixels_are_decoded_in_a_child_process() -> None:
+    before = children_seconds()
     photo = decode_photo(pngs.png(6_000, 4_200, pngs.GREY, 1))
+    assert children_seconds() > before
     assert (photo.width, photo.height, photo.format) == (6_000, 4_200, "PNG")
     assert photo.pil.getextrema() == ((0, 0),) * 3
+
+
+def test_a_usual_photo_starts_no_process() -> None:
+    before = children_seconds()
+    decode_photo(jpegs.jpeg(640, 480))
+    assert children_seconds() == before
+
+
+def test_a_process_decodes_no_more_than_two_photos_at_once() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        for _ in range(DECODES_AT_ONCE):
+            decoding._slots.acquire()
+        third = pool.submit(decode_photo, jpegs.jpeg(64, 48))
+        with pytest.raises(TimeoutError):
+            third.result(0.05)
+        for _ in range(DECODES_AT_ONCE):
+            decoding._slots.release()
+        assert third.result(10).width == 64
 
 
 def test_what_a_child_process_finds_damaged_is_refused_with_its_words() -> None:

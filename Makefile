@@ -51,7 +51,7 @@ start: setup
 # all in one, so that a debugger can stop it.
 test: setup-dev
 	$(BIN)/imaginem assets fetch --bench
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-unit: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest tests/unit $(ARGS)

@@ -47,8 +47,8 @@ demo: setup
 start: setup
 	$(BIN)/imaginem start $(ARGS)
 
-# Two processes and more, by the machine's cores; files stay together. `make test ARGS="-n 0"` runs
-# all in one, so that a debugger can stop it.
+# As many processes as the machine has cores; files stay together, the slow folders come first.
+# `make test ARGS="-n 0"` runs all in one process, so that a debugger can stop it.
 test: setup-dev
 	$(BIN)/imaginem assets fetch --bench
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Generic, TypeVar, overload
 
 import imaginem
@@ -38,11 +39,13 @@ from imaginem.ports import (
     Landing,
     MaintenanceJob,
     NoLanding,
+    NoRemains,
     OpenBatches,
     PhotoCatalogue,
     Photos,
     PoisonLog,
     Queues,
+    Remains,
     Results,
     Reviews,
     ServiceFaces,
@@ -162,6 +165,17 @@ class Runtime(Engines):
             home / "storage", folder / "mark.json", self.blobs, self.queues, self.shared_state
         )
         return FileLanding(folder, saves)
+
+    @_Once
+    def remains(self) -> Remains:
+        """What erased data leaves in the emulator's files and in SQLite's; nothing on servers."""
+        file = self.database.file
+        if not self.settings.uses_emulator and file is None:
+            return NoRemains()
+        from imaginem.sql.wiping import empty_log
+        from imaginem.storage import FileRemains
+
+        return FileRemains(self.settings.home.absolute(), partial(empty_log, file))
 
     @_Once
     def cancellations(self) -> Cancellations:

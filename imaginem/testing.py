@@ -38,7 +38,16 @@ from imaginem.pipeline.engine_choices import NotedEngineChoices
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
 from imaginem.pipeline.steps import Registry
-from imaginem.ports import CoreSettings, EngineKind, Engines, EngineT, Erasable, MaintenanceJob
+from imaginem.ports import (
+    CoreSettings,
+    EngineKind,
+    Engines,
+    EngineT,
+    Erasable,
+    MaintenanceJob,
+    NoRemains,
+    Remains,
+)
 from imaginem.telemetry.silent import SilentTelemetry
 from imaginem.usecases.erasables import erasables_of
 
@@ -88,6 +97,7 @@ class MemoryServices(MemoryStores, Engines):
     poison: MemoryPoison = field(default_factory=MemoryPoison)
     drops: MemoryDrops = field(default_factory=MemoryDrops)
     landing: MemoryLanding = field(default_factory=MemoryLanding)
+    remains: Remains = field(default_factory=NoRemains)
     fetch: Any = no_network
     photos: PhotoCache = field(default_factory=lambda: PhotoCache(pixels=0))
     telemetry: Any = field(default_factory=SilentTelemetry)

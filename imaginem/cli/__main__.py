@@ -9,6 +9,7 @@ from imaginem.cli import (
     ai_emulator,
     assets,
     batches,
+    compact,
     database,
     demo,
     doctor,
@@ -32,6 +33,7 @@ jobs.register(app)
 batches.register(app)
 steps.register(app)
 operate.register(app)
+compact.register(app)
 rerun.register(app)
 doctor.register(app)
 ai_emulator.register(app)

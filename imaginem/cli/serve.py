@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from imaginem.cli.compact import compacting_of
 from imaginem.cli.shared import App, err, exit_on_error, make_runtime, out
 from imaginem.config.settings import Settings
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
@@ -82,6 +83,7 @@ def _emulator(settings: Settings, app: Path) -> Emulator | None:
 
 def _options(app: Path, workers: int, port: int, runtime: Runtime, adopt: bool) -> HostOptions:
     home = runtime.settings.home.absolute()
+    compacting = compacting_of(runtime)
     return HostOptions(
         app=app.absolute(),
         workers=workers,
@@ -92,7 +94,12 @@ def _options(app: Path, workers: int, port: int, runtime: Runtime, adopt: bool) 
         home=home,
         prepare=_Preparation(runtime, home, adopt).run,
         storage_saved=runtime.landing.storage_stopped,
+        at_rest=_nothing if compacting is None else compacting.when_at_rest,
     )
+
+
+def _nothing() -> None:
+    """Do nothing: all data is on servers."""
 
 
 class _Preparation:

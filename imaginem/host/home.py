@@ -102,6 +102,11 @@ class HomeLock:
             raise
         self._file = file
 
+    @property
+    def held(self) -> bool:
+        """Whether it was taken, and not given back."""
+        return self._file is not None
+
     def release(self) -> None:
         """Give the lock back, if it was taken; the file stays."""
         if self._file is not None:

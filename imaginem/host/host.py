@@ -70,6 +70,7 @@ class Host:
                 self._listener = listen(self._options.port)
                 self._gap = Gap(self._listener)
             self._explain("Imaginem is starting")
+            self._options.at_rest()
             if ports := self._storage.ports:
                 _logger.info("starting the storage emulator on ports %d to %d", ports[0], ports[-1])
             self._storage.start()
@@ -141,11 +142,17 @@ class Host:
             self._gap.close()
             self._listener.close()
             self._gap = self._listener = None
+        locked = self._lock is not None and self._lock.held
+        ended_well = self._storage.stop()
         # Unprepared storage has not got back what it forgot: saved is not what was accepted.
-        if self._storage.stop() and self._prepared:
+        if ended_well and self._prepared:
             self._options.storage_saved()
-        if self._lock is not None:
-            self._lock.release()
+        try:
+            if locked and self._prepared and (ended_well or not self._storage.ports):
+                self._options.at_rest()
+        finally:
+            if self._lock is not None:
+                self._lock.release()
 
     def _explain(self, reason: str) -> None:
         """Answer requests with a reason from now on, as long as no session does."""

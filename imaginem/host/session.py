@@ -60,6 +60,8 @@ class HostOptions:
             after the storage emulator was started again.
         storage_saved: called when the storage emulator has ended in good order, and was prepared
             since it came up.
+        at_rest: called while the home is locked and neither storage emulator nor workers run:
+            before they start, and after they ended in good order.
     """
 
     app: Path
@@ -73,6 +75,7 @@ class HostOptions:
     home: Path | None = None
     prepare: Callable[[], None] = _nothing
     storage_saved: Callable[[], None] = _nothing
+    at_rest: Callable[[], None] = _nothing
 
 
 class Session:

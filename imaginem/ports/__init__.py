@@ -37,6 +37,7 @@ from imaginem.ports.landing import (
     NoLanding,
 )
 from imaginem.ports.poison import PoisonEntry, PoisonFilter, PoisonLog, PoisonPage
+from imaginem.ports.remains import NoRemains, Remains
 from imaginem.ports.results import JobResult, ResultOfAnotherRun, Results
 from imaginem.ports.reviews import FacePair, Review, Reviews
 from imaginem.ports.service_faces import FaceList, ServiceFace, ServiceFaces
@@ -113,6 +114,7 @@ __all__ = [
     "MaintenanceJob",
     "Neighbor",
     "NoLanding",
+    "NoRemains",
     "OcrEngine",
     "OpenBatches",
     "PhotoCatalogue",
@@ -125,6 +127,7 @@ __all__ = [
     "PoisonPage",
     "QueueItem",
     "Queues",
+    "Remains",
     "ResultOfAnotherRun",
     "Results",
     "Review",

@@ -14,6 +14,7 @@ from imaginem.ports.face_index import FaceIndex
 from imaginem.ports.gallery import FaceGallery
 from imaginem.ports.landing import Landing
 from imaginem.ports.poison import PoisonLog
+from imaginem.ports.remains import Remains
 from imaginem.ports.results import Results
 from imaginem.ports.reviews import Reviews
 from imaginem.ports.storage import Blobs, JobLog, Queues, SharedState
@@ -212,6 +213,10 @@ class DashboardServices(Services, Protocol):
     @property
     def landing(self) -> Landing:
         """Return what was accepted and storage may still forget."""
+
+    @property
+    def remains(self) -> Remains:
+        """Return what erased data leaves on this machine's disk."""
 
     @property
     def reviews(self) -> Reviews:

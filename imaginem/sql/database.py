@@ -5,14 +5,14 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -64,6 +64,15 @@ class Database:
         self._driver = driver
         self._engine: Engine | None = None
         self._lock = threading.Lock()
+
+    @property
+    def file(self) -> Path | None:
+        """The SQLite file; None for a server, and for a database in memory."""
+        with suppress(ArgumentError):  # it is explained when somebody connects
+            url = make_url(self._address)
+            if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
+                return Path(str(url.database))
+        return None
 
     @property
     def engine(self) -> Engine:
@@ -247,6 +256,7 @@ def _prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> 
         f"busy_timeout={_BUSY_SECONDS * 1000}",
         "synchronous=NORMAL",
         "foreign_keys=ON",
+        "secure_delete=ON",  # or what is deleted stays readable in the file
     ):
         cursor.execute(f"PRAGMA {pragma}")
     _use_write_ahead_log(cursor)

@@ -5,6 +5,7 @@ from imaginem.storage.drops import AzureDrops
 from imaginem.storage.landing import FileLanding
 from imaginem.storage.poison import AzurePoisonLog
 from imaginem.storage.queue import AzureQueues
+from imaginem.storage.remains import FileRemains
 from imaginem.storage.saves import EmulatorSaves
 from imaginem.storage.shared_state import AzureSharedState
 from imaginem.storage.table import AzureJobLog
@@ -18,4 +19,5 @@ __all__ = [
     "AzureSharedState",
     "EmulatorSaves",
     "FileLanding",
+    "FileRemains",
 ]

@@ -15,9 +15,15 @@ from imaginem.ports import (
     JobLog,
     PoisonEntry,
     PoisonLog,
+    Remains,
 )
 from imaginem.usecases.face_traces import GalleryFaces
 from imaginem.usecases.renditions import CONTAINER as THUMBNAILS
+
+STILL_ON_DISK = (
+    "It can't be reached any more, but its bytes may still lie in files of this machine. They go "
+    "when Imaginem is next stopped or started, or with `imaginem compact` while it is stopped"
+)
 
 
 def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
@@ -35,6 +41,7 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
         THUMBNAILS,
     )
     return (
+        NotedRemains(services.remains),  # before anything goes, should this be interrupted
         services.landing,  # first: what is landed would be put back
         DroppedPhotos(services.drops, services.blobs, photos),
         *(
@@ -46,8 +53,14 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
         services.submissions,
         services.results,
         services.earlier_outputs,
+        WipedRemains(services.remains),  # once nothing of it is in SQL
         ProgressRows(services.log),
     )
+
+
+def still_on_disk(remains: Remains) -> str:
+    """Return what an answer to an erasure says of this machine's disk; empty if nothing waits."""
+    return STILL_ON_DISK if remains.waiting else ""
 
 
 class JobBlobs:
@@ -89,6 +102,40 @@ class JobBlobs:
         for name in names:
             if name not in dropped:
                 self._blobs.delete(self._container, name)
+
+
+class NotedRemains:
+    """Keeps nothing of a job, and remembers that something was erased from this disk."""
+
+    holds = ()
+
+    def __init__(self, remains: Remains) -> None:
+        self._remains = remains
+
+    def erase(self, key: JobKey) -> None:
+        """Remember it."""
+        self._remains.note()
+
+    def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
+        """Remember it."""
+        self._remains.note()
+
+
+class WipedRemains:
+    """Keeps nothing of a job, and wipes at once what can be wiped."""
+
+    holds = ()
+
+    def __init__(self, remains: Remains) -> None:
+        self._remains = remains
+
+    def erase(self, key: JobKey) -> None:
+        """Wipe."""
+        self._remains.wipe()
+
+    def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
+        """Wipe."""
+        self._remains.wipe()
 
 
 class DroppedPhotos:

@@ -76,6 +76,7 @@ def _remove_photos(services: DashboardServices, key: JobKey) -> int:
     photos = list(_photos(services, key))
     if not photos or _is_known(services, key):
         return 0
+    services.remains.note()
     for name, etag in photos:
         services.blobs.delete(container, name, etag=etag)
     return len(photos)

@@ -240,6 +240,7 @@ class Operations(Answer):
 
 
 class Forgotten(Answer):
-    """How many jobs were erased."""
+    """How many jobs were erased, and what still waits for that on this machine's disk."""
 
     jobs: int
+    remains: str = ""

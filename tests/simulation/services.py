@@ -21,6 +21,7 @@ from imaginem.ports import (
     Erasable,
     MaintenanceJob,
     NoLanding,
+    NoRemains,
 )
 from imaginem.telemetry.silent import SilentTelemetry
 from imaginem.usecases.erasables import erasables_of
@@ -83,6 +84,7 @@ class SimulatedServices(Engines):
     photos: Any = None
     fetch: Any = None
     catalogue: Any = None
+    remains = NoRemains()
     engine_kinds: Mapping[str, EngineKind[Any]] = {}
     engine_names: Mapping[str, str] = {}
     engine_notes: Mapping[str, str] = {}

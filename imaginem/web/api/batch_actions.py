@@ -7,6 +7,7 @@ from fastapi.responses import Response
 from pydantic_core import to_json
 
 from imaginem.usecases.batches import batch_overview, cancel_batch, reopen_batch
+from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.erase import forget_batch
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch
@@ -59,4 +60,5 @@ def export(
 @router.delete("/batches/{batch_id}", responses=responses(404, 409, 422))
 def erase_batch(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) -> Forgotten:
     """Erase a batch: photos, results, faces and all; refused while jobs are at work."""
-    return Forgotten(jobs=forget_batch(services, batch_id))
+    jobs = forget_batch(services, batch_id)
+    return Forgotten(jobs=jobs, remains=still_on_disk(services.remains))

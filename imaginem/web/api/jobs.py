@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, HTTPException
 
 from imaginem.usecases.admission import Admission
+from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.erase import forget_job
 from imaginem.usecases.intake import receive_message
 from imaginem.usecases.jobs import view_job
@@ -74,4 +75,4 @@ def comparison(caller: Viewer, services: ServicesDep, key: VisibleJob) -> Compar
 def erase(caller: Caseworker, services: ServicesDep, key: VisibleJob) -> Forgotten:
     """Erase a job: its photo, results, faces and all; refused while it is at work."""
     forget_job(services, key)
-    return Forgotten(jobs=1)
+    return Forgotten(jobs=1, remains=still_on_disk(services.remains))

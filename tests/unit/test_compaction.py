@@ -21,6 +21,7 @@ from imaginem.storage import FileRemains
 from imaginem.storage.compaction import FolderDisk, compact, settle
 from imaginem.testing import MemoryServices
 from imaginem.usecases.erase import erase_batch, erase_job
+from tests.dashboard import client
 
 ERASED = b"the erased photo"
 KEPT = [b"a photo that stays", b"and another one, in two", b" blocks", b"a message that waits"]
@@ -451,6 +452,15 @@ class TestTheNote:
         stores = [type(store).__name__ for store in services.erasables]
         assert stores[0] == "NotedRemains"
         assert stores.index("WipedRemains") > stores.index("MemoryResults")
+
+    def test_whoever_erases_is_told_what_still_waits(self, tmp_path: Path) -> None:
+        services = MemoryServices(remains=FileRemains(tmp_path, lambda: None))
+        services.batches.open_batch("spring", "")
+        api = client(services)
+
+        answer = api.delete("/api/batches/spring").json()
+
+        assert "`imaginem compact`" in answer["remains"]
 
     def test_a_full_disk_keeps_nobody_from_erasing(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -57,7 +57,9 @@ def export(
     return Response(as_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-@router.delete("/batches/{batch_id}", responses=responses(404, 409, 422))
+@router.delete(
+    "/batches/{batch_id}", responses=responses(404, 409, 422), response_model_exclude_defaults=True
+)
 def erase_batch(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) -> Forgotten:
     """Erase a batch: photos, results, faces and all; refused while jobs are at work."""
     jobs = forget_batch(services, batch_id)

@@ -71,7 +71,11 @@ def comparison(caller: Viewer, services: ServicesDep, key: VisibleJob) -> Compar
     return present_comparison(compared)
 
 
-@router.delete("/{batch_id}/{job_id}", responses=responses(404, 409, 422))
+@router.delete(
+    "/{batch_id}/{job_id}",
+    responses=responses(404, 409, 422),
+    response_model_exclude_defaults=True,
+)
 def erase(caller: Caseworker, services: ServicesDep, key: VisibleJob) -> Forgotten:
     """Erase a job: its photo, results, faces and all; refused while it is at work."""
     forget_job(services, key)

@@ -10,16 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from imaginem.cli.__main__ import app
 from imaginem.errors import ConfigurationError, DiskFull
+from imaginem.host import Host, HostOptions
 from imaginem.host.compacting import Compacting
+from imaginem.host.home import HomeLock, is_locked
 from imaginem.memory.landing import MemoryLanding
 from imaginem.ports import Decision, Deed
 from imaginem.sql.database import Database
 from imaginem.sql.wiping import empty_log, write_anew
 from imaginem.storage import FileRemains
 from imaginem.storage.compaction import FolderDisk, compact, settle
-from imaginem.testing import MemoryServices
+from imaginem.testing import MemoryBlobs, MemoryQueues, MemoryServices
 from imaginem.usecases.erase import erase_batch, erase_job
 from tests.dashboard import client
 
@@ -132,7 +136,7 @@ class DyingDisk(FolderDisk):
         self._call(lambda: super(DyingDisk, self).rename(path, to))
 
     def sync(self, folder: Path) -> None:
-        self._call(lambda: super(DyingDisk, self).sync(folder))
+        self._call(lambda: None)  # what it costs shows in no test
 
     def remove(self, folder: Path) -> None:
         self._call(
@@ -165,7 +169,7 @@ class TestTheEmulatorsFiles:
                 settle(home / "storage")
                 assert _kept(home / "storage") == before, last
                 assert [path.name for path in home.iterdir()] == ["storage"]
-                compact(home / "storage")
+                compact(home / "storage", DyingDisk(1000, halfway=halfway))
             else:
                 break
             assert _kept(home / "storage") == before, last
@@ -426,6 +430,103 @@ class TestAtRest:
         home.compacting.when_at_rest()
 
         assert _kept(home.data) == home.kept
+
+
+class TestTheHost:
+    def test_it_lets_compact_before_storage_starts_with_the_home_locked(
+        self, tmp_path: Path
+    ) -> None:
+        seen: list[str] = []
+
+        def at_rest() -> None:
+            seen.append(f"at rest, locked: {is_locked(tmp_path)}")
+
+        def stop() -> None:
+            seen.append("storage is up")
+            raise ConfigurationError("enough")
+
+        options = HostOptions(tmp_path, port=0, home=tmp_path, at_rest=at_rest, prepare=stop)
+
+        with pytest.raises(ConfigurationError, match="enough"):
+            Host(options, MemoryQueues(), MemoryBlobs()).start()
+
+        assert seen == ["at rest, locked: True", "storage is up"]
+
+    def test_it_lets_compact_once_more_when_it_ends_and_not_after_that(
+        self, tmp_path: Path
+    ) -> None:
+        locked: list[bool] = []
+        options = HostOptions(
+            tmp_path, port=0, home=tmp_path, at_rest=lambda: locked.append(is_locked(tmp_path))
+        )
+        host = Host(options, MemoryQueues(), MemoryBlobs())
+
+        with pytest.raises(ConfigurationError, match=r"host\.json"):
+            host.start()
+        host.close()
+
+        assert locked == [True, True]
+
+    def test_a_host_that_was_refused_the_home_compacts_nothing(self, tmp_path: Path) -> None:
+        def never() -> None:
+            raise AssertionError("another host is at work")
+
+        lock = HomeLock(tmp_path, 0)
+        lock.take()
+        options = HostOptions(tmp_path, port=0, home=tmp_path, at_rest=never)
+
+        with pytest.raises(ConfigurationError, match="another host"):
+            Host(options, MemoryQueues(), MemoryBlobs()).start()
+
+        lock.release()
+
+
+class TestTheCommand:
+    @pytest.fixture
+    def command(self, home: Home, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Result]:
+        monkeypatch.setenv("IMAGINEM_HOME", str(home.folder))
+        monkeypatch.setenv("AzureWebJobsStorage", "")
+        monkeypatch.setenv("SQL_CONNECTION_STRING", "")
+        return lambda: CliRunner().invoke(app, ["compact", "--app", str(home.folder)])
+
+    def test_it_compacts_though_nothing_is_noted(
+        self, home: Home, command: Callable[[], Result]
+    ) -> None:
+        done = command()
+
+        assert done.exit_code == 0, done.output
+        assert "nothing of what was erased is left" in done.output
+        assert home.clean
+        assert not is_locked(home.folder)
+
+    def test_while_a_host_runs_it_is_refused(
+        self, home: Home, command: Callable[[], Result]
+    ) -> None:
+        lock = HomeLock(home.folder, 0)
+        lock.take()
+
+        done = command()
+        lock.release()
+
+        assert done.exit_code == 3
+        assert "another host" in done.output
+        assert not home.clean
+
+    def test_it_says_what_still_waits(self, home: Home, command: Callable[[], Result]) -> None:
+        _book(home.data / "__azurite_db_queue__.json", MESSAGES=[_message("ocr")])
+
+        done = command()
+
+        assert done.exit_code == 1
+        assert "1 messages wait on queues" in done.output
+
+    def test_where_all_data_is_on_servers_there_is_nothing_to_do(
+        self, command: Callable[[], Result], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AzureWebJobsStorage__accountName", "elsewhere")
+        monkeypatch.setenv("SQL_CONNECTION_STRING", "postgresql+psycopg://u:p@host/db")
+
+        assert "nothing to do" in command().output
 
 
 class TestTheNote:

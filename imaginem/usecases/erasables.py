@@ -41,7 +41,6 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
         THUMBNAILS,
     )
     return (
-        NotedRemains(services.remains),  # before anything goes, should this be interrupted
         services.landing,  # first: what is landed would be put back
         DroppedPhotos(services.drops, services.blobs, photos),
         *(
@@ -53,7 +52,6 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
         services.submissions,
         services.results,
         services.earlier_outputs,
-        WipedRemains(services.remains),  # once nothing of it is in SQL
         ProgressRows(services.log),
     )
 
@@ -102,40 +100,6 @@ class JobBlobs:
         for name in names:
             if name not in dropped:
                 self._blobs.delete(self._container, name)
-
-
-class NotedRemains:
-    """Keeps nothing of a job, and remembers that something was erased from this disk."""
-
-    holds = ()
-
-    def __init__(self, remains: Remains) -> None:
-        self._remains = remains
-
-    def erase(self, key: JobKey) -> None:
-        """Remember it."""
-        self._remains.note()
-
-    def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
-        """Remember it."""
-        self._remains.note()
-
-
-class WipedRemains:
-    """Keeps nothing of a job, and wipes at once what can be wiped."""
-
-    holds = ()
-
-    def __init__(self, remains: Remains) -> None:
-        self._remains = remains
-
-    def erase(self, key: JobKey) -> None:
-        """Wipe."""
-        self._remains.wipe()
-
-    def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
-        """Wipe."""
-        self._remains.wipe()
 
 
 class DroppedPhotos:

@@ -43,9 +43,11 @@ def forget_job(services: DashboardServices, key: JobKey) -> None:
 
 def erase_job(services: DashboardServices, key: JobKey) -> None:
     """Remove a job from every store."""
+    services.remains.note()  # before anything goes, should this be interrupted
     for store in services.erasables:
         store.erase(key)
     forget_unsent(services, *key)
+    services.remains.wipe()
 
 
 def forget_batch(services: DashboardServices, batch_id: str) -> int:
@@ -80,7 +82,9 @@ def erase_batch(services: DashboardServices, batch_id: str, job_ids: Collection[
 
     That the watchdog looks at it stays noted: a job may be sent to it again at any moment.
     """
+    services.remains.note()
     for store in services.erasables:
         store.erase_batch(batch_id, job_ids)
     forget_unsent(services, batch_id)
     services.batches.forget_batch(batch_id)
+    services.remains.wipe()

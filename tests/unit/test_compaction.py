@@ -4,7 +4,7 @@ import itertools
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from imaginem.host import Host, HostOptions
 from imaginem.host.compacting import Compacting
 from imaginem.host.home import HomeLock, is_locked
 from imaginem.memory.landing import MemoryLanding
-from imaginem.ports import Decision, Deed
+from imaginem.memory.results import MemoryResults
+from imaginem.ports import Decision, Deed, JobKey
 from imaginem.sql.database import Database
 from imaginem.sql.wiping import empty_log, write_anew
 from imaginem.storage import FileRemains
@@ -530,9 +531,7 @@ class TestTheCommand:
 
 
 class TestTheNote:
-    def test_it_is_there_before_anything_goes_and_the_log_is_wiped_after_sql(
-        self, tmp_path: Path
-    ) -> None:
+    def test_it_is_there_before_anything_goes_and_the_log_is_wiped_after_that(self) -> None:
         told: list[str] = []
 
         class Watched:
@@ -544,15 +543,19 @@ class TestTheNote:
             def wipe(self) -> None:
                 told.append("wipe")
 
-        services = MemoryServices(remains=Watched())
+        class WatchedResults(MemoryResults):
+            def erase(self, key: JobKey) -> None:
+                told.append("erase")
+
+            def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
+                told.append("erase")
+
+        services = MemoryServices(remains=Watched(), results=WatchedResults())
 
         erase_job(services, ("spring", "one"))
         erase_batch(services, "spring", ["two"])
 
-        assert told == ["note", "wipe"] * 2
-        stores = [type(store).__name__ for store in services.erasables]
-        assert stores[0] == "NotedRemains"
-        assert stores.index("WipedRemains") > stores.index("MemoryResults")
+        assert told == ["note", "erase", "wipe"] * 2
 
     def test_whoever_erases_is_told_what_still_waits(self, tmp_path: Path) -> None:
         services = MemoryServices(remains=FileRemains(tmp_path, lambda: None))

@@ -1,11 +1,13 @@
 """A photo whose job was not sent after all is found by erasing, and removed after a day."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from imaginem.errors import NotFound, StorageUnavailable
+from imaginem.storage import FileRemains
 from imaginem.testing import MemoryServices, photo_bytes
 from imaginem.usecases.admission import Admission, Wish, admit
 from imaginem.usecases.erase import forget_batch, forget_job
@@ -54,6 +56,17 @@ def test_it_is_removed_when_no_job_has_had_it_for_a_day(services: MemoryServices
     assert remove_unsent(services, later(hours=25)) == 1
     assert photos(services) == []
     assert services.shared_state.list("unsent-") == {}
+
+
+def test_that_it_was_removed_is_noted_since_its_bytes_may_still_lie_on_this_disk(
+    services: MemoryServices, tmp_path: Path
+) -> None:
+    services.remains = FileRemains(tmp_path, lambda: None)
+    fails_to_send(services)
+    remove_unsent(services, later(hours=23))
+    assert not services.remains.waiting
+    remove_unsent(services, later(hours=25))
+    assert services.remains.waiting
 
 
 def test_it_stays_if_its_job_was_sent_since(services: MemoryServices) -> None:

@@ -8,7 +8,8 @@ whatever else lies in it stays readable.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +39,19 @@ def live_ranges(data: Path) -> Ranges:
     Raises:
         ConfigurationError: the books are not as this version of the emulator writes them.
     """
-    blobs, queues = data / BOOKS[0], data / BOOKS[2]
     found: Ranges = {}
-    for document in _documents(blobs, _BLOBS):
-        chunks = list(_chunks(document))
-        _check_length(blobs, document, chunks)
-        _add(found, BLOB_BYTES, chunks)
-    for document in _documents(blobs, _BLOCKS):
-        _add(found, BLOB_BYTES, _chunks(document))
-    for document in _documents(queues, _MESSAGES):
-        chunks = list(_chunks(document))
-        if not chunks:
-            raise _not_understood(queues)
-        _add(found, MESSAGE_BYTES, chunks)
+    with _understanding(data / BOOKS[0]) as book:
+        for blob in _documents(book, _BLOBS):
+            chunks = list(_chunks(blob))
+            _check_length(book, blob, chunks)
+            _add(found, BLOB_BYTES, chunks)
+        for block in _documents(book, _BLOCKS):
+            _add(found, BLOB_BYTES, _chunks(block))
+    with _understanding(data / BOOKS[2]) as book:
+        for message in _documents(book, _MESSAGES):
+            if not message["persistency"]:
+                raise _not_understood(book)
+            _add(found, MESSAGE_BYTES, _chunks(message))
     return {name: _merged(ranges) for name, ranges in found.items()}
 
 
@@ -60,18 +61,24 @@ def waiting_messages(data: Path) -> int:
     Raises:
         ConfigurationError: the books are not as this version of the emulator writes them.
     """
-    messages = _documents(data / BOOKS[2], _MESSAGES)
-    return sum(message.get("queueName") != OWN_QUEUE for message in messages)
+    with _understanding(data / BOOKS[2]) as book:
+        messages = _documents(book, _MESSAGES)
+        return sum(message["queueName"] != OWN_QUEUE for message in messages)
+
+
+@contextmanager
+def _understanding(book: Path) -> Iterator[Path]:
+    """Turn what comes of a book that is written otherwise into our error."""
+    try:
+        yield book
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise _not_understood(book) from None
 
 
 def _documents(book: Path, collection: str) -> list[dict[str, Any]]:
-    try:
-        collections = json.loads(book.read_bytes())["collections"]
-        named = {each["name"]: each["data"] for each in collections}
-        documents: list[dict[str, Any]] = named[collection]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise _not_understood(book) from None
-    return documents
+    collections = json.loads(book.read_bytes())["collections"]
+    named: dict[str, list[dict[str, Any]]] = {each["name"]: each["data"] for each in collections}
+    return named[collection]
 
 
 def _chunks(document: dict[str, Any]) -> Iterator[tuple[str, int, int]]:
@@ -94,7 +101,7 @@ def _check_length(book: Path, blob: dict[str, Any], chunks: list[tuple[str, int,
         raise _not_understood(book)
 
 
-def _add(found: Ranges, folder: str, chunks: Iterator[tuple[str, int, int]] | Any) -> None:
+def _add(found: Ranges, folder: str, chunks: Iterable[tuple[str, int, int]]) -> None:
     for name, begin, end in chunks:
         found.setdefault(f"{folder}/{name}", []).append((begin, end))
 

@@ -226,6 +226,7 @@ class TestTheEmulatorsFiles:
             {"BLOBS": [_blob("photo", 5)], "BLOCKS": []},
             {"BLOBS": [_blob("photo", 5, persistency=_place("e1", 0, 4))], "BLOCKS": []},
             {"OTHERS": []},
+            {"BLOBS": [{"name": "photo"}], "BLOCKS": []},
         ],
     )
     def test_books_that_are_not_understood_are_left_alone(
@@ -240,6 +241,15 @@ class TestTheEmulatorsFiles:
             compact(data)
 
         assert _kept(data) == before
+
+    def test_an_empty_message_stands_in_nobodys_way(self, tmp_path: Path) -> None:
+        _store(tmp_path / "storage")
+        message = _message("ocr") | {"persistency": _place("e2", 0, 0)}
+        _book(tmp_path / "storage" / "__azurite_db_queue__.json", MESSAGES=[message])
+
+        compact(tmp_path / "storage")
+
+        assert _holding(tmp_path, ERASED) == []
 
     def test_blocks_that_wait_to_be_put_together_stay(self, tmp_path: Path) -> None:
         data = tmp_path / "storage"

@@ -35,6 +35,7 @@ from imaginem.ports import (
     FaceGallery,
     FaceIndex,
     Fetcher,
+    InstallationKey,
     JobLog,
     Landing,
     MaintenanceJob,
@@ -151,6 +152,13 @@ class Runtime(Engines):
         from imaginem.storage import AzureSharedState
 
         return AzureSharedState(self._account)
+
+    @_Once
+    def installation_key(self) -> InstallationKey:
+        """The key that this installation signs with, in `pipelinestate`."""
+        from imaginem.storage import StoredInstallationKey
+
+        return StoredInstallationKey(self.shared_state)
 
     @_Once
     def landing(self) -> Landing:

@@ -20,6 +20,7 @@ from imaginem.memory.drops import MemoryDrops
 from imaginem.memory.engines import Failing, FakeFaces, FakeOcr, FakeRecognizer, FakeVision
 from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.memory.gallery import MemoryGallery
+from imaginem.memory.installation_key import MemoryInstallationKey
 from imaginem.memory.landing import MemoryLanding
 from imaginem.memory.poison import MemoryPoison
 from imaginem.memory.results import MemoryResults
@@ -61,6 +62,7 @@ __all__ = [
     "MemoryDrops",
     "MemoryFaceIndex",
     "MemoryGallery",
+    "MemoryInstallationKey",
     "MemoryLanding",
     "MemoryLog",
     "MemoryPoison",
@@ -96,6 +98,7 @@ class MemoryServices(MemoryStores, Engines):
     log: MemoryLog = field(default_factory=MemoryLog)
     poison: MemoryPoison = field(default_factory=MemoryPoison)
     drops: MemoryDrops = field(default_factory=MemoryDrops)
+    installation_key: Any = field(default_factory=MemoryInstallationKey)
     landing: MemoryLanding = field(default_factory=MemoryLanding)
     remains: Remains = field(default_factory=NoRemains)
     fetch: Any = no_network

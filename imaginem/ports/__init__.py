@@ -28,6 +28,7 @@ from imaginem.ports.engines import (
 from imaginem.ports.erasing import Erasable
 from imaginem.ports.face_index import FaceIndex, Neighbor, best_of_each_group
 from imaginem.ports.gallery import EnrolledFace, FaceGallery, FaceOwner
+from imaginem.ports.installation_key import InstallationKey, is_signed
 from imaginem.ports.landing import (
     Decision,
     Deed,
@@ -104,6 +105,7 @@ __all__ = [
     "Fetcher",
     "FoundPhoto",
     "Groups",
+    "InstallationKey",
     "JobKey",
     "JobLog",
     "JobResult",
@@ -143,4 +145,5 @@ __all__ = [
     "Telemetry",
     "VisionEngine",
     "best_of_each_group",
+    "is_signed",
 ]

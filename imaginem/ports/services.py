@@ -12,6 +12,7 @@ from imaginem.ports.engines import EngineKind, Engines, EngineT
 from imaginem.ports.erasing import Erasable
 from imaginem.ports.face_index import FaceIndex
 from imaginem.ports.gallery import FaceGallery
+from imaginem.ports.installation_key import InstallationKey
 from imaginem.ports.landing import Landing
 from imaginem.ports.poison import PoisonLog
 from imaginem.ports.remains import Remains
@@ -150,6 +151,10 @@ class Services(Engines, Protocol):
     @property
     def shared_state(self) -> SharedState:
         """Return the small texts that all instances share."""
+
+    @property
+    def installation_key(self) -> InstallationKey:
+        """Return the key that this installation signs with."""
 
     def other_engine(self, kind: EngineKind[EngineT], provider: str) -> EngineT:
         """Return the engine of a kind from a provider that the settings need not choose.

@@ -2,6 +2,7 @@
 
 from imaginem.storage.blob import AzureBlobs
 from imaginem.storage.drops import AzureDrops
+from imaginem.storage.installation_key import StoredInstallationKey
 from imaginem.storage.landing import FileLanding
 from imaginem.storage.poison import AzurePoisonLog
 from imaginem.storage.queue import AzureQueues
@@ -20,4 +21,5 @@ __all__ = [
     "EmulatorSaves",
     "FileLanding",
     "FileRemains",
+    "StoredInstallationKey",
 ]

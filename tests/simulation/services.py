@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from imaginem.memory.drops import MemoryDrops
+from imaginem.memory.installation_key import MemoryInstallationKey
 from imaginem.memory.poison import MemoryPoison
 from imaginem.memory.shared_state import MemorySharedState
 from imaginem.memory.storage import MemoryBlobs
@@ -81,6 +82,7 @@ class SimulatedServices(Engines):
     """
 
     core_settings = SETTINGS
+    installation_key = MemoryInstallationKey()
     photos: Any = None
     fetch: Any = None
     catalogue: Any = None

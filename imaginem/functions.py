@@ -16,7 +16,7 @@ from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices, Services
-from imaginem.runtime import Runtime, default_runtime
+from imaginem.runtime import default_runtime
 from imaginem.usecases.drops import give_up_drop, receive_drop
 
 CONNECTION = "AzureWebJobsStorage"
@@ -56,17 +56,13 @@ def add_steps(
 def add_maintenance(
     app: func.FunctionApp | func.AsgiFunctionApp,
     services: Callable[[], Services] = default_runtime,
-    settings: Settings | None = None,
 ) -> None:
-    """Give the app a timer that runs the maintenance jobs, if the settings call for any.
+    """Give the app a timer that runs the maintenance jobs.
 
     Args:
         app: a FunctionApp, or AsgiFunctionApp.
         services: called each time the timer runs.
-        settings: say which jobs there are; the environment's by default.
     """
-    if not Runtime(settings or read_settings()).maintenance_jobs:
-        return
 
     def maintenance(timer: func.TimerRequest) -> None:
         """Run the maintenance jobs, such as the watchdog and the training of face lists."""

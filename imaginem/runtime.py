@@ -21,6 +21,8 @@ from imaginem.pipeline.engine_choices import NotedEngineChoices
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import (
+    AuditLog,
+    AuditTrail,
     Batches,
     Blobs,
     Cancellations,
@@ -55,6 +57,7 @@ from imaginem.ports import (
     Telemetry,
 )
 from imaginem.telemetry.silent import SilentTelemetry
+from imaginem.usecases.audit.chain import ChainWriter
 from imaginem.usecases.erasables import erasables_of
 from imaginem.usecases.landing import sweep
 
@@ -159,6 +162,18 @@ class Runtime(Engines):
         from imaginem.storage import StoredInstallationKey
 
         return StoredInstallationKey(self.shared_state)
+
+    @_Once
+    def audit_trail(self) -> AuditTrail:
+        """The table `pipelineaudit`."""
+        from imaginem.storage import AzureAuditTrail
+
+        return AzureAuditTrail(self._account)
+
+    @_Once
+    def audit(self) -> AuditLog:
+        """This process's chain of the audit trail."""
+        return ChainWriter(self.audit_trail, self.installation_key)
 
     @_Once
     def landing(self) -> Landing:
@@ -377,9 +392,16 @@ class Runtime(Engines):
         if self.settings.watchdog_minutes:
             jobs.append(MaintenanceJob("watchdog", self._watch))
             jobs.append(MaintenanceJob("unsent photos", self._remove_unsent))
+        jobs.append(MaintenanceJob("audit", self._sign_audit))
         if self.settings.storage_may_forget:
             jobs.append(MaintenanceJob("landing", self._sweep_landing))
         return jobs
+
+    def _sign_audit(self) -> None:
+        """Sign the heads of the audit trail, once a day."""
+        from imaginem.usecases.audit.heads import sign_daily
+
+        sign_daily(self)
 
     def _remove_unsent(self) -> None:
         from imaginem.usecases.unsent import remove_unsent

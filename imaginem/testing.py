@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from imaginem.config.engine_table import ENGINE_TABLE, EngineTable
 from imaginem.errors import ConfigurationError, PermanentError
 from imaginem.images.decoding import PhotoCache
+from imaginem.memory.audit import MemoryAuditTrail
 from imaginem.memory.drops import MemoryDrops
 from imaginem.memory.engines import Failing, FakeFaces, FakeOcr, FakeRecognizer, FakeVision
 from imaginem.memory.face_index import MemoryFaceIndex
@@ -50,6 +51,7 @@ from imaginem.ports import (
     Remains,
 )
 from imaginem.telemetry.silent import SilentTelemetry
+from imaginem.usecases.audit.chain import ChainWriter
 from imaginem.usecases.erasables import erasables_of
 
 __all__ = [
@@ -58,6 +60,7 @@ __all__ = [
     "FakeOcr",
     "FakeRecognizer",
     "FakeVision",
+    "MemoryAuditTrail",
     "MemoryBlobs",
     "MemoryDrops",
     "MemoryFaceIndex",
@@ -113,6 +116,8 @@ class MemoryServices(MemoryStores, Engines):
     engine_names: Mapping[str, str] = field(default_factory=dict)
     engine_notes: Mapping[str, str] = field(default_factory=dict)
     shared_state: MemorySharedState = field(default_factory=MemorySharedState)
+    audit_trail: MemoryAuditTrail = field(default_factory=MemoryAuditTrail)
+    audit: Any = None
     cancellations: Any = None
     open_batches: Any = None
     engine_choices: Any = None
@@ -126,6 +131,8 @@ class MemoryServices(MemoryStores, Engines):
             if engines.get(row.kind.name) is None:
                 engines[row.kind.name] = pkgutil.resolve_name(row.fake)()
         self.engine_names = self.engine_names or dict.fromkeys(self.engine_kinds, "fake")
+        if self.audit is None:
+            self.audit = ChainWriter(self.audit_trail, self.installation_key)
         if self.cancellations is None:
             self.cancellations = CancelledBatches(self.shared_state)
         if self.open_batches is None:

@@ -8,6 +8,7 @@ import imaginem
 from imaginem.cli import (
     ai_emulator,
     assets,
+    audit,
     batches,
     compact,
     database,
@@ -37,6 +38,7 @@ compact.register(app)
 rerun.register(app)
 doctor.register(app)
 ai_emulator.register(app)
+app.add_typer(audit.audit_app, name="audit")
 app.add_typer(assets.app, name="assets")
 app.add_typer(poison.poison_app, name="poison")
 app.add_typer(batches.faces_app, name="faces")

@@ -36,10 +36,11 @@ from imaginem.cli.shared import (
 )
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import ENDED, JobState
-from imaginem.ports import JobResult, PoisonFilter, Services
+from imaginem.ports import AuditDeed, AuditSubject, JobResult, PoisonFilter, Services
 from imaginem.redaction import redact_shown
 from imaginem.runtime import Runtime
 from imaginem.usecases.admission import Admission
+from imaginem.usecases.audit.acting import note
 from imaginem.usecases.jobs import photo_name
 from imaginem.usecases.progress import (
     BatchProgress,
@@ -232,6 +233,7 @@ def results(
     """Show what was found in a batch's photos, or in one."""
     with exit_on_error():
         runtime = make_runtime(app)
+        note(runtime, AuditDeed.VIEWED, AuditSubject.BATCH, batch)
         saved = [each for each in runtime.results.batch(batch) if job in ("", each.id)]
         if not saved:
             what = f"job {job} in batch {batch}" if job else f"batch {batch}"

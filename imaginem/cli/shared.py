@@ -26,6 +26,8 @@ from imaginem.errors import (
 from imaginem.pipeline.steps import Registry, default_registry
 from imaginem.redaction import one_line
 from imaginem.runtime import Runtime
+from imaginem.usecases.access import EVERYTHING
+from imaginem.usecases.audit.acting import act_as
 
 out = Console()
 err = Console(stderr=True)
@@ -93,6 +95,7 @@ def make_runtime(app: Path) -> Runtime:
         ConfigurationError: settings are wrong; names each of them.
     """
     apply_local_settings(app)
+    act_as(EVERYTHING.name)
     os.environ.setdefault("IMAGINEM_HOME", str(app / ".imaginem"))
     return Runtime(read_settings())
 

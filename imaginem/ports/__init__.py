@@ -4,6 +4,14 @@ Adapters implement them (`storage`, `sql`, `engines`), `imaginem.memory` has in-
 fakes, and one contract suite holds all of them to the same behaviour.
 """
 
+from imaginem.ports.audit import (
+    NO_DIGEST,
+    AuditDeed,
+    AuditEntry,
+    AuditLog,
+    AuditSubject,
+    AuditTrail,
+)
 from imaginem.ports.batches import Batches, BatchInfo, BatchPage, Groups
 from imaginem.ports.catalogue import FoundPhoto, PhotoCatalogue, PhotoFilter, PhotoPage
 from imaginem.ports.drops import Drop, Drops
@@ -51,6 +59,7 @@ from imaginem.ports.services import (
     MaintenanceJob,
     OpenBatches,
     Photos,
+    RetentionDays,
     Services,
 )
 from imaginem.ports.storage import (
@@ -70,10 +79,16 @@ __all__ = [
     "EARLIER_KEPT",
     "FACES",
     "FACE_SEARCH",
+    "NO_DIGEST",
     "OCR",
     "RECOGNIZER",
     "SEARCH_LIMIT",
     "VISION",
+    "AuditDeed",
+    "AuditEntry",
+    "AuditLog",
+    "AuditSubject",
+    "AuditTrail",
     "BatchInfo",
     "BatchPage",
     "Batches",
@@ -132,6 +147,7 @@ __all__ = [
     "Remains",
     "ResultOfAnotherRun",
     "Results",
+    "RetentionDays",
     "Review",
     "Reviews",
     "ServiceFace",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from imaginem.ports.audit import AuditLog, AuditTrail
 from imaginem.ports.batches import Batches
 from imaginem.ports.catalogue import PhotoCatalogue
 from imaginem.ports.drops import Drops
@@ -41,6 +42,19 @@ class Photos(Protocol):
 
 
 @dataclass(frozen=True)
+class RetentionDays:
+    """After how many days what is erased; 0: never."""
+
+    photos: int = 0
+    crops: int = 0
+    thumbnails: int = 0
+    results: int = 0
+    rows: int = 0
+    poison: int = 0
+    audit: int = 0
+
+
+@dataclass(frozen=True)
 class CoreSettings:
     """The settings that the core needs: numbers and names."""
 
@@ -51,6 +65,8 @@ class CoreSettings:
     max_waits: int = 100
     max_dequeue_count: int = 5
     retry_seconds: float = 2.0
+    purposes: Sequence[str] = ()
+    retention: RetentionDays = RetentionDays()
 
 
 class EngineChoices(Protocol):
@@ -151,6 +167,14 @@ class Services(Engines, Protocol):
     @property
     def shared_state(self) -> SharedState:
         """Return the small texts that all instances share."""
+
+    @property
+    def audit_trail(self) -> AuditTrail:
+        """Return the audit trail as it is kept."""
+
+    @property
+    def audit(self) -> AuditLog:
+        """Return where this process's deeds are recorded."""
 
     @property
     def installation_key(self) -> InstallationKey:

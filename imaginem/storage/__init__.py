@@ -1,5 +1,6 @@
 """Azure Storage adapters: queues, blobs and tables, on an account or on Azurite alike."""
 
+from imaginem.storage.audit import AzureAuditTrail
 from imaginem.storage.blob import AzureBlobs
 from imaginem.storage.drops import AzureDrops
 from imaginem.storage.installation_key import StoredInstallationKey
@@ -12,6 +13,7 @@ from imaginem.storage.shared_state import AzureSharedState
 from imaginem.storage.table import AzureJobLog
 
 __all__ = [
+    "AzureAuditTrail",
     "AzureBlobs",
     "AzureDrops",
     "AzureJobLog",

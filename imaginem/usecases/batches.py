@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from imaginem.errors import NotFound
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import ENDED
-from imaginem.ports import DashboardServices, Deed
+from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, Deed
+from imaginem.usecases.audit.acting import note
 from imaginem.usecases.landing import decide
 from imaginem.usecases.progress import read_batch, summarise
 from imaginem.usecases.submit import at_work
@@ -82,6 +83,7 @@ def cancel_batch(services: DashboardServices, batch_id: str) -> int:
         NotFound: there is no such batch.
     """
     rows = _rows_or_not_found(services, batch_id)
+    note(services, AuditDeed.CANCELLED, AuditSubject.BATCH, batch_id)
     decide(services, Deed.CANCEL, batch_id)
     services.cancellations.cancel(batch_id)
     services.open_batches.note(batch_id, surely=True)  # jobs that stand still must end, too
@@ -95,6 +97,7 @@ def reopen_batch(services: DashboardServices, batch_id: str) -> None:
         NotFound: there is no such batch.
     """
     _rows_or_not_found(services, batch_id)
+    note(services, AuditDeed.REOPENED, AuditSubject.BATCH, batch_id)
     decide(services, Deed.REOPEN, batch_id)
     services.cancellations.reopen(batch_id)
 

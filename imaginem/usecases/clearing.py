@@ -16,7 +16,8 @@ from imaginem.pipeline.openings import run_begins
 from imaginem.pipeline.progress_row import RowChange, current_step
 from imaginem.pipeline.resending import authority_of
 from imaginem.pipeline.states import JobState, StepState
-from imaginem.ports import QueueItem, Services
+from imaginem.ports import AuditDeed, AuditSubject, QueueItem, Services
+from imaginem.usecases.audit.acting import note
 
 REASON = "queue cleared"
 _LOT = 32  # Azure's limit
@@ -58,6 +59,7 @@ def clear_queue(
     Raises:
         NotFound: there is no such queue.
     """
+    note(services, AuditDeed.CLEARED, AuditSubject.QUEUE, queue)
     cleared = Cleared()
     while items := services.queues.receive(queue, _LOT, _LEASE):
         for item in items:

@@ -4,7 +4,8 @@ from collections.abc import Collection
 
 from imaginem.errors import NotFound, PermanentError
 from imaginem.pipeline.progress_row import ProgressRow, progress_properties, read_row
-from imaginem.ports import DashboardServices, Deed, JobKey
+from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, Deed, JobKey
+from imaginem.usecases.audit.acting import note
 from imaginem.usecases.erasables import PoisonedMessages
 from imaginem.usecases.landing import decide
 from imaginem.usecases.submit import at_work, is_at_work
@@ -37,6 +38,7 @@ def forget_job(services: DashboardServices, key: JobKey) -> None:
         raise AtWork(
             f"job {key[1]} is still at work: cancel batch {key[0]}, or wait until it has ended"
         )
+    note(services, AuditDeed.ERASED, AuditSubject.JOB, *key)
     decide(services, Deed.ERASE, key[0], [key[1]])
     erase_job(services, key)
 
@@ -72,6 +74,7 @@ def forget_batch(services: DashboardServices, batch_id: str) -> int:
             "they have ended"
         )
     names = sorted({*sent, *done, *(row.job_id for row in rows)})
+    note(services, AuditDeed.ERASED, AuditSubject.BATCH, batch_id)
     decide(services, Deed.ERASE, batch_id, names, whole=True)
     erase_batch(services, batch_id, names)
     return len(names)

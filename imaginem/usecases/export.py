@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from imaginem.ports import DashboardServices, JobResult
+from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, JobResult
 from imaginem.ports.searchable import count_faces
 from imaginem.usecases.access import Caller, hidden_batches
+from imaginem.usecases.audit.acting import note
 from imaginem.usecases.jobs import given_name
 from imaginem.usecases.looked import has_looked
 
@@ -31,6 +32,7 @@ COLUMNS = (
     "image_url",
     "not_looked_for",
 )
+
 _SOUGHT_BY = {
     "caption": ("generalclassification", "description"),
     "tags": ("generalclassification", "tags"),
@@ -61,6 +63,7 @@ def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Itera
     `not_looked_for` names the columns whose step did not look, so that empty there is not nothing.
     Matches in batches that the caller may not see are left out.
     """
+    note(services, AuditDeed.EXPORTED, AuditSubject.BATCH, batch_id)
     results = services.results.batch(batch_id)
     while chunk := list(islice(results, _CHUNK)):
         keys = [(batch_id, result.id) for result in chunk]

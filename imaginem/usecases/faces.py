@@ -14,6 +14,8 @@ from imaginem.outputs import FaceMatch, Rectangle
 from imaginem.ports import (
     FACE_SEARCH,
     SEARCH_LIMIT,
+    AuditDeed,
+    AuditSubject,
     DashboardServices,
     FaceOwner,
     FacePair,
@@ -21,6 +23,7 @@ from imaginem.ports import (
     SimilarFace,
 )
 from imaginem.usecases.access import Caller, hidden_batches
+from imaginem.usecases.audit.acting import note
 
 NO_DECISION = ""
 
@@ -84,6 +87,7 @@ def search_faces(
     Raises:
         PermanentError: the photo can't be decoded.
     """
+    note(services, AuditDeed.SEARCHED_FACES, AuditSubject.PHOTOS)
     decoded = decode_photo(photo)
     detected = services.faces.detect(decoded, FACE_SEARCH, for_recognition=True)
     similar = services.recognizer.search(decoded, detected, FACE_SEARCH)
@@ -128,6 +132,7 @@ def matches_of_face(
     """
     owner = owner_of(services, face_id, caller)
     key = (owner.batch_id, owner.job_id)
+    note(services, AuditDeed.VIEWED, AuditSubject.FACE, str(face_id))
     return _reviewed(services, key, services.gallery.matches_of([face_id]), caller)
 
 
@@ -155,6 +160,7 @@ def review_pair(
     matches = services.gallery.matches_of([pair[0]])
     if pair[1] not in {match.matched_face_id for match in matches}:
         raise NotFound(f"face {pair[1]} is no match of face {pair[0]}")
+    note(services, AuditDeed.REVIEWED, AuditSubject.FACE, str(pair[0]))
     services.reviews.review(pair, decision, caller.name)
     return _reviewed(services, (owner.batch_id, owner.job_id), matches, caller)
 
@@ -178,6 +184,7 @@ def face_image(services: DashboardServices, face_id: uuid.UUID, caller: Caller) 
         NotFound: there is none, or it is hidden from the caller.
     """
     owner = owner_of(services, face_id, caller)
+    note(services, AuditDeed.VIEWED, AuditSubject.FACE, str(face_id))
     container = services.core_settings.faces_container
     name = f"{job_prefix(owner.batch_id, owner.job_id)}{face_id}.png"
     return services.blobs.get(container, name, BYTE_LIMIT)

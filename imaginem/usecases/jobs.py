@@ -7,9 +7,18 @@ from typing import Any
 from imaginem.errors import NotFound
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import JobState, StepState
-from imaginem.ports import DashboardServices, JobKey, JobResult, Services, Submission
+from imaginem.ports import (
+    AuditDeed,
+    AuditSubject,
+    DashboardServices,
+    JobKey,
+    JobResult,
+    Services,
+    Submission,
+)
 from imaginem.redaction import redact_shown
 from imaginem.usecases.access import Caller
+from imaginem.usecases.audit.acting import note
 from imaginem.usecases.faces import ReviewedMatch, matches_of_job
 from imaginem.usecases.submit import is_at_work
 
@@ -56,6 +65,7 @@ def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobVie
     sent = services.submissions.submission(key)
     if row is None and result is None and sent is None:
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
+    note(services, AuditDeed.VIEWED, AuditSubject.JOB, *key)
     matches = matches_of_job(services, key, caller)
     return JobView(
         batch_id=key[0],

@@ -13,8 +13,9 @@ from imaginem.pipeline.loading import run_of_replay
 from imaginem.pipeline.poison import as_new_run
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import CONCLUDED
-from imaginem.ports import DashboardServices, PoisonEntry, Submission
+from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, PoisonEntry, Submission
 from imaginem.redaction import redact, redact_shown
+from imaginem.usecases.audit.acting import note
 from imaginem.usecases.submit import check_open, is_at_work, send_message
 
 KINDS = ("invalid", "exhausted", "defect", "lost")
@@ -82,6 +83,7 @@ def find_entry(services: DashboardServices, queue: str, message_id: str) -> Pois
 def view_entry(services: DashboardServices, queue: str, message_id: str) -> PoisonView:
     """Return an entry with its whole body. Raises NotFound."""
     entry = find_entry(services, queue, message_id)
+    _note(services, AuditDeed.VIEWED, entry)
     return PoisonView(entry, readable(entry.body), plan_of(services, entry))
 
 
@@ -162,6 +164,7 @@ def replay_entry(services: DashboardServices, entry: PoisonEntry, *, force: bool
         raise PermanentError(plan.refused)
     if plan.newer and not force:
         raise NewerRun(f"{plan.newer}; a replay replaces that run with `force` only")
+    _note(services, AuditDeed.REPLAYED, entry)
     if plan.message is None:
         plan = replace(plan, run=services.queues.send(entry.queue, as_new_run(entry)))
     elif not plan.done:
@@ -185,5 +188,18 @@ def replay_job(
 
 def drop_entry(services: DashboardServices, queue: str, message_id: str) -> None:
     """Forget an entry. Raises NotFound."""
-    find_entry(services, queue, message_id)
-    services.poison.drop(queue, message_id)
+    drop_found(services, find_entry(services, queue, message_id))
+
+
+def drop_found(services: DashboardServices, entry: PoisonEntry) -> None:
+    """Forget an entry that was found."""
+    _note(services, AuditDeed.DROPPED, entry)
+    services.poison.drop(entry.queue, entry.id)
+
+
+def _note(services: DashboardServices, deed: AuditDeed, entry: PoisonEntry) -> None:
+    """Record what is done to an entry; one that could not be read names no job."""
+    if entry.job_id:
+        note(services, deed, AuditSubject.JOB, entry.batch_id, entry.job_id)
+    else:
+        note(services, deed, AuditSubject.QUEUE, entry.queue)

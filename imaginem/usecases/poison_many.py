@@ -9,7 +9,7 @@ from imaginem.errors import InvalidMessage, PermanentError
 from imaginem.ports import DashboardServices, PoisonEntry, PoisonFilter
 from imaginem.ports.cursors import cursor_after, read_names
 from imaginem.usecases.pace import Pace
-from imaginem.usecases.poison import NewerRun, replay_entry
+from imaginem.usecases.poison import NewerRun, drop_found, replay_entry
 
 _CLOCKS_DIFFER = timedelta(seconds=5)  # ours, and that of storage
 
@@ -94,7 +94,7 @@ def drop_some(
     """Forget the entries that fit, the first `limit` of them; see `replay_some`."""
 
     def dropped(head: PoisonEntry, handled: Handled) -> None:
-        services.poison.drop(head.queue, head.id)
+        drop_found(services, head)
         handled.done += 1
 
     return _handle(services, wanted, dropped, cursor, limit, Pace(), float("inf"))

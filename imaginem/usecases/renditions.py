@@ -8,10 +8,12 @@ from imaginem.errors import NotFound
 from imaginem.images.decoding import decode_photo
 from imaginem.images.limits import BYTE_LIMIT
 from imaginem.images.opening import opened_photo
+from imaginem.images.exif import read_exif
 from imaginem.names import job_prefix
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.source import photo_containers, photo_file
-from imaginem.ports import JobResult, Services
+from imaginem.ports import AuditDeed, AuditSubject, JobResult, Services
+from imaginem.usecases.audit.acting import note
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -54,6 +56,26 @@ def original(services: Services, result: JobResult) -> bytes:
     return photo_file(blobs, blob, row.dropped if row else None)
 
 
+def download(services: Services, result: JobResult) -> bytes:
+    """Return the photo's file to somebody who takes it away.
+
+    Raises:
+        NotFound, PermanentError: as `original`.
+    """
+    note(services, AuditDeed.DOWNLOADED, AuditSubject.JOB, result.batch_id, result.id)
+    return original(services, result)
+
+
+def facts_of(services: Services, result: JobResult, *, gps: bool) -> dict[str, str]:
+    """Return what the photo's file says about camera and time, and with `gps` the place.
+
+    Raises:
+        NotFound, PermanentError: as `original`.
+    """
+    note(services, AuditDeed.VIEWED, AuditSubject.JOB, result.batch_id, result.id)
+    return read_exif(original(services, result), gps=gps)
+
+
 def size_of(services: Services, result: JobResult) -> tuple[int, int]:
     """Return width and height of the upright photo in pixels, which coordinates refer to.
 
@@ -68,13 +90,14 @@ def size_of(services: Services, result: JobResult) -> tuple[int, int]:
 
 
 def kept_rendition(services: Services, result: JobResult, size: str) -> Rendition | None:
-    """Return a smaller copy of a photo if it was made before.
+    """Return a smaller copy of a photo if it was made before; asked first, it records the view.
 
     Args:
         services: where copies are.
         result: of the photo's job.
         size: a name of `SIZES`.
     """
+    note(services, AuditDeed.VIEWED, AuditSubject.JOB, result.batch_id, result.id)
     try:
         data = services.blobs.get(CONTAINER, _name(result, size), BYTE_LIMIT)
     except NotFound:

@@ -16,8 +16,16 @@ from imaginem.message import JobMessage
 from imaginem.pipeline.progress_row import ProgressRow, progress_properties, read_row
 from imaginem.pipeline.resuming import message_from_row
 from imaginem.pipeline.states import CONCLUDED
-from imaginem.ports import RECOGNIZER, DashboardServices, EarlierOutput, JobKey
+from imaginem.ports import (
+    RECOGNIZER,
+    AuditDeed,
+    AuditSubject,
+    DashboardServices,
+    EarlierOutput,
+    JobKey,
+)
 from imaginem.usecases.access import Caller, hidden_batches
+from imaginem.usecases.audit.acting import note
 from imaginem.usecases.compare import Change, compare
 from imaginem.usecases.pace import Pace
 from imaginem.usecases.submit import at_work, check_open, is_at_work, send_message
@@ -88,6 +96,7 @@ def rerun_job(services: DashboardServices, key: JobKey, rerun: Rerun) -> str:
     message = _without_later_outputs(message_from_row(row, services, rerun.from_step))
     message = message.noting(run="", fence="", engines=rerun.token)
     check_open(services, key[0])
+    note(services, AuditDeed.RAN_AGAIN, AuditSubject.JOB, *key)
     result = services.results.read(key)
     if result is not None and result.timestamp is not None:
         services.earlier_outputs.keep(
@@ -227,6 +236,7 @@ def comparison_of(services: DashboardServices, key: JobKey, caller: Caller) -> C
     earlier = kept[0]
     if earlier.made >= result.timestamp:  # the rerun has not ended, or wrote nothing
         return None
+    note(services, AuditDeed.VIEWED, AuditSubject.JOB, *key)
     both = (earlier.job_output, result.job_output)
     visible = _visible_faces(services, both, caller)
     before, after = (_with_matches(outputs, visible) for outputs in both)

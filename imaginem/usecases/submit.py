@@ -20,8 +20,9 @@ from imaginem.pipeline.offload import expand
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.resuming import kept_of
 from imaginem.pipeline.source import keep_photo, place_of_photo
-from imaginem.ports import DashboardServices, JobKey, JobResult, Submission
+from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, JobKey, JobResult, Submission
 from imaginem.redaction import redact_values
+from imaginem.usecases.audit.acting import note
 from imaginem.usecases.landing import land_and_send
 from imaginem.usecases.unsent import withdraw
 
@@ -214,6 +215,7 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
         url = row.image_url
     if services.blobs.locate(url) is None:  # another server may need the query, which is not kept
         raise PermanentError(f"the photo of job {key[1]} is not kept here: send it again")
+    note(services, AuditDeed.RAN_AGAIN, AuditSubject.JOB, *key)
     before = _as_sent(services, row)
     if before is not None:
         if row is not None and row.dropped is not None:

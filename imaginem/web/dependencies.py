@@ -12,6 +12,7 @@ from fastapi import Depends, Header, HTTPException, Request
 from imaginem.ports import DashboardServices, JobKey
 from imaginem.ports.log_lines import label
 from imaginem.usecases.access import Caller, check_batch, check_job
+from imaginem.usecases.audit.acting import act_as
 from imaginem.web.addresses import unpath
 from imaginem.web.context import WebContext
 
@@ -56,6 +57,9 @@ class Needs:
         principal: Annotated[
             str, Header(alias="X-MS-CLIENT-PRINCIPAL", include_in_schema=False)
         ] = "",
+        purpose: Annotated[
+            str, Header(alias="X-Purpose", max_length=200, include_in_schema=False)
+        ] = "",
     ) -> Caller:
         """Return the caller, who is noted in the request's state for pages to show.
 
@@ -66,6 +70,7 @@ class Needs:
         if not caller.may(self.role):
             raise HTTPException(403, f"this needs the app role {self.role}; yours is {caller.role}")
         request.state.caller = caller
+        act_as(caller.name, purpose or request.query_params.get("purpose", ""))
         return caller
 
 

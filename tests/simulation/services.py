@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from imaginem.memory.audit import MemoryAuditTrail
 from imaginem.memory.drops import MemoryDrops
 from imaginem.memory.installation_key import MemoryInstallationKey
 from imaginem.memory.poison import MemoryPoison
@@ -25,6 +26,7 @@ from imaginem.ports import (
     NoRemains,
 )
 from imaginem.telemetry.silent import SilentTelemetry
+from imaginem.usecases.audit.chain import ChainWriter
 from imaginem.usecases.erasables import erasables_of
 from tests.simulation.clock import Clock
 from tests.simulation.faults import Faults, Port
@@ -110,6 +112,8 @@ class SimulatedServices(Engines):
         self.reviews: Any = Port("reviews", stores.sql.reviews, faults)
         self.face_index: Any = stores.sql.face_index
         self.maintenance_jobs: Sequence[MaintenanceJob] = ()
+        self.audit_trail = MemoryAuditTrail()
+        self.audit = ChainWriter(self.audit_trail, self.installation_key)
         self._remember_nothing()
 
     def _remember_nothing(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from imaginem.config.settings import Settings, read_settings
+from imaginem.config.settings import read_settings
 from imaginem.errors import RetryableError
 from imaginem.functions import add_maintenance
 from imaginem.pipeline.maintenance import run_maintenance
@@ -27,11 +27,12 @@ def failing(problem: Exception) -> Callable[[], None]:
     return run
 
 
-def timer(settings: Settings, services: MemoryServices) -> Any:
-    """Return the timer function that the settings call for, or None."""
+def timer(services: MemoryServices) -> Any:
+    """Return the timer function."""
     app = func.FunctionApp()
-    add_maintenance(app, lambda: services, settings)
-    return next(iter(app.get_functions()), None)
+    add_maintenance(app, lambda: services)
+    (function,) = app.get_functions()
+    return function
 
 
 def test_a_job_that_fails_stops_no_other_and_is_told_at_the_end(
@@ -64,7 +65,7 @@ def test_the_timer_runs_what_the_runtime_lists() -> None:
     jobs = [MaintenanceJob(name, partial(done.append, name)) for name in ("a", "b")]
     telemetry = RecordingTelemetry()
     services = MemoryServices(maintenance_jobs=jobs, telemetry=telemetry)
-    maintenance = timer(read_settings(WITH_ACCOUNT), services)
+    maintenance = timer(services)
 
     assert maintenance.get_function_name() == "maintenance_timer"
     maintenance.get_user_function()(None)
@@ -81,18 +82,14 @@ def names(environment: dict[str, str]) -> list[str]:
 
 
 def test_settings_say_which_jobs_the_timer_has() -> None:
-    assert names(WITH_ACCOUNT) == ["face lists", "watchdog", "unsent photos", "landing"]
-    assert names(ON_AZURE | WITH_ACCOUNT) == ["face lists", "watchdog", "unsent photos"]
-    assert names(ON_AZURE) == ["watchdog", "unsent photos"]
-    assert names(WITHOUT_WATCHDOG) == ["landing"]
-    assert names(ON_AZURE | WITHOUT_WATCHDOG) == []
-
-
-def test_there_is_no_timer_where_there_is_no_job() -> None:
-    assert timer(read_settings(ON_AZURE | WITHOUT_WATCHDOG), MemoryServices()) is None
+    assert names(WITH_ACCOUNT) == ["face lists", "watchdog", "unsent photos", "audit", "landing"]
+    assert names(ON_AZURE | WITH_ACCOUNT) == ["face lists", "watchdog", "unsent photos", "audit"]
+    assert names(ON_AZURE) == ["watchdog", "unsent photos", "audit"]
+    assert names(WITHOUT_WATCHDOG) == ["audit", "landing"]
+    assert names(ON_AZURE | WITHOUT_WATCHDOG) == ["audit"]
 
 
 def test_listing_the_jobs_makes_nothing() -> None:
     runtime = Runtime(read_settings(WITH_ACCOUNT))
-    assert len(runtime.maintenance_jobs) == 4
+    assert len(runtime.maintenance_jobs) == 5
     assert runtime.made == {}

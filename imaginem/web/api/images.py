@@ -8,15 +8,16 @@ from fastapi.responses import Response
 
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import check_photo
-from imaginem.images.exif import read_exif
 from imaginem.usecases.jobs import photo_name, result_of
 from imaginem.usecases.renditions import (
     MEDIA_TYPE,
+    download,
+    facts_of,
     kept_rendition,
     make_rendition,
-    original,
     version_of,
 )
+from imaginem.usecases.searching import count_labels, find_photos
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob, WebDep
 from imaginem.web.files import PICTURE, attachment, file_response
 from imaginem.web.models import LabelCount, Photos
@@ -46,7 +47,7 @@ def images(
     limit: Limit = 48,
 ) -> Photos:
     """Find photos by their labels, text and faces, newest first."""
-    page = services.catalogue.photos(wanted, cursor, limit)
+    page = find_photos(services, wanted, cursor, limit)
     return Photos(images=[present_photo(photo) for photo in page.photos], cursor=page.cursor)
 
 
@@ -59,7 +60,7 @@ def tags(
     limit: Limit = 50,
 ) -> list[LabelCount]:
     """Count the labels of the photos that fit the filter, the most frequent first."""
-    labels = services.catalogue.labels(wanted, kind, limit)
+    labels = count_labels(services, wanted, kind, limit)
     return [LabelCount(name=name, count=count) for name, count in labels]
 
 
@@ -71,7 +72,7 @@ def tags(
 def photo(caller: Caseworker, services: ServicesDep, key: VisibleJob, request: Request) -> Response:
     """Download a photo as it was sent, with all its metadata, including the place."""
     result = result_of(services, key)
-    data = original(services, result)
+    data = download(services, result)
     name = photo_name(result.image_parameters, result.id)
     headers = {"Content-Disposition": attachment(name)}
     return file_response(request, data, _media_type(data), version_of(result), headers)
@@ -93,7 +94,7 @@ def exif(
 ) -> dict[str, str]:
     """Return what a photo's file says about camera, time and place."""
     check_place_role(caller, gps)
-    return read_exif(original(services, result_of(services, key)), gps=gps)
+    return facts_of(services, result_of(services, key), gps=gps)
 
 
 async def _size(size: Literal["thumbnail", "view"]) -> str:

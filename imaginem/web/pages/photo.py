@@ -7,13 +7,12 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, Response
 
 from imaginem.errors import ImaginemError
-from imaginem.images.exif import read_exif
 from imaginem.pipeline.states import ENDED
 from imaginem.ports import DashboardServices, JobResult
 from imaginem.usecases.erase import forget_job
 from imaginem.usecases.jobs import photo_name, result_of, view_job
 from imaginem.usecases.looked import look_of
-from imaginem.usecases.renditions import original, size_of, version_of
+from imaginem.usecases.renditions import facts_of, size_of, version_of
 from imaginem.usecases.rerun import comparison_of, prepare_rerun, rerun_job
 from imaginem.usecases.submit import run_again
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob
@@ -68,7 +67,7 @@ def file(
     """Show what a photo's file says about camera, time and place: a part of its page."""
     check_place_role(caller, gps)
     result = result_of(services, key)
-    facts = read_exif(original(services, result), gps=gps)
+    facts = facts_of(services, result, gps=gps)
     return render(request, "_file.html", {"facts": facts, "gps": gps, "job": result})
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from imaginem.ports import DashboardServices, PhotoFilter
+from imaginem.usecases.searching import count_labels, find_photos
 from imaginem.web.dependencies import ServicesDep, Viewer
 from imaginem.web.pages.render import render
 from imaginem.web.presenters import present_photo
@@ -27,7 +28,7 @@ def filter_fields(request: Request) -> dict[str, str]:
 def _cards(
     request: Request, services: DashboardServices, wanted: PhotoFilter, cursor: str
 ) -> dict[str, Any]:
-    page = services.catalogue.photos(wanted, cursor, PAGE)
+    page = find_photos(services, wanted, cursor, PAGE)
     fields = filter_fields(request)
     return {
         "photos": [present_photo(photo) for photo in page.photos],
@@ -64,7 +65,7 @@ def facets(
     caller: Viewer, services: ServicesDep, request: Request, wanted: VisiblePhotos
 ) -> HTMLResponse:
     """Show the labels of the photos that fit: a part of the page."""
-    catalogue, fields = services.catalogue, filter_fields(request)
+    fields = filter_fields(request)
     links = [
         {
             "name": name,
@@ -72,11 +73,11 @@ def facets(
             "query": urlencode({**fields, "tag": name}),
             "chosen": name == wanted.tag,
         }
-        for name, count in catalogue.labels(wanted, "tag", 30)
+        for name, count in count_labels(services, wanted, "tag", 30)
     ]
     values = {
         "tags": links,
-        "categories": catalogue.labels(wanted, "category", 100),
-        "objects": catalogue.labels(wanted, "object", 100),
+        "categories": count_labels(services, wanted, "category", 100),
+        "objects": count_labels(services, wanted, "object", 100),
     }
     return render(request, "_facets.html", values)

@@ -1,0 +1,1 @@
+"""The audit trail: who did what, in chains whose signed heads show what was changed."""

@@ -1,0 +1,114 @@
+"""What people do through API and pages is in the audit trail, under their names."""
+
+import uuid
+
+import pytest
+
+from imaginem.errors import StorageUnavailable
+from imaginem.ports import AuditSubject, CoreSettings
+from imaginem.testing import MemoryServices, photo_bytes
+from imaginem.usecases.audit.chain import hash_of
+from tests.dashboard import client, enrol, keep, principal, web_services
+
+KEY = ("spring", "family")
+PHOTO = {"file": ("a.png", photo_bytes(), "image/png")}
+ANNA = principal("operator", name="anna@example.org")
+
+
+@pytest.fixture
+def services() -> MemoryServices:
+    made = web_services()
+    keep(made, KEY)
+    return made
+
+
+def told(services: MemoryServices) -> list[tuple[str, str, str]]:
+    """Return who did what to what."""
+    return [(entry.who, entry.deed, entry.kind) for entry in services.audit_trail.read()]
+
+
+DEEDS = [
+    ("GET", "/api/jobs/spring/family", ("viewed", "job")),
+    ("GET", "/photos/spring/family", ("viewed", "job")),
+    ("GET", "/photos/spring/family/file", ("viewed", "job")),
+    ("GET", "/api/images/spring/family/thumbnail", ("viewed", "job")),
+    ("GET", "/api/images/spring/family/view", ("viewed", "job")),
+    ("GET", "/api/images/spring/family/exif", ("viewed", "job")),
+    ("GET", "/api/images/spring/family/original", ("downloaded", "job")),
+    ("GET", "/api/images", ("searched", "photos")),
+    ("GET", "/photos", ("searched", "photos")),
+    ("GET", "/photos/cards?batch=spring", ("searched", "batch")),
+    ("GET", "/api/batches/spring/export", ("exported", "batch")),
+    ("POST", "/api/jobs/spring/family/retry", ("ran_again", "job")),
+    ("DELETE", "/api/jobs/spring/family", ("erased", "job")),
+    ("DELETE", "/api/batches/spring", ("erased", "batch")),
+    ("POST", "/batches/spring/erase", ("erased", "batch")),
+    ("POST", "/batches/spring/cancel", ("cancelled", "batch")),
+    ("POST", "/api/batches/spring/reopen", ("reopened", "batch")),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "deed"), DEEDS, ids=[f"{m} {a}" for m, a, _ in DEEDS]
+)
+def test_who_did_it_is_recorded(
+    services: MemoryServices, method: str, address: str, deed: tuple[str, str]
+) -> None:
+    browser = client(services, "platform", **ANNA)
+    answer = browser.request(method, address, headers={"Origin": "http://testserver"})
+    assert answer.status_code < 300, answer.text
+    assert told(services) == [("anna@example.org", *deed)]
+    entry = next(services.audit_trail.read())
+    batch = hash_of(services.installation_key, AuditSubject.BATCH, "spring")
+    assert entry.batch == (batch if deed[1] != "photos" else "")
+    assert "spring" not in repr(entry) and "family" not in repr(entry)
+
+
+def test_faces_are_recorded(services: MemoryServices) -> None:
+    (face,) = enrol(services, KEY, 1)
+    browser = client(services, "platform", **ANNA)
+    assert browser.get(f"/api/faces/{face}/matches").status_code == 200
+    assert browser.post("/api/faces/search", files=PHOTO).status_code == 200
+    assert [deed for _, deed, _ in told(services)] == ["viewed", "searched_faces"]
+    entry = next(services.audit_trail.read())
+    assert entry.subject == hash_of(services.installation_key, AuditSubject.FACE, str(face))
+
+
+def test_nothing_is_recorded_of_what_does_not_happen(services: MemoryServices) -> None:
+    browser = client(services, "platform", **principal("viewer", name="ben"))
+    for method, address, status in (
+        ("GET", "/api/images/spring/family/original", 403),
+        ("DELETE", "/api/batches/spring", 403),
+        ("GET", "/api/jobs/spring/nobody", 404),
+        ("GET", f"/api/faces/{uuid.uuid4()}/matches", 404),
+    ):
+        assert browser.request(method, address).status_code == status, address
+    assert told(services) == []
+
+
+def test_what_can_not_be_recorded_is_not_shown_and_not_done(services: MemoryServices) -> None:
+    services.audit = Deaf()
+    browser = client(services)
+    assert browser.get("/api/images/spring/family/view").status_code == 503
+    assert browser.delete("/api/jobs/spring/family").status_code == 503
+    assert services.results.read(KEY) is not None
+
+
+class Deaf:
+    """An audit log whose storage does not answer."""
+
+    def record(self, *told: object) -> None:
+        raise StorageUnavailable("table pipelineaudit: no answer")
+
+
+def test_a_purpose_is_asked_for_where_some_are_set(services: MemoryServices) -> None:
+    settings = services.core_settings
+    services.core_settings = CoreSettings(settings.default_pipeline, purposes=("tracing",))
+    browser = client(services)
+    for address in ("/api/batches/spring/export", "/api/images/spring/family/original"):
+        refused = browser.get(address)
+        assert refused.status_code == 422 and "one of tracing" in refused.json()["detail"]
+        assert browser.get(address, headers={"X-Purpose": "tracing"}).status_code == 200
+        assert browser.get(address, params={"purpose": "tracing"}).status_code == 200
+    assert browser.post("/api/faces/search", files=PHOTO).status_code == 422
+    assert {entry.purpose for entry in services.audit_trail.read()} == {"tracing"}

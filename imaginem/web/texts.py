@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from imaginem.config.engine_table import ENGINE_TABLE
+from imaginem.web.operations_texts import OPERATIONS
 
 LANGUAGE, DIRECTION = "en", "ltr"
 
@@ -196,22 +197,6 @@ ENGLISH = {
     "faces.pick.none": "There are no faces yet.",
     "faces.of": "Who looks like this face",
     "faces.photo": "Its photo",
-    "operations.title": "Operations",
-    "operations.health": "Health",
-    "operations.ok": "well",
-    "operations.queues": "Queues",
-    "operations.queue": "Queue",
-    "operations.messages": "Waiting",
-    "operations.no_queue": "not there",
-    "operations.poison_queue": "Poisoned",
-    "operations.engines": "Engines and models",
-    "operations.poison": "Poison inbox",
-    "operations.poison.none": "Nothing is poisoned.",
-    "operations.replay": "Replay",
-    "operations.drop": "Drop",
-    "operations.drop.ask": "Forget this message for good?",
-    "operations.version": "Version {version}",
-    "operations.poison.open": "See what could not be processed",
     "poison.title": "What could not be processed",
     "poison.about": (
         "Messages are kept here with the reason. Once its cause is mended, a replay puts a message "
@@ -239,6 +224,7 @@ ENGLISH = {
     "poison.left": "{count} left: {reason}.",
     "poison.going_on": "Going on…",
     **{f"engine.{row.shown_as}": row.label for row in ENGINE_TABLE.rows},
+    **OPERATIONS,
     "docs.title": "API",
     "docs.schema": "OpenAPI document",
     "docs.role": "needs the role {role}",
@@ -264,11 +250,6 @@ ENGLISH = {
     "step.skipped": "skipped",
     "step.retrying": "trying again",
     "step.poisoned": "poisoned",
-    "check.queues": "queues",
-    "check.tables": "tables",
-    "check.blobs": "photos and other files",
-    "check.database": "database",
-    "check.engines": "engines",
     "state.queued": "waiting",
     "state.running": "at work",
     "state.succeeded": "done",

@@ -42,6 +42,7 @@ PAGES = {
     "faces": "/faces",
     "operations": "/operations",
     "poison": "/operations/poison",
+    "audit": "/operations/audit",
     "docs": "/api/docs",
 }
 

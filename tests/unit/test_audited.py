@@ -1,6 +1,7 @@
 """What people do through API and pages is in the audit trail, under their names."""
 
 import uuid
+from typing import Any
 
 import pytest
 
@@ -112,3 +113,60 @@ def test_a_purpose_is_asked_for_where_some_are_set(services: MemoryServices) -> 
         assert browser.get(address, params={"purpose": "tracing"}).status_code == 200
     assert browser.post("/api/faces/search", files=PHOTO).status_code == 422
     assert {entry.purpose for entry in services.audit_trail.read()} == {"tracing"}
+
+
+class TestReading:
+    def test_operators_page_through_a_day_latest_first(self, services: MemoryServices) -> None:
+        browser = client(services, "platform", **ANNA)
+        for _ in range(5):
+            browser.get("/api/images")
+        answers: list[Any] = []
+        cursor = ""
+        while cursor or not answers:
+            answers.append(browser.get("/api/audit", params={"limit": 2, "cursor": cursor}).json())
+            cursor = answers[-1]["cursor"]
+        entries = [entry for answer in answers for entry in answer["entries"]]
+
+        assert [len(answer["entries"]) for answer in answers] == [2, 2, 2]
+        assert [entry["number"] for entry in entries] == [6, 5, 4, 3, 2, 1]
+        assert [entry["deed"] for entry in entries] == ["read_audit", *["searched"] * 5]
+
+    def test_a_job_is_asked_for_by_its_id_which_the_trail_does_not_have(
+        self, services: MemoryServices
+    ) -> None:
+        keep(services, ("spring", "other"))
+        browser = client(services, "platform", **ANNA)
+        for job in ("family", "other"):
+            browser.get(f"/api/jobs/spring/{job}")
+        of_job = browser.get("/api/audit", params={"batch": "spring", "job": "family"}).json()
+        of_batch = browser.get("/api/audit", params={"batch": "spring"}).json()
+        of_deed = browser.get("/api/audit", params={"deed": "erased"}).json()
+        of_day = browser.get("/api/audit", params={"day": "2020-01-31"}).json()
+        assert [len(a["entries"]) for a in (of_job, of_batch, of_deed, of_day)] == [1, 2, 0, 0]
+        assert browser.get("/api/audit", params={"job": "family"}).status_code == 422
+
+    def test_a_wrong_question_is_told(self, services: MemoryServices) -> None:
+        browser = client(services)
+        for wrong in ({"cursor": "x"}, {"day": "9999-12-31"}, {"deed": "stole"}, {"day": "x"}):
+            assert browser.get("/api/audit", params=wrong).status_code in (400, 422), wrong
+
+    def test_the_page_shows_who_did_what_and_only_to_operators(
+        self, services: MemoryServices
+    ) -> None:
+        ben = client(services, "platform", **principal("caseworker", name="<b>ben", groups=("g",)))
+        ben.get("/api/jobs/spring/family")
+        for address in ("/operations/audit", "/api/audit"):
+            assert ben.get(address).status_code == 403
+        page = client(services, "platform", **ANNA).get("/operations/audit").text
+        assert "&lt;b&gt;ben" in page and "viewed" in page and "read the audit trail" in page
+        assert "family" not in page
+
+    def test_operators_see_what_was_done_in_every_group(self, services: MemoryServices) -> None:
+        services.batches.open_batch("theirs", "group-1")
+        keep(services, ("theirs", "photo"))
+        own = client(services, "platform", **principal("viewer", name="ben", groups=("group-1",)))
+        other = client(services, "platform", **principal("viewer", name="eve", groups=("group-2",)))
+        assert own.get("/api/jobs/theirs/photo").status_code == 200
+        assert other.get("/api/jobs/theirs/photo").status_code == 404
+        answer = client(services, "platform", **ANNA).get("/api/audit", params={"batch": "theirs"})
+        assert [entry["who"] for entry in answer.json()["entries"]] == ["ben"]

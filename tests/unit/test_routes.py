@@ -59,6 +59,8 @@ OPERATORS = {
     "GET /api/poison/{poison_id}",
     "POST /api/poison/{poison_id}/replay",
     "DELETE /api/poison/{poison_id}",
+    "GET /api/audit",
+    "GET /operations/audit",
     "GET /operations",
     "GET /operations/now",
     "GET /operations/poison",

@@ -6,7 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from imaginem.ports import (
@@ -36,6 +36,7 @@ def hash_of(key: InstallationKey, kind: AuditSubject, *ids: str) -> str:
 @dataclass
 class _Waiting:
     entry: AuditEntry
+    called: threading.Event = field(default_factory=threading.Event)
     done: bool = False
     problem: Exception | None = None
 
@@ -62,8 +63,8 @@ class ChainWriter:
     ) -> None:
         self._trail, self._key, self._now, self._seconds = trail, key, now, seconds
         self._lock = threading.Lock()
-        self._writing = threading.Lock()
         self._waiting: list[_Waiting] = []
+        self._is_writing = False
         self._last = AuditEntry("", 0, "", "", "", "")
         self._seen: OrderedDict[tuple[str, ...], float] = OrderedDict()
 
@@ -83,10 +84,14 @@ class ChainWriter:
         mine = _Waiting(entry)
         with self._lock:
             self._waiting.append(mine)
-        while not mine.done:
-            with self._writing:
-                if not mine.done:
-                    self._write_waiting()
+            must_wait, self._is_writing = self._is_writing, True
+        if must_wait:
+            mine.called.wait()  # until it is kept, or this one's turn to write
+        if not mine.done:
+            try:
+                self._write_waiting()
+            finally:
+                self._call_next()
         if mine.problem is not None:
             raise mine.problem
         if deed == AuditDeed.VIEWED:
@@ -110,7 +115,7 @@ class ChainWriter:
         )
 
     def _write_waiting(self) -> None:
-        """Write what waits: one insert, for whoever holds `_writing`."""
+        """Write what waits in one insert; its first entry is the caller's own."""
         with self._lock:
             some, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
         problem: Exception | None = None
@@ -122,6 +127,15 @@ class ChainWriter:
             problem = failure
         for waiting in some:
             waiting.problem, waiting.done = problem, True
+            waiting.called.set()
+
+    def _call_next(self) -> None:
+        """Let the one who has waited longest write."""
+        with self._lock:
+            if self._waiting:
+                self._waiting[0].called.set()
+            else:
+                self._is_writing = False
 
     def _append(self, entries: Sequence[AuditEntry]) -> AuditEntry:
         now = self._now().astimezone(UTC)

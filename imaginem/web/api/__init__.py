@@ -1,6 +1,7 @@
 """The HTTP API; see docs/api.md."""
 
 from imaginem.web.api import (
+    audit,
     batch_actions,
     batches,
     faces,
@@ -22,5 +23,6 @@ ROUTERS = (
     faces.router,
     operations.router,
     poison.router,
+    audit.router,
 )
 """The API's routes, in the order of its document."""

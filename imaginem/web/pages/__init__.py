@@ -4,6 +4,7 @@ from fastapi import Request
 from fastapi.responses import Response
 
 from imaginem.web.pages import (
+    audit,
     batches,
     docs,
     faces,
@@ -27,6 +28,7 @@ ROUTERS = (
     faces.router,
     operations.router,
     poison.router,
+    audit.router,
     docs.router,
 )
 """The pages' routes."""

@@ -392,10 +392,18 @@ class Runtime(Engines):
         if self.settings.watchdog_minutes:
             jobs.append(MaintenanceJob("watchdog", self._watch))
             jobs.append(MaintenanceJob("unsent photos", self._remove_unsent))
+        if any(vars(self.settings.days()).values()):
+            jobs.append(MaintenanceJob("retention", self._apply_retention))
         jobs.append(MaintenanceJob("audit", self._sign_audit))
         if self.settings.storage_may_forget:
             jobs.append(MaintenanceJob("landing", self._sweep_landing))
         return jobs
+
+    def _apply_retention(self) -> None:
+        """Erase what is too old."""
+        from imaginem.usecases.retention import apply_retention
+
+        apply_retention(self)
 
     def _sign_audit(self) -> None:
         """Sign the heads of the audit trail, once a day."""

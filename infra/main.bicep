@@ -198,11 +198,39 @@ param httpConcurrency int = 16
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
 param storageSku string = 'Standard_ZRS'
 
-@description('Days after which crops of faces are deleted.')
+@description('Days after a job ended after which its photo is erased; 0: never.')
+@minValue(0)
+param photoRetentionDays int = 0
+
+@description('Days after which crops of faces are deleted; 0: never.')
+@minValue(0)
 param cropRetentionDays int = 365
 
 @description('Days after which large outputs and poisoned bodies are deleted.')
 param messageRetentionDays int = 90
+
+@description('Days after which smaller copies of photos are deleted, which are made again when somebody looks; 0: never.')
+@minValue(0)
+param thumbnailRetentionDays int = 90
+
+@description('Days after its end after which a whole job is erased, with results and faces; 0: never.')
+@minValue(0)
+param resultRetentionDays int = 0
+
+@description('Days after which the rows of jobs that have ended are erased, while results stay; 0: never.')
+@minValue(0)
+param rowRetentionDays int = 0
+
+@description('Days after which messages that could not be processed are dropped; 0: never.')
+@minValue(0)
+param poisonRetentionDays int = 0
+
+@description('Days after which entries of the audit trail go; 0: never.')
+@minValue(0)
+param auditRetentionDays int = 0
+
+@description('Purposes with commas between, of which whoever searches with a face or exports must choose one; empty for none.')
+param auditPurposes string = ''
 
 @description('Days that logs are kept.')
 param logRetentionDays int = 30
@@ -290,7 +318,9 @@ module storage 'modules/storage.bicep' = {
     postFix: postFix
     sku: storageSku
     steps: steps
+    photoRetentionDays: photoRetentionDays
     cropRetentionDays: cropRetentionDays
+    thumbnailRetentionDays: thumbnailRetentionDays
     messageRetentionDays: messageRetentionDays
     publicAccess: privateNetworking ? 'Disabled' : 'Enabled'
     appPrincipalId: identity.outputs.appPrincipalId
@@ -418,6 +448,14 @@ module app 'modules/app.bicep' = {
     httpConcurrency: httpConcurrency
     pipelineDefinition: given(pipelineDefinition)
     droppedPhotos: droppedPhotos
+    photoRetentionDays: photoRetentionDays
+    cropRetentionDays: cropRetentionDays
+    thumbnailRetentionDays: thumbnailRetentionDays
+    resultRetentionDays: resultRetentionDays
+    rowRetentionDays: rowRetentionDays
+    poisonRetentionDays: poisonRetentionDays
+    auditRetentionDays: auditRetentionDays
+    auditPurposes: given(auditPurposes)
     visionEngine: visionEngine
     ocrEngine: ocrEngine
     faceEngine: faceEngine

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any, get_args
 
 from imaginem.config.declare import read_section
@@ -10,6 +11,7 @@ from imaginem.config.sections.access import AccessSettings, access_problems
 from imaginem.config.sections.accounts import AccountSettings, ServiceSettings, account_problems
 from imaginem.config.sections.engines import EngineSettings, for_engines, threshold_problems
 from imaginem.config.sections.pipeline import MAX_DEQUEUE_COUNT, PipelineSettings
+from imaginem.config.sections.retention import RetentionSettings
 from imaginem.config.sections.storage import (
     DEVELOPMENT_STORAGE,
     STORAGE_IDENTITY,
@@ -18,7 +20,7 @@ from imaginem.config.sections.storage import (
 )
 from imaginem.config.sections.telemetry import TelemetrySettings
 from imaginem.errors import ConfigurationError
-from imaginem.ports import EngineKind
+from imaginem.ports import CoreSettings, EngineKind
 
 __all__ = [
     "DEVELOPMENT_STORAGE",
@@ -31,10 +33,21 @@ __all__ = [
 ]
 
 
-class Settings(AccessSettings, AccountSettings, EngineSettings, PipelineSettings, StorageSettings):
+class Settings(
+    AccessSettings,
+    AccountSettings,
+    EngineSettings,
+    PipelineSettings,
+    RetentionSettings,
+    StorageSettings,
+):
     """All settings; see docs/settings.md."""
 
     telemetry: TelemetrySettings
+
+    def core(self) -> CoreSettings:
+        """Return what pipeline and use cases need of the settings."""
+        return replace(super().core(), retention=self.days(), purposes=self.audit_purposes)
 
 
 def read_settings(

@@ -19,6 +19,14 @@ param queueNewBatchThreshold int
 param httpConcurrency int
 param pipelineDefinition string
 param droppedPhotos string
+param photoRetentionDays int
+param cropRetentionDays int
+param thumbnailRetentionDays int
+param resultRetentionDays int
+param rowRetentionDays int
+param poisonRetentionDays int
+param auditRetentionDays int
+param auditPurposes string
 param visionEngine string
 param ocrEngine string
 param faceEngine string
@@ -150,6 +158,14 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
     PIPELINE_DEFINITION: pipelineDefinition
     DROPPED_PHOTOS: droppedPhotos
+    RETENTION_PHOTOS_DAYS: string(photoRetentionDays)
+    RETENTION_CROPS_DAYS: string(cropRetentionDays)
+    RETENTION_THUMBNAILS_DAYS: string(thumbnailRetentionDays)
+    RETENTION_RESULTS_DAYS: string(resultRetentionDays)
+    RETENTION_ROWS_DAYS: string(rowRetentionDays)
+    RETENTION_POISON_DAYS: string(poisonRetentionDays)
+    RETENTION_AUDIT_DAYS: string(auditRetentionDays)
+    AUDIT_PURPOSES: auditPurposes
     VISION_ENGINE: visionEngine
     OCR_ENGINE: ocrEngine
     FACE_ENGINE: faceEngine

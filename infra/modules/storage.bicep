@@ -3,7 +3,9 @@ param location string
 param postFix string
 param sku string
 param steps array
+param photoRetentionDays int
 param cropRetentionDays int
+param thumbnailRetentionDays int
 param messageRetentionDays int
 @allowed(['Enabled', 'Disabled'])
 param publicAccess string
@@ -100,14 +102,32 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-01
     policy: {
       rules: [
         {
-          name: 'crops'
+          name: 'photos'
           type: 'Lifecycle'
-          enabled: true
+          enabled: photoRetentionDays > 0
           definition: {
             actions: {
               baseBlob: {
                 delete: {
-                  daysAfterModificationGreaterThan: cropRetentionDays
+                  daysAfterModificationGreaterThan: max(photoRetentionDays, 1)
+                }
+              }
+            }
+            filters: {
+              blobTypes: ['blockBlob']
+              prefixMatch: ['inputimages/']
+            }
+          }
+        }
+        {
+          name: 'crops'
+          type: 'Lifecycle'
+          enabled: cropRetentionDays > 0
+          definition: {
+            actions: {
+              baseBlob: {
+                delete: {
+                  daysAfterModificationGreaterThan: max(cropRetentionDays, 1)
                 }
               }
             }
@@ -120,13 +140,13 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2025-01
         {
           name: 'thumbnails'
           type: 'Lifecycle'
-          enabled: true
+          enabled: thumbnailRetentionDays > 0
           definition: {
             actions: {
               baseBlob: {
                 delete: {
                   // Made again when somebody looks.
-                  daysAfterModificationGreaterThan: messageRetentionDays
+                  daysAfterModificationGreaterThan: max(thumbnailRetentionDays, 1)
                 }
               }
             }

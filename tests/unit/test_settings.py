@@ -12,7 +12,7 @@ from imaginem.config.local_settings import local_settings
 from imaginem.config.settings import MAX_DEQUEUE_COUNT, Settings, read_settings
 from imaginem.config.startup import check_start
 from imaginem.errors import ConfigurationError
-from imaginem.ports import CoreSettings
+from imaginem.ports import CoreSettings, RetentionDays
 from infra.gates.app_settings import declared_settings
 
 ROOT = Path(__file__).parents[2]
@@ -97,6 +97,7 @@ def test_the_pipeline_has_the_same_defaults_without_settings() -> None:
 
 def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("imaginem.config.sections.pipeline.MAX_DEQUEUE_COUNT", 9)
+    kept = {field.name: days for days, field in enumerate(fields(RetentionDays), 1)}
     texts = {
         "PIPELINE_DEFINITION": "ocr",
         "INPUT_CONTAINER": "holidays",
@@ -104,6 +105,8 @@ def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.Mon
         "MAX_ATTEMPTS": "7",
         "MAX_WAITS": "8",
         "RETRY_SECONDS": "0.5",
+        "AUDIT_PURPOSES": "tracing, protection",
+        **{f"RETENTION_{kind.upper()}_DAYS": str(days) for kind, days in kept.items()},
     }
     expected = CoreSettings(
         default_pipeline=("ocr",),
@@ -113,6 +116,8 @@ def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.Mon
         max_waits=8,
         max_dequeue_count=9,
         retry_seconds=0.5,
+        purposes=("tracing", "protection"),
+        retention=RetentionDays(**kept),
     )
     for field in fields(CoreSettings):
         assert getattr(expected, field.name) != field.default, f"give {field.name} a value here"

@@ -16,8 +16,8 @@ BREAKS = (
     Break(
         "a property deep inside is misspelt",
         "modules/storage.bicep",
-        "daysAfterModificationGreaterThan: crop",
-        "daysAfterModification: crop",
+        "daysAfterModificationGreaterThan: max(crop",
+        "daysAfterModification: max(crop",
         "daysAfterModification: unknown",
     ),
     Break(

@@ -9,10 +9,12 @@ from rich.table import Table
 
 from imaginem.cli.shared import App, Json, err, exit_on_error, fail, make_runtime, out, print_json
 from imaginem.usecases.access import EVERYTHING
+from imaginem.usecases.audit.acting import state_purpose
 from imaginem.usecases.batches import cancel_batch, reopen_batch
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.usecases.faces import SearchedFace, search_faces
 
+Purpose = Annotated[str, typer.Option("--purpose", help="One of AUDIT_PURPOSES, if set.")]
 faces_app = typer.Typer(no_args_is_help=True, help="Faces of the gallery.")
 
 
@@ -48,13 +50,16 @@ def export(
         Path | None, typer.Option("--to", help="File to write; standard output by default.")
     ] = None,
     as_json: Json = False,
+    purpose: Purpose = "",
     app: App = Path(),
 ) -> None:
     """Write a batch's results as a table: JSON, or CSV with --csv."""
     if csv and as_json:
         raise typer.BadParameter("--csv and --json: choose one")
     with exit_on_error():
-        rows = list(as_rows(make_runtime(app), batch, EVERYTHING))
+        runtime = make_runtime(app)
+        state_purpose(purpose)
+        rows = list(as_rows(runtime, batch, EVERYTHING))
         if not rows:
             fail(f"there are no results of batch {batch} yet; see `imaginem status {batch}`")
         if not csv and to is None:
@@ -74,7 +79,7 @@ def export(
 
 
 @faces_app.command("search")
-def search(photo: Path, as_json: Json = False, app: App = Path()) -> None:
+def search(photo: Path, as_json: Json = False, purpose: Purpose = "", app: App = Path()) -> None:
     """Find faces that look like those of a photo, which is not kept."""
     with exit_on_error():
         try:
@@ -82,7 +87,9 @@ def search(photo: Path, as_json: Json = False, app: App = Path()) -> None:
         except OSError as problem:
             fail(f"{photo} can't be read: {problem.strerror}")
             return
-        faces = search_faces(make_runtime(app), data, EVERYTHING).faces
+        runtime = make_runtime(app)
+        state_purpose(purpose)
+        faces = search_faces(runtime, data, EVERYTHING).faces
     if as_json:
         print_json([_as_json(number, face) for number, face in enumerate(faces, 1)])
     elif not faces:

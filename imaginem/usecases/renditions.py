@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from imaginem.errors import NotFound
 from imaginem.images.decoding import decode_photo
+from imaginem.images.exif import read_exif
 from imaginem.images.limits import BYTE_LIMIT
 from imaginem.images.opening import opened_photo
-from imaginem.images.exif import read_exif
 from imaginem.names import job_prefix
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.source import photo_containers, photo_file

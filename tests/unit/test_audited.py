@@ -9,7 +9,7 @@ from imaginem.errors import StorageUnavailable
 from imaginem.ports import AuditSubject, CoreSettings
 from imaginem.testing import MemoryServices, photo_bytes
 from imaginem.usecases.audit.chain import hash_of
-from tests.dashboard import client, enrol, keep, principal, web_services
+from tests.dashboard import PIPELINE, client, enrol, keep, principal, web_services
 
 KEY = ("spring", "family")
 PHOTO = {"file": ("a.png", photo_bytes(), "image/png")}
@@ -170,3 +170,19 @@ class TestReading:
         assert other.get("/api/jobs/theirs/photo").status_code == 404
         answer = client(services, "platform", **ANNA).get("/api/audit", params={"batch": "theirs"})
         assert [entry["who"] for entry in answer.json()["entries"]] == ["ben"]
+
+
+def test_pages_ask_for_a_purpose_where_some_are_set(services: MemoryServices) -> None:
+    pages = ("/faces", "/batches/spring", "/photos/spring/family")
+    browser = client(services)
+    for page in pages:
+        assert 'name="purpose"' not in browser.get(page).text
+    services.core_settings = CoreSettings(PIPELINE, purposes=("tracing",))
+    for page in pages:
+        assert 'name="purpose" required' in browser.get(page).text
+    same = {"Origin": "http://testserver"}
+    refused = browser.post("/faces/search", files=PHOTO, headers=same)
+    assert refused.status_code == 422
+    found = browser.post("/faces/search", files=PHOTO, data={"purpose": "tracing"}, headers=same)
+    assert found.status_code == 200
+    assert list(services.audit_trail.read())[-1].purpose == "tracing"

@@ -24,6 +24,12 @@ def act_as(who: str, purpose: str = "") -> None:
     _purpose.set(purpose.strip())
 
 
+def state_purpose(purpose: str) -> None:
+    """Say for which purpose, where a form or the command line names one."""
+    if purpose.strip():
+        _purpose.set(purpose.strip())
+
+
 def note(services: Services, deed: AuditDeed, kind: AuditSubject, *ids: str) -> None:
     """Record that who acts does this; called before it is done, so that nothing is unrecorded.
 

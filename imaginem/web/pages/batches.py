@@ -71,7 +71,8 @@ def _show(
     request: Request, services: DashboardServices, batch_id: str, template: str
 ) -> HTMLResponse:
     progress = present_progress(batch_overview(services, batch_id))
-    return render(request, template, progress_values(progress))
+    purposes = services.core_settings.purposes
+    return render(request, template, {**progress_values(progress), "purposes": purposes})
 
 
 @router.get("")

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse
 
 from imaginem.ports import DashboardServices
 from imaginem.usecases.access import Caller
+from imaginem.usecases.audit.acting import state_purpose
 from imaginem.usecases.faces import matches_of_face, owner_of, review_pair, search_faces
 from imaginem.usecases.jobs import view_job
 from imaginem.usecases.looked import look_of
@@ -31,7 +32,11 @@ def faces(
     """Show recent faces, and the faces that look like the chosen one."""
     chosen = _chosen(services, face, caller) if face else None
     recent = services.gallery.recent_faces(caller.groups, _RECENT_SHOWN)
-    return render(request, "faces.html", {"chosen": chosen, "recent": recent})
+    return render(
+        request,
+        "faces.html",
+        {"chosen": chosen, "recent": recent, "purposes": services.core_settings.purposes},
+    )
 
 
 def _chosen(services: DashboardServices, face_id: uuid.UUID, caller: Caller) -> dict[str, Any]:
@@ -52,8 +57,10 @@ async def search(
     services: ServicesDep,
     request: Request,
     file: Annotated[UploadFile, File()],
+    purpose: Annotated[str, Form(max_length=200)] = "",
 ) -> HTMLResponse:
     """Show the faces that look like those of a photo."""
+    state_purpose(purpose)
     faces = await web.turns.run(
         lambda: search_faces(services, read_upload(file), caller, SEARCHED_MATCHES)
     )

@@ -36,6 +36,7 @@ def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJ
     compared = comparison_of(services, key, caller)
     values = {
         "job": job,
+        "purposes": services.core_settings.purposes,
         "name": photo_name(job.image_parameters, job.job_id),
         "version": version_of(result) if result else "",
         "shown": result is not None and not problem,

@@ -7,14 +7,23 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from imaginem.cli.shared import App, Json, err, exit_on_error, fail, make_runtime, out, print_json
+from imaginem.cli.shared import (
+    App,
+    Json,
+    Purpose,
+    err,
+    exit_on_error,
+    fail,
+    make_runtime,
+    out,
+    print_json,
+)
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.audit.acting import state_purpose
 from imaginem.usecases.batches import cancel_batch, reopen_batch
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.usecases.faces import SearchedFace, search_faces
 
-Purpose = Annotated[str, typer.Option("--purpose", help="One of AUDIT_PURPOSES, if set.")]
 faces_app = typer.Typer(no_args_is_help=True, help="Faces of the gallery.")
 
 

@@ -26,6 +26,7 @@ from imaginem.cli.shared import (
     App,
     Exit,
     Json,
+    Purpose,
     err,
     exit_on_error,
     fail,
@@ -40,7 +41,7 @@ from imaginem.ports import AuditDeed, AuditSubject, JobResult, PoisonFilter, Ser
 from imaginem.redaction import redact_shown
 from imaginem.runtime import Runtime
 from imaginem.usecases.admission import Admission
-from imaginem.usecases.audit.acting import note
+from imaginem.usecases.audit.acting import note, state_purpose
 from imaginem.usecases.jobs import photo_name
 from imaginem.usecases.progress import (
     BatchProgress,
@@ -228,12 +229,15 @@ def results(
     compare: Annotated[
         bool, typer.Option("--compare", help="What changed in jobs that were run again.")
     ] = False,
+    purpose: Purpose = "",
     app: App = Path(),
 ) -> None:
     """Show what was found in a batch's photos, or in one."""
     with exit_on_error():
         runtime = make_runtime(app)
-        note(runtime, AuditDeed.VIEWED, AuditSubject.BATCH, batch)
+        state_purpose(purpose)
+        deed = AuditDeed.DOWNLOADED if links else AuditDeed.VIEWED
+        note(runtime, deed, AuditSubject.BATCH, batch)
         saved = [each for each in runtime.results.batch(batch) if job in ("", each.id)]
         if not saved:
             what = f"job {job} in batch {batch}" if job else f"batch {batch}"

@@ -44,6 +44,7 @@ class Exit(IntEnum):
 
 
 App = Annotated[Path, typer.Option("--app", help="Folder of function_app.py.")]
+Purpose = Annotated[str, typer.Option("--purpose", help="One of AUDIT_PURPOSES, if set.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -121,6 +121,8 @@ TABLE = {
     "GET /api/faces/{face_id}/image": NAMED,
     "PUT /api/faces/{face_id}/matches/{other_id}/verdict": VERDICT,
     "GET /api/operations": OPERATORS,
+    "GET /api/audit": OPERATORS,
+    "GET /operations/audit": OPERATORS,
     "GET /api/poison": OPERATORS,
     "POST /api/poison/replay": OPERATORS,
     "POST /api/poison/drop": OPERATORS,

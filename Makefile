@@ -61,11 +61,11 @@ DROPS ?= 1000
 drops: setup-dev
 	DROPS=$(DROPS) $(BIN)/python -m pytest -s tests/chaos/test_drops.py $(ARGS)
 
-# Plays seeds of simulated runs with faults; SEED=123 plays one and prints what happened.
+# Plays seeds of simulated runs with faults; SEED=123 plays one and prints what happened, ERASING=1 one with erasures.
 SEEDS ?= 20000
 SEED ?=
 simulate: $(VENV)/.ready-dev
-	SEEDS=$(SEEDS) SEED=$(SEED) $(BIN)/python -m tests.simulation $(ARGS)
+	SEEDS=$(SEEDS) SEED=$(SEED) ERASING=$(ERASING) $(BIN)/python -m tests.simulation $(ARGS)
 
 # Spoils requests and kills processes at random, and accounts for every job afterwards; CI does it
 # with some jobs. `make chaos SEED=7` goes wrong in other ways.

@@ -24,7 +24,7 @@ from imaginem.testing import MemoryServices, message_for, photo_bytes
 _JOBS = 2000
 # Step, what it stands for, and the budget of its writes and reads.
 _BUDGETS = (
-    ("one", "first step", 3, 0),
+    ("one", "first step", 3, 1),
     ("two", "later step that reads the photo", 2, 1),
     ("three", "last step", 2, 0),
 )

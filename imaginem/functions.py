@@ -136,7 +136,7 @@ def _poison_function(
 ) -> Callable[[func.QueueMessage], None]:
     def move(message: func.QueueMessage) -> None:
         delivery = _delivery(message)
-        bury(services(), queue, delivery.id, delivery.body)
+        bury(services(), queue, delivery.id, delivery.body, delivery.put)
 
     move.__name__ = f"{queue}_poison"
     move.__doc__ = f"Move a message that {queue} could not process to pipelinepoison."
@@ -146,4 +146,8 @@ def _poison_function(
 def _delivery(message: func.QueueMessage) -> Delivery:
     """Return the message as the pipeline takes it; the host may pass bytes that are not UTF-8."""
     body = message.get_body().decode("utf-8", "replace")
-    return Delivery(body, str(message.id), int(getattr(message, "dequeue_count", None) or 1))
+    count = int(getattr(message, "dequeue_count", None) or 1)
+    put = getattr(message, "insertion_time", None)
+    if put is not None and put.tzinfo is None:  # the worker reads the service's UTC without a zone
+        put = put.replace(tzinfo=UTC)
+    return Delivery(body, str(message.id), count, put)

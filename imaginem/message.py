@@ -63,6 +63,8 @@ class Bookkeeping(BaseModel):
         engines: stands for the engines that a rerun chose; see `imaginem.pipeline.engine_choices`.
         replay: stands for the entry of `pipelinepoison` that was replayed; the run's id follows
             from it and from the rest of the message, so a second message of it is a duplicate.
+        replay_of: the earlier run that the message does again; if that one was erased meanwhile,
+            so is this one.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -82,6 +84,7 @@ class Bookkeeping(BaseModel):
     ends: Annotated[str, Field(max_length=300)] = ""
     engines: Annotated[str, Field(pattern="^([0-9a-f]{32})?$")] = ""
     replay: Annotated[str, Field(pattern="^([0-9a-f]{32})?$")] = ""
+    replay_of: str = ""
 
 
 def _own_bookkeeping(value: object) -> Bookkeeping:

@@ -18,6 +18,7 @@ from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import PhotoCache
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.engine_choices import NotedEngineChoices
+from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import (
@@ -34,6 +35,7 @@ from imaginem.ports import (
     Engines,
     EngineT,
     Erasable,
+    ErasedJobs,
     FaceGallery,
     FaceIndex,
     Fetcher,
@@ -209,6 +211,13 @@ class Runtime(Engines):
     def open_batches(self) -> OpenBatches:
         """Which batches may have jobs at work."""
         return NotedBatches(self.shared_state)
+
+    @_Once
+    def erased(self) -> ErasedJobs:
+        """Which jobs were erased."""
+        from imaginem.storage import AzureTombstones
+
+        return NotedErasures(AzureTombstones(self._account), self.shared_state)
 
     @_Once
     def engine_choices(self) -> EngineChoices:

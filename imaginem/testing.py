@@ -32,11 +32,13 @@ from imaginem.memory.storage import (
     MemoryQueues,
 )
 from imaginem.memory.stores import MemoryStores
+from imaginem.memory.tombstones import MemoryTombstones
 from imaginem.message import JobMessage, decode_message
 from imaginem.pipeline.advance import Transition
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.engine_choices import NotedEngineChoices
+from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
 from imaginem.pipeline.steps import Registry
@@ -73,6 +75,7 @@ __all__ = [
     "MemoryResults",
     "MemoryServices",
     "MemorySharedState",
+    "MemoryTombstones",
     "job_for",
     "message_for",
     "no_network",
@@ -118,6 +121,8 @@ class MemoryServices(MemoryStores, Engines):
     shared_state: MemorySharedState = field(default_factory=MemorySharedState)
     audit_trail: MemoryAuditTrail = field(default_factory=MemoryAuditTrail)
     audit: Any = None
+    tombstones: MemoryTombstones = field(default_factory=MemoryTombstones)
+    erased: Any = None
     cancellations: Any = None
     open_batches: Any = None
     engine_choices: Any = None
@@ -137,6 +142,8 @@ class MemoryServices(MemoryStores, Engines):
             self.cancellations = CancelledBatches(self.shared_state)
         if self.open_batches is None:
             self.open_batches = NotedBatches(self.shared_state)
+        if self.erased is None:
+            self.erased = NotedErasures(self.tombstones, self.shared_state)
         if self.engine_choices is None:
             self.engine_choices = NotedEngineChoices(self.shared_state)
 
@@ -250,7 +257,7 @@ def _run_one(
 ) -> tuple[str, Transition] | None:
     services.queues.create(step.name)
     for item in services.queues.receive(step.name, 1, 30):
-        delivery = Delivery(item.body, item.id, item.dequeue_count)
+        delivery = Delivery(item.body, item.id, item.dequeue_count, item.inserted)
         transition = process_step(step, delivery, services, registry)
         services.queues.delete(step.name, item)
         return step.name, transition

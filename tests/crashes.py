@@ -17,6 +17,7 @@ from imaginem import JobContext, JobResult, step
 from imaginem.errors import StorageUnavailable
 from imaginem.memory.storage import MemoryQueues
 from imaginem.pipeline.cancelling import FRESH_SECONDS, CancelledBatches
+from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.progress_row import read_row
@@ -37,6 +38,7 @@ PORTS = (
     "results",
     "gallery",
     "shared_state",
+    "tombstones",
     "batches",
     "submissions",
 )
@@ -159,6 +161,7 @@ class World:
         for name in PORTS:
             port = Noted(getattr(self.services, name), name, self.journal)
             setattr(self.services, name, port)
+        self.services.erased = NotedErasures(self.services.tombstones, self.services.shared_state)
         self.services.fetch = lambda url: self.journal.call("fetch", photo_bytes)
         self.services.cancellations = CancelledBatches(self.services.shared_state, lambda: self.now)
         self.host = Noted(self.raw_queues, "host", self.journal)
@@ -238,7 +241,9 @@ class World:
         self.journal.actor = "trigger" if queue.endswith("-poison") else "worker"
         with contextlib.suppress(Killed, StorageUnavailable):
             if queue.endswith("-poison"):
-                bury(self.services, queue.removesuffix("-poison"), item.id, item.body)
+                bury(
+                    self.services, queue.removesuffix("-poison"), item.id, item.body, item.inserted
+                )
             elif item.dequeue_count > TRIES or not self._succeeds(queue, item):
                 self.host.send(f"{queue}-poison", item.body)
             self.host.delete(queue, item)
@@ -248,7 +253,7 @@ class World:
 
     def _succeeds(self, queue: str, item: QueueItem) -> bool:
         """Call the step's function; after the last try an error is no reason to wait."""
-        delivery = Delivery(item.body, item.id, item.dequeue_count)
+        delivery = Delivery(item.body, item.id, item.dequeue_count, item.inserted)
         try:
             process_step(self.registry.get(queue), delivery, self.services, self.registry)
         except Exception:

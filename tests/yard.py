@@ -8,7 +8,7 @@ from typing import Any
 from imaginem.memory.database import MemoryDatabase
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.process import Delivery, process_step
-from imaginem.testing import MemoryLog, MemoryQueues, MemoryServices, message_for
+from imaginem.testing import MemoryLog, MemoryQueues, MemoryServices, MemoryTombstones, message_for
 from imaginem.usecases.submit import send_message
 from imaginem.usecases.watchdog import Watchdog
 from tests.workbench import Bench, Found
@@ -46,6 +46,7 @@ class Yard(Bench):
             queues=MemoryQueues(self.clock.seconds, self.clock.now),
             log=MemoryLog(self.clock.now),
             database=MemoryDatabase(now=self.clock.now),
+            tombstones=MemoryTombstones(self.clock.now),
         )
         noted = NotedBatches(self.services.shared_state, self.clock.seconds)
         self.services.open_batches = self.noted = noted
@@ -92,7 +93,7 @@ class Yard(Bench):
     def run_one(self, queue: str) -> None:
         (item,) = self.services.queues.receive(queue, 1, 30)
         step = self.registry.get(queue)
-        delivery = Delivery(item.body, item.id, item.dequeue_count)
+        delivery = Delivery(item.body, item.id, item.dequeue_count, item.inserted)
         process_step(step, delivery, self.services, self.registry)
         self.services.queues.delete(queue, item)
 

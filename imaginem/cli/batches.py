@@ -1,4 +1,4 @@
-"""`imaginem cancel`, `export` and `faces search`."""
+"""`imaginem cancel`, `export`, `forget` and `faces search`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +21,7 @@ from imaginem.cli.shared import (
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.audit.acting import state_purpose
 from imaginem.usecases.batches import cancel_batch, reopen_batch
+from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.usecases.faces import SearchedFace, search_faces
 
@@ -31,6 +32,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("cancel")(cancel)
     app.command("export")(export)
+    app.command("forget")(forget)
 
 
 def cancel(
@@ -49,6 +51,31 @@ def cancel(
             return
         running = cancel_batch(runtime, batch)
         line = f"batch {batch} is cancelled: {running} jobs stop before their next step"
+        out.print(line, highlight=False, markup=False)
+
+
+def forget(
+    batch: Annotated[str, typer.Option("--batch", help="Batch to erase, or the job's.")],
+    job: Annotated[str, typer.Option("--job", help="Erase this job of the batch alone.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
+    as_json: Json = False,
+    app: App = Path(),
+) -> None:
+    """Erase a job or a batch for good, even at work; tell what went from where."""
+    what = f"job {job} of batch {batch}" if job else f"batch {batch}"
+    if not yes:
+        typer.confirm(f"Erase {what}: photos, results and faces? This can't be undone", abort=True)
+    with exit_on_error():
+        runtime = make_runtime(app)
+        done = forget_job(runtime, (batch, job)) if job else forget_batch(runtime, batch)
+    if as_json:
+        print_json(vars(done))
+        return
+    out.print(f"{what} is erased: {done.jobs} jobs", highlight=False, markup=False)
+    for place, count in done.removed.items():
+        out.print(f"  {place}: {count}", highlight=False, markup=False)
+    for place, count in done.left.items():
+        line = f"  {place}: {count} came since: the job was sent again"
         out.print(line, highlight=False, markup=False)
 
 

@@ -151,6 +151,12 @@ class PhotoCache:
                 self._photos.popitem(last=False)
         return photo
 
+    def forget(self, beginning: str) -> None:
+        """Drop the photos whose key begins so."""
+        with self._lock:
+            for key in [key for key in self._photos if key.startswith(beginning)]:
+                del self._photos[key]
+
 
 def _pixels(photo: Photo) -> int:
     return photo.width * photo.height

@@ -253,10 +253,13 @@ class MemoryLog:
         """Read an entity."""
         return self._entries.get(key)
 
-    def delete(self, key: JobKey) -> None:
+    def delete(self, key: JobKey, fence: str = "") -> None:
         """Remove an entity."""
         _check_keys(key)
-        self._entries.pop(key, None)
+        with self._lock:
+            entry = self._entries.get(key)
+            if entry is not None and fence in ("", entry.fence):
+                del self._entries[key]
 
     def batch(self, batch_id: str, *, only: Sequence[str] = ()) -> Iterator[LogEntry]:
         """Read a batch."""

@@ -13,6 +13,9 @@ decides between four cases:
 * `TAKE_OVER`: there is no row, or it is of a run that does not know this one (a forged or
   outdated fence): start a new run, so that no job is lost silently.
 
+What was erased is none of these: its tombstone is looked for once a row was inserted, so that an
+erasure which did not see the row is seen here, and whenever a row was read.
+
 A run is called by the id of the queue message that started it. The run of a dropped photo has
 its id from the blob and its ETag: what starts it may die and send again, and the second
 message is then one of the same run.
@@ -54,6 +57,14 @@ class AlreadyConcluded(Exception):
         self.row = row
 
 
+class JobErased(Exception):
+    """The job was erased: a delivery may do nothing for it any more."""
+
+
+def _never() -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class Claim:
     """The right to write a job's row, held by one delivery.
@@ -68,6 +79,7 @@ class Claim:
         drop: id of the run that the message starts, where it follows from the photo or from the
             message that was lost; empty for other messages.
         behind: earlier steps that the message carries and the row has lost.
+        is_erased: tells whether the message is of something that was erased.
     """
 
     key: JobKey
@@ -78,6 +90,7 @@ class Claim:
     opening: Callable[[], RowChange]
     drop: str = ""
     behind: tuple[StepChange, ...] = ()
+    is_erased: Callable[[], bool] = _never
 
 
 def claim_step(
@@ -88,6 +101,7 @@ def claim_step(
     *,
     look_first: bool = False,
     authorised: bool = False,
+    is_erased: Callable[[], bool] = _never,
 ) -> Claim:
     """Claim the job for this delivery; the first step of a run writes the row.
 
@@ -95,9 +109,11 @@ def claim_step(
         look_first: the message was delayed or delivered before, so the job may have gone on
             without it: read the row before the step has effects elsewhere.
         authorised: the message may start the run that it `replaces`, under that run's id.
+        is_erased: tells whether the message is of something that was erased.
 
     Raises:
         AlreadyConcluded: the message has been delivered before, and the step is recorded.
+        JobErased: it is of something that was erased; nothing is left in the log.
     """
     kept = message.job_definition.bookkeeping
     claim = Claim(
@@ -108,6 +124,7 @@ def claim_step(
         step=message.current,
         opening=opening,
         drop=kept.drop,
+        is_erased=is_erased,
     )
     if not (kept.run and kept.fence):
         return _begin(log, replace(claim, fence=""), kept.replaces, authorised)
@@ -130,6 +147,7 @@ def record_step(
 
     Raises:
         AlreadyConcluded: another execution was quicker; nothing was written.
+        JobErased: the job was erased; nothing was written.
     """
     for _ in range(_TRIES):
         steps = (*claim.behind, *change.steps)
@@ -148,8 +166,11 @@ def claim_again(log: JobLog, claim: Claim) -> Claim:
 
     Raises:
         AlreadyConcluded: the step is recorded, or the job is in a later run.
+        JobErased: the job was erased.
     """
     row = read_row(log, claim.key)
+    if claim.is_erased():
+        raise JobErased
     verdict = judge(row, claim)
     if row is None or verdict is Verdict.TAKE_OVER:
         return _start_run(log, claim)
@@ -199,12 +220,15 @@ def _start_run(log: JobLog, claim: Claim) -> Claim:
     named = claim
     claim = replace(claim, run=claim.drop or claim.delivery, behind=())
     opening = replace(claim.opening(), run=claim.run, delivery=claim.delivery, previous_runs=())
+    new = opening.properties()
     for _ in range(_TRIES):
         row = None if fresh else read_row(log, claim.key)
         fresh = False
         try:
             if row is None:
-                return replace(claim, fence=log.insert(claim.key, opening.properties()))
+                return _inserted(log, replace(claim, fence=log.insert(claim.key, new)))
+            if claim.is_erased():  # before a later run's row is taken over
+                raise JobErased
             if named.run and row.run == named.run:  # the row has come back meanwhile
                 return _go_on(row, named, judge(row, named))
             verdict = judge(row, claim)
@@ -215,3 +239,11 @@ def _start_run(log: JobLog, claim: Claim) -> Claim:
         except Conflict:
             continue
     raise StorageUnavailable("the job's row in pipelinelogs keeps changing while a run starts")
+
+
+def _inserted(log: JobLog, claim: Claim) -> Claim:
+    """Return the claim on a new row, unless the job was erased before the row was there."""
+    if claim.is_erased():
+        log.delete(claim.key, claim.fence)
+        raise JobErased
+    return claim

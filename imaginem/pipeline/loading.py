@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from datetime import datetime
 
 from imaginem.errors import InvalidMessage
 from imaginem.message import Bookkeeping, JobMessage, decode_message
@@ -12,11 +13,16 @@ from imaginem.ports.drops import run_of_drop
 
 @dataclass(frozen=True)
 class Delivery:
-    """A queue message as the host hands it over."""
+    """A queue message as the host hands it over.
+
+    Attributes:
+        put: when it was put on its queue, by storage's clock; None if the host does not say.
+    """
 
     body: str
     id: str
     dequeue_count: int = 1
+    put: datetime | None = None
 
 
 def load(step: AnyStep, delivery: Delivery, services: Services) -> JobMessage:
@@ -61,9 +67,15 @@ def believed(message: JobMessage) -> JobMessage:
 def going_on(message: JobMessage) -> JobMessage:
     """Return the message as its job goes on: that it was sent again is settled."""
     kept = message.job_definition.bookkeeping
-    if kept.look or kept.replaces or kept.ends or kept.replay:
-        return message.noting(look=False, replaces="", ends="", replay="")
+    if kept.look or kept.replaces or kept.ends or kept.replay or kept.replay_of:
+        return message.noting(look=False, replaces="", ends="", replay="", replay_of="")
     return message
+
+
+def runs_of(message: JobMessage, delivery: Delivery) -> set[str]:
+    """Return every run that a message is of, begins, or stands for."""
+    kept = message.job_definition.bookkeeping
+    return {delivery.id, kept.run, kept.drop, kept.replaces, kept.replay_of} - {""}
 
 
 def run_of_replay(message: JobMessage) -> str:

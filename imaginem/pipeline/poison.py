@@ -4,18 +4,20 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from pydantic_core import to_json
 
 from imaginem.errors import InvalidMessage
 from imaginem.message import JobMessage, decode_message, ids_in, read_json
 from imaginem.pipeline.burying import mark_given_up
-from imaginem.pipeline.loading import believed
+from imaginem.pipeline.loading import Delivery, believed
+from imaginem.pipeline.stopping import dropped, is_erased_body, is_given_up_erased
 from imaginem.ports import PoisonEntry, Services
 from imaginem.redaction import one_line, redact, redact_values
 
 _logger = logging.getLogger("imaginem.process")
-_FACTS = ("image", "unfinished", "dropped", "engines")
+_FACTS = ("image", "unfinished", "dropped", "engines", "replay_of")
 _KEPT_FOR_REPLAY = (*_FACTS, "traceparent")
 
 
@@ -45,22 +47,35 @@ def _keep_copy(services: Services, entry: PoisonEntry, message: JobMessage, why:
     _keep(services, entry, why)
 
 
-def bury(services: Services, queue: str, message_id: str, body: str) -> None:
+def bury(
+    services: Services, queue: str, message_id: str, body: str, put: datetime | None = None
+) -> None:
     """Move a message from `<queue>-poison` into `pipelinepoison`, and mark its job.
 
     Args:
+        services: where it is kept.
         queue: the step's queue, without `-poison`.
         message_id: on the poison queue, where the host has put the body as a new message.
+        body: of the message.
+        put: when the host put it there; None if that is not known.
     """
+    delivery = Delivery(body, message_id, put=put)
     batch_id, job_id = ids_in(body)
     tries = services.core_settings.max_dequeue_count
     reason = f"{queue} failed {tries} times; the host's log has the details"
     try:
         message = decode_message(body, services.core_settings.default_pipeline)
     except InvalidMessage as problem:
+        if is_erased_body(services, body, delivery):
+            dropped(queue, services)
+            return
         reason = one_line(str(problem))
     else:
-        found = mark_given_up(services, believed(message), message_id, reason)
+        message = believed(message)
+        if is_given_up_erased(services, message, delivery):
+            dropped(queue, services)
+            return
+        found = mark_given_up(services, message, message_id, reason)
         reason = found.reason
         if found.next_message is not None:
             queue, body = found.next_message.current, found.next_message.encode()
@@ -105,6 +120,8 @@ def _with_bookkeeping(body: str, keep: Sequence[str], **more: str) -> str:
     before = definition.get("_imaginem")
     known = before if isinstance(before, dict) else {}
     kept = {name: known[name] for name in keep if name in known} | more
+    if more and isinstance(run := known.get("run"), str) and run:
+        kept["replay_of"] = run
     return to_json({**value, "job_definition": {**definition, "_imaginem": kept}}).decode()
 
 

@@ -13,7 +13,7 @@ from imaginem.message import JobMessage
 from imaginem.pipeline.advance import Outcome, Transition, record_and_advance, send_again
 from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.failing import end_invalid, give_up, note_problem, retry
-from imaginem.pipeline.fence import AlreadyConcluded, Claim, claim_step, record_step
+from imaginem.pipeline.fence import AlreadyConcluded, Claim, JobErased, claim_step, record_step
 from imaginem.pipeline.loading import Delivery as Delivery
 from imaginem.pipeline.loading import going_on, load
 from imaginem.pipeline.openings import run_begins
@@ -25,6 +25,7 @@ from imaginem.pipeline.run_results import RunResults
 from imaginem.pipeline.source import ingest
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
+from imaginem.pipeline.stopping import dropped, is_erased, is_erased_body, stop_erased
 from imaginem.ports import Services
 from imaginem.ports.log_lines import label, working_on
 from imaginem.redaction import one_line
@@ -56,6 +57,8 @@ def transition(
     try:
         message = load(step, delivery, services)
     except InvalidMessage as problem:
+        if is_erased_body(services, delivery.body, delivery):
+            return dropped(step.name, services)
         keep_invalid(services, step.name, delivery.id, delivery.body, one_line(str(problem)))
         return Transition("invalid")
     definition = message.job_definition
@@ -91,6 +94,8 @@ def _execute_once(
         if found.row is None:
             return Transition("dropped")
         return send_again(message, found.row, services)
+    except JobErased:
+        return stop_erased(message, delivery, services)
 
 
 def _execute(
@@ -107,7 +112,7 @@ def _execute(
     """
     kept = message.job_definition.bookkeeping
     again = delivery.dequeue_count > 1 or kept.attempt > 0 or kept.waits > 0 or kept.look
-    authority = authority_of(message, services)
+    authority, asked = authority_of(message, services), message
     claim = claim_step(
         services.log,
         message,
@@ -115,29 +120,50 @@ def _execute(
         lambda: _opening(message, services),
         look_first=again or bool(kept.ends),
         authorised=authority.replaces,
+        is_erased=lambda: is_erased(services, asked, delivery),
     )
     message = going_on(message).noting(run=claim.run)
     if services.cancellations.is_cancelled(message.job_definition.batch_id):
         return _cancel(message, claim, services)
     if authority.ends:
         return _end_lost(message, claim, kept.ends, services)
+    return _perform(step, message, delivery, claim, services, registry)
+
+
+def _perform(
+    step: PipelineStep,
+    message: JobMessage,
+    delivery: Delivery,
+    claim: Claim,
+    services: Services,
+    registry: Registry,
+) -> Transition:
+    """Fetch the photo, run the step, record it.
+
+    Raises:
+        AlreadyConcluded: the step is recorded already.
+    """
     results = RunResults(services.results, services.log, claim)
+    kept = message.job_definition.bookkeeping
     try:
-        message = ingest(message, services, last_try=is_last_try(kept, services.core_settings))
-        outcome = _run(step, message, services, results)
-    except AlreadyConcluded:
-        raise
-    except RetryableError as problem:
-        if may_retry(problem, kept, services.core_settings):
-            return retry(message, results.claim, services, problem)
-        outcome = give_up(message, delivery, services, problem)
-    except Exception as problem:  # a defect, or storage is down: the host delivers again
-        note_problem(message, results.claim, delivery, services, problem)
-        raise
-    try:
-        return record_and_advance(step, message, results, outcome, services, registry)
-    except InvalidMessage as problem:  # it would not fit the next queue
-        return end_invalid(message, results.claim, delivery, services, problem)
+        try:
+            message = ingest(message, services, last_try=is_last_try(kept, services.core_settings))
+            outcome = _run(step, message, services, results)
+        except (AlreadyConcluded, JobErased):
+            raise
+        except RetryableError as problem:
+            if may_retry(problem, kept, services.core_settings):
+                return retry(message, results.claim, services, problem)
+            outcome = give_up(message, delivery, services, problem)
+        except Exception as problem:  # a defect, or storage is down: the host delivers again
+            note_problem(message, results.claim, delivery, services, problem)
+            raise
+        try:
+            return record_and_advance(step, message, results, outcome, services, registry)
+        except InvalidMessage as problem:  # it would not fit the next queue
+            return end_invalid(message, results.claim, delivery, services, problem)
+    except JobErased:  # by now the message may name a photo that was fetched
+        return stop_erased(message, delivery, services)
 
 
 def _opening(message: JobMessage, services: Services) -> RowChange:

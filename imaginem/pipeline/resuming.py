@@ -25,7 +25,7 @@ QUERY_LOST = (
     "send the photo again"
 )
 _NAME = "message"
-_KEPT = frozenset({"image", "image_error", "unsuccessful", "dropped", "engines"})
+_KEPT = frozenset({"image", "image_error", "unsuccessful", "dropped", "engines", "replay_of"})
 
 
 def kept_of(message: JobMessage, blobs: Blobs) -> dict[str, Any]:

@@ -74,6 +74,7 @@ from imaginem.ports.storage import (
 )
 from imaginem.ports.submissions import Submission, Submissions
 from imaginem.ports.telemetry import Span, Telemetry
+from imaginem.ports.tombstones import ErasedJobs, Tombstones
 
 __all__ = [
     "EARLIER_KEPT",
@@ -110,6 +111,7 @@ __all__ = [
     "Engines",
     "EnrolledFace",
     "Erasable",
+    "ErasedJobs",
     "FaceEngine",
     "FaceGallery",
     "FaceIndex",
@@ -159,6 +161,7 @@ __all__ = [
     "Submission",
     "Submissions",
     "Telemetry",
+    "Tombstones",
     "VisionEngine",
     "best_of_each_group",
     "is_signed",

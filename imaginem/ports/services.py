@@ -22,6 +22,7 @@ from imaginem.ports.reviews import Reviews
 from imaginem.ports.storage import Blobs, JobLog, Queues, SharedState
 from imaginem.ports.submissions import Submissions
 from imaginem.ports.telemetry import Telemetry
+from imaginem.ports.tombstones import ErasedJobs
 
 if TYPE_CHECKING:
     from imaginem.images.decoding import Photo
@@ -39,6 +40,9 @@ class Photos(Protocol):
 
     def photo(self, key: str, read: Callable[[], bytes]) -> "Photo":
         """Return the photo of this key; read and decode it if needed. Raises PermanentError."""
+
+    def forget(self, beginning: str) -> None:
+        """Drop the photos whose key begins so."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +204,22 @@ class Services(Engines, Protocol):
         """Return the list of batches that may have jobs at work."""
 
     @property
+    def submissions(self) -> Submissions:
+        """Return the submissions."""
+
+    @property
+    def remains(self) -> Remains:
+        """Return what erased data leaves on this machine's disk."""
+
+    @property
+    def erased(self) -> ErasedJobs:
+        """Return which jobs were erased."""
+
+    @property
+    def erasables(self) -> Sequence[Erasable]:
+        """Return every store that keeps something of a job, in the order of erasing."""
+
+    @property
     def maintenance_jobs(self) -> Sequence[MaintenanceJob]:
         """Return the jobs that the timer runs; empty when the settings call for none."""
 
@@ -228,10 +248,6 @@ class DashboardServices(Services, Protocol):
         """Return the batches."""
 
     @property
-    def submissions(self) -> Submissions:
-        """Return the submissions."""
-
-    @property
     def earlier_outputs(self) -> EarlierOutputs:
         """Return what jobs had found before they were run again."""
 
@@ -244,13 +260,5 @@ class DashboardServices(Services, Protocol):
         """Return what was accepted and storage may still forget."""
 
     @property
-    def remains(self) -> Remains:
-        """Return what erased data leaves on this machine's disk."""
-
-    @property
     def reviews(self) -> Reviews:
         """Return people's decisions on faces."""
-
-    @property
-    def erasables(self) -> Sequence[Erasable]:
-        """Return every store that keeps something of a job, in the order of erasing."""

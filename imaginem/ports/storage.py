@@ -152,8 +152,8 @@ class JobLog(Protocol):
     def batch(self, batch_id: str, *, only: Sequence[str] = ()) -> Iterator[LogEntry]:
         """Return a batch's entities, by job id; with `only`, just these properties."""
 
-    def delete(self, key: JobKey) -> None:
-        """Remove a job's entity if it exists."""
+    def delete(self, key: JobKey, fence: str = "") -> None:
+        """Remove a job's entity if it exists and, where a fence is given, still has it."""
 
 
 class SharedState(Protocol):

@@ -11,6 +11,7 @@ from imaginem.storage.remains import FileRemains
 from imaginem.storage.saves import EmulatorSaves
 from imaginem.storage.shared_state import AzureSharedState
 from imaginem.storage.table import AzureJobLog
+from imaginem.storage.tombstones import AzureTombstones
 
 __all__ = [
     "AzureAuditTrail",
@@ -20,6 +21,7 @@ __all__ = [
     "AzurePoisonLog",
     "AzureQueues",
     "AzureSharedState",
+    "AzureTombstones",
     "EmulatorSaves",
     "FileLanding",
     "FileRemains",

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
@@ -109,10 +110,16 @@ class AzureJobLog:
         except NotFound:
             return
 
-    def delete(self, key: JobKey) -> None:
+    def delete(self, key: JobKey, fence: str = "") -> None:
         """Remove a job's entity; for one that is missing the SDK raises nothing."""
-        with storage_errors(f"table {LOG_TABLE}"):
-            self._table.delete_entity(*_keys(key))
+        batch, job = _keys(key)
+        with storage_errors(f"table {LOG_TABLE}"), suppress(ResourceModifiedError):
+            self._table.delete_entity(
+                batch,
+                job,
+                etag=fence or None,
+                match_condition=MatchConditions.IfNotModified if fence else None,
+            )
 
 
 def _entity(keys: tuple[str, str], properties: Mapping[str, Any]) -> dict[str, Any]:

@@ -82,24 +82,35 @@ class JobBlobs:
 
     def erase(self, key: JobKey) -> None:
         """Remove a job's blobs; job-1's prefix is job-10's too, whose blobs stay."""
-        folder = job_prefix(*key)
-        photo = folder.removesuffix("/")
-        names = self._blobs.list(self._container, photo)
-        self._remove(key[0], [name for name in names if name == photo or name.startswith(folder)])
+        self._remove(self.of_job(key))
 
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove everything in a batch's folder."""
-        self._remove(batch_id, self._blobs.list(self._container, f"{blob_segment(batch_id)}/"))
+        self._remove(self.of_batch(batch_id))
 
-    def _remove(self, batch_id: str, names: Collection[str]) -> None:
-        """Remove blobs of a batch's folder; dropped photos call their batch as the folder."""
-        if not names:
-            return
-        folder = blob_segment(batch_id)
-        dropped = {drop.blob for drop in self._drops.of_batch(folder)} if self._drops else set()
+    def of_job(self, key: JobKey) -> list[str]:
+        """Return the names of a job's blobs."""
+        folder = job_prefix(*key)
+        photo = folder.removesuffix("/")
+        names = self._blobs.list(self._container, photo)
+        return self._own(
+            key[0], [name for name in names if name == photo or name.startswith(folder)]
+        )
+
+    def of_batch(self, batch_id: str) -> list[str]:
+        """Return the names of the blobs in a batch's folder."""
+        return self._own(batch_id, self._blobs.list(self._container, f"{blob_segment(batch_id)}/"))
+
+    def _own(self, batch_id: str, names: list[str]) -> list[str]:
+        """Leave out dropped photos, which call their batch as the folder."""
+        if not names or not self._drops:
+            return names
+        dropped = {drop.blob for drop in self._drops.of_batch(blob_segment(batch_id))}
+        return [name for name in names if name not in dropped]
+
+    def _remove(self, names: Collection[str]) -> None:
         for name in names:
-            if name not in dropped:
-                self._blobs.delete(self._container, name)
+            self._blobs.delete(self._container, name)
 
 
 class DroppedPhotos:

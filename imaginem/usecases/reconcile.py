@@ -97,6 +97,7 @@ def _carry_out(services: DashboardServices, stopped: datetime | None) -> int:
             services.cancellations.reopen(decision.batch_id)
         else:
             _erase_again(services, decision)
+    services.erased.settle()
     return len(decisions)
 
 
@@ -137,6 +138,10 @@ class _Jobs:
         """Bring one job's entries and storage together; the latest entry tells its run."""
         services, job = self._services, jobs[-1]
         row = read_row(services.log, job.key)
+        if row is None and job.run and services.erased.covers(job.key, (job.run,), None):
+            for each in jobs:
+                services.landing.remove(each)
+            return
         newest = {(each.photo.container, each.photo.name): each for each in jobs if each.photo}
         photos = sum(put_back(services, each, self._saved) for each in newest.values())
         self._count(landed=1, photos=photos)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from imaginem.errors import Conflict, ImaginemError, NotFound
 from imaginem.names import blob_segment, job_prefix
-from imaginem.pipeline.progress_row import ProgressRow, progress_properties
+from imaginem.pipeline.progress_row import ProgressRow, progress_properties, read_row
 from imaginem.ports import (
     AuditDeed,
     AuditSubject,
@@ -19,7 +19,7 @@ from imaginem.ports import (
     SharedState,
 )
 from imaginem.usecases.audit.acting import note
-from imaginem.usecases.erase import AtWork, forget_job
+from imaginem.usecases.erase import forget_job
 from imaginem.usecases.poison import drop_found
 from imaginem.usecases.renditions import CONTAINER as THUMBNAILS
 from imaginem.usecases.submit import is_at_work
@@ -111,8 +111,11 @@ def _look_at_batch(
         if some.is_used_up():
             return
         del ended[job_id]
-        with suppress(NotFound, AtWork):  # erased or sent again meanwhile
-            forget_job(services, (batch.batch_id, job_id))
+        key = (batch.batch_id, job_id)
+        if is_at_work(read_row(services.log, key), services.submissions.submission(key)):
+            continue  # it was sent again meanwhile
+        with suppress(NotFound):  # it was erased meanwhile
+            forget_job(services, key, settle=False)
             some.left -= 1
     settings = services.core_settings
     kinds: tuple[tuple[int, set[str]], ...] = (

@@ -50,6 +50,7 @@ def submit_photo(
     *,
     parameters: dict[str, Any] | None = None,
     photo_digest: str | None = None,
+    replay_of: str = "",
 ) -> str:
     """Store a photo and send its job to the first queue; return the id of this run.
 
@@ -61,8 +62,10 @@ def submit_photo(
         pipeline: names of the queues that the job visits.
         parameters: further `image_parameters`, passed through to the result.
         photo_digest: SHA-256 of a photo for which the job's id was claimed.
+        replay_of: the run that it does again.
 
     Raises:
+        NotFound: that run was erased meanwhile.
         InvalidMessage: an id or the pipeline is not valid.
         PermanentError: the batch was cancelled.
     """
@@ -73,6 +76,7 @@ def submit_photo(
     message = decode_message(
         _message(key, url, image_parameters, pipeline), services.core_settings.default_pipeline
     )
+    message = message.noting(replay_of=replay_of) if replay_of else message
     check_open(services, key[0])
     if not isinstance(photo, bytes):
         return send_message(services, message, photo_digest)
@@ -115,9 +119,13 @@ def send_message(
         DiskFull: there is no room; it is not accepted.
         StorageUnavailable: it may have been sent or not; it is not accepted.
         PermanentError: its batch was cancelled, or an id is too long for SQL.
+        NotFound: it does an earlier run again, which was erased meanwhile.
     """
     key = message.key
     check_open(services, key[0])
+    before_it = message.job_definition.bookkeeping.replay_of
+    if before_it and services.erased.covers(key, (before_it,), None):
+        raise NotFound(f"job {key[1]} of batch {key[0]} was erased")
     services.open_batches.note(key[0])
     before = services.submissions.submission(key)
     kept = services.submissions.message(key) if before else ""
@@ -216,16 +224,20 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
     if services.blobs.locate(url) is None:  # another server may need the query, which is not kept
         raise PermanentError(f"the photo of job {key[1]} is not kept here: send it again")
     note(services, AuditDeed.RAN_AGAIN, AuditSubject.JOB, *key)
+    known = (row.run if row else "", result.run if result else "", sent.run if sent else "")
+    replay_of = next(filter(None, known), "")
     before = _as_sent(services, row)
     if before is not None:
         if row is not None and row.dropped is not None:
             before = before.noting(dropped=row.dropped)
-        return send_message(services, before.with_image_url(url))
+        return send_message(services, before.with_image_url(url).noting(replay_of=replay_of))
     pipeline = row.pipeline if row else list(result.processing_pipeline if result else ())
     image_parameters = result.image_parameters if result else sent.parameters if sent else None
     parameters = image_parameters if isinstance(image_parameters, dict) else {}
     name = str(parameters.get("original_name") or key[1])
-    return submit_photo(services, key, name, url, pipeline, parameters=parameters)
+    return submit_photo(
+        services, key, name, url, pipeline, parameters=parameters, replay_of=replay_of
+    )
 
 
 def _as_sent(services: DashboardServices, row: ProgressRow | None) -> JobMessage | None:

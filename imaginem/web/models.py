@@ -240,7 +240,13 @@ class Operations(Answer):
 
 
 class Forgotten(Answer):
-    """How many jobs were erased, and what still waits for that on this machine's disk."""
+    """What was erased: how many jobs, and how many entries from which table or container.
+
+    `left` is what a job has that was sent again meanwhile; `remains` tells what still waits for
+    the erasure on this machine's disk.
+    """
 
     jobs: int
+    removed: dict[str, int]
+    left: dict[str, int] = {}
     remains: str = ""

@@ -26,7 +26,6 @@ from imaginem.images.limits import OverLimit
 from imaginem.redaction import one_line
 from imaginem.usecases.access import absence
 from imaginem.usecases.admission import JobIdTaken
-from imaginem.usecases.erase import AtWork
 from imaginem.usecases.poison import NewerRun
 from imaginem.usecases.rerun import StillAtWork
 
@@ -35,7 +34,6 @@ _RETRY_SECONDS = 10
 _STATUS: dict[type[ImaginemError], int] = {
     DiskFull: 507,
     NotFound: 404,
-    AtWork: 409,
     JobIdTaken: 409,
     NewerRun: 409,
     StillAtWork: 409,

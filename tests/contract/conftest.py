@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from imaginem.host import Emulator
-from imaginem.ports import Blobs, Drops, JobLog, PoisonLog, Queues, SharedState
+from imaginem.ports import Blobs, Drops, JobLog, PoisonLog, Queues, SharedState, Tombstones
 from imaginem.sql import Database
 from imaginem.storage import (
     AzureBlobs,
@@ -16,6 +16,7 @@ from imaginem.storage import (
     AzurePoisonLog,
     AzureQueues,
     AzureSharedState,
+    AzureTombstones,
 )
 from imaginem.storage.account import Account
 from imaginem.testing import (
@@ -25,6 +26,7 @@ from imaginem.testing import (
     MemoryPoison,
     MemoryQueues,
     MemorySharedState,
+    MemoryTombstones,
 )
 from tests.postgres import Postgres
 from tests.stores import Stores, memory_stores, sql_stores
@@ -97,6 +99,11 @@ def poison(request: pytest.FixtureRequest, account: Account) -> PoisonLog:
 @pytest.fixture(params=STORAGE)
 def shared_state(request: pytest.FixtureRequest, account: Account) -> SharedState:
     return MemorySharedState() if request.param == "memory" else AzureSharedState(account)
+
+
+@pytest.fixture(params=STORAGE)
+def tombstones(request: pytest.FixtureRequest, account: Account) -> Tombstones:
+    return MemoryTombstones() if request.param == "memory" else AzureTombstones(account)
 
 
 @pytest.fixture

@@ -115,7 +115,7 @@ class Installation:
         for name in PIPELINE:
             step = default_registry.get(name)
             (item,) = self.runtime.queues.receive(name, 1, 60)
-            delivery = Delivery(item.body, item.id, item.dequeue_count)
+            delivery = Delivery(item.body, item.id, item.dequeue_count, item.inserted)
             process_step(step, delivery, self.runtime, default_registry)
             self.runtime.queues.delete(name, item)
         result = self.runtime.results.read(key)
@@ -237,7 +237,7 @@ def test_nothing_of_an_erased_batch_is_left(installation: Installation, word: st
     installation.review(*faces)
     assert traces.of((batch, "a"), word, faces) == PLACES | {"photo_batch", "pipelinestate"}
 
-    assert forget_batch(runtime, batch) == 2
+    assert forget_batch(runtime, batch).jobs == 2
     assert traces.of((batch, "a"), word, faces) == {"pipelinestate"}  # the watchdog looks there
     noted = NotedBatches(runtime.shared_state, lambda: time.time() + 3 * 3600)
     Watchdog(runtime, noted, timedelta(minutes=5), PIPELINE).watch()

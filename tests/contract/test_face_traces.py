@@ -103,7 +103,7 @@ def test_an_erased_jobs_faces_go_from_the_outputs_of_others(stores: Stores, fill
 
 def test_an_erased_batchs_faces_go_from_the_outputs_in_other_batches(stores: Stores) -> None:
     world = World(stores)
-    assert forget_batch(world.services, "b") == 2
+    assert forget_batch(world.services, "b").jobs == 2
     assert world.named(STAYS, GONE) == world.named(STAYS, OTHER) == set()
 
 

@@ -71,7 +71,7 @@ class Pipeline:
                 most -= len(items)
 
     def _execute(self, queue: str, item: QueueItem) -> None:
-        delivery = Delivery(item.body, item.id, item.dequeue_count)
+        delivery = Delivery(item.body, item.id, item.dequeue_count, item.inserted)
         process_step(self.registry.get(queue), delivery, self.runtime, self.registry)
         self.runtime.queues.delete(queue, item)
 

@@ -25,12 +25,12 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(chosen) if chosen else None)
     given = parser.parse_args()
     if given.seed is not None:
-        return _replay(given.seed)
+        return _replay(given.seed, erasing=bool(os.environ.get("ERASING")))
     return _play(given.first, given.seeds, given.processes)
 
 
-def _replay(seed: int) -> int:
-    report = run(seed, traced=True)
+def _replay(seed: int, *, erasing: bool) -> int:
+    report = run(seed, traced=True, erasing=erasing)
     for line in report.trace:
         print(line)
     print(f"seed {seed}: {report.broken or report.known or 'every invariant holds'}")

@@ -1,10 +1,12 @@
 """Protocols that are broken in one place each: the simulator must find every one of them."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import Any
 
 from imaginem.errors import Conflict
 from imaginem.message import JobMessage
+from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.process import Delivery, process_step, transition
 from imaginem.ports import JobKey, QueueItem
 from imaginem.usecases.watchdog import Watchdog
@@ -68,7 +70,7 @@ class RecordsAfterAdvance(Instance):
         services = self.services.restarted()
         services.log = late = LateLog(services.log)
         registry = self.around.pipeline.registry
-        delivery = Delivery(item.body, item.id, item.dequeue_count)
+        delivery = Delivery(item.body, item.id, item.dequeue_count, item.inserted)
         state = process_step(registry.get(queue), delivery, services, registry).state
         late.write()
         return state
@@ -82,7 +84,7 @@ class DeletesBeforeAdvance(Instance):
         if queue.endswith(POISON):
             return super().run(queue, item)
         registry = self.around.pipeline.registry
-        delivery = Delivery(item.body, item.id, item.dequeue_count)
+        delivery = Delivery(item.body, item.id, item.dequeue_count, item.inserted)
         moved = transition(registry.get(queue), delivery, self.services, registry)
         self.services.queues.delete(queue, item)
         if moved.outgoing is not None:
@@ -99,6 +101,24 @@ class StartsNewRuns(Watchdog):
         return message and message.noting(run="", fence="", look=False, replaces="")
 
 
+class NoTombstones(NotedErasures):
+    """Finds nothing."""
+
+    def covers(self, key: JobKey, runs: Collection[str], put: datetime | None) -> bool:
+        """Say that nothing was erased."""
+        return False
+
+
+class LooksForNoTombstone(Instance):
+    """Takes a row that is gone for one that storage lost."""
+
+    def run(self, queue: str, item: QueueItem) -> str:
+        """Process a message."""
+        self.services.erased = NoTombstones(self.services.tombstones, self.services.shared_state)
+        return super().run(queue, item)
+
+
+NO_TOMBSTONES = Variant("no tombstones", instance=LooksForNoTombstone)
 NO_FENCE = Variant("no fence", log=FencelessLog)
 RECORD_AFTER_ADVANCE = Variant("record after advance", instance=RecordsAfterAdvance)
 DELETE_BEFORE_ADVANCE = Variant(  # the watchdog would mend it

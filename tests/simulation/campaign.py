@@ -31,11 +31,11 @@ class Campaign:
         self.happened.update(other.happened)
 
 
-def play(seeds: range) -> Campaign:
-    """Play some seeds in this process."""
+def play(seeds: range, *, erasing: bool = False) -> Campaign:
+    """Play some seeds in this process; with `erasing`, jobs are erased in each of them."""
     campaign = Campaign()
     for seed in seeds:
-        report = run(seed)
+        report = run(seed, erasing=erasing)
         campaign.seeds += 1
         campaign.happened.update(report.happened)
         if report.broken:

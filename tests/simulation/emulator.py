@@ -15,7 +15,13 @@ class Books:
     """Queues, tables and blobs: each book is saved at a moment of its own, and falls back to it."""
 
     def __init__(self, stores: Stores, clock: Clock) -> None:
-        tables = (stores.log, stores.poison, stores.drops, stores.shared_state)
+        tables = (
+            stores.log,
+            stores.poison,
+            stores.drops,
+            stores.shared_state,
+            stores.tombstones,
+        )
         self._books: tuple[Sequence[object], ...] = ((stores.queues,), tables, (stores.blobs,))
         self._clock, self._landing = clock, stores.landing
         self._saved = [_copy(book) for book in self._books]

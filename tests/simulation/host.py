@@ -91,10 +91,10 @@ class Instance:
     def run(self, queue: str, item: QueueItem) -> str:
         """Do what the function of a queue does; return how it went."""
         if queue.endswith(POISON):
-            bury(self.services, queue.removesuffix(POISON), item.id, item.body)
+            bury(self.services, queue.removesuffix(POISON), item.id, item.body, item.inserted)
             return "buried"
         step = self.around.pipeline.registry.get(queue)
-        delivery = Delivery(item.body, item.id, item.dequeue_count)
+        delivery = Delivery(item.body, item.id, item.dequeue_count, item.inserted)
         registry = self.around.pipeline.registry
         return process_step(step, delivery, self.services, registry).state
 

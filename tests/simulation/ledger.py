@@ -2,10 +2,10 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from imaginem.message import ids_in
+from imaginem.errors import NotFound
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import CONCLUDED, ENDED, StepState
 from imaginem.ports import JobKey, LogEntry
@@ -20,48 +20,64 @@ class Ledger:
 
     Attributes:
         accepted: jobs that somebody was told were accepted.
-        touched: jobs that somebody began to erase.
-        erased: jobs that were erased when no message of them was on its way, and nobody else
-            was doing anything.
+        touched: jobs that somebody began to erase, and that were not sent again since.
+        erased: jobs of which nothing may be left: they were erased, and not sent since.
         busy: how many people are doing something.
-        begun: how many things people have begun to do.
         happened: what a run's summary counts.
     """
 
-    def __init__(self, on_the_way: Callable[[], set[JobKey]]) -> None:
-        self._on_the_way = on_the_way
+    def __init__(self) -> None:
         self.accepted: set[JobKey] = set()
         self.touched: set[JobKey] = set()
         self.erased: set[JobKey] = set()
         self.busy = 0
-        self.begun = 0
         self.happened: Counter[str] = Counter()
         self._runs: dict[str, str] = {}
+        self._sending: Counter[JobKey] = Counter()
+        self._sent: Counter[JobKey] = Counter()
+        self._erasing: Counter[JobKey] = Counter()
+        self._erasures: Counter[JobKey] = Counter()
 
     @contextmanager
     def erasing(self, keys: set[JobKey]) -> Iterator[None]:
-        """Note that jobs are erased, and which of them must be gone from then on."""
+        """Note that jobs are erased: they are gone then, unless somebody sent them meanwhile."""
         self.touched |= keys
-        gone = keys - self._on_the_way() if self.busy == 1 else set()
-        self.erased |= gone
-        begun = self.begun
+        self._erasing.update(keys)  # an erasure that failed is never over: it may be completed
+        self._erasures.update(keys)
+        before = Counter(self._sent)
+        sending = {key for key in keys if self._sending[key]}
         try:
             yield
-        except BaseException:
-            self.erased -= gone
+        except NotFound:
+            self._erasing.subtract(keys)
             raise
-        if self.begun > begun:
-            self.erased -= gone
+        self._erasing.subtract(keys)
+        gone = {key for key in keys - sending if self._sent[key] == before[key]}
+        self.erased |= gone
+        self.happened["jobs erased"] += len(gone)
+
+    @contextmanager
+    def sending(self, key: JobKey) -> Iterator[None]:
+        """Note that somebody sends a job: it is accepted then, and whole unless it is erased."""
+        erasures, erasing = self._erasures[key], self._erasing[key]
+        self.is_sent(key)
+        self._sending[key] += 1
+        try:
+            yield
+        finally:
+            self._sending[key] -= 1
+        self.accepted.add(key)
+        if self._erasures[key] == erasures and not erasing:
+            self.touched.discard(key)
+
+    def is_sent(self, key: JobKey) -> None:
+        """Note that a job may be there from now on."""
+        self._sent[key] += 1
+        self.erased.discard(key)
 
     def sent(self, message_id: str, body: str) -> None:
-        """Note that a message was sent: a job that was erased may come back with it."""
+        """Note of which run a message is."""
         self._runs[message_id] = _run_in(body)
-        if self.erased:
-            self.erased.discard(ids_in(body))
-
-    def fell_back(self) -> None:
-        """Note that storage forgot its last seconds: erased jobs may be on their way again."""
-        self.erased -= self._on_the_way()
 
     def changed(self, before: LogEntry | None, after: LogEntry) -> None:
         """Check a change of a job's row: within a run, what is recorded stays as it is.

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from imaginem.errors import ImaginemError
 from imaginem.message import ids_in
-from imaginem.ports import JobKey
 from imaginem.usecases.reconcile import reconcile
 from imaginem.usecases.watchdog import Watchdog
 from tests.simulation.clock import Clock
@@ -136,7 +135,6 @@ class Machine:
         if self._recovery is not None:
             around.scheduler.kill(self._recovery)
         self._books.fall_back()
-        around.ledger.fell_back()
         around.faults.down = True
         down = around.chance.random() * _LONGEST_DOWN
         self._recovery = around.scheduler.start("host", self._come_back, down)
@@ -153,7 +151,6 @@ class Machine:
         around = self._around
         around.faults.down = False
         around.ledger.busy += 1
-        around.ledger.begun += 1
         try:
             self._until_done(lambda: self._reconcile(around.services.restarted()))
         finally:
@@ -197,10 +194,3 @@ class Machine:
             item = instance.in_hand
             if item is not None and not actor.killed and ids_in(item.body) == ids_in(body):
                 raise BrokenInvariant(f"the reconciler sends what {instance.name} is working on")
-
-    def on_the_way(self) -> set[JobKey]:
-        """Return the jobs of which a message lies on a queue or is being processed."""
-        bodies = [body for _, body in self._around.queues.left()]
-        hands = [instance.in_hand for instance, _ in self.instances.values()]
-        bodies += [item.body for item in hands if item is not None]
-        return {ids_in(body) for body in bodies}

@@ -83,9 +83,8 @@ class Person:
         """Send a photo, once more when it was not accepted."""
 
         def send() -> None:
-            self._around.ledger.erased.discard(key)
-            submit_photo(self._services, key, f"{key[1]}.jpg", b"a photo", pipeline)
-            self._around.ledger.accepted.add(key)
+            with self._around.ledger.sending(key):
+                submit_photo(self._services, key, f"{key[1]}.jpg", b"a photo", pipeline)
 
         for _ in range(3):
             self._services = self._around.services.restarted()
@@ -96,7 +95,6 @@ class Person:
     def _do(self, what: str, action: Callable[[], None]) -> None:
         around = self._around
         around.ledger.busy += 1
-        around.ledger.begun += 1
         try:
             action()
         except (ImaginemError, WorkerDied, InstanceDied) as problem:
@@ -118,9 +116,8 @@ class Person:
 
     def _submit_again(self) -> None:
         key, pipeline = self._job()
-        self._around.ledger.erased.discard(key)
-        submit_photo(self._services, key, f"{key[1]}.jpg", b"a photo", pipeline)
-        self._around.ledger.accepted.add(key)
+        with self._around.ledger.sending(key):
+            submit_photo(self._services, key, f"{key[1]}.jpg", b"a photo", pipeline)
 
     def _replay(self) -> None:
         entries = self._around.stores.poison.list()
@@ -159,14 +156,17 @@ class Person:
 
     def _copy(self) -> None:
         queue, body = self._any_sent()
-        self._services.queues.send(queue, body, delay=self._around.chance.choice((0, 0, 40)))
+        delay = self._around.chance.choice((0, 0, 40))
+        # A first message is as if its sender had sent it again.
+        anew = _is_first(body) or bool(self._around.happened["emulator died"])
+        self._put(queue, body, anew=anew, delay=delay)
 
     def _copy_first(self) -> None:
         first = [
             (queue, body) for queue, body in self._around.stores.queues.sent if _is_first(body)
         ]
         queue, body = self._one_of(first)
-        self._services.queues.send(queue, body)
+        self._put(queue, body, anew=True)
 
     def _forge(self) -> None:
         queue, body = self._any_sent()
@@ -174,7 +174,15 @@ class Person:
         definition = value["job_definition"]
         forged = self._around.chance.choice(FORGERIES)
         definition["_imaginem"] = {**definition.get("_imaginem", {}), **forged}
-        self._services.queues.send(queue, json.dumps(value))
+        self._put(queue, json.dumps(value), anew=True)
+
+    def _put(self, queue: str, body: str, *, anew: bool, delay: float = 0) -> None:
+        """Put a message on a queue, which may begin its job anew."""
+        try:
+            self._services.queues.send(queue, body, delay=delay)
+        finally:
+            if anew:
+                self._around.ledger.is_sent(key_of(body))
 
     def _jump(self) -> None:
         self._around.clock.offset = self._around.chance.uniform(-_LONGEST_JUMP, _LONGEST_JUMP)

@@ -56,6 +56,12 @@ class Event(StrEnum):
 
 
 _LOSSES = frozenset({Event.LOSE, Event.LOSE_ALL, Event.CRASH})
+_UNPROMISED_OF_ERASURES = frozenset({Event.LOSE, Event.LOSE_ALL, Event.CLEAR, Event.JUMP})
+_AROUND_ERASURES = (
+    *(Event.ERASE, Event.ERASE, Event.ERASE, Event.ERASE_BATCH),
+    *(Event.COPY, Event.COPY, Event.COPY, Event.COPY_FIRST, Event.SUBMIT),
+    *(Event.REPLAY, Event.RERUN, Event.RUN_AGAIN),
+)
 FREQUENT = (Event.COPY, Event.COPY, Event.COPY_FIRST, Event.FORGE, Event.REPLAY)
 
 
@@ -96,6 +102,15 @@ class Plan:
         """Return the plan for a run in which nobody sends lost messages again."""
         kept = tuple(event for event in self.events if event[1] not in _LOSSES)
         return replace(self, events=kept, loss_rate=0.0)
+
+    def with_erasures(self) -> "Plan":
+        """Return the plan for a run in which jobs are erased while they are on their way."""
+        chance = random.Random(self.seed + 2)
+        length = chance.choice((1.0, 3.0, 10.0))
+        count = chance.choice((4, 8, 12))
+        more = ((chance.random() * length, chance.choice(_AROUND_ERASURES)) for _ in range(count))
+        kept = (event for event in self.events if event[1] not in _UNPROMISED_OF_ERASURES)
+        return replace(self, events=tuple(sorted((*kept, *more))), loss_rate=0.0)
 
 
 def draw(seed: int) -> Plan:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from imaginem.images.decoding import PhotoCache
 from imaginem.memory.audit import MemoryAuditTrail
 from imaginem.memory.drops import MemoryDrops
 from imaginem.memory.installation_key import MemoryInstallationKey
@@ -12,8 +13,10 @@ from imaginem.memory.poison import MemoryPoison
 from imaginem.memory.shared_state import MemorySharedState
 from imaginem.memory.storage import MemoryBlobs
 from imaginem.memory.stores import MemoryStores
+from imaginem.memory.tombstones import MemoryTombstones
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.engine_choices import NotedEngineChoices
+from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.ports import (
     CoreSettings,
@@ -52,6 +55,7 @@ class Stores:
     poison: MemoryPoison = field(default_factory=MemoryPoison)
     drops: MemoryDrops = field(default_factory=MemoryDrops)
     shared_state: MemorySharedState = field(default_factory=MemorySharedState)
+    tombstones: MemoryTombstones = field(default_factory=MemoryTombstones)
     sql: MemoryStores = field(default_factory=MemoryStores)
 
 
@@ -85,7 +89,7 @@ class SimulatedServices(Engines):
 
     core_settings = SETTINGS
     installation_key = MemoryInstallationKey()
-    photos: Any = None
+    photos = PhotoCache(pixels=0)
     fetch: Any = None
     catalogue: Any = None
     remains = NoRemains()
@@ -104,6 +108,7 @@ class SimulatedServices(Engines):
         self.poison: Any = Port("poison", stores.poison, faults)
         self.drops: Any = Port("drops", stores.drops, faults)
         self.shared_state: Any = Port("shared_state", stores.shared_state, faults)
+        self.tombstones: Any = Port("tombstones", stores.tombstones, faults)
         self.results: Any = Port("results", stores.sql.results, faults)
         self.gallery: Any = Port("gallery", stores.sql.gallery, faults)
         self.submissions: Any = Port("submissions", stores.sql.submissions, faults)
@@ -120,6 +125,7 @@ class SimulatedServices(Engines):
         self.cancellations = CancelledBatches(self.shared_state, self._clock.read)
         self.open_batches = NotedBatches(self.shared_state, self._clock.machine)
         self.engine_choices = NotedEngineChoices(self.shared_state)
+        self.erased = NotedErasures(self.tombstones, self.shared_state)
 
     def restarted(self) -> "SimulatedServices":
         """Return the same ports for a process that knows nothing yet."""

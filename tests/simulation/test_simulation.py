@@ -8,14 +8,15 @@ import sys
 import pytest
 
 from imaginem.usecases import submit
-from tests.simulation.broken import BROKEN, WITHOUT_WATCHDOG
-from tests.simulation.campaign import cores, play_all
+from tests.simulation.broken import BROKEN, NO_TOMBSTONES, WITHOUT_WATCHDOG
+from tests.simulation.campaign import cores, play, play_all
 from tests.simulation.machine import Variant
 from tests.simulation.plan import Fault
 from tests.simulation.world import AS_IT_IS, run
 
 SEEDS = 1000
 WITHIN = 500
+ERASING = 150
 
 
 def test_every_invariant_holds_in_a_thousand_runs() -> None:
@@ -35,6 +36,19 @@ def test_every_invariant_holds_in_a_thousand_runs() -> None:
 def test_every_invariant_holds_without_a_watchdog_that_mends() -> None:
     broken = {seed: run(seed, WITHOUT_WATCHDOG).broken for seed in range(WITHIN)}
     assert not {seed: why for seed, why in broken.items() if why}
+
+
+def test_nothing_that_was_erased_comes_back() -> None:
+    campaign = play(range(ERASING), erasing=True)
+    broken = {report.seed: report.broken for report in campaign.broken}
+    assert not broken, f"see one with `make simulate SEED={min(broken)} ERASING=1`: {broken}"
+    assert campaign.happened["jobs erased"] > ERASING / 5
+    assert campaign.happened["deliveries: erased"] > ERASING / 2
+
+
+def test_workers_that_look_for_no_tombstone_are_found() -> None:
+    broken = (run(seed, NO_TOMBSTONES, erasing=True).broken for seed in range(ERASING))
+    assert any("was erased, but there is" in why for why in broken)
 
 
 @pytest.mark.parametrize("variant", BROKEN, ids=lambda variant: variant.name)

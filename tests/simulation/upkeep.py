@@ -56,7 +56,6 @@ class Upkeep:
         around = self._around
         me = around.scheduler.current
         around.ledger.busy += 1
-        around.ledger.begun += 1
         try:
             job(around.services.restarted())
         except (ImaginemError, WorkerDied) as problem:

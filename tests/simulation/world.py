@@ -75,8 +75,12 @@ class World:
         self.scheduler = Scheduler(self.clock, self.chance, self._next_message)
         self.trace = Trace(self.clock.read, traced)
         self.faults = Faults(plan, self.chance, self.scheduler, self.trace)
-        self.stores = Stores(self.queues, variant.log(), MarkedLanding(self.clock))
-        self.ledger = Ledger(lambda: self.machine.on_the_way())
+        self.stores = Stores(
+            self.queues,
+            variant.log(),
+            MarkedLanding(self.clock),
+        )
+        self.ledger = Ledger()
         self.happened = self.ledger.happened
         self.queues.on_send = self._sent
         self.queues.loses = self.faults.loses_message
@@ -133,14 +137,19 @@ class World:
             self.services.cancellations.reopen(batch)
         self.scheduler.run(until=self.clock.seconds + 60)
         for entry in self.stores.poison.list():
-            if self.stores.poison.read(entry.queue, entry.id) is None:
+            half_erased = invariants.is_half_erased(self, (entry.batch_id, entry.job_id))
+            if half_erased or self.stores.poison.read(entry.queue, entry.id) is None:
                 continue
             self.trace.note("world", f"replays {entry.queue} {entry.id}: {entry.reason}")
             done = replay_entry(self.services, entry, force=True).done
             self._settle()
             if not done:
                 self._check_replayed(entry)
-        left = self.stores.poison.list()
+        left = [
+            entry
+            for entry in self.stores.poison.list()
+            if not invariants.is_half_erased(self, (entry.batch_id, entry.job_id))
+        ]
         if left:
             raise BrokenInvariant(
                 f"{left[0].queue} {left[0].id} can't be replayed: {left[0].reason}"
@@ -151,7 +160,8 @@ class World:
         for entry in self.stores.log.rows():
             row = ProgressRow(entry)
             poisoned = [name for name in row.pipeline if row.state_of(name) is StepState.POISONED]
-            if not poisoned or self._may_lack_its_photo(row.key):
+            half_erased = invariants.is_half_erased(self, row.key)
+            if not poisoned or half_erased or self._may_lack_its_photo(row.key):
                 continue
             wanted = prepare_rerun(self.services, row.key[0], poisoned[0], {})
             rerun_job(self.services, row.key, wanted)
@@ -228,9 +238,12 @@ def _silence() -> Iterator[None]:
         logging.disable(before)
 
 
-def run(seed: int, variant: Variant = AS_IT_IS, *, traced: bool = False) -> Report:
-    """Play a seed."""
+def run(
+    seed: int, variant: Variant = AS_IT_IS, *, traced: bool = False, erasing: bool = False
+) -> Report:
+    """Play a seed; with `erasing`, jobs are erased again and again meanwhile."""
     plan = draw(seed) if variant.watchdog else draw(seed).without_losses()
+    plan = plan.with_erasures() if erasing else plan
     world = World(plan, variant, traced=traced)
     report = Report(seed, happened=world.happened, trace=world.trace.lines)
     world.trace.note("world", f"{plan}")

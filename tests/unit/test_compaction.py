@@ -565,7 +565,7 @@ class TestTheNote:
         erase_job(services, ("spring", "one"))
         erase_batch(services, "spring", ["two"])
 
-        assert told == ["note", "erase", "wipe"] * 2
+        assert told == ["note", "erase", "erase", "wipe"] * 2
 
     def test_whoever_erases_is_told_what_still_waits(self, tmp_path: Path) -> None:
         services = MemoryServices(remains=FileRemains(tmp_path, lambda: None))

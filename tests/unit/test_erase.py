@@ -6,7 +6,7 @@ from imaginem.errors import NotFound
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import JobKey, PoisonEntry
 from imaginem.testing import MemoryServices, message_for, photo_bytes, run_all
-from imaginem.usecases.erase import AtWork, forget_batch, forget_job
+from imaginem.usecases.erase import forget_batch, forget_job
 from tests.dashboard import keep, web_services
 
 KEY = ("batch-1", "job-1")
@@ -43,7 +43,7 @@ def test_an_erased_batchs_poisoned_messages_go_and_all_others_stay(
         keep(services, key)
     poison(services, KEY, ("batch-1", "job-10"), ("batch-2", "job-1"), ("", ""))
 
-    assert forget_batch(services, "batch-1") == 2
+    assert forget_batch(services, "batch-1").jobs == 2
     assert poisoned(services) == [("batch-2", "job-1"), ("", "")]
 
 
@@ -67,19 +67,20 @@ def test_an_erased_job_leaves_no_blob_and_its_neighbours_all_theirs(
     assert services.log.read(KEY) is None
 
 
-def test_a_job_at_work_is_not_erased(services: MemoryServices) -> None:
+def test_a_job_at_work_is_erased_and_what_is_on_its_way_is_dropped(
+    services: MemoryServices,
+) -> None:
     url = services.blobs.put("inputimages", "batch-1/job-1", photo_bytes(), "image/png")
     services.queues.send("sample", message_for(url, ["sample", "outside", "sample2"]).encode())
     services.log.insert(KEY, {"job_state": "running", "imaginem_run": "m1"})
     poison(services, KEY)
-    with pytest.raises(AtWork, match="cancel batch batch-1, or wait"):
-        forget_job(services, KEY)
-    assert poisoned(services) == [KEY]
-    assert services.blobs.list("inputimages", "batch-1/job-1") == ["batch-1/job-1"]
+    forget_job(services, KEY)
+    moved = [state.state for _, state in run_all(services, default_registry)]
 
-    run_all(services, default_registry)
-    forget_job(services, KEY)  # handed over to a queue of somebody else
+    assert moved == ["erased"]
     assert poisoned(services) == []
+    assert services.blobs.list("inputimages", "batch-1/job-1") == []
+    assert services.log.read(KEY) is None
 
 
 def test_what_is_not_there_can_not_be_erased(services: MemoryServices) -> None:

@@ -63,14 +63,14 @@ class TestPoisonEntries:
     def test_one_that_is_no_json_goes_with_its_job_and_with_its_batch(
         self, services: MemoryServices
     ) -> None:
-        for forget in (lambda: forget_job(services, KEY), lambda: forget_batch(services, KEY[0])):
+        for whole in (False, True):
             finish(services, KEY)
             for text in (body(id="job-1", batch_id=None)[:-1], body(id="job-1", x=float("nan"))):
                 keep_invalid(services, "ocr", str(uuid.uuid4()), text, "because")
             # An earlier version did not note whose it is.
             old = body(id="job-1", batch_id=None) + "."
             services.poison.add(PoisonEntry("ocr", "m1", "because", old))
-            forget()
+            forget_batch(services, KEY[0]) if whole else forget_job(services, KEY)
             assert services.poison.list() == []
 
     def test_one_of_a_job_that_left_nothing_else_can_be_erased(
@@ -90,7 +90,7 @@ class TestPoisonEntries:
         for batch in ("b", "c"):
             poison(services, id="never-began", batch_id=batch)
             poison(services, batch_id=batch)
-        assert forget_batch(services, "b") == 0
+        assert forget_batch(services, "b").jobs == 0
         assert [entry.batch_id for entry in services.poison.list()] == ["c", "c"]
         with pytest.raises(NotFound):
             forget_batch(services, "b")

@@ -58,7 +58,7 @@ def one_step(bench: Bench) -> None:
     for step in bench.registry:
         bench.services.queues.create(step.name)
         for item in bench.services.queues.receive(step.name, 1, 30):
-            delivery = Delivery(item.body, item.id, item.dequeue_count)
+            delivery = Delivery(item.body, item.id, item.dequeue_count, item.inserted)
             process_step(step, delivery, bench.services, bench.registry)
             bench.services.queues.delete(step.name, item)
             return

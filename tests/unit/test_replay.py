@@ -116,7 +116,7 @@ def test_a_replay_begins_a_run_that_keeps_photo_trace_and_failures_alone() -> No
     kept = put_back(bench, "report")
     image = kept.pop("image")
     assert image.startswith(bench.services.blobs.address("inputimages", "batch-1/job-1/"))
-    assert kept == {"unfinished": ["first"], "traceparent": "trace-1"}
+    assert kept == {"unfinished": ["first"], "traceparent": "trace-1", "replay_of": bench.row.run}
 
 
 def test_a_replay_needs_no_second_fetch_of_its_photo() -> None:
@@ -178,7 +178,11 @@ def test_a_replay_of_what_was_buried_counts_its_tries_anew(bench: Bench) -> None
     bench.first_does = down
     copy = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
     bury(bench.services, "first", "p1", copy)
-    assert put_back(bench, "first") == {"traceparent": "trace-0", "unfinished": []}
+    assert put_back(bench, "first") == {
+        "traceparent": "trace-0",
+        "unfinished": [],
+        "replay_of": "m1",
+    }
     (body,) = bench.waiting("first")
     bench.transition(bench.first, body, "m2")
 

@@ -21,7 +21,7 @@ from imaginem.testing import (
     photo_bytes,
 )
 from imaginem.usecases.batches import batch_overview, cancel_batch
-from imaginem.usecases.erase import AtWork, forget_batch, forget_job
+from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.poison import replay_entry
 from imaginem.usecases.submit import send_message
 from imaginem.usecases.watchdog import SENDS, Watchdog
@@ -253,28 +253,23 @@ def test_a_late_message_of_a_job_that_was_ended_does_not_wake_it(yard: Yard) -> 
 def test_cancelling_a_batch_ends_jobs_whose_message_is_lost(yard: Yard) -> None:
     yard.stuck_at_second()
     cancel_batch(yard.services, KEY[0])
-    with pytest.raises(AtWork):
-        forget_batch(yard.services, KEY[0])
     yard.watch()
     yard.run()
 
     assert yard.state == "cancelled"
-    assert forget_batch(yard.services, KEY[0]) == 1
+    assert forget_batch(yard.services, KEY[0]).jobs == 1
 
 
-def test_a_stuck_job_of_a_batch_that_nobody_noted_is_found_when_it_is_to_be_erased(
-    yard: Yard,
-) -> None:
+def test_an_erasure_that_was_interrupted_is_brought_to_its_end(yard: Yard) -> None:
     yard.stuck_at_second()
-    for name in yard.services.shared_state.list("open-"):
-        yard.services.shared_state.remove(name)
-    yard.watch()
-    assert yard.bookkeeping_on("second") == []
-    with pytest.raises(AtWork):
-        forget_job(yard.services, KEY)
+    erased = yard.services.erased
+    erased.begin(KEY[0], [KEY[1]])
+    erased.add_runs(KEY[0], {KEY[1]: [yard.row.run]})
     yard.watch()
 
-    assert len(yard.bookkeeping_on("second")) == 1
+    assert yard.bookkeeping_on("second") == []
+    assert yard.services.log.read(KEY) is None
+    assert yard.services.submissions.submission(KEY) is None
 
 
 @pytest.mark.parametrize("slower_at", ["log.read", "shared_state.write"])

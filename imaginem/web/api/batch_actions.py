@@ -58,9 +58,9 @@ def export(
 
 
 @router.delete(
-    "/batches/{batch_id}", responses=responses(404, 409, 422), response_model_exclude_defaults=True
+    "/batches/{batch_id}", responses=responses(404, 422), response_model_exclude_defaults=True
 )
 def erase_batch(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) -> Forgotten:
-    """Erase a batch: photos, results, faces and all; refused while jobs are at work."""
-    jobs = forget_batch(services, batch_id)
-    return Forgotten(jobs=jobs, remains=still_on_disk(services.remains))
+    """Erase a batch: photos, results, faces and all, even while jobs are at work."""
+    done = forget_batch(services, batch_id)
+    return Forgotten(**vars(done), remains=still_on_disk(services.remains))

@@ -72,11 +72,9 @@ def comparison(caller: Viewer, services: ServicesDep, key: VisibleJob) -> Compar
 
 
 @router.delete(
-    "/{batch_id}/{job_id}",
-    responses=responses(404, 409, 422),
-    response_model_exclude_defaults=True,
+    "/{batch_id}/{job_id}", responses=responses(404, 422), response_model_exclude_defaults=True
 )
 def erase(caller: Caseworker, services: ServicesDep, key: VisibleJob) -> Forgotten:
-    """Erase a job: its photo, results, faces and all; refused while it is at work."""
-    forget_job(services, key)
-    return Forgotten(jobs=1, remains=still_on_disk(services.remains))
+    """Erase a job: its photo, results, faces and all, even while it is at work."""
+    done = forget_job(services, key)
+    return Forgotten(**vars(done), remains=still_on_disk(services.remains))

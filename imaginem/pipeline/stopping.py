@@ -1,0 +1,84 @@
+"""What an execution does whose job was erased: it takes away what it wrote, and drops the message.
+
+An erasure empties every store before and after it removes the row. What an execution writes
+later is found by the execution itself: it can't record its step any more.
+"""
+
+import logging
+from datetime import UTC, datetime
+
+from imaginem.message import JobMessage, ids_in
+from imaginem.pipeline.advance import Transition
+from imaginem.pipeline.loading import Delivery, runs_of
+from imaginem.pipeline.progress_row import read_row
+from imaginem.ports import Services
+
+_logger = logging.getLogger("imaginem.process")
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_NOT_WRITTEN_BY_STEPS = ("landing", "pipelinedrops", "submission", "pipelinelogs")
+
+
+def is_erased(services: Services, message: JobMessage, delivery: Delivery) -> bool:
+    """Tell whether a message is of something that was erased.
+
+    Erasing removes the job's submission. So one that is there and names the message is a later
+    one, even if a clock that was set back makes the message look older than the tombstone.
+    """
+    key, runs = message.key, runs_of(message, delivery)
+    if not services.erased.covers(key, runs, delivery.put):
+        return False
+    if services.erased.covers(key, runs, None):
+        return True
+    sent = services.submissions.submission(key)
+    return sent is None or sent.run not in {"", *runs}
+
+
+def is_given_up_erased(services: Services, message: JobMessage, delivery: Delivery) -> bool:
+    """Tell the same of a message on a poison queue, to which the host may have moved it later.
+
+    Where neither a row nor SQL knows a later job, it is of the one that was erased.
+    """
+    key = message.key
+    if not services.erased.covers(key, runs_of(message, delivery), _LONG_AGO):
+        return False
+    if is_erased(services, message, delivery):
+        return True
+    unknown = read_row(services.log, key) is None
+    return unknown and services.submissions.submission(key) is None
+
+
+def is_erased_body(services: Services, body: str, delivery: Delivery) -> bool:
+    """Tell whether a message that is no job message names something that was erased."""
+    key = ids_in(body)
+    return any(key) and services.erased.covers(key, (delivery.id,), delivery.put)
+
+
+def stop_erased(message: JobMessage, delivery: Delivery, services: Services) -> Transition:
+    """Take away what an execution wrote for a job that was erased, and drop its message.
+
+    If the job was sent again since, its stores are those of the later run, and stay.
+    """
+    kept, key = message.job_definition.bookkeeping, message.key
+    services.photos.forget(kept.run or delivery.id)
+    services.poison.drop(message.current, delivery.id)
+    row = read_row(services.log, key)
+    if row is None or row.run in runs_of(message, delivery):
+        own_photos = services.core_settings.input_container
+        services.remains.note()
+        for store in services.erasables:
+            if not {*_NOT_WRITTEN_BY_STEPS, own_photos} & set(store.holds):
+                store.erase(key)
+        fetched = services.blobs.locate(kept.image)
+        if fetched is not None and fetched[0] == own_photos:
+            services.blobs.delete(*fetched)
+        if row is not None:  # of an execution that died before it looked
+            services.log.delete(key, row.fence)
+        services.remains.wipe()
+    return dropped(message.current, services)
+
+
+def dropped(queue: str, services: Services) -> Transition:
+    """Count a message that is dropped since its job was erased."""
+    services.telemetry.count("imaginem.erased", step=queue)
+    _logger.info("%s: dropped, its job was erased", queue)
+    return Transition("erased")

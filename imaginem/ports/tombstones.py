@@ -1,0 +1,54 @@
+"""What tells that a job was erased, once nothing else of it is left."""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Protocol
+
+from imaginem.ports.storage import JobKey
+
+
+class Tombstones(Protocol):
+    """The table `pipelinetombstones`: marks, named by keyed hashes, with storage's time."""
+
+    def lay(self, batch: str, marks: Collection[str]) -> None:
+        """Write marks of a batch; one that is there gets the time of now."""
+
+    def lift(self, batch: str, marks: Collection[str]) -> None:
+        """Remove marks of a batch if they exist."""
+
+    def find(self, batch: str, marks: Collection[str]) -> Mapping[str, datetime]:
+        """Return those of these marks that there are, and when each was laid: one call."""
+
+    def settle(self) -> None:
+        """Wait until a message's time tells that it was put after the marks that we have laid."""
+
+
+class ErasedJobs(Protocol):
+    """Which runs and jobs were erased; jobs and runs are named by keyed hashes alone."""
+
+    def covers(self, key: JobKey, runs: Collection[str], put: datetime | None) -> bool:
+        """Tell whether a message is of something that was erased: one storage call.
+
+        Args:
+            key: of its job.
+            runs: those that it is of, or stands for.
+            put: when it was put on its queue; None if that is not known.
+        """
+
+    def begin(self, batch_id: str, job_ids: Collection[str], *, whole: bool = False) -> None:
+        """Commit that jobs, or a whole batch, are erased; from now on their messages are dropped.
+
+        Messages that are put on a queue after this are dropped only if `add_runs` names their run.
+        """
+
+    def add_runs(self, batch_id: str, runs: Mapping[str, Collection[str]]) -> None:
+        """Commit runs of jobs, by job id, as erased."""
+
+    def end(self, batch_id: str, job_ids: Collection[str], *, whole: bool = False) -> None:
+        """Note that nothing is left of what `begin` named."""
+
+    def is_begun(self, batch_id: str, job_id: str = "") -> bool:
+        """Tell whether an erasure of a batch, or of a job, was begun and has not ended."""
+
+    def settle(self) -> None:
+        """Wait until jobs that are sent again can be told from those that were erased."""

@@ -1,0 +1,51 @@
+"""Every run of a job that anything knows of, to be told as erased."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from imaginem.errors import InvalidMessage
+from imaginem.message import decode_message
+from imaginem.pipeline.loading import run_of_replay
+from imaginem.pipeline.poison import as_new_run
+from imaginem.pipeline.progress_row import ProgressRow, read_row
+from imaginem.ports import DashboardServices, JobKey, PoisonEntry
+from imaginem.usecases.erasables import PoisonedMessages
+
+
+def runs_of_job(services: DashboardServices, key: JobKey) -> set[str]:
+    """Return the runs of a job that its row, SQL, its poison entries or the landing know."""
+    row, sent = read_row(services.log, key), services.submissions.submission(key)
+    result = services.results.read(key)
+    runs = {*(row.runs if row else ()), sent.run if sent else "", result.run if result else ""}
+    for entry in PoisonedMessages(services.poison).of_job(key):
+        runs.update(_runs_of_entry(services, entry))
+    runs.update(job.run for job in services.landing.jobs() if job.key == key)
+    return runs - {""}
+
+
+def runs_of_batch(
+    services: DashboardServices, batch_id: str, rows: Iterable[ProgressRow]
+) -> dict[str, set[str]]:
+    """Return the runs of a batch's jobs, by job id."""
+    runs: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        runs[row.job_id].update(row.runs)
+    for job_id, sent in services.submissions.submissions(batch_id).items():
+        runs[job_id].add(sent.run)
+    for entry in PoisonedMessages(services.poison).of_batch(batch_id):
+        runs[entry.job_id].update(_runs_of_entry(services, entry))
+    for job in services.landing.jobs():
+        if job.key[0] == batch_id:
+            runs[job.key[1]].add(job.run)
+    return runs
+
+
+def _runs_of_entry(services: DashboardServices, entry: PoisonEntry) -> Iterator[str]:
+    """Yield the run that was poisoned, and the one that a replay of the entry starts."""
+    yield entry.id
+    try:
+        message = decode_message(as_new_run(entry), services.core_settings.default_pipeline)
+    except InvalidMessage:
+        return
+    yield message.job_definition.bookkeeping.replay_of
+    yield run_of_replay(message)

@@ -21,6 +21,7 @@ from imaginem.cli.shared import (
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.audit.acting import state_purpose
 from imaginem.usecases.batches import cancel_batch, reopen_batch
+from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.usecases.faces import SearchedFace, search_faces
@@ -68,8 +69,9 @@ def forget(
     with exit_on_error():
         runtime = make_runtime(app)
         done = forget_job(runtime, (batch, job)) if job else forget_batch(runtime, batch)
+        remains = still_on_disk(runtime.remains)
     if as_json:
-        print_json(vars(done))
+        print_json({**vars(done), "remains": remains})
         return
     out.print(f"{what} is erased: {done.jobs} jobs", highlight=False, markup=False)
     for place, count in done.removed.items():
@@ -77,6 +79,8 @@ def forget(
     for place, count in done.left.items():
         line = f"  {place}: {count} came since: the job was sent again"
         out.print(line, highlight=False, markup=False)
+    if remains:
+        out.print(remains, highlight=False, markup=False)
 
 
 def export(

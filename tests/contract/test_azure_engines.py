@@ -21,6 +21,7 @@ from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
 from imaginem.ai_emulator.faces import FaceMemory
 from imaginem.ai_emulator.refusals import Refusal
 from imaginem.config.settings import read_settings
+from imaginem.engines import maintenance_jobs
 from imaginem.engines.azure.calls import LimitedAccess, Service, ServiceRefused
 from imaginem.engines.azure.ocr import AzureOcr
 from imaginem.engines.azure.operations import Operations
@@ -97,9 +98,10 @@ class Bench:
         return self.runtime.recognizer.match(key, ids, lambda: photo, CALL)
 
     def maintain(self, runtime: Runtime | None = None) -> None:
-        """Run the maintenance jobs, as the timer does."""
+        """Run the engines' maintenance jobs, as the timer does."""
         runtime = runtime or self.runtime
-        run_maintenance(runtime.maintenance_jobs, runtime.telemetry)
+        jobs = maintenance_jobs(runtime.settings, lambda: runtime.parts)
+        run_maintenance(jobs, runtime.telemetry)
 
     def train(self) -> None:
         """Run the timer until every list is trained."""

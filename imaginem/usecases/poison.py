@@ -158,6 +158,7 @@ def replay_entry(services: DashboardServices, entry: PoisonEntry, *, force: bool
     Raises:
         NewerRun: the job is at work, or was run again since.
         PermanentError: its batch was cancelled.
+        NotFound: its job was erased since; the entry is removed.
     """
     plan = plan_of(services, entry)
     if plan.refused:
@@ -168,7 +169,11 @@ def replay_entry(services: DashboardServices, entry: PoisonEntry, *, force: bool
     if plan.message is None:
         plan = replace(plan, run=services.queues.send(entry.queue, as_new_run(entry)))
     elif not plan.done:
-        send_message(services, plan.message, run=plan.run)
+        try:
+            send_message(services, plan.message, run=plan.run)
+        except NotFound:
+            services.poison.drop(entry.queue, entry.id)  # what was erased leaves nothing behind
+            raise
     services.poison.drop(entry.queue, entry.id)
     return plan
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from imaginem.errors import InvalidMessage, PermanentError
+from imaginem.errors import InvalidMessage, NotFound, PermanentError
 from imaginem.ports import DashboardServices, PoisonEntry, PoisonFilter
 from imaginem.ports.cursors import cursor_after, read_names
 from imaginem.usecases.pace import Pace
@@ -83,6 +83,8 @@ def replay_some(
         except NewerRun:
             handled.left["a newer run of the job would be replaced"] += 1
         except PermanentError as problem:
+            handled.left[str(problem)] += 1
+        except NotFound as problem:  # erased meanwhile
             handled.left[str(problem)] += 1
 
     return _handle(services, wanted, replayed, cursor, limit, pace or Pace(), seconds)

@@ -134,7 +134,8 @@ def _is_of_one_piece(world: "World", row: ProgressRow, outputs: dict[str, Any]) 
             _is_excused(world, "outputs of two executions after the emulator died", broken)
         made = outputs[name]["what"].strip()
         if made.rpartition(">")[0] != chain:
-            raise BrokenInvariant(f"{row.key}: {name} was made from another run's output: {made}")
+            broken = f"{row.key}: {name} was made from another run's output: {made}"
+            _is_excused(world, "outputs of two executions after the emulator died", broken)
         chain = made
 
 

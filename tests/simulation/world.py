@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from imaginem import JobContext
+from imaginem.errors import NotFound
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import CONCLUDED, JobState, StepState
 from imaginem.ports import JobKey, PoisonEntry
@@ -141,7 +142,11 @@ class World:
             if half_erased or self.stores.poison.read(entry.queue, entry.id) is None:
                 continue
             self.trace.note("world", f"replays {entry.queue} {entry.id}: {entry.reason}")
-            done = replay_entry(self.services, entry, force=True).done
+            try:
+                done = replay_entry(self.services, entry, force=True).done
+            except NotFound:
+                self.trace.note("world", "its job was erased: the entry is removed")
+                continue
             self._settle()
             if not done:
                 self._check_replayed(entry)

@@ -14,10 +14,11 @@ from imaginem.errors import NotFound, StorageUnavailable
 from imaginem.images.decoding import PhotoCache
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
-from imaginem.ports import EnrolledFace, QueueItem
+from imaginem.ports import EnrolledFace, PoisonFilter, QueueItem
 from imaginem.testing import photo_bytes
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.poison import replay_job
+from imaginem.usecases.poison_many import replay_some
 from imaginem.usecases.rerun import prepare_rerun, rerun_job
 from imaginem.usecases.submit import run_again, send_message
 from tests.workbench import KEY, Found
@@ -217,6 +218,27 @@ def test_a_message_that_comes_again_runs_nothing_while_its_job_is_erased(yard: Y
     yard.services.erased.add_runs(KEY[0], {KEY[1]: [yard.row.run]})
     assert deliver(yard, "second", take(yard, "second"), 2) == "erased"
     assert yard.executed == ["first"]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_a_poison_entry_of_an_erased_run_is_refused_and_goes(yard: Yard, many: bool) -> None:
+    yard.submit()
+    yard.run_one("first")
+    item = take(yard, "second")
+    yard.services.queues.clear("second")
+    bury(yard.services, "second", "poisoned", item.body, item.inserted)
+    (entry,) = yard.services.poison.list()
+    erase(yard)
+    yard.services.poison.add(entry)  # as if storage had forgotten that it went
+
+    if many:
+        handled = replay_some(yard.services, PoisonFilter(), force=True)
+        assert (handled.done, sum(handled.left.values())) == (0, 1)
+    else:
+        with pytest.raises(NotFound, match="was erased"):
+            replay_job(yard.services, "second", "poisoned", force=True)
+    assert yard.services.poison.list() == []
+    assert left(yard) == set()
 
 
 @pytest.mark.parametrize("again", ["replay", "rerun", "run again"])

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from imaginem.config.settings import read_settings
 from imaginem.host import Emulator
 from imaginem.ports import Blobs, Drops, JobLog, PoisonLog, Queues, SharedState, Tombstones
+from imaginem.runtime import Runtime
 from imaginem.sql import Database
 from imaginem.storage import (
     AzureBlobs,
@@ -109,3 +111,15 @@ def tombstones(request: pytest.FixtureRequest, account: Account) -> Tombstones:
 @pytest.fixture
 def name() -> str:
     return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def runtime(own_azurite: Emulator, tmp_path: Path) -> Iterator[Runtime]:
+    """What the app makes of its settings: the module's emulator, and a database of the test's."""
+    settings = {
+        "AzureWebJobsStorage": own_azurite.connection_string,
+        "IMAGINEM_HOME": str(tmp_path),
+    }
+    made = Runtime(read_settings(settings))
+    yield made
+    made.database.close()

@@ -1,44 +1,20 @@
 """`imaginem forget` on a terminal of 80 columns, on real storage and SQL."""
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from imaginem.cli.__main__ import app
-from imaginem.config.settings import read_settings
 from imaginem.host import Emulator
 from imaginem.pipeline.progress_row import RowChange
 from imaginem.pipeline.states import JobState
 from imaginem.ports import JobResult
 from imaginem.runtime import Runtime
-
-Cli = Callable[..., Result]
-
-
-@pytest.fixture
-def runtime(own_azurite: Emulator, tmp_path: Path) -> Iterator[Runtime]:
-    settings = {
-        "AzureWebJobsStorage": own_azurite.connection_string,
-        "IMAGINEM_HOME": str(tmp_path),
-    }
-    made = Runtime(read_settings(settings))
-    yield made
-    made.database.close()
+from tests.terminal import Cli, terminal
 
 
 @pytest.fixture
 def cli(runtime: Runtime, own_azurite: Emulator, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    monkeypatch.setenv("AzureWebJobsStorage", own_azurite.connection_string)
-    monkeypatch.setenv("IMAGINEM_HOME", str(runtime.settings.home))
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*words: str, answer: str = "") -> Result:
-        return CliRunner().invoke(app, ["forget", *words], input=answer)
-
-    return run
+    return terminal(monkeypatch, own_azurite, runtime.settings.home, "forget")
 
 
 def put(runtime: Runtime, batch: str, job: str, state: JobState = JobState.SUCCEEDED) -> None:

@@ -1,34 +1,23 @@
 """`imaginem poison` on a terminal of 80 columns, against real tables and queues."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from imaginem.cli.__main__ import app
 from imaginem.host import Emulator
 from imaginem.ports import PoisonEntry
 from imaginem.storage import AzureBlobs, AzurePoisonLog, AzureQueues
 from imaginem.storage.account import Account
 from imaginem.testing import message_for
+from tests.terminal import Cli, terminal
 
 IDS = [f"5a1c0e9e-7b0f-4a52-b0d7-2f6a2f0c9a{number}" for number in range(10, 15)]
-
-Cli = Callable[..., Result]
 
 
 @pytest.fixture
 def cli(azurite: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    monkeypatch.setenv("AzureWebJobsStorage", azurite.connection_string)
-    monkeypatch.setenv("IMAGINEM_HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*words: str, answer: str = "") -> Result:
-        return CliRunner().invoke(app, ["poison", *words], input=answer)
-
-    return run
+    return terminal(monkeypatch, azurite, tmp_path, "poison")
 
 
 @pytest.fixture

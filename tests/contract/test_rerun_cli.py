@@ -1,20 +1,16 @@
 """`imaginem rerun` and `results --compare` on a terminal of 80 columns, on real storage and SQL."""
 
 import json
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from pydantic_core import to_json
-from typer.testing import CliRunner, Result
 
-from imaginem.cli.__main__ import app
-from imaginem.config.settings import read_settings
 from imaginem.host import Emulator
 from imaginem.pipeline.progress_row import RowChange, StepChange
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import EarlierOutput, JobResult
 from imaginem.runtime import Runtime
+from tests.terminal import Cli, terminal
 
 PIPELINE = ["generalclassification", "ocr", "pipelineoutput"]
 BEFORE = {
@@ -28,30 +24,10 @@ AFTER = {
     "ocr": {"lines": [{"text": "BITTE NICHT"}]},
 }
 
-Cli = Callable[..., Result]
-
-
-@pytest.fixture
-def runtime(own_azurite: Emulator, tmp_path: Path) -> Iterator[Runtime]:
-    settings = {
-        "AzureWebJobsStorage": own_azurite.connection_string,
-        "IMAGINEM_HOME": str(tmp_path),
-    }
-    made = Runtime(read_settings(settings))
-    yield made
-    made.database.close()
-
 
 @pytest.fixture
 def cli(runtime: Runtime, own_azurite: Emulator, monkeypatch: pytest.MonkeyPatch) -> Cli:
-    monkeypatch.setenv("AzureWebJobsStorage", own_azurite.connection_string)
-    monkeypatch.setenv("IMAGINEM_HOME", str(runtime.settings.home))
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def run(*words: str, answer: str = "") -> Result:
-        return CliRunner().invoke(app, list(words), input=answer)
-
-    return run
+    return terminal(monkeypatch, own_azurite, runtime.settings.home)
 
 
 def ended(runtime: Runtime, batch: str, job: str) -> None:

@@ -52,3 +52,9 @@ class ErasedJobs(Protocol):
 
     def settle(self) -> None:
         """Wait until jobs that are sent again can be told from those that were erased."""
+
+    def mark(self, *words: str) -> str:
+        """Return what stands for some words wherever it is kept that something was erased.
+
+        A keyed hash: without the key of the tombstones nobody can tell whom it names.
+        """

@@ -25,7 +25,7 @@ from urllib.parse import urljoin
 
 from benchmarks.result import Result
 from imaginem.ports import JobResult
-from imaginem.sql import Database, SqlResults
+from imaginem.sql import Database, SqlErasedRuns, SqlResults
 from imaginem.web.pages.render import static_file
 
 ROOT = Path(__file__).parents[1]
@@ -79,7 +79,7 @@ _PAINTED = """() => new Promise((resolve) => {
 def _fill(home: Path) -> None:
     """Save the results of 10,000 jobs."""
     database = Database("", home)
-    results = SqlResults(database)
+    results = SqlResults(database, SqlErasedRuns(database, lambda *words: "/".join(words)))
     for number in range(PHOTOS):
         tags = [{"name": f"tag{(number * step) % 200}", "confidence": 0.9} for step in range(1, 9)]
         outputs = {

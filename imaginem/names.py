@@ -35,6 +35,7 @@ RESERVED_PROPERTIES = frozenset(
     }
 )
 
+_RUN_AS_IT_IS = re.compile("[A-Za-z0-9-]{1,64}")
 _OWN_PHOTO = "imaginem_job"  # names of metadata are identifiers
 
 
@@ -76,6 +77,13 @@ def blob_segment(text: str) -> str:
 def job_prefix(batch_id: str, job_id: str) -> str:
     """Return what the names of a job's blobs begin with: `<batch>/<job>/`."""
     return f"{blob_segment(batch_id)}/{blob_segment(job_id)}/"
+
+
+def stored_run(run: str) -> str:
+    """Return a run's id as SQL holds it: a sender may have made up any text."""
+    if not run or _RUN_AS_IT_IS.fullmatch(run):
+        return run
+    return hashlib.sha256(run.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def own_photo_metadata(container: str, name: str) -> dict[str, str]:

@@ -217,7 +217,8 @@ class Runtime(Engines):
         """Which jobs were erased."""
         from imaginem.storage import AzureTombstones
 
-        return NotedErasures(AzureTombstones(self._account), self.shared_state)
+        tombstones = AzureTombstones(self._account)
+        return NotedErasures(tombstones, self.shared_state, self.erased_runs)
 
     @_Once
     def engine_choices(self) -> EngineChoices:
@@ -240,11 +241,18 @@ class Runtime(Engines):
         return get_token(client_id or self.settings.client_id, SCOPE)
 
     @_Once
+    def erased_runs(self) -> Any:
+        """Which runs were erased, in SQL."""
+        from imaginem.sql import SqlErasedRuns
+
+        return SqlErasedRuns(self.database, lambda *words: self.erased.mark(*words))
+
+    @_Once
     def results(self) -> Results:
         """The SQL results."""
         from imaginem.sql import SqlResults
 
-        return SqlResults(self.database)
+        return SqlResults(self.database, self.erased_runs)
 
     @_Once
     def catalogue(self) -> PhotoCatalogue:
@@ -272,7 +280,7 @@ class Runtime(Engines):
         """What jobs had found before they were run again, in SQL."""
         from imaginem.sql import SqlEarlierOutputs
 
-        return SqlEarlierOutputs(self.database)
+        return SqlEarlierOutputs(self.database, self.erased_runs)
 
     @_Once
     def reviews(self) -> Reviews:
@@ -293,7 +301,7 @@ class Runtime(Engines):
         """The face gallery in SQL."""
         from imaginem.sql import SqlGallery
 
-        return SqlGallery(self.database, self.face_index)
+        return SqlGallery(self.database, self.face_index, self.erased_runs)
 
     @property
     def erasables(self) -> Sequence[Erasable]:

@@ -143,7 +143,7 @@ class MemoryServices(MemoryStores, Engines):
         if self.open_batches is None:
             self.open_batches = NotedBatches(self.shared_state)
         if self.erased is None:
-            self.erased = NotedErasures(self.tombstones, self.shared_state)
+            self.erased = NotedErasures(self.tombstones, self.shared_state, self.erased_runs)
         if self.engine_choices is None:
             self.engine_choices = NotedEngineChoices(self.shared_state)
 

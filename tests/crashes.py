@@ -161,7 +161,9 @@ class World:
         for name in PORTS:
             port = Noted(getattr(self.services, name), name, self.journal)
             setattr(self.services, name, port)
-        self.services.erased = NotedErasures(self.services.tombstones, self.services.shared_state)
+        self.services.erased = NotedErasures(
+            self.services.tombstones, self.services.shared_state, self.services.erased_runs
+        )
         self.services.fetch = lambda url: self.journal.call("fetch", photo_bytes)
         self.services.cancellations = CancelledBatches(self.services.shared_state, lambda: self.now)
         self.host = Noted(self.raw_queues, "host", self.journal)
@@ -190,7 +192,8 @@ class World:
 
     def _keep(self, job: JobContext) -> None:
         face = uuid.uuid5(uuid.NAMESPACE_URL, "/".join(job.key))
-        self.services.gallery.enrol(KEY, [EnrolledFace(face, "model", b"", 1.0, (0, 0, 1, 1))])
+        faces = [EnrolledFace(face, "model", b"", 1.0, (0, 0, 1, 1))]
+        self.services.gallery.enrol(KEY, faces, run=job.call.run)
 
     def _save(self, job: JobContext) -> None:
         job.results.save(JobResult(*job.key, job.pipeline, job.image_url, None, dict(job.outputs)))

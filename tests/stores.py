@@ -1,11 +1,14 @@
 """The stores of one database together, in memory or in SQL."""
 
+import hashlib
+import json
 from dataclasses import dataclass, fields
 
 from imaginem.memory.stores import MemoryStores
 from imaginem.ports import (
     Batches,
     EarlierOutputs,
+    ErasedRuns,
     FaceGallery,
     FaceIndex,
     PhotoCatalogue,
@@ -18,6 +21,7 @@ from imaginem.sql import (
     SqlBatches,
     SqlCatalogue,
     SqlEarlierOutputs,
+    SqlErasedRuns,
     SqlFaceIndex,
     SqlGallery,
     SqlResults,
@@ -38,6 +42,7 @@ class Stores:
     face_index: FaceIndex
     gallery: FaceGallery
     reviews: Reviews
+    erased_runs: ErasedRuns
 
 
 def memory_stores() -> Stores:
@@ -48,14 +53,24 @@ def memory_stores() -> Stores:
 
 def sql_stores(database: Database) -> Stores:
     """Return the SQL adapters."""
-    index = SqlFaceIndex(database)
+    index, erased = SqlFaceIndex(database), erased_runs(database)
     return Stores(
-        results=SqlResults(database),
+        results=SqlResults(database, erased),
         catalogue=SqlCatalogue(database),
         batches=SqlBatches(database),
         submissions=SqlSubmissions(database),
-        earlier_outputs=SqlEarlierOutputs(database),
+        earlier_outputs=SqlEarlierOutputs(database, erased),
         face_index=index,
-        gallery=SqlGallery(database, index),
+        gallery=SqlGallery(database, index, erased),
         reviews=SqlReviews(database),
+        erased_runs=erased,
     )
+
+
+def erased_runs(database: Database) -> SqlErasedRuns:
+    """Return the marks of erased runs, named by plain hashes."""
+
+    def mark(*words: str) -> str:
+        return hashlib.sha256(json.dumps(words).encode()).hexdigest()
+
+    return SqlErasedRuns(database, mark)

@@ -28,6 +28,7 @@ class MemoryDatabase:
         opened: batches without their counts.
         now: returns the moment at which something is sent.
         erased: ids of erased batches that still belong to their group.
+        erased_runs: of which jobs which runs were erased.
         lock: held by whoever changes several rows together.
     """
 
@@ -41,6 +42,7 @@ class MemoryDatabase:
     faces: dict[uuid.UUID, tuple[JobKey, EnrolledFace]] = field(default_factory=dict)
     pairs: dict[FacePair, FaceMatch] = field(default_factory=dict)
     reviews: dict[FacePair, Review] = field(default_factory=dict)
+    erased_runs: set[tuple[JobKey, str]] = field(default_factory=set)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def note_batch(self, batch_id: str, group: str = "") -> str:

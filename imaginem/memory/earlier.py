@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from imaginem.memory.database import MemoryDatabase
+from imaginem.memory.erased_runs import MemoryErasedRuns
 from imaginem.ports import EARLIER_KEPT, EarlierOutput, JobKey
 from imaginem.ports.erasing import without_faces
 
@@ -17,10 +18,10 @@ class MemoryEarlierOutputs:
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
 
-    def keep(self, output: EarlierOutput) -> None:
+    def keep(self, output: EarlierOutput, *, run: str = "") -> None:
         """Keep an output."""
         key = (output.batch_id, output.job_id)
-        with self._database.lock:
+        with MemoryErasedRuns(self._database).writing(key, run):
             others = [each for each in self.of_job(key) if each.made != output.made]
             kept = sorted([output, *others], key=lambda each: each.made, reverse=True)
             self._database.earlier[key] = kept[:EARLIER_KEPT]

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from imaginem.errors import NotFound, PermanentError
 from imaginem.memory.batches import MemoryBatches
 from imaginem.memory.database import MemoryDatabase
+from imaginem.memory.erased_runs import MemoryErasedRuns
 from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.outputs import FaceMatch
 from imaginem.ports import (
@@ -31,9 +32,14 @@ class MemoryGallery:
         self._database = database or MemoryDatabase()
         self._batches = MemoryBatches(self._database)
         self._index = index or MemoryFaceIndex(self._batches.groups_of)
+        self._erased = MemoryErasedRuns(self._database)
 
-    def enrol(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
+    def enrol(self, key: JobKey, faces: Sequence[EnrolledFace], *, run: str = "") -> None:
         """Make these the job's faces."""
+        with self._erased.writing(key, run):
+            self._enrol(key, faces)
+
+    def _enrol(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
         if len({face.face_id for face in faces}) < len(faces):
             raise PermanentError("two faces have the same face_id: detect the faces again")
         known = self._database.faces

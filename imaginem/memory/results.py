@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from imaginem.memory.database import MemoryDatabase
+from imaginem.memory.erased_runs import MemoryErasedRuns
 from imaginem.ports import JobKey, JobResult, ResultOfAnotherRun
 from imaginem.ports.erasing import without_faces
 
@@ -17,9 +18,14 @@ class MemoryResults:
 
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
+        self._erased = MemoryErasedRuns(self._database)
 
     def save(self, result: JobResult, *, replaces: str = "") -> None:
         """Write a result, unless there is one of another run."""
+        with self._erased.writing((result.batch_id, result.id), result.run):
+            self._save(result, replaces)
+
+    def _save(self, result: JobResult, replaces: str) -> None:
         there = self.read((result.batch_id, result.id))
         if there is not None and result.run and there.run not in ("", result.run, replaces):
             raise ResultOfAnotherRun(there.run)

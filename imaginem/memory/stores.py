@@ -7,12 +7,14 @@ from imaginem.memory.batches import MemoryBatches, MemorySubmissions
 from imaginem.memory.catalogue import MemoryCatalogue
 from imaginem.memory.database import MemoryDatabase
 from imaginem.memory.earlier import MemoryEarlierOutputs
+from imaginem.memory.erased_runs import MemoryErasedRuns
 from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.memory.gallery import MemoryGallery, MemoryReviews
 from imaginem.memory.results import MemoryResults
 from imaginem.ports import (
     Batches,
     EarlierOutputs,
+    ErasedRuns,
     FaceGallery,
     FaceIndex,
     PhotoCatalogue,
@@ -37,6 +39,7 @@ class MemoryStores:
     face_index: FaceIndex = _FROM_DATABASE
     gallery: FaceGallery = _FROM_DATABASE
     reviews: Reviews = _FROM_DATABASE
+    erased_runs: ErasedRuns = _FROM_DATABASE
 
     def __post_init__(self) -> None:
         """Make the stores that were not passed."""
@@ -48,3 +51,4 @@ class MemoryStores:
         self.face_index = self.face_index or MemoryFaceIndex(self.batches.groups_of)
         self.gallery = self.gallery or MemoryGallery(self.database, self.face_index)
         self.reviews = self.reviews or MemoryReviews(self.database)
+        self.erased_runs = self.erased_runs or MemoryErasedRuns(self.database)

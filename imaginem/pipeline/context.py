@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import Photo, encode_png
 from imaginem.message import JobMessage, explain
-from imaginem.names import job_prefix
+from imaginem.names import job_prefix, stored_run
 from imaginem.pipeline.offload import expand, expand_all
 from imaginem.pipeline.source import photo_url, read_photo
 from imaginem.pipeline.steps import OutputT, Step
@@ -134,8 +134,9 @@ class JobContext(Engines):
 
     @property
     def call(self) -> CallContext:
-        """What every engine call takes, for telemetry: `job.ocr.read(photo, job.call)`."""
-        return CallContext(self.batch_id, self.job_id, self._message.current)
+        """What every engine call takes: `job.ocr.read(photo, job.call)`."""
+        run = stored_run(self._definition.bookkeeping.run)
+        return CallContext(self.batch_id, self.job_id, self._message.current, run)
 
     @property
     def results(self) -> Results:

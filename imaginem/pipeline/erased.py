@@ -17,7 +17,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from imaginem.errors import Conflict, StorageUnavailable
-from imaginem.ports import JobKey, SharedState, Tombstones
+from imaginem.names import stored_run
+from imaginem.ports import ErasedRuns, JobKey, SharedState, Tombstones
 
 ENTRY = "tombstone-key"
 _TRIES = 8
@@ -29,10 +30,11 @@ class NotedErasures:
     Args:
         tombstones: the table.
         shared_state: keeps the key.
+        runs: the same of runs in SQL, for what steps write there.
     """
 
-    def __init__(self, tombstones: Tombstones, shared_state: SharedState) -> None:
-        self._tombstones, self._shared_state = tombstones, shared_state
+    def __init__(self, tombstones: Tombstones, shared_state: SharedState, runs: ErasedRuns) -> None:
+        self._tombstones, self._shared_state, self._runs = tombstones, shared_state, runs
         self._known = b""
 
     def covers(self, key: JobKey, runs: Collection[str], put: datetime | None) -> bool:
@@ -67,6 +69,9 @@ class NotedErasures:
             if run
         }
         self._tombstones.lay(_mark(secret, "in", batch_id), sorted(marks))
+        self._runs.lay(
+            batch_id, {job_id: set(map(stored_run, known)) for job_id, known in runs.items()}
+        )
 
     def end(self, batch_id: str, job_ids: Collection[str], *, whole: bool = False) -> None:
         """Note that nothing is left of what was erased."""

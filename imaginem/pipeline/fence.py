@@ -30,7 +30,7 @@ from imaginem.message import JobMessage
 from imaginem.pipeline.openings import new_run
 from imaginem.pipeline.progress_row import ProgressRow, RowChange, StepChange, read_row
 from imaginem.pipeline.states import CONCLUDED
-from imaginem.ports import JobKey, JobLog
+from imaginem.ports import JobErased, JobKey, JobLog
 
 _TRIES = 8
 
@@ -55,10 +55,6 @@ class AlreadyConcluded(Exception):
     def __init__(self, row: ProgressRow | None) -> None:
         super().__init__("the step has been concluded")
         self.row = row
-
-
-class JobErased(Exception):
-    """The job was erased: a delivery may do nothing for it any more."""
 
 
 def _never() -> bool:

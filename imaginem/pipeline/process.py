@@ -13,7 +13,7 @@ from imaginem.message import JobMessage
 from imaginem.pipeline.advance import Outcome, Transition, record_and_advance, send_again
 from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.failing import end_invalid, give_up, note_problem, retry
-from imaginem.pipeline.fence import AlreadyConcluded, Claim, JobErased, claim_step, record_step
+from imaginem.pipeline.fence import AlreadyConcluded, Claim, claim_step, record_step
 from imaginem.pipeline.loading import Delivery as Delivery
 from imaginem.pipeline.loading import going_on, load
 from imaginem.pipeline.openings import run_begins
@@ -26,7 +26,7 @@ from imaginem.pipeline.source import ingest
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
 from imaginem.pipeline.stopping import dropped, is_erased, is_erased_body, stop_erased
-from imaginem.ports import Services
+from imaginem.ports import JobErased, Services
 from imaginem.ports.log_lines import label, working_on
 from imaginem.redaction import one_line
 

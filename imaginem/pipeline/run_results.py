@@ -5,18 +5,16 @@ run, and SQL keeps one of another run until the job's row has told which of the 
 read is only needed for a job that is run again, or whose message comes late.
 """
 
-import hashlib
-import re
 import uuid
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from imaginem.errors import StorageUnavailable
+from imaginem.names import stored_run
 from imaginem.pipeline.fence import Claim, claim_again
 from imaginem.ports import JobKey, JobLog, JobResult, ResultOfAnotherRun, Results
 
 _TRIES = 8
-_STORED_AS_IT_IS = re.compile("[A-Za-z0-9-]{1,64}")
 
 
 class RunResults:
@@ -42,10 +40,11 @@ class RunResults:
 
         Raises:
             AlreadyConcluded: the delivery is late.
+            JobErased: the run was erased.
         """
         self._saved = result
         for _ in range(_TRIES):
-            named = replace(result, run=_stored(self.claim.run))
+            named = replace(result, run=stored_run(self.claim.run))
             try:
                 return self._results.save(named, replaces=replaces)
             except ResultOfAnotherRun as found:
@@ -83,10 +82,3 @@ class RunResults:
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove results of a batch's jobs."""
         self._results.erase_batch(batch_id, job_ids)
-
-
-def _stored(run: str) -> str:
-    """Return a run's id as its column holds it: a sender may have made up any text."""
-    if not run or _STORED_AS_IT_IS.fullmatch(run):
-        return run
-    return hashlib.sha256(run.encode("utf-8", "surrogatepass")).hexdigest()

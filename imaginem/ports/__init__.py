@@ -74,7 +74,7 @@ from imaginem.ports.storage import (
 )
 from imaginem.ports.submissions import Submission, Submissions
 from imaginem.ports.telemetry import Span, Telemetry
-from imaginem.ports.tombstones import ErasedJobs, Tombstones
+from imaginem.ports.tombstones import ErasedJobs, ErasedRuns, JobErased, Tombstones
 
 __all__ = [
     "EARLIER_KEPT",
@@ -112,6 +112,7 @@ __all__ = [
     "EnrolledFace",
     "Erasable",
     "ErasedJobs",
+    "ErasedRuns",
     "FaceEngine",
     "FaceGallery",
     "FaceIndex",
@@ -123,6 +124,7 @@ __all__ = [
     "FoundPhoto",
     "Groups",
     "InstallationKey",
+    "JobErased",
     "JobKey",
     "JobLog",
     "JobResult",

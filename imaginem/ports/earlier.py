@@ -35,8 +35,16 @@ class EarlierOutput:
 class EarlierOutputs(Erasable, Protocol):
     """The table `earlier_output`: the last outputs of jobs that were run again."""
 
-    def keep(self, output: EarlierOutput) -> None:
-        """Keep an output, in place of one of the same moment; old ones go (`EARLIER_KEPT`)."""
+    def keep(self, output: EarlierOutput, *, run: str = "") -> None:
+        """Keep an output, in place of one of the same moment; old ones go (`EARLIER_KEPT`).
+
+        Args:
+            output: to keep.
+            run: of the job, which had it.
+
+        Raises:
+            JobErased: that run was erased.
+        """
 
     def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:
         """Remove erased faces from the matches in a job's earlier outputs."""

@@ -22,11 +22,13 @@ class CallContext:
         batch_id: of the job; empty when the call belongs to no job.
         job_id: of the job; empty when the call belongs to no job.
         step: name of the step, or the purpose of a call that belongs to no job.
+        run: of the job; what is kept in its name is refused once that run was erased.
     """
 
     batch_id: str
     job_id: str
     step: str
+    run: str = ""
 
     @classmethod
     def without_job(cls, purpose: str) -> "CallContext":

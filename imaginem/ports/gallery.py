@@ -43,11 +43,17 @@ class FaceGallery(Erasable, Protocol):
     Removing a face also removes its pairs, people's decisions on it, and its ids at a service.
     """
 
-    def enrol(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
+    def enrol(self, key: JobKey, faces: Sequence[EnrolledFace], *, run: str = "") -> None:
         """Make `faces` the job's faces: new ones added, known ones kept, others removed.
+
+        Args:
+            key: of the job.
+            faces: of its photo.
+            run: of the job, in which they were found; nothing is looked up without one.
 
         Raises:
             PermanentError: a face id belongs to another job.
+            JobErased: that run was erased.
         """
 
     def qualities(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, float]:

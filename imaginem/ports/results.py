@@ -55,6 +55,7 @@ class Results(Erasable, Protocol):
 
         Raises:
             ResultOfAnotherRun: there is a result of neither run.
+            JobErased: its run was erased.
         """
 
     def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:

@@ -7,6 +7,10 @@ from typing import Protocol
 from imaginem.ports.storage import JobKey
 
 
+class JobErased(Exception):
+    """The job was erased: nobody may do anything more for that run of it."""
+
+
 class Tombstones(Protocol):
     """The table `pipelinetombstones`: marks, named by keyed hashes, with storage's time."""
 
@@ -57,4 +61,14 @@ class ErasedJobs(Protocol):
         """Return what stands for some words wherever it is kept that something was erased.
 
         A keyed hash: without the key of the tombstones nobody can tell whom it names.
+        """
+
+
+class ErasedRuns(Protocol):
+    """The table `erased_run`: what is written to SQL for a run is refused once it is there."""
+
+    def lay(self, batch_id: str, runs: Mapping[str, Collection[str]]) -> None:
+        """Commit runs of a batch's jobs, by job id, as erased: before anything is deleted.
+
+        When this returns, whatever was written for them is committed, and nothing more will be.
         """

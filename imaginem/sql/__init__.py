@@ -4,6 +4,7 @@ from imaginem.sql.batches import SqlBatches
 from imaginem.sql.catalogue import SqlCatalogue
 from imaginem.sql.database import Database
 from imaginem.sql.earlier import SqlEarlierOutputs
+from imaginem.sql.erased_runs import SqlErasedRuns
 from imaginem.sql.face_index import SqlFaceIndex
 from imaginem.sql.gallery import SqlGallery
 from imaginem.sql.results import SqlResults
@@ -16,6 +17,7 @@ __all__ = [
     "SqlBatches",
     "SqlCatalogue",
     "SqlEarlierOutputs",
+    "SqlErasedRuns",
     "SqlFaceIndex",
     "SqlGallery",
     "SqlResults",

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 from imaginem.ports import EARLIER_KEPT, EarlierOutput, JobKey
 from imaginem.ports.erasing import without_faces
 from imaginem.sql.database import Database
+from imaginem.sql.erased_runs import SqlErasedRuns
 from imaginem.sql.schema import EarlierOutputRow
 from imaginem.sql.types import job_number
 from imaginem.sql.upsert import upsert
@@ -19,15 +20,15 @@ class SqlEarlierOutputs:
 
     holds = (EarlierOutputRow.__tablename__,)
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, erased: SqlErasedRuns) -> None:
+        self._database, self._erased = database, erased
 
-    def keep(self, output: EarlierOutput) -> None:
+    def keep(self, output: EarlierOutput, *, run: str = "") -> None:
         """Keep an output; the oldest ones of its job go."""
         key = (output.batch_id, output.job_id)
         self._database.check_key(key)
         job = job_number(*key)
-        with self._database.session() as session:
+        with self._erased.writing(key, run) as session:
             upsert(
                 session,
                 EarlierOutputRow,

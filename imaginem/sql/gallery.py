@@ -12,6 +12,7 @@ from imaginem.ports import EnrolledFace, FaceIndex, FaceOwner, Groups, JobKey
 from imaginem.sql.batches import hidden_from
 from imaginem.sql.database import Database
 from imaginem.sql.embeddings import differs
+from imaginem.sql.erased_runs import SqlErasedRuns
 from imaginem.sql.removal import forget_at_azure, lock_faces
 from imaginem.sql.reviews import remove_reviews
 from imaginem.sql.schema import (
@@ -27,7 +28,13 @@ from imaginem.sql.upsert import upsert
 
 
 class SqlGallery:
-    """Faces and their embeddings in SQL; `index` is told of every face added or removed."""
+    """Faces and their embeddings in SQL.
+
+    Args:
+        database: that has them.
+        index: is told of every face added or removed.
+        erased: tells which runs may add none.
+    """
 
     holds = (
         FaceRow.__tablename__,
@@ -36,16 +43,17 @@ class SqlGallery:
         ServiceFaceRow.__tablename__,
     )
 
-    def __init__(self, database: Database, index: FaceIndex) -> None:
+    def __init__(self, database: Database, index: FaceIndex, erased: SqlErasedRuns) -> None:
         self._database = database
         self._index = index
+        self._erased = erased
 
-    def enrol(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
+    def enrol(self, key: JobKey, faces: Sequence[EnrolledFace], *, run: str = "") -> None:
         """Make `faces` the job's faces in one transaction."""
         if len({face.face_id for face in faces}) < len(faces):
             raise PermanentError("two faces have the same face_id: detect the faces again")
         self._database.check_key(key)
-        with self._database.session() as session:
+        with self._erased.writing(key, run) as session:
             known = {
                 row.face_id: row
                 for row in _rows_of(session, [f.face_id for f in faces], with_embeddings=True)

@@ -11,6 +11,7 @@ from imaginem.ports.erasing import without_faces
 from imaginem.ports.searchable import count_faces, labels_in, text_in
 from imaginem.sql.batches import note_batch
 from imaginem.sql.database import Database
+from imaginem.sql.erased_runs import SqlErasedRuns
 from imaginem.sql.removal import LOCK
 from imaginem.sql.schema import Label, PipelineOutput, now
 from imaginem.sql.types import job_number, portions
@@ -22,8 +23,8 @@ class SqlResults:
 
     holds = (PipelineOutput.__tablename__, Label.__tablename__)
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, database: Database, erased: SqlErasedRuns) -> None:
+        self._database, self._erased = database, erased
 
     def save(self, result: JobResult, *, replaces: str = "") -> None:
         """Write a job's result and its labels, unless there is a result of another run."""
@@ -31,7 +32,7 @@ class SqlResults:
         self._database.check_key(key)
         outputs, job = result.job_output, job_number(*key)
         replaceable = PipelineOutput.run.in_(("", result.run, replaces))
-        with self._database.session() as session:
+        with self._erased.writing(key, result.run) as session:
             note_batch(session, result.batch_id)
             saved = upsert(
                 session,

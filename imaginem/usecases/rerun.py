@@ -13,6 +13,7 @@ from typing import Any
 
 from imaginem.errors import InvalidMessage, NotFound, PermanentError
 from imaginem.message import JobMessage
+from imaginem.names import stored_run
 from imaginem.pipeline.progress_row import ProgressRow, progress_properties, read_row
 from imaginem.pipeline.resuming import message_from_row
 from imaginem.pipeline.states import CONCLUDED
@@ -22,6 +23,7 @@ from imaginem.ports import (
     AuditSubject,
     DashboardServices,
     EarlierOutput,
+    JobErased,
     JobKey,
 )
 from imaginem.usecases.access import Caller, hidden_batches
@@ -99,16 +101,18 @@ def rerun_job(services: DashboardServices, key: JobKey, rerun: Rerun) -> str:
     note(services, AuditDeed.RAN_AGAIN, AuditSubject.JOB, *key)
     result = services.results.read(key)
     if result is not None and result.timestamp is not None:
-        services.earlier_outputs.keep(
-            EarlierOutput(
-                batch_id=key[0],
-                job_id=key[1],
-                made=result.timestamp,
-                job_output=result.job_output,
-                from_step=rerun.from_step,
-                engines=rerun.engines,
-            )
+        earlier = EarlierOutput(
+            batch_id=key[0],
+            job_id=key[1],
+            made=result.timestamp,
+            job_output=result.job_output,
+            from_step=rerun.from_step,
+            engines=rerun.engines,
         )
+        try:
+            services.earlier_outputs.keep(earlier, run=stored_run(row.run))
+        except JobErased:  # since it was read
+            raise NotFound(f"there is no job {key[1]} in batch {key[0]} any more") from None
     return send_message(services, message)
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,7 @@ from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face, FaceMatch, OcrText, name_face
 from imaginem.pipeline.maintenance import run_maintenance
-from imaginem.ports import CallContext, JobKey
+from imaginem.ports import CallContext, JobErased, JobKey
 from imaginem.runtime import Runtime
 from imaginem.sql.schema import AdditionRow
 from imaginem.testing import MemorySharedState, photo_bytes
@@ -254,6 +255,16 @@ class TestFaces:
         for _ in range(3):
             bench.enrol("one", portrait("ann"))
         assert len(bench.asked("/persistedfaces")) == 1
+
+    def test_no_face_of_an_erased_run_is_added(self, bench: Bench) -> None:
+        key, photo = ("b", "one"), decode_photo(portrait("ann"))
+        bench.runtime.erased_runs.lay("b", {"one": {"run"}})
+        with pytest.raises(JobErased):
+            bench.runtime.recognizer.enrol(
+                key, photo, bench.detect(key, photo), replace(CALL, run="run")
+            )
+        assert bench.runtime.gallery.faces_of(key) == []
+        assert bench.asked("/persistedfaces") == []
 
     def test_an_addition_that_was_cut_short_is_swept_up(self, bench: Bench) -> None:
         key, _, (face_id,) = bench.enrol("one", portrait("ann"))

@@ -18,7 +18,7 @@ from imaginem.usecases.faces import matches_of_face, search_faces
 from tests.ai_emulator import portrait
 from tests.contract.rows import face
 from tests.contract.test_azure_engines import CALL, Bench
-from tests.stores import Stores, memory_stores, sql_stores
+from tests.stores import Stores, erased_runs, memory_stores, sql_stores
 
 ANN = Caller("Ann", "caseworker", frozenset({"red"}))
 BOB = Caller("Bob", "caseworker", frozenset({"blue", "open"}))
@@ -66,7 +66,8 @@ def stores(request: pytest.FixtureRequest) -> Stores:
     made = sql_stores(request.getfixturevalue("sqlite"))
     index = MemoryFaceIndex(made.batches.groups_of)
     database: Database = request.getfixturevalue("sqlite")
-    return Stores(**{**vars(made), "gallery": SqlGallery(database, index), "face_index": index})
+    gallery = SqlGallery(database, index, erased_runs(database))
+    return Stores(**{**vars(made), "gallery": gallery, "face_index": index})
 
 
 def test_the_match_in_ones_own_group_is_stored_and_shown(stores: Stores) -> None:

@@ -9,11 +9,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect
 
 from imaginem.errors import ConfigurationError, RetryableError
-from imaginem.sql import Database, SqlResults
+from imaginem.sql import Database
 from imaginem.sql.migrate import _config, upgrade
 from imaginem.sql.migrations import HEAD
 from imaginem.sql.schema import Base
 from tests.postgres import Postgres
+from tests.stores import sql_stores
 
 
 class TestMigrations:
@@ -42,7 +43,7 @@ class TestMigrations:
     ) -> None:
         database = Database(postgres.database(), tmp_path)
         with pytest.raises(RetryableError, match="imaginem db upgrade"):
-            SqlResults(database).read(("a", "b"))
+            sql_stores(database).results.read(("a", "b"))
         engine = database.connect()
         with engine.connect() as connection:
             assert inspect(connection).get_table_names() == []
@@ -54,4 +55,4 @@ class TestMigrations:
             connection.exec_driver_sql("CREATE TABLE pipeline_output (id TEXT)")
         engine.dispose()
         with pytest.raises(ConfigurationError, match="move it away"):
-            SqlResults(Database("", tmp_path)).read(("a", "b"))
+            sql_stores(Database("", tmp_path)).results.read(("a", "b"))

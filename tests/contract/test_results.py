@@ -9,9 +9,9 @@ import pytest
 from imaginem.errors import ConfigurationError
 from imaginem.ports import JobKey, JobResult, ResultOfAnotherRun, Results
 from imaginem.ports.searchable import labels_in
-from imaginem.sql import Database, SqlResults
+from imaginem.sql import Database
 from tests.contract.rows import ONE, THREE
-from tests.stores import Stores
+from tests.stores import Stores, sql_stores
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
     for number in range(10):
         databases = [Database("", tmp_path / str(number)) for _ in range(6)]
         with ThreadPoolExecutor(6) as pool:
-            read = list(pool.map(lambda each: SqlResults(each).read(("a", "b")), databases))
+            read = list(pool.map(lambda each: sql_stores(each).results.read(("a", "b")), databases))
         assert read == [None] * 6
         for database in databases:
             database.close()
@@ -121,4 +121,4 @@ def test_a_new_file_may_be_opened_by_many_at_once(tmp_path: Path) -> None:
 
 def test_an_address_that_is_none_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="SQL_CONNECTION_STRING"):
-        SqlResults(Database("nonsense", tmp_path)).read(("a", "b"))
+        sql_stores(Database("nonsense", tmp_path)).results.read(("a", "b"))

@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from imaginem.memory.erased_runs import MemoryErasedRuns
 from imaginem.pipeline.erased import NotedErasures
 from imaginem.ports import JobLog, Queues, SharedState, Tombstones
 from imaginem.storage import AzureQueues, AzureTombstones
@@ -55,7 +56,7 @@ def test_a_message_from_before_is_told_from_one_that_is_sent_once_erasing_has_re
     account: Account, name: str, whole: bool
 ) -> None:
     queues: Queues = AzureQueues(account)
-    erased = NotedErasures(AzureTombstones(account), MemorySharedState())
+    erased = NotedErasures(AzureTombstones(account), MemorySharedState(), MemoryErasedRuns())
     queues.send(name, "before")
     erased.begin(name, () if whole else ["job"], whole=whole)
     erased.settle()
@@ -71,7 +72,7 @@ def test_every_process_finds_what_another_has_laid(
     tombstones: Tombstones, shared_state: SharedState
 ) -> None:
     batch = uuid4().hex
-    one, other = (NotedErasures(tombstones, shared_state) for _ in range(2))
+    one, other = (NotedErasures(tombstones, shared_state, MemoryErasedRuns()) for _ in range(2))
     one.begin(batch, ["job"])
     one.add_runs(batch, {"job": {"run"}})
     assert other.is_begun(batch, "job")
@@ -92,7 +93,7 @@ def test_what_is_kept_names_nobody(shared_state: SharedState) -> None:
             self.written += f"{batch}{marks}"
 
     recorded = Recorded()
-    erased = NotedErasures(recorded, shared_state)  # type: ignore[arg-type]  # only `lay` is called
+    erased = NotedErasures(recorded, shared_state, MemoryErasedRuns())  # type: ignore[arg-type]  # only `lay` is called
     erased.begin("flood-2026", ["maria"], whole=True)
     erased.add_runs("flood-2026", {"maria": {"run-7"}})
     for word in ("flood-2026", "maria", "run-7"):

@@ -22,7 +22,7 @@ from sqlalchemy.sql.elements import ReleaseSavepointClause
 
 from imaginem.errors import ConfigurationError
 from imaginem.outputs import FaceMatch
-from imaginem.ports import EarlierOutput, EnrolledFace, JobResult, PhotoFilter
+from imaginem.ports import EarlierOutput, EnrolledFace, JobErased, JobResult, PhotoFilter
 from imaginem.sql import Database, SqlServiceFaces
 from imaginem.sql.grant import grant_script
 from imaginem.sql.migrate import APPLICATION_LOCK, script
@@ -117,12 +117,22 @@ def use_everything(database: Database) -> None:
     known.stranded()
     known.lapsed(["fresh"])
     use_dashboard(stores, ids)
+    use_after_an_erasure(stores)
     gallery.enrol(("b", "0"), [])
     gallery.enrol(("b", "1"), [])
     assert known.removals("faces-1", 10) == ["persisted"]
     known.removed("faces-1", ["persisted"])
     known.drop_list("faces-1")
     assert known.lists() == []
+
+
+def use_after_an_erasure(stores: Stores) -> None:
+    """Write for a run before anything was erased, and afterwards."""
+    stores.gallery.enrol(("b", "2"), [], run="run")
+    stores.erased_runs.lay("b", {"2": {"run"}})
+    for _ in range(2):
+        with pytest.raises(JobErased):
+            stores.gallery.enrol(("b", "2"), [], run="run")
 
 
 def use_dashboard(stores: Stores, ids: list[uuid.UUID]) -> None:
@@ -246,6 +256,15 @@ class TestTransactSql:
         # The server keeps the best of each group, so that those of one crowd out no others.
         assert "row_number() OVER (PARTITION BY measured.group_name ORDER BY" in everything
         assert re.search(r"WHERE ranked\.place <= ", everything)
+
+    def test_whoever_looks_for_an_erased_run_locks_its_place(self, statements: list[str]) -> None:
+        looks = [s for s in statements if "FROM erased_run" in s and s.startswith("SELECT")]
+        where = [s.partition(" WHERE ")[2].partition(" IN ")[0].strip() for s in looks]
+
+        assert len(looks) == 3, "any mark; marks that are laid; the run's own mark"
+        assert sum("WITH (HOLDLOCK)" in look for look in looks) == 2, "shared by those who write"
+        assert sum("WITH (UPDLOCK, HOLDLOCK)" in look for look in looks) == 1, "by who erases"
+        assert "" in where, "without a mark the whole table is held"
 
     def test_an_identitys_user_is_made_from_its_number(self) -> None:
         made = grant_script("id-app", uuid.UUID("11223344-5566-7788-99aa-bbccddeeff00"))

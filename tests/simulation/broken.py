@@ -114,7 +114,9 @@ class LooksForNoTombstone(Instance):
 
     def run(self, queue: str, item: QueueItem) -> str:
         """Process a message."""
-        self.services.erased = NoTombstones(self.services.tombstones, self.services.shared_state)
+        self.services.erased = NoTombstones(
+            self.services.tombstones, self.services.shared_state, self.services.erased_runs
+        )
         return super().run(queue, item)
 
 

@@ -14,7 +14,9 @@ from tests.simulation.tracing import Trace, brief
 _CALL_SECONDS = 0.05
 _LONGEST_STALL = 200.0
 _WITHOUT_CALL = frozenset({"address", "locate", "link", "active", "sending", "storage_starts"})
-_IN_SQL = frozenset({"results", "submissions", "batches", "gallery", "earlier_outputs"})
+_IN_SQL = frozenset(
+    {"results", "submissions", "batches", "gallery", "earlier_outputs", "erased_runs"}
+)
 _ON_THIS_MACHINE = _IN_SQL | {"landing"}
 _ANSWERING = frozenset({Fault.REFUSED, Fault.UNANSWERED, Fault.REPEATED})
 _FENCED = frozenset({"insert", "merge", "replace", "write"})

@@ -115,6 +115,7 @@ class SimulatedServices(Engines):
         self.earlier_outputs: Any = Port("earlier_outputs", stores.sql.earlier_outputs, faults)
         self.batches: Any = Port("batches", stores.sql.batches, faults)
         self.reviews: Any = Port("reviews", stores.sql.reviews, faults)
+        self.erased_runs: Any = Port("erased_runs", stores.sql.erased_runs, faults)
         self.face_index: Any = stores.sql.face_index
         self.maintenance_jobs: Sequence[MaintenanceJob] = ()
         self.audit_trail = MemoryAuditTrail()
@@ -125,7 +126,7 @@ class SimulatedServices(Engines):
         self.cancellations = CancelledBatches(self.shared_state, self._clock.read)
         self.open_batches = NotedBatches(self.shared_state, self._clock.machine)
         self.engine_choices = NotedEngineChoices(self.shared_state)
-        self.erased = NotedErasures(self.tombstones, self.shared_state)
+        self.erased = NotedErasures(self.tombstones, self.shared_state, self.erased_runs)
 
     def restarted(self) -> "SimulatedServices":
         """Return the same ports for a process that knows nothing yet."""

@@ -83,7 +83,7 @@ class Pipeline:
         services = self.around.services
         name = f"{job_prefix(*job.key)}face.png"
         services.blobs.put(services.core_settings.faces_container, name, b"a face", "image/png")
-        services.gallery.enrol(job.key, faces_of(job.key))
+        services.gallery.enrol(job.key, faces_of(job.key), run=job.call.run)
 
     def _calls(self, job: JobContext) -> None:
         if self.around.happens("retryable error"):

@@ -86,7 +86,7 @@ class AzureRecognizer:
             raise PermanentError("job_output.facedetection.faces: a face has no face_id")
         faces = self._ids.identified(photo, faces, call)
         enrolled = [self._enrolled(photo, face) for face in faces]
-        self._gallery.enrol(key, enrolled)
+        self._gallery.enrol(key, enrolled, run=call.run)
         self._known.note(ids_of(faces))
         boxes = {face.face_id: face.rectangle for face in enrolled}
         refused = self._lists.add(photo, boxes, call)
@@ -94,7 +94,7 @@ class AzureRecognizer:
             for face_id, reason in refused.items():
                 logger_for(_logger, call).warning("face %s is left out: %s", face_id, reason)
             enrolled = [face for face in enrolled if face.face_id not in refused]
-            self._gallery.enrol(key, enrolled)
+            self._gallery.enrol(key, enrolled, run=call.run)
         return [
             FacePrint(face_id=face.face_id, model=face.model, dimensions=0, quality=face.quality)
             for face in enrolled

@@ -120,7 +120,7 @@ class LocalRecognizer:
     ) -> list[FacePrint]:
         """Put the faces into the gallery as the job's faces."""
         enrolled = [self._embedder.embed(photo, face) for face in faces]
-        self._gallery.enrol(key, enrolled)
+        self._gallery.enrol(key, enrolled, run=call.run)
         logger_for(_logger, call).debug("%s: %d faces enrolled", self.name, len(enrolled))
         return [
             FacePrint(

@@ -1,6 +1,7 @@
 """The tables; `migrations` bring a database to this state, and a test compares the two."""
 
 from imaginem.sql.schema.base import KEY, Base, now
+from imaginem.sql.schema.erased import ErasedRunRow
 from imaginem.sql.schema.faces import DIMENSIONS, FaceMatchRow, FaceRow, ReviewRow
 from imaginem.sql.schema.jobs import (
     EarlierOutputRow,
@@ -17,6 +18,7 @@ __all__ = [
     "AdditionRow",
     "Base",
     "EarlierOutputRow",
+    "ErasedRunRow",
     "FaceListRow",
     "FaceMatchRow",
     "FaceRow",

@@ -3,7 +3,9 @@
 import base64
 import io
 import struct
+import weakref
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imaginem.errors import PermanentError
-from imaginem.images.decoding import Photo, PhotoCache, decode_photo
+from imaginem.images.decoding import KEPT_SECONDS, Photo, PhotoCache, decode_photo
 from imaginem.images.limits import BYTE_LIMIT
 from imaginem.testing import photo_bytes
 
@@ -203,3 +205,39 @@ def test_a_photo_that_cannot_be_read_is_not_kept() -> None:
     with pytest.raises(PermanentError, match="can be read"):
         cache.photo("a", lambda: b"no photo")
     assert cache.photo("a", photo_bytes).width == 64
+
+
+def test_a_photo_that_nobody_asks_for_is_not_kept_in_memory() -> None:
+    now, due = [0.0], list[tuple[float, Callable[[], None]]]()
+    cache = PhotoCache(
+        clock=lambda: now[0], later=lambda seconds, act: due.append((now[0] + seconds, act))
+    )
+    reads: list[str] = []
+
+    def ask(name: str) -> "weakref.ref[Photo]":
+        def read() -> bytes:
+            reads.append(name)
+            return photo_bytes()
+
+        return weakref.ref(cache.photo(name, read))
+
+    def play_until(moment: float) -> None:
+        while due and due[0][0] <= moment:
+            now[0], act = due.pop(0)
+            act()
+        now[0] = moment
+
+    erased, used = ask("erased"), ask("used")
+    play_until(200)
+    ask("used")
+    play_until(KEPT_SECONDS)
+    assert erased() is None, "nobody told this process that it was erased"
+    assert used() is not None
+    play_until(200 + KEPT_SECONDS)
+    assert used() is None
+    assert due == [], "nothing waits for an empty cache"
+    ask("erased")
+    cache.forget("erased")
+    play_until(1000 + KEPT_SECONDS)
+    assert due == []
+    assert reads == ["erased", "used", "erased"]

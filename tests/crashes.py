@@ -25,6 +25,7 @@ from imaginem.pipeline.states import CONCLUDED
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import CoreSettings, EnrolledFace, QueueItem
 from imaginem.testing import MemoryServices, message_for, photo_bytes
+from imaginem.usecases.erase import forget_job
 from imaginem.usecases.poison import replay_job
 from tests.workbench import KEY, Found
 
@@ -41,6 +42,8 @@ PORTS = (
     "tombstones",
     "batches",
     "submissions",
+    "earlier_outputs",
+    "remains",
 )
 LEASE = 30.0
 PHOTO = "https://93.184.216.34/photo.png?sig=secret"
@@ -143,6 +146,7 @@ class World:
         self.journal = Journal(stop)
         self.now = 0.0
         self.watched = 0
+        self.is_erased = False
         self.executions: Counter[str] = Counter()
         self.repeated: list[str] = []
         self.acts: dict[str, Body] = {"find": self._find, "keep": self._keep, "report": self._save}
@@ -197,6 +201,19 @@ class World:
 
     def _save(self, job: JobContext) -> None:
         job.results.save(JobResult(*job.key, job.pipeline, job.image_url, None, dict(job.outputs)))
+
+    def erase(self) -> None:
+        """Erase the job once, at this moment; nobody is stopped meanwhile."""
+        if self.is_erased:
+            return
+        self.is_erased, watching = True, self.journal.watching
+        self.journal.watching = False
+        forget_job(self.services, KEY)
+        self.journal.watching = watching
+
+    def blobs(self) -> list[str]:
+        """Return everything that is kept as a blob."""
+        return sorted(f"{place}/{name}" for place, name in self.services.blobs._blobs)
 
     def send(self, *pipeline: str, **given: Any) -> None:
         """Send the job, as any other program does."""

@@ -6,6 +6,8 @@ in the input container; after that its address is kept without the query.
 """
 
 import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
 
 from imaginem.errors import Conflict, NotFound, PermanentError, RetryableError
 from imaginem.images.decoding import Photo
@@ -13,7 +15,7 @@ from imaginem.images.fetching import check_address
 from imaginem.images.limits import BYTE_LIMIT
 from imaginem.message import DroppedPhoto, JobMessage
 from imaginem.names import is_own_photo, job_prefix, own_photo_metadata
-from imaginem.ports import Blobs, JobKey, Services
+from imaginem.ports import BlobInfo, Blobs, JobKey, Services
 from imaginem.redaction import without_query
 
 _NAME_DIGITS = 32
@@ -109,14 +111,28 @@ def _is_ours(services: Services, name: str) -> bool:
 
 def forget_photos_but(services: Services, key: JobKey, digest: str) -> None:
     """Remove the photos that we keep of a job, but the one whose SHA-256 is given."""
+    remove_photos(services, own_photos(services, key), digest)
+
+
+def own_photos(services: Services, key: JobKey) -> list[BlobInfo]:
+    """Return the photos that we keep of a job, as they are now."""
     container, folder = services.core_settings.input_container, job_prefix(*key)
     photo = folder.removesuffix("/")  # where earlier versions kept it
+    found = []
     for name in services.blobs.list(container, photo):
         if name != photo and not name.startswith(folder):
             continue  # job-1 is the beginning of job-10
-        wanted = name.removeprefix(folder) in (digest[:_NAME_DIGITS], digest)
-        if not wanted and _is_ours(services, name):
-            services.blobs.delete(container, name)
+        with suppress(NotFound):
+            found.append(services.blobs.stat(container, name))
+    return [info for info in found if is_own_photo(container, info.name, info.metadata)]
+
+
+def remove_photos(services: Services, photos: Iterable[BlobInfo], digest: str = "") -> None:
+    """Remove photos, unless they were written again since, but the one whose SHA-256 is given."""
+    container = services.core_settings.input_container
+    for info in photos:
+        if info.name.rpartition("/")[2] not in (digest[:_NAME_DIGITS], digest):
+            services.blobs.delete(container, info.name, etag=info.etag)
 
 
 def _prefix(message: JobMessage) -> str:

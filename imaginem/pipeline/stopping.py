@@ -11,6 +11,7 @@ from imaginem.message import JobMessage, ids_in
 from imaginem.pipeline.advance import Transition
 from imaginem.pipeline.loading import Delivery, runs_of
 from imaginem.pipeline.progress_row import read_row
+from imaginem.pipeline.source import own_photos, remove_photos
 from imaginem.ports import Services
 
 _logger = logging.getLogger("imaginem.process")
@@ -58,19 +59,18 @@ def stop_erased(message: JobMessage, delivery: Delivery, services: Services) -> 
 
     If the job was sent again since, its stores are those of the later run, and stay.
     """
-    kept, key = message.job_definition.bookkeeping, message.key
-    services.photos.forget(kept.run or delivery.id)
+    key, runs = message.key, runs_of(message, delivery)
+    services.photos.forget(message.job_definition.bookkeeping.run or delivery.id)
     services.poison.drop(message.current, delivery.id)
-    row = read_row(services.log, key)
-    if row is None or row.run in runs_of(message, delivery):
-        own_photos = services.core_settings.input_container
+    photos = own_photos(services, key)  # before it is asked whose they are
+    row, sent = read_row(services.log, key), services.submissions.submission(key)
+    if row is None or row.run in runs:
+        container = services.core_settings.input_container
         services.remains.note()
+        remove_photos(services, photos, sent.photo if sent and sent.run not in runs else "")
         for store in services.erasables:
-            if not {*_NOT_WRITTEN_BY_STEPS, own_photos} & set(store.holds):
+            if not {*_NOT_WRITTEN_BY_STEPS, container} & set(store.holds):
                 store.erase(key)
-        fetched = services.blobs.locate(kept.image)
-        if fetched is not None and fetched[0] == own_photos:
-            services.blobs.delete(*fetched)
         if row is not None:  # of an execution that died before it looked
             services.log.delete(key, row.fence)
         services.remains.wipe()

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from imaginem import RetryableError
+from imaginem import JobContext, RetryableError
+from imaginem.names import job_prefix
+from imaginem.testing import photo_bytes
 from tests.crashes import STEPS, TRIES, End, Killed, Stop, World, always, once
 from tests.workbench import KEY
 
@@ -29,6 +31,7 @@ class Way:
         begins: brings the job to where its calls are watched, and watches.
         ends: what may be left; the first one, when nobody is stopped.
         settings: those that differ from the world's.
+        blobs: how many are left; None if that is not asked.
         mended: what is left once every step works and all that is poisoned was replayed.
     """
 
@@ -36,6 +39,7 @@ class Way:
     ends: tuple[End, ...] = (SUCCEEDED,)
     settings: dict[str, Any] = field(default_factory=dict)
     mended: End = SUCCEEDED
+    blobs: int | None = None
 
 
 def goes_on(world: World) -> None:
@@ -140,8 +144,36 @@ def is_replayed(world: World) -> None:
     world.replay_all()
 
 
+def is_erased_while_its_photo_is_fetched(world: World) -> None:
+    """What the execution writes after that: our copy of the photo."""
+
+    def fetch(url: str) -> bytes:
+        world.erase()
+        return photo_bytes()
+
+    world.services.fetch = fetch
+    world.send()
+    world.watch(1)
+
+
+def is_erased_while_a_step_runs(world: World) -> None:
+    """What the execution writes after that: a crop and a large output. SQL refuses its faces."""
+    enrols = world.acts["keep"]
+
+    def crops_and_enrols(job: JobContext) -> None:
+        world.erase()
+        world.services.blobs.put("faces", f"{job_prefix(*KEY)}face.png", b"face", "image/png")
+        world.services.blobs.put("largemessages", f"{job_prefix(*KEY)}x", b"{}", "text/json")
+        enrols(job)
+
+    world.acts["keep"] = crops_and_enrols
+    world.send()
+    world.watch(2)
+
+
 POISONED_AT_FIRST = End("failed", ("poisoned", "waiting", "waiting"))
 DEFECT = replace(POISONED_AT_FIRST, poison=(("find", "ZeroDivisionError"),))
+NOTHING = End("")
 BURIED = "find failed 5 times; the host's log has the details"
 NO_JOB = End("", poison=(("find", "the message is neither JSON nor base64 of JSON"),))
 TOO_LARGE = End(
@@ -212,6 +244,10 @@ WAYS = {
         ),
     ),
     "is replayed": Way(is_replayed),
+    "is erased while its photo is fetched": Way(
+        is_erased_while_its_photo_is_fetched, (NOTHING,), blobs=0
+    ),
+    "is erased while a step runs": Way(is_erased_while_a_step_runs, (NOTHING,), blobs=0),
 }
 
 
@@ -250,6 +286,7 @@ def test_whoever_stops_at_a_call_leaves_the_same_job(name: str, stop: Stop) -> N
 
     assert len(world.journal.calls) >= stop.call, "nobody was stopped"
     assert world.end() in way.ends
+    assert way.blobs in (None, len(world.blobs())), world.blobs()
     assert world.repeated == [], "a step ran again that was recorded"
 
     if way.ends[0].poison:

@@ -65,6 +65,7 @@ class Bookkeeping(BaseModel):
             from it and from the rest of the message, so a second message of it is a duplicate.
         replay_of: the earlier run that the message does again; if that one was erased meanwhile,
             so is this one.
+        checked: the photo was found not to be barred when this run began.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -85,6 +86,7 @@ class Bookkeeping(BaseModel):
     engines: Annotated[str, Field(pattern="^([0-9a-f]{32})?$")] = ""
     replay: Annotated[str, Field(pattern="^([0-9a-f]{32})?$")] = ""
     replay_of: str = ""
+    checked: bool = False
 
 
 def _own_bookkeeping(value: object) -> Bookkeeping:

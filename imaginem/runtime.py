@@ -24,6 +24,7 @@ from imaginem.pipeline.steps import default_registry
 from imaginem.ports import (
     AuditLog,
     AuditTrail,
+    BarredPhotos,
     Batches,
     Blobs,
     Cancellations,
@@ -41,6 +42,7 @@ from imaginem.ports import (
     Fetcher,
     InstallationKey,
     JobLog,
+    KnownPhotos,
     Landing,
     MaintenanceJob,
     NoLanding,
@@ -288,6 +290,20 @@ class Runtime(Engines):
         from imaginem.sql import SqlReviews
 
         return SqlReviews(self.database)
+
+    @_Once
+    def barred(self) -> BarredPhotos:
+        """The photos that may not come back, in SQL."""
+        from imaginem.sql import SqlBarredPhotos
+
+        return SqlBarredPhotos(self.database)
+
+    @_Once
+    def known_photos(self) -> KnownPhotos:
+        """Which jobs are for which photo, as SQL knows it."""
+        from imaginem.sql import SqlKnownPhotos
+
+        return SqlKnownPhotos(self.database)
 
     @_Once
     def face_index(self) -> FaceIndex:

@@ -44,6 +44,7 @@ PORTS = (
     "submissions",
     "earlier_outputs",
     "remains",
+    "barred",
 )
 LEASE = 30.0
 PHOTO = "https://93.184.216.34/photo.png?sig=secret"

@@ -6,11 +6,13 @@ from dataclasses import dataclass, fields
 
 from imaginem.memory.stores import MemoryStores
 from imaginem.ports import (
+    BarredPhotos,
     Batches,
     EarlierOutputs,
     ErasedRuns,
     FaceGallery,
     FaceIndex,
+    KnownPhotos,
     PhotoCatalogue,
     Results,
     Reviews,
@@ -18,12 +20,14 @@ from imaginem.ports import (
 )
 from imaginem.sql import (
     Database,
+    SqlBarredPhotos,
     SqlBatches,
     SqlCatalogue,
     SqlEarlierOutputs,
     SqlErasedRuns,
     SqlFaceIndex,
     SqlGallery,
+    SqlKnownPhotos,
     SqlResults,
     SqlReviews,
     SqlSubmissions,
@@ -43,6 +47,8 @@ class Stores:
     gallery: FaceGallery
     reviews: Reviews
     erased_runs: ErasedRuns
+    barred: BarredPhotos
+    known_photos: KnownPhotos
 
 
 def memory_stores() -> Stores:
@@ -64,6 +70,8 @@ def sql_stores(database: Database) -> Stores:
         gallery=SqlGallery(database, index, erased),
         reviews=SqlReviews(database),
         erased_runs=erased,
+        barred=SqlBarredPhotos(database),
+        known_photos=SqlKnownPhotos(database),
     )
 
 

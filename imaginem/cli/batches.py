@@ -7,6 +7,8 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from imaginem.cli.forget_photo import Wish, check_choice, forget_by_file
+from imaginem.cli.receipt import show_receipt
 from imaginem.cli.shared import (
     App,
     Json,
@@ -56,13 +58,30 @@ def cancel(
 
 
 def forget(
-    batch: Annotated[str, typer.Option("--batch", help="Batch to erase, or the job's.")],
+    batch: Annotated[str, typer.Option("--batch", help="Batch to erase, or the job's.")] = "",
     job: Annotated[str, typer.Option("--job", help="Erase this job of the batch alone.")] = "",
+    photo: Annotated[
+        str, typer.Option("--photo", metavar="FILE", help="Erase all jobs of this very photo.")
+    ] = "",
+    group: Annotated[
+        str | None, typer.Option("--group", help="With --photo: only in this group's batches.")
+    ] = None,
+    never_again: Annotated[
+        bool, typer.Option("--never-again", help="With --photo: bar it, so that it stays away.")
+    ] = False,
+    lift: Annotated[
+        bool, typer.Option("--lift", help="With --photo: let it be sent again; erase nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     as_json: Json = False,
     app: App = Path(),
 ) -> None:
-    """Erase a job or a batch for good, even at work; tell what went from where."""
+    """Erase a job, a batch, or a photo wherever it is, for good, even at work; tell what went."""
+    check_choice(bool(photo), bool(batch), bool(job), group is not None, never_again, lift)
+    if photo:
+        wish = Wish(photo, group, never_again=never_again, lift=lift)
+        forget_by_file(app, wish, yes=yes, as_json=as_json)
+        return
     what = f"job {job} of batch {batch}" if job else f"batch {batch}"
     if not yes:
         typer.confirm(f"Erase {what}: photos, results and faces? This can't be undone", abort=True)
@@ -74,13 +93,7 @@ def forget(
         print_json({**vars(done), "remains": remains})
         return
     out.print(f"{what} is erased: {done.jobs} jobs", highlight=False, markup=False)
-    for place, count in done.removed.items():
-        out.print(f"  {place}: {count}", highlight=False, markup=False)
-    for place, count in done.left.items():
-        line = f"  {place}: {count} came since: the job was sent again"
-        out.print(line, highlight=False, markup=False)
-    if remains:
-        out.print(remains, highlight=False, markup=False)
+    show_receipt(done, remains)
 
 
 def export(

@@ -1,11 +1,12 @@
 """Find photos on the disk or on the web, and submit them as jobs."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from imaginem.errors import ConfigurationError
+from imaginem.pipeline.barred import PhotoBarred
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices
 from imaginem.redaction import without_query
@@ -88,3 +89,27 @@ def submit_one(
     """Submit a photo, unless its job is there. Raises the errors of `admit`."""
     photo = source.url if source.path is None else source.path.read_bytes()
     return admit(services, Wish(batch_id, source.name, photo, pipeline, again=again))
+
+
+def submit_each(
+    services: DashboardServices,
+    sources: Iterable[Source],
+    batch_id: str,
+    pipeline: Sequence[str],
+    *,
+    again: bool = False,
+) -> tuple[list[tuple[Source, Admission]], list[str]]:
+    """Submit photos, unless their jobs are there. Raises the errors of `admit`.
+
+    Returns:
+        The jobs, and why photos were refused that are barred: the others of a folder are sent.
+    """
+    submitted: list[tuple[Source, Admission]] = []
+    barred: list[str] = []
+    for source in sources:
+        try:
+            job = submit_one(services, source, batch_id, pipeline, again=again)
+            submitted.append((source, job))
+        except PhotoBarred as problem:
+            barred.append(str(problem))
+    return submitted, barred

@@ -18,7 +18,7 @@ from imaginem.cli.intake import (
     Source,
     check_pipeline_steps,
     find_sources,
-    submit_one,
+    submit_each,
 )
 from imaginem.cli.progress import render, watch
 from imaginem.cli.report import result_table
@@ -92,10 +92,17 @@ def submit(
             err.print(f"[yellow]note:[/] {warning}", soft_wrap=True)
         batch_id = batch or new_batch()
         sources = find_sources(photos)
-        submitted = [
-            (source, submit_one(runtime, source, batch_id, steps, again=again))
-            for source in track(sources, "uploading", console=err, disable=len(sources) < 5)
-        ]
+        submitted, barred = submit_each(
+            runtime,
+            track(sources, "uploading", console=err, disable=len(sources) < 5),
+            batch_id,
+            steps,
+            again=again,
+        )
+        for problem in barred:
+            err.print(f"[bold red]error:[/] {escape(problem)}", soft_wrap=True)
+        if not submitted:
+            raise typer.Exit(int(Exit.FAILED))
         runs = {job.key[1]: job.run for _, job in submitted}
         ids = list(runs)
         if not as_json_:
@@ -111,6 +118,8 @@ def submit(
             there = f", {len(submitted) - sent} already" if sent < len(submitted) else ""
             line = f"{sent} jobs sent{there} in batch {batch_id}; see `imaginem status {batch_id}`"
             out.print(line, soft_wrap=True)
+        if barred:
+            raise typer.Exit(int(Exit.FAILED))
 
 
 def show_submitted(submitted: Sequence[tuple[Source, Admission]], console: Console) -> None:

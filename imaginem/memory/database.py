@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from imaginem.outputs import FaceMatch
 from imaginem.ports import (
+    BarredPhoto,
     BatchInfo,
     EarlierOutput,
     EnrolledFace,
@@ -43,6 +44,7 @@ class MemoryDatabase:
     pairs: dict[FacePair, FaceMatch] = field(default_factory=dict)
     reviews: dict[FacePair, Review] = field(default_factory=dict)
     erased_runs: set[tuple[JobKey, str]] = field(default_factory=set)
+    barred: dict[str, BarredPhoto] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def note_batch(self, batch_id: str, group: str = "") -> str:

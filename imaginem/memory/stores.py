@@ -10,13 +10,16 @@ from imaginem.memory.earlier import MemoryEarlierOutputs
 from imaginem.memory.erased_runs import MemoryErasedRuns
 from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.memory.gallery import MemoryGallery, MemoryReviews
+from imaginem.memory.photos import MemoryBarredPhotos, MemoryKnownPhotos
 from imaginem.memory.results import MemoryResults
 from imaginem.ports import (
+    BarredPhotos,
     Batches,
     EarlierOutputs,
     ErasedRuns,
     FaceGallery,
     FaceIndex,
+    KnownPhotos,
     PhotoCatalogue,
     Results,
     Reviews,
@@ -40,6 +43,8 @@ class MemoryStores:
     gallery: FaceGallery = _FROM_DATABASE
     reviews: Reviews = _FROM_DATABASE
     erased_runs: ErasedRuns = _FROM_DATABASE
+    barred: BarredPhotos = _FROM_DATABASE
+    known_photos: KnownPhotos = _FROM_DATABASE
 
     def __post_init__(self) -> None:
         """Make the stores that were not passed."""
@@ -52,3 +57,5 @@ class MemoryStores:
         self.gallery = self.gallery or MemoryGallery(self.database, self.face_index)
         self.reviews = self.reviews or MemoryReviews(self.database)
         self.erased_runs = self.erased_runs or MemoryErasedRuns(self.database)
+        self.barred = self.barred or MemoryBarredPhotos(self.database)
+        self.known_photos = self.known_photos or MemoryKnownPhotos(self.database)

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from imaginem.errors import Busy, ImaginemError, InvalidMessage, RetryableError, StorageUnavailable
 from imaginem.message import JobMessage
+from imaginem.names import job_prefix
 from imaginem.pipeline.advance import Outcome, Outgoing, Transition
+from imaginem.pipeline.barred import PhotoBarred, remove_barred
 from imaginem.pipeline.fence import Claim, record_step
 from imaginem.pipeline.loading import Delivery
 from imaginem.pipeline.offload import fit
@@ -14,6 +16,7 @@ from imaginem.pipeline.poison import keep_exhausted, keep_invalid
 from imaginem.pipeline.progress_row import RowChange, current_step
 from imaginem.pipeline.resuming import photo_property
 from imaginem.pipeline.retries import failed_try, next_try
+from imaginem.pipeline.source import names_of_digest, photo_blob
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import Services
 from imaginem.redaction import one_line
@@ -100,6 +103,33 @@ def end_invalid(
     change = RowChange(steps=(failed,), job_state=JobState.FAILED)
     record_step(services.log, claim, change)
     return Transition("invalid")
+
+
+def end_barred(
+    message: JobMessage, claim: Claim, services: Services, problem: PhotoBarred
+) -> Transition:
+    """End a job whose photo is barred, once what was kept of the photo is gone.
+
+    A photo that another program keeps in our account, and a message only names, is not ours.
+    """
+    photos, dropped = services.core_settings.input_container, _dropped_blob(message, services)
+    own = [job_prefix(*message.key) + name for name in names_of_digest(problem.sha256)]
+    for name in (*own, dropped):
+        if name:
+            remove_barred(services, photos, name, problem.sha256)
+    services.remains.wipe()
+    failed = current_step(message, StepState.FAILED, _told(problem))
+    record_step(services.log, claim, RowChange(steps=(failed,), job_state=JobState.FAILED))
+    services.telemetry.count("imaginem.jobs", state=str(JobState.FAILED))
+    _logger.warning("%s: the job's photo is barred", message.current)
+    return Transition("failed")
+
+
+def _dropped_blob(message: JobMessage, services: Services) -> str:
+    """Return the name of the blob that the job is for if somebody dropped it, else ""."""
+    blob, dropped = photo_blob(message, services), message.job_definition.bookkeeping.dropped
+    is_dropped = blob is not None and dropped is not None and dropped.source == "/".join(blob)
+    return blob[1] if blob is not None and is_dropped else ""
 
 
 def _told(problem: Exception, *, at_length: bool = False) -> str:

@@ -60,6 +60,7 @@ def believed(message: JobMessage) -> JobMessage:
         waits=0,
         traceparent="",
         image_error="",
+        checked=False,
         unsuccessful=unsuccessful,
     )
 

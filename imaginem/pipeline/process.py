@@ -11,8 +11,9 @@ from typing import Any
 from imaginem.errors import InvalidMessage, PermanentError, RetryableError, disk_full
 from imaginem.message import JobMessage
 from imaginem.pipeline.advance import Outcome, Transition, record_and_advance, send_again
+from imaginem.pipeline.barred import PhotoBarred
 from imaginem.pipeline.context import JobContext
-from imaginem.pipeline.failing import end_invalid, give_up, note_problem, retry
+from imaginem.pipeline.failing import end_barred, end_invalid, give_up, note_problem, retry
 from imaginem.pipeline.fence import AlreadyConcluded, Claim, claim_step, record_step
 from imaginem.pipeline.loading import Delivery as Delivery
 from imaginem.pipeline.loading import going_on, load
@@ -151,6 +152,8 @@ def _perform(
             outcome = _run(step, message, services, results)
         except (AlreadyConcluded, JobErased):
             raise
+        except PhotoBarred as problem:
+            return end_barred(message, results.claim, services, problem)
         except RetryableError as problem:
             if may_retry(problem, kept, services.core_settings):
                 return retry(message, results.claim, services, problem)

@@ -30,6 +30,8 @@ _ETAG = "photo_etag"
 _SHA256 = "photo_sha256"
 _REPLACED = "photo_replaced"
 _RUNS_REMEMBERED = 20
+PHOTO_PROPERTIES = (_IMAGE_URL, _PHOTO, _SOURCE, _ETAG, _SHA256)
+"""The properties to ask for when only a job's photo is wanted."""
 
 StateT = TypeVar("StateT", bound=StrEnum)
 

@@ -5,7 +5,6 @@ containers only. One from another server is fetched once, by the first step, and
 in the input container; after that its address is kept without the query.
 """
 
-import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -15,6 +14,7 @@ from imaginem.images.fetching import check_address
 from imaginem.images.limits import BYTE_LIMIT
 from imaginem.message import DroppedPhoto, JobMessage
 from imaginem.names import is_own_photo, job_prefix, own_photo_metadata
+from imaginem.pipeline.barred import PhotoBarred, check_photo, digest_of
 from imaginem.ports import BlobInfo, Blobs, JobKey, Services
 from imaginem.redaction import without_query
 
@@ -24,7 +24,8 @@ _NAME_DIGITS = 32
 def ingest(message: JobMessage, services: Services, *, last_try: bool = False) -> JobMessage:
     """Return the message with its photo in our account, fetching it if it is elsewhere.
 
-    A permanent failure is recorded in the message, so that no later step tries again.
+    A permanent failure is recorded in the message, so that no later step tries again. Once a run,
+    the photo's bytes are compared with those that are barred.
 
     Args:
         message: of the job.
@@ -32,14 +33,21 @@ def ingest(message: JobMessage, services: Services, *, last_try: bool = False) -
         last_try: a retryable failure is recorded as permanent.
 
     Raises:
-        RetryableError: the other server may answer later.
+        PhotoBarred: the photo was erased for good; a fetched one may lie in the job's folder.
+        RetryableError: the other server, or SQL, may answer later.
     """
     url = message.job_definition.input.image_url
-    failure = message.job_definition.bookkeeping.image_error
+    kept = message.job_definition.bookkeeping
     try:
-        if not failure and services.blobs.locate(url) is None and not _kept_copy(message, services):
+        if kept.image_error:
+            pass
+        elif services.blobs.locate(url) is None and not _kept_copy(message, services):
             check_address(url)
-            message = message.noting(image=keep_photo(services, message.key, services.fetch(url)))
+            message = message.noting(image=_fetched(services, message.key, url), checked=True)
+        elif not kept.checked and _is_settled(message, services):
+            message = message.noting(checked=True)
+    except PhotoBarred:
+        raise
     except PermanentError as problem:
         message = message.noting(image_error=str(problem))
     except RetryableError as problem:
@@ -47,6 +55,36 @@ def ingest(message: JobMessage, services: Services, *, last_try: bool = False) -
             raise
         message = message.noting(image_error=f"{problem}; tried in vain, send the job again later")
     return message.with_image_url(without_query(url))
+
+
+def _fetched(services: Services, key: JobKey, url: str) -> str:
+    """Fetch a photo and keep it; return its address in our account.
+
+    It is compared with what is barred twice: before it is kept, and once it can be found by whoever
+    bars it meanwhile and erases what there is.
+    """
+    data = services.fetch(url)
+    check_photo(services, key[0], lambda: digest_of(data))
+    address = keep_photo(services, key, data)
+    check_photo(services, key[0], lambda: digest_of(data))
+    return address
+
+
+def _is_settled(message: JobMessage, services: Services) -> bool:
+    """Check that the photo in our account is not barred; tell whether that is known."""
+    return check_photo(services, message.key[0], lambda: _digest_in_place(message, services))
+
+
+def _digest_in_place(message: JobMessage, services: Services) -> str:
+    """Return the SHA-256 of the photo in our account; empty if no step can read it now."""
+    blob = photo_blob(message, services)
+    if blob is None or blob[0] not in photo_containers(services):
+        return ""
+    try:
+        dropped = message.job_definition.bookkeeping.dropped
+        return digest_of(photo_file(services.blobs, blob, dropped))
+    except (NotFound, PermanentError):
+        return ""
 
 
 def place_of_photo(services: Services, key: JobKey, data: bytes) -> str:
@@ -84,8 +122,14 @@ def keep_photo(services: Services, key: JobKey, data: bytes) -> str:
 
 def _names(key: JobKey, data: bytes) -> tuple[str, str]:
     """Return the names that a job's photo may have, the first free one of which it gets."""
-    folder, digest = job_prefix(*key), hashlib.sha256(data).hexdigest()
-    return f"{folder}{digest[:_NAME_DIGITS]}", f"{folder}{digest}"
+    folder = job_prefix(*key)
+    short, whole = names_of_digest(digest_of(data))
+    return f"{folder}{short}", f"{folder}{whole}"
+
+
+def names_of_digest(sha256: str) -> tuple[str, str]:
+    """Return the names in its job's folder that a photo with this SHA-256 may have."""
+    return sha256[:_NAME_DIGITS], sha256
 
 
 def _taken(services: Services, key: JobKey) -> PermanentError:
@@ -131,7 +175,7 @@ def remove_photos(services: Services, photos: Iterable[BlobInfo], digest: str = 
     """Remove photos, unless they were written again since, but the one whose SHA-256 is given."""
     container = services.core_settings.input_container
     for info in photos:
-        if info.name.rpartition("/")[2] not in (digest[:_NAME_DIGITS], digest):
+        if info.name.rpartition("/")[2] not in names_of_digest(digest):
             services.blobs.delete(container, info.name, etag=info.etag)
 
 
@@ -145,6 +189,12 @@ def _kept_copy(message: JobMessage, services: Services) -> tuple[str, str] | Non
     if blob and blob[0] == services.core_settings.input_container:
         return blob if blob[1].startswith(_prefix(message)) else None
     return None
+
+
+def photo_blob(message: JobMessage, services: Services) -> tuple[str, str] | None:
+    """Return container and name of the photo in our account; None if it is not there."""
+    url = without_query(message.job_definition.input.image_url)
+    return _kept_copy(message, services) or services.blobs.locate(url)
 
 
 def photo_url(message: JobMessage, services: Services) -> str:
@@ -176,7 +226,7 @@ def photo_file(blobs: Blobs, blob: tuple[str, str], dropped: DroppedPhoto | None
         return blobs.get(*blob, BYTE_LIMIT, etag=dropped.etag)
     except Conflict as problem:
         data = blobs.get(*blob, BYTE_LIMIT)
-        if hashlib.sha256(data).hexdigest() == dropped.sha256:
+        if digest_of(data) == dropped.sha256:
             return data  # the same photo once more
         raise PermanentError(f"{problem}: the photo that is there now is another job's") from None
 
@@ -191,7 +241,7 @@ def read_photo(message: JobMessage, services: Services) -> Photo:
     if failure:
         raise PermanentError(failure)
     url = without_query(message.job_definition.input.image_url)
-    blob = _kept_copy(message, services) or services.blobs.locate(url)
+    blob = photo_blob(message, services)
     if blob is None:
         raise PermanentError(f"{url} was not fetched: send the job again")
     container, name = blob

@@ -12,6 +12,7 @@ from imaginem.ports.audit import (
     AuditSubject,
     AuditTrail,
 )
+from imaginem.ports.barred import BarredPhoto, BarredPhotos
 from imaginem.ports.batches import Batches, BatchInfo, BatchPage, Groups
 from imaginem.ports.catalogue import FoundPhoto, PhotoCatalogue, PhotoFilter, PhotoPage
 from imaginem.ports.drops import Drop, Drops
@@ -37,6 +38,7 @@ from imaginem.ports.erasing import Erasable
 from imaginem.ports.face_index import FaceIndex, Neighbor, best_of_each_group
 from imaginem.ports.gallery import EnrolledFace, FaceGallery, FaceOwner
 from imaginem.ports.installation_key import InstallationKey, is_signed
+from imaginem.ports.known_photos import KnownPhotos
 from imaginem.ports.landing import (
     Decision,
     Deed,
@@ -90,6 +92,8 @@ __all__ = [
     "AuditLog",
     "AuditSubject",
     "AuditTrail",
+    "BarredPhoto",
+    "BarredPhotos",
     "BatchInfo",
     "BatchPage",
     "Batches",
@@ -128,6 +132,7 @@ __all__ = [
     "JobKey",
     "JobLog",
     "JobResult",
+    "KnownPhotos",
     "LandedJob",
     "LandedPhoto",
     "Landing",

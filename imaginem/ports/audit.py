@@ -21,6 +21,8 @@ class AuditDeed(StrEnum):
     REVIEWED = "reviewed"
     EXPORTED = "exported"
     ERASED = "erased"
+    BARRED = "barred"
+    LIFTED = "lifted"
     RAN_AGAIN = "ran_again"
     CANCELLED = "cancelled"
     REOPENED = "reopened"
@@ -37,6 +39,7 @@ class AuditSubject(StrEnum):
     BATCH = "batch"
     JOB = "job"
     FACE = "face"
+    PHOTO = "photo"
     QUEUE = "queue"
     AUDIT = "audit"
 
@@ -52,7 +55,7 @@ class AuditEntry:
         who: the caller's name, as the login gives it.
         deed: of `AuditDeed`.
         kind: of `AuditSubject`.
-        subject: keyed hash of the job, batch or face; empty for many.
+        subject: keyed hash of the job, batch, face or photo; empty for many.
         batch: keyed hash of the batch; empty where there is none.
         purpose: that was chosen; empty where none is asked for.
         previous: digest of the entry before.
@@ -128,7 +131,8 @@ class AuditLog(Protocol):
             who: did it.
             deed: what was done.
             kind: to what.
-            ids: of the batch, of batch and job, or of the face; they are kept as keyed hashes.
+            ids: of the batch, of batch and job, of the face, or the photo's SHA-256; they are kept
+                as keyed hashes.
             purpose: that was chosen.
 
         Raises:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from imaginem.ports.audit import AuditLog, AuditTrail
+from imaginem.ports.barred import BarredPhotos
 from imaginem.ports.batches import Batches
 from imaginem.ports.catalogue import PhotoCatalogue
 from imaginem.ports.drops import Drops
@@ -14,6 +15,7 @@ from imaginem.ports.erasing import Erasable
 from imaginem.ports.face_index import FaceIndex
 from imaginem.ports.gallery import FaceGallery
 from imaginem.ports.installation_key import InstallationKey
+from imaginem.ports.known_photos import KnownPhotos
 from imaginem.ports.landing import Landing
 from imaginem.ports.poison import PoisonLog
 from imaginem.ports.remains import Remains
@@ -216,6 +218,10 @@ class Services(Engines, Protocol):
         """Return which jobs were erased."""
 
     @property
+    def barred(self) -> BarredPhotos:
+        """Return the photos that may not come back."""
+
+    @property
     def erasables(self) -> Sequence[Erasable]:
         """Return every store that keeps something of a job, in the order of erasing."""
 
@@ -246,6 +252,10 @@ class DashboardServices(Services, Protocol):
     @property
     def batches(self) -> Batches:
         """Return the batches."""
+
+    @property
+    def known_photos(self) -> KnownPhotos:
+        """Return which jobs are for which photo, as SQL knows it."""
 
     @property
     def earlier_outputs(self) -> EarlierOutputs:

@@ -1,5 +1,6 @@
 """Results, photos, batches and faces in SQL, on SQLAlchemy."""
 
+from imaginem.sql.barred import SqlBarredPhotos
 from imaginem.sql.batches import SqlBatches
 from imaginem.sql.catalogue import SqlCatalogue
 from imaginem.sql.database import Database
@@ -7,6 +8,7 @@ from imaginem.sql.earlier import SqlEarlierOutputs
 from imaginem.sql.erased_runs import SqlErasedRuns
 from imaginem.sql.face_index import SqlFaceIndex
 from imaginem.sql.gallery import SqlGallery
+from imaginem.sql.known_photos import SqlKnownPhotos
 from imaginem.sql.results import SqlResults
 from imaginem.sql.reviews import SqlReviews
 from imaginem.sql.service_faces import SqlServiceFaces
@@ -14,12 +16,14 @@ from imaginem.sql.submissions import SqlSubmissions
 
 __all__ = [
     "Database",
+    "SqlBarredPhotos",
     "SqlBatches",
     "SqlCatalogue",
     "SqlEarlierOutputs",
     "SqlErasedRuns",
     "SqlFaceIndex",
     "SqlGallery",
+    "SqlKnownPhotos",
     "SqlResults",
     "SqlReviews",
     "SqlServiceFaces",

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, urlencode
 
 from imaginem.errors import PermanentError, StorageUnavailable
+from imaginem.pipeline.barred import check_photo
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.source import forget_photos_but
 from imaginem.ports import DashboardServices, JobKey, Submission
@@ -124,9 +125,12 @@ def admit(services: DashboardServices, wish: Wish) -> Admission:
         JobIdTaken: another photo has the id that was chosen, or is just getting it.
         InvalidMessage: an id or the pipeline is not valid.
         PermanentError: the batch was cancelled.
+        PhotoBarred: the photo was erased for good.
     """
     check_open(services, wish.batch_id)
     digest = photo_digest(wish.photo)
+    if isinstance(wish.photo, bytes):  # one that has an address is looked at when it was fetched
+        check_photo(services, wish.batch_id, lambda: digest, wish.name)
     if wish.job_id:
         return _admit_chosen(services, wish, (wish.batch_id, wish.job_id), digest)
     for job_id in _made_ids(wish.name, digest):

@@ -30,6 +30,7 @@ from imaginem.message import (
     read_json,
 )
 from imaginem.names import is_own_photo
+from imaginem.pipeline.barred import PhotoBarred, check_photo, digest_of, remove_barred
 from imaginem.pipeline.poison import keep_invalid
 from imaginem.pipeline.progress_row import RowChange, read_row
 from imaginem.pipeline.states import JobState
@@ -65,7 +66,7 @@ def receive_drop(services: DashboardServices, blob: str) -> Drop | None:
     Raises:
         StorageUnavailable: storage did not answer, or the blob changes all the time.
     """
-    with working_on(batch_id=_batch_of(blob)):
+    with working_on(batch_id=batch_of_blob(blob)):
         for _ in range(_TRIES):
             try:
                 return _receive(services, blob)
@@ -73,6 +74,9 @@ def receive_drop(services: DashboardServices, blob: str) -> Drop | None:
                 continue
             except (InvalidMessage, PermanentError) as problem:
                 _refuse(services, blob, "", str(problem))
+                if isinstance(problem, PhotoBarred):  # nobody else would ever remove it
+                    container = services.core_settings.input_container
+                    remove_barred(services, container, blob, problem.sha256)
                 return None
         raise StorageUnavailable(f"the dropped photo {blob} keeps changing: its job is not started")
 
@@ -114,13 +118,13 @@ def _settle(services: DashboardServices, blob: str, job_id: str) -> str:
         found = services.blobs.stat(services.core_settings.input_container, blob)
     except (NotFound, PermanentError):
         return job_id  # it is gone, or no job can have its name
-    before = services.drops.read(_batch_of(blob), blob)
+    before = services.drops.read(batch_of_blob(blob), blob)
     if before is not None and before.etag == found.etag:
         settled = replace(before, sent=True, replaced=None)
     else:
         fence = before.fence if before else ""
         settled = Drop(
-            _batch_of(blob), blob, found.etag, job_id, "", found.size, sent=True, fence=fence
+            batch_of_blob(blob), blob, found.etag, job_id, "", found.size, sent=True, fence=fence
         )
     return services.drops.write(settled).job_id
 
@@ -133,7 +137,7 @@ def _receive(services: DashboardServices, blob: str) -> Drop | None:
         return None
     if is_own_photo(container, blob, found.metadata) or "hdi_isfolder" in found.metadata:
         return None
-    before = services.drops.read(_batch_of(blob), blob)
+    before = services.drops.read(batch_of_blob(blob), blob)
     if before is not None and not before.sent:
         before = _start(services, before)
     if before is not None and before.etag == found.etag:
@@ -145,7 +149,7 @@ def _receive(services: DashboardServices, blob: str) -> Drop | None:
     return _start(services, services.drops.write(drop))
 
 
-def _batch_of(blob: str) -> str:
+def batch_of_blob(blob: str) -> str:
     """Return the batch that a blob is dropped into: its first folder."""
     folder, slash, _ = blob.partition("/")
     return folder if slash else DEFAULT_BATCH
@@ -156,13 +160,15 @@ def _new_drop(services: DashboardServices, found: BlobInfo, before: Drop | None)
 
     Raises:
         Conflict: the blob was written again meanwhile.
+        PhotoBarred: the photo was erased for good.
     """
     digest = _digest(services, found)
+    check_photo(services, batch_of_blob(found.name), lambda: digest)
     name = _file_name(found.name)
-    job_id = free_id(services, _batch_of(found.name), name, digest)
+    job_id = free_id(services, batch_of_blob(found.name), name, digest)
     other = before is not None and before.job_id != job_id
     return Drop(
-        batch_id=_batch_of(found.name),
+        batch_id=batch_of_blob(found.name),
         blob=found.name,
         etag=found.etag,
         job_id=job_id,
@@ -192,7 +198,7 @@ def _digest(services: DashboardServices, found: BlobInfo) -> str:
         return hashlib.sha256(found.etag.encode()).hexdigest()
     container = services.core_settings.input_container
     data = services.blobs.get(container, found.name, BYTE_LIMIT, etag=found.etag)
-    return hashlib.sha256(data).hexdigest()
+    return digest_of(data)
 
 
 def _message(services: DashboardServices, drop: Drop) -> JobMessage:
@@ -285,7 +291,7 @@ def _refuse(
     run = run_of_drop(blob, etag)
     definition = {
         "id": job_id or _refused_id(blob, etag),
-        "batch_id": _batch_of(blob),
+        "batch_id": batch_of_blob(blob),
         "input": {"image_url": services.blobs.address(settings.input_container, blob)},
     }
     text = one_line(f"{settings.input_container}/{blob} was dropped: {reason}")

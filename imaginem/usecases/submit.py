@@ -16,6 +16,7 @@ from imaginem.errors import (
     StorageUnavailable,
 )
 from imaginem.message import JobMessage, decode_message
+from imaginem.pipeline.barred import check_photo
 from imaginem.pipeline.offload import expand
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.resuming import kept_of
@@ -118,7 +119,7 @@ def send_message(
     Raises:
         DiskFull: there is no room; it is not accepted.
         StorageUnavailable: it may have been sent or not; it is not accepted.
-        PermanentError: its batch was cancelled, or an id is too long for SQL.
+        PermanentError: its batch was cancelled, its photo is barred, or an id is too long for SQL.
         NotFound: it does an earlier run again, which was erased meanwhile.
     """
     key = message.key
@@ -128,6 +129,8 @@ def send_message(
         raise NotFound(f"job {key[1]} of batch {key[0]} was erased")
     services.open_batches.note(key[0])
     before = services.submissions.submission(key)
+    if photo is None and before and before.photo and photo_digest in (None, before.photo):
+        check_photo(services, key[0], lambda: before.photo, f"the photo of job {key[1]}")
     kept = services.submissions.message(key) if before else ""
 
     def store_and_record() -> None:

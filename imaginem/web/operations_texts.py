@@ -22,6 +22,22 @@ OPERATIONS = {
     "check.blobs": "photos and other files",
     "check.database": "database",
     "check.engines": "engines",
+    "forget.title": "Erase a photo everywhere",
+    "forget.file": "Photo",
+    "forget.help": (
+        "Erases every job whose photo is this file, byte for byte, in all batches. Edited or "
+        "recompressed copies are not found: search for the faces."
+    ),
+    "forget.never_again": "Never again: bar this file, so that it can't be sent again",
+    "forget.group": "Only in batches of group (empty: all)",
+    "forget.erase": "Erase everywhere",
+    "forget.ask": "Erase this photo for good, in every batch that has it? This can't be undone.",
+    "forget.lift": "Lift the bar",
+    "forget.done": "Erased: {jobs} jobs in {batches} batches.",
+    "forget.none": "No job has this photo.",
+    "forget.barred": "It is barred in:",
+    "forget.lifted": "It is no longer barred in:",
+    "forget.no_group": "batches of no group",
     "audit.title": "Audit trail",
     "audit.about": (
         "Who did what, a day at a time (UTC). Ids are hidden behind keyed hashes: name a batch, or "
@@ -44,6 +60,8 @@ OPERATIONS = {
     "audit.deed.reviewed": "reviewed",
     "audit.deed.exported": "exported",
     "audit.deed.erased": "erased",
+    "audit.deed.barred": "barred for good",
+    "audit.deed.lifted": "no longer barred",
     "audit.deed.ran_again": "ran again",
     "audit.deed.cancelled": "cancelled",
     "audit.deed.reopened": "reopened",
@@ -55,6 +73,7 @@ OPERATIONS = {
     "audit.kind.batch": "a batch",
     "audit.kind.job": "a photo",
     "audit.kind.face": "a face",
+    "audit.kind.photo": "a photo's file",
     "audit.kind.queue": "a queue",
     "audit.kind.audit": "the audit trail",
 }

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated
 
-from fastapi import Depends, HTTPException, Query, Request, UploadFile
+from fastapi import Depends, File, Form, HTTPException, Query, Request, UploadFile
 from pydantic import BeforeValidator
 
 from imaginem.errors import PermanentError
@@ -12,6 +12,7 @@ from imaginem.images.decoding import check_photo
 from imaginem.images.limits import BYTE_LIMIT, BYTE_LIMIT_MB, OverLimit
 from imaginem.ports import PhotoFilter, PoisonFilter
 from imaginem.usecases.access import Caller
+from imaginem.usecases.same_photo import SoughtPhoto, sought, sought_by_hash
 from imaginem.web.dependencies import Viewer
 from imaginem.web.poison_models import Kind
 
@@ -41,6 +42,21 @@ def read_upload(file: UploadFile) -> bytes:
     Raises:
         HTTPException: 413 for too many bytes, pixels, scans or the like, 415 if it is not a photo.
     """
+    data = read_file(file)
+    try:
+        check_photo(data)
+    except PermanentError as problem:
+        status = 413 if isinstance(problem, OverLimit) else 415
+        raise HTTPException(status, f"file: {problem}") from None
+    return data
+
+
+def read_file(file: UploadFile) -> bytes:
+    """Return an uploaded file's bytes, whatever they are.
+
+    Raises:
+        HTTPException: 413 for more bytes than a photo may have.
+    """
     data = file.file.read(BYTE_LIMIT + 1)
     if len(data) > BYTE_LIMIT:
         raise HTTPException(
@@ -48,12 +64,30 @@ def read_upload(file: UploadFile) -> bytes:
             f"file: the photo has more than {BYTE_LIMIT} bytes ({BYTE_LIMIT_MB} MB): "
             "send a smaller copy",
         )
-    try:
-        check_photo(data)
-    except PermanentError as problem:
-        status = 413 if isinstance(problem, OverLimit) else 415
-        raise HTTPException(status, f"file: {problem}") from None
     return data
+
+
+def photo_or_hash(
+    file: Annotated[
+        UploadFile | None, File(description="The photo, as it was sent; it is not kept.")
+    ] = None,
+    sha256: Annotated[
+        str, Form(max_length=80, description="The SHA-256 of its file, instead of the file.")
+    ] = "",
+) -> SoughtPhoto:
+    """Read from a form which photo is meant; one that can't be decoded may be meant, too.
+
+    Raises:
+        HTTPException: 422 unless one of the two is given, 413 for a file that is too large.
+    """
+    given = file if file is not None and (file.filename or file.size) else None
+    if (given is None) == (not sha256):
+        raise HTTPException(422, "file: send the photo's file, or its sha256 instead")
+    return sought(read_file(given)) if given is not None else sought_by_hash(sha256)
+
+
+PhotoOrHash = Annotated[SoughtPhoto, Depends(photo_or_hash)]
+"""The photo that a form means."""
 
 
 async def photo_filter(

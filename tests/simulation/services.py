@@ -116,6 +116,8 @@ class SimulatedServices(Engines):
         self.batches: Any = Port("batches", stores.sql.batches, faults)
         self.reviews: Any = Port("reviews", stores.sql.reviews, faults)
         self.erased_runs: Any = Port("erased_runs", stores.sql.erased_runs, faults)
+        self.barred: Any = Port("barred", stores.sql.barred, faults)
+        self.known_photos: Any = stores.sql.known_photos
         self.face_index: Any = stores.sql.face_index
         self.maintenance_jobs: Sequence[MaintenanceJob] = ()
         self.audit_trail = MemoryAuditTrail()

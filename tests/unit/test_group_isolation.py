@@ -5,6 +5,7 @@ hidden and for what is not there, and both answers must be the same but for the 
 """
 
 import asyncio
+import hashlib
 import json
 import re
 import unicodedata
@@ -92,6 +93,11 @@ UPLOAD = Route(
     kind="multipart/form-data; boundary=cut",
     same=False,  # an absent batch is made: who may upload learns that a batch id is taken
 )
+BY_HASH = Route(  # what is hidden has this photo
+    body=f"sha256={hashlib.sha256(photo_bytes()).hexdigest()}",
+    kind=FORM,
+    wrong=(("", ""), ("", "sha256=nonsense"), ("", "sha256=x&never_again=true")),
+)
 VERDICT = Route(body='{"verdict": "confirmed"}', kind=JSON, wrong=(("", "{}"), ("", "{")))
 TABLE = {
     "GET /api/health": NAMED,
@@ -120,6 +126,10 @@ TABLE = {
     "GET /api/faces/{face_id}/matches": NAMED,
     "GET /api/faces/{face_id}/image": NAMED,
     "PUT /api/faces/{face_id}/matches/{other_id}/verdict": VERDICT,
+    "POST /api/photos/forget": BY_HASH,
+    "POST /api/photos/lift": OPERATORS,
+    "POST /operations/photo/erase": OPERATORS,
+    "POST /operations/photo/lift": OPERATORS,
     "GET /api/operations": OPERATORS,
     "GET /api/audit": OPERATORS,
     "GET /operations/audit": OPERATORS,

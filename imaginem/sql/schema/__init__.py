@@ -1,5 +1,6 @@
 """The tables; `migrations` bring a database to this state, and a test compares the two."""
 
+from imaginem.sql.schema.barred import BarredPhotoRow
 from imaginem.sql.schema.base import KEY, Base, now
 from imaginem.sql.schema.erased import ErasedRunRow
 from imaginem.sql.schema.faces import DIMENSIONS, FaceMatchRow, FaceRow, ReviewRow
@@ -16,6 +17,7 @@ __all__ = [
     "DIMENSIONS",
     "KEY",
     "AdditionRow",
+    "BarredPhotoRow",
     "Base",
     "EarlierOutputRow",
     "ErasedRunRow",

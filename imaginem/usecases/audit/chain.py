@@ -20,6 +20,7 @@ from imaginem.ports import (
 
 _AT_ONCE = 100
 """Entries of one insert: as many as a transaction of the table service takes."""
+_NAMED = (AuditSubject.BATCH, AuditSubject.JOB, AuditSubject.FACE, AuditSubject.PHOTO)
 _ONCE_IN = 60.0
 """Seconds in which the same view of the same photo by the same person is one entry."""
 _REMEMBERED = 10_000
@@ -100,7 +101,7 @@ class ChainWriter:
     def _entry(
         self, who: str, deed: AuditDeed, kind: AuditSubject, ids: tuple[str, ...], purpose: str
     ) -> AuditEntry:
-        hidden = kind in (AuditSubject.BATCH, AuditSubject.JOB, AuditSubject.FACE) and ids
+        hidden = kind in _NAMED and ids
         in_batch = kind in (AuditSubject.BATCH, AuditSubject.JOB) and ids
         return AuditEntry(
             chain="",

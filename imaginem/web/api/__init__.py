@@ -8,6 +8,7 @@ from imaginem.web.api import (
     images,
     jobs,
     operations,
+    photos,
     pipeline,
     poison,
 )
@@ -21,6 +22,7 @@ ROUTERS = (
     jobs.router,
     images.router,
     faces.router,
+    photos.router,
     operations.router,
     poison.router,
     audit.router,

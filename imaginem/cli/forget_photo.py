@@ -1,0 +1,129 @@
+"""`imaginem forget --photo`: a photo by its file, wherever it is; and barring it."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from imaginem.cli.receipt import show_receipt
+from imaginem.cli.shared import Exit, exit_on_error, fail, make_runtime, out, print_json
+from imaginem.errors import InvalidMessage
+from imaginem.runtime import Runtime
+from imaginem.usecases.access import EVERYTHING
+from imaginem.usecases.erasables import still_on_disk
+from imaginem.usecases.forget_photo import (
+    NO_JOB,
+    ForgottenPhoto,
+    Reach,
+    find_photo,
+    forget_photo,
+    lift_photo,
+)
+from imaginem.usecases.same_photo import SoughtPhoto, sought, sought_by_hash
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What `imaginem forget --photo` is to do.
+
+    Attributes:
+        photo: path of the file, or the SHA-256 of its bytes.
+        group: only in this group's batches; None: in all.
+        never_again: bar the photo, too.
+        lift: let it be sent again, and erase nothing.
+    """
+
+    photo: str
+    group: str | None = None
+    never_again: bool = False
+    lift: bool = False
+
+    @property
+    def reach(self) -> Reach:
+        """Whose batches count."""
+        return Reach(EVERYTHING, self.group)
+
+
+def check_choice(
+    photo: bool, batch: bool, job: bool, group: bool, never_again: bool, lift: bool
+) -> None:
+    """Check which options of `imaginem forget` were given together.
+
+    Raises:
+        BadParameter: they say nothing, or contradict each other.
+    """
+    if photo and (batch or job):
+        raise typer.BadParameter("--photo and --batch or --job: choose one")
+    if not photo and (group or never_again or lift):
+        raise typer.BadParameter("--group, --never-again and --lift go with --photo FILE")
+    if not photo and not batch:
+        raise typer.BadParameter("--batch BATCH or --photo FILE says what to erase")
+    if never_again and lift:
+        raise typer.BadParameter("--never-again and --lift: choose one")
+
+
+def forget_by_file(app: Path, wish: Wish, *, yes: bool, as_json: bool) -> None:
+    """Erase a photo everywhere, once that is confirmed, and bar it; or lift its bar."""
+    with exit_on_error():
+        runtime, photo = make_runtime(app), _read(wish.photo)
+        if wish.lift:
+            lifted = lift_photo(runtime, photo, wish.reach)
+            _tell_lifted(wish, lifted, as_json=as_json)
+            return
+        if not yes:
+            _confirm(runtime, photo, wish)
+        done = forget_photo(runtime, photo, wish.reach, never_again=wish.never_again)
+        remains = still_on_disk(runtime.remains)
+    if as_json:
+        print_json({**vars(done.receipt), "remains": remains, **done.as_json()})
+        return
+    _tell_erased(wish, done)
+    show_receipt(done.receipt, remains)
+
+
+def _read(photo: str) -> SoughtPhoto:
+    try:
+        return sought(Path(photo).expanduser().read_bytes())
+    except OSError as problem:
+        with suppress(InvalidMessage):
+            return sought_by_hash(photo)
+        fail(f"{photo} can't be read: {problem.strerror}", Exit.USAGE)
+        raise
+
+
+def _confirm(runtime: Runtime, photo: SoughtPhoto, wish: Wish) -> None:
+    found = find_photo(runtime, photo, wish.reach)
+    if not found and not wish.never_again:
+        fail(NO_JOB)
+    batches = len({batch_id for batch_id, _ in found})
+    barring = ", and bar the photo" if wish.never_again else ""
+    typer.confirm(
+        f"{len(found)} jobs in {batches} batches have this photo. Erase them{barring}? "
+        "This can't be undone",
+        abort=True,
+    )
+
+
+def _tell_lifted(wish: Wish, lifted: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"lifted": lifted})
+        return
+    line = f"{wish.photo} may be sent again; it was barred in {_named(lifted)}"
+    out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _tell_erased(wish: Wish, done: ForgottenPhoto) -> None:
+    if not done.jobs:
+        out.print("no job has this photo")
+    for batch_id, job_id in done.jobs:
+        line = f"job {job_id} of batch {batch_id} is erased"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+    if done.barred:
+        line = f"{wish.photo} is barred in {_named(done.barred)}"
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _named(groups: Sequence[str]) -> str:
+    return ", ".join(group or "batches of no group" for group in groups)

@@ -33,7 +33,7 @@ OPERATIONS = {
     "forget.erase": "Erase everywhere",
     "forget.ask": "Erase this photo for good, in every batch that has it? This can't be undone.",
     "forget.lift": "Lift the bar",
-    "forget.done": "Erased: {jobs} jobs in {batches} batches.",
+    "forget.done": "Jobs erased: {jobs}. Batches they were in: {batches}.",
     "forget.none": "No job has this photo.",
     "forget.barred": "It is barred in:",
     "forget.lifted": "It is no longer barred in:",

@@ -1,6 +1,7 @@
 """`imaginem forget` on a terminal of 80 columns, on real storage and SQL."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +18,15 @@ def cli(runtime: Runtime, own_azurite: Emulator, monkeypatch: pytest.MonkeyPatch
     return terminal(monkeypatch, own_azurite, runtime.settings.home, "forget")
 
 
-def put(runtime: Runtime, batch: str, job: str, state: JobState = JobState.SUCCEEDED) -> None:
+def put(
+    runtime: Runtime,
+    batch: str,
+    job: str,
+    state: JobState = JobState.SUCCEEDED,
+    photo: bytes = b"x",
+) -> None:
     """Leave a photo, a row and a result of a job."""
-    url = runtime.blobs.put("inputimages", f"{batch}/{job}/photo", b"x", "image/png")
+    url = runtime.blobs.put("inputimages", f"{batch}/{job}/photo", photo, "image/png")
     row = RowChange(steps=(), job_state=state, pipeline=["ocr"], run=job, image_url=url)
     runtime.log.insert((batch, job), row.properties())
     runtime.results.save(JobResult(batch, job, ["ocr"], url, {}, {}, url))
@@ -61,3 +68,82 @@ def test_what_is_not_there_is_told(cli: Cli, name: str) -> None:
     absent = cli("--batch", name, "--job", "x", "--yes")
     assert absent.exit_code == 1
     assert "there is no job x in batch" in absent.output
+
+
+class TestPhoto:
+    """`imaginem forget --photo`."""
+
+    @pytest.fixture
+    def photo(self, tmp_path: Path, name: str) -> Path:
+        file = tmp_path / "family photo.png"
+        file.write_bytes(name.encode())  # no other test has this photo
+        return file
+
+    @pytest.fixture
+    def submit(
+        self, runtime: Runtime, own_azurite: Emulator, monkeypatch: pytest.MonkeyPatch
+    ) -> Cli:
+        return terminal(monkeypatch, own_azurite, runtime.settings.home, "submit")
+
+    def test_it_is_erased_in_every_batch_once_that_is_confirmed(
+        self, cli: Cli, runtime: Runtime, name: str, photo: Path
+    ) -> None:
+        other = f"{name}-2"
+        put(runtime, name, "one", photo=photo.read_bytes())
+        put(runtime, other, "two", photo=bytes(reversed(photo.read_bytes())))
+        put(runtime, other, "three", JobState.RUNNING, photo.read_bytes())
+
+        asked = cli("--photo", str(photo), answer="n\n")
+        assert asked.exit_code == 1
+        assert "2 jobs in 2 batches have this photo" in " ".join(asked.output.split())
+        assert runtime.results.finished(name) == ["one"]
+
+        done = cli("--photo", str(photo), "--yes")
+        assert done.exit_code == 0, done.output
+        lines = done.output.splitlines()
+        assert f"job one of batch {name} is erased" in lines
+        assert f"job three of batch {other} is erased" in lines
+        assert "  pipelinelogs: 2" in lines
+        assert runtime.results.finished(other) == ["two"]
+
+        again = cli("--photo", str(photo), "--yes")
+        assert again.exit_code == 1
+        assert "no job has this photo" in again.output
+
+    def test_barred_it_can_not_be_submitted_until_that_is_lifted(
+        self, cli: Cli, submit: Cli, runtime: Runtime, name: str, photo: Path
+    ) -> None:
+        put(runtime, name, "one", photo=photo.read_bytes())
+        told = json.loads(cli("--photo", str(photo), "--never-again", "--yes", "--json").output)
+        assert (told["jobs"], told["barred"]) == (1, [""])
+        assert told["erased"] == [{"batch_id": name, "job_id": "one"}]
+
+        steps = Path(__file__).parents[2]
+        refused = submit(str(photo), "--batch", name, "--app", str(steps))
+        assert refused.exit_code == 1
+        said = " ".join(refused.output.split())
+        assert "family photo.png was erased for good at somebody's wish, and is barred" in said
+        assert runtime.submissions.submissions(name) == {}
+
+        assert "may be sent again" in cli("--photo", str(photo), "--lift").output
+        absent = cli("--photo", str(photo), "--lift")
+        assert (absent.exit_code, "this photo is not barred" in absent.output) == (1, True)
+        assert submit(str(photo), "--batch", name, "--app", str(steps)).exit_code == 0
+        cli("--batch", name, "--yes")
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            ((), "--batch BATCH or --photo FILE"),
+            (("--batch", "b", "--photo", "x"), "choose one"),
+            (("--batch", "b", "--never-again"), "go with --photo FILE"),
+            (("--photo", "x", "--never-again", "--lift"), "choose one"),
+            (("--photo", "nowhere.png"), "nowhere.png can't be read"),
+        ],
+    )
+    def test_what_says_nothing_or_two_things_is_refused(
+        self, cli: Cli, words: tuple[str, ...], said: str
+    ) -> None:
+        refused = cli(*words)
+        assert refused.exit_code == 2
+        assert said in " ".join(refused.output.replace("│", " ").split())

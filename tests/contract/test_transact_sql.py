@@ -73,6 +73,13 @@ def use_everything(database: Database) -> None:
     stores.earlier_outputs.erase(("b", "one"))
     stores.earlier_outputs.erase_batch("b", ["one"])
     list(results.batch("b"))
+    for _ in range(2):
+        stores.barred.bar("", "a" * 64, "Ann")
+    stores.barred.of_batch("b")
+    stores.barred.all()
+    stores.barred.lift("a" * 64)
+    stores.known_photos.jobs_with("a" * 64)
+    stores.known_photos.addresses("b")
 
     faces = [
         EnrolledFace(uuid.uuid4(), "m", bytes([0, 0, 128, 63]) * 4, 0.9, (1, 2, 3, 4), "sha")

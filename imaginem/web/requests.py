@@ -72,7 +72,7 @@ def photo_or_hash(
         UploadFile | None, File(description="The photo, as it was sent; it is not kept.")
     ] = None,
     sha256: Annotated[
-        str, Form(max_length=80, description="The SHA-256 of its file, instead of the file.")
+        str, Form(max_length=80, description="The SHA-256 of its file instead; for operators.")
     ] = "",
 ) -> SoughtPhoto:
     """Read from a form which photo is meant; one that can't be decoded may be meant, too.

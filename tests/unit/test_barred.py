@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from imaginem.names import job_prefix
 from imaginem.pipeline.barred import PhotoBarred
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.steps import default_registry
-from imaginem.ports import AuditSubject, BarredPhoto, JobKey
+from imaginem.ports import AuditSubject, BarredPhoto, JobKey, RetentionDays
 from imaginem.storage import FileRemains
 from imaginem.testing import MemoryServices, message_for, photo_bytes, run_all
 from imaginem.usecases.access import EVERYTHING
@@ -27,6 +28,7 @@ from imaginem.usecases.erase import forget_job
 from imaginem.usecases.forget_photo import Reach, forget_photo, lift_photo
 from imaginem.usecases.poison import replay_job
 from imaginem.usecases.rerun import prepare_rerun, rerun_job
+from imaginem.usecases.retention import apply_retention
 from imaginem.usecases.same_photo import sought, sought_by_hash
 from imaginem.usecases.submit import run_again
 from tests.dashboard import client, principal, web_services
@@ -64,6 +66,19 @@ def left(bench: Bench) -> list[str]:
     return bench.services.blobs.list("inputimages", "spring/")
 
 
+def noting_writes(bench: Bench) -> list[str]:
+    """Return the names of blobs that are written from now on."""
+    written: list[str] = []
+    put = bench.services.blobs.put
+
+    def putting(container: str, name: str, *more: Any, **named: Any) -> str:
+        written.append(name)
+        return put(container, name, *more, **named)
+
+    bench.services.blobs.put = putting  # type: ignore[method-assign]
+    return written
+
+
 def is_refused_while_it_runs(bench: Bench, seen: list[str]) -> bool:
     """Run what was sent; tell whether it ended as failed, unseen, and left nothing of the photo."""
     bench.run()
@@ -91,8 +106,9 @@ def is_uploaded(bench: Bench, seen: list[str]) -> bool:
 def is_fetched(bench: Bench, seen: list[str]) -> bool:
     bench.services.fetch = lambda url: RED
     admit(bench.services, wish(ELSEWHERE))
+    written = noting_writes(bench)
     refused = is_refused_while_it_runs(bench, seen)
-    assert bool(left(bench)) != refused
+    assert bool(left(bench)) == bool(written) != refused  # not even for a moment
     return refused
 
 
@@ -193,6 +209,16 @@ class TestEntrances:
         admit(bench.services, wish())
         forget_photo(bench.services, sought(RED), ALL)
         assert not refused(bench, seen)
+
+
+def test_retention_bars_nothing() -> None:
+    bench = Bench(retention=RetentionDays(results=1))
+    admit(bench.services, wish())
+    bench.run()
+    assert apply_retention(bench.services, datetime.now(UTC) + timedelta(days=2)) == 1
+    assert read_row(bench.services.log, KEY) is None
+    assert bench.services.barred.all() == []
+    assert admit(bench.services, wish()).sent
 
 
 def test_of_a_folder_that_is_submitted_the_others_are_sent(bench: Bench, tmp_path: Path) -> None:
@@ -488,6 +514,7 @@ class TestWeb:
         assert (again.status_code, again.text) == (other.status_code, other.text)
         assert again.status_code == 404
         assert ann.post("/api/photos/lift", files=PHOTO).status_code == 403
+        assert ann.post("/api/photos/forget", data={"sha256": SHA}).status_code == 403
 
     def test_an_operator_bars_and_lifts(self, services: MemoryServices) -> None:
         eve = client(services, "platform", **principal("operator"))

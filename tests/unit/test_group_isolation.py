@@ -11,7 +11,7 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -93,11 +93,7 @@ UPLOAD = Route(
     kind="multipart/form-data; boundary=cut",
     same=False,  # an absent batch is made: who may upload learns that a batch id is taken
 )
-BY_HASH = Route(  # what is hidden has this photo
-    body=f"sha256={hashlib.sha256(photo_bytes()).hexdigest()}",
-    kind=FORM,
-    wrong=(("", ""), ("", "sha256=nonsense"), ("", "sha256=x&never_again=true")),
-)
+BY_FILE = replace(UPLOAD, same=True, wrong=(("", ""), ("", UPLOAD.body.replace("file", "sha256"))))
 VERDICT = Route(body='{"verdict": "confirmed"}', kind=JSON, wrong=(("", "{}"), ("", "{")))
 TABLE = {
     "GET /api/health": NAMED,
@@ -126,7 +122,7 @@ TABLE = {
     "GET /api/faces/{face_id}/matches": NAMED,
     "GET /api/faces/{face_id}/image": NAMED,
     "PUT /api/faces/{face_id}/matches/{other_id}/verdict": VERDICT,
-    "POST /api/photos/forget": BY_HASH,
+    "POST /api/photos/forget": BY_FILE,
     "POST /api/photos/lift": OPERATORS,
     "POST /operations/photo/erase": OPERATORS,
     "POST /operations/photo/lift": OPERATORS,
@@ -271,7 +267,8 @@ def services() -> MemoryServices:
     }
     given = {"original_name": f"{SECRET}.png"}
     made.results.save(JobResult(batch_id, job_id, PIPELINE, url, given, outputs, photo_url=url))
-    made.submissions.submitted(HIDDEN, "run", given)
+    sent = hashlib.sha256(b"no photo").hexdigest()  # as `UPLOAD` has it
+    made.submissions.submitted(HIDDEN, "run", given, sent)
     states = {"job_state": "succeeded", "processing_pipeline": "ocr", "imaginem_run": "run"}
     made.log.insert(HIDDEN, states)
     made.poison.add(PoisonEntry("ocr", "m", SECRET, "{}", 1, batch_id, job_id))

@@ -317,7 +317,14 @@ class Runtime(Engines):
         """The face gallery in SQL."""
         from imaginem.sql import SqlGallery
 
-        return SqlGallery(self.database, self.face_index, self.erased_runs)
+        return SqlGallery(self.database, self.face_index, self.erased_runs, self.suppressed_faces)
+
+    @_Once
+    def suppressed_faces(self) -> Any:
+        """Which faces were erased from photos that stay, in SQL."""
+        from imaginem.sql import SqlSuppressedFaces
+
+        return SqlSuppressedFaces(self.database, lambda *words: self.erased.mark(*words))
 
     @property
     def erasables(self) -> Sequence[Erasable]:
@@ -427,6 +434,7 @@ class Runtime(Engines):
             jobs.append(MaintenanceJob("unsent photos", self._remove_unsent))
         if any(vars(self.settings.days()).values()):
             jobs.append(MaintenanceJob("retention", self._apply_retention))
+        jobs.append(MaintenanceJob("erased faces", self._finish_faces))
         jobs.append(MaintenanceJob("audit", self._sign_audit))
         if self.settings.storage_may_forget:
             jobs.append(MaintenanceJob("landing", self._sweep_landing))
@@ -437,6 +445,12 @@ class Runtime(Engines):
         from imaginem.usecases.retention import apply_retention
 
         apply_retention(self)
+
+    def _finish_faces(self) -> None:
+        """Complete the erasure of faces whose jobs were at work."""
+        from imaginem.usecases.forget_face import finish_faces
+
+        finish_faces(self)
 
     def _sign_audit(self) -> None:
         """Sign the heads of the audit trail, once a day."""

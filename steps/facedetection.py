@@ -5,9 +5,14 @@ from imaginem.outputs import Face, name_face
 
 
 class DetectedFaces(StepOutput):
-    """The faces, each with an id that stays the same if the job is delivered again."""
+    """The faces, each with an id that stays the same if the job is delivered again.
+
+    Attributes:
+        erased_faces: how many more were left out, since they were erased; None for none.
+    """
 
     faces: list[Face]
+    erased_faces: int | None = None
 
 
 @step()

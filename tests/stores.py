@@ -17,6 +17,7 @@ from imaginem.ports import (
     Results,
     Reviews,
     Submissions,
+    SuppressedFaces,
 )
 from imaginem.sql import (
     Database,
@@ -31,6 +32,7 @@ from imaginem.sql import (
     SqlResults,
     SqlReviews,
     SqlSubmissions,
+    SqlSuppressedFaces,
 )
 
 
@@ -49,6 +51,12 @@ class Stores:
     erased_runs: ErasedRuns
     barred: BarredPhotos
     known_photos: KnownPhotos
+    suppressed_faces: SuppressedFaces
+
+
+def keyed(*words: str) -> str:
+    """Return a hash of some words, as `ErasedJobs.mark` does with its key."""
+    return hashlib.sha256(json.dumps(["key", *words]).encode()).hexdigest()
 
 
 def memory_stores() -> Stores:
@@ -57,9 +65,15 @@ def memory_stores() -> Stores:
     return Stores(**{field.name: getattr(made, field.name) for field in fields(Stores)})
 
 
+def sql_gallery(database: Database, index: FaceIndex) -> SqlGallery:
+    """Return a gallery with an index of the test's own."""
+    return SqlGallery(database, index, erased_runs(database), SqlSuppressedFaces(database, keyed))
+
+
 def sql_stores(database: Database) -> Stores:
     """Return the SQL adapters."""
     index, erased = SqlFaceIndex(database), erased_runs(database)
+    suppressed = SqlSuppressedFaces(database, keyed)
     return Stores(
         results=SqlResults(database, erased),
         catalogue=SqlCatalogue(database),
@@ -67,11 +81,12 @@ def sql_stores(database: Database) -> Stores:
         submissions=SqlSubmissions(database),
         earlier_outputs=SqlEarlierOutputs(database, erased),
         face_index=index,
-        gallery=SqlGallery(database, index, erased),
+        gallery=SqlGallery(database, index, erased, suppressed),
         reviews=SqlReviews(database),
         erased_runs=erased,
         barred=SqlBarredPhotos(database),
         known_photos=SqlKnownPhotos(database),
+        suppressed_faces=suppressed,
     )
 
 

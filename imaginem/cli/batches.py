@@ -1,5 +1,6 @@
 """`imaginem cancel`, `export`, `forget` and `faces search`."""
 
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +28,7 @@ from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.usecases.faces import SearchedFace, search_faces
+from imaginem.usecases.forget_face import forget_face
 
 faces_app = typer.Typer(no_args_is_help=True, help="Faces of the gallery.")
 
@@ -72,15 +74,23 @@ def forget(
     lift: Annotated[
         bool, typer.Option("--lift", help="With --photo: let it be sent again; erase nothing.")
     ] = False,
+    face: Annotated[
+        str, typer.Option("--face", help="Erase this face alone; its photo stays.")
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     as_json: Json = False,
     app: App = Path(),
 ) -> None:
-    """Erase a job, a batch, or a photo wherever it is, for good, even at work; tell what went."""
-    check_choice(bool(photo), bool(batch), bool(job), group is not None, never_again, lift)
+    """Erase a job, a batch, a face, or a photo wherever it is, for good; tell what went."""
+    check_choice(
+        (batch, job, face, photo), group=group is not None, never_again=never_again, lift=lift
+    )
     if photo:
         wish = Wish(photo, group, never_again=never_again, lift=lift)
         forget_by_file(app, wish, yes=yes, as_json=as_json)
+        return
+    if face:
+        _forget_face(_face_id(face), yes, as_json, app)
         return
     what = f"job {job} of batch {batch}" if job else f"batch {batch}"
     if not yes:
@@ -94,6 +104,35 @@ def forget(
         return
     out.print(f"{what} is erased: {done.jobs} jobs", highlight=False, markup=False)
     show_receipt(done, remains)
+
+
+def _forget_face(face_id: uuid.UUID, yes: bool, as_json: bool, app: Path) -> None:
+    what = f"face {face_id}"
+    if not yes:
+        question = f"Erase {what}? Its photo stays, without this face. This can't be undone"
+        typer.confirm(question, abort=True)
+    with exit_on_error():
+        runtime = make_runtime(app)
+        done = forget_face(runtime, face_id, EVERYTHING)
+        remains = still_on_disk(runtime.remains)
+    if as_json:
+        print_json({**vars(done), "remains": remains})
+        return
+    out.print(f"{what} is erased; its photo stays", highlight=False, markup=False)
+    for place, count in done.removed.items():
+        out.print(f"  {place}: {count}", highlight=False, markup=False)
+    for place, count in done.left.items():
+        line = f"  {place}: {count} left: the job is at work, and they go when it has ended"
+        out.print(line, highlight=False, markup=False)
+    if remains:
+        out.print(remains, highlight=False, markup=False)
+
+
+def _face_id(text: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise typer.BadParameter(f"--face {text!r} is no face id, which is a UUID") from None
 
 
 def export(

@@ -47,19 +47,26 @@ class Wish:
 
 
 def check_choice(
-    photo: bool, batch: bool, job: bool, group: bool, never_again: bool, lift: bool
+    named: tuple[str, str, str, str], *, group: bool, never_again: bool, lift: bool
 ) -> None:
     """Check which options of `imaginem forget` were given together.
+
+    Args:
+        named: batch, job, face and photo, empty where not given.
+        group: `--group` was given.
+        never_again: `--never-again` was.
+        lift: `--lift` was.
 
     Raises:
         BadParameter: they say nothing, or contradict each other.
     """
-    if photo and (batch or job):
-        raise typer.BadParameter("--photo and --batch or --job: choose one")
+    batch, job, face, photo = named
+    if sum(map(bool, (batch, face, photo))) > 1 or (job and not batch):
+        raise typer.BadParameter("choose one: --batch, --batch with --job, --face, or --photo")
+    if not (batch or face or photo):
+        raise typer.BadParameter("--batch BATCH, --face FACE_ID or --photo FILE: what to erase")
     if not photo and (group or never_again or lift):
         raise typer.BadParameter("--group, --never-again and --lift go with --photo FILE")
-    if not photo and not batch:
-        raise typer.BadParameter("--batch BATCH or --photo FILE says what to erase")
     if never_again and lift:
         raise typer.BadParameter("--never-again and --lift: choose one")
 

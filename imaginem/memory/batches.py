@@ -129,6 +129,13 @@ class MemorySubmissions:
         """Read a submission's message."""
         return self._database.messages.get(key, "")
 
+    def correct(self, key: JobKey, run: str, message: str) -> None:
+        """Keep another message of a run's submission."""
+        with self._database.lock:
+            known = self._database.submissions.get(key)
+            if known is not None and known.run == run:
+                self._database.messages[key] = message
+
     def withdraw(self, key: JobKey) -> None:
         """Remove a submission of a photo that was not sent."""
         with self._database.lock:

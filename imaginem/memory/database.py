@@ -18,6 +18,7 @@ from imaginem.ports import (
     JobResult,
     Review,
     Submission,
+    SuppressedFace,
 )
 
 
@@ -30,6 +31,7 @@ class MemoryDatabase:
         now: returns the moment at which something is sent.
         erased: ids of erased batches that still belong to their group.
         erased_runs: of which jobs which runs were erased.
+        suppressed: faces that are not to be enrolled, each with its group.
         lock: held by whoever changes several rows together.
     """
 
@@ -45,6 +47,7 @@ class MemoryDatabase:
     reviews: dict[FacePair, Review] = field(default_factory=dict)
     erased_runs: set[tuple[JobKey, str]] = field(default_factory=set)
     barred: dict[str, BarredPhoto] = field(default_factory=dict)
+    suppressed: dict[uuid.UUID, tuple[str, SuppressedFace]] = field(default_factory=dict)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def note_batch(self, batch_id: str, group: str = "") -> str:

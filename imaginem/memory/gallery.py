@@ -9,6 +9,7 @@ from imaginem.memory.batches import MemoryBatches
 from imaginem.memory.database import MemoryDatabase
 from imaginem.memory.erased_runs import MemoryErasedRuns
 from imaginem.memory.face_index import MemoryFaceIndex
+from imaginem.memory.suppressed_faces import MemorySuppressedFaces
 from imaginem.outputs import FaceMatch
 from imaginem.ports import (
     EnrolledFace,
@@ -33,6 +34,7 @@ class MemoryGallery:
         self._batches = MemoryBatches(self._database)
         self._index = index or MemoryFaceIndex(self._batches.groups_of)
         self._erased = MemoryErasedRuns(self._database)
+        self._suppressed = MemorySuppressedFaces(self._database)
 
     def enrol(self, key: JobKey, faces: Sequence[EnrolledFace], *, run: str = "") -> None:
         """Make these the job's faces."""
@@ -42,6 +44,10 @@ class MemoryGallery:
     def _enrol(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
         if len({face.face_id for face in faces}) < len(faces):
             raise PermanentError("two faces have the same face_id: detect the faces again")
+        boxes = {face.face_id: face.rectangle for face in faces}
+        photos = {face.photo_sha256 for face in faces}
+        gone = {i for photo in photos for i in self._suppressed.among(key[0], photo, boxes)}
+        faces = [face for face in faces if face.face_id not in gone]
         known = self._database.faces
         for face in faces:
             if face.face_id in known and known[face.face_id][0] != key:
@@ -55,6 +61,10 @@ class MemoryGallery:
         self._remove(replaced)
         self._database.faces |= enrolled
         self._index.add(key, faces)
+
+    def remove(self, face_ids: Sequence[uuid.UUID]) -> None:
+        """Remove faces."""
+        self._remove(face_ids)
 
     def _remove(self, face_ids: Sequence[uuid.UUID]) -> None:
         self._index.remove(face_ids)
@@ -114,7 +124,7 @@ class MemoryGallery:
 
 
 def _owner(key: JobKey, face: EnrolledFace) -> FaceOwner:
-    return FaceOwner(face.face_id, *key, face.rectangle)
+    return FaceOwner(face.face_id, *key, face.rectangle, face.photo_sha256)
 
 
 def _differs(one: EnrolledFace, other: EnrolledFace) -> bool:

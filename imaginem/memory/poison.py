@@ -17,6 +17,11 @@ class MemoryPoison:
         """Keep an entry."""
         self._entries[entry.queue, entry.id] = replace(entry, at=datetime.now(UTC))
 
+    def correct(self, entry: PoisonEntry) -> None:
+        """Keep an entry with another body."""
+        if (entry.queue, entry.id) in self._entries:
+            self._entries[entry.queue, entry.id] = entry
+
     def list(self, queue: str | None = None) -> list[PoisonEntry]:
         """List entries."""
         return [e for k, e in sorted(self._entries.items()) if queue in (None, k[0])]

@@ -12,6 +12,7 @@ from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.memory.gallery import MemoryGallery, MemoryReviews
 from imaginem.memory.photos import MemoryBarredPhotos, MemoryKnownPhotos
 from imaginem.memory.results import MemoryResults
+from imaginem.memory.suppressed_faces import MemorySuppressedFaces
 from imaginem.ports import (
     BarredPhotos,
     Batches,
@@ -24,6 +25,7 @@ from imaginem.ports import (
     Results,
     Reviews,
     Submissions,
+    SuppressedFaces,
 )
 
 _FROM_DATABASE: Any = None
@@ -45,6 +47,7 @@ class MemoryStores:
     erased_runs: ErasedRuns = _FROM_DATABASE
     barred: BarredPhotos = _FROM_DATABASE
     known_photos: KnownPhotos = _FROM_DATABASE
+    suppressed_faces: SuppressedFaces = _FROM_DATABASE
 
     def __post_init__(self) -> None:
         """Make the stores that were not passed."""
@@ -59,3 +62,4 @@ class MemoryStores:
         self.erased_runs = self.erased_runs or MemoryErasedRuns(self.database)
         self.barred = self.barred or MemoryBarredPhotos(self.database)
         self.known_photos = self.known_photos or MemoryKnownPhotos(self.database)
+        self.suppressed_faces = self.suppressed_faces or MemorySuppressedFaces(self.database)

@@ -88,6 +88,11 @@ class JobContext(Engines):
         """
         return read_photo(self._message, self._services)
 
+    @property
+    def photo_digest(self) -> str:
+        """SHA-256 of the photo's file, in hexadecimal; empty until `image` was asked for."""
+        return self.image.sha256 if "image" in vars(self) else ""
+
     def output(self, step: Step[Any, OutputT]) -> OutputT:
         """Return another step's output.
 

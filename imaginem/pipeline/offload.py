@@ -13,7 +13,7 @@ from imaginem.ports import Blobs, JobKey
 
 CONTAINER = "largemessages"
 _LINK = "linked_content"
-_LINKED_LIMIT = 64 * 1024 * 1024
+LINKED_LIMIT = 64 * 1024 * 1024
 _ROOM_FOR_FENCE = 512  # bytes; run and fence are added after the message was made to fit
 _PROPERTY_LIMIT = 60 * 1024  # bytes as UTF-16; Azure allows 64 KiB
 _ENTITY_LIMIT = 900 * 1024  # bytes; Azure allows 1 MiB
@@ -45,7 +45,7 @@ def expand(output: Any, key: JobKey, blobs: Blobs) -> Any:
             f"linked_content must lie in this job's folder {CONTAINER}/{job_prefix(*key)}"
         )
     try:
-        return from_json(blobs.get(*place, _LINKED_LIMIT))
+        return from_json(blobs.get(*place, LINKED_LIMIT))
     except NotFound:
         raise PermanentError(f"linked_content {place[1]} is gone: send the job again") from None
     except ValueError:

@@ -13,6 +13,7 @@ from imaginem.message import JobMessage
 from imaginem.pipeline.advance import Outcome, Transition, record_and_advance, send_again
 from imaginem.pipeline.barred import PhotoBarred
 from imaginem.pipeline.context import JobContext
+from imaginem.pipeline.erased_faces import without_erased_faces, without_erased_in
 from imaginem.pipeline.failing import end_barred, end_invalid, give_up, note_problem, retry
 from imaginem.pipeline.fence import AlreadyConcluded, Claim, claim_step, record_step
 from imaginem.pipeline.loading import Delivery as Delivery
@@ -149,6 +150,7 @@ def _perform(
     try:
         try:
             message = ingest(message, services, last_try=is_last_try(kept, services.core_settings))
+            message = without_erased_faces(message, services)
             outcome = _run(step, message, services, results)
         except (AlreadyConcluded, JobErased):
             raise
@@ -211,12 +213,15 @@ def _run(
     if lacking:
         reason = f"needs {' and '.join(lacking)}, which did not succeed"
         return Outcome(StepState.SKIPPED, reason=reason)
+    job = JobContext(message, services, results)
     try:
-        output = step(JobContext(message, services, results))
+        found = step(job)
     except (PermanentError, InvalidMessage) as problem:
         return Outcome(StepState.FAILED, reason=one_line(f"PermanentError: {problem}"))
     except OSError as problem:
         if (full := disk_full(problem)) is not None:
             raise full from None
         raise
-    return Outcome(StepState.SUCCESS, output=output.model_dump(mode="json", exclude_none=True))
+    output = found.model_dump(mode="json", exclude_none=True)
+    output = without_erased_in(output, step.name, message, services, job.photo_digest)
+    return Outcome(StepState.SUCCESS, output=output)

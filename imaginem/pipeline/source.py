@@ -237,22 +237,9 @@ def read_photo(message: JobMessage, services: Services) -> Photo:
     Raises:
         PermanentError: it can't be read or is not a photo; says why.
     """
-    failure = message.job_definition.bookkeeping.image_error
-    if failure:
-        raise PermanentError(failure)
-    url = without_query(message.job_definition.input.image_url)
-    blob = photo_blob(message, services)
-    if blob is None:
-        raise PermanentError(f"{url} was not fetched: send the job again")
-    container, name = blob
-    allowed = photo_containers(services)
-    if container not in allowed:
-        raise PermanentError(
-            f"image_url is in the container {container!r}: photos are read from "
-            f"{' and '.join(allowed)} only"
-        )
+    blob, url = _place(message, services), without_query(message.job_definition.input.image_url)
     run = message.job_definition.bookkeeping.run
-    key = f"{run} {container}/{name}"  # during one run of a job its photo stays the same
+    key = f"{run} {'/'.join(blob)}"  # during one run of a job its photo stays the same
     dropped = message.job_definition.bookkeeping.dropped
     try:
         return services.photos.photo(key, lambda: photo_file(services.blobs, blob, dropped))
@@ -260,3 +247,36 @@ def read_photo(message: JobMessage, services: Services) -> Photo:
         raise PermanentError(
             f"there is no photo at {url}: upload it, then send the job again"
         ) from None
+
+
+def photo_sha256(message: JobMessage, services: Services) -> str:
+    """Return the SHA-256 of the photo's file, which is not decoded; empty if there is none."""
+    try:
+        blob = _place(message, services)
+        data = photo_file(services.blobs, blob, message.job_definition.bookkeeping.dropped)
+    except (NotFound, PermanentError):
+        return ""
+    return digest_of(data)
+
+
+def _place(message: JobMessage, services: Services) -> tuple[str, str]:
+    """Return container and name of the job's photo.
+
+    Raises:
+        PermanentError: it was not fetched, or may not be read; says why.
+    """
+    failure = message.job_definition.bookkeeping.image_error
+    if failure:
+        raise PermanentError(failure)
+    url = without_query(message.job_definition.input.image_url)
+    blob = photo_blob(message, services)
+    if blob is None:
+        raise PermanentError(f"{url} was not fetched: send the job again")
+    container, _ = blob
+    allowed = photo_containers(services)
+    if container not in allowed:
+        raise PermanentError(
+            f"image_url is in the container {container!r}: photos are read from "
+            f"{' and '.join(allowed)} only"
+        )
+    return blob

@@ -75,6 +75,7 @@ from imaginem.ports.storage import (
     SharedState,
 )
 from imaginem.ports.submissions import Submission, Submissions
+from imaginem.ports.suppressed_faces import Box, SuppressedFace, SuppressedFaces
 from imaginem.ports.telemetry import Span, Telemetry
 from imaginem.ports.tombstones import ErasedJobs, ErasedRuns, JobErased, Tombstones
 
@@ -99,6 +100,7 @@ __all__ = [
     "Batches",
     "BlobInfo",
     "Blobs",
+    "Box",
     "CallContext",
     "Cancellations",
     "CoreSettings",
@@ -167,6 +169,8 @@ __all__ = [
     "Span",
     "Submission",
     "Submissions",
+    "SuppressedFace",
+    "SuppressedFaces",
     "Telemetry",
     "Tombstones",
     "VisionEngine",

@@ -6,6 +6,9 @@ from typing import Any, Protocol
 
 from imaginem.ports.storage import JobKey
 
+ERASED_FACES = "erased_faces"
+"""Field of an output that lists faces: how many were left out since they were erased."""
+
 
 class Erasable(Protocol):
     """A store that keeps something of a job.
@@ -32,18 +35,55 @@ class Erasable(Protocol):
 
 
 def without_faces(outputs: Mapping[str, Any], face_ids: Collection[uuid.UUID]) -> dict[str, Any]:
-    """Return a job's outputs without the matches of some faces, whatever step found them."""
+    """Return a job's outputs without all that names one of some faces, whatever step found it."""
     gone = {str(face_id) for face_id in face_ids}
-    return {step: _without_matches(output, gone) for step, output in outputs.items()}
+    return {step: without_names(output, gone) for step, output in outputs.items()}
 
 
-def _without_matches(output: Any, gone: Collection[str]) -> Any:
-    listed = output.get("matches") if isinstance(output, dict) else None
-    if not isinstance(listed, list):
-        return output
-    return {**output, "matches": [match for match in listed if not _names_one(match, gone)]}
+def without_names(value: Any, gone: Collection[str]) -> Any:
+    """Return a JSON value without what names one of some faces.
+
+    Of a list the whole entry goes, of an object the field. Where faces were detected, it is
+    counted how many were left out since they were erased.
+
+    Args:
+        value: an output, outputs by step, or a message with outputs.
+        gone: ids of the faces, in small letters.
+    """
+    if isinstance(value, list):
+        return [without_names(item, gone) for item in value if not _names_one(item, gone)]
+    if not isinstance(value, Mapping):
+        return value
+    kept = {
+        name: without_names(item, gone)
+        for name, item in value.items()
+        if not (_is_name(name, gone) or _is_name(item, gone))
+    }
+    lost = sum(_is_detected(item) and _names_one(item, gone) for item in _faces_in(value))
+    if lost:
+        kept[ERASED_FACES] = int(kept.get(ERASED_FACES) or 0) + lost
+    return kept
 
 
-def _names_one(match: Any, gone: Collection[str]) -> bool:
-    names = ("face_id", "matched_face_id")
-    return isinstance(match, dict) and any(str(match.get(name)) in gone for name in names)
+def _faces_in(output: Mapping[str, Any]) -> Sequence[Any]:
+    listed = output.get("faces", output.get("Faces"))
+    return listed if isinstance(listed, list) else ()
+
+
+def _is_detected(item: Any) -> bool:
+    """Tell whether an entry of a list is a detected face: it says where, in whatever spelling."""
+    return isinstance(item, dict) and any(plain_name(name) == "facerectangle" for name in item)
+
+
+def plain_name(name: str) -> str:
+    """Return a field's name as the original system, Azure and we spell it alike."""
+    return name.replace("_", "").lower()
+
+
+def _names_one(item: Any, gone: Collection[str]) -> bool:
+    values = item.values() if isinstance(item, dict) else [item]
+    return any(_is_name(value, gone) for value in values)
+
+
+def _is_name(value: Any, gone: Collection[str]) -> bool:
+    return isinstance(value, str) and value.lower() in gone

@@ -29,12 +29,13 @@ class EnrolledFace:
 
 @dataclass(frozen=True)
 class FaceOwner:
-    """Whose photo a face was found in."""
+    """Whose photo a face was found in; its SHA-256 is empty if the engine did not tell it."""
 
     face_id: uuid.UUID
     batch_id: str
     job_id: str
     rectangle: tuple[int, int, int, int]
+    photo_sha256: str = ""
 
 
 class FaceGallery(Erasable, Protocol):
@@ -46,6 +47,8 @@ class FaceGallery(Erasable, Protocol):
     def enrol(self, key: JobKey, faces: Sequence[EnrolledFace], *, run: str = "") -> None:
         """Make `faces` the job's faces: new ones added, known ones kept, others removed.
 
+        A face that is suppressed in its photo is left out.
+
         Args:
             key: of the job.
             faces: of its photo.
@@ -55,6 +58,9 @@ class FaceGallery(Erasable, Protocol):
             PermanentError: a face id belongs to another job.
             JobErased: that run was erased.
         """
+
+    def remove(self, face_ids: Sequence[uuid.UUID]) -> None:
+        """Remove faces; those that are not there are no error."""
 
     def qualities(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, float]:
         """Return the quality of each face that is in the gallery."""

@@ -67,6 +67,9 @@ class PoisonLog(Protocol):
     def add(self, entry: PoisonEntry) -> None:
         """Keep an entry; the same queue and id again replaces it."""
 
+    def correct(self, entry: PoisonEntry) -> None:
+        """Keep an entry with another body; nothing of the one before stays."""
+
     def list(self, queue: str | None = None) -> list[PoisonEntry]:
         """Return the entries of one queue or of all, by queue and id, with their bodies."""
 

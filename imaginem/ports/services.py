@@ -23,6 +23,7 @@ from imaginem.ports.results import Results
 from imaginem.ports.reviews import Reviews
 from imaginem.ports.storage import Blobs, JobLog, Queues, SharedState
 from imaginem.ports.submissions import Submissions
+from imaginem.ports.suppressed_faces import SuppressedFaces
 from imaginem.ports.telemetry import Telemetry
 from imaginem.ports.tombstones import ErasedJobs
 
@@ -220,6 +221,10 @@ class Services(Engines, Protocol):
     @property
     def barred(self) -> BarredPhotos:
         """Return the photos that may not come back."""
+
+    @property
+    def suppressed_faces(self) -> SuppressedFaces:
+        """Return which faces were erased from photos that stay."""
 
     @property
     def erasables(self) -> Sequence[Erasable]:

@@ -70,6 +70,9 @@ class Submissions(Erasable, Protocol):
     def message(self, key: JobKey) -> str:
         """Return the message of a job's latest submission as it was kept; empty if none was."""
 
+    def correct(self, key: JobKey, run: str, message: str) -> None:
+        """Keep another message of a job's submission, as long as it is that of this run."""
+
     def withdraw(self, key: JobKey) -> None:
         """Remove the submission of a photo that was not sent after all: one without a run."""
 

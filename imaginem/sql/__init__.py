@@ -13,6 +13,7 @@ from imaginem.sql.results import SqlResults
 from imaginem.sql.reviews import SqlReviews
 from imaginem.sql.service_faces import SqlServiceFaces
 from imaginem.sql.submissions import SqlSubmissions
+from imaginem.sql.suppressed_faces import SqlSuppressedFaces
 
 __all__ = [
     "Database",
@@ -28,4 +29,5 @@ __all__ = [
     "SqlReviews",
     "SqlServiceFaces",
     "SqlSubmissions",
+    "SqlSuppressedFaces",
 ]

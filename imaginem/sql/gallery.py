@@ -23,6 +23,7 @@ from imaginem.sql.schema import (
     ServiceFaceRow,
     now,
 )
+from imaginem.sql.suppressed_faces import SqlSuppressedFaces
 from imaginem.sql.types import job_number, portions
 from imaginem.sql.upsert import upsert
 
@@ -34,6 +35,7 @@ class SqlGallery:
         database: that has them.
         index: is told of every face added or removed.
         erased: tells which runs may add none.
+        suppressed: faces that are not to be enrolled again.
     """
 
     holds = (
@@ -43,10 +45,17 @@ class SqlGallery:
         ServiceFaceRow.__tablename__,
     )
 
-    def __init__(self, database: Database, index: FaceIndex, erased: SqlErasedRuns) -> None:
+    def __init__(
+        self,
+        database: Database,
+        index: FaceIndex,
+        erased: SqlErasedRuns,
+        suppressed: SqlSuppressedFaces,
+    ) -> None:
         self._database = database
         self._index = index
         self._erased = erased
+        self._suppressed = suppressed
 
     def enrol(self, key: JobKey, faces: Sequence[EnrolledFace], *, run: str = "") -> None:
         """Make `faces` the job's faces in one transaction."""
@@ -54,6 +63,7 @@ class SqlGallery:
             raise PermanentError("two faces have the same face_id: detect the faces again")
         self._database.check_key(key)
         with self._erased.writing(key, run) as session:
+            faces = self._suppressed.without_suppressed(session, key[0], faces)
             known = {
                 row.face_id: row
                 for row in _rows_of(session, [f.face_id for f in faces], with_embeddings=True)
@@ -81,6 +91,11 @@ class SqlGallery:
         if ids:
             self._index.remove(ids)
             _delete(session, ids)
+
+    def remove(self, face_ids: Sequence[uuid.UUID]) -> None:
+        """Remove faces and all that belongs to them, in one transaction."""
+        with self._database.session() as session:
+            self._remove(session, face_ids)
 
     def erase(self, key: JobKey) -> None:
         """Remove a job's faces and all that belongs to them, in one transaction."""
@@ -226,4 +241,4 @@ def _store_pair(session: Session, one: uuid.UUID, other: uuid.UUID, match: FaceM
 def owner_of(row: FaceRow) -> FaceOwner:
     """Return whose photo a face is in."""
     rectangle = (row.left, row.top, row.width, row.height)
-    return FaceOwner(row.face_id, row.batch_id, row.job_id, rectangle)
+    return FaceOwner(row.face_id, row.batch_id, row.job_id, rectangle, row.photo_sha256)

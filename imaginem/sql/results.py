@@ -71,8 +71,12 @@ class SqlResults:
             text = session.scalar(query.with_hint(PipelineOutput, LOCK, "mssql"))
             if text is None:
                 return
-            kept = to_json(without_faces(from_json(text), face_ids)).decode()
-            same_moment = {"job_output": kept, "timestamp": PipelineOutput.timestamp}
+            kept = without_faces(from_json(text), face_ids)
+            same_moment = {
+                "job_output": to_json(kept).decode(),
+                "faces": count_faces(kept),
+                "timestamp": PipelineOutput.timestamp,
+            }
             session.execute(update(PipelineOutput).where(own).values(same_moment))
 
     def read(self, key: JobKey) -> JobResult | None:

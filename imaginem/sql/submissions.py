@@ -62,6 +62,12 @@ class SqlSubmissions:
         with self._database.session(reading=True) as session:
             return session.scalar(query) or ""
 
+    def correct(self, key: JobKey, run: str, message: str) -> None:
+        """Keep another message of a run's submission."""
+        change = _of(update(SubmissionRow), key).where(SubmissionRow.run == run)
+        with self._database.session() as session:
+            session.execute(change.values(message=message))
+
     def withdraw(self, key: JobKey) -> None:
         """Remove the submission of a photo that was not sent after all."""
         unsent = _of(delete(SubmissionRow), key).where(SubmissionRow.run == "")

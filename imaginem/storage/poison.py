@@ -50,7 +50,7 @@ class AzurePoisonLog:
             "attempts": entry.attempts,
             "kind": entry.kind,
         }
-        if len(entry.body.encode("utf-16-le", "replace")) // 2 > _BODY_LIMIT:
+        if _is_large(entry.body):
             name = _body_name(entry.queue, entry.id)
             data = entry.body.encode("utf-8", "replace")
             entity["body_url"] = self._blobs.put(_POISON_CONTAINER, name, data, "text/plain")
@@ -62,6 +62,14 @@ class AzurePoisonLog:
             except ResourceNotFoundError:
                 create_table(self._table)
                 self._table.upsert_entity(entity, mode=UpdateMode.REPLACE)
+
+    def correct(self, entry: PoisonEntry) -> None:
+        """Keep an entry with another body; its blob goes if it needs none any more."""
+        if self.read(entry.queue, entry.id) is None:
+            return
+        self.add(entry)
+        if not _is_large(entry.body):
+            self._blobs.delete(_POISON_CONTAINER, _body_name(entry.queue, entry.id))
 
     def list(self, queue: str | None = None) -> list[PoisonEntry]:
         """Return the entries with their bodies."""
@@ -123,6 +131,10 @@ class AzurePoisonLog:
             except NotFound:
                 body = ""  # the blob was removed by hand; the reason is still worth reading
         return replace(head, body=str(body))
+
+
+def _is_large(body: str) -> bool:
+    return len(body.encode("utf-16-le", "replace")) // 2 > _BODY_LIMIT
 
 
 def _conditions(wanted: PoisonFilter, after: tuple[str, ...] | None) -> tuple[str, dict[str, str]]:

@@ -52,6 +52,7 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
         services.submissions,
         services.results,
         services.earlier_outputs,
+        services.suppressed_faces,
         ProgressRows(services.log),
     )
 

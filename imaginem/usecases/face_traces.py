@@ -45,14 +45,28 @@ class GalleryFaces:
 
     def _forget_elsewhere(self, key: JobKey, going: Collection[JobKey]) -> None:
         """Remove a job's faces from the outputs of other jobs but those that are going too."""
-        gallery = self._services.gallery
-        face_ids = {face.face_id for face in gallery.faces_of(key)}
-        matched = {match.matched_face_id for match in gallery.matches_of(list(face_ids))}
-        owners = gallery.owners(list(matched)).values()
-        for other in sorted({(owner.batch_id, owner.job_id) for owner in owners} - set(going)):
-            self._services.results.drop_faces(other, face_ids)
-            self._services.earlier_outputs.drop_faces(other, face_ids)
-            _forget_in_row(self._services, other, face_ids)
+        face_ids = {face.face_id for face in self._services.gallery.faces_of(key)}
+        forget_elsewhere(self._services, face_ids, going)
+
+
+def forget_elsewhere(
+    services: DashboardServices, face_ids: Collection[uuid.UUID], but: Collection[JobKey]
+) -> None:
+    """Remove faces from the outputs of the jobs that matched them, except some jobs."""
+    gallery = services.gallery
+    matched = {match.matched_face_id for match in gallery.matches_of(list(face_ids))}
+    owners = gallery.owners(list(matched)).values()
+    for other in sorted({(owner.batch_id, owner.job_id) for owner in owners} - set(but)):
+        forget_in_outputs(services, other, face_ids)
+
+
+def forget_in_outputs(
+    services: DashboardServices, key: JobKey, face_ids: Collection[uuid.UUID]
+) -> None:
+    """Remove faces from all outputs of a job, but from the row of one that is at work."""
+    services.results.drop_faces(key, face_ids)
+    services.earlier_outputs.drop_faces(key, face_ids)
+    _forget_in_row(services, key, face_ids)
 
 
 def _forget_in_row(
@@ -102,24 +116,27 @@ class _Cleaner:
             if kept != output:
                 written = self._written(queue, kept, text)
                 steps.append(StepChange(queue, index, self._row.state_of(queue), output=written))
-        return RowChange(steps=tuple(steps), job_output=self._final())
+        return RowChange(
+            steps=tuple(steps),
+            job_output=self._cleaned("job_output", self._row.job_output),
+            message=self._cleaned("message", self._row.message),
+        )
 
-    def _final(self) -> str | None:
-        """Return the final message without the faces; None if it names none of them."""
-        text = self._row.job_output
+    def _cleaned(self, name: str, text: str) -> str | None:
+        """Return a message that the row keeps without the faces; None if it names none."""
         message = self._expanded(_read(text))
         outputs = message.get("job_output") if isinstance(message, dict) else None
         if not isinstance(message, dict) or not isinstance(outputs, dict):
             return None
-        whole = {name: self._expanded(output) for name, output in outputs.items()}
+        whole = {step: self._expanded(output) for step, output in outputs.items()}
         kept = without_faces(whole, self._face_ids)
-        different = {name for name, output in whole.items() if kept[name] != output}
+        different = {step for step, output in whole.items() if kept[step] != output}
         if not different:
             return None
-        for name in different:
-            self._note_blob(outputs[name])
-        cleaned = {**outputs, **{name: kept[name] for name in different}}
-        return self._written("job_output", {**message, "job_output": cleaned}, text)
+        for step in different:
+            self._note_blob(outputs[step])
+        cleaned = {**outputs, **{step: kept[step] for step in different}}
+        return self._written(name, {**message, "job_output": cleaned}, text)
 
     def _written(self, name: str, value: Any, before: str) -> str:
         self.changed = True

@@ -242,7 +242,8 @@ class Operations(Answer):
 class Forgotten(Answer):
     """What was erased: how many jobs, and how many entries from which table or container.
 
-    `left` is what a job has that was sent again meanwhile; `remains` tells what still waits for
+    `left` is what a job has that was sent again meanwhile, or of a face what goes when its job has
+    ended; `remains` tells what still waits for
     the erasure on this machine's disk.
     """
 

@@ -11,14 +11,14 @@ from imaginem.engines.local.recognizer import LocalRecognizer
 from imaginem.engines.match_tiers import MatchTiers
 from imaginem.images.decoding import decode_photo
 from imaginem.ports import SEARCH_LIMIT, CallContext, EnrolledFace, JobKey
-from imaginem.sql import Database, SqlGallery
+from imaginem.sql import Database
 from imaginem.testing import MemoryFaceIndex, MemoryServices, photo_bytes
 from imaginem.usecases.access import EVERYTHING, Caller
 from imaginem.usecases.faces import matches_of_face, search_faces
 from tests.ai_emulator import portrait
 from tests.contract.rows import face
 from tests.contract.test_azure_engines import CALL, Bench
-from tests.stores import Stores, erased_runs, memory_stores, sql_stores
+from tests.stores import Stores, memory_stores, sql_gallery, sql_stores
 
 ANN = Caller("Ann", "caseworker", frozenset({"red"}))
 BOB = Caller("Bob", "caseworker", frozenset({"blue", "open"}))
@@ -66,8 +66,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
     made = sql_stores(request.getfixturevalue("sqlite"))
     index = MemoryFaceIndex(made.batches.groups_of)
     database: Database = request.getfixturevalue("sqlite")
-    gallery = SqlGallery(database, index, erased_runs(database))
-    return Stores(**{**vars(made), "gallery": gallery, "face_index": index})
+    return Stores(**{**vars(made), "gallery": sql_gallery(database, index), "face_index": index})
 
 
 def test_the_match_in_ones_own_group_is_stored_and_shown(stores: Stores) -> None:

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event, func, select
 
 from imaginem.ports import EarlierOutput, JobErased, JobResult
-from imaginem.sql import Database, SqlErasedRuns, SqlGallery
+from imaginem.sql import Database, SqlErasedRuns, SqlGallery, SqlSuppressedFaces
 from imaginem.sql.schema import ErasedRunRow
 from tests.contract.rows import ONE, TWO, face
 from tests.stores import Stores, erased_runs, sql_stores
@@ -132,7 +132,8 @@ class TestCost:
 
         erased = SqlErasedRuns(sqlite, mark)
         stores = sql_stores(sqlite)
-        gallery = SqlGallery(sqlite, stores.face_index, erased)
+        suppressed = SqlSuppressedFaces(sqlite, mark)
+        gallery = SqlGallery(sqlite, stores.face_index, erased, suppressed)
         event.listen(
             sqlite.engine,
             "before_cursor_execute",

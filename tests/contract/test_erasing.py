@@ -23,7 +23,15 @@ from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.poison import keep_invalid
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.steps import default_registry
-from imaginem.ports import CallContext, Drop, EarlierOutput, EnrolledFace, Erasable, JobKey
+from imaginem.ports import (
+    CallContext,
+    Drop,
+    EarlierOutput,
+    EnrolledFace,
+    Erasable,
+    JobKey,
+    SuppressedFace,
+)
 from imaginem.runtime import Runtime
 from imaginem.sql import SqlServiceFaces
 from imaginem.testing import FakeFaces, FakeRecognizer, photo_bytes
@@ -53,6 +61,7 @@ PLACES = {
     "face_match",
     "face_verdict",
     "service_face",
+    "suppressed_face",
 }
 
 
@@ -125,6 +134,7 @@ class Installation:
         before = EarlierOutput(*key, result.timestamp, result.job_output, "ocr")
         self.runtime.earlier_outputs.keep(before)
         make_rendition(self.runtime, result, "thumbnail")
+        self.runtime.suppressed_faces.suppress(SuppressedFace(uuid.uuid4(), key))
         return [face.face_id for face in self.runtime.gallery.faces_of(key)]
 
     def drop(self, key: JobKey, photo: bytes) -> None:

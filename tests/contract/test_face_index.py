@@ -9,10 +9,10 @@ import pytest
 
 from imaginem.errors import NotFound
 from imaginem.ports import EnrolledFace, JobKey
-from imaginem.sql import Database, SqlFaceIndex, SqlGallery
+from imaginem.sql import Database, SqlFaceIndex
 from imaginem.testing import MemoryFaceIndex
 from tests.contract.rows import ONE, THREE, TWO, face
-from tests.stores import Stores, erased_runs, memory_stores, sql_stores
+from tests.stores import Stores, memory_stores, sql_gallery, sql_stores
 
 
 @pytest.fixture(params=("memory", "sqlite", "postgresql", "another index"))
@@ -22,7 +22,7 @@ def stores(request: pytest.FixtureRequest) -> Stores:
         return memory_stores()
     if request.param == "another index":
         database, index = request.getfixturevalue("sqlite"), MemoryFaceIndex()
-        gallery = SqlGallery(database, index, erased_runs(database))
+        gallery = sql_gallery(database, index)
         return replace(sql_stores(database), gallery=gallery, face_index=index)
     return sql_stores(request.getfixturevalue(request.param))
 
@@ -114,7 +114,7 @@ def test_what_another_instance_enrolled_and_erased_counts_at_once(database: Data
 
 def test_an_erased_embedding_leaves_the_memory_of_who_erased_it(database: Database) -> None:
     index = SqlFaceIndex(database)
-    gallery, gone = SqlGallery(database, index, erased_runs(database)), face(1, 0)
+    gallery, gone = sql_gallery(database, index), face(1, 0)
     gallery.enrol(ONE, [gone])
     assert index.nearest("m", gone.embedding, min_similarity=0, limit=9)
     assert [model.ids for model in index._matrices.values()] == [[gone.face_id]]
@@ -137,8 +137,7 @@ def test_the_index_hears_of_faces_that_go_before_and_of_those_that_come_after(
         def remove(self, face_ids: Sequence[uuid.UUID]) -> None:
             heard.append(("remove", set(face_ids), enrolled()))
 
-    gallery = SqlGallery(database, Listening(), erased_runs(database))
-    one, other = face(1, 0), face(0, 1)
+    gallery, one, other = sql_gallery(database, Listening()), face(1, 0), face(0, 1)
     gallery.enrol(ONE, [one])
     gallery.enrol(ONE, [other])
     gallery.erase(ONE)

@@ -10,6 +10,7 @@ from imaginem.pipeline.progress_row import RowChange
 from imaginem.pipeline.states import JobState
 from imaginem.ports import JobResult
 from imaginem.runtime import Runtime
+from tests.contract.rows import face
 from tests.terminal import Cli, terminal
 
 
@@ -131,7 +132,7 @@ class TestPhoto:
     @pytest.mark.parametrize(
         ("words", "said"),
         [
-            ((), "--batch BATCH or --photo FILE"),
+            ((), "--batch BATCH, --face FACE_ID or --photo FILE"),
             (("--batch", "b", "--photo", "x"), "choose one"),
             (("--batch", "b", "--never-again"), "go with --photo FILE"),
             (("--photo", "x", "--never-again", "--lift"), "choose one"),
@@ -144,3 +145,27 @@ class TestPhoto:
         refused = cli(*words)
         assert refused.exit_code == 2
         assert said in " ".join(refused.output.replace("│", " ").split())
+
+
+def test_a_face_is_erased_after_a_yes_and_its_photo_stays(
+    cli: Cli, runtime: Runtime, name: str
+) -> None:
+    put(runtime, name, "one")
+    gone = face(1, 0)
+    runtime.gallery.enrol((name, "one"), [gone])
+
+    assert cli("--face", str(gone.face_id), answer="n\n").exit_code == 1
+    assert runtime.gallery.faces_of((name, "one"))
+
+    done = cli("--face", str(gone.face_id), "--yes")
+    assert done.exit_code == 0, done.output
+    assert "its photo stays" in done.output
+    assert "  face: 1" in done.output.splitlines()
+    assert runtime.gallery.faces_of((name, "one")) == []
+    assert runtime.blobs.list("inputimages", f"{name}/") == [f"{name}/one/photo"]
+    assert runtime.suppressed_faces.is_any(name)
+
+    absent = "0d3c8a52-6f0e-5c1b-9a44-7e8b1d2f6a30"
+    assert f"there is no face {absent}" in cli("--face", absent, "--yes").output
+    for wrong in (("--face", "x"), ("--face", absent, "--batch", name), ("--job", "one"), ()):
+        assert cli(*wrong, "--yes").exit_code == 2

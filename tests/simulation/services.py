@@ -118,6 +118,7 @@ class SimulatedServices(Engines):
         self.erased_runs: Any = Port("erased_runs", stores.sql.erased_runs, faults)
         self.barred: Any = Port("barred", stores.sql.barred, faults)
         self.known_photos: Any = stores.sql.known_photos
+        self.suppressed_faces: Any = stores.sql.suppressed_faces  # no face is erased alone here
         self.face_index: Any = stores.sql.face_index
         self.maintenance_jobs: Sequence[MaintenanceJob] = ()
         self.audit_trail = MemoryAuditTrail()

@@ -121,6 +121,7 @@ TABLE = {
     "POST /api/faces/search": UPLOAD,
     "GET /api/faces/{face_id}/matches": NAMED,
     "GET /api/faces/{face_id}/image": NAMED,
+    "DELETE /api/faces/{face_id}": NAMED,
     "PUT /api/faces/{face_id}/matches/{other_id}/verdict": VERDICT,
     "POST /api/photos/forget": BY_FILE,
     "POST /api/photos/lift": OPERATORS,
@@ -143,6 +144,7 @@ TABLE = {
     "GET /photos/{batch_id}/{job_id}": NAMED,
     "GET /photos/{batch_id}/{job_id}/file": GPS,
     "POST /photos/{batch_id}/{job_id}/erase": NAMED,
+    "POST /photos/{batch_id}/{job_id}/faces/{face_id}/erase": NAMED,
     "POST /photos/{batch_id}/{job_id}/retry": NAMED,
     "POST /photos/{batch_id}/{job_id}/rerun": Route(
         body="from_step=ocr", kind=FORM, wrong=(("", ""), ("", "from_step=nonsense"))

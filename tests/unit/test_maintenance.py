@@ -82,14 +82,16 @@ def names(environment: dict[str, str]) -> list[str]:
 
 
 def test_settings_say_which_jobs_the_timer_has() -> None:
-    assert names(WITH_ACCOUNT) == ["face lists", "watchdog", "unsent photos", "audit", "landing"]
-    assert names(ON_AZURE | WITH_ACCOUNT) == ["face lists", "watchdog", "unsent photos", "audit"]
-    assert names(ON_AZURE) == ["watchdog", "unsent photos", "audit"]
-    assert names(WITHOUT_WATCHDOG) == ["audit", "landing"]
-    assert names(ON_AZURE | WITHOUT_WATCHDOG) == ["audit"]
+    watching = ["watchdog", "unsent photos"]
+    always = ["erased faces", "audit"]
+    assert names(WITH_ACCOUNT) == ["face lists", *watching, *always, "landing"]
+    assert names(ON_AZURE | WITH_ACCOUNT) == ["face lists", *watching, *always]
+    assert names(ON_AZURE) == [*watching, *always]
+    assert names(WITHOUT_WATCHDOG) == [*always, "landing"]
+    assert names(ON_AZURE | WITHOUT_WATCHDOG) == always
 
 
 def test_listing_the_jobs_makes_nothing() -> None:
     runtime = Runtime(read_settings(WITH_ACCOUNT))
-    assert len(runtime.maintenance_jobs) == 5
+    assert len(runtime.maintenance_jobs) == 6
     assert runtime.made == {}

@@ -3,7 +3,13 @@
 from imaginem.sql.schema.barred import BarredPhotoRow
 from imaginem.sql.schema.base import KEY, Base, now
 from imaginem.sql.schema.erased import ErasedRunRow
-from imaginem.sql.schema.faces import DIMENSIONS, FaceMatchRow, FaceRow, ReviewRow
+from imaginem.sql.schema.faces import (
+    DIMENSIONS,
+    FaceMatchRow,
+    FaceRow,
+    ReviewRow,
+    SuppressedFaceRow,
+)
 from imaginem.sql.schema.jobs import (
     EarlierOutputRow,
     Label,
@@ -31,5 +37,6 @@ __all__ = [
     "ReviewRow",
     "ServiceFaceRow",
     "SubmissionRow",
+    "SuppressedFaceRow",
     "now",
 ]

@@ -91,3 +91,34 @@ class ReviewRow(Base):
         PrimaryKeyConstraint("face_id", "other_face_id", name="pk_face_verdict"),
         Index("ix_face_verdict_other", "other_face_id"),
     )
+
+
+class SuppressedFaceRow(Base):
+    """A face that was erased from a photo that stays, and is not to be found there again.
+
+    Attributes:
+        face: keyed hash of its id.
+        group_name: whose batches it is suppressed in; empty: those of no group.
+        photo: keyed hash of the photo's SHA-256; empty if that was not known.
+        left, top, width, height: where it is; all 0 if that was not known.
+        face_id, batch_id, job_id: empty once the erasure is finished.
+    """
+
+    __tablename__ = "suppressed_face"
+
+    face: Mapped[str] = mapped_column(String(64))
+    group_name: Mapped[str] = mapped_column(exact(200))
+    photo: Mapped[str] = mapped_column(String(64))
+    left: Mapped[int]
+    top: Mapped[int]
+    width: Mapped[int]
+    height: Mapped[int]
+    since: Mapped[datetime] = mapped_column(UtcTime, default=now)
+    face_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    batch_id: Mapped[str] = mapped_column(exact(KEY))
+    job_id: Mapped[str] = mapped_column(exact(KEY))
+
+    __table_args__ = (
+        PrimaryKeyConstraint("face", name="pk_suppressed_face"),
+        Index("ix_suppressed_face_photo", "group_name", "photo"),
+    )

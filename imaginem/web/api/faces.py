@@ -6,10 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, File, Request, UploadFile
 from fastapi.responses import Response
 
+from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.faces import face_image, matches_of_face, review_pair, search_faces
+from imaginem.usecases.forget_face import forget_face
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
 from imaginem.web.files import PICTURE, file_response
-from imaginem.web.models import FaceSearch, Match, VerdictAsked
+from imaginem.web.models import FaceSearch, Forgotten, Match, VerdictAsked
 from imaginem.web.presenters import present_matches, present_search
 from imaginem.web.problems import responses
 from imaginem.web.requests import SEARCHED_MATCHES, one_file, read_upload
@@ -66,3 +68,10 @@ def decide(
 ) -> list[Match]:
     """Confirm or reject that two faces are one person's; kept with who said so, and when."""
     return present_matches(review_pair(services, (face_id, other_id), review.verdict, caller))
+
+
+@router.delete("/{face_id}", responses=responses(404, 422), response_model_exclude_defaults=True)
+def erase(caller: Caseworker, services: ServicesDep, face_id: uuid.UUID) -> Forgotten:
+    """Erase a face, which is not found again in its photo; the photo stays."""
+    done = forget_face(services, face_id, caller)
+    return Forgotten(**vars(done), remains=still_on_disk(services.remains))

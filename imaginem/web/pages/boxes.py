@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from imaginem.outputs import Face, FoundObject, ImageAnalysis, OcrText, TextLine
+from imaginem.ports.erasing import ERASED_FACES
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -17,12 +18,14 @@ class PhotoContents:
 
     Attributes:
         faces_unread: there is an output of `facedetection`, and it fits no model.
+        faces_erased: how many faces were left out, since they were erased.
     """
 
     analysis: ImageAnalysis | None = None
     text: OcrText | None = None
     faces: list[Face] = field(default_factory=list)
     faces_unread: bool = False
+    faces_erased: int = 0
     width: int = 0
     height: int = 0
 
@@ -58,12 +61,14 @@ def contents_of(outputs: Mapping[str, Any], size: tuple[int, int]) -> PhotoConte
     """
     detected = outputs.get("facedetection")
     faces = detected.get("faces") if isinstance(detected, dict) else None
+    erased = detected.get(ERASED_FACES) if isinstance(detected, dict) else None
     parsed = [_read(Face, face) for face in faces] if isinstance(faces, list) else []
     return PhotoContents(
         analysis=_read(ImageAnalysis, outputs.get("generalclassification")),
         text=_read(OcrText, outputs.get("ocr")),
         faces=[face for face in parsed if face is not None],
         faces_unread=not isinstance(faces, list) or None in parsed,
+        faces_erased=erased if isinstance(erased, int) else 0,
         width=size[0],
         height=size[1],
     )

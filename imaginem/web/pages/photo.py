@@ -1,6 +1,7 @@
 """`/photos/{batch_id}/{job_id}`."""
 
 import json
+import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -10,6 +11,7 @@ from imaginem.errors import ImaginemError
 from imaginem.pipeline.states import ENDED
 from imaginem.ports import DashboardServices, JobResult
 from imaginem.usecases.erase import forget_job
+from imaginem.usecases.forget_face import forget_face
 from imaginem.usecases.jobs import photo_name, result_of, view_job
 from imaginem.usecases.looked import look_of
 from imaginem.usecases.renditions import facts_of, size_of, version_of
@@ -77,6 +79,15 @@ def erase(caller: Caseworker, services: ServicesDep, key: VisibleJob) -> Respons
     """Erase a job."""
     forget_job(services, key)
     return Response(status_code=204, headers={"HX-Redirect": "/photos"})
+
+
+@router.post("/{batch_id}/{job_id}/faces/{face_id}/erase")
+def erase_face(
+    caller: Caseworker, services: ServicesDep, key: VisibleJob, face_id: uuid.UUID
+) -> Response:
+    """Erase a face; the photo stays."""
+    forget_face(services, face_id, caller, key)
+    return Response(status_code=204, headers={"HX-Refresh": "true"})
 
 
 @router.post("/{batch_id}/{job_id}/retry")

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 _URL_QUERY = re.compile(r"(https?://[^\s\"'<>?#\\]+)[?#][^\s\"'<>\\]*", re.IGNORECASE)
@@ -15,8 +16,20 @@ _SECRET_WORD = re.compile(
     "apikey|auth|authorization|bearer|cookie|credentials?|jwt|passphrase|passwd|password|pin|pwd"
     "|sas|secrets?|sig|signature|tokens?"
 )
+# What keys are called that open something; a `caseKey` opens nothing.
+_KEY_WORD = re.compile(
+    "access|account|api|auth|client|encryption|functions?|host|master|primary|private|secondary"
+    "|secret|service|shared|signing|storage|subscription"
+)
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_NAMED = re.compile(r"(?i)(?<![\w-])([\w-]+)([\"']?\s*(?:=|:|%3d)\s*[\"']?)([^\s;&,%\"'\\]+)")
+_NAME = r"(?<![\w-])(?:(?<=%)(?:3f|26|3b))?([\w-]+)"  # or after an encoded ?, & or ;
+_VALUE = r"([^\s;&,%\"'\\]+)"
+_QUOTE = r"\\?[\"']"
+_ASSIGNED = re.compile(
+    rf"(?i){_NAME}((?:{_QUOTE})?\s*(?:=|%3d)\s*(?:{_QUOTE})?"
+    rf"|{_QUOTE}\s*:\s*(?:{_QUOTE})?){_VALUE}"
+)
+_NAMED = re.compile(rf"(?i){_NAME}([\"']?\s*(?:=|:|%3d)\s*[\"']?){_VALUE}")
 _SECRET_VALUE = re.compile(
     r"(?i)(?<=\bbearer )[\w.~+/=-]+|(?<=\bbasic )[\w+/=-]{8,}"
     r"|(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*"  # a JSON web token
@@ -31,66 +44,81 @@ def without_query(url: str) -> str:
 
 
 def redact(text: str) -> str:
-    """Return `text` without the queries and users of addresses in it, and without keys."""
-    return _SECRET.sub(r"\1\2***", _USER.sub(r"\1", _URL_QUERY.sub(r"\1", text)))
+    """Return a text without the queries and users of addresses in it, and without keys.
+
+    It is for log lines and for reasons. Senders' texts may hold `name: secret` too, which
+    `redact_shown` knows; here it would take out of `VISION_API_KEY: set it` what is to be done.
+    """
+    known = _SECRET.sub(r"\1\2***", _USER.sub(r"\1", _URL_QUERY.sub(r"\1", text)))
+    return _without_named(_ASSIGNED, _SECRET_VALUE.sub("***", known), _is_surely_secret)
 
 
 def redact_values(value: Any) -> Any:
-    """Return a JSON value with its texts redacted; fields such as `password` become `***`."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, list):
-        return [redact_values(item) for item in value]
-    if isinstance(value, dict):
-        return {
-            key: "***" if _SECRET_NAME.fullmatch(key) else redact_values(item)
-            for key, item in value.items()
-        }
-    return value
+    """Return what a sender gave, such as `image_parameters`, as it may be kept.
 
-
-def redact_shown(value: Any, depth: int = 0) -> Any:
-    """Return what a sender gave, such as `image_parameters`, as people may see it.
-
-    Senders put anything there, so that more counts as a secret than in `redact_values`: each field
-    with a secret's word in its name, keys and tokens by their form, and JSON in a text. It is for
-    showing alone; the job keeps what was sent.
+    Fields with a secret's name become `***`, wherever they are; keys and tokens are known by their
+    form, too. Steps read the rest again when a job is run again, so that what only may be a secret,
+    such as `recordKey`, stays; it is not shown.
     """
+    return _redacted(value, 0, _is_surely_secret)
+
+
+def redact_shown(value: Any) -> Any:
+    """Return what a sender gave as people may see it: also without each field that ends with key.
+
+    It is for showing alone; the job keeps what `redact_values` leaves.
+    """
+    return _redacted(value, 0, _is_secret)
+
+
+def _redacted(value: Any, depth: int, is_secret: Callable[[str], bool]) -> Any:
     if depth > _DEEPEST:
         return "***"
     if isinstance(value, str):
-        return _shown_text(value, depth)
+        return _redacted_text(value, depth, is_secret)
     if isinstance(value, list | tuple):
-        return [redact_shown(item, depth + 1) for item in value]
+        return [_redacted(item, depth + 1, is_secret) for item in value]
     if isinstance(value, dict):
         return {
-            _shown_text(str(name), depth): "***"
-            if _is_secret(str(name)) and item is not None
-            else redact_shown(item, depth + 1)
+            _redacted_text(str(name), depth, is_secret): "***"
+            if is_secret(str(name)) and item is not None
+            else _redacted(item, depth + 1, is_secret)
             for name, item in value.items()
         }
     return value
 
 
-def _is_secret(name: str) -> bool:
-    """Tell whether a name is a secret's: one of its words says so, or it ends with `key`."""
+def _is_surely_secret(name: str) -> bool:
+    """Tell whether a name is a secret's: one of its words says so, or it is a key's that opens."""
     words = [word.lower() for word in _WORDS.findall(name)]
     if any(_SECRET_WORD.fullmatch(word) for word in words) or _SECRET_NAME.fullmatch(name):
         return True
-    return len(words) > 1 and words[-1] == "key"
+    return words[-1:] == ["key"] and any(_KEY_WORD.fullmatch(word) for word in words)
 
 
-def _shown_text(text: str, depth: int) -> str:
+def _is_secret(name: str) -> bool:
+    """Tell whether a name may be a secret's: also if it has words and ends with `key`."""
+    words = _WORDS.findall(name)
+    return _is_surely_secret(name) or (len(words) > 1 and words[-1].lower() == "key")
+
+
+def _redacted_text(text: str, depth: int, is_secret: Callable[[str], bool]) -> str:
     if text.lstrip().startswith(("{", "[")):
         try:
             value = json.loads(text)
-            shown = redact_shown(value, depth + 1)
+            kept = _redacted(value, depth + 1, is_secret)
         except (ValueError, RecursionError):
             pass
         else:
-            return text if shown == value else json.dumps(shown, ensure_ascii=False)
-    plain = _SECRET_VALUE.sub("***", redact(text))
-    return _NAMED.sub(lambda m: f"{m[1]}{m[2]}***" if _is_secret(m[1]) else m[0], plain)
+            return text if kept == value else json.dumps(kept, ensure_ascii=False)
+    return _without_named(_NAMED, redact(text), is_secret)
+
+
+def _without_named(pattern: re.Pattern[str], text: str, is_secret: Callable[[str], bool]) -> str:
+    """Return a text without the values that the pattern finds after a secret's name."""
+    return pattern.sub(
+        lambda m: f"{m[0][: m.start(3) - m.start()]}***" if is_secret(m[1]) else m[0], text
+    )
 
 
 def one_line(text: str, limit: int = 600) -> str:

@@ -11,7 +11,7 @@ from imaginem.pipeline.fence import record_step
 from imaginem.pipeline.loading import going_on
 from imaginem.pipeline.offload import as_property, fit
 from imaginem.pipeline.progress_row import ProgressRow, RowChange, StepChange
-from imaginem.pipeline.resuming import SHARES, photo_property, with_photo
+from imaginem.pipeline.resuming import SHARES, photo_property, with_photo, without_secrets
 from imaginem.pipeline.run_results import RunResults
 from imaginem.pipeline.states import ENDED, JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
@@ -168,7 +168,7 @@ def _ending(
 ) -> RowChange:
     """Return the change that ends a job."""
     url = without_query(message.job_definition.input.image_url)
-    final = message.with_image_url(url).model_dump(mode="json", by_alias=True, exclude_unset=True)
+    final = without_secrets(message.with_image_url(url))
     final["job_definition"].pop("_imaginem", None)
     return RowChange(
         steps=(concluded,),

@@ -3,7 +3,8 @@
 What only the message knew is written into the row by the insert that opens a run: the sender's
 fields, the outputs that it came with, its photo. What steps find stands in the row anyway. The
 query of a photo's address is a secret and is not kept: a photo from elsewhere can be fetched
-again only if its address had none, or if it has been fetched already.
+again only if its address had none, or if it has been fetched already. Secrets among the sender's
+`image_parameters` are not kept either: a step that needs one fails in a run that is made so.
 """
 
 from typing import Any
@@ -16,7 +17,7 @@ from imaginem.pipeline.offload import as_property, expand, fit
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import StepState
 from imaginem.ports import Blobs, JobKey, Services
-from imaginem.redaction import one_line, without_query
+from imaginem.redaction import one_line, redact_values, without_query
 
 SHARES = 3
 """Large properties of a row besides the outputs of its steps: two of the message, one to spare."""
@@ -37,10 +38,19 @@ def kept_of(message: JobMessage, blobs: Blobs) -> dict[str, Any]:
         kept = kept.model_copy(update={"image_error": QUERY_LOST})
     elif kept.image_error:
         kept = kept.model_copy(update={"image_error": one_line(kept.image_error)})
-    value = message.with_image_url(plain).model_dump(mode="json", by_alias=True, exclude_unset=True)
+    value = without_secrets(message.with_image_url(plain))
     value["job_definition"]["_imaginem"] = kept.model_dump(
         mode="json", by_alias=True, include=set(_KEPT), exclude_defaults=True
     )
+    return value
+
+
+def without_secrets(message: JobMessage) -> dict[str, Any]:
+    """Return a message as JSON, in which `image_parameters` have no secrets."""
+    value: dict[str, Any] = message.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    given = value["job_definition"]["input"]
+    if "image_parameters" in given:
+        given["image_parameters"] = redact_values(given["image_parameters"])
     return value
 
 

@@ -13,6 +13,7 @@ from imaginem.errors import StorageUnavailable
 from imaginem.names import stored_run
 from imaginem.pipeline.fence import Claim, claim_again
 from imaginem.ports import JobKey, JobLog, JobResult, ResultOfAnotherRun, Results
+from imaginem.redaction import redact_values
 
 _TRIES = 8
 
@@ -36,12 +37,13 @@ class RunResults:
         self.holds = results.holds
 
     def save(self, result: JobResult, *, replaces: str = "") -> None:
-        """Write a job's result as that of the delivery's run.
+        """Write a job's result as that of the delivery's run, without secrets of its sender.
 
         Raises:
             AlreadyConcluded: the delivery is late.
             JobErased: the run was erased.
         """
+        result = replace(result, image_parameters=redact_values(result.image_parameters))
         self._saved = result
         for _ in range(_TRIES):
             named = replace(result, run=stored_run(self.claim.run))

@@ -127,6 +127,31 @@ class TestOtherGroupsPhotos:
         assert "/batches" not in page.text
 
 
+class TestSecretsOfSenders:
+    def test_nothing_that_is_kept_of_an_ended_job_has_them_and_it_runs_again(
+        self, services: MemoryServices, api: TestClient
+    ) -> None:
+        parameters = {"password": "SECRET", "note": "sig=SECRET", "recordKey": "A-7"}
+        mine = services.blobs.put("inputimages", "mine/x", photo_bytes(), "image/png")
+        body = message(mine)
+        body["job_definition"]["input"]["image_parameters"] = parameters
+        assert api.post("/api/jobs", json=body).status_code == 202
+        run_all(services, default_registry)
+        result = services.results.read(("mine", "x"))
+        assert result is not None
+        kept = {"password": "***", "note": "sig=***", "recordKey": "A-7"}
+        assert result.image_parameters == kept
+        assert "SECRET" not in repr(services.log.read(("mine", "x")))
+
+        asked = {"from_step": "pipelineoutput"}
+        assert api.post("/api/jobs/mine/x/rerun", json=asked).status_code == 202
+        assert "SECRET" not in services.submissions.message(("mine", "x"))
+        run_all(services, default_registry)
+        again = services.results.read(("mine", "x"))
+        assert again is not None and again.image_parameters == kept
+        assert api.get("/api/jobs/mine/x/comparison").status_code == 200
+
+
 class TestWaiting:
     def test_what_waits_can_be_erased_and_does_not_come_back(
         self, services: MemoryServices, api: TestClient

@@ -57,6 +57,12 @@ def test_a_key_is_counted_after_encoding() -> None:
         "Server=x;Pwd=SECRET;",
         "password: SECRET",
         "api-key=SECRET",
+        "Authorization: Bearer SECRET.abc",
+        "blobSasToken=SECRET",
+        'sent {"x-functions-key": "SECRET"}',
+        r'sent "{\"client_secret\":\"SECRET\"}"',
+        "callback%3Ftoken%3DSECRET",
+        "key eyJSECRETabc.eyJhbGciOi.c2ln",
     ],
 )
 def test_secrets_are_taken_out(text: str) -> None:
@@ -89,7 +95,7 @@ def test_values_are_redacted_whole_where_their_name_is_a_secrets() -> None:
     value = {
         "password": "SECRET",
         "API-Key": ["SECRET"],
-        "my password": "kept",
+        "my password": "SECRET",
         "list": ["https://a.test/b?SECRET", {"sig": 7}],
         "number": 7,
         "none": None,
@@ -97,7 +103,7 @@ def test_values_are_redacted_whole_where_their_name_is_a_secrets() -> None:
     assert redact_values(value) == {
         "password": "***",
         "API-Key": "***",
-        "my password": "kept",
+        "my password": "***",
         "list": ["https://a.test/b", {"sig": "***"}],
         "number": 7,
         "none": None,
@@ -122,8 +128,20 @@ def test_values_are_redacted_whole_where_their_name_is_a_secrets() -> None:
         {"note": "SECRET" + "a" * 80 + "=="},
     ],
 )
-def test_what_a_sender_gave_is_shown_without_secrets(given: object) -> None:
+def test_what_a_sender_gave_is_shown_and_kept_without_secrets(given: object) -> None:
     assert "SECRET" not in json.dumps(redact_shown(given))
+    assert "SECRET" not in json.dumps(redact_values(given))
+
+
+def test_what_only_may_be_a_secret_is_kept_for_steps_and_not_shown() -> None:
+    given = {"recordKey": "A-7", "note": "recordKey=A-7"}
+    assert redact_values(given) == given
+    assert redact_shown(given) == {"recordKey": "***", "note": "recordKey=***"}
+
+
+def test_errors_of_ours_still_say_what_to_do() -> None:
+    for told in ("VISION_API_KEY: set it", "token: is not valid", "PIN: has 4 digits"):
+        assert redact(told) == told
 
 
 def test_what_is_no_secret_is_shown_as_it_was_given() -> None:
@@ -139,6 +157,7 @@ def test_what_is_no_secret_is_shown_as_it_was_given() -> None:
         "long": "a" * 200_000,  # and it takes no time
     }
     assert redact_shown(given) == given
+    assert redact_values(given) == given
 
 
 def test_a_line_is_one_line() -> None:

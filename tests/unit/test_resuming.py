@@ -53,6 +53,18 @@ def test_a_message_made_of_the_row_is_the_one_that_was_sent(bench: Bench) -> Non
     assert plain(message_from_row(row(bench), bench.services)) == plain(decode_message(sent, ()))
 
 
+def test_no_row_keeps_secrets_of_the_sender_and_steps_still_read_them(bench: Bench) -> None:
+    value = json.loads(bench.message())
+    given = {"blobSasToken": "SECRET", "note": "Bearer SECRET", "recordKey": "A-7"}
+    value["job_definition"]["input"]["image_parameters"] = given
+    sent = bench.sent(bench.transition(bench.first, json.dumps(value), "m1"))
+
+    assert decode_message(sent, ()).job_definition.input.image_parameters == given
+    assert "SECRET" not in repr(bench.entry)
+    kept = message_from_row(row(bench), bench.services).job_definition.input.image_parameters
+    assert kept == {"blobSasToken": "***", "note": "Bearer ***", "recordKey": "A-7"}
+
+
 def test_a_message_of_the_first_step_is_made_again_too(bench: Bench) -> None:
     def fails(job: Any) -> Found:
         raise ZeroDivisionError

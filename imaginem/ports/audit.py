@@ -18,6 +18,8 @@ class AuditDeed(StrEnum):
     DOWNLOADED = "downloaded"
     SEARCHED = "searched"
     SEARCHED_FACES = "searched_faces"
+    SUBMITTED = "submitted"
+    REFUSED = "refused"
     REVIEWED = "reviewed"
     EXPORTED = "exported"
     ERASED = "erased"

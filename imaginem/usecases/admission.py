@@ -15,8 +15,9 @@ from imaginem.errors import PermanentError, StorageUnavailable
 from imaginem.pipeline.barred import check_photo
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.source import forget_photos_but
-from imaginem.ports import DashboardServices, JobKey, Submission
+from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, JobKey, Submission
 from imaginem.redaction import without_query
+from imaginem.usecases.audit.acting import note
 from imaginem.usecases.jobs import photo_name, state_of_job
 from imaginem.usecases.submit import check_open, is_at_work, is_lost, job_id_of, submit_photo
 from imaginem.usecases.unsent import withdraw
@@ -128,6 +129,7 @@ def admit(services: DashboardServices, wish: Wish) -> Admission:
         PhotoBarred: the photo was erased for good.
     """
     check_open(services, wish.batch_id)
+    note(services, AuditDeed.SUBMITTED, AuditSubject.BATCH, wish.batch_id)
     digest = photo_digest(wish.photo)
     if isinstance(wish.photo, bytes):  # one that has an address is looked at when it was fetched
         check_photo(services, wish.batch_id, lambda: digest, wish.name)

@@ -45,6 +45,17 @@ class BatchOverview:
         return sum(state in ENDED for state in self.jobs.values())
 
 
+def view_batch(services: DashboardServices, batch_id: str) -> BatchOverview:
+    """Return a batch's state to somebody who looks at it, which is recorded.
+
+    Raises:
+        NotFound: there is no such batch.
+    """
+    overview = batch_overview(services, batch_id)
+    note(services, AuditDeed.VIEWED, AuditSubject.BATCH, batch_id)
+    return overview
+
+
 def batch_overview(services: DashboardServices, batch_id: str) -> BatchOverview:
     """Return a batch's state.
 

@@ -6,15 +6,16 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from imaginem.errors import InvalidMessage, NotFound
+from imaginem.errors import InvalidMessage, NotFound, PermanentError
 from imaginem.message import JobMessage, decode_message
 from imaginem.names import job_prefix
 from imaginem.pipeline.steps import Registry
-from imaginem.ports import DashboardServices
+from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, JobKey
 from imaginem.redaction import without_query
-from imaginem.usecases.access import Caller, check_batch, check_photo_address
+from imaginem.usecases.access import Caller, check_batch, check_photo_address, no_batch
 from imaginem.usecases.admission import Admission, Wish, admit, photo_digest
-from imaginem.usecases.submit import send_message
+from imaginem.usecases.audit.acting import note
+from imaginem.usecases.submit import job_id_of, send_message
 
 
 @dataclass(frozen=True)
@@ -52,15 +53,14 @@ def receive_photo(
         InvalidMessage: an id or the pipeline is not valid, or the caller is not in the group.
         PermanentError: the batch was cancelled, or belongs to another group.
     """
-    check_batch(services, upload.batch_id, caller)
     if not caller.may_see(upload.group):
         raise InvalidMessage("group: you are not in this group")
     pipeline = _whole_pipeline(services, registry, upload.pipeline)
     check_first_step(registry, pipeline[0])
     data = upload.read()
     name = _file_name(upload.filename)
-    if not caller.may_see(services.batches.open_batch(upload.batch_id, upload.group)):
-        raise NotFound(f"there is no batch {upload.batch_id}")  # made by another group meanwhile
+    _check_valid(services, (upload.batch_id, upload.job_id or job_id_of(name)), pipeline)
+    _enter_batch(services, upload.batch_id, caller, upload.group)
     wish = Wish(
         batch_id=upload.batch_id,
         name=name,
@@ -71,6 +71,45 @@ def receive_photo(
         replace=upload.replace,
     )
     return admit(services, wish)
+
+
+def _enter_batch(
+    services: DashboardServices, batch_id: str, caller: Caller, group: str = ""
+) -> None:
+    """Open a batch for a caller; called last, once nothing is wrong with what the caller sent.
+
+    That the batch is another group's can't be hidden from somebody who may send: an absent one
+    would be made. Nor can it be asked for nothing: each try leaves a batch, or this entry.
+
+    Raises:
+        NotFound: it is another group's, which the caller may not see.
+        PermanentError: it belongs to no group, or to another one of the caller's.
+    """
+    try:
+        check_batch(services, batch_id, caller)
+        try:
+            owner = services.batches.open_batch(batch_id, group)
+        except PermanentError:
+            check_batch(services, batch_id, caller)
+            raise
+        if not caller.may_see(owner):  # made by another group meanwhile
+            raise NotFound(no_batch(batch_id))
+    except NotFound:
+        note(services, AuditDeed.REFUSED, AuditSubject.BATCH, batch_id)
+        raise
+
+
+def _check_valid(services: DashboardServices, key: JobKey, pipeline: Sequence[str]) -> None:
+    """Check ids and pipeline as those of a message.
+
+    Raises:
+        InvalidMessage: one is not valid.
+    """
+    photo = {"image_url": "https://localhost/"}
+    definition = {"id": key[1], "batch_id": key[0], "input": photo, "processing_pipeline": pipeline}
+    decode_message(
+        _encoded({"job_definition": definition}), services.core_settings.default_pipeline
+    )
 
 
 def _whole_pipeline(
@@ -117,10 +156,10 @@ def receive_message(
         _encoded(_without_bookkeeping(message)), services.core_settings.default_pipeline
     )
     definition = decoded.job_definition
-    check_batch(services, definition.batch_id, caller)
     check_photo_address(services, definition, caller)
     check_first_step(registry, decoded.current)
-    services.batches.open_batch(definition.batch_id)
+    _enter_batch(services, definition.batch_id, caller)
+    note(services, AuditDeed.SUBMITTED, AuditSubject.BATCH, definition.batch_id)
     run = send_message(services, decoded, _photo_of(services, decoded))
     return Admission(decoded.key, run, sent=True, state="queued")
 

@@ -57,6 +57,8 @@ OPERATIONS = {
     "audit.deed.downloaded": "downloaded",
     "audit.deed.searched": "searched",
     "audit.deed.searched_faces": "searched with a photo of a face",
+    "audit.deed.submitted": "sent photos",
+    "audit.deed.refused": "was refused, for another group's batch",
     "audit.deed.reviewed": "reviewed",
     "audit.deed.exported": "exported",
     "audit.deed.erased": "erased",

@@ -39,6 +39,8 @@ DEEDS = [
     ("GET", "/api/images", ("searched", "photos")),
     ("GET", "/photos", ("searched", "photos")),
     ("GET", "/photos/cards?batch=spring", ("searched", "batch")),
+    ("GET", "/api/batches/spring", ("viewed", "batch")),
+    ("GET", "/batches/spring", ("viewed", "batch")),
     ("GET", "/api/batches/spring/export", ("exported", "batch")),
     ("POST", "/api/jobs/spring/family/retry", ("ran_again", "job")),
     ("DELETE", "/api/jobs/spring/family", ("erased", "job")),
@@ -73,6 +75,41 @@ def test_faces_are_recorded(services: MemoryServices) -> None:
     assert [deed for _, deed, _ in told(services)] == ["viewed", "searched_faces"]
     entry = next(services.audit_trail.read())
     assert entry.subject == hash_of(services.installation_key, AuditSubject.FACE, str(face))
+
+
+MESSAGE = {
+    "job_definition": {
+        "id": "family",
+        "batch_id": "spring",
+        "input": {"image_url": "https://example.org/a.png"},
+    }
+}
+SENT: list[tuple[str, dict[str, Any]]] = [
+    ("/api/batches/spring/images", {"files": PHOTO}),
+    ("/api/jobs", {"json": MESSAGE}),
+]
+
+
+@pytest.mark.parametrize(("address", "sent"), SENT, ids=[address for address, _ in SENT])
+class TestSending:
+    def test_who_sends_photos_is_recorded_once_for_many(
+        self, services: MemoryServices, address: str, sent: dict[str, Any]
+    ) -> None:
+        browser = client(services, "platform", **ANNA)
+        for _ in range(3):
+            assert browser.post(address, **sent).status_code < 300
+        assert told(services) == [("anna@example.org", "submitted", "batch")]
+
+    def test_who_guesses_the_batch_of_another_group_is_recorded_and_gets_no_more(
+        self, address: str, sent: dict[str, Any]
+    ) -> None:
+        services = web_services()
+        services.batches.open_batch("spring", "red")
+        eve = client(services, "platform", **principal("caseworker", name="eve"))
+        answer = eve.post(address, **sent)
+        assert answer.status_code == 404
+        assert answer.json()["detail"] == "there is no batch spring"
+        assert told(services) == [("eve", "refused", "batch")]
 
 
 def test_nothing_is_recorded_of_what_does_not_happen(services: MemoryServices) -> None:

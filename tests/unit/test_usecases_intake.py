@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from imaginem.errors import InvalidMessage, NotFound
+from imaginem.memory.batches import MemoryBatches
 from imaginem.names import blob_segment
 from imaginem.pipeline.steps import default_registry
 from imaginem.testing import MemoryServices, photo_bytes
@@ -31,6 +32,10 @@ def receive(services: MemoryServices, caller: Caller = EVERYTHING, **changes: An
 
 def queued(services: MemoryServices, queue: str) -> list[dict[str, Any]]:
     return [json.loads(item.body) for item in services.queues.receive(queue, 32, 30)]
+
+
+def no_photo() -> bytes:
+    raise InvalidMessage("this is no photo")
 
 
 class TestReceivePhoto:
@@ -74,7 +79,6 @@ class TestReceivePhoto:
     @pytest.mark.parametrize(
         ("changes", "error", "reason"),
         [
-            ({"batch_id": "red"}, NotFound, "there is no batch red"),
             ({"group": "red-group"}, InvalidMessage, "you are not in this group"),
             ({"pipeline": ["ocrr"]}, InvalidMessage, "did you mean ocr?"),
         ],
@@ -88,16 +92,35 @@ class TestReceivePhoto:
         assert services.batches.batch("b") is None
         assert services.blobs.list("inputimages", "") == []
 
+    @pytest.mark.parametrize("group", ["", "blue-group"])
     def test_a_batch_that_another_group_took_meanwhile_stays_hidden(
-        self, services: MemoryServices
+        self, services: MemoryServices, group: str
     ) -> None:
-        def read() -> bytes:
-            services.batches.open_batch("b", "red-group")
-            return photo_bytes()
+        class Late(MemoryBatches):
+            def open_batch(self, batch_id: str, group: str = "") -> str:
+                services.database.note_batch(batch_id, "red-group")
+                return super().open_batch(batch_id, group)
 
+        services.batches = Late(services.database)
+        bob = replace(BOB, groups=frozenset({"blue-group"}))
         with pytest.raises(NotFound, match="there is no batch b"):
-            receive(services, BOB, read=read)
+            receive(services, bob, group=group)
         assert services.blobs.list("inputimages", "") == []
+
+    @pytest.mark.parametrize(
+        "wrong", [{"read": no_photo}, {"job_id": "x" * 600}, {"pipeline": ["ocr", "a/b"]}]
+    )
+    def test_what_is_wrong_with_a_photo_tells_nothing_of_its_batch(
+        self, services: MemoryServices, wrong: dict[str, Any]
+    ) -> None:
+        services.batches.open_batch("hidden", "red-group")
+        told = []
+        for batch_id in ("hidden", "absent"):
+            with pytest.raises(InvalidMessage) as refused:
+                receive(services, BOB, batch_id=batch_id, **wrong)
+            told.append(str(refused.value))
+        assert told[0] == told[1]
+        assert services.batches.batch("absent") is None
 
     def test_the_first_photo_says_whose_the_batch_is(self, services: MemoryServices) -> None:
         receive(services, ANN, group="red-group")

@@ -22,7 +22,8 @@ _AT_ONCE = 100
 """Entries of one insert: as many as a transaction of the table service takes."""
 _NAMED = (AuditSubject.BATCH, AuditSubject.JOB, AuditSubject.FACE, AuditSubject.PHOTO)
 _ONCE_IN = 60.0
-"""Seconds in which the same view of the same photo by the same person is one entry."""
+"""Seconds in which the same deed of these to the same photo or batch by one person is one entry."""
+_REPEATED = (AuditDeed.VIEWED, AuditDeed.SUBMITTED, AuditDeed.REFUSED)
 _REMEMBERED = 10_000
 _WHO_LENGTH = 200
 _HASH_LENGTH = 32
@@ -80,7 +81,7 @@ class ChainWriter:
         """Keep a deed; return when it is kept."""
         entry = self._entry(who, deed, kind, tuple(ids), purpose)
         view = (entry.who, entry.deed, entry.kind, entry.subject)
-        if deed == AuditDeed.VIEWED and self._seen_lately(view):
+        if deed in _REPEATED and self._seen_lately(view):
             return
         mine = _Waiting(entry)
         with self._lock:
@@ -95,7 +96,7 @@ class ChainWriter:
                 self._call_next()
         if mine.problem is not None:
             raise mine.problem
-        if deed == AuditDeed.VIEWED:
+        if deed in _REPEATED:
             self._remember(view)
 
     def _entry(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Response, UploadFile
 
-from imaginem.usecases.batches import batch_overview
+from imaginem.usecases.batches import view_batch
 from imaginem.usecases.intake import Upload, receive_photo
 from imaginem.web.addresses import unpath
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch, WebDep
@@ -29,7 +29,7 @@ def batches(
 @router.get("/batches/{batch_id}", responses=responses(404, 422))
 def batch(caller: Viewer, services: ServicesDep, batch_id: VisibleBatch) -> Progress:
     """Return a batch's progress, step by step; a client may poll it every second."""
-    return present_progress(batch_overview(services, batch_id))
+    return present_progress(view_batch(services, batch_id))
 
 
 @router.post(

@@ -1,7 +1,7 @@
 """`/batches`."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -9,7 +9,13 @@ from fastapi.responses import HTMLResponse, Response
 
 from imaginem.pipeline.states import ENDED
 from imaginem.ports import DashboardServices
-from imaginem.usecases.batches import batch_overview, cancel_batch, reopen_batch
+from imaginem.usecases.batches import (
+    BatchOverview,
+    batch_overview,
+    cancel_batch,
+    reopen_batch,
+    view_batch,
+)
 from imaginem.usecases.erase import forget_batch
 from imaginem.usecases.submit import run_again
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch, VisibleJob
@@ -68,9 +74,13 @@ def _by_job(problems: Sequence[JobProblem]) -> list[tuple[str, list[tuple[str, s
 
 
 def _show(
-    request: Request, services: DashboardServices, batch_id: str, template: str
+    request: Request,
+    services: DashboardServices,
+    batch_id: str,
+    template: str,
+    look: Callable[[DashboardServices, str], BatchOverview] = batch_overview,
 ) -> HTMLResponse:
-    progress = present_progress(batch_overview(services, batch_id))
+    progress = present_progress(look(services, batch_id))
     purposes = services.core_settings.purposes
     return render(request, template, {**progress_values(progress), "purposes": purposes})
 
@@ -90,7 +100,7 @@ def batch(
     caller: Viewer, services: ServicesDep, request: Request, batch_id: VisibleBatch
 ) -> HTMLResponse:
     """Show a batch."""
-    return _show(request, services, batch_id, "batch.html")
+    return _show(request, services, batch_id, "batch.html", view_batch)
 
 
 @router.get("/{batch_id}/progress")

@@ -25,7 +25,14 @@ from imaginem.errors import ConfigurationError, ImaginemError, StorageSilent, fr
 from imaginem.host.emulator import emulator_package
 from imaginem.host.identity import check_identity
 from imaginem.runtime import Runtime
-from imaginem.usecases.health import Check, Finding, ServiceChecks, engine_checks, examine
+from imaginem.usecases.health import (
+    Check,
+    Finding,
+    ServiceChecks,
+    engine_checks,
+    examine,
+    what_remains,
+)
 
 _ENOUGH_ROOM = 200 * 2**20
 """Bytes that should be free for photos, results and what the storage emulator keeps."""
@@ -81,6 +88,7 @@ def examine_app(app: Path) -> list[Finding]:
         Finding("settings"),
         *shown,
         *ends_of(runtime.settings, datetime.now(UTC).date()),
+        *what_remains(runtime.remains),
     ]
 
 

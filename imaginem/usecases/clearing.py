@@ -62,6 +62,7 @@ def clear_queue(
     note(services, AuditDeed.CLEARED, AuditSubject.QUEUE, queue)
     cleared = Cleared()
     while items := services.queues.receive(queue, _LOT, _LEASE):
+        services.remains.note()
         for item in items:
             ended = _end(services, queue.removesuffix(_POISON), item)
             try:
@@ -71,6 +72,8 @@ def clear_queue(
             cleared.jobs += ended
             cleared.others += not ended
             told(cleared.removed)
+    if cleared.removed:
+        services.remains.wipe()
     cleared.left = services.queues.count(queue) or 0
     return cleared
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from imaginem.errors import ImaginemError
-from imaginem.ports import DashboardServices, PoisonFilter
+from imaginem.ports import DashboardServices, PoisonFilter, Remains
 from imaginem.redaction import one_line
+from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.poison import MOST_COUNTED
 
 _PARALLEL = 8  # queues that are counted at a time
@@ -53,6 +54,7 @@ class Operations:
         engine_notes: what to know of them, such as the end of their service, by what they do.
         findings: of `queues`, `tables`, `blobs`, `database` and `engines`.
         poisoned: how many messages could not be processed; counting ends at `MOST_COUNTED`.
+        remains: what to do about erased data that is still on this machine's disk; empty if none.
     """
 
     queues: Mapping[str, int | None]
@@ -60,6 +62,7 @@ class Operations:
     engine_notes: Mapping[str, str]
     findings: Sequence[Finding]
     poisoned: int
+    remains: str = ""
 
 
 def examine(checks: Iterable[Check]) -> list[Finding]:
@@ -139,4 +142,11 @@ def operations_of(services: DashboardServices, steps: Iterable[str]) -> Operatio
         engine_notes=services.engine_notes,
         findings=findings,
         poisoned=service_checks.poisoned,
+        remains=" ".join(finding.note for finding in what_remains(services.remains)),
     )
+
+
+def what_remains(remains: Remains) -> list[Finding]:
+    """Return a finding if something that was erased still waits to leave this machine's disk."""
+    text = still_on_disk(remains)
+    return [Finding("erased data", note=f"Something was erased. {text}")] if text else []

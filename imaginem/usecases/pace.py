@@ -29,6 +29,11 @@ class Pace:
         """Seconds since it was made."""
         return self._clock() - self._begun
 
+    @property
+    def next_turn(self) -> float:
+        """Seconds from when it was made to the next turn."""
+        return self._next - self._begun
+
     def wait(self) -> None:
         """Wait for the next turn; the first one comes at once, and no turn is made up for."""
         now = self._clock()

@@ -172,6 +172,7 @@ def replay_entry(services: DashboardServices, entry: PoisonEntry, *, force: bool
         try:
             send_message(services, plan.message, run=plan.run)
         except NotFound:
+            services.remains.note()
             services.poison.drop(entry.queue, entry.id)  # what was erased leaves nothing behind
             raise
     services.poison.drop(entry.queue, entry.id)
@@ -194,11 +195,13 @@ def replay_job(
 def drop_entry(services: DashboardServices, queue: str, message_id: str) -> None:
     """Forget an entry. Raises NotFound."""
     drop_found(services, find_entry(services, queue, message_id))
+    services.remains.wipe()
 
 
 def drop_found(services: DashboardServices, entry: PoisonEntry) -> None:
-    """Forget an entry that was found."""
+    """Forget an entry that was found; the caller wipes what remains, once for many."""
     _note(services, AuditDeed.DROPPED, entry)
+    services.remains.note()
     services.poison.drop(entry.queue, entry.id)
 
 

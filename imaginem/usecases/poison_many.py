@@ -99,7 +99,10 @@ def drop_some(
         drop_found(services, head)
         handled.done += 1
 
-    return _handle(services, wanted, dropped, cursor, limit, Pace(), float("inf"))
+    handled = _handle(services, wanted, dropped, cursor, limit, Pace(), float("inf"))
+    if handled.done:
+        services.remains.wipe()
+    return handled
 
 
 def _handle(
@@ -116,7 +119,7 @@ def _handle(
     page = services.poison.page(wanted, after, limit)
     handled, last = Handled(cursor=page.cursor), after
     for head in page.entries:
-        if pace.seconds >= seconds:
+        if max(pace.seconds, pace.next_turn) >= seconds:
             handled.cursor = last
             break
         pace.wait()

@@ -229,7 +229,10 @@ class CheckResult(Answer):
 
 
 class Operations(Answer):
-    """What runs, and its health; what is poisoned is counted up to 1,000."""
+    """What runs, and its health; what is poisoned is counted up to 1,000.
+
+    `remains` tells what to do about something erased that is still on this machine's disk.
+    """
 
     version: str
     queues: list[QueueDepth]
@@ -237,6 +240,7 @@ class Operations(Answer):
     engine_notes: dict[str, str]
     checks: list[CheckResult]
     poisoned: int
+    remains: str = ""
 
 
 class Forgotten(Answer):

@@ -138,6 +138,7 @@ def present_operations(operations: health.Operations) -> models.Operations:
             for finding in operations.findings
         ],
         poisoned=operations.poisoned,
+        remains=operations.remains,
     )
 
 

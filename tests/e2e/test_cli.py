@@ -268,6 +268,9 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
         "engine for prints",
     ]
 
+    (cli.app / ".imaginem" / "erased").touch()
+    assert "`imaginem compact`" in cli("doctor")
+
     cli.environment["PIPELINE_DEFINITION"] = "ocr,facedcrop"
     cli.environment["IMAGINEM_ASSETS"] = str(cli.app / "none")
     report = cli("doctor", code=1)

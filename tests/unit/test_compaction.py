@@ -19,13 +19,17 @@ from imaginem.host.compacting import Compacting
 from imaginem.host.home import HomeLock, is_locked
 from imaginem.memory.landing import MemoryLanding
 from imaginem.memory.results import MemoryResults
-from imaginem.ports import Decision, Deed, JobKey
+from imaginem.ports import Decision, Deed, JobKey, PoisonEntry, PoisonFilter
 from imaginem.sql.database import Database
 from imaginem.sql.wiping import empty_log, write_anew
 from imaginem.storage import FileRemains
 from imaginem.storage.compaction import FolderDisk, compact, settle
 from imaginem.testing import MemoryBlobs, MemoryQueues, MemoryServices
+from imaginem.usecases.clearing import clear_queue
 from imaginem.usecases.erase import erase_batch, erase_job
+from imaginem.usecases.health import what_remains
+from imaginem.usecases.poison import drop_entry
+from imaginem.usecases.poison_many import drop_some
 from tests.dashboard import client
 
 ERASED = b"the erased photo"
@@ -540,18 +544,46 @@ class TestTheCommand:
         assert "nothing to do" in command().output
 
 
+class Watched:
+    """Remains that tell what they were asked to do."""
+
+    waiting = False
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def note(self) -> None:
+        self.told.append("note")
+
+    def wipe(self) -> None:
+        self.told.append("wipe")
+
+
 class TestTheNote:
+    def test_whoever_forgets_what_was_poisoned_erases_too(self) -> None:
+        services = MemoryServices(remains=(remains := Watched()))
+        for name in ("a", "b", "c"):
+            services.poison.add(PoisonEntry("ocr", name, "", "Jane's photo", 1))
+
+        drop_entry(services, "ocr", "a")
+        drop_some(services, PoisonFilter(queue="ocr"))
+        drop_some(services, PoisonFilter(queue="ocr"))  # nothing is left
+
+        assert services.poison.list() == []
+        assert remains.told == ["note", "wipe", "note", "note", "wipe"]
+
+    def test_whoever_clears_a_queue_erases_too(self) -> None:
+        services = MemoryServices(remains=(remains := Watched()))
+        services.queues.send("ocr", "Jane's photo")
+
+        clear_queue(services, "ocr")
+        clear_queue(services, "ocr")  # nothing is left
+
+        assert remains.told == ["note", "wipe"]
+
     def test_it_is_there_before_anything_goes_and_the_log_is_wiped_after_that(self) -> None:
-        told: list[str] = []
-
-        class Watched:
-            waiting = False
-
-            def note(self) -> None:
-                told.append("note")
-
-            def wipe(self) -> None:
-                told.append("wipe")
+        remains = Watched()
+        told = remains.told
 
         class WatchedResults(MemoryResults):
             def erase(self, key: JobKey) -> None:
@@ -560,7 +592,7 @@ class TestTheNote:
             def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
                 told.append("erase")
 
-        services = MemoryServices(remains=Watched(), results=WatchedResults())
+        services = MemoryServices(remains=remains, results=WatchedResults())
 
         erase_job(services, ("spring", "one"))
         erase_batch(services, "spring", ["two"])
@@ -575,6 +607,20 @@ class TestTheNote:
         answer = api.delete("/api/batches/spring").json()
 
         assert "`imaginem compact`" in answer["remains"]
+
+    def test_operations_and_the_doctor_tell_too_until_it_is_gone(self, tmp_path: Path) -> None:
+        remains = FileRemains(tmp_path, lambda: None)
+        api = client(MemoryServices(remains=remains))
+        assert api.get("/api/operations").json()["remains"] == ""
+        assert what_remains(remains) == []
+        remains.note()
+        told = "Something was erased. It can't be reached any more"
+        assert api.get("/api/operations").json()["remains"].startswith(told)
+        assert "`imaginem compact`" in api.get("/operations").text
+        (finding,) = what_remains(remains)
+        assert finding.note.startswith(told) and not finding.problem
+        remains.compacted(whole=True)
+        assert "imaginem compact" not in api.get("/operations").text
 
     def test_a_full_disk_keeps_nobody_from_erasing(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -291,8 +291,14 @@ class TestMany:
 
         pace = Pace(1, clock=lambda: now[0], sleep=sleep)
         some = replay_some(bench.services, PoisonFilter(), pace=pace, seconds=1.5)
-        assert (some.done, len(bench.poisoned)) == (3, 1)
-        assert replay_some(bench.services, PoisonFilter(), cursor=some.cursor).done == 1
+        assert (some.done, len(bench.poisoned)) == (2, 2)
+        assert replay_some(bench.services, PoisonFilter(), cursor=some.cursor).done == 2
+
+    def test_a_slow_rate_holds_no_call_for_long(self, bench: Bench) -> None:
+        fill(bench, 2)
+        pace = Pace(0.001, clock=lambda: 0.0, sleep=lambda seconds: pytest.fail("it waits"))
+        some = replay_some(bench.services, PoisonFilter(), pace=pace, seconds=5)
+        assert (some.done, len(bench.poisoned), bool(some.cursor)) == (1, 1, True)
 
     def test_those_that_fit_are_dropped(self, bench: Bench) -> None:
         fill(bench, 5)

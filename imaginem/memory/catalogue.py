@@ -7,7 +7,14 @@ from datetime import UTC, datetime
 from imaginem.memory.database import MemoryDatabase
 from imaginem.ports import FoundPhoto, JobResult, PhotoFilter, PhotoPage
 from imaginem.ports.cursors import cursor_to, read_job_cursor
-from imaginem.ports.searchable import TAGS_SHOWN, count_faces, labels_in, name_of, text_in
+from imaginem.ports.searchable import (
+    TAGS_SHOWN,
+    count_faces,
+    has_faces,
+    labels_in,
+    name_of,
+    text_in,
+)
 
 
 class MemoryCatalogue:
@@ -50,6 +57,7 @@ class MemoryCatalogue:
 def _matches(row: JobResult, wanted: PhotoFilter) -> bool:
     labels = labels_in(row.job_output)
     at = _time(row)
+    found = has_faces(row.job_output, row.processing_pipeline, row.unsuccessful)
     return (
         all(
             not name or (kind, name) in labels
@@ -60,7 +68,7 @@ def _matches(row: JobResult, wanted: PhotoFilter) -> bool:
             )
         )
         and wanted.text.casefold() in text_in(row.job_output)
-        and (wanted.faces is None or wanted.faces == bool(count_faces(row.job_output)))
+        and (wanted.faces is None or wanted.faces is found)
         and (wanted.since is None or at >= wanted.since)
         and (wanted.until is None or at < wanted.until)
         and wanted.batch in ("", row.batch_id)

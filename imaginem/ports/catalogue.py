@@ -15,7 +15,7 @@ class PhotoFilter:
     Attributes:
         tag, category, object: a label of the photo, spelt exactly like this.
         text: part of the text in the photo; upper and lower case are the same.
-        faces: True for photos with faces, False for those without.
+        faces: True for photos with faces, False for those in which they were looked for in vain.
         since, until: when the photo was processed: at or after `since`, before `until`.
         groups: the caller's; photos in batches of other groups are left out.
     """

@@ -3,11 +3,13 @@
 All adapters use these functions, so that a search gives the same results everywhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from imaginem.redaction import redact_shown
 
+FACE_STEP = "facedetection"
+"""The step that looks for faces. A result lists it in its pipeline, and where it was in vain."""
 TAGS_SHOWN = 3
 """Tags of a photo in a list: those of the highest confidence."""
 _NAME_LIMIT = 200  # characters of a label that are kept; the column has no more
@@ -37,7 +39,16 @@ def text_in(outputs: Mapping[str, Any]) -> str:
 
 def count_faces(outputs: Mapping[str, Any]) -> int:
     """Return how many faces were found in the photo."""
-    return len(_items(outputs, "facedetection", "faces"))
+    return len(_items(outputs, FACE_STEP, "faces"))
+
+
+def has_faces(
+    outputs: Mapping[str, Any], pipeline: Sequence[str], unsuccessful: Sequence[str]
+) -> bool | None:
+    """Tell whether a photo has faces; None where nobody has looked for them."""
+    if count_faces(outputs):
+        return True
+    return False if FACE_STEP in pipeline and FACE_STEP not in unsuccessful else None
 
 
 def name_of(image_parameters: Any, otherwise: str) -> str:

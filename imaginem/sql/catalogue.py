@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from imaginem.ports import FoundPhoto, PhotoFilter, PhotoPage
 from imaginem.ports.cursors import cursor_to, read_job_cursor
-from imaginem.ports.searchable import TAGS_SHOWN, name_of
+from imaginem.ports.searchable import FACE_STEP, TAGS_SHOWN, name_of
 from imaginem.sql.batches import hidden_from
 from imaginem.sql.database import Database
 from imaginem.sql.schema import Label, PipelineOutput
@@ -75,8 +75,12 @@ def _conditions(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
     if wanted.text:
         text = wanted.text.casefold()  # as it is stored; see `text_in`
         conditions.append(PipelineOutput.full_text.contains(text, autoescape=True))
-    if wanted.faces is not None:
-        conditions.append(PipelineOutput.faces > 0 if wanted.faces else PipelineOutput.faces == 0)
+    if wanted.faces:
+        conditions.append(PipelineOutput.faces > 0)
+    if wanted.faces is False:
+        looked_for = _names(PipelineOutput.processing_pipeline, FACE_STEP)
+        failed = _names(PipelineOutput.unfinished, FACE_STEP)
+        conditions += [PipelineOutput.faces == 0, looked_for, ~failed]
     if wanted.since:
         conditions.append(PipelineOutput.timestamp >= wanted.since)
     if wanted.until:
@@ -86,6 +90,11 @@ def _conditions(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
     if wanted.groups is not None:
         conditions.append(~hidden_from(PipelineOutput.batch_id, wanted.groups))
     return conditions
+
+
+def _names(column: InstrumentedAttribute[str], step: str) -> ColumnElement[bool]:
+    """Return the condition that a list of steps, with commas between them, has this one."""
+    return (literal(",") + column + ",").contains(f",{step},", autoescape=True)
 
 
 def _tags(session: Session, jobs: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[str]]:

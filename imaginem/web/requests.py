@@ -96,7 +96,9 @@ async def photo_filter(
     object: Label = "",
     text: Label = "",
     faces: Annotated[
-        bool | None, EMPTY_IS_NONE, Query(description="With faces, or without.")
+        bool | None,
+        EMPTY_IS_NONE,
+        Query(description="With faces; or without, where they were looked for."),
     ] = None,
     since: Annotated[date | None, EMPTY_IS_NONE, Query(description="First day, UTC.")] = None,
     until: Annotated[date | None, EMPTY_IS_NONE, Query(description="Last day, UTC.")] = None,

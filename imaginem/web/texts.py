@@ -94,7 +94,7 @@ ENGLISH = {
     "photos.faces": "Faces",
     "photos.faces.any": "with or without",
     "photos.faces.true": "with faces",
-    "photos.faces.false": "no face found, or not looked for",
+    "photos.faces.false": "looked for, and no face found",
     "photos.since": "From",
     "photos.until": "To",
     "photos.batch": "Batch",

@@ -24,7 +24,9 @@ def save(stores: Stores, key: JobKey, **found: object) -> None:
         "facedetection": {"faces": [{}] * int(str(found.get("faces", 0)))},
     }
     unsuccessful = ("ocr",) if found.get("problem") else ()
-    result = JobResult(*key, ("ocr",), "https://x.test/a", {"original_name": "A.jpg"}, outputs)
+    result = JobResult(
+        *key, ("facedetection", "ocr"), "https://x.test/a", {"original_name": "A.jpg"}, outputs
+    )
     stores.results.save(replace(result, unsuccessful=unsuccessful))
 
 

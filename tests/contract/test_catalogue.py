@@ -1,6 +1,7 @@
 """Photos by what was found in them: in memory, on SQLite and on PostgreSQL alike."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from alembic import command
 from sqlalchemy import create_engine, text
 
 from imaginem.errors import InvalidMessage
-from imaginem.ports import PhotoFilter
+from imaginem.ports import JobResult, PhotoFilter
 from imaginem.sql import Database
 from imaginem.sql.migrate import _config, upgrade
 from tests.contract.rows import save
@@ -54,6 +55,21 @@ class TestPhotos:
         self, stores: Stores, wanted: dict[str, object], found: list[str]
     ) -> None:
         assert ids(stores, **wanted) == found
+
+    def test_where_nobody_looked_for_faces_none_is_not_said_to_be_without(
+        self, stores: Stores
+    ) -> None:
+        tagged = {"generalclassification": {"tags": [{"name": "cat", "confidence": 0.9}]}}
+        for name, pipeline, unsuccessful in (
+            ("failed", ("facedetection", "ocr"), ("ocr", "facedetection")),
+            ("left out", ("my-facedetection", "ocr"), ()),
+        ):
+            result = JobResult("b", name, pipeline, "https://x.test/a", {}, tagged)
+            stores.results.save(replace(result, unsuccessful=unsuccessful))
+        assert ids(stores, faces=False) == ["three", "two"]
+        assert ids(stores, faces=True) == ["one"]
+        assert stores.catalogue.labels(PhotoFilter(faces=False), "tag") == [("Cat", 1), ("cat", 1)]
+        assert len(ids(stores)) == 5
 
     def test_a_photo_tells_its_name_tags_and_problems(self, stores: Stores) -> None:
         (two,) = stores.catalogue.photos(PhotoFilter(tag="cat", faces=False)).photos

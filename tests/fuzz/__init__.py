@@ -1,0 +1,1 @@
+"""Odd messages, photos, addresses and API runs, made by the thousand."""

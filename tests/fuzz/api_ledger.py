@@ -104,8 +104,14 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 def jobs_in(value: Any) -> set[Key]:
     """Return the jobs that a JSON value names."""
-    found = {(item.get("batch_id"), item.get("job_id")) for item in _objects(value)}
-    return {(str(batch), str(job)) for batch, job in found if batch and job}
+    found: set[Key] = set()
+    for item in _objects(value):
+        batch_id, jobs = item.get("batch_id"), item.get("jobs")
+        if batch_id and item.get("job_id"):
+            found.add((str(batch_id), str(item["job_id"])))
+        if batch_id and isinstance(jobs, dict):
+            found |= {(str(batch_id), str(job)) for job in jobs}
+    return found
 
 
 def faces_in(text: str) -> set[str]:

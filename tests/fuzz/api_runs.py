@@ -86,11 +86,11 @@ class ApiRun(RuleBasedStateMachine):
         self.world.work(20)
         self._tell("GET /api/poison", self.client.get("/api/poison", headers=_OPERATOR))
 
-    def _tell(self, label: str, response: Any) -> None:
-        """Check what an operator was answered."""
+    def _tell(self, label: str, response: Any, who: str = "operator") -> None:
+        """Check what somebody was answered."""
         told = response.status_code, dict(response.headers), response.content
         stated = str(response.request.url).split("/")
-        self._answered(label, PEOPLE["operator"], stated, *told)
+        self._answered(label, PEOPLE[who], stated, *told)
         OPERATIONS[label].validate_response(response)
 
     def teardown(self) -> None:
@@ -128,9 +128,13 @@ class ApiRun(RuleBasedStateMachine):
     @rule(batch_id=st.sampled_from(sorted(BATCHES)), random=RANDOM)
     def upload(self, batch_id: str, random: Random) -> None:
         """Send a photo as somebody who may."""
+        self._upload(batch_id, random)
+
+    def _upload(self, batch_id: str, random: Random) -> Key | None:
+        """Send a photo as somebody who may; return its job, unless it was refused."""
         group = BATCHES[batch_id]
         who = f"{group} caseworker" if group else "operator"
-        self._send_photo(_UPLOAD, PEOPLE[who], random, batch_id)
+        return self._send_photo(_UPLOAD, PEOPLE[who], random, batch_id)
 
     @rule(most=st.integers(1, 60), later=st.booleans())
     def work(self, most: int, later: bool) -> None:
@@ -154,16 +158,39 @@ class ApiRun(RuleBasedStateMachine):
         REPORT.executions += self.world.work(7)
         self._step_is_done()
 
-    @rule(random=RANDOM)
-    def compare(self, random: Random) -> None:
-        """Run a job again from its last step, and compare what it finds."""
+    @rule(who=WHO, whole=st.booleans(), at_work=st.booleans(), random=RANDOM)
+    def erase(self, who: str, whole: bool, at_work: bool, random: Random) -> None:
+        """Erase a job or a batch, perhaps while it is at work, and look whether it comes back."""
+        key = self.ledger.a_key(random)
+        if at_work:
+            key = self._upload(key[0], random) or key
+            self.world.work(random.randrange(6))
+        place = "batches/{batch_id}" if whole else "jobs/{batch_id}/{job_id}"
+        label, names = f"DELETE /api/{place}", {"batch_id": key[0], "job_id": key[1]}
+        doomed = self._doomed(label, names)
+        address = f"/api/{place.format_map(names)}"
+        answer = self.client.delete(address, headers=PEOPLE[who].headers)
+        if answer.status_code < 300:
+            self.ledger.erase(*doomed)
+        self._tell(label, answer, who)
+        REPORT.executions += self.world.work(80)
+        for place in ("/api/poison", "/api/images", "/api/batches/{batch_id}"):
+            answer = self.client.get(place.format_map(names), headers=_OPERATOR)
+            self._tell(f"GET {place}", answer)
+
+    @rule(who=WHO, random=RANDOM)
+    def compare(self, who: str, random: Random) -> None:
+        """Run a job again from a late step, once there are more faces, and compare."""
+        self._upload(random.choice(list(BATCHES)), random)
+        REPORT.executions += self.world.work(60)
         address = "/api/jobs/{}/{}".format(*self.ledger.a_key(random))
-        body = {"from_step": PIPELINE[-1]}
+        body = {"from_step": random.choice(PIPELINE[-2:])}
         label = "POST /api/jobs/{batch_id}/{job_id}/rerun"
         self._tell(label, self.client.post(f"{address}/rerun", json=body, headers=_OPERATOR))
         REPORT.executions += self.world.work(60)
         label = "GET /api/jobs/{batch_id}/{job_id}/comparison"
-        self._tell(label, self.client.get(f"{address}/comparison", headers=_OPERATOR))
+        answer = self.client.get(f"{address}/comparison", headers=PEOPLE[who].headers)
+        self._tell(label, answer, who)
 
     @rule(page=st.sampled_from(PAGES), who=WHO, random=RANDOM)
     def look(self, page: str, who: str, random: Random) -> None:
@@ -184,8 +211,8 @@ class ApiRun(RuleBasedStateMachine):
 
     def _send_photo(
         self, label: str, who: Someone, random: Random, batch_id: str | None = None
-    ) -> None:
-        """Send a photo to a batch, or search with one."""
+    ) -> Key | None:
+        """Send a photo to a batch, or search with one; return the job that it has become."""
         batch_id = batch_id or random.choice(list(BATCHES))
         name = marked_name(random, batch_id)
         form = {} if label == _SEARCH or random.random() < 0.5 else {"job_id": f"{name}.job"}
@@ -199,10 +226,13 @@ class ApiRun(RuleBasedStateMachine):
             path, files={"file": (name, data, "image/png")}, data=form, headers=who.headers
         )
         told = response.status_code, dict(response.headers), response.content
+        key = None
         if label == _UPLOAD and response.status_code < 300:
-            self.ledger.sent((batch_id, response.json()["job_id"]), name)
+            key = (batch_id, response.json()["job_id"])
+            self.ledger.sent(key, name)
         self._answered(label, who, [batch_id, name, *form.values()], *told)
         OPERATIONS[label].validate_response(response)
+        return key
 
     def _doomed(self, label: str, names: Mapping[str, Any]) -> tuple[list[Key], set[str]]:
         """Return which jobs and faces a request erases, should it succeed."""

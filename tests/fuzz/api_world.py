@@ -220,15 +220,13 @@ class World:
 
     def put_nonsense(self, random: Random, key: tuple[str, str]) -> None:
         """Put something on a queue that is no job message, or only looks like one."""
-        definition = {
-            "id": key[1],
-            "batch_id": key[0],
-            "input": {"image_url": 5, "image_parameters": {**SECRETS, "original_name": key[1]}},
-        }
+        photo = {"image_url": 5, "image_parameters": {**SECRETS, "original_name": key[1]}}
+        definition = {"id": key[1], "batch_id": key[0], "input": photo}
+        nobodys = {"id": "nobodys", "batch_id": None, "input": {"image_parameters": SECRETS}}
         bodies = (
             json.dumps({"job_definition": definition}),
+            json.dumps({"job_definition": nobodys}),
             f"nonsense of {key[0]}, password={SECRET}pw",
-            json.dumps({"job_definition": {**definition, "id": "nobodys", "batch_id": None}}),
         )
         self.services.queues.send("ocr", random.choice(bodies))
 

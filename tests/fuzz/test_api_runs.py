@@ -29,7 +29,7 @@ ERASED = ("zopena-1", "gone.png-1")
 def test_whoever_asks_for_whatever_gets_no_more_than_is_theirs() -> None:
     report = play(8, 1, steps=25)
     assert report.requests > 200
-    assert len(OPERATIONS) - len(report.never_done(OPERATIONS)) > 20
+    assert len(OPERATIONS) - len(report.never_done(OPERATIONS)) > 10
 
 
 @pytest.fixture(scope="module")

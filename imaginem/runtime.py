@@ -52,6 +52,7 @@ from imaginem.ports import (
     Photos,
     PoisonLog,
     Queues,
+    Receipts,
     Remains,
     Results,
     Reviews,
@@ -152,6 +153,13 @@ class Runtime(Engines):
         from imaginem.storage import AzureDrops
 
         return AzureDrops(self._account)
+
+    @_Once
+    def receipts(self) -> Receipts:
+        """The table `pipelinereceipts`."""
+        from imaginem.storage import AzureReceipts
+
+        return AzureReceipts(self._account)
 
     @_Once
     def shared_state(self) -> SharedState:
@@ -432,6 +440,7 @@ class Runtime(Engines):
         if self.settings.watchdog_minutes:
             jobs.append(MaintenanceJob("watchdog", self._watch))
             jobs.append(MaintenanceJob("unsent photos", self._remove_unsent))
+            jobs.append(MaintenanceJob("erasures", self._sweep_finally))
         if any(vars(self.settings.days()).values()):
             jobs.append(MaintenanceJob("retention", self._apply_retention))
         jobs.append(MaintenanceJob("erased faces", self._finish_faces))
@@ -462,6 +471,12 @@ class Runtime(Engines):
         from imaginem.usecases.unsent import remove_unsent
 
         remove_unsent(self)
+
+    def _sweep_finally(self) -> None:
+        """Look once more through what was erased."""
+        from imaginem.usecases.final_sweep import sweep_finally
+
+        sweep_finally(self, default_registry.names())
 
     def _watch(self) -> None:
         """Run the watchdog: it sends lost messages again."""

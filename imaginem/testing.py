@@ -24,6 +24,7 @@ from imaginem.memory.gallery import MemoryGallery
 from imaginem.memory.installation_key import MemoryInstallationKey
 from imaginem.memory.landing import MemoryLanding
 from imaginem.memory.poison import MemoryPoison
+from imaginem.memory.receipts import MemoryReceipts
 from imaginem.memory.results import MemoryResults
 from imaginem.memory.shared_state import MemorySharedState
 from imaginem.memory.storage import (
@@ -72,6 +73,7 @@ __all__ = [
     "MemoryLog",
     "MemoryPoison",
     "MemoryQueues",
+    "MemoryReceipts",
     "MemoryResults",
     "MemoryServices",
     "MemorySharedState",
@@ -104,6 +106,7 @@ class MemoryServices(MemoryStores, Engines):
     log: MemoryLog = field(default_factory=MemoryLog)
     poison: MemoryPoison = field(default_factory=MemoryPoison)
     drops: MemoryDrops = field(default_factory=MemoryDrops)
+    receipts: MemoryReceipts = field(default_factory=MemoryReceipts)
     installation_key: Any = field(default_factory=MemoryInstallationKey)
     landing: MemoryLanding = field(default_factory=MemoryLanding)
     remains: Remains = field(default_factory=NoRemains)

@@ -17,6 +17,7 @@ from imaginem.cli import (
     jobs,
     operate,
     poison,
+    receipts,
     rerun,
     serve,
     steps,
@@ -41,6 +42,7 @@ ai_emulator.register(app)
 app.add_typer(audit.audit_app, name="audit")
 app.add_typer(assets.app, name="assets")
 app.add_typer(poison.poison_app, name="poison")
+app.add_typer(receipts.receipt_app, name="receipt")
 app.add_typer(batches.faces_app, name="faces")
 app.add_typer(database.db_app, name="db")
 

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from imaginem.cli.forget_photo import Wish, check_choice, forget_by_file
-from imaginem.cli.receipt import show_receipt
+from imaginem.cli.receipts import as_answer, tell_receipt
 from imaginem.cli.shared import (
     App,
     Json,
@@ -24,7 +24,6 @@ from imaginem.cli.shared import (
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.audit.acting import state_purpose
 from imaginem.usecases.batches import cancel_batch, reopen_batch
-from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.usecases.faces import SearchedFace, search_faces
@@ -98,12 +97,11 @@ def forget(
     with exit_on_error():
         runtime = make_runtime(app)
         done = forget_job(runtime, (batch, job)) if job else forget_batch(runtime, batch)
-        remains = still_on_disk(runtime.remains)
-    if as_json:
-        print_json({**vars(done), "remains": remains})
-        return
-    out.print(f"{what} is erased: {done.jobs} jobs", highlight=False, markup=False)
-    show_receipt(done, remains)
+        if as_json:
+            print_json(as_answer(runtime, done))
+            return
+        out.print(f"{what} is erased: {done.jobs} jobs", highlight=False, markup=False)
+        tell_receipt(runtime, done)
 
 
 def _forget_face(face_id: uuid.UUID, yes: bool, as_json: bool, app: Path) -> None:

@@ -47,7 +47,13 @@ class Settings(
 
     def core(self) -> CoreSettings:
         """Return what pipeline and use cases need of the settings."""
-        return replace(super().core(), retention=self.days(), purposes=self.audit_purposes)
+        return replace(
+            super().core(),
+            retention=self.days(),
+            purposes=self.audit_purposes,
+            backup_days=self.backup_days(on_azure=self.on_azure),
+            looks_again=bool(self.watchdog_minutes),
+        )
 
 
 def read_settings(

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from imaginem.errors import ConfigurationError, StorageUnavailable
+from imaginem.errors import ConfigurationError, ImaginemError, StorageUnavailable
 from imaginem.host.emulator import Emulator
 from imaginem.host.gap import Gap, listen
 from imaginem.host.home import HomeLock
@@ -142,6 +142,11 @@ class Host:
             self._gap.close()
             self._listener.close()
             self._gap = self._listener = None
+        if self._prepared and not self._storage.problem:
+            try:
+                self._options.work_ended()
+            except ImaginemError as problem:
+                _logger.warning("%s; this is done at the next start", problem)
         locked = self._lock is not None and self._lock.held
         ended_well = self._storage.stop()
         # Unprepared storage has not got back what it forgot: saved is not what was accepted.

@@ -58,6 +58,8 @@ class HostOptions:
         home: folder that is this host's own while it runs; None if it keeps nothing.
         prepare: called whenever storage has come up and no worker lives yet: at the start, and
             after the storage emulator was started again.
+        work_ended: called when a stop has ended all work, and storage still runs, if it was
+            prepared since it came up.
         storage_saved: called when the storage emulator has ended in good order, and was prepared
             since it came up.
         at_rest: called while the home is locked and neither storage emulator nor workers run:
@@ -74,6 +76,7 @@ class HostOptions:
     order: Sequence[str] = ()
     home: Path | None = None
     prepare: Callable[[], None] = _nothing
+    work_ended: Callable[[], None] = _nothing
     storage_saved: Callable[[], None] = _nothing
     at_rest: Callable[[], None] = _nothing
 

@@ -116,6 +116,10 @@ class MemoryGallery:
         """Find the faces of jobs."""
         return [_owner(key, face) for key, face in self._database.faces.values() if key in keys]
 
+    def leaving(self) -> int:
+        """Return 0: no service keeps faces in memory."""
+        return 0
+
     def recent_faces(self, groups: Groups, limit: int) -> list[FaceOwner]:
         """List faces, newest first."""
         newest = reversed(self._database.faces.values())

@@ -12,7 +12,7 @@ from imaginem.pipeline.advance import Transition
 from imaginem.pipeline.loading import Delivery, runs_of
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.source import own_photos, remove_photos
-from imaginem.ports import Services
+from imaginem.ports import Erasable, Services
 
 _logger = logging.getLogger("imaginem.process")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -65,16 +65,20 @@ def stop_erased(message: JobMessage, delivery: Delivery, services: Services) -> 
     photos = own_photos(services, key)  # before it is asked whose they are
     row, sent = read_row(services.log, key), services.submissions.submission(key)
     if row is None or row.run in runs:
-        container = services.core_settings.input_container
         services.remains.note()
         remove_photos(services, photos, sent.photo if sent and sent.run not in runs else "")
-        for store in services.erasables:
-            if not {*_NOT_WRITTEN_BY_STEPS, container} & set(store.holds):
-                store.erase(key)
+        for store in written_by_steps(services):
+            store.erase(key)
         if row is not None:  # of an execution that died before it looked
             services.log.delete(key, row.fence)
         services.remains.wipe()
     return dropped(message.current, services)
+
+
+def written_by_steps(services: Services) -> list[Erasable]:
+    """Return the stores to which executions write what a job's steps find."""
+    others = {*_NOT_WRITTEN_BY_STEPS, services.core_settings.input_container}
+    return [store for store in services.erasables if not others & set(store.holds)]
 
 
 def dropped(queue: str, services: Services) -> Transition:

@@ -48,6 +48,7 @@ from imaginem.ports.landing import (
     NoLanding,
 )
 from imaginem.ports.poison import PoisonEntry, PoisonFilter, PoisonLog, PoisonPage
+from imaginem.ports.receipts import Receipts
 from imaginem.ports.remains import NoRemains, Remains
 from imaginem.ports.results import JobResult, ResultOfAnotherRun, Results
 from imaginem.ports.reviews import FacePair, Review, Reviews
@@ -155,6 +156,7 @@ __all__ = [
     "PoisonPage",
     "QueueItem",
     "Queues",
+    "Receipts",
     "Remains",
     "ResultOfAnotherRun",
     "Results",

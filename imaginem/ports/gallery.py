@@ -80,5 +80,8 @@ class FaceGallery(Erasable, Protocol):
     def faces_of(self, *keys: JobKey) -> list[FaceOwner]:
         """Return the faces of jobs."""
 
+    def leaving(self) -> int:
+        """Return how many erased faces a service that keeps them has still to forget."""
+
     def recent_faces(self, groups: Groups, limit: int) -> list[FaceOwner]:
         """Return the faces that were enrolled last and that these groups may see, newest first."""

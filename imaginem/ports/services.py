@@ -18,6 +18,7 @@ from imaginem.ports.installation_key import InstallationKey
 from imaginem.ports.known_photos import KnownPhotos
 from imaginem.ports.landing import Landing
 from imaginem.ports.poison import PoisonLog
+from imaginem.ports.receipts import Receipts
 from imaginem.ports.remains import Remains
 from imaginem.ports.results import Results
 from imaginem.ports.reviews import Reviews
@@ -63,7 +64,12 @@ class RetentionDays:
 
 @dataclass(frozen=True)
 class CoreSettings:
-    """The settings that the core needs: numbers and names."""
+    """The settings that the core needs: numbers and names.
+
+    Attributes:
+        backup_days: for how long backups keep what was erased; 0 where none are made for us.
+        looks_again: whether a timer looks after what was lost, or was left.
+    """
 
     default_pipeline: Sequence[str] = ()
     input_container: str = "inputimages"
@@ -74,6 +80,8 @@ class CoreSettings:
     retry_seconds: float = 2.0
     purposes: Sequence[str] = ()
     retention: RetentionDays = RetentionDays()
+    backup_days: int = 0
+    looks_again: bool = True
 
 
 class EngineChoices(Protocol):
@@ -269,6 +277,10 @@ class DashboardServices(Services, Protocol):
     @property
     def drops(self) -> Drops:
         """Return the photos that were dropped in the input container."""
+
+    @property
+    def receipts(self) -> Receipts:
+        """Return the receipts of erasures."""
 
     @property
     def landing(self) -> Landing:

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from imaginem.errors import PermanentError
@@ -19,6 +19,7 @@ from imaginem.sql.schema import (
     FaceMatchRow,
     FaceRow,
     PhotoBatch,
+    RemovalRow,
     ReviewRow,
     ServiceFaceRow,
     now,
@@ -175,6 +176,11 @@ class SqlGallery:
                 for portion in portions(jobs)
                 for row in session.scalars(query.where(FaceRow.job.in_(portion)))
             ]
+
+    def leaving(self) -> int:
+        """Count the faces that are queued for removal at a service."""
+        with self._database.session(reading=True) as session:
+            return session.scalar(select(func.count()).select_from(RemovalRow)) or 0
 
     def recent_faces(self, groups: Groups, limit: int) -> list[FaceOwner]:
         """Return the faces that were enrolled last."""

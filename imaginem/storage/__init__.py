@@ -7,6 +7,7 @@ from imaginem.storage.installation_key import StoredInstallationKey
 from imaginem.storage.landing import FileLanding
 from imaginem.storage.poison import AzurePoisonLog
 from imaginem.storage.queue import AzureQueues
+from imaginem.storage.receipts import AzureReceipts
 from imaginem.storage.remains import FileRemains
 from imaginem.storage.saves import EmulatorSaves
 from imaginem.storage.shared_state import AzureSharedState
@@ -20,6 +21,7 @@ __all__ = [
     "AzureJobLog",
     "AzurePoisonLog",
     "AzureQueues",
+    "AzureReceipts",
     "AzureSharedState",
     "AzureTombstones",
     "EmulatorSaves",

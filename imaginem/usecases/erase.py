@@ -7,20 +7,26 @@ Whoever still works on the job can't record it from then on, and takes away what
 """
 
 from collections.abc import Collection, Mapping
+from datetime import datetime
 
 from imaginem.errors import NotFound
 from imaginem.pipeline.progress_row import ProgressRow, progress_properties, read_row
 from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, Deed, Erasable, JobKey
 from imaginem.usecases.audit.acting import note
+from imaginem.usecases.audit.chain import hash_of
 from imaginem.usecases.erasables import PoisonedMessages, ProgressRows
+from imaginem.usecases.final_sweep import plan_sweep, swept_by_hand
+from imaginem.usecases.kept_receipts import issue
 from imaginem.usecases.landing import decide
 from imaginem.usecases.receipts import Receipt, contents, receipt
 from imaginem.usecases.runs import runs_of_batch, runs_of_job
 from imaginem.usecases.unsent import forget_unsent, is_noted
 
 
-def forget_job(services: DashboardServices, key: JobKey, *, settle: bool = True) -> Receipt:
-    """Erase a job, even one at work; return what went.
+def forget_job(
+    services: DashboardServices, key: JobKey, *, settle: bool = True, now: datetime | None = None
+) -> Receipt:
+    """Erase a job, even one at work; return the receipt.
 
     After an interruption it is done again from the start.
 
@@ -29,7 +35,9 @@ def forget_job(services: DashboardServices, key: JobKey, *, settle: bool = True)
     Args:
         services: where it is erased.
         key: of the job.
-        settle: return only when a message that another program sends again is known to be later.
+        settle: issue the receipt, and return only when a message that another program sends again
+            is known to be later. False where this is a part of something larger, which does both.
+        now: the moment.
 
     Raises:
         NotFound: there is no such job.
@@ -40,16 +48,37 @@ def forget_job(services: DashboardServices, key: JobKey, *, settle: bool = True)
     known = known or is_noted(services, *key)  # its sender died, or failed
     known = known or bool(PoisonedMessages(services.poison).of_job(key))
     if not known and not services.erased.is_begun(*key):
-        raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
+        return _issued_before(services, key[0], key[1], now)
     note(services, AuditDeed.ERASED, AuditSubject.JOB, *key)
+    sweep = plan_sweep(services, key[0], [key[1]], now=now) if settle else ""
     before = contents(services, key[0], [key[1]])
     decide(services, Deed.ERASE, key[0], [key[1]])
     _empty_of_job(services, key)
     after = contents(services, key[0], [key[1]])
-    services.erased.end(key[0], [key[1]])
+    done = receipt(1, before, after)
+    if settle:
+        subject = hash_of(services.installation_key, AuditSubject.JOB, *key)
+        done = issue(services, done, AuditSubject.JOB, subject, sweep=sweep, now=now)
+    services.erased.end(key[0], [key[1]])  # last: else who does it again finds nothing to erase
     if settle:
         services.erased.settle()
-    return receipt(1, before, after)
+    return done
+
+
+def _issued_before(
+    services: DashboardServices, batch_id: str, job_id: str, now: datetime | None
+) -> Receipt:
+    """Return the receipt of what was erased before, where it becomes final only by hand.
+
+    Raises:
+        NotFound: there is none.
+    """
+    by_hand = not services.core_settings.looks_again
+    found = swept_by_hand(services, batch_id, job_id, now) if by_hand else None
+    if found is None:
+        what = f"job {job_id} in batch {batch_id}" if job_id else f"batch {batch_id}"
+        raise NotFound(f"there is no {what}")
+    return found
 
 
 def erase_job(services: DashboardServices, key: JobKey) -> None:
@@ -72,29 +101,35 @@ def _empty_of_job(services: DashboardServices, key: JobKey) -> None:
     services.remains.wipe()
 
 
-def forget_batch(services: DashboardServices, batch_id: str) -> Receipt:
-    """Erase all jobs of a batch, those at work too, and the batch; return what went.
+def forget_batch(
+    services: DashboardServices, batch_id: str, *, now: datetime | None = None
+) -> Receipt:
+    """Erase all jobs of a batch, those at work too, and the batch; return the receipt.
 
     Raises:
         NotFound: there is no such batch.
     """
     rows = _rows(services, batch_id)
     sent = services.submissions.submissions(batch_id)
-    done = services.results.finished(batch_id)
-    known = bool(rows or sent or done or services.batches.batch(batch_id))
+    finished = services.results.finished(batch_id)
+    known = bool(rows or sent or finished or services.batches.batch(batch_id))
     known = known or is_noted(services, batch_id)
     known = known or bool(PoisonedMessages(services.poison).of_batch(batch_id))
     if not known and not services.erased.is_begun(batch_id):
-        raise NotFound(f"there is no batch {batch_id}")
-    names = sorted({*sent, *done, *rows})
+        return _issued_before(services, batch_id, "", now)
+    names = sorted({*sent, *finished, *rows})
     note(services, AuditDeed.ERASED, AuditSubject.BATCH, batch_id)
+    sweep = plan_sweep(services, batch_id, names, whole=True, now=now)
     before = contents(services, batch_id, names, whole=True)
     decide(services, Deed.ERASE, batch_id, names, whole=True)
     count = _empty_of_batch(services, batch_id, names)
     after = contents(services, batch_id, names, whole=True)
+    subject = hash_of(services.installation_key, AuditSubject.BATCH, batch_id)
+    found = receipt(count, before, after)
+    done = issue(services, found, AuditSubject.BATCH, subject, sweep=sweep, now=now)
     services.erased.end(batch_id, (), whole=True)
     services.erased.settle()
-    return receipt(count, before, after)
+    return done
 
 
 def erase_batch(services: DashboardServices, batch_id: str, job_ids: Collection[str]) -> None:

@@ -14,17 +14,41 @@ Contents = Mapping[str, int]
 
 @dataclass(frozen=True)
 class Receipt:
-    """What was erased; it names nobody.
+    """What was erased; it names nobody. Once it is issued it has an id and a signature.
 
     Attributes:
         jobs: how many were erased.
         removed: how many entries, by table, container or folder.
         left: the same of what is there afterwards: of a job that was sent again meanwhile.
+        id: random.
+        at: when it was erased, in UTC.
+        kind: what was erased, such as `job` or `batch`.
+        subject: keyed hash of it.
+        backup_days: for how long backups and deleted blobs keep it; 0 if there are none.
+        on_disk: bytes of it may still lie in files of the machine that erased it.
+        leaving: faces that Azure Face has still to forget, those of other erasures too.
+        swept: what was found and removed when everything was looked through once more.
+        final: that was done, and nothing that was at work before can write any more.
+        final_after: when that is done at the earliest; empty where it is not needed.
+        final_at: when it was done; empty if it was not.
+        mac: the signature, by the installation's key.
     """
 
     jobs: int
     removed: Contents
     left: Contents = field(default_factory=dict)
+    id: str = ""
+    at: str = ""
+    kind: str = ""
+    subject: str = ""
+    backup_days: int = 0
+    on_disk: bool = False
+    leaving: int = 0
+    swept: Contents = field(default_factory=dict)
+    final: bool = False
+    final_after: str = ""
+    final_at: str = ""
+    mac: str = ""
 
 
 def contents(

@@ -18,7 +18,7 @@ def runs_of_job(services: DashboardServices, key: JobKey) -> set[str]:
     result = services.results.read(key)
     runs = {*(row.runs if row else ()), sent.run if sent else "", result.run if result else ""}
     for entry in PoisonedMessages(services.poison).of_job(key):
-        runs.update(_runs_of_entry(services, entry))
+        runs.update(runs_of_entry(services, entry))
     runs.update(job.run for job in services.landing.jobs() if job.key == key)
     return runs - {""}
 
@@ -33,14 +33,14 @@ def runs_of_batch(
     for job_id, sent in services.submissions.submissions(batch_id).items():
         runs[job_id].add(sent.run)
     for entry in PoisonedMessages(services.poison).of_batch(batch_id):
-        runs[entry.job_id].update(_runs_of_entry(services, entry))
+        runs[entry.job_id].update(runs_of_entry(services, entry))
     for job in services.landing.jobs():
         if job.key[0] == batch_id:
             runs[job.key[1]].add(job.run)
     return runs
 
 
-def _runs_of_entry(services: DashboardServices, entry: PoisonEntry) -> Iterator[str]:
+def runs_of_entry(services: DashboardServices, entry: PoisonEntry) -> Iterator[str]:
     """Yield the run that was poisoned, and the one that a replay of the entry starts."""
     yield entry.id
     try:

@@ -65,12 +65,12 @@ def remove_unsent(
         if noted is not None:
             if now() - noted.at < _AFTER:
                 continue
-            removed += _remove_photos(services, (noted.batch_id, noted.job_id))
+            removed += remove_photos(services, (noted.batch_id, noted.job_id))
         services.shared_state.remove(name)
     return removed
 
 
-def _remove_photos(services: DashboardServices, key: JobKey) -> int:
+def remove_photos(services: DashboardServices, key: JobKey) -> int:
     """Remove a job's photos if there is no such job; one that is put again meanwhile stays."""
     container = services.core_settings.input_container
     photos = list(_photos(services, key))

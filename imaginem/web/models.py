@@ -241,17 +241,3 @@ class Operations(Answer):
     checks: list[CheckResult]
     poisoned: int
     remains: str = ""
-
-
-class Forgotten(Answer):
-    """What was erased: how many jobs, and how many entries from which table or container.
-
-    `left` is what a job has that was sent again meanwhile, or of a face what goes when its job has
-    ended; `remains` tells what still waits for
-    the erasure on this machine's disk.
-    """
-
-    jobs: int
-    removed: dict[str, int]
-    left: dict[str, int] = {}
-    remains: str = ""

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from imaginem.config.engine_table import ENGINE_TABLE
 from imaginem.web.operations_texts import OPERATIONS
+from imaginem.web.receipt_texts import RECEIPT
 
 LANGUAGE, DIRECTION = "en", "ltr"
 
@@ -229,6 +230,7 @@ ENGLISH = {
     "poison.going_on": "Going on…",
     **{f"engine.{row.shown_as}": row.label for row in ENGINE_TABLE.rows},
     **OPERATIONS,
+    **RECEIPT,
     "docs.title": "API",
     "docs.schema": "OpenAPI document",
     "docs.role": "needs the role {role}",

@@ -14,7 +14,7 @@ param workspaceId string
 param tags object
 
 var containers = ['inputimages', 'faces', 'largemessages', 'thumbnails', 'audit', 'deployment']
-var tables = ['pipelinelogs', 'pipelinepoison', 'pipelinestate', 'pipelinedrops', 'pipelineaudit', 'pipelinetombstones']
+var tables = ['pipelinelogs', 'pipelinepoison', 'pipelinestate', 'pipelinedrops', 'pipelineaudit', 'pipelinetombstones', 'pipelinereceipts']
 var queues = concat(steps, map(steps, name => '${name}-poison'), ['webjobs-blobtrigger-poison'])
 var roles = [
   'b7e6dc6d-f1e8-4753-8033-0f276bb0955b' // Storage Blob Data Owner: the Functions host asks for it

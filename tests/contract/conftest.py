@@ -8,7 +8,16 @@ import pytest
 
 from imaginem.config.settings import read_settings
 from imaginem.host import Emulator
-from imaginem.ports import Blobs, Drops, JobLog, PoisonLog, Queues, SharedState, Tombstones
+from imaginem.ports import (
+    Blobs,
+    Drops,
+    JobLog,
+    PoisonLog,
+    Queues,
+    Receipts,
+    SharedState,
+    Tombstones,
+)
 from imaginem.runtime import Runtime
 from imaginem.sql import Database
 from imaginem.storage import (
@@ -17,6 +26,7 @@ from imaginem.storage import (
     AzureJobLog,
     AzurePoisonLog,
     AzureQueues,
+    AzureReceipts,
     AzureSharedState,
     AzureTombstones,
 )
@@ -27,6 +37,7 @@ from imaginem.testing import (
     MemoryLog,
     MemoryPoison,
     MemoryQueues,
+    MemoryReceipts,
     MemorySharedState,
     MemoryTombstones,
 )
@@ -106,6 +117,11 @@ def shared_state(request: pytest.FixtureRequest, account: Account) -> SharedStat
 @pytest.fixture(params=STORAGE)
 def tombstones(request: pytest.FixtureRequest, account: Account) -> Tombstones:
     return MemoryTombstones() if request.param == "memory" else AzureTombstones(account)
+
+
+@pytest.fixture(params=STORAGE)
+def receipts(request: pytest.FixtureRequest, account: Account) -> Receipts:
+    return MemoryReceipts() if request.param == "memory" else AzureReceipts(account)
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ from imaginem.runtime import Runtime
 from imaginem.sql import SqlServiceFaces
 from imaginem.testing import FakeFaces, FakeRecognizer, photo_bytes
 from imaginem.usecases.erase import forget_batch, forget_job
+from imaginem.usecases.final_sweep import sweep_finally
 from imaginem.usecases.renditions import make_rendition
 from imaginem.usecases.submit import submit_photo
 from imaginem.usecases.watchdog import Watchdog
@@ -203,6 +204,8 @@ def test_every_place_that_holds_a_job_is_erased(installation: Installation, word
         assert lacking(before, rest), f"the job would stay in {store.holds}"
 
     forget_job(runtime, key)
+    assert traces.of(key, word, [mine]) == {"pipelinestate"}  # until the final sweep
+    assert sweep_finally(runtime, PIPELINE, datetime.now(UTC) + timedelta(hours=2)) == 1
     assert traces.of(key, word, [mine]) == set()
     kept = traces.of(other, "other", [theirs])
     assert kept == PLACES - {
@@ -251,6 +254,7 @@ def test_nothing_of_an_erased_batch_is_left(installation: Installation, word: st
     assert traces.of((batch, "a"), word, faces) == {"pipelinestate"}  # the watchdog looks there
     noted = NotedBatches(runtime.shared_state, lambda: time.time() + 3 * 3600)
     Watchdog(runtime, noted, timedelta(minutes=5), PIPELINE).watch()
+    sweep_finally(runtime, PIPELINE, datetime.now(UTC) + timedelta(hours=2))
     assert traces.of((batch, "a"), word, faces) == set()
     with pytest.raises(NotFound):
         forget_batch(runtime, batch)

@@ -19,6 +19,7 @@ class Books:
             stores.log,
             stores.poison,
             stores.drops,
+            stores.receipts,
             stores.shared_state,
             stores.tombstones,
         )

@@ -10,6 +10,7 @@ from imaginem.memory.audit import MemoryAuditTrail
 from imaginem.memory.drops import MemoryDrops
 from imaginem.memory.installation_key import MemoryInstallationKey
 from imaginem.memory.poison import MemoryPoison
+from imaginem.memory.receipts import MemoryReceipts
 from imaginem.memory.shared_state import MemorySharedState
 from imaginem.memory.storage import MemoryBlobs
 from imaginem.memory.stores import MemoryStores
@@ -54,6 +55,7 @@ class Stores:
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     poison: MemoryPoison = field(default_factory=MemoryPoison)
     drops: MemoryDrops = field(default_factory=MemoryDrops)
+    receipts: MemoryReceipts = field(default_factory=MemoryReceipts)
     shared_state: MemorySharedState = field(default_factory=MemorySharedState)
     tombstones: MemoryTombstones = field(default_factory=MemoryTombstones)
     sql: MemoryStores = field(default_factory=MemoryStores)
@@ -107,6 +109,7 @@ class SimulatedServices(Engines):
         self.blobs: Any = Port("blobs", stores.blobs, faults)
         self.poison: Any = Port("poison", stores.poison, faults)
         self.drops: Any = Port("drops", stores.drops, faults)
+        self.receipts: Any = Port("receipts", stores.receipts, faults)
         self.shared_state: Any = Port("shared_state", stores.shared_state, faults)
         self.tombstones: Any = Port("tombstones", stores.tombstones, faults)
         self.results: Any = Port("results", stores.sql.results, faults)

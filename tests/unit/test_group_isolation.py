@@ -23,6 +23,8 @@ from imaginem.names import job_prefix
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import EnrolledFace, JobResult, PoisonEntry
 from imaginem.testing import MemoryServices, photo_bytes
+from imaginem.usecases.kept_receipts import keep
+from imaginem.usecases.receipts import Receipt
 from imaginem.web import make_app
 from tests.dashboard import PIPELINE, pair, principal, web_services
 
@@ -33,6 +35,7 @@ ABSENT_FACES = [uuid.UUID(int=number) for number in (0xB0001, 0xB0002)]
 BLUE = principal("caseworker", groups=("blue",))
 BLUE_VIEWER = principal("viewer", groups=("blue",))
 RED = principal("caseworker", groups=("red",))
+RECEIPT = "0f8fad5bd9cb469fa16570867728950e"
 UNASKED = (HIDDEN[0][:4], quote(HIDDEN[0]), *map(str, HIDDEN_FACES))
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -138,6 +141,9 @@ TABLE = {
     "POST /operations/photo/lift": OPERATORS,
     "GET /api/operations": OPERATORS,
     "GET /api/audit": OPERATORS,
+    "GET /api/receipts": OPERATORS,
+    "GET /api/receipts/{receipt_id}": NAMED,  # who has its id may see it: it names nobody
+    "GET /receipts/{receipt_id}": NAMED,
     "GET /operations/audit": OPERATORS,
     "GET /api/poison": OPERATORS,
     "POST /api/poison/replay": OPERATORS,
@@ -286,6 +292,8 @@ def services() -> MemoryServices:
     embedding = bytes([0, 0, 128, 63]) * 4
     faces = [EnrolledFace(face, "m", embedding, 0.9, (1, 2, 3, 4)) for face in HIDDEN_FACES]
     made.gallery.enrol(HIDDEN, faces)
+    at = "2026-11-27T12:00:00+00:00"
+    keep(made, Receipt(1, {"face": 2}, id=RECEIPT, at=at, kind="job", final=True, final_at=at))
     pair(made, *HIDDEN_FACES)
     for face in HIDDEN_FACES:
         made.blobs.put("faces", f"{job_prefix(*HIDDEN)}{face}.png", photo_bytes(), "image/png")
@@ -308,10 +316,12 @@ def named(job: tuple[str, str], faces: list[uuid.UUID]) -> dict[str, str]:
 
 
 def filled(text: str, names: dict[str, str], spell: Callable[[str], str]) -> str:
-    own = {"size": "thumbnail", "name": "app.js"}
+    own = {"size": "thumbnail", "name": "app.js", "receipt_id": RECEIPT}
     for name, value in names.items():
         text = text.replace(f"{{{name}}}", spell(value))
-    return text.replace("{size}", own["size"]).replace("{name}", own["name"])
+    for name, value in own.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
 
 
 def without_names(text: str) -> str:

@@ -106,6 +106,8 @@ def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.Mon
         "MAX_WAITS": "8",
         "RETRY_SECONDS": "0.5",
         "AUDIT_PURPOSES": "tracing, protection",
+        "BACKUP_DAYS": "35",
+        "WATCHDOG_MINUTES": "0",
         **{f"RETENTION_{kind.upper()}_DAYS": str(days) for kind, days in kept.items()},
     }
     expected = CoreSettings(
@@ -118,6 +120,8 @@ def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.Mon
         retry_seconds=0.5,
         purposes=("tracing", "protection"),
         retention=RetentionDays(**kept),
+        backup_days=35,
+        looks_again=False,
     )
     for field in fields(CoreSettings):
         assert getattr(expected, field.name) != field.default, f"give {field.name} a value here"

@@ -8,8 +8,11 @@ from imaginem.config.declare import Expected, Section, setting
 from imaginem.config.value_types import Names
 from imaginem.ports import RetentionDays
 
-Days = Annotated[int, Field(ge=0, le=36_500), Expected("days, from 0 to 36500")]
+_DAYS = (Field(ge=0, le=36_500), Expected("days, from 0 to 36500"))
+Days = Annotated[int, *_DAYS]
 _NEVER = "; 0: never"
+_KEPT_ON_AZURE = 7
+"""Days that Azure keeps SQL's backups and, as `infra/` says, blobs that were deleted."""
 
 
 class RetentionSettings(Section):
@@ -57,6 +60,14 @@ class RetentionSettings(Section):
         f"days after which entries of the audit trail go{_NEVER}",
         usual="never",
     )
+    stated_backup_days: Annotated[int | None, *_DAYS] = setting(
+        "BACKUP_DAYS",
+        None,
+        "days for which backups and deleted blobs keep what was erased, as its receipt says; 0: "
+        "there are none",
+        usual="7 on Azure, else 0",
+        not_on_azure="its default is what Azure keeps",
+    )
     audit_purposes: Names = setting(
         "AUDIT_PURPOSES",
         (),
@@ -64,6 +75,12 @@ class RetentionSettings(Section):
         "choose one, which the audit trail keeps",
         usual="none is asked for",
     )
+
+    def backup_days(self, *, on_azure: bool) -> int:
+        """Return for how many days backups keep what was erased."""
+        if self.stated_backup_days is not None:
+            return self.stated_backup_days
+        return _KEPT_ON_AZURE if on_azure else 0
 
     def days(self) -> RetentionDays:
         """Return the days as use cases need them."""

@@ -11,6 +11,7 @@ from imaginem.web.api import (
     photos,
     pipeline,
     poison,
+    receipts,
 )
 
 __all__ = ["ROUTERS"]
@@ -26,5 +27,6 @@ ROUTERS = (
     operations.router,
     poison.router,
     audit.router,
+    receipts.router,
 )
 """The API's routes, in the order of its document."""

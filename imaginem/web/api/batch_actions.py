@@ -7,14 +7,14 @@ from fastapi.responses import Response
 from pydantic_core import to_json
 
 from imaginem.usecases.batches import batch_overview, cancel_batch, reopen_batch
-from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.erase import forget_batch
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch
 from imaginem.web.files import attachment
-from imaginem.web.models import Forgotten, Progress
+from imaginem.web.models import Progress
 from imaginem.web.presenters import present_progress
 from imaginem.web.problems import responses
+from imaginem.web.receipt_models import Forgotten, present_erasure
 
 router = APIRouter(prefix="/api", tags=["batches"])
 
@@ -62,5 +62,4 @@ def export(
 )
 def erase_batch(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) -> Forgotten:
     """Erase a batch: photos, results, faces and all, even while jobs are at work."""
-    done = forget_batch(services, batch_id)
-    return Forgotten(**vars(done), remains=still_on_disk(services.remains))
+    return present_erasure(services, forget_batch(services, batch_id))

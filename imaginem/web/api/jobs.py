@@ -5,16 +5,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, HTTPException
 
 from imaginem.usecases.admission import Admission
-from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.erase import forget_job
 from imaginem.usecases.intake import receive_message
 from imaginem.usecases.jobs import view_job
 from imaginem.usecases.rerun import comparison_of, prepare_rerun, rerun_job
 from imaginem.usecases.submit import run_again
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob, WebDep
-from imaginem.web.models import Accepted, Forgotten, Job
+from imaginem.web.models import Accepted, Job
 from imaginem.web.presenters import present_comparison, present_job, present_sent
 from imaginem.web.problems import responses
+from imaginem.web.receipt_models import Forgotten, present_erasure
 from imaginem.web.rerun_models import Comparison, RerunAsked
 
 _JOB_MESSAGE = {
@@ -76,5 +76,4 @@ def comparison(caller: Viewer, services: ServicesDep, key: VisibleJob) -> Compar
 )
 def erase(caller: Caseworker, services: ServicesDep, key: VisibleJob) -> Forgotten:
     """Erase a job: its photo, results, faces and all, even while it is at work."""
-    done = forget_job(services, key)
-    return Forgotten(**vars(done), remains=still_on_disk(services.remains))
+    return present_erasure(services, forget_job(services, key))

@@ -12,6 +12,7 @@ from imaginem.web.pages import (
     photo,
     photos,
     poison,
+    receipt,
     static,
     upload,
 )
@@ -29,6 +30,7 @@ ROUTERS = (
     operations.router,
     poison.router,
     audit.router,
+    receipt.router,
     docs.router,
 )
 """The pages' routes."""

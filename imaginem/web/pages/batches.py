@@ -148,6 +148,6 @@ def retry(
 
 @router.post("/{batch_id}/erase")
 def erase(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) -> Response:
-    """Erase a batch."""
-    forget_batch(services, batch_id)
-    return Response(status_code=204, headers={"HX-Redirect": "/batches"})
+    """Erase a batch, and show the receipt."""
+    done = forget_batch(services, batch_id)
+    return Response(status_code=204, headers={"HX-Redirect": f"/receipts/{done.id}"})

@@ -76,9 +76,9 @@ def file(
 
 @router.post("/{batch_id}/{job_id}/erase")
 def erase(caller: Caseworker, services: ServicesDep, key: VisibleJob) -> Response:
-    """Erase a job."""
-    forget_job(services, key)
-    return Response(status_code=204, headers={"HX-Redirect": "/photos"})
+    """Erase a job, and show the receipt."""
+    done = forget_job(services, key)
+    return Response(status_code=204, headers={"HX-Redirect": f"/receipts/{done.id}"})
 
 
 @router.post("/{batch_id}/{job_id}/faces/{face_id}/erase")

@@ -1,0 +1,144 @@
+"""Receipts of erasures: what they tell, whom they name, and what shows that they are genuine."""
+
+import json
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from imaginem.errors import InvalidMessage, NotFound
+from imaginem.memory.installation_key import MemoryInstallationKey
+from imaginem.ports import AuditSubject, EnrolledFace
+from imaginem.testing import MemoryServices
+from imaginem.usecases.audit.chain import hash_of
+from imaginem.usecases.erase import forget_batch, forget_job
+from imaginem.usecases.kept_receipts import (
+    as_json,
+    find_receipt,
+    is_genuine,
+    issue,
+    list_receipts,
+    read_receipt,
+)
+from imaginem.usecases.receipt_words import what_waits
+from imaginem.usecases.receipts import Receipt
+from tests.dashboard import client, keep, principal, web_services
+
+KEY = ("spring-flood", "maria.jpg")
+
+
+@pytest.fixture
+def services() -> MemoryServices:
+    made = web_services()
+    made.core_settings = replace(made.core_settings, backup_days=7)
+    keep(made, KEY)
+    made.gallery.enrol(KEY, [EnrolledFace(uuid.uuid4(), "m", b"", 0.9, (1, 2, 3, 4))])
+    return made
+
+
+def erase(services: MemoryServices, *, whole: bool = False) -> Receipt:
+    return forget_batch(services, KEY[0]) if whole else forget_job(services, KEY)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["job", "batch"])
+def test_an_erasure_leaves_a_receipt_that_names_nobody(
+    services: MemoryServices, whole: bool
+) -> None:
+    given = erase(services, whole=whole)
+
+    (kept,) = list_receipts(services)
+    assert kept == given == find_receipt(services, given.id)
+    kind = AuditSubject.BATCH if whole else AuditSubject.JOB
+    ids = KEY[:1] if whole else KEY
+    assert (given.kind, given.subject) == (kind, hash_of(services.installation_key, kind, *ids))
+    assert (given.jobs, given.removed["face"], given.backup_days) == (1, 1, 7)
+    (text,) = services.receipts.all()
+    for name in (*KEY, "maria", "spring", "local user"):
+        assert name not in text
+
+
+def test_any_change_of_a_receipt_shows_and_so_does_another_installation(
+    services: MemoryServices,
+) -> None:
+    given = erase(services)
+    assert is_genuine(services, read_receipt(json.dumps(as_json(given))))
+    others: dict[str, Any] = {"jobs": 2, "removed": {}, "left": {"a": 1}, "swept": {"a": 1}}
+    for name, value in as_json(given).items():
+        other: Any = others.get(name, not value if isinstance(value, bool) else f"{value}x")
+        other = 99 if name in ("backup_days", "leaving") else other
+        changed: dict[str, Any] = {name: other}
+        assert not is_genuine(services, replace(given, **changed)), name
+    services.installation_key = MemoryInstallationKey(b"another installation's")
+    assert not is_genuine(services, given)
+
+
+def test_the_answer_of_the_api_is_verified_as_the_receipt_is(services: MemoryServices) -> None:
+    answer = client(services).delete(f"/api/jobs/{KEY[0]}/{KEY[1]}")
+    assert is_genuine(services, read_receipt(answer.text))
+    assert answer.json()["waits"][0].startswith("This is final at ")
+    assert "kept for 7 days" in answer.json()["waits"][1]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"id": "a", "mac": "b"}', '{"id": 1, "mac": "b", "x": 2}']
+)
+def test_what_is_no_receipt_is_refused(text: str) -> None:
+    with pytest.raises(InvalidMessage, match="no receipt"):
+        read_receipt(text)
+
+
+@pytest.mark.parametrize("name", ["", "x", "' or 1 eq 1", "0" * 32, "a/b", "é" * 600])
+def test_an_id_that_nobody_was_given_finds_nothing(services: MemoryServices, name: str) -> None:
+    erase(services)
+    with pytest.raises(NotFound):
+        find_receipt(services, name)
+
+
+def test_who_erases_on_the_pages_is_shown_the_receipt(services: MemoryServices) -> None:
+    caseworker = client(services, "platform", **principal("caseworker"))
+    at = f"/photos/{KEY[0]}/{KEY[1]}/erase"
+    answer = caseworker.post(at, headers={"Origin": "http://testserver"})
+    (receipt,) = list_receipts(services)
+    assert answer.headers["HX-Redirect"] == f"/receipts/{receipt.id}"
+
+    page = caseworker.get(answer.headers["HX-Redirect"]).text
+    for told in ("faces in the gallery", "This is final at", "for 7 days", receipt.id):
+        assert told in page
+    download = caseworker.get(f"/api/receipts/{receipt.id}")
+    assert is_genuine(services, read_receipt(download.text))
+    assert caseworker.get("/api/receipts").status_code == 403
+    operator = client(services, "platform", **principal("operator"))
+    assert [each["id"] for each in operator.get("/api/receipts").json()] == [receipt.id]
+    viewer = client(services, "platform", **principal("viewer"))
+    assert viewer.get(f"/receipts/{receipt.id}").status_code == 403
+
+
+def test_what_needs_no_second_look_is_final_at_once(services: MemoryServices) -> None:
+    receipt = issue(services, Receipt(1, {"face": 1}), "face", "ab" * 16)
+    assert receipt.final
+    assert what_waits(services, receipt)[0].startswith("This is final, since ")
+
+
+def test_it_says_what_waits_at_azure_face_and_on_this_disk(services: MemoryServices) -> None:
+    class Waiting:
+        waiting = True
+
+        def note(self) -> None: ...
+        def wipe(self) -> None: ...
+
+    services.remains = Waiting()
+    services.gallery.leaving = lambda: 3  # type: ignore[method-assign]  # no service in memory
+    receipt = erase(services)
+    told = "; ".join(what_waits(services, receipt))
+    assert "3 faces of this and other erasures wait to be removed at Azure Face" in told
+    assert "imaginem compact" in told
+    Waiting.waiting = False
+    assert "It has left this machine's disk since" in what_waits(services, receipt)
+
+
+def test_where_no_timer_looks_it_says_what_to_do(services: MemoryServices) -> None:
+    services.core_settings = replace(services.core_settings, looks_again=False, backup_days=0)
+    told = what_waits(services, erase(services))
+    assert "since WATCHDOG_MINUTES is 0: erase the same once more after" in told[0]
+    assert told[1].startswith("Imaginem makes no backups here")

@@ -21,6 +21,7 @@ from imaginem.cli import (
     rerun,
     serve,
     steps,
+    tombstones,
 )
 
 app = typer.Typer(
@@ -43,6 +44,7 @@ app.add_typer(audit.audit_app, name="audit")
 app.add_typer(assets.app, name="assets")
 app.add_typer(poison.poison_app, name="poison")
 app.add_typer(receipts.receipt_app, name="receipt")
+app.add_typer(tombstones.tombstones_app, name="tombstones")
 app.add_typer(batches.faces_app, name="faces")
 app.add_typer(database.db_app, name="db")
 

@@ -253,6 +253,10 @@ class MemoryLog:
         """Read an entity."""
         return self._entries.get(key)
 
+    def keys(self) -> Iterator[JobKey]:
+        """Read all keys."""
+        yield from sorted(self._entries)
+
     def delete(self, key: JobKey, fence: str = "") -> None:
         """Remove an entity."""
         _check_keys(key)

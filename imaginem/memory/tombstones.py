@@ -1,7 +1,7 @@
 """In-memory fake of the tombstones."""
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
 from imaginem.memory.storage import utc_now
@@ -31,6 +31,20 @@ class MemoryTombstones:
         with self._lock:
             places = {mark: (batch, mark) for mark in marks}
             return {m: self._marks[place] for m, place in places.items() if place in self._marks}
+
+    def all(self) -> Iterator[tuple[str, str, datetime]]:
+        """Read all marks."""
+        with self._lock:
+            marks = sorted(self._marks.items())
+        for (batch, mark), laid in marks:
+            yield batch, mark, laid
+
+    def restore(self, marks: Iterable[tuple[str, str, datetime]]) -> None:
+        """Write marks with their times."""
+        with self._lock:
+            for batch, mark, laid in marks:
+                there = self._marks.get((batch, mark), laid)
+                self._marks[batch, mark] = max(laid, there)
 
     def settle(self) -> None:
         """Return at once: messages in memory have exact times."""

@@ -13,12 +13,11 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 
-from imaginem.errors import Conflict, StorageUnavailable
+from imaginem.errors import Conflict, PermanentError, StorageUnavailable
 from imaginem.names import stored_run
-from imaginem.ports import ErasedRuns, JobKey, SharedState, Tombstones
 
 ENTRY = "tombstone-key"
 _TRIES = 8
@@ -94,6 +93,30 @@ class NotedErasures:
     def mark(self, *words: str) -> str:
         """Return a keyed hash; whoever needs the key first makes it."""
         return _mark(self._known or self._made_key(), *words)
+
+    def all(self) -> Iterator[tuple[str, str, datetime]]:
+        """Return batch, mark and time of every tombstone."""
+        return self._tombstones.all()
+
+    def restore(self, secret: str, marks: Iterable[tuple[str, str, datetime]]) -> None:
+        """Add tombstones of a backup, laid with this key, which becomes ours if we have none.
+
+        Raises:
+            PermanentError: we have another key.
+        """
+        own = self.key()
+        if own and not hmac.compare_digest(own.encode(), secret.encode()):
+            raise PermanentError(
+                "this storage has another key of tombstones than the file: they are of two "
+                "installations, or something was erased here before the tombstones were applied"
+            )
+        if not own:
+            self._shared_state.write(ENTRY, secret, "")
+        self._tombstones.restore(marks)
+
+    def key(self) -> str:
+        """Return the key by which tombstones are matched; empty if nothing was ever erased."""
+        return self._read_key().decode()
 
     def _read_key(self) -> bytes:
         entry = self._shared_state.read(ENTRY)

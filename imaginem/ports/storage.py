@@ -152,6 +152,9 @@ class JobLog(Protocol):
     def batch(self, batch_id: str, *, only: Sequence[str] = ()) -> Iterator[LogEntry]:
         """Return a batch's entities, by job id; with `only`, just these properties."""
 
+    def keys(self) -> Iterator[JobKey]:
+        """Return the keys of all jobs, a page at a time: it reads the whole table."""
+
     def delete(self, key: JobKey, fence: str = "") -> None:
         """Remove a job's entity if it exists and, where a fence is given, still has it."""
 

@@ -1,6 +1,6 @@
 """What tells that a job was erased, once nothing else of it is left."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -22,6 +22,12 @@ class Tombstones(Protocol):
 
     def find(self, batch: str, marks: Collection[str]) -> Mapping[str, datetime]:
         """Return those of these marks that there are, and when each was laid: one call."""
+
+    def all(self) -> Iterator[tuple[str, str, datetime]]:
+        """Return batch, mark and time of every mark, a page at a time."""
+
+    def restore(self, marks: Iterable[tuple[str, str, datetime]]) -> None:
+        """Write marks with their times; one that is there keeps the later time."""
 
     def settle(self) -> None:
         """Wait until a message's time tells that it was put after the marks that we have laid."""
@@ -53,6 +59,19 @@ class ErasedJobs(Protocol):
 
     def is_begun(self, batch_id: str, job_id: str = "") -> bool:
         """Tell whether an erasure of a batch, or of a job, was begun and has not ended."""
+
+    def all(self) -> Iterator[tuple[str, str, datetime]]:
+        """Return batch, mark and time of every tombstone."""
+
+    def key(self) -> str:
+        """Return the key by which tombstones are matched; empty if nothing was ever erased."""
+
+    def restore(self, secret: str, marks: Iterable[tuple[str, str, datetime]]) -> None:
+        """Add tombstones of a backup, laid with this key, which becomes ours if we have none.
+
+        Raises:
+            PermanentError: we have another key.
+        """
 
     def settle(self) -> None:
         """Wait until jobs that are sent again can be told from those that were erased."""

@@ -110,6 +110,15 @@ class AzureJobLog:
         except NotFound:
             return
 
+    def keys(self) -> Iterator[JobKey]:
+        """Return the keys of all jobs, a page at a time."""
+        try:
+            with storage_errors(f"table {LOG_TABLE}"):
+                for entity in self._table.list_entities(select=["PartitionKey", "RowKey"]):
+                    yield unquote(str(entity["PartitionKey"])), unquote(str(entity["RowKey"]))
+        except NotFound:
+            return
+
     def delete(self, key: JobKey, fence: str = "") -> None:
         """Remove a job's entity; for one that is missing the SDK raises nothing."""
         batch, job = _keys(key)

@@ -1,6 +1,7 @@
 """Tombstones: in memory and on Azure Storage alike."""
 
 import hashlib
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -99,3 +100,23 @@ def test_what_is_kept_names_nobody(shared_state: SharedState) -> None:
     for word in ("flood-2026", "maria", "run-7"):
         assert word not in recorded.written
         assert mark(word) not in recorded.written, "without the key, names could be guessed"
+
+
+def test_all_marks_are_read_over_pages_and_restored_with_the_later_time(
+    tombstones: Tombstones, name: str
+) -> None:
+    marks = {mark(f"{name}{number}") for number in range(1_050)}
+    tombstones.lay(name, marks)
+    read = {each: laid for batch, each, laid in tombstones.all() if batch == name}
+    assert read.keys() == marks
+
+    one, other = sorted(marks)[:2]
+    long_ago = read[one] - timedelta(days=9)
+    tombstones.restore([(name, one, long_ago), (name, other, read[other] + timedelta(days=9))])
+    tombstones.restore([(f"{name}x", each, long_ago) for each in sorted(marks)[:20]])
+    found = tombstones.find(name, [one, other])
+    assert found == {one: read[one], other: read[other] + timedelta(days=9)}
+    assert tombstones.find(f"{name}x", [one]) == {one: long_ago}
+
+    tombstones.lay(f"{name}x", [one])
+    assert tombstones.find(f"{name}x", [one])[one] > long_ago, "laid anew, it has a new time"

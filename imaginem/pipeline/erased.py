@@ -18,6 +18,7 @@ from datetime import datetime
 
 from imaginem.errors import Conflict, PermanentError, StorageUnavailable
 from imaginem.names import stored_run
+from imaginem.ports import ErasedRuns, JobKey, SharedState, Tombstones
 
 ENTRY = "tombstone-key"
 _TRIES = 8

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from imaginem.errors import InvalidMessage
 from imaginem.pipeline.erased import NotedErasures
-from imaginem.ports import DashboardServices, ErasedJobs, SharedState, Tombstones
+from imaginem.ports import DashboardServices, ErasedJobs, ErasedRuns, SharedState, Tombstones
 
 FORMAT = "imaginem-tombstones/1"
 Row = list[Any]
@@ -123,7 +123,10 @@ def erased_by(key: str, lines: Iterable[str]) -> ErasedJobs:
     """Return what tells which jobs a file of tombstones covers, without writing anything."""
     rows = [v["row"] for v in map(_value, lines) if v.get("section") == "tombstones"]
     marks = {(str(b), str(m)): datetime.fromisoformat(str(laid)) for b, m, laid in rows}
-    return NotedErasures(cast(Tombstones, _Marks(marks)), cast(SharedState, _Key(key)))
+    found = _Marks(marks)  # to look for a tombstone needs no more of the ports than this
+    return NotedErasures(
+        cast(Tombstones, found), cast(SharedState, _Key(key)), cast(ErasedRuns, found)
+    )
 
 
 class _Marks:

@@ -29,11 +29,12 @@ def test_what_a_restored_database_has_again_is_erased(
     assert file.stat().st_mode & 0o777 == 0o600
     assert name not in file.read_text("utf-8")
 
-    runtime.results.save(result)
+    runtime.blobs.put("faces", f"{name}/one/face.png", b"face", "image/png")
     runtime.results.save(JobResult(name, "stays", ["ocr"], "https://x.test/b", {}, {}))
     assert "1 jobs would be erased" in cli("apply", str(file), "--dry-run").output
-    assert runtime.results.finished(name) == ["one", "stays"]
+    assert runtime.blobs.list("faces", name) == [f"{name}/one/face.png"]
     assert "1 jobs are erased" in cli("apply", str(file)).output
+    assert runtime.blobs.list("faces", name) == []
     assert runtime.results.finished(name) == ["stays"]
 
     file.write_text(file.read_text("utf-8")[:-20], "utf-8")

@@ -54,7 +54,8 @@ def write_and_die(yard: SweptYard) -> None:
     services.blobs.put("faces", "batch-1/job-1/face.png", b"face", "image/png")
     services.blobs.put("largemessages", "batch-1/job-1/large", b"{}", "application/json")
     result = JobResult(*KEY, ("first",), "https://x.test/a", None, {})
-    services.results.save(replace(result, run=yard.last_run))
+    # SQL refuses it once it knows the tombstone; it was written a moment before.
+    services.database.results[KEY] = replace(result, run=yard.last_run)
 
 
 def sweep(yard: SweptYard, by: timedelta = LATER, **more: Any) -> int:

@@ -94,6 +94,8 @@ def test_a_job_that_was_sent_again_keeps_everything(yard: SweptYard, whole: bool
     yard.url = yard.services.blobs.put("inputimages", "batch-1/job-1/p", photo_bytes(), "")
     yard.submit()
     yard.run()
+    for job in yard.services.landing.jobs():
+        yard.services.landing.remove(job)  # as on Azure, where nothing lands
     kept = left(yard)
     assert kept == {"row", "submission", "result", "faces", "pictures"}
 

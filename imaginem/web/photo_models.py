@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from imaginem.web.models import Answer, Forgotten
+from imaginem.web.models import Answer
 
 
 class JobNamed(Answer):
@@ -12,13 +12,17 @@ class JobNamed(Answer):
     job_id: str = Field(examples=["photo.jpg-1a2b3c4d"])
 
 
-class ForgottenPhoto(Forgotten):
+class ForgottenPhoto(Answer):
     """What was erased: of all jobs together, as of one.
 
     `barred` names the groups in which the photo is barred from now on; an empty name stands for
     batches of no group.
     """
 
+    jobs: int
+    removed: dict[str, int]
+    left: dict[str, int] = Field(default={})
+    remains: str = ""
     erased: list[JobNamed]
     barred: list[str] = Field(default=[])
 

@@ -112,18 +112,11 @@ def _forget_face(face_id: uuid.UUID, yes: bool, as_json: bool, app: Path) -> Non
     with exit_on_error():
         runtime = make_runtime(app)
         done = forget_face(runtime, face_id, EVERYTHING)
-        remains = still_on_disk(runtime.remains)
-    if as_json:
-        print_json({**vars(done), "remains": remains})
-        return
-    out.print(f"{what} is erased; its photo stays", highlight=False, markup=False)
-    for place, count in done.removed.items():
-        out.print(f"  {place}: {count}", highlight=False, markup=False)
-    for place, count in done.left.items():
-        line = f"  {place}: {count} left: the job is at work, and they go when it has ended"
-        out.print(line, highlight=False, markup=False)
-    if remains:
-        out.print(remains, highlight=False, markup=False)
+        if as_json:
+            print_json(as_answer(runtime, done))
+            return
+        out.print(f"{what} is erased; its photo stays", highlight=False, markup=False)
+        tell_receipt(runtime, done)
 
 
 def _face_id(text: str) -> uuid.UUID:

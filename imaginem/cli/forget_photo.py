@@ -7,12 +7,11 @@ from pathlib import Path
 
 import typer
 
-from imaginem.cli.receipt import show_receipt
+from imaginem.cli.receipts import as_answer, tell_receipt
 from imaginem.cli.shared import Exit, exit_on_error, fail, make_runtime, out, print_json
 from imaginem.errors import InvalidMessage
 from imaginem.runtime import Runtime
 from imaginem.usecases.access import EVERYTHING
-from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.forget_photo import (
     NO_JOB,
     ForgottenPhoto,
@@ -82,12 +81,11 @@ def forget_by_file(app: Path, wish: Wish, *, yes: bool, as_json: bool) -> None:
         if not yes:
             _confirm(runtime, photo, wish)
         done = forget_photo(runtime, photo, wish.reach, never_again=wish.never_again)
-        remains = still_on_disk(runtime.remains)
-    if as_json:
-        print_json({**vars(done.receipt), "remains": remains, **done.as_json()})
-        return
-    _tell_erased(wish, done)
-    show_receipt(done.receipt, remains)
+        if as_json:
+            print_json({**as_answer(runtime, done.receipt), **done.as_json()})
+            return
+        _tell_erased(wish, done)
+        tell_receipt(runtime, done.receipt)
 
 
 def _read(photo: str) -> SoughtPhoto:

@@ -20,6 +20,8 @@ from imaginem.usecases.receipts import Receipt
 
 receipt_app = typer.Typer(no_args_is_help=True, help="What was erased, and what is still to come.")
 _LIMIT = 100_000
+_LEFT = "came since: the job was sent again"
+_LEFT_OF_FACE = "left: its job is at work, and they go when it has ended"
 
 
 @receipt_app.command("list")
@@ -76,12 +78,13 @@ def as_answer(services: DashboardServices, receipt: Receipt) -> dict[str, object
 
 def tell_receipt(services: DashboardServices, receipt: Receipt) -> None:
     """Print what went from where, and what is still to come."""
+    left = _LEFT_OF_FACE if receipt.kind == "face" else _LEFT
     for place, count in receipt.removed.items():
         _print(f"  {place}: {count}")
     for place, count in receipt.swept.items():
         _print(f"  {place}: {count} were found later")
     for place, count in receipt.left.items():
-        _print(f"  {place}: {count} came since: the job was sent again")
+        _print(f"  {place}: {count} {left}")
     for sentence in what_waits(services, receipt):
         _print(sentence)
     _print(f"receipt: {receipt.id}")

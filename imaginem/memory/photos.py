@@ -1,6 +1,6 @@
 """In-memory fakes of what SQL knows of photos: which are barred, and which jobs have them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from imaginem.memory.database import MemoryDatabase
 from imaginem.ports import BarredPhoto, JobKey
@@ -19,6 +19,11 @@ class MemoryBarredPhotos:
                 return False
             self._database.barred[mark] = BarredPhoto(group, mark, self._database.now(), who)
             return True
+
+    def restore(self, photos: Iterable[BarredPhoto]) -> None:
+        """Bar photos again."""
+        for each in photos:
+            self._database.barred.setdefault(each.mark, each)
 
     def lift(self, mark: str) -> bool:
         """Let a photo come back."""

@@ -1,11 +1,11 @@
 """In-memory fake of the faces that were erased from photos that stay."""
 
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from imaginem.memory.database import MemoryDatabase
-from imaginem.ports import Box, JobKey, SuppressedFace
+from imaginem.ports import Box, JobKey, SuppressedFace, SuppressedMark
 from imaginem.ports.suppressed_faces import is_in_one_of
 
 
@@ -50,6 +50,20 @@ class MemorySuppressedFaces:
         """List those that have a key."""
         faces = [face for _, face in self._database.suppressed.values()]
         return [replace(face, photo_sha256="") for face in faces if face.key != ("", "")]
+
+    def all(self) -> list[SuppressedMark]:
+        """List all; hashes are plain ids here."""
+        known = self._database.suppressed.values()
+        return [
+            SuppressedMark(str(face.face_id), face.photo_sha256, group, face.box)
+            for group, face in known
+        ]
+
+    def restore(self, marks: Iterable[SuppressedMark]) -> None:
+        """Keep those that are not known."""
+        for each in marks:
+            face = SuppressedFace(uuid.UUID(each.face), ("", ""), each.photo, each.box)
+            self._database.suppressed.setdefault(face.face_id, (each.group, face))
 
     def finish(self, face_id: uuid.UUID) -> None:
         """Forget the key of a face."""

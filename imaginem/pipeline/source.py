@@ -276,7 +276,7 @@ def _place(message: JobMessage, services: Services) -> tuple[str, str]:
     allowed = photo_containers(services)
     if container not in allowed:
         raise PermanentError(
-            f"image_url is in the container {container!r}: photos are read from "
+            f"image_url is in the container {container!r}, and photos are read from "
             f"{' and '.join(allowed)} only"
         )
     return blob

@@ -76,7 +76,7 @@ from imaginem.ports.storage import (
     SharedState,
 )
 from imaginem.ports.submissions import Submission, Submissions
-from imaginem.ports.suppressed_faces import Box, SuppressedFace, SuppressedFaces
+from imaginem.ports.suppressed_faces import Box, SuppressedFace, SuppressedFaces, SuppressedMark
 from imaginem.ports.telemetry import Span, Telemetry
 from imaginem.ports.tombstones import ErasedJobs, ErasedRuns, JobErased, Tombstones
 
@@ -173,6 +173,7 @@ __all__ = [
     "Submissions",
     "SuppressedFace",
     "SuppressedFaces",
+    "SuppressedMark",
     "Telemetry",
     "Tombstones",
     "VisionEngine",

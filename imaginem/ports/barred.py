@@ -1,6 +1,6 @@
 """Photos that were erased for good, and may not come back into a group's batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -28,6 +28,9 @@ class BarredPhotos(Protocol):
 
     def bar(self, group: str, mark: str, who: str) -> bool:
         """Bar a photo; it is barred when this returns. Return False if it was before."""
+
+    def restore(self, photos: Iterable[BarredPhoto]) -> None:
+        """Bar photos that a backup did not have, since when they were; others stay."""
 
     def lift(self, mark: str) -> bool:
         """Let a photo come back; return False if it was not barred."""

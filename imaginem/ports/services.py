@@ -26,7 +26,7 @@ from imaginem.ports.storage import Blobs, JobLog, Queues, SharedState
 from imaginem.ports.submissions import Submissions
 from imaginem.ports.suppressed_faces import SuppressedFaces
 from imaginem.ports.telemetry import Telemetry
-from imaginem.ports.tombstones import ErasedJobs
+from imaginem.ports.tombstones import ErasedJobs, ErasedRuns
 
 if TYPE_CHECKING:
     from imaginem.images.decoding import Photo
@@ -225,6 +225,10 @@ class Services(Engines, Protocol):
     @property
     def erased(self) -> ErasedJobs:
         """Return which jobs were erased."""
+
+    @property
+    def erased_runs(self) -> ErasedRuns:
+        """Return the runs for which SQL takes nothing any more."""
 
     @property
     def barred(self) -> BarredPhotos:

@@ -1,7 +1,7 @@
 """Faces that were erased from photos that stay: they are not to be found there again."""
 
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,6 +25,22 @@ class SuppressedFace:
     face_id: uuid.UUID
     key: JobKey
     photo_sha256: str = ""
+    box: Box | None = None
+
+
+@dataclass(frozen=True)
+class SuppressedMark:
+    """A suppressed face as the table keeps it for good; it names nobody.
+
+    Attributes:
+        face, photo: keyed hashes; that of the photo is empty if it is not known.
+        group: in whose batches.
+        box: where it is; None if that is not known.
+    """
+
+    face: str
+    photo: str
+    group: str
     box: Box | None = None
 
 
@@ -56,6 +72,12 @@ class SuppressedFaces(Erasable, Protocol):
 
     def unfinished(self) -> Sequence[SuppressedFace]:
         """Return the faces whose erasure is not finished; their photos are not told."""
+
+    def all(self) -> Sequence[SuppressedMark]:
+        """Return every suppressed face."""
+
+    def restore(self, marks: Iterable[SuppressedMark]) -> None:
+        """Suppress faces again that a backup did not have; those that are there stay."""
 
     def finish(self, face_id: uuid.UUID) -> None:
         """Note that nothing is left of a face; its id and its job's are forgotten."""

@@ -91,3 +91,9 @@ class ErasedRuns(Protocol):
 
         When this returns, whatever was written for them is committed, and nothing more will be.
         """
+
+    def all(self) -> Collection[str]:
+        """Return what stands for each run that was erased: keyed hashes."""
+
+    def restore(self, marks: Iterable[str]) -> None:
+        """Add runs that a backup did not have; nothing may be at work."""

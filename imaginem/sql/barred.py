@@ -1,6 +1,6 @@
 """`barred_photo`: photos that may not come back into a group's batches."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
@@ -29,6 +29,19 @@ class SqlBarredPhotos:
             except IntegrityError:
                 return False
         return True
+
+    def restore(self, photos: Iterable[BarredPhoto]) -> None:
+        """Insert bars that are not there, as old as they are."""
+        with self._database.session() as session:
+            there = set(session.scalars(select(BarredPhotoRow.mark)))
+            for each in photos:
+                if each.mark not in there:
+                    there.add(each.mark)
+                    session.add(
+                        BarredPhotoRow(
+                            mark=each.mark, group_name=each.group, at=each.at, who=each.who
+                        )
+                    )
 
     def lift(self, mark: str) -> bool:
         """Let a photo come back."""

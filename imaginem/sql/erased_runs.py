@@ -8,7 +8,7 @@ SQLite has one writer at a time anyway (`BEGIN IMMEDIATE`). PostgreSQL takes a l
 that, which writers share. SQL Server locks the place that the mark has, or would have.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from sqlalchemy import func, insert, select
@@ -47,7 +47,16 @@ class SqlErasedRuns:
                 if run
             }
         )
-        for portion in portions(marks):
+        self.restore(marks)
+
+    def all(self) -> list[str]:
+        """Return the marks of all runs."""
+        with self._database.session(reading=True) as session:
+            return list(session.scalars(select(ErasedRunRow.mark)))
+
+    def restore(self, marks: Iterable[str]) -> None:
+        """Insert marks that are not there."""
+        for portion in portions(sorted(set(marks))):
             with self._database.session() as session:
                 _lock_out_writers(session)
                 query = select(ErasedRunRow.mark).where(ErasedRunRow.mark.in_(portion))

@@ -1,12 +1,12 @@
 """Faces that were erased from photos that stay, in SQL."""
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session
 
-from imaginem.ports import Box, EnrolledFace, SuppressedFace
+from imaginem.ports import Box, EnrolledFace, SuppressedFace, SuppressedMark
 from imaginem.ports.suppressed_faces import is_in_one_of
 from imaginem.sql.batches import groups_of
 from imaginem.sql.database import Database
@@ -107,6 +107,36 @@ class SqlSuppressedFaces:
                 for row in session.scalars(query.order_by(SuppressedFaceRow.since))
                 if row.face_id is not None
             ]
+
+    def all(self) -> list[SuppressedMark]:
+        """Return every suppressed face."""
+        with self._database.session(reading=True) as session:
+            return [
+                SuppressedMark(row.face, row.photo, row.group_name, _box(row))
+                for row in session.scalars(select(SuppressedFaceRow))
+            ]
+
+    def restore(self, marks: Iterable[SuppressedMark]) -> None:
+        """Insert those that are not there."""
+        with self._database.session() as session:
+            there = set(session.scalars(select(SuppressedFaceRow.face)))
+            for each in marks:
+                if each.face in there:
+                    continue
+                there.add(each.face)
+                left, top, width, height = each.box or _NOWHERE
+                session.add(
+                    SuppressedFaceRow(
+                        face=each.face,
+                        photo=each.photo,
+                        group_name=each.group,
+                        left=left,
+                        top=top,
+                        width=width,
+                        height=height,
+                        **_FINISHED,
+                    )
+                )
 
     def finish(self, face_id: uuid.UUID) -> None:
         """Forget the ids of a face and its job."""

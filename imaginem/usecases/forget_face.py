@@ -38,11 +38,15 @@ from imaginem.ports.erasing import without_faces, without_names
 from imaginem.ports.suppressed_faces import is_in_one_of
 from imaginem.usecases.access import Caller, hidden_batches
 from imaginem.usecases.audit.acting import note
+from imaginem.usecases.audit.chain import hash_of
 from imaginem.usecases.erasables import PoisonedMessages
 from imaginem.usecases.face_traces import forget_elsewhere, forget_in_outputs
+from imaginem.usecases.kept_receipts import finalise, find_receipt, issue, new_id
 from imaginem.usecases.receipts import Receipt, receipt
 from imaginem.usecases.renditions import original
 
+_RECEIPT = "face-receipt-"
+"""Entries of the shared state: receipts to be made final once their face is gone."""
 _LONGEST_EXECUTION = timedelta(minutes=15)
 """No step works longer: functions are given ten minutes (`host.json`)."""
 
@@ -50,7 +54,7 @@ _LONGEST_EXECUTION = timedelta(minutes=15)
 def forget_face(
     services: DashboardServices, face_id: uuid.UUID, caller: Caller, key: JobKey | None = None
 ) -> Receipt:
-    """Erase a face for good, also of a job at work; return what went. Its photo stays.
+    """Erase a face for good, also of a job at work; return the receipt. Its photo stays.
 
     Args:
         services: where it is erased.
@@ -64,18 +68,50 @@ def forget_face(
     face = _found(services, face_id, caller, key)
     note(services, AuditDeed.ERASED, AuditSubject.FACE, str(face_id))
     before = _contents(services, face)
-    _erase(services, face)
-    return receipt(0, before, _contents(services, face))
+    is_finished = _erase(services, face)
+    done = receipt(0, before, _contents(services, face))
+    sweep = "" if is_finished else new_id()
+    if sweep:
+        at = datetime.now(UTC).isoformat()
+        services.shared_state.write(_RECEIPT + sweep, f"{face_id} {at}", "")
+    subject = hash_of(services.installation_key, AuditSubject.FACE, str(face_id))
+    return issue(services, done, AuditSubject.FACE, subject, sweep=sweep, wait=_LONGEST_EXECUTION)
 
 
-def finish_faces(services: DashboardServices) -> None:
-    """Go on with the erasures of faces that are not finished."""
+def finish_faces(services: DashboardServices, now: datetime | None = None) -> None:
+    """Go on with the erasures of faces that are not finished, and make their receipts final."""
+    waiting = set()
     for face in services.suppressed_faces.unfinished():
-        _erase(services, face)
+        if not _erase(services, face):
+            waiting.add(str(face.face_id))
+    moment = now or datetime.now(UTC)
+    for name, (text, _) in services.shared_state.list(_RECEIPT).items():
+        face_id, _, at = text.partition(" ")
+        if face_id in waiting:
+            continue
+        try:
+            finalise(services, find_receipt(services, name.removeprefix(_RECEIPT)), moment)
+        except NotFound:  # it is being issued, or that was interrupted
+            if moment < datetime.fromisoformat(at) + _LONGEST_EXECUTION:
+                continue
+        services.shared_state.remove(name)
 
 
-def _erase(services: DashboardServices, face: SuppressedFace) -> None:
-    """Remove a face from every store; it is finished if nobody can still write of it."""
+def erase_suppressed(services: DashboardServices, keys: Collection[JobKey]) -> int:
+    """Erase the faces of jobs which a restored backup has brought back; return how many."""
+    count = 0
+    for key in sorted(keys):
+        ids = {face.face_id: None for face in services.gallery.faces_of(key)}
+        for face_id in services.suppressed_faces.among(key[0], "", ids) if ids else ():
+            face = _enrolled(services, face_id)
+            if face is not None:
+                _erase(services, face)
+                count += 1
+    return count
+
+
+def _erase(services: DashboardServices, face: SuppressedFace) -> bool:
+    """Remove a face from every store; tell whether that is finished: nobody can write of it."""
     services.remains.note()  # before anything goes, should this be interrupted
     services.suppressed_faces.suppress(face)
     is_last, key, ids = _is_settled(services, face.key), face.key, _ids_of(services, face)
@@ -94,6 +130,7 @@ def _erase(services: DashboardServices, face: SuppressedFace) -> None:
     if is_last:
         services.suppressed_faces.finish(face.face_id)
     services.remains.wipe()
+    return is_last
 
 
 def _ids_of(services: DashboardServices, face: SuppressedFace) -> set[uuid.UUID]:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from imaginem.errors import InvalidMessage, NotFound
@@ -15,7 +16,10 @@ from imaginem.pipeline.barred import mark_of
 from imaginem.ports import AuditDeed, AuditSubject, BarredPhoto, DashboardServices, JobKey
 from imaginem.usecases.access import Caller
 from imaginem.usecases.audit.acting import note
+from imaginem.usecases.audit.chain import hash_of
 from imaginem.usecases.erase import forget_job
+from imaginem.usecases.final_sweep import plan_sweep
+from imaginem.usecases.kept_receipts import issue
 from imaginem.usecases.receipts import Receipt
 from imaginem.usecases.same_photo import SoughtPhoto, jobs_with_photo
 
@@ -109,10 +113,24 @@ def forget_photo(
                 services.barred.bar(group, mark, reach.caller.name)
             barred |= missing
             found = find_photo(services, photo, reach)  # by now whoever comes later finds the bar
-    erased = dict(_erase(services, found))
-    if not erased and not never_again:
+    if not found and not never_again:
         raise NotFound(NO_JOB)
-    return ForgottenPhoto(list(erased), summed(erased.values()), sorted(barred))
+    sweep = _plan_sweep(services, found)
+    erased = dict(_erase(services, found))
+    subject = hash_of(services.installation_key, AuditSubject.PHOTO, photo.sha256)
+    done = issue(services, summed(erased.values()), AuditSubject.PHOTO, subject, sweep=sweep)
+    if erased:
+        services.erased.settle()
+    return ForgottenPhoto(list(erased), done, sorted(barred))
+
+
+def _plan_sweep(services: DashboardServices, jobs: Sequence[JobKey]) -> str:
+    """Note that jobs are looked through once more; return the receipt's id, empty without jobs."""
+    receipt_id = ""
+    for batch_id, keys in groupby(sorted(jobs), lambda key: key[0]):
+        own = [job_id for _, job_id in keys]
+        receipt_id = plan_sweep(services, batch_id, own, receipt_id=receipt_id)
+    return receipt_id
 
 
 def _groups_to_bar(services: DashboardServices, found: Sequence[JobKey], reach: Reach) -> set[str]:
@@ -127,8 +145,6 @@ def _erase(services: DashboardServices, jobs: Sequence[JobKey]) -> Iterable[tupl
     for key in jobs:
         with suppress(NotFound):  # somebody else erased it meanwhile
             yield key, forget_job(services, key, settle=False)
-    if jobs:
-        services.erased.settle()
 
 
 def summed(receipts: Iterable[Receipt]) -> Receipt:

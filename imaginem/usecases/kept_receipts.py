@@ -40,6 +40,7 @@ def issue(
     subject: str,
     *,
     sweep: str = "",
+    wait: timedelta = NOTHING_AT_WORK_AFTER,
     now: datetime | None = None,
 ) -> Receipt:
     """Sign and keep the receipt of an erasure by hand, and return it.
@@ -51,6 +52,7 @@ def issue(
         subject: a keyed hash of it.
         sweep: the id that `plan_sweep` returned; empty if there is nothing to look for later:
             then the receipt is final at once.
+        wait: after this the sweep is done at the earliest.
         now: when it was erased.
     """
     at = (now or datetime.now(UTC)).astimezone(UTC)
@@ -63,7 +65,7 @@ def issue(
         backup_days=services.core_settings.backup_days,
         on_disk=services.remains.waiting,
         leaving=services.gallery.leaving(),
-        final_after=_written(at + NOTHING_AT_WORK_AFTER) if sweep else "",
+        final_after=_written(at + wait) if sweep else "",
     )
     return keep(services, made) if sweep else finalise(services, made, at)
 

@@ -11,6 +11,7 @@ from imaginem.pipeline.progress_row import read_row
 from imaginem.ports import DashboardServices, ErasedJobs, JobKey
 from imaginem.usecases.erasables import JobBlobs
 from imaginem.usecases.erase import erase_batch, erase_job
+from imaginem.usecases.forget_face import erase_suppressed
 from imaginem.usecases.runs import runs_of_job
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -27,7 +28,7 @@ def erased_since(services: DashboardServices, erased: ErasedJobs) -> list[JobKey
 
 
 def erase_again(services: DashboardServices, keys: list[JobKey]) -> None:
-    """Erase jobs, and their batches where these were erased and nothing is left in them."""
+    """Erase jobs, batches that were erased and have nothing left, and erased faces of others."""
     left = set(_keys(services)) - set(keys)
     for key in keys:
         erase_job(services, key)
@@ -35,6 +36,7 @@ def erase_again(services: DashboardServices, keys: list[JobKey]) -> None:
         batch = services.batches.batch(batch_id)
         if batch is not None and services.erased.covers((batch_id, ""), (), batch.created):
             erase_batch(services, batch_id, ())
+    erase_suppressed(services, left)
 
 
 def _keys(services: DashboardServices) -> Iterator[JobKey]:

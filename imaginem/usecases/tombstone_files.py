@@ -13,12 +13,24 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, cast
 
+from pydantic import TypeAdapter
+
 from imaginem.errors import InvalidMessage
 from imaginem.pipeline.erased import NotedErasures
-from imaginem.ports import DashboardServices, ErasedJobs, ErasedRuns, SharedState, Tombstones
+from imaginem.ports import (
+    BarredPhoto,
+    Box,
+    DashboardServices,
+    ErasedJobs,
+    ErasedRuns,
+    SharedState,
+    SuppressedMark,
+    Tombstones,
+)
 
 FORMAT = "imaginem-tombstones/1"
 Row = list[Any]
+_BOX: TypeAdapter[Box | None] = TypeAdapter(Box | None)
 
 
 @dataclass(frozen=True)
@@ -46,7 +58,44 @@ def _write_marks(services: DashboardServices, key: str, rows: Iterable[Row]) -> 
     services.erased.restore(key, marks)
 
 
-SECTIONS = (Section("tombstones", _read_marks, _write_marks),)
+def _read_runs(services: DashboardServices) -> Iterator[Row]:
+    yield from ([mark] for mark in services.erased_runs.all())
+
+
+def _write_runs(services: DashboardServices, key: str, rows: Iterable[Row]) -> None:
+    services.erased_runs.restore(str(mark) for (mark,) in rows)
+
+
+def _read_faces(services: DashboardServices) -> Iterator[Row]:
+    for each in services.suppressed_faces.all():
+        yield [each.face, each.photo, each.group, list(each.box) if each.box else None]
+
+
+def _write_faces(services: DashboardServices, key: str, rows: Iterable[Row]) -> None:
+    services.suppressed_faces.restore(
+        SuppressedMark(str(face), str(photo), str(group), _BOX.validate_python(box))
+        for face, photo, group, box in rows
+    )
+
+
+def _read_bars(services: DashboardServices) -> Iterator[Row]:
+    for each in services.barred.all():
+        yield [each.group, each.mark, each.at.isoformat(), each.who]
+
+
+def _write_bars(services: DashboardServices, key: str, rows: Iterable[Row]) -> None:
+    services.barred.restore(
+        BarredPhoto(str(group), str(mark), datetime.fromisoformat(str(at)), str(who))
+        for group, mark, at, who in rows
+    )
+
+
+SECTIONS = (
+    Section("tombstones", _read_marks, _write_marks),
+    Section("erased runs", _read_runs, _write_runs),
+    Section("suppressed faces", _read_faces, _write_faces),
+    Section("barred photos", _read_bars, _write_bars),
+)
 """In the order in which they are written; tombstones first, since they bring the key."""
 
 

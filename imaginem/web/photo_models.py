@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from imaginem.web.models import Answer
+from imaginem.web.receipt_models import Forgotten
 
 
 class JobNamed(Answer):
@@ -12,17 +13,13 @@ class JobNamed(Answer):
     job_id: str = Field(examples=["photo.jpg-1a2b3c4d"])
 
 
-class ForgottenPhoto(Answer):
+class ForgottenPhoto(Forgotten):
     """What was erased: of all jobs together, as of one.
 
     `barred` names the groups in which the photo is barred from now on; an empty name stands for
     batches of no group.
     """
 
-    jobs: int
-    removed: dict[str, int]
-    left: dict[str, int] = Field(default={})
-    remains: str = ""
     erased: list[JobNamed]
     barred: list[str] = Field(default=[])
 

@@ -1,6 +1,7 @@
 """Photos that may not come back, and which jobs have a photo: on every backend alike."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from imaginem.ports import EnrolledFace, JobResult
@@ -34,6 +35,15 @@ class TestBars:
         (bar,) = stores.barred.all()
         assert (bar.group, bar.mark, bar.who[:3]) == ("red", ONE, "AAA")
         assert datetime.now(UTC) - bar.at < timedelta(minutes=1)
+
+    def test_bars_of_a_backup_are_added_and_others_stay(self, stores: Stores) -> None:
+        stores.barred.bar("red", ONE, "Ann")
+        (there,) = stores.barred.all()
+        missing = replace(there, mark=OTHER, group="", who="Bob")
+        stores.barred.restore([replace(there, who="Eve"), missing, missing])
+        assert sorted(stores.barred.all(), key=lambda bar: bar.mark) == sorted(
+            [there, missing], key=lambda bar: bar.mark
+        )
 
     def test_it_can_be_lifted_once(self, stores: Stores) -> None:
         stores.barred.bar("red", ONE, "Ann")

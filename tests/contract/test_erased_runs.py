@@ -162,3 +162,10 @@ class TestCost:
 
         with SqlErasedRuns(sqlite, mark).writing(ONE, RUN) as session:
             assert session.is_active
+
+
+def test_runs_of_a_backup_are_added(stores: Stores) -> None:
+    erase(stores)
+    marks = stores.erased_runs.all()
+    stores.erased_runs.restore([*marks, *marks])
+    assert list(stores.erased_runs.all()) == list(marks)

@@ -162,3 +162,17 @@ def test_local_models_leave_an_erased_face_out(tmp_path: Path) -> None:
     assert len(studio.services.blobs.list("faces", "a/two/")) == 4
     assert studio.output(("a", "two"), "facedetection")["erased_faces"] == 1
     runtime.database.close()
+
+
+def test_faces_of_a_backup_are_suppressed_again_and_others_stay(stores: Stores) -> None:
+    one, two = erased(), erased(box=None, photo_sha256="")
+    for each in (one, two):
+        stores.suppressed_faces.suppress(each)
+        stores.suppressed_faces.finish(each.face_id)
+    kept = stores.suppressed_faces.all()
+    assert {mark.box for mark in kept} == {BOX, None}
+    moved = [replace(mark, face=str(uuid.uuid4()), group="red") for mark in kept]
+    stores.suppressed_faces.restore([*kept, *moved, *moved])
+    marks = {mark.face: mark for mark in stores.suppressed_faces.all()}
+    assert marks == {mark.face: mark for mark in [*kept, *moved]}
+    assert stores.suppressed_faces.unfinished() == []

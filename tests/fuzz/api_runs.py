@@ -69,7 +69,9 @@ class ApiRun(RuleBasedStateMachine):
         served["services"] = self.world.services
         self.client = TestClient(APP, raise_server_exceptions=False)
         logging.getLogger().addHandler(self.log)
-        logging.getLogger("imaginem").setLevel(logging.DEBUG)
+        own = logging.getLogger("imaginem")
+        self.level = own.level
+        own.setLevel(logging.DEBUG)
         REPORT.runs += 1
 
     @initialize(random=RANDOM)
@@ -96,6 +98,7 @@ class ApiRun(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Check what is kept."""
         logging.getLogger().removeHandler(self.log)
+        logging.getLogger("imaginem").setLevel(self.level)
         kept = self.world.kept()
         self.world.close()
         assert SECRET not in kept, kept[max(kept.index(SECRET) - 300, 0) :][:400]

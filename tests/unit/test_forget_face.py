@@ -23,6 +23,7 @@ from imaginem.testing import photo_bytes
 from imaginem.usecases.access import EVERYTHING, Caller
 from imaginem.usecases.erase import forget_job
 from imaginem.usecases.forget_face import finish_faces, forget_face
+from imaginem.usecases.kept_receipts import find_receipt, is_genuine
 from imaginem.usecases.poison import replay_job
 from imaginem.usecases.rerun import prepare_rerun, rerun_job
 from tests.dashboard import client, principal
@@ -405,9 +406,26 @@ def test_the_photos_page_erases_a_face_and_says_how_many_are_left_out() -> None:
     erase = f"/photos/a/one/faces/{faces[LEFT]}/erase"
     assert erase in browser.get("/photos/a/one").text
     answer = browser.post(erase, headers={"Origin": "http://testserver"})
-    assert (answer.status_code, answer.headers["HX-Refresh"]) == (204, "true")
+    assert answer.status_code == 204
+    receipt = browser.get(answer.headers["HX-Redirect"]).text
+    assert "A face was erased." in receipt and "crops of faces" in receipt
     page = browser.get("/photos/a/one").text
     assert "1 more was found, and left out since it was erased." in page
     assert str(faces[LEFT]) not in page and str(faces[RIGHT]) in page
     seen = client(studio.services, "platform", **principal("viewer")).get("/photos/a/one").text
     assert "Erase this face" in page and "Erase this face" not in seen
+
+
+def test_its_receipt_is_final_once_nobody_can_write_of_it_any_more() -> None:
+    studio = Studio()
+    faces = studio.develop(KEY)
+    services = studio.services
+    done = forget_face(services, faces[LEFT], EVERYTHING)
+    assert (done.kind, done.final, done.removed["face"]) == ("face", False, 1)
+    finish_faces(services)
+    assert not find_receipt(services, done.id).final
+    end_quietly(studio)
+    assert find_receipt(services, done.id).final
+    assert services.shared_state.list("face-receipt-") == {}
+    assert is_genuine(services, find_receipt(services, done.id))
+    assert str(faces[LEFT]) not in str(vars(done))

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,9 @@ from imaginem.testing import MemoryLanding, MemoryServices, message_for, photo_b
 from imaginem.usecases.access import EVERYTHING, Caller
 from imaginem.usecases.admission import Wish, admit
 from imaginem.usecases.drops import give_up_drop, receive_drop
+from imaginem.usecases.final_sweep import sweep_finally
 from imaginem.usecases.forget_photo import Reach, find_photo, forget_photo
+from imaginem.usecases.kept_receipts import find_receipt, is_genuine
 from imaginem.usecases.same_photo import sought, sought_by_hash
 from imaginem.usecases.unsent import withdraw
 from tests.dashboard import enrol
@@ -269,7 +272,7 @@ def test_what_nobody_has_is_told(bench: Bench) -> None:
     upload(bench, KEY, BLUE)
     with pytest.raises(NotFound, match="no job has this photo, byte for byte"):
         forget_photo(bench.services, sought(RED), ALL)
-    assert list(bench.services.audit_trail.read()) == []
+    assert [entry.deed for entry in bench.services.audit_trail.read()] == ["submitted"]
 
 
 def test_somebody_erases_what_she_may_see_and_learns_nothing_of_the_rest(bench: Bench) -> None:
@@ -316,3 +319,14 @@ def test_what_was_interrupted_is_completed_when_it_is_done_again(bench: Bench) -
     assert forget_photo(bench.services, sought(RED), ALL).jobs
     for key in keys:
         nothing_of(bench, key)
+
+
+def test_it_leaves_one_receipt_for_all_jobs_and_is_looked_for_once_more(bench: Bench) -> None:
+    upload(bench, KEY, RED)
+    upload(bench, ("elsewhere", "two"), RED)
+    done = forget_photo(bench.services, sought(RED), ALL)
+    assert (done.receipt.kind, done.receipt.jobs, done.receipt.final) == ("photo", 2, False)
+    later = datetime.now(UTC) + timedelta(hours=2)
+    assert sweep_finally(bench.services, (), later) == 1
+    kept = find_receipt(bench.services, done.receipt.id)
+    assert kept.final and is_genuine(bench.services, kept)

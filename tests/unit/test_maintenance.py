@@ -94,5 +94,5 @@ def test_settings_say_which_jobs_the_timer_has() -> None:
 
 def test_listing_the_jobs_makes_nothing() -> None:
     runtime = Runtime(read_settings(WITH_ACCOUNT))
-    assert len(runtime.maintenance_jobs) == 6
+    assert len(runtime.maintenance_jobs) == 7
     assert runtime.made == {}

@@ -2,15 +2,19 @@
 
 import copy
 import json
+import uuid
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from imaginem.errors import InvalidMessage, PermanentError
-from imaginem.ports import JobResult
+from imaginem.ports import EnrolledFace, JobResult
 from imaginem.testing import message_for
+from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.erase import forget_batch, forget_job
+from imaginem.usecases.forget_face import forget_face
 from imaginem.usecases.restoring import erase_again, erased_since
 from imaginem.usecases.submit import send_message
 from imaginem.usecases.tombstone_files import check_lines, erased_by, export_lines, write_lines
@@ -23,7 +27,16 @@ _TOLD = {
     "log": ("_entries",),
     "shared_state": ("_texts",),
     "tombstones": ("_marks",),
-    "database": ("results", "submissions", "faces", "opened", "erased"),
+    "database": (
+        "results",
+        "submissions",
+        "faces",
+        "opened",
+        "erased",
+        "barred",
+        "suppressed",
+        "erased_runs",
+    ),
 }
 
 
@@ -82,7 +95,7 @@ def test_what_was_erased_after_the_backup_goes_again_and_its_messages_are_droppe
     yard.clock.move(timedelta(hours=1))
 
     key, count = check_lines(lines)
-    assert count == 4, "two jobs or batches, and a run of each"
+    assert count == 6, "a job and a batch, and a run of each, in the table and in SQL"
     dry = erased_since(yard.services, erased_by(key, lines))
     assert dry == [("spring", "a"), ("summer", "c")]
     assert known(yard) == set(JOBS), "a dry run changes nothing"
@@ -145,3 +158,27 @@ def test_a_mark_keeps_the_later_time(yard: Yard) -> None:
     table, at = yard.services.tombstones, yard.clock.now()
     table.restore([("b", "m", at), ("b", "m", at - timedelta(hours=1))])
     assert table.find("b", ["m"]) == {"m": at}
+
+
+def test_bars_faces_and_runs_of_sql_come_back_with_the_tombstones(yard: Yard) -> None:
+    services, key = yard.services, ("spring", "d")
+    mark = services.erased.mark("barred", "", "sha")
+    face = EnrolledFace(uuid.uuid4(), "m", b"", 0.9, (1, 2, 3, 4), photo_sha256="photo")
+    other = replace(face, face_id=uuid.uuid4(), rectangle=(50, 50, 3, 4))
+    services.gallery.enrol(key, [face, other])
+    backup = snapshot(yard)
+    forget_face(services, face.face_id, EVERYTHING)
+    services.barred.bar("", mark, "Ann")
+    forget_job(services, ("spring", "a"))
+    lines = list(export_lines(services, yard.clock.now()))
+    bars, runs = services.barred.all(), services.erased_runs.all()
+    restore(yard, backup)
+    assert not services.barred.all() and not services.erased_runs.all()
+    assert len(services.gallery.faces_of(key)) == 2
+
+    apply(yard, lines)
+
+    assert services.barred.all() == bars
+    assert set(services.erased_runs.all()) >= set(runs)
+    assert [each.face_id for each in services.gallery.faces_of(key)] == [other.face_id]
+    assert services.suppressed_faces.is_any("spring")

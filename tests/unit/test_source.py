@@ -151,8 +151,8 @@ def test_a_photo_lies_in_the_input_or_the_faces_container_and_nowhere_else(bench
     bench.run()
     assert seen.urls[2:] == [""]
     assert bench.entry.properties["first_exception"] == (
-        "PermanentError: image_url is in the container 'azure-webjobs-secrets': photos are read "
-        "from inputimages and faces only"
+        "PermanentError: image_url is in the container 'azure-webjobs-secrets', and photos are "
+        "read from inputimages and faces only"
     )
 
 

@@ -6,14 +6,14 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, File, Request, UploadFile
 from fastapi.responses import Response
 
-from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.faces import face_image, matches_of_face, review_pair, search_faces
 from imaginem.usecases.forget_face import forget_face
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
 from imaginem.web.files import PICTURE, file_response
-from imaginem.web.models import FaceSearch, Forgotten, Match, VerdictAsked
+from imaginem.web.models import FaceSearch, Match, VerdictAsked
 from imaginem.web.presenters import present_matches, present_search
 from imaginem.web.problems import responses
+from imaginem.web.receipt_models import Forgotten, present_erasure
 from imaginem.web.requests import SEARCHED_MATCHES, one_file, read_upload
 
 router = APIRouter(prefix="/api/faces", tags=["faces"])
@@ -74,4 +74,4 @@ def decide(
 def erase(caller: Caseworker, services: ServicesDep, face_id: uuid.UUID) -> Forgotten:
     """Erase a face, which is not found again in its photo; the photo stays."""
     done = forget_face(services, face_id, caller)
-    return Forgotten(**vars(done), remains=still_on_disk(services.remains))
+    return present_erasure(services, done)

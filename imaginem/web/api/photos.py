@@ -4,11 +4,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, HTTPException
 
-from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.forget_photo import Reach, forget_photo, lift_photo
 from imaginem.web.dependencies import Caseworker, Operator, ServicesDep
 from imaginem.web.photo_models import ForgottenPhoto, Lifted
 from imaginem.web.problems import responses
+from imaginem.web.receipt_models import present_erasure
 from imaginem.web.requests import PhotoOrHash, one_file
 
 router = APIRouter(prefix="/api/photos", tags=["photos"], dependencies=[Depends(one_file)])
@@ -39,11 +39,8 @@ def forget(
                 403, f"{field}: this needs the app role operator; yours is {caller.role}"
             )
     done = forget_photo(services, photo, Reach(caller, group or None), never_again=never_again)
-    return ForgottenPhoto(
-        **vars(done.receipt),
-        remains=still_on_disk(services.remains),
-        **done.as_json(),
-    )
+    told = present_erasure(services, done.receipt).model_dump()
+    return ForgottenPhoto.model_validate({**told, **done.as_json()})
 
 
 @router.post("/lift", responses=responses(400, 404, 408, 413, 422))

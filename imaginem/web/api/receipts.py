@@ -10,7 +10,7 @@ from imaginem.web.receipt_models import Receipt, present_receipt
 router = APIRouter(prefix="/api/receipts", tags=["operations"])
 
 
-@router.get("")
+@router.get("", responses=responses())
 def receipts(caller: Operator, services: ServicesDep) -> list[Receipt]:
     """List the receipts of erasures by hand, the latest first."""
     return [present_receipt(receipt) for receipt in list_receipts(services)]

@@ -85,9 +85,9 @@ def erase(caller: Caseworker, services: ServicesDep, key: VisibleJob) -> Respons
 def erase_face(
     caller: Caseworker, services: ServicesDep, key: VisibleJob, face_id: uuid.UUID
 ) -> Response:
-    """Erase a face; the photo stays."""
-    forget_face(services, face_id, caller, key)
-    return Response(status_code=204, headers={"HX-Refresh": "true"})
+    """Erase a face, and show the receipt; the photo stays."""
+    done = forget_face(services, face_id, caller, key)
+    return Response(status_code=204, headers={"HX-Redirect": f"/receipts/{done.id}"})
 
 
 @router.post("/{batch_id}/{job_id}/retry")

@@ -1,15 +1,30 @@
 """Imaginem turns photos into a rich, searchable, tagged set.
 
-What a step's author needs is importable from here.
+What a step's author needs is importable from here. It is loaded when it is first asked for: a
+process that only decodes a photo starts in a tenth of a second without it.
 """
 
-from imaginem.errors import PermanentError, RetryableError
-from imaginem.images.decoding import Photo
-from imaginem.outputs import StepOutput
-from imaginem.pipeline.context import JobContext
-from imaginem.pipeline.steps import Step, step
-from imaginem.ports import JobResult
+from importlib import import_module
+from typing import TYPE_CHECKING
 
+if TYPE_CHECKING:
+    from imaginem.errors import PermanentError, RetryableError
+    from imaginem.images.decoding import Photo
+    from imaginem.outputs import StepOutput
+    from imaginem.pipeline.context import JobContext
+    from imaginem.pipeline.steps import Step, step
+    from imaginem.ports import JobResult
+
+_HOMES = {
+    "JobContext": "imaginem.pipeline.context",
+    "JobResult": "imaginem.ports",
+    "PermanentError": "imaginem.errors",
+    "Photo": "imaginem.images.decoding",
+    "RetryableError": "imaginem.errors",
+    "Step": "imaginem.pipeline.steps",
+    "StepOutput": "imaginem.outputs",
+    "step": "imaginem.pipeline.steps",
+}
 __all__ = [
     "JobContext",
     "JobResult",
@@ -21,3 +36,12 @@ __all__ = [
     "step",
 ]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Return a public name from the module where it is defined."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value

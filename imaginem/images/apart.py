@@ -15,6 +15,7 @@ from imaginem.errors import PermanentError, RetryableError
 from imaginem.images.limits import (
     CPU_SECONDS,
     OUT_OF_MEMORY,
+    WALL_SECONDS,
     OverLimit,
     check_pixels,
     out_of_memory,
@@ -23,12 +24,14 @@ from imaginem.images.limits import (
 if TYPE_CHECKING:
     from PIL import Image
 
-_WALL_SECONDS = 60.0
-"""How long a child may take where it waits for others: its own time is bounded by CPU_SECONDS."""
 _HEADER_LIMIT = 10_000
 _STRIP_PIXELS = 1_000_000
 # What a decoder may know of us: no address, no key.
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
+_CRASHES = tuple(
+    -number
+    for number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
+)
 _one_at_a_time = threading.Lock()
 
 
@@ -56,19 +59,27 @@ def decode_apart(data: bytes) -> Decoded:
         RetryableError: this machine has no room or no time for it now.
     """
     with _one_at_a_time:
-        try:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "imaginem.images.child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=_environment(),
-            )
-        except OSError as problem:
-            raise RetryableError(
-                f"the process that decodes large photos did not start: {problem}"
-            ) from None
-        return _follow(process, data)
+        return follow(start_child(), data)
+
+
+def start_child() -> "subprocess.Popen[bytes]":
+    """Start a process that decodes the photo that it will be given.
+
+    Raises:
+        RetryableError: it does not start.
+    """
+    try:
+        return subprocess.Popen(
+            [sys.executable, "-m", "imaginem.images.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+        )
+    except OSError as problem:
+        raise RetryableError(
+            f"the process that decodes photos apart did not start: {problem}"
+        ) from None
 
 
 def _environment() -> Mapping[str, str]:
@@ -77,15 +88,26 @@ def _environment() -> Mapping[str, str]:
     return {**kept, "PYTHONPATH": os.pathsep.join(sys.path), "MALLOC_ARENA_MAX": "1"}
 
 
-def _follow(process: "subprocess.Popen[bytes]", data: bytes) -> Decoded:
-    """Give a child its photo, and read what it makes of it."""
+def follow(
+    process: "subprocess.Popen[bytes]", data: bytes, seconds: float = WALL_SECONDS
+) -> Decoded:
+    """Give a child its photo, and read what it makes of it; then it has ended.
+
+    Args:
+        process: the child.
+        data: the photo's file.
+        seconds: that it may take.
+
+    Raises:
+        OverLimit, PermanentError, RetryableError: as of `decode_apart`.
+    """
     late = threading.Event()
 
     def kill() -> None:
         late.set()
         process.kill()
 
-    watch = threading.Timer(_WALL_SECONDS, kill)
+    watch = threading.Timer(seconds, kill)
     watch.start()
     try:
         with process:
@@ -106,14 +128,19 @@ def _reason(code: int, late: bool) -> Exception:
     """Return why a child ended before its answer did."""
     if late:
         return RetryableError("decoding the photo waited too long for this machine: try it later")
-    if code in (-signal.SIGXCPU, -signal.SIGKILL):
+    if code == -signal.SIGXCPU:
         return OverLimit(
             f"the photo takes more than {CPU_SECONDS} s to decode; that is the limit: "
             "save it again as a plain JPEG or PNG"
         )
-    if code in (-signal.SIGSEGV, -signal.SIGBUS, -signal.SIGABRT):
+    if code in _CRASHES:
         return PermanentError(
             "the photo is damaged: it breaks the decoder; send the original again"
+        )
+    if code < 0:  # somebody ended it: a system without memory, or one that shuts down
+        return RetryableError(
+            f"the process that decodes the photo was ended by signal {-code}, perhaps since this "
+            "machine has too little memory: try it later"
         )
     return out_of_memory()
 

@@ -6,6 +6,7 @@ to its standard output. Both sides take the other's bytes for what a stranger sa
 
 import json
 import resource
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +14,13 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from imaginem.errors import PermanentError
 from imaginem.images.conversion import rgb_strips
-from imaginem.images.limits import CPU_SECONDS, MEMORY_LIMIT_MB, OUT_OF_MEMORY, OverLimit
+from imaginem.images.limits import (
+    CPU_SECONDS,
+    MEMORY_LIMIT_MB,
+    OUT_OF_MEMORY,
+    WALL_SECONDS,
+    OverLimit,
+)
 from imaginem.images.opening import format_of, holds_these_pixels, opened_photo
 
 if TYPE_CHECKING:
@@ -33,6 +40,8 @@ def limit_this_process() -> None:
     ):
         with suppress(ValueError, OSError):
             resource.setrlimit(kind, limits)
+    # Whoever started this process ends it by then; it must not outlive one that was killed.
+    signal.alarm(round(WALL_SECONDS) + 5)
 
 
 def decode(data: bytes, out: BinaryIO) -> None:

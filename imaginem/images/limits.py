@@ -24,6 +24,8 @@ PARTS_IN_PLACE = 10_000
 """What is over these three is decoded in a process of its own, with the two limits below."""
 MEMORY_LIMIT_MB = 600
 CPU_SECONDS = 4
+WALL_SECONDS = 60.0
+"""How long that process may take where it waits for others; its own time is the one above."""
 OUT_OF_MEMORY = "memory"
 """How a child process says that the first of the two was not enough."""
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 
-from tests.bombs import jpegs, others, pngs, tiffs
+from tests.bombs import heics, jpegs, others, pngs, tiffs
 
 KINDS: dict[str, Callable[[], bytes]] = {
     **jpegs.KINDS,
     **pngs.KINDS,
     **tiffs.KINDS,
+    **heics.KINDS,
     **others.KINDS,
 }
 """Makers of all bombs, by what they are."""

@@ -18,7 +18,7 @@ from imaginem.images.limits import OverLimit
 from imaginem.images.opening import opened_photo
 from imaginem.images.survey import survey
 from imaginem.testing import photo_bytes
-from tests.bombs import jpegs, others, pngs, tiffs
+from tests.bombs import heics, jpegs, others, pngs, tiffs
 from tests.dashboard import client, keep, web_services
 
 # Each is refused before a decoder sees it: what is counted, and its limit.
@@ -90,6 +90,11 @@ def test_formats_that_we_do_not_know_are_not_decoded(name: str) -> None:
         decode_photo(others.KINDS[name]())
 
 
+def test_avif_is_not_decoded_though_pillow_could() -> None:
+    with pytest.raises(PermanentError, match="not a photo that can be read"):
+        decode_photo(saved(Image.new("RGB", (64, 48)), "AVIF"))
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -121,6 +126,8 @@ def test_scans_of_a_preview_after_the_picture_are_not_counted() -> None:
         tiffs.one_strip(16, 16, 7, jpegs.jpeg(16, 16)),
         others.bmp(2_000, 2_000, b"\xff\0" * 40_000),
         others.heic(1, 6_000),
+        heics.HEIC,
+        heics.larger_stream(16_384, 16_384),
     ],
 )
 def test_what_is_unusual_is_left_to_a_child_process(data: bytes) -> None:

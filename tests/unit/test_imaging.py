@@ -1,6 +1,5 @@
 """Decoding photos: every format, upright, bounded; anything else a clear error."""
 
-import base64
 import io
 import struct
 import weakref
@@ -17,6 +16,7 @@ from imaginem.errors import PermanentError
 from imaginem.images.decoding import KEPT_SECONDS, Photo, PhotoCache, decode_photo
 from imaginem.images.limits import BYTE_LIMIT
 from imaginem.testing import photo_bytes
+from tests.bombs.heics import HEIC
 
 
 def saved(picture: Image.Image, format_name: str, **options: object) -> bytes:
@@ -40,27 +40,15 @@ def test_each_format_is_decoded(format_name: str) -> None:
     assert abs(photo.array.reshape(-1, 3).mean(0) - [0, 128, 128]).max() < 4
 
 
-# 64 x 48 pixels of teal, encoded once: no encoder of HEIC is among the dependencies.
-HEIC = (
-    "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAX1tZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAA"
-    "AAAAAAAAAAACJpbG9jAAAAAERAAAEAAQAAAAABoQABAAAAAAAAAB0AAAAjaWluZgAAAAAAAQAAABVpbmZlAgAAAAAB"
-    "AABodmMxAAAAAA5waXRtAAAAAAABAAAA/WlwcnAAAADdaXBjbwAAAHZodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADw"
-    "NgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQGEAAQAqQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbq5Ka5uAhoMCAA"
-    "AAMDIAAAAwAhYgABAAZEAcFzwIkAAAATY29scm5jbHgAAQANAAaAAAAAFGlzcGUAAAAAAAAAQAAAAEAAAAAoY2xhcA"
-    "AAAEAAAAABAAAAMAAAAAEAAAAAAAAAAv////AAAAACAAAAEHBpeGkAAAAAAwgICAAAABhpcG1hAAAAAAAAAAEAAQWB"
-    "AgMFhAAAACVtZGF0AAAAGSgBrxOA+BDhp//6uKK/1K1f+n+S/OikM+A="
-)
-
-
 def test_heic_is_decoded() -> None:
-    photo = decode_photo(base64.b64decode(HEIC))
+    photo = decode_photo(HEIC)
 
     assert (photo.width, photo.height, photo.format) == (64, 48, "HEIF")
     assert abs(photo.array.reshape(-1, 3).mean(0) - [0, 128, 128]).max() < 6
 
 
 def test_damaged_heic_is_refused() -> None:
-    damaged = base64.b64decode(HEIC)[:-10]
+    damaged = HEIC[:-10]
 
     assert "damaged" in refusal(damaged)
 

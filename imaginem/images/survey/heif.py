@@ -3,7 +3,7 @@
 import struct
 from collections.abc import Iterator
 
-from imaginem.images.limits import PIXELS_IN_PLACE, TILE_LIMIT, check_pixels, too_many
+from imaginem.images.limits import TILE_LIMIT, check_pixels, too_many
 
 _BOX_LIMIT = 20_000
 _BRANCHES = {b"meta": 4, b"iprp": 0, b"ipco": 0, b"iinf": -1}
@@ -12,12 +12,14 @@ _DEPTH = 5
 
 
 def survey_heif(data: bytes) -> bool:
-    """Tell whether a HEIF file is plain enough to be decoded in this process.
+    """Count what a HEIF file says of itself; it is never plain.
+
+    The sizes that count for the decoder are those in the video stream, of which there may be
+    several, and the container may tell others. So each is decoded where memory is bounded.
 
     Raises:
         OverLimit: it has too many items or pixels.
     """
-    plain = True
     items = 0
     for kind, start, _ in _boxes(data):
         if kind == b"infe":
@@ -27,8 +29,7 @@ def survey_heif(data: bytes) -> bool:
         if kind == b"ispe":
             width, height = struct.unpack_from(">LL", data, start + 4)
             check_pixels(width, height)
-            plain = plain and width * height <= PIXELS_IN_PLACE
-    return plain
+    return False
 
 
 def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:

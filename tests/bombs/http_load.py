@@ -1,7 +1,6 @@
 """What a real HTTP process does while it is given bombs, or uploads that never end."""
 
 import http.client
-import os
 import socket
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from imaginem.host.environment import worker_environment
 from imaginem.host.http_process import probe
 
 APP = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ class HttpServer:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=(home / "http.log").open("wb"),
-            env={**os.environ, "IMAGINEM_HOME": str(home), **environment},
+            env=worker_environment({"IMAGINEM_HOME": str(home), **environment}),
             cwd=APP,
         )
         deadline = time.monotonic() + 60

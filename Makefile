@@ -12,7 +12,7 @@ SQL_DRIVER ?= pyodbc
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed 's/v\([0-9]*\).*/\1/')
 
-.PHONY: setup setup-dev setup-all hooks demo start test test-unit simulate drops chaos bombs mutants check format arm bench package clean
+.PHONY: setup setup-dev setup-all hooks demo start test test-unit simulate drops chaos bombs fuzz mutants check format arm bench package clean
 
 setup: $(VENV)/.ready node_modules/.ready
 setup-dev: setup $(VENV)/.ready-dev
@@ -80,6 +80,14 @@ chaos: setup-dev
 # Decodes about eighty kinds of bombs and measures each; gives some to a real HTTP process. Five minutes.
 bombs: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.bombs
+
+# Hostile messages, broken photo files and addresses, made from seeds; ONLY=images plays one kind,
+# and what a breach prints plays its seed again.
+MESSAGES ?= 100000
+IMAGES ?= 10000
+URLS ?= 1000
+fuzz: $(VENV)/.ready-dev
+	MESSAGES=$(MESSAGES) IMAGES=$(IMAGES) URLS=$(URLS) ONLY=$(ONLY) SEED=$(SEED) $(BIN)/python -m tests.fuzz
 
 # Changes the pipeline's code in small ways and lists the changes that no test notices. Results
 # are kept in mutants/: cut short, it goes on where it stopped; `mutmut show NAME` shows a change.

@@ -200,7 +200,9 @@ def read_json(body: str | bytes) -> Any:
     try:
         return from_json(raw, allow_inf_nan=False)
     except ValueError as problem:
-        raise InvalidMessage(f"the message is not JSON: {problem}") from None
+        raise InvalidMessage(
+            f"the message is not JSON: {problem}: send a JSON object that holds job_definition"
+        ) from None
 
 
 def decode_message(body: str | bytes, default_pipeline: Sequence[str]) -> JobMessage:

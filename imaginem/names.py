@@ -126,7 +126,7 @@ def check_pipeline(pipeline: Sequence[str]) -> None:
     """
     taken: set[str] = set(RESERVED_PROPERTIES)
     for index, name in enumerate(pipeline):
-        where = f"job_definition.processing_pipeline[{index}]: {name!r}"
+        where = f"job_definition.processing_pipeline[{index}]: {name[:80]!r}"
         if not _QUEUE_NAME.fullmatch(name):
             raise InvalidMessage(
                 f"{where} is no queue name: use 3 to 63 of a-z, 0-9 and single dashes inside"

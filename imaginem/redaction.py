@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 _URL_QUERY = re.compile(r"(https?://[^\s\"'<>?#\\]+)[?#][^\s\"'<>\\]*", re.IGNORECASE)
-_USER = re.compile(r"(https?://)[^\s/?#\"'<>]*@", re.IGNORECASE)  # to the last @
+# To the last @, whatever the scheme, or none; JSON may write slashes with a backslash.
+_USER = re.compile(r"((?:(?<![^\s\"'<>(=,])|:)(?:\\?/){2})[^\s/?#\"'<>]*@")
 _NAMES = r"AccountKey|SharedAccessSignature|pwd|password|api[-_]?key|sig|access_token"
 _SECRET_NAME = re.compile(f"(?i){_NAMES}")
 _SECRET = re.compile(rf"(?i)\b({_NAMES})(\s*[=:]\s*)([^\s;&,\"'\\]+)")
@@ -36,6 +37,10 @@ _SECRET_VALUE = re.compile(
     r"|(?<![\w+/])[A-Za-z0-9+/]{86}==|(?<![\w+/])[A-Za-z0-9+/]{43}=(?![\w=])"  # Azure's keys
 )
 _DEEPEST = 50
+
+CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
+"""What moves a terminal's cursor or turns a line around, as a class of a regular expression."""
+_CONTROL = re.compile(f"[{CONTROLS}]")
 
 
 def without_query(url: str) -> str:
@@ -122,6 +127,6 @@ def _without_named(pattern: re.Pattern[str], text: str, is_secret: Callable[[str
 
 
 def one_line(text: str, limit: int = 600) -> str:
-    """Return `text` redacted, on one line, cut at `limit` characters."""
-    line = " ".join(redact(text).split())
+    """Return `text` redacted, on one line without control characters, cut at `limit` characters."""
+    line = " ".join(_CONTROL.sub(" ", redact(text)).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -57,6 +57,8 @@ def _place(tags: Mapping[int, Any]) -> dict[str, str]:
         longitude = _degrees(tags[4], str(tags.get(3, "E")) == "W")
     except (KeyError, TypeError, ValueError, ZeroDivisionError):
         return {}
+    if abs(latitude) > 90 or abs(longitude) > 180:  # damaged: no place on Earth
+        return {}
     return {"latitude": f"{latitude:.6f}", "longitude": f"{longitude:.6f}"}
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from imaginem.errors import PermanentError
 from imaginem.images.limits import check_bytes, check_pixels, too_many_pixels
 from imaginem.images.survey import looks_like_heif, survey
+from imaginem.redaction import one_line
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -90,7 +91,8 @@ def opened_counted(data: bytes) -> "Iterator[Image.Image]":
             "the file is not a photo that can be read: send JPEG, PNG, GIF, BMP, WEBP, TIFF or HEIC"
         ) from None
     except _DAMAGE as problem:
-        raise PermanentError(f"the photo is damaged: {problem}; send the original again") from None
+        told = one_line(str(problem), 300)
+        raise PermanentError(f"the photo is damaged: {told}; send the original again") from None
 
 
 def format_of(opened: "Image.Image") -> str:

@@ -171,13 +171,16 @@ class MemoryBlobs:
             raise Conflict(f"{container}/{name} was replaced")
         data = self._blobs[container, name]
         if len(data) > limit:
-            raise PermanentError(f"{container}/{name} has {len(data)} bytes; the limit is {limit}")
+            raise PermanentError(
+                f"{container}/{name} has {len(data)} bytes; the limit is {limit}: "
+                "send a smaller one"
+            )
         return data
 
     def stat(self, container: str, name: str) -> BlobInfo:
         """Return what is known of a blob."""
         if not is_plain_path(name):
-            raise PermanentError(f"{container}/{name[:100]} is not a valid blob name")
+            raise PermanentError(f"{container}/{name[:100]} is not a valid blob name: rename it")
         if (container, name) not in self._infos:
             raise NotFound(f"no blob {container}/{name}")
         return self._infos[container, name]

@@ -9,6 +9,7 @@ from imaginem.message import Bookkeeping, JobMessage, decode_message
 from imaginem.pipeline.steps import AnyStep
 from imaginem.ports import Services
 from imaginem.ports.drops import run_of_drop
+from imaginem.redaction import without_query
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ def believed(message: JobMessage) -> JobMessage:
     started = _started_run(message)
     if kept.drop != started:  # a sender may have made it up: two messages would be one run
         message = message.noting(drop=started)
+    if kept.image:  # what we keep has no query: a sender's may hold a token
+        message = message.noting(image=without_query(kept.image))
     if kept.run and kept.fence:
         return message.noting(replaces="") if kept.replaces else message
     earlier = definition.processing_pipeline[: definition.processing_step]

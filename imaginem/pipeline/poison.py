@@ -1,5 +1,6 @@
 """Messages that could not be processed: kept with their reason, and replayed on demand."""
 
+import base64
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -130,6 +131,16 @@ def _kept_body(body: str) -> str:
     try:
         value = read_json(body)
     except InvalidMessage:
-        return redact(body)
+        text = _text_in(body)
+        plain = redact(text)
+        return body if plain == text else plain
     kept = redact_values(value)
     return body if kept == value else to_json(kept).decode()
+
+
+def _text_in(body: str) -> str:
+    """Return the text of a body that is no JSON: if it is base64 of a text, that text."""
+    try:
+        return base64.b64decode(body.strip(), validate=True).decode() or body
+    except ValueError:
+        return body

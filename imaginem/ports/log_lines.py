@@ -12,14 +12,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import IO
 
-from imaginem.redaction import redact
+from imaginem.redaction import CONTROLS, redact
 
 _SHOWN = {"batch_id": "batch", "job_id": "job", "step": "step"}
 _LONGEST = 80  # characters of an id in a line
-_CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
-"""What moves a terminal's cursor or turns a line around; ids and answers may hold any of it."""
-_CONTROL = re.compile(f"[{_CONTROLS}]")
-_PLAIN = re.compile(rf"[^\s\"=\\{_CONTROLS}]+")
+_CONTROL = re.compile(f"[{CONTROLS}]")  # ids and answers may hold any of it
+_PLAIN = re.compile(rf"[^\s\"=\\{CONTROLS}]+")
 _NOTED = "_imaginem_labels"
 _labels: ContextVar[Mapping[str, str]] = ContextVar("imaginem_labels")
 

@@ -96,7 +96,8 @@ class AzureBlobs:
                 ) from None
             if stream.size > limit:
                 raise PermanentError(
-                    f"{container}/{name} has {stream.size} bytes; the limit is {limit}"
+                    f"{container}/{name} has {stream.size} bytes; the limit is {limit}: "
+                    "send a smaller one"
                 )
             return bytes(stream.readall())
 
@@ -179,7 +180,7 @@ class AzureBlobs:
 def _check(container: str, name: str) -> None:
     """Check that HTTP does not resolve a name to another container or folder."""
     if not is_plain_path(name):
-        raise PermanentError(f"{container}/{name[:100]} is not a valid blob name")
+        raise PermanentError(f"{container}/{name[:100]} is not a valid blob name: rename it")
 
 
 def _unless_changed(etag: str) -> dict[str, Any]:

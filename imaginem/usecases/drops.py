@@ -294,7 +294,7 @@ def _refuse(
         "batch_id": batch_of_blob(blob),
         "input": {"image_url": services.blobs.address(settings.input_container, blob)},
     }
-    text = one_line(f"{settings.input_container}/{blob} was dropped: {reason}")
+    text = one_line(f"{settings.input_container}/{one_line(blob, 200)} was dropped: {reason}")
     body = to_json({"job_definition": definition}).decode()
     queue = next(iter(settings.default_pipeline), _NO_PIPELINE)
     keep_invalid(services, queue, run, body, text)

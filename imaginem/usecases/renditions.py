@@ -85,7 +85,8 @@ def size_of(services: Services, result: JobResult) -> tuple[int, int]:
     """
     with opened_photo(original(services, result)) as opened:
         width, height = opened.size
-        turned = opened.getexif().get(_ORIENTATION, 1) in _TURNED
+        # Pillow tells the size of an upright TIFF itself.
+        turned = opened.format != "TIFF" and opened.getexif().get(_ORIENTATION, 1) in _TURNED
     return (height, width) if turned else (width, height)
 
 

@@ -41,6 +41,6 @@ def survey(data: bytes) -> bool:
         for starts, count in _SURVEYS:
             if data.startswith(starts):
                 return count(data)
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, OverflowError):  # offsets beyond every file, too
         return False
     return True  # no format of ours: it is not decoded at all

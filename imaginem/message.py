@@ -20,6 +20,7 @@ PIPELINE_LIMIT = 50
 """Most steps of a pipeline: a table entity has no more than 255 properties."""
 
 _URL_LIMIT = 8192
+_SEND = "send a JSON object that holds job_definition"
 _ID_SHOWN = 512  # an invalid message may claim an id of any length
 DEFAULT_BATCH = "default"
 """Batch of the messages that name none."""
@@ -194,15 +195,12 @@ def read_json(body: str | bytes) -> Any:
                 raise ValueError
         except (binascii.Error, ValueError):
             raise InvalidMessage(
-                "the message is neither JSON nor base64 of JSON: send a JSON object "
-                "that holds job_definition"
+                f"the message is neither JSON nor base64 of JSON: {_SEND}"
             ) from None
     try:
         return from_json(raw, allow_inf_nan=False)
     except ValueError as problem:
-        raise InvalidMessage(
-            f"the message is not JSON: {problem}: send a JSON object that holds job_definition"
-        ) from None
+        raise InvalidMessage(f"the message is not JSON: {problem}: {_SEND}") from None
 
 
 def decode_message(body: str | bytes, default_pipeline: Sequence[str]) -> JobMessage:

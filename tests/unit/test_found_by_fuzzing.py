@@ -9,6 +9,7 @@ from PIL import Image
 from imaginem.errors import InvalidMessage, PermanentError
 from imaginem.images.decoding import decode_photo
 from imaginem.images.exif import read_exif
+from imaginem.images.opening import opened_photo
 from imaginem.message import read_json
 from imaginem.names import check_pipeline
 from imaginem.pipeline.loading import believed
@@ -94,6 +95,14 @@ def test_offsets_beyond_every_file_are_damage() -> None:
         decode_photo(b"II+\0\x08\0\0\0" + struct.pack("<Q", 16) + page)
     with pytest.raises(PermanentError):
         decode_photo(b"II+\0\x08\0\0\0" + struct.pack("<Q", 2**64 - 1))
+
+
+def test_a_decoder_that_tells_of_damage_in_lines_makes_one_line() -> None:
+    with (
+        pytest.raises(PermanentError, match="damaged: one line, another; send the original again$"),
+        opened_photo(saved(PLAIN, "PNG")),
+    ):
+        raise OSError("one line,\nanother\n")
 
 
 @pytest.mark.parametrize("degrees", [596_560.0, 90.5])

@@ -96,8 +96,5 @@ def _count_pages(data: bytes, layout: _Layout, first: int) -> None:
         try:
             end = at + number_size + _tag_count(data, layout, at) * _step(layout)
             at = layout.number(data, layout.offset, end)
-        except (
-            struct.error,
-            OverflowError,
-        ):  # damaged further on; the first page is what is decoded
+        except (struct.error, OverflowError):  # damaged; the first page is what is decoded
             return

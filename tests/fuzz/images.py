@@ -15,7 +15,7 @@ from imaginem.engines.azure.payload import payload
 from imaginem.errors import PermanentError
 from imaginem.images.bare_jpeg import NotBare, bare_jpeg
 from imaginem.images.decoding import Photo, check_photo, decode_photo
-from imaginem.images.limits import BYTE_LIMIT, PIXEL_LIMIT
+from imaginem.images.limits import BYTE_LIMIT, PIXEL_LIMIT, OverLimit
 from imaginem.ports import JobResult
 from imaginem.testing import MemoryServices
 from imaginem.usecases.renditions import SIZES, facts_of, make_rendition, size_of
@@ -108,7 +108,7 @@ def read_everything(data: bytes) -> str:
             small = decode_photo(made)
             if max(small.width, small.height) > longer_side or read_any_exif(made):
                 raise Breach(f"the {name} has {small.pil.size} pixels, or metadata")
-        else:
+        elif not isinstance(made, OverLimit):  # at the limit of memory chance decides
             raise Breach(f"no {name} of a photo that is decoded: {made}")
     _check_bare(data)
     if isinstance(decoded, Photo):

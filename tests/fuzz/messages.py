@@ -206,7 +206,7 @@ def _check_world(world: World, hostile: Hostile, log: str) -> None:
 
 def _check_entry(entry: PoisonEntry, hostile: Hostile) -> None:
     reason = entry.reason
-    if not reason or len(reason) > 700 or _CONTROL.search(reason) or "Traceback" in reason:
+    if not reason or len(reason) > 700 or _CONTROL.search(reason) or 'File "/' in reason:
         raise Breach(f"the reason is no plain line: {reason[:300]!r}")
     invalid = entry.kind == "invalid"  # the words of the others are those of a service
     if invalid and not (_NAMED.search(reason) and _FIX.search(reason)):

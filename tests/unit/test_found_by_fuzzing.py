@@ -90,6 +90,13 @@ def test_the_size_told_is_that_of_the_decoded_photo(format_name: str, orientatio
     assert size_of(services, result) == (photo.width, photo.height)
 
 
+def test_a_progressive_jpeg_of_no_colours_is_damaged() -> None:
+    data = bytearray(saved(PLAIN, "JPEG", progressive=True))
+    data[data.index(b"\xff\xc2") + 9] = 0
+    with pytest.raises(PermanentError, match="damaged"):
+        decode_photo(bytes(data))
+
+
 def test_offsets_beyond_every_file_are_damage() -> None:
     data = bytearray(saved(PLAIN, "TIFF", big_tiff=True))
     (page,) = struct.unpack_from("<Q", data, 8)

@@ -83,7 +83,7 @@ def _check_frame(data: bytes, at: int, marker: int) -> None:
     if marker in _PROGRESSIVE:
         samplings = [data[at + 9 + 3 * number] for number in range(components)]
         blocks = [(each >> 4) * (each & 15) for each in samplings]
-        coefficients = 2 * sum(blocks) / max(*blocks, 1)
+        coefficients = 2 * sum(blocks) / max([*blocks, 1])
         check_memory(int(width * height * (4 + coefficients)))
 
 

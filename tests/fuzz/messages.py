@@ -152,7 +152,7 @@ def _as_drop(rng: random.Random, world: World) -> str:
     world.drop(name)
     if not world.drain():
         raise Breach("messages are left on queues that are served")
-    jobs = {key for key in world.rows.keys if key != KEY}
+    jobs = {key for key in world.rows.written if key != KEY}
     entries = world.entries.list()
     if not jobs and not entries:
         raise Breach(f"the dropped photo {name!r} left neither job nor entry")
@@ -192,7 +192,7 @@ def _check_world(world: World, hostile: Hostile, log: str) -> None:
         raise Breach(f"raised by {world.problems[0]}")
     for entry in world.entries.list():
         _check_entry(entry, hostile)
-    for key in sorted(world.rows.keys):
+    for key in sorted(world.rows.written):
         found = world.rows.read(key)
         if found is not None:
             row = ProgressRow(found)

@@ -49,7 +49,7 @@ class Rows(MemoryLog):
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(clock.now)
-        self.keys: set[JobKey] = set()
+        self.written: set[JobKey] = set()
 
     def _put(self, key: JobKey, properties: Mapping[str, Any]) -> str:
         size = 0
@@ -62,7 +62,7 @@ class Rows(MemoryLog):
                 raise Refused(f"{len(text)} characters in {name}")
         if size > _ENTITY_BYTES or len(properties) > 252:
             raise Refused(f"an entity of {size} bytes in {len(properties)} properties")
-        self.keys.add(key)
+        self.written.add(key)
         return super()._put(key, properties)
 
 

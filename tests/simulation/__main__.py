@@ -24,9 +24,10 @@ def main() -> int:
     chosen = os.environ.get("SEED")
     parser.add_argument("--seed", type=int, default=int(chosen) if chosen else None)
     given = parser.parse_args()
+    erasing = bool(os.environ.get("ERASING"))
     if given.seed is not None:
-        return _replay(given.seed, erasing=bool(os.environ.get("ERASING")))
-    return _play(given.first, given.seeds, given.processes)
+        return _replay(given.seed, erasing=erasing)
+    return _play(given.first, given.seeds, given.processes, erasing=erasing)
 
 
 def _replay(seed: int, *, erasing: bool) -> int:
@@ -37,7 +38,7 @@ def _replay(seed: int, *, erasing: bool) -> int:
     return 1 if report.broken else 0
 
 
-def _play(first: int, count: int, processes: int) -> int:
+def _play(first: int, count: int, processes: int, *, erasing: bool) -> int:
     console, started = Console(), time.perf_counter()
     columns = (
         TextColumn("{task.description}"),
@@ -56,11 +57,11 @@ def _play(first: int, count: int, processes: int) -> int:
             for report in part.broken:
                 progress.console.print(f"seed {report.seed}: {report.broken}", markup=False)
 
-        campaign = play_all(first, count, processes, show)
+        campaign = play_all(first, count, processes, show, erasing=erasing)
     seconds = time.perf_counter() - started
     console.print(_summary(campaign))
     console.print(f"{count} seeds in {seconds:.0f} s, {count / seconds:.0f} seeds/s")
-    return _verdict(console, campaign)
+    return _verdict(console, campaign, erasing=erasing)
 
 
 def _summary(campaign: Campaign) -> Table:
@@ -70,7 +71,7 @@ def _summary(campaign: Campaign) -> Table:
     return table
 
 
-def _verdict(console: Console, campaign: Campaign) -> int:
+def _verdict(console: Console, campaign: Campaign, *, erasing: bool) -> int:
     executions = campaign.happened["step executions"]
     again = campaign.happened["executions of recorded steps"]
     share = again / executions if executions else 0.0
@@ -78,9 +79,10 @@ def _verdict(console: Console, campaign: Campaign) -> int:
     if not campaign.broken:
         console.print("every invariant holds")
         return 0
+    how = " ERASING=1" if erasing else ""
     failing = sorted(report.seed for report in campaign.broken)
     console.print(f"{len(failing)} seeds break an invariant: {failing[:_SHOWN]}")
-    console.print(f"replay one with its trace: make simulate SEED={failing[0]}")
+    console.print(f"replay one with its trace: make simulate SEED={failing[0]}{how}")
     return 1
 
 

@@ -5,10 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from imaginem.errors import Conflict
+from imaginem.memory.catalogue import MemoryCatalogue
+from imaginem.memory.database import MemoryDatabase
+from imaginem.memory.erased_runs import MemoryErasedRuns
+from imaginem.memory.stores import MemoryStores
 from imaginem.message import JobMessage
 from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.process import Delivery, process_step, transition
-from imaginem.ports import JobKey, QueueItem
+from imaginem.ports import JobKey, PhotoFilter, PhotoPage, QueueItem
 from imaginem.usecases.watchdog import Watchdog
 from tests.simulation.host import POISON, Instance
 from tests.simulation.machine import Variant
@@ -120,6 +124,36 @@ class LooksForNoTombstone(Instance):
         return super().run(queue, item)
 
 
+class LaysNothing(MemoryErasedRuns):
+    """Refuses nothing."""
+
+    def lay(self, batch_id: str, runs: Mapping[str, Collection[str]]) -> None:
+        """Note nothing."""
+
+
+class Remembering(MemoryCatalogue):
+    """Answers with what it found the first time."""
+
+    _page: PhotoPage | None = None
+
+    def photos(self, wanted: PhotoFilter, cursor: str = "", limit: int = 48) -> PhotoPage:
+        """List photos."""
+        if self._page is None or not self._page.photos:
+            self._page = super().photos(wanted, cursor, limit)
+        return self._page
+
+
+def _without_marks() -> MemoryStores:
+    return MemoryStores(erased_runs=LaysNothing())
+
+
+def _with_a_stale_search() -> MemoryStores:
+    database = MemoryDatabase()
+    return MemoryStores(database, catalogue=Remembering(database))
+
+
+NO_MARKS_IN_SQL = Variant("no marks in SQL", sql=_without_marks)
+STALE_SEARCH = Variant("a search that remembers", sql=_with_a_stale_search)
 NO_TOMBSTONES = Variant("no tombstones", instance=LooksForNoTombstone)
 NO_FENCE = Variant("no fence", log=FencelessLog)
 RECORD_AFTER_ADVANCE = Variant("record after advance", instance=RecordsAfterAdvance)

@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.simulation.world import Report, run
 
@@ -44,24 +45,29 @@ def play(seeds: range, *, erasing: bool = False) -> Campaign:
 
 
 def play_all(
-    first: int, count: int, processes: int, on_part: Callable[[Campaign], None]
+    first: int,
+    count: int,
+    processes: int,
+    on_part: Callable[[Campaign], None],
+    *,
+    erasing: bool = False,
 ) -> Campaign:
     """Play seeds side by side; `on_part` is told of each part that was played."""
     campaign = Campaign()
-    for part in _parts(first, count, processes):
+    for part in _parts(first, count, processes, erasing=erasing):
         campaign.add(part)
         on_part(part)
     return campaign
 
 
-def _parts(first: int, count: int, processes: int) -> Iterator[Campaign]:
+def _parts(first: int, count: int, processes: int, *, erasing: bool) -> Iterator[Campaign]:
     end = first + count
     chunks = [range(at, min(at + _CHUNK, end)) for at in range(first, end, _CHUNK)]
     if processes == 1:
-        yield from map(play, chunks)
+        yield from map(partial(play, erasing=erasing), chunks)
         return
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap_unordered(play, chunks)
+        yield from pool.imap_unordered(partial(play, erasing=erasing), chunks)
 
 
 def cores() -> int:

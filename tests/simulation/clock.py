@@ -57,6 +57,7 @@ class _Uuid:
 
     UUID = uuid.UUID
     NAMESPACE_URL = uuid.NAMESPACE_URL
+    NAMESPACE_OID = uuid.NAMESPACE_OID
     uuid5 = staticmethod(uuid.uuid5)
 
     def __init__(self, clock: Clock) -> None:

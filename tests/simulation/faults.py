@@ -16,7 +16,7 @@ _LONGEST_STALL = 200.0
 _WITHOUT_CALL = frozenset({"address", "locate", "link", "active", "sending", "storage_starts"})
 _IN_SQL = frozenset(
     {"results", "submissions", "batches", "gallery", "earlier_outputs", "erased_runs"}
-)
+) | {"catalogue", "face_index"}
 _ON_THIS_MACHINE = _IN_SQL | {"landing"}
 _ANSWERING = frozenset({Fault.REFUSED, Fault.UNANSWERED, Fault.REPEATED})
 _FENCED = frozenset({"insert", "merge", "replace", "write"})

@@ -189,9 +189,12 @@ def _is_gone(world: "World", key: JobKey) -> None:
     ]
     left += [f"pipelinepoison/{e.id}" for e in stores.poison.list() if ids_in(e.body) == key]
     left += ["pipelinelogs"] if read_row(stores.log, key) else []
-    left += ["pipeline_output"] if stores.sql.results.read(key) else []
     left += ["submission"] if stores.sql.submissions.submission(key) else []
-    left += ["face"] if stores.sql.gallery.faces_of(key) else []
+    written = ["pipeline_output"] if stores.sql.results.read(key) else []
+    written += ["face"] if stores.sql.gallery.faces_of(key) else []
+    if written and not world.happened[Event.JUMP]:  # SQL refuses it, whatever is lost
+        raise BrokenInvariant(f"{key} was erased, but there is {', '.join(written)} in SQL")
+    left += written
     unpromised = (Event.LOSE, Event.LOSE_ALL, Event.CLEAR, Event.JUMP)
     if left and (world.plan.loss_rate or any(world.happened[event] for event in unpromised)):
         world.happened["erased jobs of which something is left, as is said to be possible"] += 1

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from imaginem.errors import ImaginemError
+from imaginem.memory.stores import MemoryStores
 from imaginem.message import ids_in
 from imaginem.usecases.reconcile import reconcile
 from imaginem.usecases.watchdog import Watchdog
@@ -35,6 +36,7 @@ class Variant:
         log: keeps the rows.
         instance: takes the messages.
         watchdog: looks after jobs that stopped moving; without one, no message is lost.
+        sql: makes what is kept in SQL.
         waits_for_reconciler: whether instances stop before the reconciler begins.
     """
 
@@ -42,6 +44,7 @@ class Variant:
     log: type[WatchedLog] = WatchedLog
     instance: type[Instance] = Instance
     watchdog: type[Watchdog] | None = Watchdog
+    sql: Callable[[], MemoryStores] = MemoryStores
     waits_for_reconciler: bool = True
 
 

@@ -4,6 +4,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from imaginem.errors import ImaginemError, NotFound
@@ -20,6 +21,7 @@ from tests.simulation.ledger import Ledger
 from tests.simulation.machine import Machine
 from tests.simulation.plan import STEPS, Event, Plan
 from tests.simulation.scheduler import InstanceDied, Scheduler
+from tests.simulation.searches import search_everything
 from tests.simulation.services import SimulatedServices, Stores
 from tests.simulation.tracing import Trace
 
@@ -32,6 +34,8 @@ FORGERIES: tuple[dict[str, object], ...] = (
     {"fence": "outdated"},
     {"run": 7},
 )
+_AGAIN = "-again"
+_PATIENCE = 20
 _LONGEST_JUMP = 3 * 3600.0
 
 
@@ -72,6 +76,9 @@ class Person:
             Event.LOSE: lambda: self._around.stores.queues.lose(one=True),
             Event.LOSE_ALL: lambda: self._around.stores.queues.lose(one=False),
             Event.CLEAR: self._clear,
+            Event.SEARCH: lambda: search_everything(self._around, self._services),
+            Event.IMPORT_AGAIN: self._import_again,
+            Event.IMPORT_ELSEWHERE: self._import_elsewhere,
             Event.CRASH: lambda: self._around.machine.emulator_dies(),
         }
 
@@ -131,16 +138,66 @@ class Person:
         step = self._around.chance.choice(pipeline)
         rerun_job(self._services, key, prepare_rerun(self._services, key[0], step, {}))
 
+    def _import_again(self) -> None:
+        """Send the photo of a job that was erased, under its id, until it is accepted."""
+        erased = [job for job in self._around.plan.jobs if job[:2] in self._around.ledger.touched]
+        if not erased:
+            raise NotFound("nothing was erased yet")
+        batch, job, pipeline = self._around.chance.choice(erased)
+        self._send_until_accepted((batch, job), job, pipeline)
+
+    def _import_elsewhere(self) -> None:
+        """Send the photo of a job once more under another id, until it is accepted."""
+        (batch, job), pipeline = self._job()
+        key = (batch, f"{job}{_AGAIN}")
+        self._send_until_accepted(key, job, pipeline)
+
+    def _send_until_accepted(self, key: JobKey, photo: str, pipeline: tuple[str, ...]) -> None:
+        def send() -> None:
+            with self._around.ledger.sending(key):
+                submit_photo(self._services, key, f"{photo}.jpg", b"a photo", pipeline)
+
+        self._until_done(send)
+
+    def _until_done(self, action: Callable[[], object]) -> None:
+        """Do something again from a new process, as whoever wants it done does."""
+        for tries_left in reversed(range(4)):
+            try:
+                action()
+                return
+            except NotFound:
+                raise
+            except (ImaginemError, WorkerDied, InstanceDied):
+                if not tries_left:
+                    raise
+                self._services = self._around.services.restarted()
+
+    def _accepted(self) -> JobKey:
+        """Return a job that was accepted, and wait for the first one."""
+        for _ in range(_PATIENCE):
+            if accepted := sorted(self._around.ledger.accepted):
+                return self._around.chance.choice(accepted)
+            self._around.scheduler.pause(self._around.chance.random())
+        return self._job()[0]
+
     def _erase(self) -> None:
-        key, _ = self._job()
+        key = self._accepted()
         with self._around.ledger.erasing({key}):
-            forget_job(self._services, key)
+            self._until_done(lambda: forget_job(self._services, key))
+        self._look()
 
     def _erase_batch(self) -> None:
-        batch = self._job()[0][0]
-        keys = {(name, job) for name, job, _ in self._around.plan.jobs if name == batch}
+        batch = self._accepted()[0]
+        jobs = [job for name, job, _ in self._around.plan.jobs if name == batch]
+        keys = {(batch, f"{job}{again}") for job in jobs for again in ("", _AGAIN)}
         with self._around.ledger.erasing(keys):
-            forget_batch(self._services, batch)
+            self._until_done(lambda: forget_batch(self._services, batch))
+        self._look()
+
+    def _look(self) -> None:
+        """Search for what has just been erased."""
+        with suppress(ImaginemError, WorkerDied, InstanceDied):
+            search_everything(self._around, self._services)
 
     def _clear(self) -> None:
         queue = self._around.chance.choice((*STEPS, "report"))
@@ -180,6 +237,8 @@ class Person:
         """Put a message on a queue, which may begin its job anew."""
         try:
             self._services.queues.send(queue, body, delay=delay)
+            if key_of(body) in self._around.ledger.erased:
+                self._around.happened["copies of messages of erased jobs"] += 1
         finally:
             if anew:
                 self._around.ledger.is_sent(key_of(body))

@@ -53,14 +53,19 @@ class Event(StrEnum):
     LOSE_ALL = "queue emptied by another program"
     CLEAR = "queue cleared"
     CRASH = "emulator killed"
+    SEARCH = "searched photos and faces"
+    IMPORT_AGAIN = "photo imported again as the same job"
+    IMPORT_ELSEWHERE = "photo imported again as another job"
 
 
+_ONLY_AROUND_ERASURES = frozenset({Event.SEARCH, Event.IMPORT_AGAIN, Event.IMPORT_ELSEWHERE})
 _LOSSES = frozenset({Event.LOSE, Event.LOSE_ALL, Event.CRASH})
 _UNPROMISED_OF_ERASURES = frozenset({Event.LOSE, Event.LOSE_ALL, Event.CLEAR, Event.JUMP})
 _AROUND_ERASURES = (
     *(Event.ERASE, Event.ERASE, Event.ERASE, Event.ERASE_BATCH),
     *(Event.COPY, Event.COPY, Event.COPY, Event.COPY_FIRST, Event.SUBMIT),
     *(Event.REPLAY, Event.RERUN, Event.RUN_AGAIN),
+    *(Event.SEARCH, Event.SEARCH, Event.SEARCH, Event.IMPORT_AGAIN, Event.IMPORT_ELSEWHERE),
 )
 FREQUENT = (Event.COPY, Event.COPY, Event.COPY_FIRST, Event.FORGE, Event.REPLAY)
 
@@ -107,8 +112,9 @@ class Plan:
         """Return the plan for a run in which jobs are erased while they are on their way."""
         chance = random.Random(self.seed + 2)
         length = chance.choice((1.0, 3.0, 10.0))
-        count = chance.choice((4, 8, 12))
-        more = ((chance.random() * length, chance.choice(_AROUND_ERASURES)) for _ in range(count))
+        count = chance.choice((6, 12, 18))
+        kinds = (*_AROUND_ERASURES, *chance.choice(((), (), (), (Event.LOSE, Event.LOSE_ALL) * 2)))
+        more = ((chance.random() * length, chance.choice(kinds)) for _ in range(count))
         kept = (event for event in self.events if event[1] not in _UNPROMISED_OF_ERASURES)
         return replace(self, events=tuple(sorted((*kept, *more))), loss_rate=0.0)
 
@@ -118,7 +124,7 @@ def draw(seed: int) -> Plan:
     chance = random.Random(seed)
     jobs = [_job(chance, number) for number in range(chance.choice((1, 1, 2, 2, 3)))]
     faults = tuple(fault for fault in Fault if chance.random() < 0.5) or tuple(Fault)
-    kinds = [event for event in Event if chance.random() < 0.5]
+    kinds = [e for e in Event if e not in _ONLY_AROUND_ERASURES and chance.random() < 0.5]
     kinds += [event for event in FREQUENT if event in kinds]
     length = chance.choice((1.0, 10.0, 100.0))
     count = chance.choice((0, 2, 4, 6)) if kinds else 0

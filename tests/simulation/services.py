@@ -20,6 +20,8 @@ from imaginem.pipeline.engine_choices import NotedEngineChoices
 from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.ports import (
+    FACES,
+    RECOGNIZER,
     CoreSettings,
     EngineKind,
     Engines,
@@ -33,6 +35,7 @@ from imaginem.telemetry.silent import SilentTelemetry
 from imaginem.usecases.audit.chain import ChainWriter
 from imaginem.usecases.erasables import erasables_of
 from tests.simulation.clock import Clock
+from tests.simulation.engines import OneFace, recognizer_of
 from tests.simulation.faults import Faults, Port
 from tests.simulation.stores import LooseQueues, MarkedLanding, WatchedLog
 
@@ -93,7 +96,6 @@ class SimulatedServices(Engines):
     installation_key = MemoryInstallationKey()
     photos = PhotoCache(pixels=0)
     fetch: Any = None
-    catalogue: Any = None
     remains = NoRemains()
     engine_kinds: Mapping[str, EngineKind[Any]] = {}
     engine_names: Mapping[str, str] = {}
@@ -122,7 +124,8 @@ class SimulatedServices(Engines):
         self.barred: Any = Port("barred", stores.sql.barred, faults)
         self.known_photos: Any = stores.sql.known_photos
         self.suppressed_faces: Any = stores.sql.suppressed_faces  # no face is erased alone here
-        self.face_index: Any = stores.sql.face_index
+        self.face_index: Any = Port("face_index", stores.sql.face_index, faults)
+        self.catalogue: Any = Port("catalogue", stores.sql.catalogue, faults)
         self.maintenance_jobs: Sequence[MaintenanceJob] = ()
         self.audit_trail = MemoryAuditTrail()
         self.audit = ChainWriter(self.audit_trail, self.installation_key)
@@ -142,8 +145,13 @@ class SimulatedServices(Engines):
         return fresh
 
     def engine(self, kind: EngineKind[EngineT]) -> EngineT:
-        """Refuse: the steps here need no engines."""
-        raise NotImplementedError(kind.name)
+        """Return the engine that finds the one face of every photo, and whom it looks like."""
+        engines: dict[str, Any] = {
+            FACES.name: OneFace(),
+            RECOGNIZER.name: recognizer_of(self.gallery, self.face_index),
+        }
+        engine: EngineT = engines[kind.name]
+        return engine
 
     def other_engine(self, kind: EngineKind[EngineT], provider: str) -> EngineT:
         """Refuse, too."""

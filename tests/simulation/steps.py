@@ -14,6 +14,7 @@ from imaginem.names import job_prefix
 from imaginem.pipeline.steps import AnyStep, Registry
 from imaginem.ports import EnrolledFace, JobKey
 from steps.pipelineoutput import pipelineoutput
+from tests.simulation.engines import EMBEDDING, MODEL
 from tests.simulation.plan import STEPS
 from tests.simulation.services import SimulatedServices
 
@@ -40,6 +41,9 @@ class Surroundings(Protocol):
 
     def executes(self, job: JobContext, name: str) -> int:
         """Note that a step runs; return a number that no other execution has."""
+
+    def wrote(self, key: JobKey) -> None:
+        """Note that a step has just written something of a job into SQL."""
 
     def happens(self, what: str) -> bool:
         """Tell whether a step fails in its way this time."""
@@ -84,6 +88,13 @@ class Pipeline:
         name = f"{job_prefix(*job.key)}face.png"
         services.blobs.put(services.core_settings.faces_container, name, b"a face", "image/png")
         services.gallery.enrol(job.key, faces_of(job.key), run=job.call.run)
+        self.around.wrote(job.key)
+
+    def _match(self, job: JobContext) -> None:
+        """Keep the pairs of faces that look alike."""
+        services, key = self.around.services, job.key
+        own = [face.face_id for face in services.gallery.faces_of(key)]
+        services.recognizer.match(key, own, lambda: job.image, job.call)
 
     def _calls(self, job: JobContext) -> None:
         if self.around.happens("retryable error"):
@@ -103,6 +114,7 @@ class Pipeline:
 
     def _report(self, job: JobContext) -> None:
         pipelineoutput(job)
+        self.around.wrote(job.key)
 
 
 def faces_of(key: JobKey) -> list[EnrolledFace]:
@@ -111,8 +123,8 @@ def faces_of(key: JobKey) -> list[EnrolledFace]:
         EnrolledFace(
             face_id=uuid.uuid5(uuid.NAMESPACE_URL, f"{key[0]}/{key[1]}/{number}"),
             rectangle=(0, 0, 8, 8),
-            model="m",
-            embedding=b"",
+            model=MODEL,
+            embedding=EMBEDDING,
             quality=1.0,
         )
         for number in range(2)

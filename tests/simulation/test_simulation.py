@@ -8,10 +8,16 @@ import sys
 import pytest
 
 from imaginem.usecases import submit
-from tests.simulation.broken import BROKEN, NO_TOMBSTONES, WITHOUT_WATCHDOG
+from tests.simulation.broken import (
+    BROKEN,
+    NO_MARKS_IN_SQL,
+    NO_TOMBSTONES,
+    STALE_SEARCH,
+    WITHOUT_WATCHDOG,
+)
 from tests.simulation.campaign import cores, play, play_all
 from tests.simulation.machine import Variant
-from tests.simulation.plan import Fault
+from tests.simulation.plan import Event, Fault
 from tests.simulation.world import AS_IT_IS, run
 
 SEEDS = 1000
@@ -42,13 +48,29 @@ def test_nothing_that_was_erased_comes_back() -> None:
     campaign = play(range(ERASING), erasing=True)
     broken = {report.seed: report.broken for report in campaign.broken}
     assert not broken, f"see one with `make simulate SEED={min(broken)} ERASING=1`: {broken}"
-    assert campaign.happened["jobs erased"] > ERASING / 5
+    assert campaign.happened["jobs erased"] > ERASING / 2
+    assert campaign.happened["answers to searches that something had been erased before"] > ERASING
+    for event in (Event.IMPORT_AGAIN, Event.IMPORT_ELSEWHERE, Event.COPY, Event.REPLAY):
+        assert campaign.happened[event] > ERASING / 10, f"hardly ever came: {event}"
     assert campaign.happened["deliveries: erased"] > ERASING / 2
 
 
 def test_workers_that_look_for_no_tombstone_are_found() -> None:
     broken = (run(seed, NO_TOMBSTONES, erasing=True).broken for seed in range(ERASING))
-    assert any("was erased, but there is" in why for why in broken)
+    assert any("was erased, but " in why for why in broken)
+
+
+@pytest.mark.parametrize(
+    ("variant", "told"),
+    [
+        (NO_MARKS_IN_SQL, "a step that was at work wrote into SQL"),
+        (STALE_SEARCH, "a search for photos shows it"),
+    ],
+    ids=lambda given: getattr(given, "name", ""),
+)
+def test_what_shows_or_writes_erased_jobs_is_found(variant: Variant, told: str) -> None:
+    broken = (run(seed, variant, erasing=True).broken for seed in range(ERASING))
+    assert any(told in why for why in broken)
 
 
 @pytest.mark.parametrize("variant", BROKEN, ids=lambda variant: variant.name)

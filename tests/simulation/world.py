@@ -80,6 +80,7 @@ class World:
             self.queues,
             variant.log(),
             MarkedLanding(self.clock),
+            sql=variant.sql(),
         )
         self.ledger = Ledger()
         self.happened = self.ledger.happened
@@ -215,6 +216,15 @@ class World:
         if row is not None and row.run == run and row.state_of(name) in CONCLUDED:
             self.happened["executions of recorded steps"] += 1
         return self.executed
+
+    def wrote(self, key: JobKey) -> None:
+        """Check that SQL took nothing of a job that was erased.
+
+        Raises:
+            BrokenInvariant: it did.
+        """
+        if key in self.ledger.erased and not self.happened[Event.JUMP]:
+            raise BrokenInvariant(f"{key} was erased, but a step that was at work wrote into SQL")
 
     def happens(self, what: str) -> bool:
         """Tell whether a step fails this time."""

@@ -60,8 +60,8 @@ def _properties(properties: Mapping[str, Any]) -> str:
     left_out = ("image_url", "processing_pipeline", "job_output", "imaginem_message")
     chosen = {
         name: value
-        for name, value in sorted(properties.items())
-        if name not in left_out and value and not name.endswith("_output")
+        for name, value in sorted(properties.items(), key=str)
+        if name not in left_out and value and not str(name).endswith("_output")
     }
     return ", ".join(f"{name}={value}" for name, value in chosen.items())
 

@@ -142,6 +142,8 @@ class _Jobs:
             for each in jobs:
                 services.landing.remove(each)
             return
+        if not job.run and not any(job.id == each.id for each in services.landing.jobs()):
+            return  # it was sent and erased since the entries were read: its run is not known here
         newest = {(each.photo.container, each.photo.name): each for each in jobs if each.photo}
         photos = sum(put_back(services, each, self._saved) for each in newest.values())
         self._count(landed=1, photos=photos)

@@ -123,6 +123,8 @@ def claim_step(
         is_erased=is_erased,
     )
     if not (kept.run and kept.fence):
+        if look_first and is_erased():  # or a row would be left if this execution dies, too
+            raise JobErased
         return _begin(log, replace(claim, fence=""), kept.replaces, authorised)
     return claim_again(log, claim) if look_first else claim
 

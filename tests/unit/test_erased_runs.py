@@ -13,6 +13,7 @@ from imaginem.engines.match_tiers import MatchTiers
 from imaginem.errors import NotFound
 from imaginem.message import JobMessage
 from imaginem.outputs import Face, Rectangle
+from imaginem.pipeline.process import Delivery, process_step
 from imaginem.ports import EnrolledFace, JobErased
 from imaginem.testing import MemoryServices, message_for, photo_bytes
 from imaginem.usecases.erase import forget_batch, forget_job
@@ -147,3 +148,16 @@ def test_the_local_recognizer_enrols_nothing_for_an_erased_run(run: str) -> None
     assert services.gallery.faces_of(KEY) == []
     recognizer.enrol(KEY, photo, [seen], JobContext(of_run("later"), services).call)
     assert services.gallery.faces_of(KEY)
+
+
+def test_a_first_message_that_comes_again_opens_no_job_that_was_erased(yard: Yard) -> None:
+    yard.drop()
+    (item,) = yard.services.queues.receive("first", 1, 0)
+    yard.services.log.insert(KEY, {"job_state": "succeeded", "imaginem_run": "another"})
+    yard.clock.move(timedelta(seconds=1))
+    forget_job(yard.services, KEY)
+    inserted: list[object] = []
+    yard.services.log.insert = lambda *given: str(inserted.append(given))  # type: ignore[method-assign]
+    delivery = Delivery(item.body, item.id, 2, item.inserted)
+    moved = process_step(yard.first, delivery, yard.services, yard.registry)
+    assert (moved.state, inserted) == ("erased", []), "it may die before it removes the row"

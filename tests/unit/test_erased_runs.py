@@ -157,7 +157,12 @@ def test_a_first_message_that_comes_again_opens_no_job_that_was_erased(yard: Yar
     yard.clock.move(timedelta(seconds=1))
     forget_job(yard.services, KEY)
     inserted: list[object] = []
-    yard.services.log.insert = lambda *given: str(inserted.append(given))  # type: ignore[method-assign]
+
+    def insert(*given: object) -> str:
+        inserted.append(given)
+        return "fence"
+
+    yard.services.log.insert = insert  # type: ignore[method-assign]
     delivery = Delivery(item.body, item.id, 2, item.inserted)
     moved = process_step(yard.first, delivery, yard.services, yard.registry)
     assert (moved.state, inserted) == ("erased", []), "it may die before it removes the row"

@@ -70,7 +70,8 @@ class NotedErasures:
         }
         self._tombstones.lay(_mark(secret, "in", batch_id), sorted(marks))
         self._runs.lay(
-            batch_id, {job_id: set(map(stored_run, known)) for job_id, known in runs.items()}
+            batch_id,
+            {job_id: sorted(set(map(stored_run, known))) for job_id, known in runs.items()},
         )
 
     def end(self, batch_id: str, job_ids: Collection[str], *, whole: bool = False) -> None:

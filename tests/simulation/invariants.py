@@ -182,6 +182,14 @@ def may_have_unknown_runs(world: "World") -> bool:
     return bool(world.happened[Event.JUMP] or world.happened[Event.FORGE])
 
 
+def _was_given_up(world: "World", key: JobKey, left: list[str]) -> bool:
+    """Tell whether of a message that failed each time nothing but itself is left, unprocessed."""
+    row = read_row(world.stores.log, key)
+    if row is None or any(not name.startswith("pipelinepoison/") for name in left[:-1]):
+        return False
+    return left[-1] == "pipelinelogs" and row.state_of(row.pipeline[0]) is StepState.POISONED
+
+
 def _is_gone(world: "World", key: JobKey) -> None:
     """Check that nothing is left of a job that was erased."""
     stores, folder = world.stores, job_prefix(*key)
@@ -203,5 +211,7 @@ def _is_gone(world: "World", key: JobKey) -> None:
     unpromised = (Event.LOSE, Event.LOSE_ALL, Event.CLEAR, Event.JUMP)
     if left and (world.plan.loss_rate or any(world.happened[event] for event in unpromised)):
         world.happened["erased jobs of which something is left, as is said to be possible"] += 1
+    elif left and _was_given_up(world, key, left):
+        world.happened["erased jobs whose first message failed each time, and was kept"] += 1
     elif left:
         raise BrokenInvariant(f"{key} was erased, but there is {', '.join(left)}")

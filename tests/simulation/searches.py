@@ -36,7 +36,7 @@ def search_everything(around: Surroundings, services: SimulatedServices) -> None
     faces = search_faces(services, _PHOTO, EVERYTHING).faces
     alike = [match for face in faces for match in face.matches]
     _check(around, gone, "a search for faces", {(one.batch_id, one.job_id) for one in alike})
-    for face_id in {match.matched_face_id for match in alike}:
+    for face_id in sorted({match.matched_face_id for match in alike}):
         gone = set(around.ledger.erased)
         try:
             matches = matches_of_face(services, face_id, EVERYTHING)

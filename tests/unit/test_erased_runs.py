@@ -158,8 +158,8 @@ def test_a_first_message_that_comes_again_opens_no_job_that_was_erased(yard: Yar
     forget_job(yard.services, KEY)
     inserted: list[object] = []
 
-    def insert(*given: object) -> str:
-        inserted.append(given)
+    def insert(key: Any, properties: Any) -> str:
+        inserted.append(key)
         return "fence"
 
     yard.services.log.insert = insert  # type: ignore[method-assign]

@@ -13,7 +13,7 @@ from imaginem.errors import InvalidMessage
 from imaginem.message import JobMessage, decode_message, ids_in, read_json
 from imaginem.pipeline.burying import mark_given_up
 from imaginem.pipeline.loading import Delivery, believed
-from imaginem.pipeline.stopping import dropped, is_erased_body, is_given_up_erased
+from imaginem.pipeline.stopping import dropped, is_erased_body, is_given_up_erased, stop_given_up
 from imaginem.ports import PoisonEntry, Services
 from imaginem.redaction import one_line, redact, redact_values
 
@@ -74,7 +74,7 @@ def bury(
     else:
         message = believed(message)
         if is_given_up_erased(services, message, delivery):
-            dropped(queue, services)
+            stop_given_up(message, delivery, services)
             return
         found = mark_given_up(services, message, message_id, reason)
         reason = found.reason

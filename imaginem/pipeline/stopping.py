@@ -37,15 +37,27 @@ def is_erased(services: Services, message: JobMessage, delivery: Delivery) -> bo
 def is_given_up_erased(services: Services, message: JobMessage, delivery: Delivery) -> bool:
     """Tell the same of a message on a poison queue, to which the host may have moved it later.
 
-    Where neither a row nor SQL knows a later job, it is of the one that was erased.
+    Where neither a row nor SQL knows a later job, it is of the one that was erased; so it is where
+    the row is of a run that is known as erased by now.
     """
     key = message.key
     if not services.erased.covers(key, runs_of(message, delivery), _LONG_AGO):
         return False
     if is_erased(services, message, delivery):
         return True
-    unknown = read_row(services.log, key) is None
-    return unknown and services.submissions.submission(key) is None
+    row = read_row(services.log, key)
+    if row is not None:  # opened by an execution that died before it looked
+        return services.erased.covers(key, {row.run}, None)
+    return services.submissions.submission(key) is None
+
+
+def stop_given_up(message: JobMessage, delivery: Delivery, services: Services) -> None:
+    """Drop a message on a poison queue whose job was erased, and what was opened by it."""
+    row = read_row(services.log, message.key)
+    if row is not None and services.erased.covers(message.key, {row.run}, None):
+        stop_erased(message.noting(run=row.run), delivery, services)
+    else:
+        dropped(message.current, services)
 
 
 def is_erased_body(services: Services, body: str, delivery: Delivery) -> bool:
@@ -60,6 +72,8 @@ def stop_erased(message: JobMessage, delivery: Delivery, services: Services) -> 
     If the job was sent again since, its stores are those of the later run, and stay.
     """
     key, runs = message.key, runs_of(message, delivery)
+    # The erasure may not have known this run. Only the queue's own id: others may be made up.
+    services.erased.add_runs(key[0], {key[1]: [delivery.id]})
     services.photos.forget(message.job_definition.bookkeeping.run or delivery.id)
     services.poison.drop(message.current, delivery.id)
     photos = own_photos(services, key)  # before it is asked whose they are

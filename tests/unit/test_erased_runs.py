@@ -10,9 +10,10 @@ import pytest
 from imaginem import JobContext, JobResult
 from imaginem.engines.local.recognizer import LocalRecognizer
 from imaginem.engines.match_tiers import MatchTiers
-from imaginem.errors import NotFound
+from imaginem.errors import NotFound, StorageUnavailable
 from imaginem.message import JobMessage
 from imaginem.outputs import Face, Rectangle
+from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.ports import EnrolledFace, JobErased
 from imaginem.testing import MemoryServices, message_for, photo_bytes
@@ -166,3 +167,27 @@ def test_a_first_message_that_comes_again_opens_no_job_that_was_erased(yard: Yar
     delivery = Delivery(item.body, item.id, 2, item.inserted)
     moved = process_step(yard.first, delivery, yard.services, yard.registry)
     assert (moved.state, inserted) == ("erased", []), "it may die before it removes the row"
+
+
+def test_a_message_of_an_unknown_run_that_is_given_up_leaves_nothing(yard: Yard) -> None:
+    yard.drop()
+    (item,) = yard.services.queues.receive("first", 1, 0)
+    yard.services.log.insert(KEY, {"job_state": "succeeded", "imaginem_run": "another"})
+    yard.clock.move(timedelta(seconds=1))
+    forget_job(yard.services, KEY)
+    opened = {"imaginem_run": item.id, "imaginem_delivery": item.id, "job_state": "running"}
+    yard.services.log.insert(KEY, {**opened, "first": "step 0: processing"})
+    erase, yard.services.results.erase = yard.services.results.erase, fails  # type: ignore[method-assign]
+    with pytest.raises(StorageUnavailable):
+        process_step(
+            yard.first, Delivery(item.body, item.id, 2, item.inserted), yard.services, yard.registry
+        )
+    yard.services.results.erase = erase  # type: ignore[method-assign]
+    yard.clock.move(timedelta(seconds=1))
+    bury(yard.services, "first", "moved by the host", item.body, yard.clock.now())
+    assert yard.services.log.read(KEY) is None
+    assert yard.services.poison.list() == []
+
+
+def fails(key: object) -> None:
+    raise StorageUnavailable("no answer")

@@ -9,12 +9,12 @@ removes. A job that was sent again since keeps everything.
 """
 
 import json
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -85,7 +85,7 @@ def plan_sweep(
     at = (now or datetime.now(UTC)).astimezone(UTC)
     for portion in _portions(sorted(job_ids)):
         text = _ENTRY.dump_json(_Planned(at, batch_id, tuple(portion), whole)).decode()
-        services.shared_state.write(f"{_PREFIX}{made}-{uuid4().hex[:12]}", text, "")
+        services.shared_state.write(f"{_PREFIX}{made}-{uuid.uuid4().hex[:12]}", text, "")
     return made
 
 

@@ -58,6 +58,13 @@ class MemoryResults:
         """Remove a result."""
         self._database.results.pop(key, None)
 
+    def erase_runs(self, key: JobKey, runs: Collection[str]) -> None:
+        """Remove a result of some runs."""
+        with self._database.lock:
+            there = self._database.results.get(key)
+            if there is not None and there.run in {"", *runs}:
+                self.erase(key)
+
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove a batch's results."""
         for job_id in job_ids:

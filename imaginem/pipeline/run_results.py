@@ -81,6 +81,10 @@ class RunResults:
         """Remove a job's result."""
         self._results.erase(key)
 
+    def erase_runs(self, key: JobKey, runs: Collection[str]) -> None:
+        """Remove a job's result of some runs."""
+        self._results.erase_runs(key, runs)
+
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove results of a batch's jobs."""
         self._results.erase_batch(batch_id, job_ids)

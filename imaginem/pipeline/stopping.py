@@ -82,7 +82,10 @@ def stop_erased(message: JobMessage, delivery: Delivery, services: Services) -> 
         services.remains.note()
         remove_photos(services, photos, sent.photo if sent and sent.run not in runs else "")
         for store in written_by_steps(services):
-            store.erase(key)
+            if store.holds == services.results.holds:
+                services.results.erase_runs(key, sorted(runs))  # a later run may have ended by now
+            else:
+                store.erase(key)
         if row is not None:  # of an execution that died before it looked
             services.log.delete(key, row.fence)
         services.remains.wipe()

@@ -58,6 +58,9 @@ class Results(Erasable, Protocol):
             JobErased: its run was erased.
         """
 
+    def erase_runs(self, key: JobKey, runs: Collection[str]) -> None:
+        """Remove a job's result if it is of one of these runs, or names none."""
+
     def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:
         """Remove erased faces from the matches in a job's result; its moment stays."""
 

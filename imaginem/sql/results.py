@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Iterator
+from typing import Any
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import delete, select, update
@@ -105,6 +106,15 @@ class SqlResults:
     def erase(self, key: JobKey) -> None:
         """Remove a job's result and its labels."""
         self.erase_batch(key[0], [key[1]])
+
+    def erase_runs(self, key: JobKey, runs: Collection[str]) -> None:
+        """Remove a job's result and its labels if it is of one of these runs."""
+        own = PipelineOutput.job == job_number(*key)
+        of_runs = PipelineOutput.run.in_(["", *runs])
+        with self._database.session() as session:
+            found: Any = session.execute(delete(PipelineOutput).where(own, of_runs))
+            if found.rowcount:
+                session.execute(delete(Label).where(Label.job == job_number(*key)))
 
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove results and labels of a batch's jobs."""

@@ -50,6 +50,16 @@ class TestResults:
         assert kept.timestamp is not None
         assert kept.timestamp.tzinfo is not None
 
+    def test_of_a_job_only_the_results_of_some_runs_are_erased(self, results: Results) -> None:
+        results.save(replace(result(ONE, a=1), run="m2"))
+        results.erase_runs(ONE, {"m1"})
+        assert output_of(results) == {"a": 1}
+        results.erase_runs(ONE, {"m1", "m2"})
+        assert output_of(results) is None
+        results.save(result(ONE, a=2))  # of an earlier version: it names no run
+        results.erase_runs(ONE, {"m1"})
+        assert output_of(results) is None
+
     def test_a_result_of_another_run_stays_until_it_is_named(self, results: Results) -> None:
         results.save(replace(result(ONE, a=1), run="m1"))
         results.save(replace(result(ONE, a=2), run="m1"))

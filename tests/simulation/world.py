@@ -6,12 +6,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from imaginem import JobContext
 from imaginem.errors import NotFound
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import CONCLUDED, JobState, StepState
 from imaginem.ports import JobKey, PoisonEntry
+from imaginem.usecases.final_sweep import sweep_finally
 from imaginem.usecases.poison import replay_entry
 from imaginem.usecases.rerun import prepare_rerun, rerun_job
 from tests.simulation import invariants
@@ -22,7 +24,7 @@ from tests.simulation.known import known
 from tests.simulation.ledger import BrokenInvariant, Ledger
 from tests.simulation.machine import Machine, Variant
 from tests.simulation.people import Person
-from tests.simulation.plan import Event, Plan, draw
+from tests.simulation.plan import STEPS, Event, Plan, draw
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.services import SimulatedServices, Stores
 from tests.simulation.steps import Pipeline
@@ -115,6 +117,8 @@ class World:
         self._replay_everything()
         self._run_again_what_was_not_kept()
         invariants.check(self)
+        self._sweep_finally()
+        invariants.check(self)
 
     def come_to_rest(self) -> None:
         """Stop all faults, and let the clock run until nothing is left to do."""
@@ -176,6 +180,14 @@ class World:
             if again is None or again.job_state is not JobState.SUCCEEDED:
                 raise BrokenInvariant(f"{row.key} did not succeed when it was run again")
             self.happened["jobs run again whose poison was lost"] += 1
+
+    def _sweep_finally(self) -> None:
+        """Look once more through what was erased, hours later; receipts are final then."""
+        later = datetime.now(UTC) + timedelta(hours=6)  # clocks jumped by three
+        self.happened["receipts made final"] += sweep_finally(self.services, STEPS, later)
+        planned = self.stores.shared_state.list("sweep-")
+        if planned:
+            raise BrokenInvariant(f"ids of what was erased stay after the final sweep: {planned}")
 
     def _may_lack_its_photo(self, key: JobKey) -> bool:
         """Tell whether a job was erased, or the emulator died over a photo that nobody accepted."""

@@ -177,17 +177,17 @@ def test_a_message_of_an_unknown_run_that_is_given_up_leaves_nothing(yard: Yard)
     forget_job(yard.services, KEY)
     opened = {"imaginem_run": item.id, "imaginem_delivery": item.id, "job_state": "running"}
     yard.services.log.insert(KEY, {**opened, "first": "step 0: processing"})
-    erase, yard.services.results.erase = yard.services.results.erase, fails  # type: ignore[method-assign]
+    erase, yard.services.results.erase_runs = yard.services.results.erase_runs, fails  # type: ignore[method-assign]
     with pytest.raises(StorageUnavailable):
         process_step(
             yard.first, Delivery(item.body, item.id, 2, item.inserted), yard.services, yard.registry
         )
-    yard.services.results.erase = erase  # type: ignore[method-assign]
+    yard.services.results.erase_runs = erase  # type: ignore[method-assign]
     yard.clock.move(timedelta(seconds=1))
     bury(yard.services, "first", "moved by the host", item.body, yard.clock.now())
     assert yard.services.log.read(KEY) is None
     assert yard.services.poison.list() == []
 
 
-def fails(key: object) -> None:
+def fails(*_: object) -> None:
     raise StorageUnavailable("no answer")

@@ -169,7 +169,9 @@ def test_a_first_message_that_comes_again_opens_no_job_that_was_erased(yard: Yar
     assert (moved.state, inserted) == ("erased", []), "it may die before it removes the row"
 
 
-def test_a_message_of_an_unknown_run_that_is_given_up_leaves_nothing(yard: Yard) -> None:
+def test_a_message_of_an_unknown_run_that_is_given_up_leaves_nothing(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     yard.drop()
     (item,) = yard.services.queues.receive("first", 1, 0)
     yard.services.log.insert(KEY, {"job_state": "succeeded", "imaginem_run": "another"})
@@ -177,12 +179,11 @@ def test_a_message_of_an_unknown_run_that_is_given_up_leaves_nothing(yard: Yard)
     forget_job(yard.services, KEY)
     opened = {"imaginem_run": item.id, "imaginem_delivery": item.id, "job_state": "running"}
     yard.services.log.insert(KEY, {**opened, "first": "step 0: processing"})
-    erase, yard.services.results.erase_runs = yard.services.results.erase_runs, fails  # type: ignore[method-assign]
-    with pytest.raises(StorageUnavailable):
-        process_step(
-            yard.first, Delivery(item.body, item.id, 2, item.inserted), yard.services, yard.registry
-        )
-    yard.services.results.erase_runs = erase  # type: ignore[method-assign]
+    with monkeypatch.context() as broken:
+        broken.setattr(yard.services.results, "erase_runs", fails)
+        with pytest.raises(StorageUnavailable):
+            delivery = Delivery(item.body, item.id, 2, item.inserted)
+            process_step(yard.first, delivery, yard.services, yard.registry)
     yard.clock.move(timedelta(seconds=1))
     bury(yard.services, "first", "moved by the host", item.body, yard.clock.now())
     assert yard.services.log.read(KEY) is None

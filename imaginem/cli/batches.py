@@ -107,7 +107,7 @@ def forget(
 def _forget_face(face_id: uuid.UUID, yes: bool, as_json: bool, app: Path) -> None:
     what = f"face {face_id}"
     if not yes:
-        question = f"Erase {what}? Its photo stays, without this face. This can't be undone"
+        question = f"Erase {what}? Its photo stays, and shows it. This can't be undone"
         typer.confirm(question, abort=True)
     with exit_on_error():
         runtime = make_runtime(app)

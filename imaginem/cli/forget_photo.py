@@ -94,7 +94,8 @@ def _read(photo: str) -> SoughtPhoto:
     except OSError as problem:
         with suppress(InvalidMessage):
             return sought_by_hash(photo)
-        fail(f"{photo} can't be read: {problem.strerror}", Exit.USAGE)
+        why = f"--photo {photo} can't be read ({problem.strerror}), and is no SHA-256 either"
+        fail(f"{why}: give a file, or 64 hex digits", Exit.USAGE)
         raise
 
 
@@ -105,8 +106,8 @@ def _confirm(runtime: Runtime, photo: SoughtPhoto, wish: Wish) -> None:
     batches = len({batch_id for batch_id, _ in found})
     barring = ", and bar the photo" if wish.never_again else ""
     typer.confirm(
-        f"{len(found)} jobs in {batches} batches have this photo. Erase them{barring}? "
-        "This can't be undone",
+        f"Jobs that have this photo: {len(found)}, in batches: {batches}. Erase all of "
+        f"them{barring}? This can't be undone",
         abort=True,
     )
 

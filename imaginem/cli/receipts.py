@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from imaginem.cli.shared import App, Json, exit_on_error, fail, make_runtime, out, print_json
+from imaginem.errors import InvalidMessage
 from imaginem.ports import DashboardServices
 from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.kept_receipts import (
@@ -35,8 +36,9 @@ def list_(as_json_: Json = False, app: App = Path()) -> None:
         out.print("nothing was erased by hand")
     for receipt in () if as_json_ else found:
         state = "final" if receipt.final else "not final"
-        count = f"{receipt.jobs} jobs"
-        _print(f"{receipt.id}  {receipt.at[:16]}  {receipt.kind:5}  {count:>9}  {state}")
+        _print(
+            f"{receipt.id}  {_moment(receipt)}  {receipt.kind:5}  jobs {receipt.jobs:3}  {state}"
+        )
 
 
 @receipt_app.command("show")
@@ -52,6 +54,8 @@ def show(
     if as_json_:
         print_json(as_json(receipt))
         return
+    state = "final" if receipt.final else "not final"
+    _print(f"{receipt.kind} erased {_moment(receipt)} UTC; jobs: {receipt.jobs}; {state}")
     tell_receipt(runtime, receipt)
 
 
@@ -60,7 +64,11 @@ def verify(file: Path, as_json_: Json = False, app: App = Path()) -> None:
     """Find out whether this installation has signed a receipt, as it stands in a file."""
     with exit_on_error():
         with file.open(encoding="utf-8", errors="replace") as opened:
-            receipt = read_receipt(opened.read(_LIMIT))
+            text = opened.read(_LIMIT)
+        try:
+            receipt = read_receipt(text)
+        except InvalidMessage as problem:
+            fail(f"{file}: {problem}")
         genuine = is_genuine(make_runtime(app), receipt)
     if as_json_:
         print_json({"id": receipt.id, "genuine": genuine, "final": receipt.final})
@@ -88,6 +96,10 @@ def tell_receipt(services: DashboardServices, receipt: Receipt) -> None:
     for sentence in what_waits(services, receipt):
         _print(sentence)
     _print(f"receipt: {receipt.id}")
+
+
+def _moment(receipt: Receipt) -> str:
+    return receipt.at[:16].replace("T", " ")
 
 
 def _print(line: str) -> None:

@@ -31,7 +31,10 @@ OPERATIONS = {
     "forget.never_again": "Never again: bar this file, so that it can't be sent again",
     "forget.group": "Only in batches of group (empty: all)",
     "forget.erase": "Erase everywhere",
-    "forget.ask": "Erase this photo for good, in every batch that has it? This can't be undone.",
+    "forget.ask": (
+        "Erase the photo of this file for good, in all batches, or in those of the group that you "
+        "named? This can't be undone."
+    ),
     "forget.lift": "Lift the bar",
     "forget.done": "Jobs erased: {jobs}. Batches they were in: {batches}.",
     "forget.none": "No job has this photo.",
@@ -41,7 +44,7 @@ OPERATIONS = {
     "audit.title": "Audit trail",
     "audit.about": (
         "Who did what, a day at a time (UTC). Ids are hidden behind keyed hashes: name a batch, or "
-        "a batch and a job, to see its entries."
+        "a batch and a photo's id, as the batch's page lists it, to see its entries."
     ),
     "audit.open": "See who did what",
     "audit.day": "Day",

@@ -2,11 +2,12 @@
 
 RECEIPT = {
     "receipt.title": "Receipt of an erasure",
-    "receipt.about": "It names nobody. Who keeps it can show what was erased, and when.",
+    "receipt.about": "It names nobody. Who keeps it can show that something was erased, and when.",
     "receipt.of.job": "A photo was erased.",
-    "receipt.of.batch": "A batch was erased: {count} jobs.",
+    "receipt.of.batch": "A batch was erased. Photos in it: {count}.",
     "receipt.of.face": "A face was erased.",
-    "receipt.of.photo": "A photo was erased wherever it was: {count} jobs.",
+    "receipt.of.photo": "A photo was erased by its file. Times it had been sent: {count}.",
+    "receipt.at": "Erased:",
     "receipt.removed": "What went",
     "receipt.left": "What came meanwhile, since it was sent again",
     "receipt.left.face": "What goes once its job has ended",
@@ -28,6 +29,6 @@ RECEIPT = {
     "receipt.place.pipelinepoison": "messages that could not be processed",
     "receipt.place.submission": "records of what was sent",
     "receipt.waits": "What is still to come",
-    "receipt.id": "Its id:",
+    "receipt.id": "Id of this receipt:",
     "receipt.download": "Download as JSON",
 }

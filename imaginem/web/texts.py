@@ -126,7 +126,10 @@ ENGLISH = {
     "photo.face": "Face {number}",
     "photo.face.find": "Who looks like this?",
     "photo.face.erase": "Erase this face",
-    "photo.face.erase.ask": "Erase this face for good? The photo stays, without it.",
+    "photo.face.erase.ask": (
+        "Erase face {number} for good? The photo stays as it is, and still shows this person. "
+        "This can't be undone."
+    ),
     "photo.faces.erased": "{count} more were found, and left out since they were erased.",
     "photo.faces.erased.one": "1 more was found, and left out since it was erased.",
     "photo.matches": "Looks like",
@@ -154,7 +157,9 @@ ENGLISH = {
     "looked.unwritten": "{step} is done, but the job ended before its result was written.",
     "looked.no_step": "Not looked for: {step} is no step of this job.",
     "photo.erase": "Erase",
-    "photo.erase.ask": "Erase this photo for good, with its results and faces?",
+    "photo.erase.ask": (
+        "Erase this photo for good, with its results and faces? This can't be undone."
+    ),
     "photo.retry": "Run again",
     "photo.rerun": "Run again from here",
     "compare.title": "Before and after",

@@ -180,6 +180,7 @@ def test_a_photo_is_run_again_from_a_step_and_compared(window: Window) -> None:
     page.locator(".jobs a").first.click()
     page.get_by_role("button", name="Run again from here: ocr").click()
     expect(page.get_by_text("This photo is still at work.")).to_be_visible()
+    expect(page.get_by_role("button", name="Erase", exact=True)).to_be_visible()
     for _ in range(60):
         page.reload()
         if page.get_by_role("heading", name="Before and after").is_visible():

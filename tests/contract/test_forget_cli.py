@@ -96,7 +96,7 @@ class TestPhoto:
 
         asked = cli("--photo", str(photo), answer="n\n")
         assert asked.exit_code == 1
-        assert "2 jobs in 2 batches have this photo" in " ".join(asked.output.split())
+        assert "Jobs that have this photo: 2, in batches: 2." in " ".join(asked.output.split())
         assert runtime.results.finished(name) == ["one"]
 
         done = cli("--photo", str(photo), "--yes")
@@ -136,7 +136,10 @@ class TestPhoto:
             (("--batch", "b", "--photo", "x"), "choose one"),
             (("--batch", "b", "--never-again"), "go with --photo FILE"),
             (("--photo", "x", "--never-again", "--lift"), "choose one"),
-            (("--photo", "nowhere.png"), "nowhere.png can't be read"),
+            (
+                ("--photo", "nowhere.png"),
+                "nowhere.png can't be read (No such file or directory), and is no SHA-256",
+            ),
         ],
     )
     def test_what_says_nothing_or_two_things_is_refused(

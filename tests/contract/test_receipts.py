@@ -45,6 +45,7 @@ def test_receipts_are_listed_shown_and_verified(
     assert "  pipeline_output: 1" in shown.output.splitlines()
     assert "This is final at" in shown.output
     assert "not final" in listed.output
+    assert shown.output.startswith(f"job erased {receipt.at[:10]} ")
     assert cli("show", "0" * 32).exit_code == 1
 
     file = tmp_path / "receipt.json"

@@ -103,7 +103,14 @@ def test_who_erases_on_the_pages_is_shown_the_receipt(services: MemoryServices) 
     assert answer.headers["HX-Redirect"] == f"/receipts/{receipt.id}"
 
     page = caseworker.get(answer.headers["HX-Redirect"]).text
-    for told in ("faces in the gallery", "This is final at", "for 7 days", receipt.id):
+    for told in (
+        "faces in the gallery",
+        "Erased:",
+        receipt.at[:10],
+        "This is final at",
+        "for 7 days",
+        receipt.id,
+    ):
         assert told in page
     download = caseworker.get(f"/api/receipts/{receipt.id}")
     assert is_genuine(services, read_receipt(download.text))

@@ -26,6 +26,12 @@ document.addEventListener("htmx:responseError", (event) => {
   tell(document.body.dataset.failed.replace("{reason}", reason));
 });
 
+// A form says what is missing in it before anybody is asked whether to go on.
+document.addEventListener("htmx:confirm", (event) => {
+  const form = event.detail.elt.closest("form[data-check-first]");
+  if (form && !form.reportValidity()) event.preventDefault();
+});
+
 document.addEventListener("htmx:sendError", () => tell(document.body.dataset.offline));
 
 // What is asked for again and again stays as it is while somebody is at work in it.

@@ -2,6 +2,7 @@
 
 The host name is resolved here, every IP address is checked, and the connection is made to a
 checked one; redirects go through the same check. Proxies of the environment are not used.
+What is received is never decompressed.
 """
 
 import time
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 from imaginem.errors import PermanentError, RetryableError
+from imaginem.images.deadlines import Clock, Deadline
 from imaginem.images.headers import declared_length, retry_after
 from imaginem.images.limits import BYTE_LIMIT, BYTE_LIMIT_MB
+from imaginem.images.name_lookups import NameLookups, look_up_name
 from imaginem.redaction import one_line, without_query
 
 if TYPE_CHECKING:
@@ -30,14 +33,22 @@ class GuardedFetcher:
 
     Args:
         allowed_hosts: `name` or `name:port` of hosts that may have private addresses.
-        total_seconds: how long one fetch may take, redirects included.
+        total_seconds: how long one fetch may take, redirects and the lookup of names included.
+        look_up: asks the name server.
+        clock: tells the time that passes.
     """
 
     def __init__(
-        self, allowed_hosts: Collection[str] = (), *, total_seconds: float = TOTAL_SECONDS
+        self,
+        allowed_hosts: Collection[str] = (),
+        *,
+        total_seconds: float = TOTAL_SECONDS,
+        look_up: NameLookups = look_up_name,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._allowed = {host.strip().lower() for host in allowed_hosts if host.strip()}
         self._total_seconds = total_seconds
+        self._look_up, self._clock = look_up, clock
 
     def __call__(self, url: str) -> bytes:
         """Return the bytes at an address.
@@ -47,7 +58,7 @@ class GuardedFetcher:
                 4xx, redirects too often, or holds more than 20 MB.
             RetryableError: 408, 429, 5xx, a time-out or a broken connection.
         """
-        deadline = time.monotonic() + self._total_seconds
+        deadline = Deadline(self._total_seconds, self._clock)
         for _ in range(REDIRECTS + 1):
             parts = check_address(url)
             answer = self._get(url, parts, deadline)
@@ -56,14 +67,14 @@ class GuardedFetcher:
             url = _redirected(url, answer)
         raise PermanentError(f"{without_query(url)}: more than {REDIRECTS} redirects")
 
-    def _get(self, url: str, parts: SplitResult, deadline: float) -> bytes | str:
+    def _get(self, url: str, parts: SplitResult, deadline: Deadline) -> bytes | str:
         """Return the body, or the address that a redirect names."""
         import httpcore
 
         shown = without_query(url)
         try:
             return self._request(parts, shown, deadline)
-        except httpcore.TimeoutException:
+        except (TimeoutError, httpcore.TimeoutException):
             raise RetryableError(f"{shown}: no answer in time") from None
         except httpcore.ConnectError as problem:
             if "CERTIFICATE" in str(problem).upper():
@@ -72,7 +83,7 @@ class GuardedFetcher:
         except (httpcore.NetworkError, httpcore.ProtocolError) as problem:
             raise RetryableError(f"{shown}: the connection broke ({problem})") from None
 
-    def _request(self, parts: SplitResult, shown: str, deadline: float) -> bytes | str:
+    def _request(self, parts: SplitResult, shown: str, deadline: Deadline) -> bytes | str:
         import httpcore
 
         from imaginem.images.public_addresses import GuardedBackend
@@ -81,9 +92,10 @@ class GuardedFetcher:
             ("Host", _host_header(parts)),
             ("User-Agent", "imaginem"),
             ("Accept", "image/*"),
+            ("Accept-Encoding", "identity"),
         ]
         timeout = {"connect": CONNECT_SECONDS, "read": READ_SECONDS, "write": READ_SECONDS}
-        backend = GuardedBackend(self._is_allowed(parts), deadline)
+        backend = GuardedBackend(self._is_allowed(parts), deadline, self._look_up)
         with (
             httpcore.ConnectionPool(network_backend=backend) as pool,
             pool.stream(
@@ -187,7 +199,7 @@ def _check_status(response: "httpcore.Response", shown: str) -> None:
     raise PermanentError(f"{shown} answered {status}: check the address and that it is public")
 
 
-def _read(response: "httpcore.Response", shown: str, deadline: float) -> bytes:
+def _read(response: "httpcore.Response", shown: str, deadline: Deadline) -> bytes:
     """Return the body of a response, within the limits of bytes and time."""
     too_large = PermanentError(
         f"{shown}: more than {BYTE_LIMIT} bytes ({BYTE_LIMIT_MB} MB): send a smaller photo"
@@ -200,6 +212,6 @@ def _read(response: "httpcore.Response", shown: str, deadline: float) -> bytes:
         body += chunk
         if len(body) > BYTE_LIMIT:
             raise too_large
-        if time.monotonic() > deadline:
+        if deadline.has_passed:
             raise RetryableError(f"{shown}: not received in time")
     return bytes(body)

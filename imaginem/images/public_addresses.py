@@ -3,29 +3,35 @@
 import ipaddress
 import socket
 import ssl
-import time
 from collections.abc import Iterable
 
 import httpcore
 
 from imaginem.errors import PermanentError, RetryableError
+from imaginem.images.deadlines import Deadline
+from imaginem.images.name_lookups import NameLookups
 from imaginem.images.special_addresses import is_public
 
 
-def resolve(host: str, port: int, *, private_too: bool) -> list[str]:
+def resolve(
+    host: str, port: int, *, private_too: bool, deadline: Deadline, look_up: NameLookups
+) -> list[str]:
     """Return the IP addresses of a host, all of them checked.
 
     Args:
         host: name of the host.
         port: to connect to.
         private_too: allow private addresses.
+        deadline: until which the name server is waited for.
+        look_up: asks it.
 
     Raises:
+        TimeoutError: the name server took longer.
         PermanentError: the host doesn't exist, or one of its addresses is private.
         RetryableError: the name server did not answer.
     """
     try:
-        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = look_up(host, port, deadline)
     except socket.gaierror as problem:
         if problem.errno == socket.EAI_AGAIN:
             raise RetryableError(f"the name {host} can't be looked up now") from None
@@ -47,20 +53,20 @@ class TimedStream(httpcore.NetworkStream):
 
     Args:
         plain: the connection without the deadline.
-        deadline: of `time.monotonic`.
+        deadline: after which it fails.
     """
 
-    def __init__(self, plain: httpcore.NetworkStream, deadline: float) -> None:
+    def __init__(self, plain: httpcore.NetworkStream, deadline: Deadline) -> None:
         self._plain = plain
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Receive some bytes."""
-        return self._plain.read(max_bytes, time_left(self._deadline, timeout))
+        return self._plain.read(max_bytes, self._deadline.left(timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Send bytes."""
-        self._plain.write(buffer, time_left(self._deadline, timeout))
+        self._plain.write(buffer, self._deadline.left(timeout))
 
     def close(self) -> None:
         """Close the connection."""
@@ -73,7 +79,7 @@ class TimedStream(httpcore.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore.NetworkStream:
         """Encrypt from here on; the certificate is checked against the name, not the address."""
-        left = time_left(self._deadline, timeout)
+        left = self._deadline.left(timeout)
         secured = self._plain.start_tls(ssl_context, server_hostname, left)
         return TimedStream(secured, self._deadline)
 
@@ -82,28 +88,17 @@ class TimedStream(httpcore.NetworkStream):
         return self._plain.get_extra_info(info)
 
 
-def time_left(deadline: float, timeout: float | None) -> float:
-    """Return the seconds that one operation may take.
-
-    Raises:
-        httpcore.ReadTimeout: the deadline has passed.
-    """
-    remaining = deadline - time.monotonic()
-    if remaining <= 0:
-        raise httpcore.ReadTimeout("the whole fetch took too long")
-    return min(remaining, timeout or remaining)
-
-
 class GuardedBackend(httpcore.NetworkBackend):
     """Connects to checked addresses only.
 
     Args:
         private_too: allow private addresses: ALLOWED_IMAGE_HOSTS names the host.
-        deadline: of `time.monotonic`.
+        deadline: after which it fails, names that are looked up included.
+        look_up: asks the name server.
     """
 
-    def __init__(self, private_too: bool, deadline: float) -> None:
-        self._private_too, self._deadline = private_too, deadline
+    def __init__(self, private_too: bool, deadline: Deadline, look_up: NameLookups) -> None:
+        self._private_too, self._deadline, self._look_up = private_too, deadline, look_up
         self._plain = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -116,9 +111,16 @@ class GuardedBackend(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         """Resolve the host name, check every address, connect to the first that answers."""
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
-        for address in resolve(host, port, private_too=self._private_too):
+        found = resolve(
+            host,
+            port,
+            private_too=self._private_too,
+            deadline=self._deadline,
+            look_up=self._look_up,
+        )
+        for address in found:
             try:
-                left = time_left(self._deadline, timeout)
+                left = self._deadline.left(timeout)
                 plain = self._plain.connect_tcp(address, port, left, local_address, socket_options)
                 return TimedStream(plain, self._deadline)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as problem:

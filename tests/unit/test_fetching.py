@@ -1,10 +1,12 @@
 """Addresses that a user gives: what is reached, and what never is."""
 
 import contextlib
+import gzip
 import http.server
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -14,7 +16,9 @@ import pytest
 
 from imaginem.errors import PermanentError, RetryableError
 from imaginem.images import fetching
+from imaginem.images.deadlines import Deadline
 from imaginem.images.fetching import GuardedFetcher
+from imaginem.images.name_lookups import NameLookups
 
 
 @pytest.mark.parametrize(
@@ -68,9 +72,11 @@ class Site(http.server.BaseHTTPRequestHandler):
 
     answers: ClassVar[dict[str, tuple[int, dict[str, str], bytes]]] = {}
     seen: ClassVar[list[str]] = []
+    accepted: ClassVar[str] = ""
 
     def do_GET(self) -> None:
         type(self).seen.append(f"{self.headers['Host']}{self.path}")
+        type(self).accepted = self.headers["Accept-Encoding"]
         status, headers, body = self.answers.get(self.path, (404, {}, b""))
         self.send_response(status)
         for name, value in headers.items():
@@ -214,6 +220,104 @@ def test_headers_that_trickle_in_end_in_time() -> None:
             GuardedFetcher([f"127.0.0.1:{port}"], total_seconds=0.2)(f"http://127.0.0.1:{port}/")
         assert time.monotonic() - begun < 3
         thread.join()
+
+
+class SlowNames:
+    """A name server that takes long, by a clock that only it moves on; and some names it never
+    answers for."""
+
+    def __init__(self, seconds: float, never: str = "") -> None:
+        self.now, self.seconds, self.never = 0.0, seconds, never
+        self.asked: list[str] = []
+        self.answers = threading.Event()
+
+    def __call__(self, host: str, port: int) -> list[tuple[Any, ...]]:
+        self.asked.append(host)
+        if host == self.never:
+            self.answers.wait(10)
+        self.now += self.seconds
+        return socket.getaddrinfo("127.0.0.1", port, type=socket.SOCK_STREAM)
+
+    def clock(self) -> float:
+        return self.now
+
+
+def fetch_with(names: SlowNames, site: str, at_once: int = 2) -> GuardedFetcher:
+    port = site.rpartition(":")[2]
+    return GuardedFetcher(
+        [f"{host}:{port}" for host in ("one.test", "two.test", "never.test")],
+        look_up=NameLookups(names, at_once),
+        clock=names.clock,
+    )
+
+
+@pytest.mark.parametrize(("seconds", "in_time"), [(14.0, True), (16.0, False)])
+def test_the_lookups_of_all_redirects_share_one_deadline(
+    site: str, seconds: float, in_time: bool
+) -> None:
+    port, names = site.rpartition(":")[2], SlowNames(seconds)
+    Site.answers["/a"] = (
+        302,
+        {"Location": f"http://two.test:{port}/b", "Content-Length": "0"},
+        b"",
+    )
+    Site.answers["/b"] = (200, {"Content-Length": "2"}, b"ok")
+    fetch = fetch_with(names, site)
+    if in_time:
+        assert fetch(f"http://one.test:{port}/a") == b"ok"
+    else:
+        with pytest.raises(RetryableError, match="no answer in time"):
+            fetch(f"http://one.test:{port}/a")
+    assert names.asked == ["one.test", "two.test"]
+
+
+def test_a_name_server_is_waited_for_as_long_as_time_is_left(site: str) -> None:
+    """The first lookup takes all of the 30 seconds but a tenth; the second never ends."""
+    port, names = site.rpartition(":")[2], SlowNames(29.9, never="never.test")
+    Site.answers["/a?sig=secret"] = (
+        302,
+        {"Location": f"http://never.test:{port}/b?sig=secret", "Content-Length": "0"},
+        b"",
+    )
+    begun = time.monotonic()
+    with pytest.raises(RetryableError, match=r"never\.test.*: no answer in time") as told:
+        fetch_with(names, site)(f"http://one.test:{port}/a?sig=secret")
+    assert time.monotonic() - begun < 5
+    assert "secret" not in str(told.value)
+    names.answers.set()
+
+
+def test_late_lookups_are_few_and_what_they_find_is_dropped(site: str) -> None:
+    port, names = site.rpartition(":")[2], SlowNames(0, never="never.test")
+    look_up = NameLookups(names, at_once=2)
+    for _ in range(5):
+        with pytest.raises(TimeoutError):
+            look_up("never.test", int(port), Deadline(0.02))
+    assert names.asked == ["never.test"] * 2
+    names.answers.set()
+    assert look_up("one.test", int(port), Deadline(10))[0][-1] == ("127.0.0.1", int(port))
+
+
+@pytest.mark.parametrize("answer", ["127.0.0.1", "::1", "fe80::1%eth0", "::ffff:10.0.0.1"])
+def test_one_address_inside_among_those_of_both_families_is_enough(answer: str) -> None:
+    def look_up(host: str, port: int) -> list[tuple[Any, ...]]:
+        places: list[Any] = [("2606:2800:220:1::1", port, 0, 0), (answer, port, 0, 0)]
+        return [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", place) for place in places]
+
+    with pytest.raises(PermanentError, match="address inside a network"):
+        GuardedFetcher(look_up=NameLookups(look_up))("http://name.test/")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+def test_what_a_server_compressed_is_never_inflated(
+    site: str, allowed: GuardedFetcher, coding: str
+) -> None:
+    zeros = bytes(30_000_000)
+    bomb = gzip.compress(zeros, 1) if coding == "gzip" else zlib.compress(zeros, 1)
+    headers = {"Content-Encoding": coding, "Content-Length": str(len(bomb))}
+    Site.answers["/bomb"] = (200, headers, bomb)
+    assert allowed(f"{site}/bomb") == bomb
+    assert Site.accepted == "identity"
 
 
 @pytest.mark.parametrize("host", ["ü..de", "ü" * 80 + ".de"])

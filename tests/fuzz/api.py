@@ -1,14 +1,15 @@
 """`python -m tests.fuzz.api --runs N --seed S`: plays runs of the API, and tells what was reached.
 
-Ends with 1 if something did not hold, or if an operation never succeeded.
+Ends with 1 if something did not hold, or if an operation or a page never answered well.
 """
 
 import argparse
 import sys
 import time
 
-from tests.fuzz.api_requests import OPERATIONS
-from tests.fuzz.api_runs import REPORT, play
+from tests.fuzz.api_asking import REPORT
+from tests.fuzz.api_requests import LABELS
+from tests.fuzz.api_runs import play
 
 _AT_ONCE = 50
 """Runs that hypothesis plays before it forgets them: it gets slower by what it remembers."""
@@ -31,9 +32,9 @@ def main() -> int:
     except BaseException:
         print(f"failed after {REPORT.told}", flush=True)
         raise
-    for name in OPERATIONS:
+    for name in LABELS:
         print(f"{name:55} {dict(sorted(REPORT.answers[name].items()))}")
-    never_done = REPORT.never_done(OPERATIONS)
+    never_done = REPORT.never_done(LABELS)
     for name in never_done:
         print(f"never done: {name}")
     return 1 if never_done else 0

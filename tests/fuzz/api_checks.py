@@ -19,7 +19,7 @@ _HEADERS = {
     "permissions-policy": "camera=()",
 }
 _OPEN = ("/api/health",)
-_OPERATORS = ("/api/operations", "/api/poison", "/api/audit", "/operations")
+_OPERATORS = ("/api/operations", "/api/poison", "/api/audit", "/operations", "/api/photos/lift")
 _ASKED_BY_VIEWERS = ("/api/pipeline/resolve",)
 
 
@@ -68,6 +68,7 @@ def check(asked: Asked, ledger: Ledger, world: World) -> None:
     _asks_for_a_role(asked)
     _hides_other_groups(asked, world)
     _hides_what_was_erased(asked, ledger, world)
+    _keeps_receipts(asked, ledger)
     assert SECRET not in asked.text, f"a secret is shown: {_around(asked.text, SECRET)}"
     assert "Traceback" not in asked.text and 'File "/' not in asked.text
 
@@ -125,6 +126,20 @@ def _hides_what_was_erased(asked: Asked, ledger: Ledger, world: World) -> None:
     # The same photo sent again has the same faces.
     back = world.services.gallery.owners([uuid.UUID(face) for face in gone]) if gone else {}
     assert gone <= {str(face) for face in back}, f"faces were erased: {gone}"
+
+    removed = faces_in(told) & ledger.removed_faces
+    assert not removed, f"erased faces are back: {removed}"
+
+
+def _keeps_receipts(asked: Asked, ledger: Ledger) -> None:
+    """Check that a receipt still tells what it told when it was issued."""
+    answers = asked.json if isinstance(asked.json, list) else [asked.json]
+    for told in (each for each in answers if isinstance(each, dict) and "mac" in each):
+        issued = ledger.receipts.get(told["id"], told)
+        same = ("at", "kind", "subject", "jobs", "removed", "left", "mac")
+        for name in same:
+            # The answer to an erasure leaves out what is empty.
+            assert told.get(name, {}) == issued.get(name, {}), f"{name} of the receipt {told['id']}"
 
 
 def check_lines(lines: list[str]) -> None:

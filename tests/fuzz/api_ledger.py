@@ -21,39 +21,58 @@ class Ledger:
 
     Attributes:
         names: file names that each job had, also an erased one.
+        photos: SHA-256 of the photos of jobs that have one.
+        barred: photos that may not come back, by the group of the batches.
         erased: jobs that were erased, and not sent since.
         gone: names that only erased jobs had.
         gone_faces: ids of faces of erased jobs.
+        removed_faces: ids of faces that were erased from photos that stay.
         faces: ids of faces that answers named.
         pairs: faces that look alike.
         poison: ids of messages that could not be processed.
+        receipts: of erasures, by id.
         cursors: of lists.
     """
 
     names: dict[Key, set[str]] = field(default_factory=dict)
+    photos: dict[Key, str] = field(default_factory=dict)
+    barred: set[tuple[str, str]] = field(default_factory=set)
     erased: set[Key] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     gone_faces: set[str] = field(default_factory=set)
+    removed_faces: set[str] = field(default_factory=set)
     faces: list[str] = field(default_factory=list)
     pairs: list[tuple[str, str]] = field(default_factory=list)
     poison: list[str] = field(default_factory=list)
+    receipts: dict[str, dict[str, Any]] = field(default_factory=dict)
     cursors: list[str] = field(default_factory=list)
 
-    def sent(self, key: Key, name: str) -> None:
+    def sent(self, key: Key, name: str, photo_sha256: str = "") -> None:
         """Note that a job was sent, be it one that was erased."""
         self.names.setdefault(key, set()).add(name)
+        if photo_sha256:
+            self.photos[key] = photo_sha256
         self.erased.discard(key)
         self.gone = {text for text in self.gone if text != name and text not in key[1]}
 
     def erase(self, keys: list[Key], faces: set[str]) -> None:
         """Note that jobs were erased."""
         self.erased.update(keys)
+        self.photos = {key: photo for key, photo in self.photos.items() if self._lives(key)}
         living = [key for key in self.names if self._lives(key)]
         told = [text for key in living for text in (key[1], *self.names[key])]
         for name in {name for key in keys for name in self.names.get(key, ())}:
             if not any(name in text for text in told):
                 self.gone.add(name)
         self.gone_faces |= faces
+
+    def with_photo(self, photo_sha256: str) -> list[Key]:
+        """Return the jobs that have a photo."""
+        return [key for key, photo in self.photos.items() if photo == photo_sha256]
+
+    def is_barred(self, batch_id: str, photo_sha256: str) -> bool:
+        """Tell whether a photo may not be in a batch."""
+        return (BATCHES.get(batch_id, ""), photo_sha256) in self.barred
 
     def _lives(self, key: Key) -> bool:
         return key not in self.erased
@@ -68,6 +87,8 @@ class Ledger:
                 self._add(self.pairs, (str(one), str(other)))
             if "queue" in item and "attempts" in item:
                 self._add(self.poison, str(item["id"]))
+            if "mac" in item:
+                self.receipts[str(item["id"])] = item
             if item.get("cursor"):
                 self._add(self.cursors, str(item["cursor"]))
 

@@ -35,11 +35,16 @@ PAGES = (
     "/photos/{batch_id}/{job_id}/file",
     "/faces?face={face_id}",
     "/upload?batch={batch_id}",
+    "/receipts/{receipt_id}",
     "/operations",
     "/operations/poison",
     "/operations/poison/{poison_id}",
     "/operations/audit?batch={batch_id}",
 )
+
+
+LABELS = (*OPERATIONS, *dict.fromkeys(f"GET {page.partition('?')[0]}" for page in PAGES))
+"""Names of all that can be asked for: operations and pages."""
 
 
 def aim(case: Any, label: str, key: Key, ledger: Ledger, random: Random) -> None:
@@ -51,6 +56,7 @@ def aim(case: Any, label: str, key: Key, ledger: Ledger, random: Random) -> None
         "face_id": pair[0] if random.random() < 0.6 else random.choice([*pair, *ledger.faces]),
         "other_id": pair[1],
         "poison_id": random.choice(ledger.poison or ["ocr.none"]),
+        "receipt_id": random.choice([*ledger.receipts, "0" * 32]),
     }
     for name in set(case.path_parameters or {}) & set(known):
         if random.random() < 0.95:

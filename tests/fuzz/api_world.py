@@ -19,7 +19,9 @@ from imaginem.engines.local.recognizer import LocalRecognizer
 from imaginem.engines.match_tiers import MatchTiers
 from imaginem.errors import PermanentError, RetryableError
 from imaginem.images.decoding import Photo
+from imaginem.images.limits import BYTE_LIMIT
 from imaginem.outputs import Face, ImageAnalysis, OcrText, PhotoMetadata, Tag
+from imaginem.pipeline.barred import digest_of
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import CallContext, CoreSettings, EnrolledFace
@@ -33,6 +35,8 @@ MARKS = {"red": "zrubra", "blue": "zcaeru", "": "zopena"}
 """What everything of a group has in its name; the group without a name is everybody's."""
 SECRET = "zsecret"
 """A part of every secret that is sent."""
+FETCHED = photo_bytes(color="navy")
+"""What every address of a photo answers."""
 BATCHES = {f"{mark}-{number}": group for group, mark in MARKS.items() for number in (1, 2)}
 """The batches, with the groups that they belong to."""
 SECRETS = {
@@ -177,7 +181,7 @@ class World:
         self.services = MemoryServices(
             core_settings=CoreSettings(default_pipeline=PIPELINE, max_attempts=2),
             queues=MemoryQueues(clock=lambda: self.now),
-            fetch=lambda url: photo_bytes(color="navy"),
+            fetch=lambda url: FETCHED,
             vision=_Vision(self.mood),
             ocr=_Ocr(self.mood),
             **(vars(stores) if stores else {}),
@@ -229,6 +233,17 @@ class World:
             f"nonsense of {key[0]}, password={SECRET}pw",
         )
         self.services.queues.send("ocr", random.choice(bodies))
+
+    def photos(self) -> dict[str, set[str]]:
+        """Return the SHA-256 of every photo that is kept, by batch."""
+        blobs, container = self.services.blobs, self.services.core_settings.input_container
+        return {
+            batch_id: {
+                digest_of(blobs.get(container, name, BYTE_LIMIT))
+                for name in blobs.list(container, f"{batch_id}/")
+            }
+            for batch_id in BATCHES
+        }
 
     def kept(self) -> str:
         """Return all that results, rows and poisoned messages keep, as text."""

@@ -7,9 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from imaginem.host.environment import worker_environment
@@ -64,46 +62,6 @@ class HttpServer:
 def form_of(data: bytes) -> bytes:
     head = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
     return head.encode() + data + f"\r\n--{_BOUNDARY}--\r\n".encode()
-
-
-@dataclass
-class Health:
-    """How health answered while something else went on."""
-
-    seconds: list[float] = field(default_factory=list)
-    failures: int = 0
-
-    @property
-    def slowest(self) -> float:
-        return max(self.seconds, default=0.0)
-
-
-@contextmanager
-def asking_health(port: int) -> Iterator[Health]:
-    """Ask for health all the time, each time over a connection of its own."""
-    health, ended = Health(), threading.Event()
-
-    def ask() -> None:
-        while not ended.is_set():
-            begun = time.monotonic()
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
-            try:
-                connection.request("GET", "/api/health")
-                health.failures += connection.getresponse().status != 200
-            except OSError:
-                health.failures += 1
-            finally:
-                connection.close()
-            health.seconds.append(time.monotonic() - begun)
-            ended.wait(0.02)
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        yield health
-    finally:
-        ended.set()
-        thread.join()
 
 
 def search_with(server: HttpServer, photos: Sequence[bytes]) -> Counter[int]:

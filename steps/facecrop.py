@@ -48,7 +48,7 @@ def facecrop(job: JobContext) -> FaceCrops:
 
     def cut(face: Face) -> FaceCrop:
         box = _inside(face.face_rectangle, photo.width, photo.height)
-        picture = photo.pil.crop(box)
+        picture = photo.crop(box)
         url = job.save_png(str(face.face_id), picture)
         assert face.face_id is not None
         return FaceCrop(face_id=face.face_id, url=url, width=picture.width, height=picture.height)

@@ -9,9 +9,11 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import IO, TYPE_CHECKING, Any
+from io import BufferedReader
+from typing import Any, cast
 
 from imaginem.errors import PermanentError, RetryableError
+from imaginem.images.conversion import Pixels
 from imaginem.images.limits import (
     CPU_SECONDS,
     OUT_OF_MEMORY,
@@ -21,11 +23,7 @@ from imaginem.images.limits import (
     out_of_memory,
 )
 
-if TYPE_CHECKING:
-    from PIL import Image
-
 _HEADER_LIMIT = 10_000
-_STRIP_PIXELS = 1_000_000
 # What a decoder may know of us: no address, no key.
 _KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONHOME")
 _CRASHES = tuple(
@@ -40,12 +38,12 @@ class Decoded:
     """What a child returned.
 
     Attributes:
-        pil: the pixels, 8-bit RGB and upright.
+        pixels: upright.
         format: as of `format_of`.
         same_file: as of `holds_these_pixels`.
     """
 
-    pil: "Image.Image"
+    pixels: Pixels
     format: str
     same_file: bool
 
@@ -116,7 +114,7 @@ def follow(
                 process.stdin.write(data)
                 process.stdin.close()
             try:
-                return _read(process.stdout)
+                return _read(cast(BufferedReader, process.stdout))
             except EOFError:
                 process.kill()
     finally:
@@ -145,14 +143,12 @@ def _reason(code: int, late: bool) -> Exception:
     return out_of_memory()
 
 
-def _read(answer: IO[bytes]) -> Decoded:
+def _read(answer: BufferedReader) -> Decoded:
     """Read a child's answer.
 
     Raises:
         EOFError: it ends early.
     """
-    from PIL import Image
-
     header = _header(answer)
     if header["refused"] == OUT_OF_MEMORY:
         raise out_of_memory()
@@ -161,19 +157,14 @@ def _read(answer: IO[bytes]) -> Decoded:
         raise kind(header["text"])
     width, height = header["width"], header["height"]
     check_pixels(width, height)
-    whole = Image.new("RGB", (width, height))
     profile = _exactly(answer, header["profile"])
-    if profile:
-        whole.info["icc_profile"] = profile
-    rows = max(_STRIP_PIXELS // width, 1)
-    for top in range(0, height, rows):
-        size = (width, min(rows, height - top))
-        strip = Image.frombytes("RGB", size, _exactly(answer, size[0] * size[1] * 3))
-        whole.paste(strip, (0, top))
-    return Decoded(whole, header["format"], header["same_file"])
+    info = {"icc_profile": profile} if profile else {}
+    data = bytearray(width * height * 3)
+    _fill(data, answer)
+    return Decoded(Pixels(width, height, data, info), header["format"], header["same_file"])
 
 
-def _header(answer: IO[bytes]) -> dict[str, Any]:
+def _header(answer: BufferedReader) -> dict[str, Any]:
     line = answer.readline(_HEADER_LIMIT)
     if not line.endswith(b"\n"):
         raise EOFError
@@ -189,7 +180,17 @@ def _header(answer: IO[bytes]) -> dict[str, Any]:
     }
 
 
-def _exactly(answer: IO[bytes], size: int) -> bytes:
+def _fill(data: bytearray, answer: BufferedReader) -> None:
+    """Read into memory that is there already: the pixels are never there twice."""
+    left = memoryview(data)
+    while left:
+        count = answer.readinto(left)
+        if not count:
+            raise EOFError
+        left = left[count:]
+
+
+def _exactly(answer: BufferedReader, size: int) -> bytes:
     data = answer.read(size)
     if len(data) < size:
         raise EOFError

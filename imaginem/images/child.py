@@ -87,7 +87,7 @@ def _write(
         }
     )
     out.write(profile)
-    for _, strip in rgb_strips(upright):
+    for strip in rgb_strips(upright):
         out.write(strip.tobytes())
 
 

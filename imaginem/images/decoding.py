@@ -7,10 +7,10 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from imaginem.images.apart import decode_apart
-from imaginem.images.conversion import to_rgb
+from imaginem.images.conversion import Pixels, rgb_pixels
 from imaginem.images.limits import PIXELS_IN_PLACE, check_bytes
 from imaginem.images.opening import (
     format_of,
@@ -35,18 +35,20 @@ _slots = threading.BoundedSemaphore(DECODES_AT_ONCE)
 class Photo:
     """A decoded photo: 8-bit RGB, upright. Engines share it, so never change it.
 
+    The pixels are kept once, three bytes each; what is made of them is the caller's.
+
     Attributes:
+        pixels: what is kept of the picture.
         format: format of the file, such as `JPEG`, found by its content.
         sha256: of the file's bytes, as hex.
-        pil: the pixels, as a Pillow image.
         same_file: a JPEG file that holds exactly these pixels, metadata included; empty if the
             photo's own file does not, being of another format or turned by its Exif orientation.
     """
 
     def __init__(
-        self, pil: "Image.Image", *, format_name: str, sha256: str, same_file: bytes = b""
+        self, pixels: Pixels, *, format_name: str, sha256: str, same_file: bytes = b""
     ) -> None:
-        self.pil = pil
+        self.pixels = pixels
         self.format = format_name
         self.sha256 = sha256
         self.same_file = same_file
@@ -54,21 +56,46 @@ class Photo:
     @property
     def width(self) -> int:
         """Width in pixels."""
-        return self.pil.width
+        return self.pixels.width
 
     @property
     def height(self) -> int:
         """Height in pixels."""
-        return self.pil.height
+        return self.pixels.height
 
     @cached_property
     def array(self) -> "NDArray[np.uint8]":
         """The pixels as height x width x 3, RGB, read-only."""
         import numpy as np
 
-        pixels: NDArray[np.uint8] = np.asarray(self.pil)
-        pixels.flags.writeable = False
-        return pixels
+        view: NDArray[np.uint8] = np.frombuffer(self.pixels.data, np.uint8)
+        view = view.reshape(self.height, self.width, 3)
+        view.flags.writeable = False
+        return view
+
+    @property
+    def pil(self) -> "Image.Image":
+        """The pixels as a Pillow image, made anew each time: it takes four bytes a pixel."""
+        return self._rows(0, self.height)
+
+    def crop(self, box: tuple[int, int, int, int]) -> "Image.Image":
+        """Return a part; only its rows are copied.
+
+        Args:
+            box: left, top, right and bottom, as of Pillow; within the photo.
+        """
+        left, top, right, bottom = box
+        return self._rows(top, bottom).crop((left, 0, right, bottom - top))
+
+    def _rows(self, top: int, bottom: int) -> "Image.Image":
+        from PIL import Image
+
+        row = self.width * 3
+        part = memoryview(self.pixels.data)[top * row : bottom * row]  # not copied
+        # Pillow takes every buffer; its types name two.
+        rows = Image.frombytes("RGB", (self.width, bottom - top), cast(bytearray, part))
+        rows.info = dict(self.pixels.info)
+        return rows
 
 
 def decode_photo(data: bytes) -> Photo:
@@ -96,19 +123,21 @@ def _decode_in_place(data: bytes) -> Photo | None:
     with opened_counted(data) as opened:
         if opened.width * opened.height > PIXELS_IN_PLACE:
             return None
-        pil = to_rgb(ImageOps.exif_transpose(opened))
         same_file = holds_these_pixels(opened)
-        return _photo(data, pil, format_of(opened), same_file)
+        ImageOps.exif_transpose(opened, in_place=True)
+        return _photo(data, rgb_pixels(opened), format_of(opened), same_file)
 
 
 def _decode_apart(data: bytes) -> Photo:
     decoded = decode_apart(data)
-    return _photo(data, decoded.pil, decoded.format, decoded.same_file)
+    return _photo(data, decoded.pixels, decoded.format, decoded.same_file)
 
 
-def _photo(data: bytes, pil: "Image.Image", format_name: str, same_file: bool) -> Photo:
+def _photo(data: bytes, pixels: Pixels, format_name: str, same_file: bool) -> Photo:
     digest = hashlib.sha256(data).hexdigest()
-    return Photo(pil, format_name=format_name, sha256=digest, same_file=data if same_file else b"")
+    return Photo(
+        pixels, format_name=format_name, sha256=digest, same_file=data if same_file else b""
+    )
 
 
 def check_photo(data: bytes) -> str:

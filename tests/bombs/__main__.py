@@ -34,6 +34,7 @@ from imaginem.images.decoding import decode_photo
 data = Path(sys.argv[1]).read_bytes()
 try:
     photo = decode_photo(data)
+    photo.array  # as engines do
     told = f"{photo.width} x {photo.height}"
 except PermanentError as problem:
     told = str(problem)

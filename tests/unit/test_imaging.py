@@ -229,3 +229,20 @@ def test_a_photo_that_nobody_asks_for_is_not_kept_in_memory() -> None:
     play_until(1000 + KEPT_SECONDS)
     assert due == []
     assert reads == ["erased", "used", "erased"]
+
+
+def test_a_photo_keeps_its_pixels_once() -> None:
+    photo = decode_photo(photo_bytes())
+    kept = np.frombuffer(photo.pixels.data, np.uint8)
+    assert np.shares_memory(photo.array, kept) and photo.array.nbytes == kept.nbytes
+    assert not photo.array.flags.writeable
+    assert [each for each in vars(photo).values() if isinstance(each, Image.Image)] == []
+
+
+def test_a_part_of_a_photo_is_what_pillow_cuts_out() -> None:
+    picture = Image.linear_gradient("L").resize((90, 60)).convert("RGB")
+    data = saved(picture, "PNG", icc_profile=b"a profile")
+    photo, box = decode_photo(data), (3, 5, 20, 29)
+    part, whole = photo.crop(box), photo.pil.crop(box)
+    assert (part.tobytes(), part.info) == (whole.tobytes(), whole.info)
+    assert part.info["icc_profile"] == b"a profile"

@@ -166,5 +166,5 @@ def test_kinds_of_jpeg_that_few_decoders_know_are_encoded_anew() -> None:
     with pytest.raises(NotBare, match="0xc9"):
         bare_jpeg(arithmetic)
     photo = decode_photo(data)
-    odd = Photo(photo.pil, format_name="JPEG", sha256=photo.sha256, same_file=arithmetic)
+    odd = Photo(photo.pixels, format_name="JPEG", sha256=photo.sha256, same_file=arithmetic)
     assert decode_photo(payload(odd, READ.paid).data).width == 160

@@ -80,9 +80,7 @@ def payload(photo: Photo, limits: ServiceLimits, part: Rectangle | None = None) 
     if part is None and (data := _as_it_is(photo, limits)):
         return Payload(data=data, width=photo.width, height=photo.height)
     left, top = (part.left, part.top) if part else (0, 0)
-    whole = photo.pil
-    if part:
-        whole = whole.crop((left, top, left + part.width, top + part.height))
+    whole = photo.crop((left, top, left + part.width, top + part.height)) if part else photo.pil
     picture = _sized(whole, _scale(whole.width, whole.height, limits))
     most = _most_bytes(limits)
     data = _encoded(picture, most)

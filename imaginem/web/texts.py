@@ -30,7 +30,7 @@ ENGLISH = {
     "upload.or": "or",
     "upload.files": "Choose photos",
     "upload.folder": "Choose a folder",
-    "upload.formats": "JPEG, PNG, GIF, BMP, WEBP, TIFF or HEIC, up to 20 MB each.",
+    "upload.formats": "JPEG, PNG, GIF, BMP, WEBP, TIFF or HEIC, up to 20 MB and 64 megapixels.",
     "upload.batch": "Batch",
     "upload.batch.help": "Photos sent together. The same name again adds to the batch.",
     "upload.group": "Only for group",

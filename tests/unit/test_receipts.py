@@ -149,3 +149,11 @@ def test_where_no_timer_looks_it_says_what_to_do(services: MemoryServices) -> No
     told = what_waits(services, erase(services))
     assert "since WATCHDOG_MINUTES is 0: erase the same once more after" in told[0]
     assert told[1].startswith("Imaginem makes no backups here")
+
+
+def test_a_photo_whose_job_is_at_work_can_be_erased_on_its_page(services: MemoryServices) -> None:
+    key = ("spring", "at-work")
+    services.log.insert(key, {"state": "running"})
+    page = client(services, "platform", **principal("caseworker")).get(f"/photos/{key[0]}/{key[1]}")
+    assert "This photo is still at work." in page.text
+    assert f'hx-post="/photos/{key[0]}/{key[1]}/erase"' in page.text

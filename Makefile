@@ -82,12 +82,18 @@ bombs: $(VENV)/.ready-dev
 	$(BIN)/python -m tests.bombs
 
 # Hostile messages, broken photo files and addresses, made from seeds; ONLY=images plays one kind,
-# and what a breach prints plays its seed again.
+# and what a breach prints plays its seed again. Then runs of the API, unless ONLY names another kind.
 MESSAGES ?= 100000
 IMAGES ?= 10000
 URLS ?= 1000
+RUNS ?= 250
 fuzz: $(VENV)/.ready-dev
+ifneq ($(ONLY),api)
 	MESSAGES=$(MESSAGES) IMAGES=$(IMAGES) URLS=$(URLS) ONLY=$(ONLY) SEED=$(SEED) $(BIN)/python -m tests.fuzz
+endif
+ifneq ($(if $(ONLY),$(filter api,$(ONLY)),api),)
+	$(BIN)/python -m tests.fuzz.api --runs $(RUNS) --seed $(or $(SEED),1)
+endif
 
 # Changes the pipeline's code in small ways and lists the changes that no test notices. Results
 # are kept in mutants/: cut short, it goes on where it stopped; `mutmut show NAME` shows a change.

@@ -19,7 +19,7 @@ from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
 from imaginem.host.identity import join
 from imaginem.ports.log_lines import log_to
 from imaginem.runtime import Runtime
-from imaginem.usecases.final_sweep import sweep_finally
+from imaginem.usecases.at_rest import finish_erasures
 from imaginem.usecases.reconcile import reconcile
 
 _logger = logging.getLogger("imaginem.host")
@@ -95,16 +95,16 @@ def _options(app: Path, workers: int, port: int, runtime: Runtime, adopt: bool) 
         order=runtime.settings.pipeline,
         home=home,
         prepare=_Preparation(runtime, home, adopt).run,
-        work_ended=partial(_sweep_at_rest, runtime),
+        work_ended=partial(_finish_at_rest, runtime),
         storage_saved=runtime.landing.storage_stopped,
         at_rest=_nothing if compacting is None else compacting.when_at_rest,
     )
 
 
-def _sweep_at_rest(runtime: Runtime) -> None:
+def _finish_at_rest(runtime: Runtime) -> None:
     """Make receipts of erasures final, where nothing but this host works on the storage."""
     if runtime.settings.uses_emulator:
-        sweep_finally(runtime, runtime.settings.pipeline, at_rest=True)
+        finish_erasures(runtime, runtime.settings.pipeline)
 
 
 def _nothing() -> None:
@@ -126,7 +126,7 @@ class _Preparation:
         if self._runtime.landing.active:
             _logger.info("comparing storage with what was accepted")
         reconcile(self._runtime)
-        _sweep_at_rest(self._runtime)
+        _finish_at_rest(self._runtime)
 
 
 def home_matters(settings: Settings) -> bool:

@@ -12,6 +12,7 @@ from imaginem.cli.shared import App, err, exit_on_error, make_runtime, out
 from imaginem.host import Emulator, EmulatorPorts
 from imaginem.host.home import HomeLock
 from imaginem.runtime import Runtime
+from imaginem.usecases.at_rest import finish_erasures
 from imaginem.usecases.restoring import erase_again, erased_since
 from imaginem.usecases.tombstone_files import check_lines, erased_by, export_lines, write_lines
 
@@ -59,13 +60,15 @@ def apply(
                 write_lines(runtime, key, _lines(file))
                 found = erased_since(runtime, runtime.erased)
                 erase_again(runtime, found)
+                if runtime.settings.uses_emulator:
+                    finish_erasures(runtime, runtime.settings.pipeline)
     verb = "would be erased" if dry_run else "are erased"
     line = f"{count} tombstones: {len(found)} jobs {verb} that the restored stores had again"
     out.print(line, highlight=False, markup=False)
 
 
 def _lines(file: Path) -> Iterator[str]:
-    with file.open(encoding="utf-8") as opened:
+    with file.open(encoding="utf-8", errors="replace") as opened:
         yield from opened
 
 

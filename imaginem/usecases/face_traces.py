@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
-from imaginem.errors import Conflict, PermanentError
+from imaginem.errors import Conflict, InvalidMessage, PermanentError
+from imaginem.message import read_json
 from imaginem.pipeline.offload import CONTAINER, as_property, expand, is_linked
 from imaginem.pipeline.progress_row import ProgressRow, RowChange, StepChange, read_row
 from imaginem.ports import DashboardServices, JobKey
@@ -161,3 +162,16 @@ def _read(text: str) -> Any:
         return from_json(text)
     except ValueError:
         return None
+
+
+def without_in_message(body: str, face_ids: Collection[uuid.UUID]) -> str:
+    """Return a message's text without what its outputs have of some faces."""
+    try:
+        message = read_json(body)
+    except InvalidMessage:
+        return body
+    outputs = message.get("job_output") if isinstance(message, dict) else None
+    if not isinstance(outputs, dict):
+        return body
+    kept = without_faces(outputs, face_ids)
+    return body if kept == outputs else to_json({**message, "job_output": kept}).decode()

@@ -17,7 +17,6 @@ from typing import Any
 from pydantic_core import from_json, to_json
 
 from imaginem.errors import InvalidMessage, NotFound, PermanentError
-from imaginem.message import read_json
 from imaginem.names import job_prefix
 from imaginem.pipeline.erased_faces import faces_in
 from imaginem.pipeline.offload import CONTAINER as LARGE_MESSAGES
@@ -34,13 +33,17 @@ from imaginem.ports import (
     PoisonEntry,
     SuppressedFace,
 )
-from imaginem.ports.erasing import without_faces, without_names
+from imaginem.ports.erasing import without_names
 from imaginem.ports.suppressed_faces import is_in_one_of
 from imaginem.usecases.access import Caller, hidden_batches
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.audit.chain import hash_of
 from imaginem.usecases.erasables import PoisonedMessages
-from imaginem.usecases.face_traces import forget_elsewhere, forget_in_outputs
+from imaginem.usecases.face_traces import (
+    forget_elsewhere,
+    forget_in_outputs,
+    without_in_message,
+)
 from imaginem.usecases.kept_receipts import finalise, find_receipt, issue, new_id
 from imaginem.usecases.receipts import Receipt, receipt
 from imaginem.usecases.renditions import original
@@ -78,11 +81,19 @@ def forget_face(
     return issue(services, done, AuditSubject.FACE, subject, sweep=sweep, wait=_LONGEST_EXECUTION)
 
 
-def finish_faces(services: DashboardServices, now: datetime | None = None) -> None:
-    """Go on with the erasures of faces that are not finished, and make their receipts final."""
+def finish_faces(
+    services: DashboardServices, now: datetime | None = None, *, at_rest: bool = False
+) -> None:
+    """Go on with the erasures of faces that are not finished, and make their receipts final.
+
+    Args:
+        services: where they are erased.
+        now: the moment.
+        at_rest: nothing is at work, and no message waits: a job that has ended writes no more.
+    """
     waiting = set()
     for face in services.suppressed_faces.unfinished():
-        if not _erase(services, face):
+        if not _erase(services, face, at_rest=at_rest):
             waiting.add(str(face.face_id))
     moment = now or datetime.now(UTC)
     for name, (text, _) in services.shared_state.list(_RECEIPT).items():
@@ -101,20 +112,24 @@ def erase_suppressed(services: DashboardServices, keys: Collection[JobKey]) -> i
     """Erase the faces of jobs which a restored backup has brought back; return how many."""
     count = 0
     for key in sorted(keys):
-        ids = {face.face_id: None for face in services.gallery.faces_of(key)}
+        if not services.suppressed_faces.is_any(key[0]):
+            continue
+        ids = dict.fromkeys(face.face_id for face in services.gallery.faces_of(key))
+        ids |= dict.fromkeys(_faces_of(services, key))  # not every pipeline enrols them
         for face_id in services.suppressed_faces.among(key[0], "", ids) if ids else ():
-            face = _enrolled(services, face_id)
-            if face is not None:
+            face = _enrolled(services, face_id) or _detected(services, face_id, key)
+            if face is not None and face.key == key:
                 _erase(services, face)
                 count += 1
     return count
 
 
-def _erase(services: DashboardServices, face: SuppressedFace) -> bool:
+def _erase(services: DashboardServices, face: SuppressedFace, *, at_rest: bool = False) -> bool:
     """Remove a face from every store; tell whether that is finished: nobody can write of it."""
     services.remains.note()  # before anything goes, should this be interrupted
     services.suppressed_faces.suppress(face)
-    is_last, key, ids = _is_settled(services, face.key), face.key, _ids_of(services, face)
+    key, ids = face.key, _ids_of(services, face)
+    is_last = _is_settled(services, key, at_rest=at_rest)
     names = {str(face_id) for face_id in ids}
     for container, blob in _pictures(services, key, names):
         services.blobs.delete(container, blob)
@@ -203,13 +218,13 @@ def _photo_sha256(services: DashboardServices, key: JobKey) -> str:
         return ""
 
 
-def _is_settled(services: DashboardServices, key: JobKey) -> bool:
+def _is_settled(services: DashboardServices, key: JobKey, *, at_rest: bool) -> bool:
     """Tell whether no execution of a job can be at work any more."""
     row = read_row(services.log, key)
     if row is None:
         return services.submissions.submission(key) is None
-    if not row.has_ended or row.updated is None:
-        return False
+    if at_rest or not row.has_ended or row.updated is None:
+        return at_rest and row.has_ended
     return datetime.now(UTC) - row.updated > _LONGEST_EXECUTION
 
 
@@ -269,7 +284,7 @@ def _forget_in_submission(
     """Remove a face from the message of the job's submission: that of a rerun has outputs."""
     sent = services.submissions.submission(key)
     text = services.submissions.message(key) if sent is not None else ""
-    kept = _without(text, ids)
+    kept = without_in_message(text, ids)
     if sent is not None and kept != text:
         services.submissions.correct(key, sent.run, kept)
 
@@ -279,18 +294,5 @@ def _poisoned(
 ) -> list[PoisonEntry]:
     """Return the poisoned messages of the job that name a face, as they are without it."""
     entries = PoisonedMessages(services.poison).of_job(key)
-    cleaned = [(entry, _without(entry.body, ids)) for entry in entries]
+    cleaned = [(entry, without_in_message(entry.body, ids)) for entry in entries]
     return [replace(entry, body=body) for entry, body in cleaned if body != entry.body]
-
-
-def _without(body: str, face_ids: Collection[uuid.UUID]) -> str:
-    """Return a message's text without what its outputs have of some faces."""
-    try:
-        message = read_json(body)
-    except InvalidMessage:
-        return body
-    outputs = message.get("job_output") if isinstance(message, dict) else None
-    if not isinstance(outputs, dict):
-        return body
-    kept = without_faces(outputs, face_ids)
-    return body if kept == outputs else to_json({**message, "job_output": kept}).decode()

@@ -32,7 +32,7 @@ def erase_again(services: DashboardServices, keys: list[JobKey]) -> None:
     left = set(_keys(services)) - set(keys)
     for key in keys:
         erase_job(services, key)
-    for batch_id in sorted({key[0] for key in keys} - {key[0] for key in left}):
+    for batch_id in sorted({*_batches(services)} - {key[0] for key in left}):
         batch = services.batches.batch(batch_id)
         if batch is not None and services.erased.covers((batch_id, ""), (), batch.created):
             erase_batch(services, batch_id, ())

@@ -39,3 +39,7 @@ def test_what_a_restored_database_has_again_is_erased(
 
     file.write_text(file.read_text("utf-8")[:-20], "utf-8")
     assert cli("apply", str(file)).exit_code == 1
+    file.write_bytes(b"\xff\xd8 a photo, by mistake")
+    wrong = cli("apply", str(file))
+    assert wrong.exit_code == 1
+    assert "no JSON object" in wrong.output

@@ -17,12 +17,13 @@ from imaginem.pipeline.erased import ENTRY
 from imaginem.pipeline.erased_faces import faces_in
 from imaginem.pipeline.offload import expand
 from imaginem.pipeline.progress_row import read_row
-from imaginem.ports import Box, JobKey, PoisonEntry
+from imaginem.ports import Box, JobKey, PoisonEntry, SuppressedMark
 from imaginem.ports.suppressed_faces import is_same_place
 from imaginem.testing import photo_bytes
 from imaginem.usecases.access import EVERYTHING, Caller
+from imaginem.usecases.at_rest import finish_erasures
 from imaginem.usecases.erase import forget_job
-from imaginem.usecases.forget_face import finish_faces, forget_face
+from imaginem.usecases.forget_face import erase_suppressed, finish_faces, forget_face
 from imaginem.usecases.kept_receipts import find_receipt, is_genuine
 from imaginem.usecases.poison import replay_job
 from imaginem.usecases.rerun import prepare_rerun, rerun_job
@@ -429,3 +430,54 @@ def test_its_receipt_is_final_once_nobody_can_write_of_it_any_more() -> None:
     assert services.shared_state.list("face-receipt-") == {}
     assert is_genuine(services, find_receipt(services, done.id))
     assert str(faces[LEFT]) not in str(vars(done))
+
+
+def test_when_a_laptop_stops_nothing_names_the_face_any_more_and_its_receipt_is_final() -> None:
+    studio = Studio()
+    services, faces = studio.services, studio.develop(KEY)
+    studio.develop(OTHER)
+    of_a_job = studio.faces(OTHER)[LEFT]
+    done = forget_face(services, faces[LEFT], EVERYTHING)
+    other = forget_face(services, of_a_job, EVERYTHING)
+    forget_job(services, OTHER)
+
+    services.queues.send("faceprint", "perhaps of the job")
+    finish_erasures(services, STEPS)
+    assert services.suppressed_faces.unfinished(), "the message may bring the face on"
+    assert not find_receipt(services, done.id).final
+
+    services.queues.clear("faceprint")
+    finish_erasures(services, STEPS)
+    assert services.suppressed_faces.unfinished() == []
+    assert services.shared_state.list("face-receipt-") == {}
+    for receipt_id in (done.id, other.id):
+        kept = find_receipt(services, receipt_id)
+        assert kept.final and is_genuine(services, kept)
+
+
+def test_a_stop_forgets_no_face_of_a_job_that_has_not_ended() -> None:
+    studio = Studio()
+    studio.send(KEY)
+    studio.run_one("facedetection")
+    gone = detected_ids(studio)[LEFT]
+    forget_face(studio.services, gone, EVERYTHING, KEY)
+    studio.services.queues.clear("facecrop")  # the message was lost; the watchdog sends it again
+    finish_erasures(studio.services, STEPS)
+    assert [face.face_id for face in studio.services.suppressed_faces.unfinished()] == [gone]
+
+
+def test_a_face_that_was_never_enrolled_goes_from_a_restored_backup_too() -> None:
+    studio = Studio()
+    studio.send(KEY)
+    studio.run()
+    gone = studio.detected(KEY)[LEFT]
+    studio.services.gallery.remove(list(studio.faces(KEY).values()))  # a pipeline without faceprint
+    face = SuppressedMark(str(gone), "photo", "", LEFT)
+    assert str(gone) in str(studio.output(KEY, "facedetection"))
+    studio.services.suppressed_faces.restore([face])
+
+    assert erase_suppressed(studio.services, [KEY]) == 1
+    finish_erasures(studio.services, STEPS)
+    assert studio.places(gone) == set()
+    assert set(studio.detected(KEY)) == {RIGHT}
+    assert erase_suppressed(studio.services, [KEY]) == 0

@@ -182,3 +182,21 @@ def test_bars_faces_and_runs_of_sql_come_back_with_the_tombstones(yard: Yard) ->
     assert set(services.erased_runs.all()) >= set(runs)
     assert [each.face_id for each in services.gallery.faces_of(key)] == [other.face_id]
     assert services.suppressed_faces.is_any("spring")
+
+
+def test_a_batch_that_was_erased_without_jobs_does_not_come_back(yard: Yard) -> None:
+    services = yard.services
+    for batch_id in ("empty", "kept"):
+        services.batches.open_batch(batch_id)
+    backup = snapshot(yard)
+    yard.clock.move(timedelta(days=400))
+    forget_batch(services, "empty", now=yard.clock.now())
+    lines = list(export_lines(services, yard.clock.now()))
+    restore(yard, backup)
+    assert services.batches.batch("empty") is not None
+
+    apply(yard, lines)
+
+    assert services.batches.batch("empty") is None
+    assert services.batches.batch("kept") is not None
+    assert services.batches.batch("spring") is not None

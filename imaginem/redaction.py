@@ -37,6 +37,8 @@ _SECRET_VALUE = re.compile(
     r"|(?<![\w+/])[A-Za-z0-9+/]{86}==|(?<![\w+/])[A-Za-z0-9+/]{43}=(?![\w=])"  # Azure's keys
 )
 _DEEPEST = 50
+_LONG = 20_000
+_LONGEST_SECRET = 200
 
 CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 """What moves a terminal's cursor or turns a line around, as a class of a regular expression."""
@@ -127,6 +129,14 @@ def _without_named(pattern: re.Pattern[str], text: str, is_secret: Callable[[str
 
 
 def one_line(text: str, limit: int = 600) -> str:
-    """Return `text` redacted, on one line without control characters, cut at `limit` characters."""
-    line = " ".join(_CONTROL.sub(" ", redact(text)).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    """Return `text` redacted, on one line without control characters, cut at `limit` characters.
+
+    Of a very long text only the beginning is read: its reason may quote a message of a megabyte.
+    """
+    line = " ".join(_CONTROL.sub(" ", redact(text[:_LONG])).split())
+    if len(line) > limit:
+        return line[: limit - 1] + "…"
+    if len(text) <= _LONG:
+        return line
+    whole, _, cut = line.rpartition(" ")  # half a secret is not known as one
+    return whole + "…" if whole else cut[:-_LONGEST_SECRET] + "…"

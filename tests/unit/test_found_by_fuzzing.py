@@ -120,3 +120,12 @@ def test_a_place_that_is_not_on_earth_is_none(degrees: float) -> None:
     exif = Image.Exif()
     exif.get_ifd(0x8825).update({1: "N", 2: (degrees, 0.0, 0.0), 3: "E", 4: (6.0, 0.0, 0.0)})
     assert "latitude" not in read_exif(saved(PLAIN, "JPEG", exif=exif), gps=True)
+
+
+def test_of_a_very_long_reason_only_the_beginning_is_read_and_no_half_secret_is_shown() -> None:
+    key = "k" * 86 + "=="
+    assert one_line("word " * 400_000) == "word " * 119 + "word…"
+    hidden = f"https://example.org/a?{'q' * 19_930}"
+    assert one_line(f"{hidden} {key}{'z' * 99}") == "https://example.org/a…"
+    assert one_line(f"password={'p' * 19_950};{key}") == "…"
+    assert one_line(f"{'short '}{hidden}") == "short https://example.org/a"

@@ -12,6 +12,7 @@ from imaginem.cli.forget_photo import Wish, check_choice, forget_by_file
 from imaginem.cli.receipts import as_answer, tell_receipt
 from imaginem.cli.shared import (
     App,
+    Exit,
     Json,
     Purpose,
     err,
@@ -168,7 +169,7 @@ def search(photo: Path, as_json: Json = False, purpose: Purpose = "", app: App =
         try:
             data = photo.read_bytes()
         except OSError as problem:
-            fail(f"{photo} can't be read: {problem.strerror}")
+            fail(f"{photo} can't be read: {problem.strerror}", Exit.CONFIGURATION)
             return
         runtime = make_runtime(app)
         state_purpose(purpose)

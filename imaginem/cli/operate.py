@@ -37,7 +37,7 @@ def send(queue: str, file: Path, app: App = Path()) -> None:
                 else file.read_text("utf-8")
             )
         except (OSError, UnicodeDecodeError) as problem:
-            fail(f"{file} can't be read: {problem}", Exit.USAGE)
+            fail(f"{file} can't be read: {problem}", Exit.CONFIGURATION)
             return
         sent = make_runtime(app).queues.send(queue, text)
         out.print(f"message {sent} is on {queue}", highlight=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from imaginem.cli.shared import App, err, exit_on_error, make_runtime, out
+from imaginem.cli.shared import App, Exit, err, exit_on_error, fail, make_runtime, out
 from imaginem.host import Emulator, EmulatorPorts
 from imaginem.host.home import HomeLock
 from imaginem.runtime import Runtime
@@ -38,6 +38,8 @@ def export(file: Path, app: App = Path()) -> None:
                 written.flush()
                 os.fsync(written.fileno())
             beside.replace(file)
+        except OSError as problem:
+            fail(f"{file} can't be written: {problem.strerror}", Exit.CONFIGURATION)
         finally:
             beside.unlink(missing_ok=True)
     err.print(f"{count - 2} tombstones are in {file}", highlight=False, markup=False)

@@ -43,7 +43,7 @@ class MemorySuppressedFaces:
         return {
             face_id
             for face_id, box in faces.items()
-            if face_id in known or is_in_one_of(box, places)
+            if (face_id in known and known[face_id][0] == group) or is_in_one_of(box, places)
         }
 
     def unfinished(self) -> list[SuppressedFace]:

@@ -62,7 +62,7 @@ class SuppressedFaces(Erasable, Protocol):
     def among(
         self, batch_id: str, photo_sha256: str, faces: Mapping[uuid.UUID, Box | None]
     ) -> set[uuid.UUID]:
-        """Return those faces that are suppressed, by their ids or by their places in the photo.
+        """Return the faces that the group suppresses, by their ids or their places in the photo.
 
         Args:
             batch_id: in whose group.

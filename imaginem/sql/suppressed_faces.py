@@ -72,7 +72,9 @@ class SqlSuppressedFaces:
                 mark
                 for portion in portions(list(by_mark))
                 for mark in session.scalars(
-                    select(SuppressedFaceRow.face).where(SuppressedFaceRow.face.in_(portion))
+                    select(SuppressedFaceRow.face).where(
+                        _in_group_of(batch_id), SuppressedFaceRow.face.in_(portion)
+                    )
                 )
             }
         return {by_mark[mark] for mark in known} | {
@@ -86,7 +88,9 @@ class SqlSuppressedFaces:
         if not faces or not _is_any(session, batch_id):
             return list(faces)
         marks = [self._face(face.face_id) for face in faces]
-        query = select(SuppressedFaceRow.face).where(SuppressedFaceRow.face.in_(marks))
+        query = select(SuppressedFaceRow.face).where(
+            _in_group_of(batch_id), SuppressedFaceRow.face.in_(marks)
+        )
         known = set(session.scalars(query))
         places = {
             photo: _places(session, batch_id, self._photo(photo))

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from imaginem.ports import DashboardServices
+from imaginem.ports import AuditSubject, DashboardServices
 from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.receipts import Receipt
 
@@ -16,7 +16,8 @@ def _final(services: DashboardServices, receipt: Receipt) -> str:
     if receipt.final:
         return f"This is final, since {_moment(receipt.final_at)}"
     soonest = _moment(receipt.final_after)
-    if services.core_settings.looks_again:
+    # Faces are looked after by a timer of their own.
+    if services.core_settings.looks_again or receipt.kind == AuditSubject.FACE:
         return (
             f"This is final at {soonest} at the earliest: all stores are looked through once more "
             "when nothing can be at work any more that was at work"

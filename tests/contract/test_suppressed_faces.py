@@ -176,3 +176,15 @@ def test_faces_of_a_backup_are_suppressed_again_and_others_stay(stores: Stores) 
     marks = {mark.face: mark for mark in stores.suppressed_faces.all()}
     assert marks == {mark.face: mark for mark in [*kept, *moved]}
     assert stores.suppressed_faces.unfinished() == []
+
+
+def test_a_group_suppresses_no_face_of_another_one_by_its_id(stores: Stores) -> None:
+    for batch, group in (("b", "red"), ("theirs", "blue")):
+        stores.batches.open_batch(batch, group)
+    gone, own = face(1, 0), face(2, 0)
+    stores.suppressed_faces.suppress(replace(erased(), face_id=gone.face_id, key=("b", "x")))
+    stores.suppressed_faces.suppress(replace(erased(), face_id=own.face_id, key=("theirs", "y")))
+    asked = {gone.face_id: None, own.face_id: None}
+    assert stores.suppressed_faces.among("b", "", asked) == {gone.face_id}
+    stores.gallery.enrol(("theirs", "y"), [gone, own])
+    assert [kept.face_id for kept in stores.gallery.faces_of(("theirs", "y"))] == [gone.face_id]

@@ -293,7 +293,7 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
         (["new-step", "ocr"], 2, "exists already"),
         (["steps", "--app", "/"], 3, "there is no folder steps/"),
         (["start", "--app", "/"], 3, "host.json"),
-        (["send", "ocr", "/no/such/file"], 2, "can't be read"),
+        (["send", "ocr", "/no/such/file"], 3, "can't be read"),
     ],
 )
 def test_mistakes_are_reported_in_one_line(
@@ -354,7 +354,7 @@ def test_photos_are_searched_by_face_exported_and_a_batch_is_cancelled(
     assert matches == [(obama, "match")]
     assert "obama.jpg" in cli("faces", "search", str(tmp_path / "obama2.jpg"))
     assert "no face" in cli("faces", "search", str(tmp_path / "page.png"))
-    assert "can't be read" in cli("faces", "search", str(tmp_path / "none.jpg"), code=1)
+    assert "can't be read" in cli("faces", "search", str(tmp_path / "none.jpg"), code=3)
 
     table = cli("export", "faces", "--csv")
     assert table.splitlines()[0].lstrip("\ufeff").startswith("batch_id,job_id,name")

@@ -95,10 +95,12 @@ class Asking(RuleBasedStateMachine):
         key = None
         if label == UPLOAD and response.status_code < 300:
             key = (batch_id, response.json()["job_id"])
-            assert not self.ledger.is_barred(batch_id, digest), f"{key} is barred"
+            assert not self.ledger.is_barred(self.world.group_of(batch_id), digest), (
+                f"{key} is barred"
+            )
             self.ledger.sent(key, name, digest)
         if "was erased for good" in response.text:
-            assert self.ledger.is_barred(batch_id, digest), response.text
+            assert self.ledger.is_barred(self.world.group_of(batch_id), digest), response.text
         self.answered(label, who, [batch_id, name, *form.values()], *told)
         OPERATIONS[label].validate_response(response)
         return key
@@ -147,7 +149,7 @@ class Asking(RuleBasedStateMachine):
         left = [
             key
             for key in self.ledger.with_photo(digest)
-            if who.sees(BATCHES[key[0]]) and group in ("", BATCHES[key[0]])
+            if who.sees(own := self.world.group_of(key[0])) and group in ("", own)
         ]
         assert not left, f"jobs still have the photo that was erased: {left}"
 

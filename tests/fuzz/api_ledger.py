@@ -70,9 +70,9 @@ class Ledger:
         """Return the jobs that have a photo."""
         return [key for key, photo in self.photos.items() if photo == photo_sha256]
 
-    def is_barred(self, batch_id: str, photo_sha256: str) -> bool:
-        """Tell whether a photo may not be in a batch."""
-        return (BATCHES.get(batch_id, ""), photo_sha256) in self.barred
+    def is_barred(self, group: str, photo_sha256: str) -> bool:
+        """Tell whether a photo may not be in batches of a group."""
+        return (group, photo_sha256) in self.barred
 
     def _lives(self, key: Key) -> bool:
         return key not in self.erased

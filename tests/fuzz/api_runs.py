@@ -73,8 +73,9 @@ class ApiRun(Asking):
         logging.getLogger().removeHandler(self.log)
         logging.getLogger("imaginem").setLevel(self.level)
         photos = self.world.photos()
+        group_of = self.world.group_of
         back = {
-            batch_id: [each for each in found if self.ledger.is_barred(batch_id, each)]
+            batch_id: [each for each in found if self.ledger.is_barred(group_of(batch_id), each)]
             for batch_id, found in photos.items()
         }
         kept = self.world.kept()

@@ -234,6 +234,10 @@ class World:
         )
         self.services.queues.send("ocr", random.choice(bodies))
 
+    def group_of(self, batch_id: str) -> str:
+        """Return a batch's group: one that was erased may have come back in another."""
+        return self.services.batches.groups_of([batch_id]).get(batch_id, "")
+
     def photos(self) -> dict[str, set[str]]:
         """Return the SHA-256 of every photo that is kept, by batch."""
         blobs, container = self.services.blobs, self.services.core_settings.input_container

@@ -54,9 +54,9 @@ WHO = st.one_of(
 class ApiRun(Asking):
     """One run: what is asked of an app of its own."""
 
-    @initialize(random=RANDOM)
-    def begin(self, random: Random) -> None:
-        """Have a photo in each batch, and something that could not be processed."""
+    @initialize(data=st.data(), random=RANDOM)
+    def begin(self, data: st.DataObject, random: Random) -> None:
+        """Have a photo in each batch, and something that could not be processed; ask for some."""
         for batch_id in BATCHES:
             self.upload(batch_id, random)
         self.world.work(200)
@@ -67,6 +67,10 @@ class ApiRun(Asking):
             self.world.put_nonsense(random, key)
         self.world.work(20)
         self.tell("GET /api/poison", self.client.get("/api/poison", headers=_OPERATOR))
+        for label in random.sample(sorted(OPERATIONS), 6):
+            self._ask(data, label, "operator", random)
+        for page in random.sample(PAGES, 3):
+            self._look(page, "operator", random)
 
     def teardown(self) -> None:
         """Check what is kept."""
@@ -216,6 +220,9 @@ class ApiRun(Asking):
     @rule(page=st.sampled_from(PAGES), who=WHO, random=RANDOM)
     def look(self, page: str, who: str, random: Random) -> None:
         """Look at a page."""
+        self._look(page, who, random)
+
+    def _look(self, page: str, who: str, random: Random) -> None:
         key = self.ledger.a_key(random)
         names = {
             "batch_id": key[0],

@@ -1,6 +1,5 @@
 """Hostile messages through the entrances of the app: each ends recorded, or kept with a reason."""
 
-import logging
 import random
 import re
 import time
@@ -38,7 +37,6 @@ class Breach(Exception):
 def prepare() -> Callable[[int], Case]:
     """Make this process ready."""
     functions()
-    logging.getLogger("imaginem").setLevel(logging.INFO)
     return play
 
 

@@ -225,4 +225,5 @@ def log_of_imaginem() -> Iterator[io.StringIO]:
         yield stream
     finally:
         logger.removeHandler(handler)
-        logger.level, logger.propagate = before
+        logger.setLevel(before[0])  # which forgets what it knows of levels, too
+        logger.propagate = before[1]

@@ -15,9 +15,10 @@ from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, Deed, Era
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.audit.chain import hash_of
 from imaginem.usecases.erasables import PoisonedMessages, ProgressRows
-from imaginem.usecases.final_sweep import plan_sweep, swept_by_hand
+from imaginem.usecases.final_sweep import swept_by_hand
 from imaginem.usecases.kept_receipts import issue
 from imaginem.usecases.landing import decide
+from imaginem.usecases.planned_sweeps import plan_sweep
 from imaginem.usecases.receipts import Receipt, contents, receipt
 from imaginem.usecases.runs import runs_of_batch, runs_of_job
 from imaginem.usecases.unsent import forget_unsent, is_noted

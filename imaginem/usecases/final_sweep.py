@@ -8,15 +8,11 @@ Until then something must name what was erased: entries of the shared state, whi
 removes. A job that was sent again since keeps everything.
 """
 
-import json
-import uuid
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-
-from pydantic import TypeAdapter, ValidationError
 
 from imaginem.errors import NotFound
 from imaginem.pipeline.progress_row import progress_properties, read_row
@@ -28,78 +24,14 @@ from imaginem.usecases.kept_receipts import (
     finalise,
     find_receipt,
     keep,
-    new_id,
 )
+from imaginem.usecases.planned_sweeps import Entries, PlannedSweep, planned_sweeps
 from imaginem.usecases.receipts import Receipt, contents
 from imaginem.usecases.runs import runs_of_entry
 from imaginem.usecases.unsent import remove_photos
 
-_PREFIX = "sweep-"
-_TEXT_LIMIT = 12_000
-"""Characters of job ids in an entry; a property of a table takes 32,000 with everything else."""
 _RUNS_FOR = timedelta(minutes=10)
 """A function runs no longer (`functionTimeout` in host.json), and may send a message at its end."""
-
-
-@dataclass(frozen=True)
-class _Planned:
-    """What is looked through once more.
-
-    Attributes:
-        at: when it was erased.
-        whole: the whole batch was.
-    """
-
-    at: datetime
-    batch_id: str
-    job_ids: tuple[str, ...]
-    whole: bool = False
-
-
-_ENTRY = TypeAdapter(_Planned)
-
-
-def plan_sweep(
-    services: DashboardServices,
-    batch_id: str,
-    job_ids: Collection[str],
-    *,
-    whole: bool = False,
-    receipt_id: str = "",
-    now: datetime | None = None,
-) -> str:
-    """Note that jobs are looked through once more; called before they are erased.
-
-    Args:
-        services: keep the note.
-        batch_id: of the jobs.
-        job_ids: those that are erased.
-        whole: the whole batch is erased.
-        receipt_id: of a plan to which this is added; empty for a new one.
-        now: when they are erased.
-
-    Returns:
-        The id of the receipt that this makes final.
-    """
-    made = receipt_id or new_id()
-    at = (now or datetime.now(UTC)).astimezone(UTC)
-    for portion in _portions(sorted(job_ids)):
-        text = _ENTRY.dump_json(_Planned(at, batch_id, tuple(portion), whole)).decode()
-        services.shared_state.write(f"{_PREFIX}{made}-{uuid.uuid4().hex[:12]}", text, "")
-    return made
-
-
-def _portions(job_ids: Iterable[str]) -> Iterator[list[str]]:
-    portion: list[str] = []
-    size = 0
-    for job_id in job_ids:
-        length = len(json.dumps(job_id))
-        if portion and size + length > _TEXT_LIMIT:
-            yield portion
-            portion, size = [], 0
-        portion.append(job_id)
-        size += length
-    yield portion
 
 
 def sweep_finally(
@@ -122,7 +54,7 @@ def sweep_finally(
     Returns:
         How many receipts were made final.
     """
-    planned = _planned(services)
+    planned = planned_sweeps(services)
     if not planned:
         return 0
     moment = (now or datetime.now(UTC)).astimezone(UTC)
@@ -145,7 +77,7 @@ def swept_by_hand(
     It is swept now if it is time: where no timer does that, erasing it again makes it final.
     """
     moment = (now or datetime.now(UTC)).astimezone(UTC)
-    for receipt_id, entries in _planned(services).items():
+    for receipt_id, entries in planned_sweeps(services).items():
         if not any(_names(entry, batch_id, job_id) for _, entry in entries):
             continue
         if _is_time(services, receipt_id, entries, None, moment):
@@ -155,22 +87,9 @@ def swept_by_hand(
     return None
 
 
-def _names(entry: _Planned, batch_id: str, job_id: str) -> bool:
+def _names(entry: PlannedSweep, batch_id: str, job_id: str) -> bool:
     is_named = job_id in entry.job_ids and not entry.whole if job_id else entry.whole
     return entry.batch_id == batch_id and is_named
-
-
-_Entries = Sequence[tuple[str, _Planned]]
-
-
-def _planned(services: DashboardServices) -> dict[str, list[tuple[str, _Planned]]]:
-    """Return what is planned by the receipt's id: names of entries, and what they say."""
-    found: dict[str, list[tuple[str, _Planned]]] = defaultdict(list)
-    for name, (text, _) in sorted(services.shared_state.list(_PREFIX).items()):
-        with suppress(ValidationError):  # the table was edited by hand
-            planned = _ENTRY.validate_json(text)
-            found[name.removeprefix(_PREFIX).partition("-")[0]].append((name, planned))
-    return found
 
 
 def _oldest_message(services: DashboardServices, queues: Iterable[str]) -> datetime | None:
@@ -181,7 +100,7 @@ def _oldest_message(services: DashboardServices, queues: Iterable[str]) -> datet
 def _is_time(
     services: DashboardServices,
     receipt_id: str,
-    entries: _Entries,
+    entries: Entries,
     oldest: datetime | None,
     now: datetime,
 ) -> bool:
@@ -193,7 +112,7 @@ def _is_time(
     return now >= at + NOTHING_AT_WORK_AFTER and not waits
 
 
-def _finish(services: DashboardServices, receipt_id: str, entries: _Entries, now: datetime) -> None:
+def _finish(services: DashboardServices, receipt_id: str, entries: Entries, now: datetime) -> None:
     """Sweep, then make the receipt final, then forget whom it is of."""
     for number, (name, entry) in enumerate(entries, 1):
         found = _sweep(services, entry)
@@ -213,7 +132,7 @@ def _receipt(services: DashboardServices, receipt_id: str) -> Receipt | None:
         return None
 
 
-def _sweep(services: DashboardServices, entry: _Planned) -> Counter[str]:
+def _sweep(services: DashboardServices, entry: PlannedSweep) -> Counter[str]:
     """Remove what was written since of jobs that nobody has sent again; return what was found."""
     batch_id = entry.batch_id
     named = _named_now(services, entry)
@@ -245,7 +164,7 @@ def _sweep(services: DashboardServices, entry: _Planned) -> Counter[str]:
     return +found
 
 
-def _named_now(services: DashboardServices, entry: _Planned) -> set[str]:
+def _named_now(services: DashboardServices, entry: PlannedSweep) -> set[str]:
     """Return which of the jobs have a row, a submission or a result by now."""
     batch_id = entry.batch_id
     if not entry.whole:

@@ -18,8 +18,8 @@ from imaginem.usecases.access import Caller
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.audit.chain import hash_of
 from imaginem.usecases.erase import forget_job
-from imaginem.usecases.final_sweep import plan_sweep
 from imaginem.usecases.kept_receipts import issue
+from imaginem.usecases.planned_sweeps import plan_sweep
 from imaginem.usecases.receipts import Receipt
 from imaginem.usecases.same_photo import SoughtPhoto, jobs_with_photo
 

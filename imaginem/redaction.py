@@ -8,6 +8,8 @@ from typing import Any
 _URL_QUERY = re.compile(r"(https?://[^\s\"'<>?#\\]+)[?#][^\s\"'<>\\]*", re.IGNORECASE)
 # To the last @, whatever the scheme, or none; JSON may write slashes with a backslash.
 _USER = re.compile(r"((?:(?<![^\s\"'<>(=,])|:)(?:\\?/){2})[^\s/?#\"'<>]*@")
+# Of a single address, also where its slashes are wrong.
+_ANY_USER = re.compile(r"^(\s*[a-zA-Z][\w+.-]*:[\\/]*)[^/?#]*@")
 _NAMES = r"AccountKey|SharedAccessSignature|pwd|password|api[-_]?key|sig|access_token"
 _SECRET_NAME = re.compile(f"(?i){_NAMES}")
 _SECRET = re.compile(rf"(?i)\b({_NAMES})(\s*[=:]\s*)([^\s;&,\"'\\]+)")
@@ -47,7 +49,7 @@ _CONTROL = re.compile(f"[{CONTROLS}]")
 
 def without_query(url: str) -> str:
     """Return an address without its query (where SAS tokens are), fragment, user and password."""
-    return _USER.sub(r"\1", re.split(r"[?#]", url, maxsplit=1)[0])
+    return _ANY_USER.sub(r"\1", _USER.sub(r"\1", re.split(r"[?#]", url, maxsplit=1)[0]))
 
 
 def redact(text: str) -> str:

@@ -46,9 +46,14 @@ def kept_of(message: JobMessage, blobs: Blobs) -> dict[str, Any]:
 
 
 def without_secrets(message: JobMessage) -> dict[str, Any]:
-    """Return a message as JSON, in which `image_parameters` have no secrets."""
+    """Return a message as JSON; `image_parameters` and fields of senders have no secrets."""
     value: dict[str, Any] = message.model_dump(mode="json", by_alias=True, exclude_unset=True)
+    definition = message.job_definition
     given = value["job_definition"]["input"]
+    parts = ((value, message), (value["job_definition"], definition), (given, definition.input))
+    for part, model in parts:
+        for name in set(model.model_extra or ()) & part.keys():
+            part.update(redact_values({name: part[name]}))
     if "image_parameters" in given:
         given["image_parameters"] = redact_values(given["image_parameters"])
     return value

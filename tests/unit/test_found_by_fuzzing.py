@@ -1,6 +1,7 @@
 """What hostile messages and broken photos have shown, each by the value that showed it."""
 
 import base64
+import json
 import struct
 
 import pytest
@@ -11,9 +12,10 @@ from imaginem.images.decoding import decode_photo
 from imaginem.images.exif import read_exif
 from imaginem.images.opening import opened_photo
 from imaginem.images.survey import survey
-from imaginem.message import read_json
+from imaginem.message import decode_message, read_json
 from imaginem.names import check_pipeline
 from imaginem.pipeline.loading import believed
+from imaginem.pipeline.resuming import without_secrets
 from imaginem.ports import JobResult
 from imaginem.redaction import one_line, redact, without_query
 from imaginem.testing import MemoryServices, message_for
@@ -129,3 +131,20 @@ def test_of_a_very_long_reason_only_the_beginning_is_read_and_no_half_secret_is_
     assert one_line(f"{hidden} {key}{'z' * 99}") == "https://example.org/a…"
     assert one_line(f"password={'p' * 19_950};{key}") == "…"
     assert one_line(f"{'short '}{hidden}") == "short https://example.org/a"
+
+
+def test_an_address_with_wrong_slashes_keeps_no_password() -> None:
+    for begin in ("https:/", "https:", "ftp:\\", "https:/\ufffd", "https:///"):
+        assert "secret" not in without_query(f"{begin}someone:secret@photos.test/a.jpg")
+    assert without_query("https://photos.test/a@b.jpg") == "https://photos.test/a@b.jpg"
+
+
+def test_fields_that_nobody_knows_are_kept_without_secrets() -> None:
+    message = message_for("https://memory.test/inputimages/b/photo", ["ocr"])
+    value = json.loads(message.encode())
+    odd = {"image": "HTTPS://photos.test/a.jpg?token=secret", "password": "secret", "size": 5}
+    value["odd"] = value["job_definition"]["_imag\ufffd"] = odd
+    value["job_definition"]["input"]["clientSecret"] = "secret"
+    kept = without_secrets(decode_message(json.dumps(value), ["ocr"]))
+    assert "secret" not in json.dumps(kept)
+    assert kept["odd"] == {"image": "HTTPS://photos.test/a.jpg", "password": "***", "size": 5}

@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Collection, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from imaginem.memory.database import MemoryDatabase
 from imaginem.memory.erased_runs import MemoryErasedRuns
@@ -30,7 +29,7 @@ class MemoryResults:
         if there is not None and result.run and there.run not in ("", result.run, replaces):
             raise ResultOfAnotherRun(there.run)
         self._database.note_batch(result.batch_id)
-        kept = replace(result, timestamp=datetime.now(UTC))
+        kept = replace(result, timestamp=self._database.now())
         self._database.results[result.batch_id, result.id] = kept
 
     def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:

@@ -140,7 +140,7 @@ def test_a_file_that_was_changed_cut_or_is_of_another_installation_is_refused(ya
         with pytest.raises(InvalidMessage):
             check_lines(wrong)
     changed = [*lines]
-    changed[1] = changed[1].replace("2026", "2027")
+    changed[1] = changed[1].replace("2100", "2101")
     with pytest.raises(InvalidMessage, match="was changed or is not whole"):
         check_lines(changed)
     changed[1] = json.dumps({"section": "of tomorrow", "row": []})

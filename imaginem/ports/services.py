@@ -68,7 +68,7 @@ class CoreSettings:
 
     Attributes:
         backup_days: for how long backups keep what was erased; 0 where none are made for us.
-        looks_again: whether a timer looks after what was lost, or was left.
+        looks_again: whether a timer sends lost messages again, and sweeps what was erased.
     """
 
     default_pipeline: Sequence[str] = ()

@@ -16,7 +16,7 @@ def _final(services: DashboardServices, receipt: Receipt) -> str:
     if receipt.final:
         return f"This is final, since {_moment(receipt.final_at)}"
     soonest = _moment(receipt.final_after)
-    # Faces are looked after by a timer of their own.
+    # A timer that always runs completes the erasure of faces.
     if services.core_settings.looks_again or receipt.kind == AuditSubject.FACE:
         return (
             f"This is final at {soonest} at the earliest: all stores are looked through once more "

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -21,7 +20,6 @@ PIPELINE_LIMIT = 50
 
 _URL_LIMIT = 8192
 _SEND = "send a JSON object that holds job_definition"
-_ID_SHOWN = 512  # an invalid message may claim an id of any length
 DEFAULT_BATCH = "default"
 """Batch of the messages that name none."""
 
@@ -233,42 +231,6 @@ def decode_message(body: str | bytes, default_pipeline: Sequence[str]) -> JobMes
         raise InvalidMessage(explain(problem)) from None
     _check(message)
     return message
-
-
-def ids_in(body: str | bytes) -> tuple[str, str]:
-    """Return batch id and job id as far as a body tells, valid or not; empty where it does not.
-
-    Those of a valid message are what `decode_message` reads.
-    """
-    try:
-        value = read_json(body)
-    except InvalidMessage:
-        value = _as_far_as_it_goes(body)
-    definition = value.get("job_definition") if isinstance(value, dict) else None
-    if not isinstance(definition, dict):
-        return "", ""
-    batch_id, job_id = definition.get("batch_id"), definition.get("id", "")
-    return (
-        str(DEFAULT_BATCH if batch_id is None else batch_id)[:_ID_SHOWN],
-        str("" if job_id is None else job_id)[:_ID_SHOWN],
-    )
-
-
-def _as_far_as_it_goes(body: str | bytes) -> Any:
-    """Return what can be read of a body that is no JSON: cut off, with NaN, with something after.
-
-    Such a message is kept as poisoned too, and must be found when its job is erased.
-    """
-    raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
-    raw = raw.removeprefix(b"\xef\xbb\xbf").strip()
-    try:
-        return from_json(raw, allow_inf_nan=True, allow_partial="trailing-strings")
-    except ValueError:
-        pass
-    try:
-        return json.JSONDecoder().raw_decode(raw.decode("utf-8", "replace"))[0]
-    except (ValueError, RecursionError):
-        return None
 
 
 def _check(message: JobMessage) -> None:

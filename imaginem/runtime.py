@@ -242,8 +242,15 @@ class Runtime(Engines):
 
         settings = self.settings
         return Database(
-            settings.sql_connection, settings.home, self._sql_token, driver=settings.sql_driver
+            settings.sql_connection,
+            settings.home,
+            self._sql_token,
+            driver=settings.sql_driver,
+            mark=self._mark,
         )
+
+    def _mark(self, *words: str) -> str:
+        return self.erased.mark(*words)
 
     def _sql_token(self, client_id: str) -> str:
         from imaginem.sql.address import SCOPE
@@ -255,7 +262,7 @@ class Runtime(Engines):
         """Which runs were erased, in SQL."""
         from imaginem.sql import SqlErasedRuns
 
-        return SqlErasedRuns(self.database, lambda *words: self.erased.mark(*words))
+        return SqlErasedRuns(self.database, self._mark)
 
     @_Once
     def results(self) -> Results:
@@ -332,7 +339,7 @@ class Runtime(Engines):
         """Which faces were erased from photos that stay, in SQL."""
         from imaginem.sql import SqlSuppressedFaces
 
-        return SqlSuppressedFaces(self.database, lambda *words: self.erased.mark(*words))
+        return SqlSuppressedFaces(self.database, self._mark)
 
     @property
     def erasables(self) -> Sequence[Erasable]:

@@ -59,6 +59,11 @@ class NotedBatches:
             if int(name.rpartition("-")[2], 16) <= oldest:
                 self._shared_state.remove(name)
 
+    def forget(self, batch_id: str) -> None:
+        """Forget a batch at once: no process may be at work that has noted it."""
+        for name in self._shared_state.list(_of(batch_id)):
+            self._shared_state.remove(name)
+
     def _this_hour(self) -> int:
         return int(self._clock() // _HOUR)
 

@@ -10,8 +10,9 @@ from datetime import datetime
 from pydantic_core import to_json
 
 from imaginem.errors import InvalidMessage
-from imaginem.message import JobMessage, decode_message, ids_in, read_json
+from imaginem.message import JobMessage, decode_message, read_json
 from imaginem.pipeline.burying import mark_given_up
+from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.pipeline.loading import Delivery, believed
 from imaginem.pipeline.stopping import dropped, is_erased_body, is_given_up_erased, stop_given_up
 from imaginem.ports import PoisonEntry, Services

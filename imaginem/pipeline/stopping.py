@@ -7,8 +7,9 @@ later is found by the execution itself: it can't record its step any more.
 import logging
 from datetime import UTC, datetime
 
-from imaginem.message import JobMessage, ids_in
+from imaginem.message import JobMessage
 from imaginem.pipeline.advance import Transition
+from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.pipeline.loading import Delivery, runs_of
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.source import own_photos, remove_photos

@@ -3,15 +3,15 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, false, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from imaginem.errors import PermanentError
 from imaginem.ports import BatchInfo, BatchPage, Groups
 from imaginem.ports.cursors import cursor_to, read_cursor
-from imaginem.sql.database import Database
-from imaginem.sql.schema import PhotoBatch, PipelineOutput, SubmissionRow
+from imaginem.sql.database import MARK, Database
+from imaginem.sql.schema import ErasedBatchRow, PhotoBatch, PipelineOutput, SubmissionRow
 from imaginem.sql.types import portions
 
 
@@ -23,7 +23,7 @@ class SqlBatches:
 
     def batches(self, groups: Groups, cursor: str = "", limit: int = 50) -> BatchPage:
         """Return batches, newest first."""
-        query = select(PhotoBatch).where(PhotoBatch.erased == false())
+        query = select(PhotoBatch)
         if groups is not None:
             query = query.where(or_(PhotoBatch.group_name == "", PhotoBatch.group_name.in_(groups)))
         if cursor:
@@ -42,7 +42,7 @@ class SqlBatches:
         """Return a batch."""
         with self._database.session(reading=True) as session:
             row = session.get(PhotoBatch, batch_id)
-            return _with_counts(session, [row])[0] if row is not None and not row.erased else None
+            return _with_counts(session, [row])[0] if row is not None else None
 
     def groups_of(self, batch_ids: Collection[str]) -> dict[str, str]:
         """Return the group of each batch that belongs to one."""
@@ -63,34 +63,66 @@ class SqlBatches:
         """Remove a batch."""
         with self._database.session() as session:
             this_batch = PhotoBatch.batch_id == batch_id
-            session.execute(delete(PhotoBatch).where(this_batch, PhotoBatch.group_name == ""))
-            session.execute(update(PhotoBatch).where(this_batch).values(erased=True))
+            group = session.scalar(select(PhotoBatch.group_name).where(this_batch))
+            gone: Any = session.execute(delete(PhotoBatch).where(this_batch))
+            if gone.rowcount and group:
+                erased = {"mark": _mark(session, batch_id), "group_name": group}
+                session.execute(insert(ErasedBatchRow).values(erased))
 
 
 def groups_of(session: Session, batch_ids: Collection[str]) -> dict[str, str]:
-    """Return the group of each batch that belongs to one."""
-    query = select(PhotoBatch.batch_id, PhotoBatch.group_name).where(PhotoBatch.group_name != "")
-    return {
+    """Return the group of each batch that belongs to one, of erased batches too."""
+    query = select(PhotoBatch.batch_id, PhotoBatch.group_name)
+    known = {
         row[0]: row[1]
         for portion in portions(list(batch_ids))
         for row in session.execute(query.where(PhotoBatch.batch_id.in_(portion)))
     }
+    known |= _erased_groups(session, [batch_id for batch_id in batch_ids if batch_id not in known])
+    return {batch_id: group for batch_id, group in known.items() if group}
 
 
 def note_batch(session: Session, batch_id: str, group: str = "") -> PhotoBatch:
-    """Return a batch's row; insert it, with this group, if it is missing."""
-    row = session.get(PhotoBatch, batch_id)
-    if row is not None:
-        row.erased = False
+    """Return a batch's row; insert it if it is missing.
+
+    An erased batch gets its group again, any other one this group.
+    """
+    if row := session.get(PhotoBatch, batch_id):
         return row
+    kept = _erased_groups(session, [batch_id])
     try:
         with session.begin_nested():
-            row = PhotoBatch(batch_id=batch_id, group_name=group)
+            row = PhotoBatch(batch_id=batch_id, group_name=kept.get(batch_id, group))
             session.add(row)
             session.flush()
-            return row
     except IntegrityError:  # another transaction has inserted it meanwhile
         return session.get_one(PhotoBatch, batch_id)
+    if kept:
+        session.execute(
+            delete(ErasedBatchRow).where(
+                ErasedBatchRow.mark.in_([_mark(session, batch_id), batch_id])
+            )
+        )
+    return row
+
+
+def _erased_groups(session: Session, batch_ids: Sequence[str]) -> dict[str, str]:
+    """Return the group of each of these batches that was erased and belongs to one."""
+    if not batch_ids or session.scalar(select(ErasedBatchRow.group_name).limit(1)) is None:
+        return {}  # the key of the marks may not even exist
+    named = {_mark(session, batch_id): batch_id for batch_id in batch_ids}
+    named |= {batch_id: batch_id for batch_id in batch_ids}
+    query = select(ErasedBatchRow.mark, ErasedBatchRow.group_name)
+    return {
+        named[row[0]]: row[1]
+        for portion in portions(list(named))
+        for row in session.execute(query.where(ErasedBatchRow.mark.in_(portion)))
+    }
+
+
+def _mark(session: Session, batch_id: str) -> str:
+    """Return what an erased batch is known by."""
+    return str(session.info[MARK]("batch of a group", batch_id))
 
 
 def hidden_from(batch_id: Any, groups: frozenset[str]) -> ColumnElement[bool]:

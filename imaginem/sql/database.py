@@ -28,6 +28,9 @@ from imaginem.sql.address import (
 from imaginem.sql.faults import is_locked, is_transient, meaning
 from imaginem.sql.migrations import HEAD
 
+MARK = "mark"
+"""Where a session's `info` has the database's `mark`."""
+
 _BUSY_SECONDS = 30
 _READING = "imaginem_reading"
 _CONNECT_TRIES = 3
@@ -47,6 +50,8 @@ class Database:
         get_token: takes an identity's client id, empty for the app's own, and returns a token for
             Azure SQL; called where the address names no user.
         driver: for Azure SQL, `pyodbc` or `mssql-python`; see `sqlalchemy_url`.
+        mark: returns what stands for some words, so that what was erased is told by its mark
+            alone; called once something was erased, since it may have to read a key from storage.
     """
 
     def __init__(
@@ -56,12 +61,14 @@ class Database:
         get_token: Callable[[str], str] | None = None,
         *,
         driver: str = "pyodbc",
+        mark: Callable[..., str] | None = None,
     ) -> None:
         self._home = home
         self._embedded = not address
         self._address = address or f"sqlite:///{(home / 'imaginem.db').absolute()}"
         self._get_token = get_token
         self._driver = driver
+        self._info = {MARK: mark}
         self._engine: Engine | None = None
         self._lock = threading.Lock()
 
@@ -140,7 +147,8 @@ class Database:
             PermanentError: it can't hold these values.
         """
         bind = self.engine.execution_options(**{_READING: reading})
-        with self.clear_errors(), Session(bind, expire_on_commit=False) as session, session.begin():
+        made = Session(bind, expire_on_commit=False, info=self._info)
+        with self.clear_errors(), made as session, session.begin():
             _connect(session)
             yield session
 

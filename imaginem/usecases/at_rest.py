@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+from imaginem.pipeline.open_batches import NotedBatches
+from imaginem.pipeline.progress_row import progress_properties
 from imaginem.ports import DashboardServices
 from imaginem.usecases.final_sweep import sweep_finally
 from imaginem.usecases.forget_face import finish_faces
@@ -18,3 +20,13 @@ def finish_erasures(services: DashboardServices, queues: Collection[str]) -> Non
         return
     sweep_finally(services, queues, at_rest=True)
     finish_faces(services, at_rest=True)
+    _forget_empty_batches(services)
+
+
+def _forget_empty_batches(services: DashboardServices) -> None:
+    """Forget the ids of batches at which the watchdog would look, and of which nothing is left."""
+    noted = NotedBatches(services.shared_state)
+    for batch_id in noted.noted():
+        jobs = services.log.batch(batch_id, only=progress_properties(()))
+        if next(iter(jobs), None) is None and not services.submissions.submissions(batch_id):
+            noted.forget(batch_id)

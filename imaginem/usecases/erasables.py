@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from imaginem.message import ids_in
 from imaginem.names import blob_segment, job_prefix
+from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.pipeline.offload import CONTAINER as LARGE_MESSAGES
 from imaginem.ports import (
     Blobs,

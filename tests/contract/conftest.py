@@ -42,21 +42,21 @@ from imaginem.testing import (
     MemoryTombstones,
 )
 from tests.postgres import Postgres
-from tests.stores import Stores, memory_stores, sql_stores
+from tests.stores import Stores, keyed, memory_stores, sql_stores
 
 SQL = ("sqlite", "postgresql")
 
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[Database]:
-    made = Database("", tmp_path)
+    made = Database("", tmp_path, mark=keyed)
     yield made
     made.close()
 
 
 @pytest.fixture
 def postgresql(postgres: Postgres, migrated: str, tmp_path: Path) -> Iterator[Database]:
-    made = Database(postgres.database(migrated), tmp_path)
+    made = Database(postgres.database(migrated), tmp_path, mark=keyed)
     yield made
     made.close()
 

@@ -7,10 +7,18 @@ import pytest
 
 from imaginem.errors import InvalidMessage, PermanentError
 from imaginem.ports import Submission
+from imaginem.sql import Database
+from imaginem.sql.schema import Base
 from tests.contract.rows import save
-from tests.stores import Stores
+from tests.stores import Stores, sql_stores
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def everything(database: Database) -> str:
+    """Return every row of every table."""
+    with database.session(reading=True) as session:
+        return str([session.execute(table.select()).all() for table in Base.metadata.sorted_tables])
 
 
 class TestBatches:
@@ -80,6 +88,27 @@ class TestBatches:
         assert stores.batches.open_batch("red") == "red"
         assert stores.batches.batch("red") is not None
         assert stores.batches.open_batch("open", "blue") == "blue"
+        assert stores.batches.groups_of(["red", "open"]) == {"red": "red", "open": "blue"}
+
+    def test_an_erased_batch_that_is_sent_to_again_is_its_groups(self, stores: Stores) -> None:
+        stores.batches.open_batch("red", "red")
+        stores.batches.forget_batch("red")
+        with pytest.raises(PermanentError, match="choose another id"):
+            stores.batches.open_batch("red", "blue")
+        stores.submissions.submitted(("red", "late"), "run")
+        assert [batch.group for batch in stores.batches.batches(None).batches] == ["red"]
+        stores.submissions.erase(("red", "late"))
+        stores.batches.forget_batch("red")
+        stores.batches.forget_batch("red")
+        assert stores.batches.groups_of(["red"]) == {"red": "red"}
+
+    def test_the_id_of_an_erased_batch_is_kept_nowhere(self, sqlite: Database) -> None:
+        batches = sql_stores(sqlite).batches
+        batches.open_batch("family-name", "red")
+        assert "family-name" in everything(sqlite)
+        batches.forget_batch("family-name")
+        assert "red" in everything(sqlite)
+        assert "family-name" not in everything(sqlite)
 
     def test_what_was_sent_is_kept_as_long_as_its_submission(self, stores: Stores) -> None:
         key, text = ("b", "one"), '{"note": "ü\\u0000"}'

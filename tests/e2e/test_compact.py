@@ -25,6 +25,7 @@ from tests.installation import command_environment, free_row
 
 STEPS = "generalclassification,facecrop,facematch,pipelineoutput"
 NAME, WORDS, JOB = "Zoë-Quixwander.jpg", "seen at the Xylobridge", "quixwander-7f3a"
+BATCH = "the Wexlhofers"
 _PART = 48
 """Bytes of a picture that are looked for: so many are the same by chance nowhere."""
 
@@ -57,13 +58,15 @@ class Started:
             assert line, lines  # it has ended
         self.http = httpx2.Client(base_url=f"http://127.0.0.1:{port}/api", timeout=60)
 
-    def process_photo(self, photo: bytes, name: str, job: str, steps: str) -> Any:
+    def process_photo(
+        self, photo: bytes, name: str, job: str, steps: str, batch: str = "spring", **more: str
+    ) -> Any:
         """Upload a photo; return what was found once its job has ended."""
-        told = {"job_id": job, "pipeline": steps}
-        sent = self.http.post("/batches/spring/images", files={"file": (name, photo)}, data=told)
+        told = {"job_id": job, "pipeline": steps, **more}
+        sent = self.http.post(f"/batches/{batch}/images", files={"file": (name, photo)}, data=told)
         assert sent.is_success, sent.text
         deadline = time.monotonic() + 120
-        while (found := self.http.get(f"/jobs/spring/{job}").json())["state"] != "succeeded":
+        while (found := self.http.get(f"/jobs/{batch}/{job}").json())["state"] != "succeeded":
             assert time.monotonic() < deadline, found
             time.sleep(0.1)
         return found["job_output"]
@@ -133,6 +136,7 @@ def test_nothing_of_an_erased_job_is_left_in_any_file_of_the_home(
     face = output["facecrop"]["faces"][0]["face_id"]
     matched = started.process_photo(other, "other.jpg", "stays", "facematch,pipelineoutput")
     assert face in str(matched), "the job that stays knows the face of the other"
+    started.process_photo(photo, NAME, "copy", "facedetection", BATCH, group="red")
     pictures = {
         "thumbnail": started.http.get(f"/images/spring/{JOB}/thumbnail").content,
         "crop": started.http.get(f"/faces/{face}/image").content,
@@ -146,6 +150,7 @@ def test_nothing_of_an_erased_job_is_left_in_any_file_of_the_home(
         "EXIF": WORDS.encode(),
         "name": NAME.encode(),
         "job": JOB.encode(),
+        "batch": BATCH.encode(),
         "face": face.encode(),
         "embedding": embedding[:_PART],
         **{name: middle(data) for name, data in pictures.items()},
@@ -154,6 +159,7 @@ def test_nothing_of_an_erased_job_is_left_in_any_file_of_the_home(
         assert holding(home, what), f"the search does not find the {name} while it is there"
 
     assert "imaginem compact" in started.http.delete(f"/jobs/spring/{JOB}").json()["remains"]
+    assert started.http.delete(f"/batches/{BATCH}").is_success
     assert holding(home, traces["photo"]), "it is the emulator that leaves the photo there"
     said = started.stop()
 

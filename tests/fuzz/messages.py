@@ -10,7 +10,8 @@ from pydantic_core import to_json
 from imaginem.config.sections.pipeline import DEFAULT_PIPELINE
 from imaginem.errors import InvalidMessage, NotFound, PermanentError, StorageUnavailable
 from imaginem.functions import BLOB_POISON_QUEUE
-from imaginem.message import decode_message, ids_in
+from imaginem.message import decode_message
+from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import ENDED
 from imaginem.ports import PoisonEntry

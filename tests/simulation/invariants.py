@@ -4,8 +4,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from imaginem.errors import PermanentError
-from imaginem.message import ids_in
 from imaginem.names import job_prefix
+from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.pipeline.offload import expand, expand_all
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import StepState

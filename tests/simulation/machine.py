@@ -8,7 +8,7 @@ from typing import Protocol
 
 from imaginem.errors import ImaginemError
 from imaginem.memory.stores import MemoryStores
-from imaginem.message import ids_in
+from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.usecases.reconcile import reconcile
 from imaginem.usecases.watchdog import Watchdog
 from tests.simulation.clock import Clock

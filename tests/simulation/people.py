@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from imaginem.errors import ImaginemError, NotFound
-from imaginem.message import ids_in
+from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.ports import JobKey
 from imaginem.usecases.clearing import clear_queue
 from imaginem.usecases.erase import forget_batch, forget_job

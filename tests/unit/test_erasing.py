@@ -8,7 +8,7 @@ import pytest
 
 from imaginem.errors import NotFound, StorageUnavailable
 from imaginem.memory.results import MemoryResults
-from imaginem.message import ids_in
+from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.pipeline.poison import keep_invalid
 from imaginem.ports import EnrolledFace, JobKey, JobResult, PoisonEntry
 from imaginem.testing import MemoryServices
@@ -117,6 +117,7 @@ class TestPoisonEntries:
         (body(id="a", batch_id=None, note=float("nan")), ("default", "a")),
         (body(id="a", batch_id=None) + " and more", ("default", "a")),
         (body(id="a", batch_id=None)[:-2], ("default", "a")),
+        (body(id="a\ud800", batch_id="b", note=float("nan")), ("b", "a?")),
     ],
 )
 def test_a_body_tells_its_job_as_the_message_does(text: str, ids: JobKey) -> None:

@@ -2,7 +2,7 @@
 
 from imaginem.sql.schema.barred import BarredPhotoRow
 from imaginem.sql.schema.base import KEY, Base, now
-from imaginem.sql.schema.erased import ErasedRunRow
+from imaginem.sql.schema.erased import ErasedBatchRow, ErasedRunRow
 from imaginem.sql.schema.faces import (
     DIMENSIONS,
     FaceMatchRow,
@@ -26,6 +26,7 @@ __all__ = [
     "BarredPhotoRow",
     "Base",
     "EarlierOutputRow",
+    "ErasedBatchRow",
     "ErasedRunRow",
     "FaceListRow",
     "FaceMatchRow",

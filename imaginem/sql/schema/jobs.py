@@ -12,7 +12,6 @@ from sqlalchemy import (
     UnicodeText,
     UniqueConstraint,
     Uuid,
-    false,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -63,14 +62,12 @@ class PhotoBatch(Base):
 
     Attributes:
         group_name: who may see it; empty: everybody with a role.
-        erased: the row is kept so that no other group can take the batch id.
     """
 
     __tablename__ = "photo_batch"
 
     batch_id: Mapped[str] = mapped_column(exact(KEY))
     group_name: Mapped[str] = mapped_column(exact(200), default="")
-    erased: Mapped[bool] = mapped_column(default=False, server_default=false())
     created: Mapped[datetime] = mapped_column(UtcTime, default=now)
 
     __table_args__ = (

@@ -1,7 +1,8 @@
 """`make bombs`: decodes every bomb, and gives some to a real HTTP process; prints what it costs.
 
 Ends with 1 if a bomb takes more than it may, if unfinished uploads fill the memory, or if health
-takes more than a second.
+takes more than a second; more than three while a thousand uploads arrive at once, since the one
+event loop takes a millisecond for each before it comes to health.
 """
 
 import subprocess
@@ -17,7 +18,8 @@ from tests.bombs.http_load import APP, HttpServer, begin_uploads, search_with
 
 _SECONDS, _MEGABYTES = 5.0, 600.0
 _AT_ONCE, _UPLOADS = 40, 1_000
-_HEALTH_SECONDS, _UPLOADS_MEGABYTES = 1.0, 400.0
+_HEALTH_SECONDS = 1.0
+_UPLOADS_HEALTH_SECONDS, _UPLOADS_MEGABYTES = 3.0, 400.0
 _SEARCHED = (
     "jpeg: 600 scans of 8 megapixels",
     "jpeg: 30 scans of 24 megapixels",
@@ -76,7 +78,7 @@ def _search(server: HttpServer) -> int:
         with asking_health(server.port, server.process.pid) as health:
             answers = search_with(server, [data] * _AT_ONCE)
         seconds = time.monotonic() - begun
-        failed = _health_failed(health)
+        failed = _health_failed(health, _HEALTH_SECONDS)
         failures += failed
         print(
             f"{'FAILED ' if failed else ''}{_AT_ONCE} x {name}: {dict(answers)} in "
@@ -94,7 +96,7 @@ def _upload(server: HttpServer) -> int:
     grown = server.memory("VmHWM") - before
     for connection in connections:
         connection.close()
-    failed = grown > _UPLOADS_MEGABYTES or _health_failed(health)
+    failed = grown > _UPLOADS_MEGABYTES or _health_failed(health, _UPLOADS_HEALTH_SECONDS)
     print(
         f"{'FAILED ' if failed else ''}{_UPLOADS:,} unfinished uploads of 20 MB: HTTP grew by "
         f"{grown:.0f} MB from {before:.0f} MB; {_told(health)}"
@@ -102,8 +104,8 @@ def _upload(server: HttpServer) -> int:
     return failed
 
 
-def _health_failed(health: Health) -> bool:
-    return bool(health.failures) or not 0 < health.slowest <= _HEALTH_SECONDS
+def _health_failed(health: Health, seconds: float) -> bool:
+    return bool(health.failures) or not 0 < health.slowest <= seconds
 
 
 def _told(health: Health) -> str:

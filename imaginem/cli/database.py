@@ -5,8 +5,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.progress import Progress
 
-from imaginem.cli.shared import App, Exit, Json, exit_on_error, fail, make_runtime, out, print_json
+from imaginem.cli.shared import (
+    App,
+    Exit,
+    Json,
+    err,
+    exit_on_error,
+    fail,
+    make_runtime,
+    out,
+    print_json,
+)
 from imaginem.sql.database import read_revision
 from imaginem.sql.migrations import HEAD
 
@@ -49,6 +60,31 @@ def status(as_json: Json = False, app: App = Path()) -> None:
         out.print(f"schema {revision or 'none'}, needed {HEAD}")
     if revision != HEAD:
         raise typer.Exit(int(Exit.FAILED))
+
+
+@db_app.command("vectors")
+def vectors(as_json: Json = False, app: App = Path()) -> None:
+    """Let the server find similar faces by an index of its own; safe to repeat."""
+    with exit_on_error():
+        from imaginem.sql import nearest, pgvector
+
+        database = make_runtime(app).database
+        with database.clear_errors(), Progress(console=err) as bar:
+            task = bar.add_task("vectors", total=None)
+            dialect = database.engine.dialect.name
+            if dialect == "postgresql":
+                count = pgvector.prepare(
+                    database.engine,
+                    lambda done, total: bar.update(task, completed=done, total=total),
+                )
+            elif dialect == "mssql":
+                count = nearest.make_vector_index(database.engine)
+            else:
+                fail("SQLite has no vectors: each machine keeps an index of its own", Exit.USAGE)
+    if as_json:
+        print_json({"faces": count})
+    else:
+        out.print(f"the server has an index of {count:,} faces")
 
 
 @db_app.command("grant")

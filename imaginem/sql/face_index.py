@@ -1,4 +1,4 @@
-"""Exact search over the gallery's embeddings: by a matrix in memory, or by Azure SQL itself."""
+"""Search over the gallery's embeddings: by a matrix in memory, or by the server itself."""
 
 import threading
 import uuid
@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from imaginem.errors import NotFound
 from imaginem.ports import EnrolledFace, JobKey, Neighbor, best_of_each_group
 from imaginem.sql.batches import groups_of
+from imaginem.sql.candidates import best_candidates
 from imaginem.sql.database import Database
 from imaginem.sql.embeddings import StoredEmbedding, extent, read_after, read_one
 from imaginem.sql.nearest import nearest_in_sql_server
+from imaginem.sql.pgvector import is_ready, nearest_in_postgresql, store_vectors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,7 +45,10 @@ class SqlFaceIndex:
         self._lock = threading.Lock()
 
     def add(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
-        """Do nothing: the next search reads all new rows, also those of other instances."""
+        """Let PostgreSQL have their vectors; else the next search reads all new rows anyway."""
+        if faces and self._database.engine.dialect.name == "postgresql":
+            with self._database.session() as session:
+                store_vectors(session, faces)
 
     def remove(self, face_ids: Sequence[uuid.UUID]) -> None:
         """Drop the matrices that hold these faces; the next search reads the rows again."""
@@ -84,11 +89,22 @@ class SqlFaceIndex:
         limit: int,
         exclude_job: JobKey | None = None,
     ) -> list[Neighbor]:
-        if session.get_bind().dialect.name == "mssql":
+        dialect = session.get_bind().dialect.name
+        if dialect == "mssql":
             return nearest_in_sql_server(
                 session, exclude_job, model, embedding, min_similarity, limit
             )
-        import numpy as np  # SQL Server compares by itself, and numpy may not be there
+        if dialect == "postgresql" and is_ready(session):
+            return best_candidates(
+                nearest_in_postgresql,
+                session,
+                exclude_job,
+                model,
+                embedding,
+                min_similarity,
+                limit,
+            )
+        import numpy as np  # servers compare by themselves, and numpy may not be there
 
         matrix = self._matrix(session, model)
         if not matrix.ids:

@@ -1,13 +1,34 @@
-"""The faces nearest to one, found by Azure SQL itself."""
+"""The faces nearest to one, found by Azure SQL itself: exactly, or with an index of vectors.
+
+The index (DiskANN) is made by `imaginem db vectors`. What it finds is compared exactly here.
+"""
 
 import uuid
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Engine, Select, bindparam, func, select, text
 from sqlalchemy.orm import Session
 
+from imaginem.errors import ConfigurationError
 from imaginem.ports import JobKey, Neighbor
-from imaginem.sql.schema import FaceRow, PhotoBatch
-from imaginem.sql.types import cosine_distance, job_number
+from imaginem.sql.candidates import Candidate, best_candidates
+from imaginem.sql.schema import DIMENSIONS, FaceRow, PhotoBatch
+from imaginem.sql.types import as_text, cosine_distance, job_number
+
+_FEWEST_INDEXED = 100  # fewer, and Azure SQL refuses to make the index (its error 42266)
+HAS_VECTOR_INDEX = (
+    "SELECT COUNT(*) FROM sys.indexes "
+    "WHERE object_id = OBJECT_ID('face') AND name = 'ix_face_embedding'"
+)
+VECTOR_INDEX = (
+    "CREATE VECTOR INDEX ix_face_embedding ON face (embedding) "
+    "WITH (METRIC = 'cosine', TYPE = 'DiskANN')"
+)
+APPROXIMATE = (
+    f"DECLARE @mine VECTOR({DIMENSIONS}) = CAST(:mine AS VECTOR({DIMENSIONS})); "  # noqa: S608
+    "SELECT TOP (:wanted) WITH APPROXIMATE f.face_id, s.distance "
+    "FROM VECTOR_SEARCH(TABLE = face AS f, COLUMN = embedding, SIMILAR_TO = @mine, "
+    "METRIC = 'cosine') AS s WHERE f.model = :model ORDER BY s.distance"
+)
 
 
 def nearest_in_sql_server(
@@ -18,10 +39,44 @@ def nearest_in_sql_server(
     min_similarity: float,
     limit: int,
 ) -> list[Neighbor]:
-    """Let the server compare: Azure SQL has a vector type, so no embedding leaves it."""
+    """Let the server compare: Azure SQL has a vector type.
+
+    Without an index it compares with every face, and no embedding leaves it.
+    """
+    if len(embedding) == 4 * DIMENSIONS and session.scalar(text(HAS_VECTOR_INDEX)):
+        return best_candidates(
+            _candidates, session, exclude_job, model, embedding, min_similarity, limit
+        )
     rows = session.execute(nearest_query(exclude_job, model, embedding, limit))
     neighbors = [Neighbor(row[0], 1.0 - row[1], row[2]) for row in rows]
     return [neighbor for neighbor in neighbors if neighbor.similarity >= min_similarity]
+
+
+def make_vector_index(engine: Engine) -> int:
+    """Make the index if it is missing; return how many faces there are.
+
+    Raises:
+        ConfigurationError: there are too few.
+        sqlalchemy.exc.DBAPIError: the user may not do this, or the server has no such index.
+    """
+    with engine.begin() as connection:
+        count = connection.scalar(
+            select(func.count()).select_from(FaceRow).where(FaceRow.embedding.is_not(None))
+        )
+        if not connection.scalar(text(HAS_VECTOR_INDEX)):
+            if (count or 0) < _FEWEST_INDEXED:
+                raise ConfigurationError(
+                    f"the gallery has {count} faces with embeddings, and Azure SQL indexes "
+                    f"vectors from {_FEWEST_INDEXED} on: until then it compares with each"
+                )
+            connection.execute(text(VECTOR_INDEX))
+        return count or 0
+
+
+def _candidates(session: Session, model: str, embedding: bytes, wanted: int) -> list[Candidate]:
+    values = {"mine": as_text(embedding), "model": model, "wanted": wanted}
+    rows = session.execute(text(APPROXIMATE), values)
+    return [(uuid.UUID(str(row[0])), 1.0 - row[1]) for row in rows]
 
 
 def nearest_query(

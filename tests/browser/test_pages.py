@@ -43,6 +43,7 @@ PAGES = {
     "operations": "/operations",
     "poison": "/operations/poison",
     "audit": "/operations/audit",
+    "receipts": "/operations/receipts",
     "docs": "/api/docs",
 }
 

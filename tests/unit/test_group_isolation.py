@@ -145,6 +145,7 @@ TABLE = {
     "GET /api/receipts/{receipt_id}": NAMED,  # who has its id may see it: it names nobody
     "GET /receipts/{receipt_id}": NAMED,
     "GET /operations/audit": OPERATORS,
+    "GET /operations/receipts": OPERATORS,
     "GET /api/poison": OPERATORS,
     "POST /api/poison/replay": OPERATORS,
     "POST /api/poison/drop": OPERATORS,

@@ -1,8 +1,10 @@
 """Receipts of erasures: what they tell, whom they name, and what shows that they are genuine."""
 
 import json
+import re
 import uuid
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,10 +17,12 @@ from imaginem.usecases.audit.chain import hash_of
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.kept_receipts import (
     as_json,
+    finalise,
     find_receipt,
     is_genuine,
     issue,
     list_receipts,
+    new_id,
     read_receipt,
 )
 from imaginem.usecases.receipt_words import what_waits
@@ -26,6 +30,7 @@ from imaginem.usecases.receipts import Receipt
 from tests.dashboard import client, keep, principal, web_services
 
 KEY = ("spring-flood", "maria.jpg")
+MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -119,6 +124,53 @@ def test_who_erases_on_the_pages_is_shown_the_receipt(services: MemoryServices) 
     assert [each["id"] for each in operator.get("/api/receipts").json()] == [receipt.id]
     viewer = client(services, "platform", **principal("viewer"))
     assert viewer.get(f"/receipts/{receipt.id}").status_code == 403
+
+
+def test_operators_page_through_all_receipts_the_latest_first(services: MemoryServices) -> None:
+    begin = datetime(2026, 11, 27, 12, tzinfo=UTC)
+    made = [
+        issue(services, Receipt(1, {}), "job", "ab", sweep=new_id(), now=begin + n * MINUTE)
+        for n in range(102)
+    ]
+    operator = client(services, "platform", **principal("operator"))
+    assert 'href="/operations/receipts"' in operator.get("/operations").text
+
+    first = operator.get("/operations/receipts").text
+    following = re.findall(r'hx-get="(/operations/receipts\?cursor=[^"]+)"', first)
+    rest = operator.get(following[0]).text
+
+    shown = re.findall(r'href="/receipts/([0-9a-f]{32})"', first + rest)
+    assert shown == [receipt.id for receipt in reversed(made)]
+    assert re.findall(r'datetime="([^"]+)"', first + rest) == [
+        receipt.at for receipt in reversed(made)
+    ]
+    assert "<html" in first
+    assert "<html" not in rest
+    assert "hx-get" not in rest
+    assert operator.get("/operations/receipts?cursor=nonsense").status_code == 422
+
+
+def test_the_list_of_receipts_tells_what_was_erased_and_which_are_final(
+    services: MemoryServices,
+) -> None:
+    operator = client(services, "platform", **principal("operator"))
+    assert "Nothing was erased by hand yet." in operator.get("/operations/receipts").text
+    erase(services, whole=True)
+    page = operator.get("/operations/receipts").text
+    assert "a batch; photos in it: 1" in page
+    assert "waits, until" in page
+    (receipt,) = list_receipts(services)
+    finalise(services, receipt, datetime.now(UTC))
+    issue(services, Receipt(0, {}), "<b>face</b>", "ab")
+    page = operator.get("/operations/receipts").text
+    assert "<td>final</td>" in page
+    assert "waits" not in page
+    assert "&lt;b&gt;face&lt;/b&gt;" in page
+
+    assert 'href="/operations/receipts"' in operator.get(f"/receipts/{receipt.id}").text
+    caseworker = client(services, "platform", **principal("caseworker"))
+    assert "/operations/receipts" not in caseworker.get(f"/receipts/{receipt.id}").text
+    assert caseworker.get("/operations/receipts").status_code == 403
 
 
 def test_what_needs_no_second_look_is_final_at_once(services: MemoryServices) -> None:

@@ -67,6 +67,7 @@ OPERATORS = {
     "GET /api/audit",
     "GET /api/receipts",
     "GET /operations/audit",
+    "GET /operations/receipts",
     "POST /api/photos/lift",
     "POST /operations/photo/erase",
     "POST /operations/photo/lift",

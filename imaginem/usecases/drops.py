@@ -23,31 +23,35 @@ from imaginem.errors import (
 )
 from imaginem.images.limits import BYTE_LIMIT
 from imaginem.message import (
-    DEFAULT_BATCH,
     DroppedPhoto,
     JobMessage,
     decode_message,
     read_json,
 )
 from imaginem.names import is_own_photo
-from imaginem.pipeline.barred import PhotoBarred, check_photo, digest_of, remove_barred
+from imaginem.pipeline.barred import PhotoBarred, check_photo, digest_of
 from imaginem.pipeline.poison import keep_invalid
 from imaginem.pipeline.progress_row import RowChange, read_row
 from imaginem.pipeline.states import JobState
 from imaginem.ports import BlobInfo, DashboardServices, Drop
-from imaginem.ports.drops import run_of_drop
 from imaginem.ports.log_lines import working_on
 from imaginem.redaction import one_line
-from imaginem.usecases.admission import free_id, made_id
+from imaginem.usecases.admission import free_id
 from imaginem.usecases.jobs import state_of_job
 from imaginem.usecases.landing import land_and_send
+from imaginem.usecases.refused_drops import (
+    batch_of_blob,
+    file_name,
+    refuse_barred,
+    refuse_drop,
+    refused_id,
+)
 from imaginem.usecases.submit import check_open, record_sent
 
 _logger = logging.getLogger("imaginem.drops")
 _TRIES = 8
 _AGAIN = frozenset({JobState.FAILED, JobState.CANCELLED})
 """States of a job that its photo starts again when it is written once more."""
-_NO_PIPELINE = "photo-dropped"  # under which a refused drop is kept where no setting names a step
 
 
 def receive_drop(services: DashboardServices, blob: str) -> Drop | None:
@@ -72,11 +76,11 @@ def receive_drop(services: DashboardServices, blob: str) -> Drop | None:
                 return _receive(services, blob)
             except Conflict:  # the blob, or its record, was written meanwhile: look again
                 continue
+            except PhotoBarred as problem:
+                refuse_barred(services, blob, problem)
+                return None
             except (InvalidMessage, PermanentError) as problem:
-                _refuse(services, blob, "", str(problem))
-                if isinstance(problem, PhotoBarred):  # nobody else would ever remove it
-                    container = services.core_settings.input_container
-                    remove_barred(services, container, blob, problem.sha256)
+                refuse_drop(services, blob, "", str(problem))
                 return None
         raise StorageUnavailable(f"the dropped photo {blob} keeps changing: its job is not started")
 
@@ -102,7 +106,8 @@ def give_up_drop(services: DashboardServices, report: bytes) -> None:
     tries = services.core_settings.max_dequeue_count
     reason = f"its job could not be started in {tries} tries; the host's log has the details"
     blob, etag = str(blob), str(told.get("ETag", ""))
-    _refuse(services, blob, etag, reason, job_id=_settle(services, blob, _refused_id(blob, etag)))
+    job_id = _settle(services, blob, refused_id(blob, etag))
+    refuse_drop(services, blob, etag, reason, job_id=job_id)
 
 
 def _settle(services: DashboardServices, blob: str, job_id: str) -> str:
@@ -149,12 +154,6 @@ def _receive(services: DashboardServices, blob: str) -> Drop | None:
     return _start(services, services.drops.write(drop))
 
 
-def batch_of_blob(blob: str) -> str:
-    """Return the batch that a blob is dropped into: its first folder."""
-    folder, slash, _ = blob.partition("/")
-    return folder if slash else DEFAULT_BATCH
-
-
 def _new_drop(services: DashboardServices, found: BlobInfo, before: Drop | None) -> Drop:
     """Return the record of a photo that was not seen before.
 
@@ -164,7 +163,7 @@ def _new_drop(services: DashboardServices, found: BlobInfo, before: Drop | None)
     """
     digest = _digest(services, found)
     check_photo(services, batch_of_blob(found.name), lambda: digest)
-    name = _file_name(found.name)
+    name = file_name(found.name)
     job_id = free_id(services, batch_of_blob(found.name), name, digest)
     other = before is not None and before.job_id != job_id
     return Drop(
@@ -188,10 +187,6 @@ def _is_there(services: DashboardServices, before: Drop, drop: Drop) -> bool:
     return known is not None and state_of_job(services, key) not in _AGAIN
 
 
-def _file_name(blob: str) -> str:
-    return blob.rsplit("/", 1)[-1]
-
-
 def _digest(services: DashboardServices, found: BlobInfo) -> str:
     """Return the SHA-256 of a blob's bytes; of its ETag if no step would read so many."""
     if found.size > BYTE_LIMIT:
@@ -210,7 +205,7 @@ def _message(services: DashboardServices, drop: Drop) -> JobMessage:
     settings = services.core_settings
     photo = {
         "image_url": services.blobs.address(settings.input_container, drop.blob),
-        "image_parameters": {"original_name": _file_name(drop.blob), "size": drop.size},
+        "image_parameters": {"original_name": file_name(drop.blob), "size": drop.size},
     }
     definition = {"id": drop.job_id, "batch_id": drop.batch_id, "input": photo}
     message = decode_message(to_json({"job_definition": definition}), settings.default_pipeline)
@@ -277,24 +272,3 @@ def _tell_replaced(services: DashboardServices, key: tuple[str, str], etag: str)
         except Conflict:  # a step is at work on it
             continue
         return
-
-
-def _refused_id(blob: str, etag: str) -> str:
-    return made_id(_file_name(blob), run_of_drop(blob, etag)[-8:])
-
-
-def _refuse(
-    services: DashboardServices, blob: str, etag: str, reason: str, *, job_id: str = ""
-) -> None:
-    """Keep in `pipelinepoison` a blob that starts no job, as the message that it would have had."""
-    settings = services.core_settings
-    run = run_of_drop(blob, etag)
-    definition = {
-        "id": job_id or _refused_id(blob, etag),
-        "batch_id": batch_of_blob(blob),
-        "input": {"image_url": services.blobs.address(settings.input_container, blob)},
-    }
-    text = one_line(f"{settings.input_container}/{one_line(blob, 200)} was dropped: {reason}")
-    body = to_json({"job_definition": definition}).decode()
-    queue = next(iter(settings.default_pipeline), _NO_PIPELINE)
-    keep_invalid(services, queue, run, body, text)

@@ -20,7 +20,7 @@ from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.progress_row import PHOTO_PROPERTIES, ProgressRow
 from imaginem.pipeline.source import names_of_digest, photo_containers
 from imaginem.ports import BlobInfo, DashboardServices, JobKey, LandedJob
-from imaginem.usecases.drops import batch_of_blob
+from imaginem.usecases.refused_drops import batch_of_blob
 
 _SHA256 = re.compile("[0-9a-f]{64}")
 _OUR_NAME = re.compile("([0-9a-f]{32}){1,2}")  # as `names_of_digest` makes them

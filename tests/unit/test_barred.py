@@ -18,13 +18,14 @@ from imaginem.pipeline.barred import PhotoBarred
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import AuditSubject, BarredPhoto, JobKey, RetentionDays
+from imaginem.ports.drops import run_of_drop
 from imaginem.storage import FileRemains
 from imaginem.testing import MemoryServices, message_for, photo_bytes, run_all
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.admission import Wish, admit
 from imaginem.usecases.audit.chain import hash_of
 from imaginem.usecases.drops import receive_drop
-from imaginem.usecases.erase import forget_job
+from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.forget_photo import Reach, forget_photo, lift_photo
 from imaginem.usecases.poison import replay_job
 from imaginem.usecases.rerun import prepare_rerun, rerun_job
@@ -147,7 +148,7 @@ def is_dropped(bench: Bench, seen: list[str]) -> bool:
         assert seen
         return False
     (entry,) = bench.poisoned
-    assert SAID in entry.reason and "inputimages/spring/family.png was dropped" in entry.reason
+    assert f"a photo was dropped in inputimages: the photo {SAID}" in entry.reason
     assert not seen and left(bench) == []
     return True
 
@@ -324,6 +325,28 @@ class TestMeanwhile:
         bench.run()
         receive_drop(bench.services, "spring/family.png")
         assert not seen and left(bench) == []
+
+    def test_a_dropped_one_leaves_no_name_and_the_reason_says_what_to_do(
+        self, bench: Bench
+    ) -> None:
+        bar(bench)
+        for name in ("spring/maria/family.png", "spring/maria/family.png", "spring/other.png"):
+            bench.services.blobs.put("inputimages", name, RED, "")
+            receive_drop(bench.services, name)
+        entries = bench.poisoned
+        assert len({entry.id for entry in entries}) == len(entries) == 2
+        for entry in entries:
+            told = json.dumps([str(value) for value in vars(entry).values()])
+            assert not any(name in told for name in ("family", "maria", "other", ".png"))
+            assert run_of_drop("spring/maria/family.png", "") != entry.id
+            assert entry.batch_id == "spring"
+            assert "--lift`. It is removed from there: drop it anew then; a replay of" in told
+
+        replay_job(bench.services, entries[0].queue, entries[0].id)
+        bench.run()
+        assert len(bench.poisoned) == 2
+        forget_batch(bench.services, "spring")
+        assert bench.poisoned == []
 
     def test_it_is_barred_before_anything_is_erased(self, bench: Bench) -> None:
         admit(bench.services, wish())

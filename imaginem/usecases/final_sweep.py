@@ -8,7 +8,7 @@ Until then something must name what was erased: entries of the shared state, whi
 removes. A job that was sent again since keeps everything.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -114,15 +114,29 @@ def _is_time(
 
 def _finish(services: DashboardServices, receipt_id: str, entries: Entries, now: datetime) -> None:
     """Sweep, then make the receipt final, then forget whom it is of."""
-    for number, (name, entry) in enumerate(entries, 1):
+    for _, entry in entries:
         found = _sweep(services, entry)
         receipt = _receipt(services, receipt_id)
         if receipt is not None and found:
             swept = Counter(receipt.swept) + found
-            receipt = keep(services, replace(receipt, swept=dict(sorted(swept.items()))))
-        if receipt is not None and number == len(entries) and not receipt.final:
-            finalise(services, receipt, now)
+            keep(services, replace(receipt, swept=dict(sorted(swept.items()))))
+    receipt = _receipt(services, receipt_id)
+    if receipt is not None and not receipt.final:
+        finalise(services, receipt, now, _left(services, entries))
+    for name, _ in entries:
         services.shared_state.remove(name)
+
+
+def _left(services: DashboardServices, entries: Entries) -> Counter[str]:
+    """Count what is there after the sweep: of jobs that were sent again."""
+    jobs: dict[tuple[str, bool], set[str]] = defaultdict(set)
+    for _, entry in entries:
+        named = _named_now(services, entry) if entry.whole else ()
+        jobs[entry.batch_id, entry.whole].update(entry.job_ids, named)
+    left = Counter[str]()
+    for (batch_id, whole), job_ids in jobs.items():
+        left += contents(services, batch_id, job_ids, whole=whole)
+    return left
 
 
 def _receipt(services: DashboardServices, receipt_id: str) -> Receipt | None:

@@ -9,7 +9,6 @@ can be done again by the face's id. What a job at work still writes goes when th
 import uuid
 from collections import Counter
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -30,7 +29,6 @@ from imaginem.ports import (
     Box,
     DashboardServices,
     JobKey,
-    PoisonEntry,
     SuppressedFace,
 )
 from imaginem.ports.erasing import without_names
@@ -38,11 +36,10 @@ from imaginem.ports.suppressed_faces import is_in_one_of
 from imaginem.usecases.access import Caller, hidden_batches
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.audit.chain import hash_of
-from imaginem.usecases.erasables import PoisonedMessages
+from imaginem.usecases.face_messages import forget_in_submission, poisoned_without
 from imaginem.usecases.face_traces import (
     forget_elsewhere,
     forget_in_outputs,
-    without_in_message,
 )
 from imaginem.usecases.kept_receipts import finalise, find_receipt, issue, new_id
 from imaginem.usecases.receipts import Receipt, receipt
@@ -91,9 +88,11 @@ def finish_faces(
         now: the moment.
         at_rest: nothing is at work, and no message waits: a job that has ended writes no more.
     """
-    waiting = set()
+    waiting, left = set(), dict[str, Counter[str]]()
     for face in services.suppressed_faces.unfinished():
-        if not _erase(services, face, at_rest=at_rest):
+        if _erase(services, face, at_rest=at_rest):
+            left[str(face.face_id)] = _contents(services, face)
+        else:
             waiting.add(str(face.face_id))
     moment = now or datetime.now(UTC)
     for name, (text, _) in services.shared_state.list(_RECEIPT).items():
@@ -101,7 +100,9 @@ def finish_faces(
         if face_id in waiting:
             continue
         try:
-            finalise(services, find_receipt(services, name.removeprefix(_RECEIPT)), moment)
+            found = find_receipt(services, name.removeprefix(_RECEIPT))
+            # Without its job, all was removed before: the timer was interrupted since.
+            finalise(services, found, moment, left.get(face_id, {}))
         except NotFound:  # it is being issued, or that was interrupted
             if moment < datetime.fromisoformat(at) + _LONGEST_EXECUTION:
                 continue
@@ -138,8 +139,8 @@ def _erase(services: DashboardServices, face: SuppressedFace, *, at_rest: bool =
         services.blobs.put(LARGE_MESSAGES, blob, data, "application/json")
     forget_elsewhere(services, ids, [key])
     forget_in_outputs(services, key, ids)
-    _forget_in_submission(services, key, ids)
-    for entry in _poisoned(services, key, ids):
+    forget_in_submission(services, key, ids)
+    for entry in poisoned_without(services, key, ids):
         services.poison.correct(entry)
     services.gallery.remove(list(ids))
     if is_last:
@@ -238,7 +239,7 @@ def _contents(services: DashboardServices, face: SuppressedFace) -> Counter[str]
     for container, _ in _pictures(services, key, names):
         found[container] += 1
     found[LARGE_MESSAGES] += sum(1 for _ in _large_outputs(services, key, names))
-    found["pipelinepoison"] += len(_poisoned(services, key, ids))
+    found["pipelinepoison"] += len(poisoned_without(services, key, ids))
     found["pipeline_output"] += result is not None and _has_one(names, result.job_output)
     earlier = services.earlier_outputs.of_job(key)
     found["earlier_output"] += sum(_has_one(names, each.job_output) for each in earlier)
@@ -276,23 +277,3 @@ def _large_outputs(
             continue
         if _has_one(names, text):
             yield blob, value
-
-
-def _forget_in_submission(
-    services: DashboardServices, key: JobKey, ids: Collection[uuid.UUID]
-) -> None:
-    """Remove a face from the message of the job's submission: that of a rerun has outputs."""
-    sent = services.submissions.submission(key)
-    text = services.submissions.message(key) if sent is not None else ""
-    kept = without_in_message(text, ids)
-    if sent is not None and kept != text:
-        services.submissions.correct(key, sent.run, kept)
-
-
-def _poisoned(
-    services: DashboardServices, key: JobKey, ids: Collection[uuid.UUID]
-) -> list[PoisonEntry]:
-    """Return the poisoned messages of the job that name a face, as they are without it."""
-    entries = PoisonedMessages(services.poison).of_job(key)
-    cleaned = [(entry, without_in_message(entry.body, ids)) for entry in entries]
-    return [replace(entry, body=body) for entry, body in cleaned if body != entry.body]

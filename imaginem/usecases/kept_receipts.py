@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from imaginem.errors import InvalidMessage, NotFound
 from imaginem.ports import DashboardServices, is_signed
 from imaginem.ports.cursors import cursor_after, read_names
-from imaginem.usecases.receipts import Receipt
+from imaginem.usecases.receipts import Contents, Receipt
 
 _USE = "receipt"
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -68,15 +68,25 @@ def issue(
         leaving=services.gallery.leaving(),
         final_after=_written(at + wait) if sweep else "",
     )
-    return keep(services, made) if sweep else finalise(services, made, at)
+    return keep(services, made) if sweep else finalise(services, made, at, made.left)
 
 
-def finalise(services: DashboardServices, receipt: Receipt, now: datetime) -> Receipt:
-    """Make a receipt final, with what is still waiting by now; sign and keep it anew."""
+def finalise(
+    services: DashboardServices, receipt: Receipt, now: datetime, left: Contents
+) -> Receipt:
+    """Make a receipt final, with what is still waiting by now; sign and keep it anew.
+
+    Args:
+        services: keep it.
+        receipt: that becomes final.
+        now: the moment.
+        left: what is there by now, by table, container or folder.
+    """
     return keep(
         services,
         replace(
             receipt,
+            left=dict(sorted(left.items())),
             final=True,
             final_at=_written(now.astimezone(UTC)),
             on_disk=services.remains.waiting,

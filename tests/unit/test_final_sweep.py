@@ -15,7 +15,7 @@ from imaginem.ports import LandedJob
 from imaginem.testing import photo_bytes
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.final_sweep import sweep_finally
-from imaginem.usecases.kept_receipts import find_receipt, is_genuine
+from imaginem.usecases.kept_receipts import find_receipt, is_genuine, keep
 from imaginem.usecases.receipts import Receipt
 from tests.unit.test_tombstones import FACE, leaves_a_result, leaves_faces, left
 from tests.workbench import KEY
@@ -102,7 +102,21 @@ def test_a_job_that_was_sent_again_keeps_everything(yard: SweptYard, whole: bool
     assert sweep(yard) == 1
     assert left(yard) == kept
     assert yard.services.blobs.list("inputimages", "batch-1/job-1") == ["batch-1/job-1/p"]
-    assert find_receipt(yard.services, given.id).final
+    receipt = find_receipt(yard.services, given.id)
+    assert receipt.final and given.left == {}
+    places = ("face", "faces", "inputimages", "pipeline_output", "pipelinelogs", "submission")
+    assert receipt.left == dict.fromkeys(places, 1)
+    assert is_genuine(yard.services, receipt)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["job", "batch"])
+def test_what_was_left_is_counted_anew_when_the_receipt_becomes_final(
+    yard: SweptYard, whole: bool
+) -> None:
+    given = erased(yard, whole=whole)
+    keep(yard.services, replace(given, left={"face": 2, "submission": 1}))
+    assert sweep(yard) == 1
+    assert find_receipt(yard.services, given.id).left == {}
 
 
 def test_of_a_batch_only_those_jobs_stay_that_were_sent_again(yard: SweptYard) -> None:

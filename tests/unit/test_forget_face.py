@@ -154,7 +154,8 @@ def test_of_a_job_at_work_the_face_goes_too(studio: Studio, done: int) -> None:
         studio.run_one(step)
     detected = detected_ids(studio)
 
-    forget_face(studio.services, detected[LEFT], EVERYTHING, KEY)
+    receipt = forget_face(studio.services, detected[LEFT], EVERYTHING, KEY)
+    assert not receipt.final
     assert set(studio.run()) == {"success"}
 
     assert studio.places(detected[LEFT]) <= {"rows a"}
@@ -165,6 +166,8 @@ def test_of_a_job_at_work_the_face_goes_too(studio: Studio, done: int) -> None:
     assert studio.services.suppressed_faces.unfinished()  # somebody may still be at work
     end_quietly(studio)
     assert studio.services.suppressed_faces.unfinished() == []
+    receipt = find_receipt(studio.services, receipt.id)
+    assert receipt.final and receipt.left == {}
 
 
 def detected_ids(studio: Studio) -> dict[Box, uuid.UUID]:

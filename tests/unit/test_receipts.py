@@ -160,7 +160,7 @@ def test_the_list_of_receipts_tells_what_was_erased_and_which_are_final(
     assert "a batch; photos in it: 1" in page
     assert "waits, until" in page
     (receipt,) = list_receipts(services)
-    finalise(services, receipt, datetime.now(UTC))
+    finalise(services, receipt, datetime.now(UTC), {})
     issue(services, Receipt(0, {}), "<b>face</b>", "ab")
     page = operator.get("/operations/receipts").text
     assert "<td>final</td>" in page

@@ -22,6 +22,7 @@ from imaginem.cli.shared import (
     out,
     print_json,
 )
+from imaginem.ports import JobKey
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.audit.acting import state_purpose
 from imaginem.usecases.batches import cancel_batch, reopen_batch
@@ -75,7 +76,11 @@ def forget(
         bool, typer.Option("--lift", help="With --photo: let it be sent again; erase nothing.")
     ] = False,
     face: Annotated[
-        str, typer.Option("--face", help="Erase this face alone; its photo stays.")
+        str,
+        typer.Option(
+            "--face",
+            help="Erase this face alone; its photo stays. One never enrolled: with its job.",
+        ),
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask.")] = False,
     as_json: Json = False,
@@ -90,7 +95,7 @@ def forget(
         forget_by_file(app, wish, yes=yes, as_json=as_json)
         return
     if face:
-        _forget_face(_face_id(face), yes, as_json, app)
+        _forget_face(_face_id(face), (batch, job) if job else None, yes, as_json, app)
         return
     what = f"job {job} of batch {batch}" if job else f"batch {batch}"
     if not yes:
@@ -105,14 +110,16 @@ def forget(
         tell_receipt(runtime, done)
 
 
-def _forget_face(face_id: uuid.UUID, yes: bool, as_json: bool, app: Path) -> None:
+def _forget_face(
+    face_id: uuid.UUID, key: JobKey | None, yes: bool, as_json: bool, app: Path
+) -> None:
     what = f"face {face_id}"
     if not yes:
         question = f"Erase {what}? Its photo stays, and shows it. This can't be undone"
         typer.confirm(question, abort=True)
     with exit_on_error():
         runtime = make_runtime(app)
-        done = forget_face(runtime, face_id, EVERYTHING)
+        done = forget_face(runtime, face_id, EVERYTHING, key)
         if as_json:
             print_json(as_answer(runtime, done))
             return

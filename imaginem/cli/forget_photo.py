@@ -60,8 +60,12 @@ def check_choice(
         BadParameter: they say nothing, or contradict each other.
     """
     batch, job, face, photo = named
-    if sum(map(bool, (batch, face, photo))) > 1 or (job and not batch):
-        raise typer.BadParameter("choose one: --batch, --batch with --job, --face, or --photo")
+    of_job = bool(batch and job)
+    if sum(map(bool, (batch and not (face and of_job), face, photo))) > 1 or (job and not batch):
+        raise typer.BadParameter(
+            "choose one: --batch, --batch with --job, --face (with --batch and --job if it was "
+            "never enrolled), or --photo"
+        )
     if not (batch or face or photo):
         raise typer.BadParameter("--batch BATCH, --face FACE_ID or --photo FILE: what to erase")
     if not photo and (group or never_again or lift):

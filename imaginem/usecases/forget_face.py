@@ -47,6 +47,10 @@ from imaginem.usecases.renditions import original
 
 _RECEIPT = "face-receipt-"
 """Entries of the shared state: receipts to be made final once their face is gone."""
+_BY_JOB = (
+    " in the gallery: if it was found in a photo but never enrolled, name its batch and job, too "
+    "(`--batch` and `--job`, in the API `?batch=…&job=…`)"
+)
 _LONGEST_EXECUTION = timedelta(minutes=15)
 """No step works longer: functions are given ten minutes (`host.json`)."""
 
@@ -60,7 +64,8 @@ def forget_face(
         services: where it is erased.
         face_id: of the face.
         caller: who may see its batch.
-        key: of its job; without it, the face is looked for in the gallery alone.
+        key: of its job, in whose outputs it is looked for, too: not every face is enrolled.
+            None: it is looked for in the gallery alone.
 
     Raises:
         NotFound: there is no such face, or it is hidden from the caller.
@@ -172,7 +177,7 @@ def _found(
     )
     is_other = face is not None and key not in (None, face.key)
     if face is None or is_other or hidden_batches(services, [face.key[0]], caller):
-        raise NotFound(f"there is no face {face_id}")
+        raise NotFound(f"there is no face {face_id}{_BY_JOB if key is None else ''}")
     return face
 
 

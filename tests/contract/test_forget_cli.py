@@ -169,6 +169,8 @@ def test_a_face_is_erased_after_a_yes_and_its_photo_stays(
     assert runtime.suppressed_faces.is_any(name)
 
     absent = "0d3c8a52-6f0e-5c1b-9a44-7e8b1d2f6a30"
-    assert f"there is no face {absent}" in cli("--face", absent, "--yes").output
+    assert f"there is no face {absent} in the gallery" in cli("--face", absent, "--yes").output
+    of_a_job = cli("--face", absent, "--batch", name, "--job", "one", "--yes")
+    assert of_a_job.exit_code == 1 and f"there is no face {absent}\n" in of_a_job.output
     for wrong in (("--face", "x"), ("--face", absent, "--batch", name), ("--job", "one"), ()):
         assert cli(*wrong, "--yes").exit_code == 2

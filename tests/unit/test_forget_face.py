@@ -234,11 +234,18 @@ def test_a_face_that_was_never_enrolled_is_erased_by_its_job() -> None:
     studio.run_one("facedetection")
     studio.run_one("facecrop")
     gone = detected_ids(studio)[LEFT]
-    with pytest.raises(NotFound, match=f"there is no face {gone}"):
+    with pytest.raises(NotFound, match=f"there is no face {gone} in the gallery: if .+ `--job`"):
         forget_face(studio.services, gone, EVERYTHING)
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFound, match=f"^there is no face {gone}$"):
         forget_face(studio.services, gone, EVERYTHING, OTHER)
-    assert forget_face(studio.services, gone, EVERYTHING, KEY).removed["faces"] == 1
+    browser, place = client(studio.services), f"/api/faces/{gone}"
+    assert browser.delete(place).status_code == 404
+    assert browser.delete(place, params={"batch": "a", "job": "two"}).status_code == 404
+    for one in ("batch", "job"):
+        refused = browser.delete(place, params={one: "a"})
+        assert refused.status_code == 422 and "give both" in refused.text
+    answer = browser.delete(place, params={"batch": "a", "job": "one"})
+    assert (answer.status_code, answer.json()["removed"]["faces"]) == (200, 1)
     assert studio.places(gone) == {"rows a"}
 
 

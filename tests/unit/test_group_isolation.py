@@ -133,7 +133,9 @@ TABLE = {
     "POST /api/faces/search": UPLOAD,
     "GET /api/faces/{face_id}/matches": NAMED,
     "GET /api/faces/{face_id}/image": NAMED,
-    "DELETE /api/faces/{face_id}": NAMED,
+    "DELETE /api/faces/{face_id}": Route(
+        "batch={batch_id}&job={job_id}", wrong=(("", ""), ("batch={batch_id}", ""))
+    ),
     "PUT /api/faces/{face_id}/matches/{other_id}/verdict": VERDICT,
     "POST /api/photos/forget": BY_FILE,
     "POST /api/photos/lift": OPERATORS,

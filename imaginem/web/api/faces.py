@@ -3,9 +3,10 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Query, Request, UploadFile
 from fastapi.responses import Response
 
+from imaginem.errors import InvalidMessage
 from imaginem.usecases.faces import face_image, matches_of_face, review_pair, search_faces
 from imaginem.usecases.forget_face import forget_face
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
@@ -71,7 +72,17 @@ def decide(
 
 
 @router.delete("/{face_id}", responses=responses(404, 422), response_model_exclude_defaults=True)
-def erase(caller: Caseworker, services: ServicesDep, face_id: uuid.UUID) -> Forgotten:
+def erase(
+    caller: Caseworker,
+    services: ServicesDep,
+    face_id: uuid.UUID,
+    batch: Annotated[str, Query(max_length=512, description="Of its job.")] = "",
+    job: Annotated[
+        str, Query(max_length=512, description="With its batch: for one never enrolled.")
+    ] = "",
+) -> Forgotten:
     """Erase a face, which is not found again in its photo; the photo stays."""
-    done = forget_face(services, face_id, caller)
+    if bool(batch) != bool(job):
+        raise InvalidMessage("batch and job: give both, or neither")
+    done = forget_face(services, face_id, caller, (batch, job) if job else None)
     return present_erasure(services, done)

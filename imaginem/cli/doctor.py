@@ -113,7 +113,8 @@ def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
         yield with_advice(check, settings)
     if home_matters(settings):
         state, name = runtime.shared_state, settings.storage_name
-        yield Check("home", lambda: check_identity(settings.home, state, name))
+        home = Check("home", lambda: check_identity(settings.home, state, name))
+        yield with_advice(home, settings)
     if settings.uses_emulator:
         yield Check("node for the storage emulator", node_command)
         yield Check("storage emulator", lambda: emulator_package(app))

@@ -20,7 +20,7 @@ import pytest
 
 from imaginem.cli.doctor import _checks
 from imaginem.config.settings import read_settings
-from imaginem.errors import ConfigurationError, DiskFull, StorageUnavailable
+from imaginem.errors import ConfigurationError, DiskFull, StorageSilent, StorageUnavailable
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
 from imaginem.host.gap import Gap, listen
 from imaginem.host.home import HomeLock, is_locked, write_atomically
@@ -338,6 +338,18 @@ def test_the_doctor_finds_the_emulator_that_a_start_uses(tmp_path: Path) -> None
     settings = {"EMULATOR_PORT": "23", "IMAGINEM_HOME": str(tmp_path / "home")}
     checks = {check.name: check for check in _checks(Runtime(read_settings(settings)), tmp_path)}
     checks["storage emulator"].look()
+
+
+def test_the_doctor_says_what_to_do_if_storage_can_t_tell_whose_home_it_is(tmp_path: Path) -> None:
+    class Silent:
+        def read(self, name: str) -> tuple[str, str] | None:
+            raise StorageSilent("table pipelinestate: storage did not answer")
+
+    runtime = Runtime(read_settings({"IMAGINEM_HOME": str(tmp_path / "home")}))
+    runtime.made["shared_state"] = Silent()
+    checks = {check.name: check for check in _checks(runtime, tmp_path)}
+    with pytest.raises(StorageSilent, match="did not answer: is `imaginem start` running"):
+        checks["home"].look()
 
 
 def test_a_port_of_the_emulator_is_not_taken_for_another_programs(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import io
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,14 +12,17 @@ import pytest
 from PIL import Image
 from pydantic_core import from_json
 
+from imaginem.config.settings import read_settings
 from imaginem.errors import NotFound, StorageUnavailable
 from imaginem.memory.storage import MemoryLog
 from imaginem.pipeline.erased import ENTRY
 from imaginem.pipeline.erased_faces import faces_in
+from imaginem.pipeline.maintenance import run_maintenance
 from imaginem.pipeline.offload import expand
 from imaginem.pipeline.progress_row import read_row
 from imaginem.ports import Box, JobKey, PoisonEntry, SuppressedMark
 from imaginem.ports.suppressed_faces import is_same_place
+from imaginem.runtime import Runtime
 from imaginem.testing import photo_bytes
 from imaginem.usecases.access import EVERYTHING, Caller
 from imaginem.usecases.at_rest import finish_erasures
@@ -26,6 +30,7 @@ from imaginem.usecases.erase import forget_job
 from imaginem.usecases.forget_face import erase_suppressed, finish_faces, forget_face
 from imaginem.usecases.kept_receipts import find_receipt, is_genuine
 from imaginem.usecases.poison import replay_job
+from imaginem.usecases.receipt_words import what_waits
 from imaginem.usecases.rerun import prepare_rerun, rerun_job
 from tests.dashboard import client, principal
 from tests.studio import LEFT, RIGHT, STEPS, Studio
@@ -47,12 +52,17 @@ def again(studio: Studio, key: JobKey, step: str) -> None:
 
 def end_quietly(studio: Studio) -> None:
     """Let the timer run when all jobs have ended and nobody can be at work."""
+    let_time_pass(studio)
+    finish_faces(studio.services)
+
+
+def let_time_pass(studio: Studio) -> None:
+    """Let all jobs have ended an hour ago."""
     before = datetime.now(UTC) - timedelta(hours=1)
     log = studio.services.log
     for entry in list(log.batch("a")) + list(log.batch("b")):
         log._now = lambda: before
         log.merge((entry.batch_id, entry.job_id), {}, entry.fence)
-    finish_faces(studio.services)
 
 
 def test_a_face_goes_from_every_store_and_the_other_one_stays_in_all(studio: Studio) -> None:
@@ -440,6 +450,25 @@ def test_its_receipt_is_final_once_nobody_can_write_of_it_any_more() -> None:
     assert services.shared_state.list("face-receipt-") == {}
     assert is_genuine(services, find_receipt(services, done.id))
     assert str(faces[LEFT]) not in str(vars(done))
+
+
+def test_without_a_watchdog_the_timer_makes_its_receipt_final_too() -> None:
+    studio = Studio()
+    services, faces = studio.services, studio.develop(KEY)
+    services.core_settings = replace(services.core_settings, looks_again=False)
+    done = forget_face(services, faces[LEFT], EVERYTHING)
+    assert not done.final
+    assert what_waits(services, done)[0].startswith("This is final at ")
+    let_time_pass(studio)
+
+    runtime = Runtime(read_settings({"WATCHDOG_MINUTES": "0"}))
+    runtime.made.update(vars(services))
+    jobs = [job for job in runtime.maintenance_jobs if job.name not in ("audit", "landing")]
+    run_maintenance(jobs, services.telemetry)
+
+    kept = find_receipt(services, done.id)
+    assert kept.final and is_genuine(services, kept)
+    assert services.suppressed_faces.unfinished() == []
 
 
 def test_when_a_laptop_stops_nothing_names_the_face_any_more_and_its_receipt_is_final() -> None:

@@ -178,15 +178,18 @@ def status(
             if row is None:
                 fail(f"there is no job {job} in batch {batch}")
                 return
+            note(runtime, AuditDeed.VIEWED, AuditSubject.JOB, batch, job)
             sent = runtime.submissions.submission((batch, job))
             show_job(row, as_json_, photo_name(sent.parameters, "") if sent else "")
             return
         if watch_:
+            note(runtime, AuditDeed.VIEWED, AuditSubject.BATCH, batch)
             watch(runtime.log, batch, None, out)
             return
         progress = summarise(batch, read_batch(runtime.log, batch, set()))
         if not progress.jobs:
             fail(f"there is no batch {batch}")
+        note(runtime, AuditDeed.VIEWED, AuditSubject.BATCH, batch)
         if as_json_:
             print_json(as_json(progress))
         else:

@@ -14,7 +14,15 @@ from imaginem.host.home import HomeLock
 from imaginem.runtime import Runtime
 from imaginem.usecases.at_rest import finish_erasures
 from imaginem.usecases.restoring import erase_again, erased_since
-from imaginem.usecases.tombstone_files import check_lines, erased_by, export_lines, write_lines
+from imaginem.usecases.tombstone_files import (
+    BARS,
+    FACES,
+    check_lines,
+    erased_by,
+    export_lines,
+    not_known,
+    write_lines,
+)
 
 tombstones_app = typer.Typer(no_args_is_help=True, help="What was erased since a backup was made.")
 _TOLD_EVERY = 10_000
@@ -48,7 +56,7 @@ def export(file: Path, app: App = Path()) -> None:
 @tombstones_app.command("apply")
 def apply(
     file: Path,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count the jobs.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
     app: App = Path(),
 ) -> None:
     """Erase again what was erased since a backup was made; Imaginem must be stopped."""
@@ -56,17 +64,24 @@ def apply(
         key, count = check_lines(_lines(file))
         runtime = make_runtime(app)
         with _at_rest(runtime, app):
+            bars = not_known(runtime, BARS, _lines(file))
             if dry_run:
+                faces = not_known(runtime, FACES, _lines(file))
                 found = erased_since(runtime, erased_by(key, _lines(file)))
             else:
                 write_lines(runtime, key, _lines(file))
                 found = erased_since(runtime, runtime.erased)
-                erase_again(runtime, found)
+                faces = erase_again(runtime, found)
                 if runtime.settings.uses_emulator:
                     finish_erasures(runtime, runtime.settings.pipeline)
-    verb = "would be erased" if dry_run else "are erased"
-    line = f"{count} tombstones: {len(found)} jobs {verb} that the restored stores had again"
-    out.print(line, highlight=False, markup=False)
+    verb, most = ("would be erased", " at most") if dry_run else ("are erased", "")
+    for line in (
+        f"{count} tombstones: {len(found.jobs)} jobs {verb} that the restored stores had again",
+        f"photos of these jobs: {found.photos}; whole batches: {len(found.batches)}",
+        f"faces of photos that stay: {faces}{most}",
+        f"photos that {'would be' if dry_run else 'are'} barred again: {bars}",
+    ):
+        out.print(line, highlight=False, markup=False)
 
 
 def _lines(file: Path) -> Iterator[str]:

@@ -3,7 +3,8 @@
 To be done before anything works on the restored stores, once the tombstones are back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import unquote
 
@@ -18,25 +19,57 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _PAGE = 200
 
 
-def erased_since(services: DashboardServices, erased: ErasedJobs) -> list[JobKey]:
-    """Return the jobs in the stores that were erased, and not sent again later.
+@dataclass(frozen=True)
+class ErasedBefore:
+    """What restored stores have again that was erased.
 
-    Either all runs that a job has were erased, or nothing of it is later than the tombstone of
-    the job or its batch.
+    Attributes:
+        jobs: not those that were sent again later.
+        batches: of which nothing else is there.
+        others: the other jobs: some of their faces may have been erased.
+        photos: how many files of photos the jobs have.
     """
-    return [key for key in sorted(set(_keys(services))) if _is_erased(services, key, erased)]
+
+    jobs: Sequence[JobKey]
+    batches: Sequence[str]
+    others: Collection[JobKey]
+    photos: int
 
 
-def erase_again(services: DashboardServices, keys: list[JobKey]) -> None:
-    """Erase jobs, batches that were erased and have nothing left, and erased faces of others."""
-    left = set(_keys(services)) - set(keys)
-    for key in keys:
-        erase_job(services, key)
-    for batch_id in sorted({*_batches(services)} - {key[0] for key in left}):
+def erased_since(services: DashboardServices, erased: ErasedJobs) -> ErasedBefore:
+    """Return what the stores have of what was erased.
+
+    Of a job either all its runs were erased, or nothing of it is later than the tombstone of the
+    job or its batch.
+    """
+    keys = set(_keys(services))
+    jobs = [key for key in sorted(keys) if _is_erased(services, key, erased)]
+    others = keys.difference(jobs)
+    batches = []
+    for batch_id in sorted({*_batches(services)} - {key[0] for key in others}):
         batch = services.batches.batch(batch_id)
-        if batch is not None and services.erased.covers((batch_id, ""), (), batch.created):
-            erase_batch(services, batch_id, ())
-    erase_suppressed(services, left)
+        if batch is not None and erased.covers((batch_id, ""), (), batch.created):
+            batches.append(batch_id)
+    return ErasedBefore(jobs, batches, others, _photos_of(services, jobs))
+
+
+def erase_again(services: DashboardServices, found: ErasedBefore) -> int:
+    """Erase what was found, and erased faces of other jobs; return how many faces these were."""
+    for key in found.jobs:
+        erase_job(services, key)
+    for batch_id in found.batches:
+        erase_batch(services, batch_id, ())
+    return erase_suppressed(services, found.others)
+
+
+def _photos_of(services: DashboardServices, jobs: Collection[JobKey]) -> int:
+    container, wanted = services.core_settings.input_container, set(jobs)
+    stores = [s for s in services.erasables if isinstance(s, JobBlobs) and container in s.holds]
+    count = sum(len(store.of_job(key)) for store in stores for key in jobs)
+    for batch_id in {key[0] for key in jobs}:
+        drops = services.drops.of_batch(batch_id)
+        count += sum((batch_id, drop.job_id) in wanted for drop in drops)
+    return count
 
 
 def _keys(services: DashboardServices) -> Iterator[JobKey]:
@@ -44,18 +77,21 @@ def _keys(services: DashboardServices) -> Iterator[JobKey]:
     yield from services.log.keys()
     yield from (job.key for job in services.landing.jobs())
     yield from ((e.batch_id, e.job_id) for e in services.poison.list() if e.job_id)
+    dropped = set[str]()
     for batch_id in _batches(services):
+        drops = services.drops.of_batch(batch_id)
+        dropped.update(drop.blob for drop in drops)
         names = {
             *services.submissions.submissions(batch_id),
             *services.results.finished(batch_id),
-            *(drop.job_id for drop in services.drops.of_batch(batch_id)),
+            *(drop.job_id for drop in drops),
         }
         yield from ((batch_id, job_id) for job_id in names)
     for store in services.erasables:
         if isinstance(store, JobBlobs):
             for blob in services.blobs.scan(store.holds[0]):
                 batch, _, rest = blob.name.partition("/")
-                if rest:
+                if rest and blob.name not in dropped:  # which has no job's name
                     yield unquote(batch), unquote(rest.partition("/")[0])
 
 

@@ -90,11 +90,13 @@ def _write_bars(services: DashboardServices, key: str, rows: Iterable[Row]) -> N
     )
 
 
+FACES = Section("suppressed faces", _read_faces, _write_faces)
+BARS = Section("barred photos", _read_bars, _write_bars)
 SECTIONS = (
     Section("tombstones", _read_marks, _write_marks),
     Section("erased runs", _read_runs, _write_runs),
-    Section("suppressed faces", _read_faces, _write_faces),
-    Section("barred photos", _read_bars, _write_bars),
+    FACES,
+    BARS,
 )
 """In the order in which they are written; tombstones first, since they bring the key."""
 
@@ -166,6 +168,12 @@ def write_lines(services: DashboardServices, key: str, lines: Iterable[str]) -> 
     writers = {section.name: section.write for section in SECTIONS}
     for name, own in groupby(rows, lambda value: str(value["section"])):
         writers[name](services, key, (value["row"] for value in own))
+
+
+def not_known(services: DashboardServices, section: Section, lines: Iterable[str]) -> int:
+    """Count the rows of a section that the stores do not have, by their first two values."""
+    rows = [v["row"] for v in map(_value, lines) if v.get("section") == section.name]
+    return len({(row[0], row[1]) for row in rows} - {(r[0], r[1]) for r in section.read(services)})
 
 
 def erased_by(key: str, lines: Iterable[str]) -> ErasedJobs:

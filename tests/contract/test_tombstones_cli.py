@@ -23,6 +23,8 @@ def test_what_a_restored_database_has_again_is_erased(
     runtime.results.save(result)
     runtime.log.insert((name, "one"), {"job_state": "succeeded", "imaginem_run": "run-1"})
     forget_job(runtime, (name, "one"))
+    mark = runtime.erased.mark("barred", "", name)
+    runtime.barred.bar("", mark, "Ann")
     file = tmp_path / "tombstones.jsonl"
     exported = cli("export", str(file))
     assert exported.exit_code == 0, exported.output
@@ -31,9 +33,16 @@ def test_what_a_restored_database_has_again_is_erased(
 
     runtime.blobs.put("faces", f"{name}/one/face.png", b"face", "image/png")
     runtime.results.save(JobResult(name, "stays", ["ocr"], "https://x.test/b", {}, {}))
-    assert "1 jobs would be erased" in cli("apply", str(file), "--dry-run").output
+    runtime.blobs.put("inputimages", f"{name}/one/photo", b"photo", "image/png")
+    runtime.barred.lift(mark)
+    told = cli("apply", str(file), "--dry-run").output
+    assert "1 jobs would be erased" in told
+    assert "photos of these jobs: 1; whole batches: 0\n" in told
+    assert "photos that would be barred again: 1\n" in told
     assert runtime.blobs.list("faces", name) == [f"{name}/one/face.png"]
-    assert "1 jobs are erased" in cli("apply", str(file)).output
+    told = cli("apply", str(file)).output
+    assert "1 jobs are erased" in told
+    assert "faces of photos that stay: 0\nphotos that are barred again: 1\n" in told
     assert runtime.blobs.list("faces", name) == []
     assert runtime.results.finished(name) == ["stays"]
 

@@ -3,6 +3,7 @@
 import copy
 import json
 import uuid
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,14 +11,22 @@ from typing import Any
 import pytest
 
 from imaginem.errors import InvalidMessage, PermanentError
-from imaginem.ports import EnrolledFace, JobResult
+from imaginem.ports import Drop, EnrolledFace, JobResult
 from imaginem.testing import message_for
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.forget_face import forget_face
 from imaginem.usecases.restoring import erase_again, erased_since
 from imaginem.usecases.submit import send_message
-from imaginem.usecases.tombstone_files import check_lines, erased_by, export_lines, write_lines
+from imaginem.usecases.tombstone_files import (
+    BARS,
+    FACES,
+    check_lines,
+    erased_by,
+    export_lines,
+    not_known,
+    write_lines,
+)
 from tests.yard import Yard
 
 JOBS = [("spring", "a"), ("spring", "b"), ("summer", "c"), ("spring", "d")]
@@ -27,6 +36,7 @@ _TOLD = {
     "log": ("_entries",),
     "shared_state": ("_texts",),
     "tombstones": ("_marks",),
+    "drops": ("_drops",),
     "database": (
         "results",
         "submissions",
@@ -75,17 +85,22 @@ def known(yard: Yard) -> set[tuple[str, str]]:
     return names | set(services.log.keys())
 
 
-def apply(yard: Yard, lines: list[str]) -> int:
+def apply(yard: Yard, lines: list[str]) -> Counter[str]:
     key, _ = check_lines(lines)
+    bars = not_known(yard.services, BARS, lines)
     write_lines(yard.services, key, lines)
     found = erased_since(yard.services, yard.services.erased)
-    erase_again(yard.services, found)
-    return len(found)
+    faces = erase_again(yard.services, found)
+    told = {"jobs": len(found.jobs), "batches": len(found.batches), "photos": found.photos}
+    return +Counter({**told, "faces": faces, "bars": bars})
 
 
 def test_what_was_erased_after_the_backup_goes_again_and_its_messages_are_dropped(
     yard: Yard,
 ) -> None:
+    yard.services.blobs.put("inputimages", "spring/a/photo", b"photo", "image/png")
+    yard.services.blobs.put("inputimages", "summer/dropped", b"photo", "image/png")
+    yard.services.drops.write(Drop("summer", "summer/dropped", "etag", "c", "", 5, sent=True))
     backup = snapshot(yard)
     yard.clock.move(timedelta(hours=1))
     forget_job(yard.services, ("spring", "a"))
@@ -97,16 +112,17 @@ def test_what_was_erased_after_the_backup_goes_again_and_its_messages_are_droppe
     key, count = check_lines(lines)
     assert count == 6, "a job and a batch, and a run of each, in the table and in SQL"
     dry = erased_since(yard.services, erased_by(key, lines))
-    assert dry == [("spring", "a"), ("summer", "c")]
+    assert dry.jobs == [("spring", "a"), ("summer", "c")]
+    assert (dry.batches, dry.photos) == (["summer"], 2)
     assert known(yard) == set(JOBS), "a dry run changes nothing"
     assert yard.services.erased.key() == ""
 
-    assert apply(yard, lines) == 2
+    assert apply(yard, lines) == {"jobs": 2, "batches": 1, "photos": 2}
     assert known(yard) == {("spring", "b"), ("spring", "d")}
     yard.run()
     assert set(yard.services.log.keys()) == {("spring", "b"), ("spring", "d")}
     assert yard.telemetry.times("imaginem.erased", step="first") == 2
-    assert apply(yard, lines) == 0
+    assert apply(yard, lines) == {}
 
 
 def test_a_job_that_was_sent_again_before_the_backup_stays(yard: Yard) -> None:
@@ -115,7 +131,7 @@ def test_a_job_that_was_sent_again_before_the_backup_stays(yard: Yard) -> None:
     yard.clock.move(timedelta(hours=1))
     send_message(yard.services, message_for(yard.url, yard.names, batch_id="spring", job_id="a"))
     lines = list(export_lines(yard.services, yard.clock.now()))
-    assert apply(yard, lines) == 0
+    assert apply(yard, lines) == {}
     assert ("spring", "a") in known(yard)
 
 
@@ -128,7 +144,7 @@ def test_a_result_alone_and_a_blob_alone_are_found(yard: Yard) -> None:
     yard.clock.move(timedelta(hours=-1, minutes=-30))
     result = JobResult("spring", "a", ("first",), "https://x.test/a", None, {})
     yard.services.results.save(result)
-    assert apply(yard, lines) == 2
+    assert apply(yard, lines) == {"jobs": 2, "photos": 1}
     assert yard.services.results.read(("spring", "a")) is None
     assert yard.services.blobs.list("inputimages", "spring/b") == []
 
@@ -176,7 +192,9 @@ def test_bars_faces_and_runs_of_sql_come_back_with_the_tombstones(yard: Yard) ->
     assert not services.barred.all() and not services.erased_runs.all()
     assert len(services.gallery.faces_of(key)) == 2
 
-    apply(yard, lines)
+    assert not_known(services, FACES, lines) == 1
+    assert apply(yard, lines) == {"jobs": 1, "faces": 1, "bars": 1}
+    assert apply(yard, lines) == {}
 
     assert services.barred.all() == bars
     assert set(services.erased_runs.all()) >= set(runs)
@@ -195,8 +213,7 @@ def test_a_batch_that_was_erased_without_jobs_does_not_come_back(yard: Yard) -> 
     restore(yard, backup)
     assert services.batches.batch("empty") is not None
 
-    apply(yard, lines)
-
+    assert apply(yard, lines) == {"batches": 1}
     assert services.batches.batch("empty") is None
     assert services.batches.batch("kept") is not None
     assert services.batches.batch("spring") is not None

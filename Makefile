@@ -65,7 +65,7 @@ drops: setup-dev
 SEEDS ?= 20000
 SEED ?=
 simulate: $(VENV)/.ready-dev
-	SEEDS=$(SEEDS) SEED=$(SEED) ERASING=$(ERASING) $(BIN)/python -m tests.simulation $(ARGS)
+	SEEDS=$(SEEDS) SEED=$(SEED) ERASING=$(ERASING) FUSED=$(FUSED) $(BIN)/python -m tests.simulation $(ARGS)
 
 # Spoils requests and kills processes at random, and accounts for every job afterwards; CI does it
 # with some jobs. `make chaos SEED=7` goes wrong in other ways.

@@ -16,12 +16,14 @@ from imaginem.config.retirement import notes
 from imaginem.config.settings import Settings, choosing, read_settings
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import PhotoCache
+from imaginem.pipeline.alarms import ThreadAlarms
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.engine_choices import NotedEngineChoices
 from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import (
+    Alarms,
     AuditLog,
     AuditTrail,
     BarredPhotos,
@@ -211,6 +213,11 @@ class Runtime(Engines):
         from imaginem.storage import FileRemains
 
         return FileRemains(self.settings.home.absolute(), partial(empty_log, file))
+
+    @_Once
+    def alarms(self) -> Alarms:
+        """What does things later."""
+        return ThreadAlarms()
 
     @_Once
     def cancellations(self) -> Cancellations:

@@ -16,6 +16,7 @@ from pydantic_core import to_json
 from imaginem.config.engine_table import ENGINE_TABLE, EngineTable
 from imaginem.errors import ConfigurationError, PermanentError
 from imaginem.images.decoding import PhotoCache
+from imaginem.memory.alarms import MemoryAlarms
 from imaginem.memory.audit import MemoryAuditTrail
 from imaginem.memory.drops import MemoryDrops
 from imaginem.memory.engines import Failing, FakeFaces, FakeOcr, FakeRecognizer, FakeVision
@@ -112,6 +113,7 @@ class MemoryServices(MemoryStores, Engines):
     remains: Remains = field(default_factory=NoRemains)
     fetch: Any = no_network
     photos: PhotoCache = field(default_factory=lambda: PhotoCache(pixels=0))
+    alarms: Any = field(default_factory=MemoryAlarms)
     telemetry: Any = field(default_factory=SilentTelemetry)
     vision: Any = None
     ocr: Any = None

@@ -14,6 +14,9 @@ param postFix string = (startsWith(deploymentPostFix, '<') || startsWith(deploym
 @description('The pipeline of jobs that name none: step names with commas between.')
 param pipelineDefinition string = 'generalclassification,ocr,facedetection,facecrop,faceprint,facematch,pipelineoutput'
 
+@description('Which steps that follow each other run in one execution: auto (all but those that are declared alone), off (none), or groups: a plus sign between their steps, commas between groups.')
+param pipelineFusion string = 'auto'
+
 @description('The steps that have a queue. The default is what ships; infra/deploy.sh passes every step of steps/, as python -m infra.steps prints them.')
 param steps array = [
   'generalclassification'
@@ -447,6 +450,7 @@ module app 'modules/app.bicep' = {
     queueNewBatchThreshold: queueNewBatchThreshold
     httpConcurrency: httpConcurrency
     pipelineDefinition: given(pipelineDefinition)
+    pipelineFusion: given(pipelineFusion)
     droppedPhotos: droppedPhotos
     photoRetentionDays: photoRetentionDays
     cropRetentionDays: cropRetentionDays

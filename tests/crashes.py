@@ -23,7 +23,7 @@ from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.states import CONCLUDED
 from imaginem.pipeline.steps import Registry
-from imaginem.ports import CoreSettings, EnrolledFace, QueueItem
+from imaginem.ports import CoreSettings, EnrolledFace, Fusion, QueueItem
 from imaginem.testing import MemoryServices, message_for, photo_bytes
 from imaginem.usecases.erase import forget_job
 from imaginem.usecases.poison import replay_job
@@ -123,7 +123,7 @@ def _sort(name: str, given: tuple[Any, ...], named: dict[str, Any]) -> str:
     """Return what tells calls of one name apart: what a write says of a step, and a delay."""
     if name == "merge":
         words = re.findall(r"step \d+: (\w+)", " ".join(map(str, given[1].values())))
-        return " " + str(next(word for word in words if word != "processing"))
+        return " " + next((word for word in words if word != "processing"), "delivery")
     return " delayed" if named.get("delay") else ""
 
 
@@ -156,6 +156,7 @@ class World:
                 "retry_seconds": 0,
                 "max_dequeue_count": TRIES,
                 "default_pipeline": STEPS,
+                "fusion": Fusion(),
                 **settings,
             }
         )

@@ -12,13 +12,14 @@ from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, FaceMatch, FacePrint, Point, Rectangle
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.steps import default_registry
-from imaginem.ports import Box, CallContext, CoreSettings, EnrolledFace, JobKey
+from imaginem.ports import Box, CallContext, CoreSettings, EnrolledFace, Fusion, JobKey
 from imaginem.testing import FakeRecognizer, MemoryServices, photo_bytes, run_all
 from imaginem.usecases.submit import submit_photo
 from tests.yard import Clock
 
 LEFT, RIGHT = (10, 10, 20, 20), (60, 10, 20, 20)
 PHOTO = photo_bytes(100, 50)
+OFF = Fusion()
 STEPS = tuple(name for name in DEFAULT_PIPELINE if name not in ("ocr", "generalclassification"))
 
 
@@ -92,12 +93,13 @@ class Studio:
 
     Args:
         detail: landmarks of each face; thousands of them make outputs too large for a message.
+        fusion: which steps share a delivery; none by default.
         more: other parts of the services.
     """
 
-    def __init__(self, detail: int = 0, **more: Any) -> None:
+    def __init__(self, detail: int = 0, fusion: Fusion = OFF, **more: Any) -> None:
         self.clock = Clock()
-        settings = CoreSettings(default_pipeline=STEPS)
+        settings = CoreSettings(default_pipeline=STEPS, fusion=fusion)
         self.services = MemoryServices(core_settings=settings, **more)
         self.detector = Detector(LEFT, RIGHT, detail=detail)
         self.recognizer = Recognizer(self.services)

@@ -11,7 +11,7 @@ from imaginem.pipeline.advance import Transition
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step, transition
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.steps import Registry
-from imaginem.ports import CoreSettings, LogEntry, PoisonEntry
+from imaginem.ports import CoreSettings, Fusion, LogEntry, PoisonEntry
 from imaginem.testing import MemoryServices, message_for, photo_bytes, run_all
 
 KEY = ("batch-1", "job-1")
@@ -74,13 +74,17 @@ class Recorder:
 
 
 class Bench:
-    """Two steps, `first` and `second` (which needs `first`), and a finalizer `report`."""
+    """Two steps, `first` and `second` (which needs `first`), and a finalizer `report`.
+
+    Each step has a delivery of its own, unless `fusion` says otherwise.
+    """
 
     names = ("first", "second", "report")
 
     def __init__(self, **limits: Any) -> None:
         self.registry = Registry()
-        chosen = CoreSettings(default_pipeline=self.names, **{"retry_seconds": 0, **limits})
+        usual = {"retry_seconds": 0, "fusion": Fusion(), **limits}
+        chosen = CoreSettings(default_pipeline=self.names, **usual)
         self.telemetry = Recorder()
         self.services = MemoryServices(core_settings=chosen, telemetry=self.telemetry)
         self.first_does: Body = lambda job: Found(what="one")

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, FilePath, StringCon
 from imaginem.config.declare import Expected
 from imaginem.errors import InvalidMessage
 from imaginem.names import check_pipeline
+from imaginem.ports import Fusion
 
 _MESSAGE_FIELD = re.compile(r"^job_definition\.processing_pipeline\[\d+\]: ")
 
@@ -44,6 +45,17 @@ def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
     except InvalidMessage as problem:  # speaks of a message, and there is none
         raise ValueError(_MESSAGE_FIELD.sub("", str(problem))) from None
     return names
+
+
+def _fusion(text: object) -> object:
+    """Read which steps run in one delivery."""
+    if not isinstance(text, str):
+        return text
+    if text.lower() in ("off", "auto"):
+        return Fusion(every=text.lower() == "auto")
+    groups = tuple(tuple(name.strip() for name in group.split("+")) for group in text.split(","))
+    _checked_names(tuple(name for group in groups for name in group))
+    return Fusion(groups=tuple(frozenset(group) for group in groups))
 
 
 def _container(name: str) -> str:
@@ -87,6 +99,11 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """Names with commas between."""
 StepNames = Annotated[
     Names, AfterValidator(_checked_names), Expected("step names with commas between")
+]
+StepGroups = Annotated[
+    Fusion,
+    BeforeValidator(_fusion),
+    Expected("auto, off, or groups of step names, such as ocr+facedetection,facecrop+faceprint"),
 ]
 ContainerName = Annotated[
     str, AfterValidator(_container), Expected("a container name, by the rules of queue names")

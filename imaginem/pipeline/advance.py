@@ -7,13 +7,13 @@ from typing import Any
 from pydantic_core import from_json
 
 from imaginem.message import JobMessage
-from imaginem.pipeline.fence import record_step
-from imaginem.pipeline.loading import going_on
+from imaginem.pipeline.fence import call_off
+from imaginem.pipeline.fused import FusedRun
+from imaginem.pipeline.loading import Delivery, going_on
 from imaginem.pipeline.offload import as_property, fit
 from imaginem.pipeline.progress_row import ProgressRow, RowChange, StepChange
 from imaginem.pipeline.resuming import SHARES, photo_property, with_photo, without_secrets
-from imaginem.pipeline.run_results import RunResults
-from imaginem.pipeline.states import ENDED, JobState, StepState
+from imaginem.pipeline.states import CONCLUDED, ENDED, JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
 from imaginem.ports import Services
 from imaginem.redaction import without_query
@@ -37,10 +37,12 @@ class Transition:
     Attributes:
         state: `success`, `failed`, `skipped`, `retrying`, `cancelled`, `dropped` or `invalid`.
         outgoing: what to send; None when the job ended or goes on elsewhere.
+        onward: the message of the next step, if it runs in the same delivery.
     """
 
     state: str
     outgoing: Outgoing | None = None
+    onward: JobMessage | None = None
 
 
 @dataclass(frozen=True)
@@ -61,25 +63,22 @@ class Outcome:
 def record_and_advance(
     step: Step[Any, Any],
     message: JobMessage,
-    results: RunResults,
     outcome: Outcome,
-    services: Services,
-    registry: Registry,
+    run: FusedRun,
 ) -> Transition:
-    """Write the outcome into the log and make the next message.
+    """Write the outcome into the log, or keep it for a moment, and make the next message.
 
     Args:
         step: that has run.
         message: that it ran for.
-        results: what it wrote into SQL, with the claim of its delivery.
         outcome: of the step.
-        services: where to write.
-        registry: of the steps.
+        run: what the delivery's steps have in common.
 
     Raises:
         InvalidMessage: it would not fit the next queue.
         AlreadyConcluded: another execution was quicker.
     """
+    services, registry = run.services, run.registry
     index = message.job_definition.processing_step
     kept = message.job_definition.bookkeeping
     message = _with_outcome(message, step.name, outcome)
@@ -96,12 +95,12 @@ def record_and_advance(
         message = message.at_step(index + 1)
     delayed = kept.attempt > 0 or kept.waits > 0
     change = replace(change, photo=photo_property(message), not_before="" if delayed else None)
-    claim = record_step(services.log, results.claim, change, results.begun_anew)
-    ids = dict(zip(("batch_id", "job_id"), claim.key, strict=True))
-    if outcome.reason:
-        _logger.warning("%s: %s: %s", step.name, outcome.state, outcome.reason, extra=ids)
-    else:
-        _logger.info("%s: %s", step.name, outcome.state, extra=ids)
+    if following is not None and run.goes_on(step, following):
+        onward = run.keep(step, change, message)
+        _tell(step.name, outcome, message)
+        return Transition(outcome.state, onward=onward)
+    claim = run.recorder.write(change)
+    _tell(step.name, outcome, message)
     if following is None:
         services.telemetry.count("imaginem.jobs", state=str(change.job_state))
         return Transition(outcome.state)
@@ -109,31 +108,67 @@ def record_and_advance(
     return Transition(outcome.state, Outgoing(following, sent.encode()))
 
 
-def send_again(message: JobMessage, row: ProgressRow, services: Services) -> Transition:
+def _tell(name: str, outcome: Outcome, message: JobMessage) -> None:
+    """Log how a step ended."""
+    ids = dict(zip(("batch_id", "job_id"), message.key, strict=True))
+    if outcome.reason:
+        _logger.warning("%s: %s: %s", name, outcome.state, outcome.reason, extra=ids)
+    else:
+        _logger.info("%s: %s", name, outcome.state, extra=ids)
+
+
+def send_again(
+    message: JobMessage, row: ProgressRow, delivery: Delivery, services: Services
+) -> Transition:
     """Send the job on as the row has it: this delivery recorded it, and may have died then.
 
-    If it has sent the job on before, there are two messages now: this one looks first.
+    The message is for the first step without an outcome, and goes through that step's queue, which
+    counts its tries. If the job was sent on before, there are two messages now: this one looks
+    first. An execution of the same delivery that is still at work records nothing more.
+
+    Raises:
+        AlreadyConcluded: by now, another delivery carries the job on.
     """
     state = row.state_of(message.current)
-    if message.following is None or row.job_state in ENDED - {JobState.HANDED_OVER}:
+    place = awaited(row, message)
+    if place is None or row.job_state in ENDED - {JobState.HANDED_OVER}:
         cancelled = row.job_state is JobState.CANCELLED
         return Transition(JobState.CANCELLED if cancelled else state)
-    sent = next_message(message, row, services).noting(look=True)
+    if delivery.dequeue_count > 1 and not services.core_settings.fusion.is_off:
+        row = call_off(services.log, row, delivery.id)
+    sent = later_message(message, place, row, services).noting(look=True)
     return Transition(state, Outgoing(sent.current, sent.encode()))
 
 
-def next_message(message: JobMessage, row: ProgressRow, services: Services) -> JobMessage:
-    """Return the message that follows a step's, made of what the row has of the step."""
+def awaited(row: ProgressRow, message: JobMessage) -> int | None:
+    """Return the place of the first step, from the message's own on, that has no outcome."""
+    names = message.job_definition.processing_pipeline
+    places = range(message.job_definition.processing_step, len(names))
+    return next((at for at in places if row.state_of(names[at]) not in CONCLUDED), None)
+
+
+def later_message(
+    message: JobMessage, place: int, row: ProgressRow, services: Services
+) -> JobMessage:
+    """Return the message of a later step, made of what the row has of the steps before it.
+
+    Args:
+        message: of a step that has an outcome.
+        place: of the later step in the pipeline; those between have outcomes, too.
+        row: of the message's run.
+        services: where large outputs are kept.
+    """
     message = with_photo(row, message)
     kept, url = message.job_definition.bookkeeping, message.job_definition.input.image_url
     if kept.image or kept.image_error or services.blobs.locate(url) is not None:
         message = message.with_image_url(without_query(url))  # it is not fetched again
-    output = row.output_of(message.current)
-    outcome = Outcome(row.state_of(message.current), from_json(output) if output else None)
-    message = _with_outcome(message, message.current, outcome)
+    definition = message.job_definition
+    for name in definition.processing_pipeline[definition.processing_step : place]:
+        output = row.output_of(name)
+        outcome = Outcome(row.state_of(name), from_json(output) if output else None)
+        message = _with_outcome(message, name, outcome)
     message = going_on(message).noting(attempt=0, waits=0, run=row.run, fence=row.fence)
-    message = fit(message, services.blobs)
-    return message.at_step(message.job_definition.processing_step + 1)
+    return fit(message, services.blobs).at_step(place)
 
 
 def _with_outcome(message: JobMessage, name: str, outcome: Outcome) -> JobMessage:

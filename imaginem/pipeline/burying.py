@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from imaginem.errors import Conflict
 from imaginem.message import JobMessage
-from imaginem.pipeline.advance import next_message
+from imaginem.pipeline.advance import awaited, later_message
 from imaginem.pipeline.carried import carried_steps
 from imaginem.pipeline.openings import never_began
 from imaginem.pipeline.progress_row import (
@@ -25,7 +25,7 @@ from imaginem.pipeline.states import CONCLUDED, JobState, StepState
 from imaginem.ports import PoisonEntry, Services
 
 _TRIES = 8
-_NOT_BEGUN = (StepState.PROCESSING, StepState.POISONED)
+_PERHAPS_WAITING = (StepState.PROCESSING, StepState.RETRYING, StepState.POISONED)
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,9 @@ def _mark(services: Services, message: JobMessage, message_id: str, reason: str)
         return GivenUp(reason)
     if _is_open(row, message.current):
         return _stop(services, row, message, message_id, reason)
-    if message.following and row.state_of(message.following) in _NOT_BEGUN:
-        return _stop_before_next(services, row, message, message_id, reason)
+    place = awaited(row, message)
+    if place is not None and row.state_of(_name_at(message, place)) in _PERHAPS_WAITING:
+        return _stop_later(services, row, message, place, message_id, reason)
     return GivenUp(reason)
 
 
@@ -82,15 +83,20 @@ def _stop(
     return GivenUp(reason, before=before)
 
 
-def _stop_before_next(
-    services: Services, row: ProgressRow, message: JobMessage, message_id: str, reason: str
+def _stop_later(
+    services: Services,
+    row: ProgressRow,
+    message: JobMessage,
+    place: int,
+    message_id: str,
+    reason: str,
 ) -> GivenUp:
-    """Keep the message that was to follow: replaying it runs nothing again that is recorded."""
+    """Keep the message of the step that the job waits for: replaying it runs no recorded step."""
     reason = (
         f"{message.current} is done, but its message was given up before the job was sent on: "
         f"{reason}"
     )
-    following = next_message(message, row, services)
+    following = later_message(message, place, row, services)
     before = _kept_before(services, row, following.current)
     if before is None and row.job_state is not JobState.HANDED_OVER:
         # Of a job that was handed over, nobody would take the mark away.
@@ -122,6 +128,10 @@ def _is_of_run(row: ProgressRow, message: JobMessage, services: Services) -> boo
     if row.message:
         return row.message == message_property(message, services.blobs)
     return not kept.run and _is_open(row, message.current)  # a row of an older version
+
+
+def _name_at(message: JobMessage, place: int) -> str:
+    return message.job_definition.processing_pipeline[place]
 
 
 def _is_open(row: ProgressRow, queue: str) -> bool:

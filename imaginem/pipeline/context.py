@@ -1,7 +1,8 @@
 """All that a step sees of its job."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -23,15 +24,38 @@ if TYPE_CHECKING:
 _logger = logging.getLogger("imaginem.steps")
 
 
+@dataclass
+class SharedPhoto:
+    """A job's photo, once a step of a delivery has asked for it."""
+
+    photo: Photo | None = None
+
+
 class JobContext(Engines):
-    """One job, as the step that runs now sees it. It can be read, not changed."""
+    """One job, as the step that runs now sees it. It can be read, not changed.
+
+    Args:
+        message: of the job.
+        services: that the step can reach.
+        results: the SQL results, as the delivery may write them.
+        photo: what earlier steps of the delivery have decoded.
+        settle: sees, before the step reads an output, that it is recorded: that of the named step,
+            or any if the name is empty.
+    """
 
     def __init__(
-        self, message: JobMessage, services: Services, results: Results | None = None
+        self,
+        message: JobMessage,
+        services: Services,
+        results: Results | None = None,
+        photo: SharedPhoto | None = None,
+        settle: Callable[[str], None] = lambda name: None,
     ) -> None:
         self._message = message
         self._services = services
         self._results = results or services.results
+        self._photo = photo or SharedPhoto()
+        self._settle = settle
         self._definition = message.job_definition
 
     @property
@@ -77,21 +101,25 @@ class JobContext(Engines):
     @property
     def unsuccessful(self) -> tuple[str, ...]:
         """Steps before this one that failed or were skipped."""
+        self._settle("")
         return tuple(self._definition.bookkeeping.unsuccessful)
 
-    @cached_property
+    @property
     def image(self) -> Photo:
         """The photo: decoded once, upright, 8-bit RGB.
 
         Raises:
             PermanentError: it can't be read or decoded; says why.
         """
-        return read_photo(self._message, self._services)
+        photo = self._photo.photo
+        if photo is None:
+            photo = self._photo.photo = read_photo(self._message, self._services)
+        return photo
 
     @property
     def photo_digest(self) -> str:
         """SHA-256 of the photo's file, in hexadecimal; empty until `image` was asked for."""
-        return self.image.sha256 if "image" in vars(self) else ""
+        return self._photo.photo.sha256 if self._photo.photo else ""
 
     def output(self, step: Step[Any, OutputT]) -> OutputT:
         """Return another step's output.
@@ -99,6 +127,7 @@ class JobContext(Engines):
         Raises:
             PermanentError: that step has no output, or one that doesn't fit its model.
         """
+        self._settle(step.name)
         raw = expand(_find(self._message.job_output, step.name), self.key, self._services.blobs)
         if raw is None:
             raise PermanentError(
@@ -113,6 +142,7 @@ class JobContext(Engines):
     @cached_property
     def outputs(self) -> dict[str, Any]:
         """All outputs so far as JSON values, linked ones inlined."""
+        self._settle("")
         return expand_all(self._message.job_output, self.key, self._services.blobs)
 
     def save_png(self, name: str, picture: "Image.Image") -> str:
@@ -146,6 +176,7 @@ class JobContext(Engines):
     @property
     def results(self) -> Results:
         """The SQL results."""
+        self._settle("")
         return self._results
 
     @cached_property

@@ -50,6 +50,10 @@ class NotedErasures:
             return True
         return put is not None and any(put <= found[name] for name in places & found.keys())
 
+    def are_known(self) -> bool:
+        """Tell, without a call, whether this process knows that anything was ever erased."""
+        return bool(self._known)
+
     def begin(self, batch_id: str, job_ids: Collection[str], *, whole: bool = False) -> None:
         """Commit that jobs, or a whole batch, are erased."""
         secret = self._made_key()

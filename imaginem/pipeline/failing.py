@@ -9,13 +9,13 @@ from imaginem.message import JobMessage
 from imaginem.names import job_prefix
 from imaginem.pipeline.advance import Outcome, Outgoing, Transition
 from imaginem.pipeline.barred import PhotoBarred, remove_barred
-from imaginem.pipeline.fence import Claim, record_step
 from imaginem.pipeline.loading import Delivery
 from imaginem.pipeline.offload import fit
 from imaginem.pipeline.poison import keep_exhausted, keep_invalid
 from imaginem.pipeline.progress_row import RowChange, current_step
+from imaginem.pipeline.recording import Recorder
 from imaginem.pipeline.resuming import photo_property
-from imaginem.pipeline.retries import failed_try, next_try
+from imaginem.pipeline.retries import failed_try, next_try, retry_delay
 from imaginem.pipeline.source import names_of_digest, photo_blob
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import Services
@@ -25,7 +25,7 @@ _logger = logging.getLogger("imaginem.process")
 
 
 def retry(
-    message: JobMessage, claim: Claim, services: Services, problem: RetryableError
+    message: JobMessage, recorder: Recorder, services: Services, problem: RetryableError
 ) -> Transition:
     """Record that the step is retried, and put a delayed copy on its queue."""
     kept = message.job_definition.bookkeeping
@@ -38,9 +38,9 @@ def retry(
         steps=(retrying,),
         job_state=JobState.RUNNING,
         photo=photo_property(message),
-        not_before=(datetime.now(UTC) + timedelta(seconds=delay)).isoformat(timespec="seconds"),
+        not_before=_moment_in(delay),
     )
-    claim = record_step(services.log, claim, change)
+    claim = recorder.write(change)
     _logger.warning("%s: again in %.0f s: %s", message.current, delay, reason)
     message = message.noting(
         run=claim.run, fence=claim.fence, attempt=kept.attempt, waits=kept.waits
@@ -64,7 +64,7 @@ def give_up(
 
 def note_problem(
     message: JobMessage,
-    claim: Claim,
+    recorder: Recorder,
     delivery: Delivery,
     services: Services,
     problem: Exception,
@@ -86,12 +86,33 @@ def note_problem(
         )
         _logger.error("%s: poisoned: %s", message.current, told)
     with contextlib.suppress(StorageUnavailable):  # then the row can't say it now
-        record_step(services.log, claim, change)
+        recorder.write(change)
+
+
+def try_apart(
+    message: JobMessage, recorder: Recorder, services: Services, problem: Exception
+) -> Transition:
+    """Put a step that failed in a fused run on its own queue: there its tries are counted.
+
+    What it raised is logged here, since the host will not see it.
+    """
+    delay = retry_delay(1, services.core_settings.retry_seconds, None)
+    told = f"{_told(problem)} (tried again by itself)"
+    change = RowChange(
+        steps=(current_step(message, StepState.RETRYING, told),),
+        job_state=JobState.RUNNING,
+        photo=photo_property(message),
+        not_before=_moment_in(delay),
+    )
+    claim = recorder.write(change)
+    _logger.error("%s: again by itself in %.0f s", message.current, delay, exc_info=problem)
+    message = message.noting(run=claim.run, fence=claim.fence, look=True)
+    return Transition("retrying", Outgoing(message.current, message.encode(), delay))
 
 
 def end_invalid(
     message: JobMessage,
-    claim: Claim,
+    recorder: Recorder,
     delivery: Delivery,
     services: Services,
     problem: InvalidMessage,
@@ -101,12 +122,12 @@ def end_invalid(
     keep_invalid(services, message.current, delivery.id, message.encode(), told)
     failed = current_step(message, StepState.FAILED, f"{type(problem).__name__}: {told}")
     change = RowChange(steps=(failed,), job_state=JobState.FAILED)
-    record_step(services.log, claim, change)
+    recorder.write(change)
     return Transition("invalid")
 
 
 def end_barred(
-    message: JobMessage, claim: Claim, services: Services, problem: PhotoBarred
+    message: JobMessage, recorder: Recorder, services: Services, problem: PhotoBarred
 ) -> Transition:
     """End a job whose photo is barred, once what was kept of the photo is gone.
 
@@ -119,7 +140,7 @@ def end_barred(
             remove_barred(services, photos, name, problem.sha256)
     services.remains.wipe()
     failed = current_step(message, StepState.FAILED, _told(problem))
-    record_step(services.log, claim, RowChange(steps=(failed,), job_state=JobState.FAILED))
+    recorder.write(RowChange(steps=(failed,), job_state=JobState.FAILED))
     services.telemetry.count("imaginem.jobs", state=str(JobState.FAILED))
     _logger.warning("%s: the job's photo is barred", message.current)
     return Transition("failed")
@@ -130,6 +151,11 @@ def _dropped_blob(message: JobMessage, services: Services) -> str:
     blob, dropped = photo_blob(message, services), message.job_definition.bookkeeping.dropped
     is_dropped = blob is not None and dropped is not None and dropped.source == "/".join(blob)
     return blob[1] if blob is not None and is_dropped else ""
+
+
+def _moment_in(seconds: float) -> str:
+    """Return the moment in so many seconds, as a row has it."""
+    return (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat(timespec="seconds")
 
 
 def _told(problem: Exception, *, at_length: bool = False) -> str:

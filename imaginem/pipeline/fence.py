@@ -76,6 +76,9 @@ class Claim:
             message that was lost; empty for other messages.
         behind: earlier steps that the message carries and the row has lost.
         is_erased: tells whether the message is of something that was erased.
+        chained: the holder has recorded steps under this claim, and goes on: whoever else changed
+            the row since may have sent the job on, and let its message be deleted.
+        disturbed: somebody else changed the row before the holder recorded anything.
     """
 
     key: JobKey
@@ -87,6 +90,8 @@ class Claim:
     drop: str = ""
     behind: tuple[StepChange, ...] = ()
     is_erased: Callable[[], bool] = _never
+    chained: bool = False
+    disturbed: bool = False
 
 
 def claim_step(
@@ -154,6 +159,7 @@ def record_step(
             return replace(claim, fence=log.merge(claim.key, properties, claim.fence))
         except Conflict:
             known, claim = claim.run, claim_again(log, claim)
+            claim = replace(claim, disturbed=True)
             if claim.run != known:
                 claim = begun_anew(claim)
     raise StorageUnavailable("the job's row in pipelinelogs keeps changing: it can't be recorded")
@@ -179,11 +185,34 @@ def _go_on(row: ProgressRow, claim: Claim, verdict: Verdict) -> Claim:
     """Return the claim of a delivery that resumes."""
     if verdict is Verdict.DROP:
         raise AlreadyConcluded(None)
-    if verdict is Verdict.RESEND:
+    if verdict is Verdict.RESEND or (claim.chained and row.fence != claim.fence):
         raise AlreadyConcluded(row)
     carried = claim.opening().steps[:-1]
     behind = tuple(step for step in carried if row.state_of(step.queue) not in CONCLUDED)
     return replace(claim, fence=row.fence, behind=behind)
+
+
+def call_off(log: JobLog, row: ProgressRow, delivery: str) -> ProgressRow:
+    """Break the fence of whoever else works for this delivery; return the row as it is then.
+
+    A delivery that comes again may be sent on while an earlier execution of it, taken for dead,
+    goes on with the steps that follow. Its message is deleted then, so it must record no more.
+
+    Raises:
+        AlreadyConcluded: another delivery carries the job on.
+    """
+    for _ in range(_TRIES):
+        try:
+            properties = RowChange(delivery=delivery).properties()
+            return row.at_fence(log.merge(row.key, properties, row.fence))
+        except Conflict:
+            found = read_row(log, row.key)
+            if found is None or found.run != row.run:
+                break  # erased, lost or begun anew: whoever delivers again finds out
+            if found.delivery != delivery:
+                raise AlreadyConcluded(None) from None
+            row = found
+    raise StorageUnavailable("the job's row in pipelinelogs keeps changing: it can't be sent on")
 
 
 def judge(row: ProgressRow | None, claim: Claim) -> Verdict:

@@ -9,7 +9,7 @@ from imaginem.pipeline.carried import carried_steps
 from imaginem.pipeline.progress_row import ProgressRow, RowChange, current_step
 from imaginem.pipeline.resuming import message_property
 from imaginem.pipeline.states import JobState, StepState
-from imaginem.ports import Blobs
+from imaginem.ports import Blobs, Services
 from imaginem.redaction import without_query
 
 
@@ -24,6 +24,12 @@ def run_begins(message: JobMessage, blobs: Blobs) -> RowChange:
         message=message_property(message, blobs),
         steps=(*carried_steps(message, blobs), current_step(message, StepState.PROCESSING)),
     )
+
+
+def opening_of(message: JobMessage, services: Services) -> RowChange:
+    """Return what a run of a job starts with, once the watchdog is sure to look at its batch."""
+    services.open_batches.note(message.job_definition.batch_id)
+    return run_begins(message, services.blobs)
 
 
 def never_began(message: JobMessage, reason: str, blobs: Blobs) -> RowChange:

@@ -1,11 +1,13 @@
-"""Execute one step for one delivered message: load, run, record, advance.
+"""Execute steps for one delivered message: load, run, record, advance.
 
-`transition` is the whole of it but the sending: message in, next message out. Delivery
-is at least once, so every line is repeatable: deterministic ids and names, merges and
-upserts. `process_step` is what a queue trigger calls.
+`transition` is the whole of it for one step, but the sending: message in, next message out.
+Delivery is at least once, so every line is repeatable: deterministic ids and names, merges and
+upserts. `process_step` is what a queue trigger calls: it goes on with the steps that follow, as
+`imaginem.pipeline.fused` says.
 """
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from imaginem.errors import InvalidMessage, PermanentError, RetryableError, disk_full
@@ -14,16 +16,23 @@ from imaginem.pipeline.advance import Outcome, Transition, record_and_advance, s
 from imaginem.pipeline.barred import PhotoBarred
 from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.erased_faces import without_erased_faces, without_erased_in
-from imaginem.pipeline.failing import end_barred, end_invalid, give_up, note_problem, retry
-from imaginem.pipeline.fence import AlreadyConcluded, Claim, claim_step, record_step
+from imaginem.pipeline.failing import (
+    end_barred,
+    end_invalid,
+    give_up,
+    note_problem,
+    retry,
+    try_apart,
+)
+from imaginem.pipeline.fence import AlreadyConcluded, claim_step
+from imaginem.pipeline.fused import BUDGET_SECONDS, FusedRun
 from imaginem.pipeline.loading import Delivery as Delivery
 from imaginem.pipeline.loading import going_on, load
-from imaginem.pipeline.openings import run_begins
+from imaginem.pipeline.openings import opening_of
 from imaginem.pipeline.poison import keep_invalid, keep_lost
 from imaginem.pipeline.progress_row import RowChange, current_step
 from imaginem.pipeline.resending import authority_of
 from imaginem.pipeline.retries import is_last_try, may_retry
-from imaginem.pipeline.run_results import RunResults
 from imaginem.pipeline.source import ingest
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
@@ -37,15 +46,34 @@ PipelineStep = Step[JobContext, Any]
 
 
 def process_step(
-    step: PipelineStep, delivery: Delivery, services: Services, registry: Registry
+    step: PipelineStep,
+    delivery: Delivery,
+    services: Services,
+    registry: Registry,
+    *,
+    clock: Callable[[], float] | None = None,
 ) -> Transition:
-    """Run a step for a delivered message and send the job on.
+    """Run a step for a delivered message, and those that follow it in a fused run; send the job on.
+
+    Args:
+        step: whose queue the message was on.
+        delivery: of the message.
+        services: that steps can reach.
+        registry: of the steps.
+        clock: returns seconds since any fixed moment; the machine's by default.
+
+    Returns:
+        The transition of the last step that ran.
 
     Raises:
         Exception: a defect in the step, or storage is down; the host redelivers.
     """
+    clock = clock or time.monotonic
+    run = FusedRun(delivery, services, registry, clock, clock() + BUDGET_SECONDS)
     with working_on(step=step.name):
-        moved = transition(step, delivery, services, registry)
+        moved = _first(step, run)
+        while moved.onward is not None:
+            moved = _next(registry.get(moved.onward.current), moved.onward, run)
         if moved.outgoing is not None:
             sent = moved.outgoing
             services.queues.send(sent.queue, sent.body, delay=sent.delay)
@@ -55,7 +83,13 @@ def process_step(
 def transition(
     step: PipelineStep, delivery: Delivery, services: Services, registry: Registry
 ) -> Transition:
-    """Execute a step for a delivered message; what to send is returned, not sent."""
+    """Execute one step for a delivered message; what to send is returned, not sent."""
+    return _first(step, FusedRun(delivery, services, registry, time.monotonic))
+
+
+def _first(step: PipelineStep, run: FusedRun) -> Transition:
+    """Execute the step that a message was delivered for."""
+    delivery, services = run.delivery, run.services
     try:
         message = load(step, delivery, services)
     except InvalidMessage as problem:
@@ -63,7 +97,22 @@ def transition(
             return dropped(step.name, services)
         keep_invalid(services, step.name, delivery.id, delivery.body, one_line(str(problem)))
         return Transition("invalid")
-    definition = message.job_definition
+    return _watched(step, message, run, _claim_and_perform)
+
+
+def _next(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transition:
+    """Execute a step in the delivery of the one before it."""
+    return _watched(step, message, run, _go_on)
+
+
+_Execution = Callable[[PipelineStep, JobMessage, FusedRun], Transition]
+
+
+def _watched(
+    step: PipelineStep, message: JobMessage, run: FusedRun, execute: _Execution
+) -> Transition:
+    """Execute a step under a span of its own, and measure it."""
+    services, definition = run.services, message.job_definition
     labels = {"batch_id": definition.batch_id, "job_id": definition.id, "step": step.name}
     parent, started = definition.bookkeeping.traceparent, time.perf_counter()
     label(**labels)  # of what comes afterwards, too: the sending
@@ -73,7 +122,8 @@ def transition(
     ):
         if span.traceparent != parent:
             message = message.noting(traceparent=span.traceparent)
-        moved = _execute_once(step, message, delivery, services, registry)
+        run.message = run.message or message
+        moved = _execute_once(step, message, run, execute)
         span.note(state=moved.state)
         if moved.state in ("failed", "invalid"):
             span.fail(moved.state)
@@ -83,35 +133,30 @@ def transition(
 
 
 def _execute_once(
-    step: PipelineStep,
-    message: JobMessage,
-    delivery: Delivery,
-    services: Services,
-    registry: Registry,
+    step: PipelineStep, message: JobMessage, run: FusedRun, execute: _Execution
 ) -> Transition:
     """Execute a step for a decoded message, or find that this has been done before."""
     try:
-        return _execute(step, message, delivery, services, registry)
-    except AlreadyConcluded as found:
-        if found.row is None:
-            return Transition("dropped")
-        return send_again(message, found.row, services)
+        try:
+            return execute(step, message, run)
+        except AlreadyConcluded as found:
+            if found.row is None:
+                return Transition("dropped")
+            return send_again(run.message or message, found.row, run.delivery, run.services)
+    except AlreadyConcluded:
+        return Transition("dropped")
     except JobErased:
-        return stop_erased(message, delivery, services)
+        return stop_erased(message, run.delivery, run.services)
 
 
-def _execute(
-    step: PipelineStep,
-    message: JobMessage,
-    delivery: Delivery,
-    services: Services,
-    registry: Registry,
-) -> Transition:
-    """Execute a step for a decoded message.
+def _claim_and_perform(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transition:
+    """Claim the job, then run the step that the message was delivered for.
 
     Raises:
         AlreadyConcluded: the step is recorded already.
+        JobErased: the job was erased.
     """
+    delivery, services = run.delivery, run.services
     kept = message.job_definition.bookkeeping
     again = delivery.dequeue_count > 1 or kept.attempt > 0 or kept.waits > 0 or kept.look
     authority, asked = authority_of(message, services), message
@@ -119,101 +164,104 @@ def _execute(
         services.log,
         message,
         delivery.id,
-        lambda: _opening(message, services),
+        lambda: opening_of(message, services),
         look_first=again or bool(kept.ends),
         authorised=authority.replaces,
         is_erased=lambda: is_erased(services, asked, delivery),
     )
     message = going_on(message).noting(run=claim.run)
+    run.hold(claim, proven=claim.fence != kept.fence or again)
     if services.cancellations.is_cancelled(message.job_definition.batch_id):
-        return _cancel(message, claim, services)
+        return _cancel(message, run)
     if authority.ends:
-        return _end_lost(message, claim, kept.ends, services)
-    return _perform(step, message, delivery, claim, services, registry)
+        return _end_lost(message, kept.ends, run)
+    return _perform(step, message, run)
 
 
-def _perform(
-    step: PipelineStep,
-    message: JobMessage,
-    delivery: Delivery,
-    claim: Claim,
-    services: Services,
-    registry: Registry,
-) -> Transition:
+def _go_on(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transition:
+    """Run a step in the delivery of the one before it, if the job is still to go on.
+
+    Raises:
+        AlreadyConcluded: another execution was quicker.
+        JobErased: the job was erased.
+    """
+    if run.is_erased():
+        raise JobErased
+    if run.services.cancellations.is_cancelled(message.job_definition.batch_id):
+        return _cancel(message, run)
+    return _perform(step, message, run)
+
+
+def _perform(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transition:
     """Fetch the photo, run the step, record it.
 
     Raises:
         AlreadyConcluded: the step is recorded already.
     """
-    results = RunResults(services.results, services.log, claim)
+    delivery, services, recorder = run.delivery, run.services, run.recorder
     kept = message.job_definition.bookkeeping
     try:
         try:
             message = ingest(message, services, last_try=is_last_try(kept, services.core_settings))
             message = without_erased_faces(message, services)
-            outcome = _run(step, message, services, results)
+            outcome = _run(step, message, run)
         except (AlreadyConcluded, JobErased):
             raise
         except PhotoBarred as problem:
-            return end_barred(message, results.claim, services, problem)
+            return end_barred(message, recorder, services, problem)
         except RetryableError as problem:
             if may_retry(problem, kept, services.core_settings):
-                return retry(message, results.claim, services, problem)
+                return retry(message, recorder, services, problem)
             outcome = give_up(message, delivery, services, problem)
         except Exception as problem:  # a defect, or storage is down: the host delivers again
-            note_problem(message, results.claim, delivery, services, problem)
+            if run.is_onward(step):
+                return try_apart(message, recorder, services, problem)
+            note_problem(message, recorder, delivery, services, problem)
             raise
         try:
-            return record_and_advance(step, message, results, outcome, services, registry)
+            return record_and_advance(step, message, outcome, run)
         except InvalidMessage as problem:  # it would not fit the next queue
-            return end_invalid(message, results.claim, delivery, services, problem)
+            return end_invalid(message, recorder, delivery, services, problem)
     except JobErased:  # by now the message may name a photo that was fetched
         return stop_erased(message, delivery, services)
 
 
-def _opening(message: JobMessage, services: Services) -> RowChange:
-    """Return what a run of the job starts with, once the watchdog is sure to look at its batch."""
-    services.open_batches.note(message.job_definition.batch_id)
-    return run_begins(message, services.blobs)
-
-
-def _cancel(message: JobMessage, claim: Claim, services: Services) -> Transition:
+def _cancel(message: JobMessage, run: FusedRun) -> Transition:
     """End a job of a cancelled batch here; what its steps have found so far stays in the log."""
     skipped = current_step(message, StepState.SKIPPED, "the batch was cancelled")
-    change = RowChange(steps=(skipped,), job_state=JobState.CANCELLED)
-    record_step(services.log, claim, change)
-    services.telemetry.count("imaginem.jobs", state=str(JobState.CANCELLED))
+    run.recorder.write(RowChange(steps=(skipped,), job_state=JobState.CANCELLED))
+    run.services.telemetry.count("imaginem.jobs", state=str(JobState.CANCELLED))
     return Transition("cancelled")
 
 
-def _end_lost(message: JobMessage, claim: Claim, reason: str, services: Services) -> Transition:
+def _end_lost(message: JobMessage, reason: str, run: FusedRun) -> Transition:
     """End a job whose message was lost too often; a copy is kept that can be replayed.
 
     The copy is kept first: a delivery that dies in between comes again and replaces it.
     """
+    services, delivery = run.services, run.delivery
     failed = current_step(message, StepState.FAILED, reason)
     change = RowChange(steps=(failed,), job_state=JobState.FAILED, not_before="")
-    keep_lost(services, claim.delivery, message, reason)
+    keep_lost(services, delivery.id, message, reason)
     try:
-        record_step(services.log, claim, change)
+        run.recorder.write(change)
     except AlreadyConcluded as found:
         if found.row is None:  # the job has gone on: the message was late, not lost
-            services.poison.drop(message.current, claim.delivery)
+            services.poison.drop(message.current, delivery.id)
         raise
     services.telemetry.count("imaginem.jobs", state=str(JobState.FAILED))
     return Transition("failed")
 
 
-def _run(
-    step: PipelineStep, message: JobMessage, services: Services, results: RunResults
-) -> Outcome:
+def _run(step: PipelineStep, message: JobMessage, run: FusedRun) -> Outcome:
     """Run the step; what cannot be mended by trying again becomes an outcome."""
     unsuccessful = message.job_definition.bookkeeping.unsuccessful
     lacking = [needed.name for needed in step.requires if needed.name in unsuccessful]
     if lacking:
         reason = f"needs {' and '.join(lacking)}, which did not succeed"
         return Outcome(StepState.SKIPPED, reason=reason)
-    job = JobContext(message, services, results)
+    services, recorder = run.services, run.recorder
+    job = JobContext(message, services, recorder.results, run.photo, recorder.settle)
     try:
         found = step(job)
     except (PermanentError, InvalidMessage) as problem:

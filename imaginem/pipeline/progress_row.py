@@ -5,7 +5,7 @@ carries plain properties; nothing but this module knows what they are called.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -144,6 +144,10 @@ class ProgressRow:
     def fence(self) -> str:
         """ETag of the row: the next write names it, and fails if another one came between."""
         return self._entry.fence
+
+    def at_fence(self, fence: str) -> "ProgressRow":
+        """Return the row after a write that changed nothing of it."""
+        return ProgressRow(replace(self._entry, fence=fence))
 
     @property
     def updated(self) -> datetime | None:

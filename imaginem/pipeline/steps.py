@@ -25,6 +25,7 @@ class Step(Generic[ContextT, OutputT]):
         requires: steps whose output it reads.
         finalizer: True for a step that reports on the job instead of the photo, and so says
             nothing about whether the job succeeded.
+        alone: True for a step that always has a delivery of its own.
         summary: first line of its docstring.
     """
 
@@ -34,11 +35,13 @@ class Step(Generic[ContextT, OutputT]):
         output_type: type[OutputT],
         requires: Sequence["Step[Any, Any]"],
         finalizer: bool,
+        alone: bool,
     ) -> None:
         self.name = function.__name__
         self.output_type = output_type
         self.requires = tuple(requires)
         self.finalizer = finalizer
+        self.alone = alone
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
         self._function = function
         self.__doc__ = function.__doc__
@@ -130,6 +133,7 @@ def step(
     *,
     requires: Sequence[AnyStep] = (),
     finalizer: bool = False,
+    alone: bool = False,
     registry: Registry | None = None,
 ) -> Callable[[Callable[[ContextT], OutputT]], Step[ContextT, OutputT]]:
     """Make a function a step of the pipeline.
@@ -137,6 +141,8 @@ def step(
     Args:
         requires: steps whose output this one reads with `job.output(…)`.
         finalizer: the step reports on the job; it doesn't count for `job_state`.
+        alone: the step never shares a delivery with the steps around it: for one that takes
+            minutes, or much memory.
         registry: where to register it, for tests.
 
     Raises:
@@ -144,7 +150,7 @@ def step(
     """
 
     def register(function: Callable[[ContextT], OutputT]) -> Step[ContextT, OutputT]:
-        registered = Step(function, _output_type(function), requires, finalizer)
+        registered = Step(function, _output_type(function), requires, finalizer, alone)
         (default_registry if registry is None else registry).add(registered)
         return registered
 

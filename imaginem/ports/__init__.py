@@ -4,6 +4,7 @@ Adapters implement them (`storage`, `sql`, `engines`), `imaginem.memory` has in-
 fakes, and one contract suite holds all of them to the same behaviour.
 """
 
+from imaginem.ports.alarms import Alarm, Alarms
 from imaginem.ports.audit import (
     NO_DIGEST,
     AuditDeed,
@@ -59,6 +60,7 @@ from imaginem.ports.services import (
     DashboardServices,
     EngineChoices,
     Fetcher,
+    Fusion,
     MaintenanceJob,
     OpenBatches,
     Photos,
@@ -89,6 +91,8 @@ __all__ = [
     "RECOGNIZER",
     "SEARCH_LIMIT",
     "VISION",
+    "Alarm",
+    "Alarms",
     "AuditDeed",
     "AuditEntry",
     "AuditLog",
@@ -129,6 +133,7 @@ __all__ = [
     "FaceRecognizer",
     "Fetcher",
     "FoundPhoto",
+    "Fusion",
     "Groups",
     "InstallationKey",
     "JobErased",

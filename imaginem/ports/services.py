@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from imaginem.ports.alarms import Alarms
 from imaginem.ports.audit import AuditLog, AuditTrail
 from imaginem.ports.barred import BarredPhotos
 from imaginem.ports.batches import Batches
@@ -63,12 +64,35 @@ class RetentionDays:
 
 
 @dataclass(frozen=True)
+class Fusion:
+    """Which consecutive steps of a job one delivery may run.
+
+    Attributes:
+        every: all of them.
+        groups: names of steps that may follow each other in one delivery.
+    """
+
+    every: bool = False
+    groups: tuple[frozenset[str], ...] = ()
+
+    @property
+    def is_off(self) -> bool:
+        """Whether each step has a delivery of its own."""
+        return not (self.every or self.groups)
+
+    def joins(self, name: str, following: str) -> bool:
+        """Tell whether a step may run in the delivery of the step before it."""
+        return self.every or any({name, following} <= group for group in self.groups)
+
+
+@dataclass(frozen=True)
 class CoreSettings:
     """The settings that the core needs: numbers and names.
 
     Attributes:
         backup_days: for how long backups keep what was erased; 0 where none are made for us.
         looks_again: whether a timer sends lost messages again, and sweeps what was erased.
+        fusion: which steps run in one delivery.
     """
 
     default_pipeline: Sequence[str] = ()
@@ -82,6 +106,7 @@ class CoreSettings:
     retention: RetentionDays = RetentionDays()
     backup_days: int = 0
     looks_again: bool = True
+    fusion: Fusion = Fusion(every=True)
 
 
 class EngineChoices(Protocol):
@@ -174,6 +199,10 @@ class Services(Engines, Protocol):
     @property
     def photos(self) -> Photos:
         """Return the cache of decoded photos."""
+
+    @property
+    def alarms(self) -> Alarms:
+        """Return what does things later."""
 
     @property
     def telemetry(self) -> Telemetry:

@@ -45,6 +45,9 @@ class ErasedJobs(Protocol):
             put: when it was put on its queue; None if that is not known.
         """
 
+    def are_known(self) -> bool:
+        """Tell, without a call, whether this process knows that anything was ever erased."""
+
     def begin(self, batch_id: str, job_ids: Collection[str], *, whole: bool = False) -> None:
         """Commit that jobs, or a whole batch, are erased; from now on their messages are dropped.
 

@@ -8,12 +8,13 @@ taken comes back after its lease, and the queue is cleared again.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from imaginem.errors import InvalidMessage, NotFound
+from imaginem.errors import Conflict, InvalidMessage, NotFound
 from imaginem.message import JobMessage, decode_message
+from imaginem.pipeline.advance import awaited
 from imaginem.pipeline.fence import AlreadyConcluded, claim_step, record_step
 from imaginem.pipeline.loading import believed
 from imaginem.pipeline.openings import run_begins
-from imaginem.pipeline.progress_row import RowChange, current_step
+from imaginem.pipeline.progress_row import ProgressRow, RowChange, current_step
 from imaginem.pipeline.resending import authority_of
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import AuditDeed, AuditSubject, QueueItem, Services
@@ -99,9 +100,23 @@ def _end(services: Services, queue: str, item: QueueItem) -> bool:
         # Under a delivery of its own: were the message delivered again, its holder would find the
         # step concluded by another one, and drop it.
         record_step(services.log, replace(claim, delivery=_DELIVERY), _cancelled(message))
-    except AlreadyConcluded:
-        return False
+    except AlreadyConcluded as found:
+        if found.row is None or not _end_later(services, message, found.row):
+            return False
     services.telemetry.count("imaginem.jobs", state=str(JobState.CANCELLED))
+    return True
+
+
+def _end_later(services: Services, message: JobMessage, row: ProgressRow) -> bool:
+    """End a job at the step that it waits for, if this message was to send it on to there."""
+    place = awaited(row, message)
+    if place is None or row.has_ended:
+        return False
+    change = replace(_cancelled(message.at_step(place)), delivery=_DELIVERY)
+    try:
+        services.log.merge(row.key, change.properties(), row.fence)
+    except Conflict:  # it has just gone on
+        return False
     return True
 
 

@@ -18,6 +18,7 @@ param queueBatchSize int
 param queueNewBatchThreshold int
 param httpConcurrency int
 param pipelineDefinition string
+param pipelineFusion string
 param droppedPhotos string
 param photoRetentionDays int
 param cropRetentionDays int
@@ -157,6 +158,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     AzureFunctionsJobHost__extensions__queues__newBatchThreshold: string(queueNewBatchThreshold)
     OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: identityClientId
     PIPELINE_DEFINITION: pipelineDefinition
+    PIPELINE_FUSION: pipelineFusion
     DROPPED_PHOTOS: droppedPhotos
     RETENTION_PHOTOS_DAYS: string(photoRetentionDays)
     RETENTION_CROPS_DAYS: string(cropRetentionDays)

@@ -39,7 +39,8 @@ def _noting(original: AnyStep) -> AnyStep:
         return output
 
     run.__name__, run.__doc__ = original.name, original.summary
-    return Step(run, original.output_type, original.requires, original.finalizer)
+    known = original.requires, original.finalizer, original.alone
+    return Step(run, original.output_type, *known)
 
 
 registry = Registry()

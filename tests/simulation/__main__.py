@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 import time
+from typing import NamedTuple
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,30 +16,38 @@ from tests.simulation.world import run
 _SHOWN = 10
 
 
+class Mode(NamedTuple):
+    """What is played besides what a seed draws: see `run`."""
+
+    erasing: bool
+    fused: bool | None
+
+
 def main() -> int:
     """Play what the command line asks for; return 1 if an invariant broke."""
     parser = argparse.ArgumentParser(prog="make simulate", description=__doc__)
     parser.add_argument("--seeds", type=int, default=int(os.environ.get("SEEDS") or 1000))
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--processes", type=int, default=cores())
-    chosen = os.environ.get("SEED")
-    parser.add_argument("--seed", type=int, default=int(chosen) if chosen else None)
+    seed = os.environ.get("SEED")
+    parser.add_argument("--seed", type=int, default=int(seed) if seed else None)
     given = parser.parse_args()
-    erasing = bool(os.environ.get("ERASING"))
+    chosen = os.environ.get("FUSED", "")
+    mode = Mode(bool(os.environ.get("ERASING")), chosen == "1" if chosen else None)
     if given.seed is not None:
-        return _replay(given.seed, erasing=erasing)
-    return _play(given.first, given.seeds, given.processes, erasing=erasing)
+        return _replay(given.seed, mode)
+    return _play(given.first, given.seeds, given.processes, mode)
 
 
-def _replay(seed: int, *, erasing: bool) -> int:
-    report = run(seed, traced=True, erasing=erasing)
+def _replay(seed: int, mode: Mode) -> int:
+    report = run(seed, traced=True, erasing=mode.erasing, fused=mode.fused)
     for line in report.trace:
         print(line)
     print(f"seed {seed}: {report.broken or report.known or 'every invariant holds'}")
     return 1 if report.broken else 0
 
 
-def _play(first: int, count: int, processes: int, *, erasing: bool) -> int:
+def _play(first: int, count: int, processes: int, mode: Mode) -> int:
     console, started = Console(), time.perf_counter()
     columns = (
         TextColumn("{task.description}"),
@@ -57,11 +66,11 @@ def _play(first: int, count: int, processes: int, *, erasing: bool) -> int:
             for report in part.broken:
                 progress.console.print(f"seed {report.seed}: {report.broken}", markup=False)
 
-        campaign = play_all(first, count, processes, show, erasing=erasing)
+        campaign = play_all(first, count, processes, show, erasing=mode.erasing, fused=mode.fused)
     seconds = time.perf_counter() - started
     console.print(_summary(campaign))
     console.print(f"{count} seeds in {seconds:.0f} s, {count / seconds:.0f} seeds/s")
-    return _verdict(console, campaign, erasing=erasing)
+    return _verdict(console, campaign, mode)
 
 
 def _summary(campaign: Campaign) -> Table:
@@ -71,7 +80,7 @@ def _summary(campaign: Campaign) -> Table:
     return table
 
 
-def _verdict(console: Console, campaign: Campaign, *, erasing: bool) -> int:
+def _verdict(console: Console, campaign: Campaign, mode: Mode) -> int:
     executions = campaign.happened["step executions"]
     again = campaign.happened["executions of recorded steps"]
     share = again / executions if executions else 0.0
@@ -79,7 +88,8 @@ def _verdict(console: Console, campaign: Campaign, *, erasing: bool) -> int:
     if not campaign.broken:
         console.print("every invariant holds")
         return 0
-    how = " ERASING=1" if erasing else ""
+    how = " ERASING=1" if mode.erasing else ""
+    how += "" if mode.fused is None else f" FUSED={int(mode.fused)}"
     failing = sorted(report.seed for report in campaign.broken)
     console.print(f"{len(failing)} seeds break an invariant: {failing[:_SHOWN]}")
     console.print(f"replay one with its trace: make simulate SEED={failing[0]}{how}")

@@ -32,11 +32,11 @@ class Campaign:
         self.happened.update(other.happened)
 
 
-def play(seeds: range, *, erasing: bool = False) -> Campaign:
-    """Play some seeds in this process; with `erasing`, jobs are erased in each of them."""
+def play(seeds: range, *, erasing: bool = False, fused: bool | None = None) -> Campaign:
+    """Play some seeds in this process; see `run` for what else may be chosen."""
     campaign = Campaign()
     for seed in seeds:
-        report = run(seed, erasing=erasing)
+        report = run(seed, erasing=erasing, fused=fused)
         campaign.seeds += 1
         campaign.happened.update(report.happened)
         if report.broken:
@@ -51,23 +51,26 @@ def play_all(
     on_part: Callable[[Campaign], None],
     *,
     erasing: bool = False,
+    fused: bool | None = None,
 ) -> Campaign:
     """Play seeds side by side; `on_part` is told of each part that was played."""
     campaign = Campaign()
-    for part in _parts(first, count, processes, erasing=erasing):
+    for part in _parts(first, count, processes, partial(play, erasing=erasing, fused=fused)):
         campaign.add(part)
         on_part(part)
     return campaign
 
 
-def _parts(first: int, count: int, processes: int, *, erasing: bool) -> Iterator[Campaign]:
+def _parts(
+    first: int, count: int, processes: int, play_some: Callable[[range], Campaign]
+) -> Iterator[Campaign]:
     end = first + count
     chunks = [range(at, min(at + _CHUNK, end)) for at in range(first, end, _CHUNK)]
     if processes == 1:
-        yield from map(partial(play, erasing=erasing), chunks)
+        yield from map(play_some, chunks)
         return
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap_unordered(partial(play, erasing=erasing), chunks)
+        yield from pool.imap_unordered(play_some, chunks)
 
 
 def cores() -> int:

@@ -1,12 +1,13 @@
 """An instance of the host with its worker: takes messages as `host/listener.py` does."""
 
 import random
+from dataclasses import replace
 from typing import Protocol
 
 from imaginem.errors import ImaginemError, NotFound, StorageUnavailable
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
-from imaginem.ports import QueueItem
+from imaginem.ports import Fusion, QueueItem
 from tests.simulation.faults import WorkerDied
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.services import SETTINGS, SimulatedServices
@@ -30,6 +31,9 @@ class Surroundings(Protocol):
     services: SimulatedServices
     trace: Trace
 
+    def fusion_of(self, instance: str) -> Fusion:
+        """Return which steps share a delivery on an instance."""
+
     def ended(self, queue: str, outcome: str) -> None:
         """Note how a delivery ended."""
 
@@ -43,11 +47,24 @@ class Instance:
 
     def __init__(self, name: str, around: Surroundings) -> None:
         self.name, self.around = name, around
-        self.services = around.services.restarted()
+        self.fusion = around.fusion_of(name)
+        self.services = self._born()
         self.in_hand: QueueItem | None = None
+
+    def _born(self) -> SimulatedServices:
+        """Return the services of a process that has just begun."""
+        services = self.around.services.restarted()
+        services.core_settings = replace(SETTINGS, fusion=self.fusion)
+        return services
 
     def live(self) -> None:
         """Take messages."""
+        try:
+            self._live()
+        finally:
+            self.services.alarms.end()
+
+    def _live(self) -> None:
         around = self.around
         while True:
             ready = [name for name in around.queues.ready() if self.serves(name)]
@@ -81,7 +98,8 @@ class Instance:
             well = True
         except WorkerDied:
             outcome = "worker died"
-            self.services = self.around.services.restarted()
+            self.services.alarms.end()
+            self.services = self._born()
         except (ImaginemError, DefectError) as problem:
             outcome = type(problem).__name__
         self.around.ended(queue, outcome)

@@ -93,6 +93,9 @@ class Ledger:
             self.happened["runs begun"] += 1
             self._begins(old, new)
             return
+        recorded = [name for name in new.pipeline if new.state_of(name) in CONCLUDED]
+        if sum(old.state_of(name) not in CONCLUDED for name in recorded) > 1:
+            self.happened["outcomes of several steps recorded together"] += 1
         for name in old.pipeline:
             if old.state_of(name) is StepState.SUCCESS:
                 self._stays(name, old, new)

@@ -9,6 +9,7 @@ from typing import Protocol
 from imaginem.errors import ImaginemError
 from imaginem.memory.stores import MemoryStores
 from imaginem.pipeline.claimed_ids import ids_in
+from imaginem.ports import Fusion
 from imaginem.usecases.reconcile import reconcile
 from imaginem.usecases.watchdog import Watchdog
 from tests.simulation.clock import Clock
@@ -63,6 +64,9 @@ class Surroundings(Protocol):
     faults: Faults
     trace: Trace
     happened: Counter[str]
+
+    def fusion_of(self, instance: str) -> Fusion:
+        """Return which steps share a delivery on an instance."""
 
     def ended(self, queue: str, outcome: str) -> None:
         """Note how a delivery ended."""

@@ -8,6 +8,8 @@ import random
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from imaginem.ports import Fusion
+
 STEPS = (
     "looks",
     "names",
@@ -149,6 +151,18 @@ def draw(seed: int) -> Plan:
         emulated=emulated,
         skewed=not emulated and chance.random() < 0.5,
     )
+
+
+def fusions(seed: int) -> tuple[Fusion, ...]:
+    """Return which steps share a delivery in a fused run: on each instance, or on all alike.
+
+    Some runs have groups, and in some an instance is not fused, as while a setting is changed.
+    """
+    chance = random.Random(seed + 3)
+    auto = Fusion(every=True)
+    at = chance.randrange(1, len(STEPS))
+    grouped = Fusion(groups=(frozenset(STEPS[:at]), frozenset((*STEPS[at:], "report"))))
+    return chance.choice(((auto,), (auto,), (auto,), (grouped,), (auto, Fusion())))
 
 
 def _job(chance: random.Random, number: int) -> tuple[str, str, tuple[str, ...]]:

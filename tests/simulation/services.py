@@ -27,6 +27,7 @@ from imaginem.ports import (
     Engines,
     EngineT,
     Erasable,
+    Fusion,
     MaintenanceJob,
     NoLanding,
     NoRemains,
@@ -34,9 +35,11 @@ from imaginem.ports import (
 from imaginem.telemetry.silent import SilentTelemetry
 from imaginem.usecases.audit.chain import ChainWriter
 from imaginem.usecases.erasables import erasables_of
+from tests.simulation.alarms import SimulatedAlarms
 from tests.simulation.clock import Clock
 from tests.simulation.engines import OneFace, recognizer_of
 from tests.simulation.faults import Faults, Port
+from tests.simulation.scheduler import Scheduler
 from tests.simulation.stores import LooseQueues, MarkedLanding, WatchedLog
 
 SETTINGS = CoreSettings(
@@ -45,6 +48,7 @@ SETTINGS = CoreSettings(
     max_waits=3,
     max_dequeue_count=3,
     retry_seconds=2.0,
+    fusion=Fusion(),
 )
 
 
@@ -81,6 +85,7 @@ class Surroundings(Protocol):
 
     stores: Stores
     faults: Faults
+    scheduler: Scheduler
     clock: Clock
     happened: Counter[str]
 
@@ -92,7 +97,6 @@ class SimulatedServices(Engines):
         maintenance_jobs: what the timer runs.
     """
 
-    core_settings = SETTINGS
     installation_key = MemoryInstallationKey()
     photos = PhotoCache(pixels=0)
     fetch: Any = None
@@ -103,7 +107,8 @@ class SimulatedServices(Engines):
 
     def __init__(self, around: Surroundings, emulated: bool) -> None:
         stores, faults = around.stores, around.faults
-        self._clock = around.clock
+        self._clock, self._around = around.clock, around
+        self.core_settings = SETTINGS
         self.telemetry = Counting(around.happened)
         self.landing: Any = Port("landing", stores.landing, faults) if emulated else NoLanding()
         self.queues: Any = Port("queues", stores.queues, faults)
@@ -132,6 +137,7 @@ class SimulatedServices(Engines):
         self._remember_nothing()
 
     def _remember_nothing(self) -> None:
+        self.alarms = SimulatedAlarms(self._around)
         self.cancellations = CancelledBatches(self.shared_state, self._clock.read)
         self.open_batches = NotedBatches(self.shared_state, self._clock.machine)
         self.engine_choices = NotedEngineChoices(self.shared_state)

@@ -12,7 +12,7 @@ from imaginem import JobContext
 from imaginem.errors import NotFound
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import CONCLUDED, JobState, StepState
-from imaginem.ports import JobKey, PoisonEntry
+from imaginem.ports import Fusion, JobKey, PoisonEntry
 from imaginem.usecases.final_sweep import sweep_finally
 from imaginem.usecases.poison import replay_entry
 from imaginem.usecases.rerun import prepare_rerun, rerun_job
@@ -24,7 +24,7 @@ from tests.simulation.known import known
 from tests.simulation.ledger import BrokenInvariant, Ledger
 from tests.simulation.machine import Machine, Variant
 from tests.simulation.people import Person
-from tests.simulation.plan import STEPS, Event, Plan, draw
+from tests.simulation.plan import STEPS, Event, Plan, draw, fusions
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.services import SimulatedServices, Stores
 from tests.simulation.steps import Pipeline
@@ -68,8 +68,18 @@ class World:
         executed: how many step executions there were.
     """
 
-    def __init__(self, plan: Plan, variant: Variant = AS_IT_IS, *, traced: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        variant: Variant = AS_IT_IS,
+        *,
+        traced: bool = False,
+        fused: bool = False,
+    ) -> None:
         self.plan = plan
+        self._fusions = fusions(plan.seed) if fused else (Fusion(),)
+        if variant.watchdog is None:  # it mends what a change of the setting may break
+            self._fusions = self._fusions[:1]
         self.clock = Clock()
         self.chance = random.Random(plan.seed + 1)
         if plan.skewed:
@@ -95,6 +105,10 @@ class World:
         self.is_watched = variant.watchdog is not None
         self.healthy = False
         self.executed = 0
+
+    def fusion_of(self, instance: str) -> Fusion:
+        """Return which steps share a delivery on an instance."""
+        return self._fusions[int(instance.rpartition("-")[2]) % len(self._fusions)]
 
     def play(self) -> None:
         """Play the plan, let everything come to rest, and look.
@@ -266,12 +280,25 @@ def _silence() -> Iterator[None]:
 
 
 def run(
-    seed: int, variant: Variant = AS_IT_IS, *, traced: bool = False, erasing: bool = False
+    seed: int,
+    variant: Variant = AS_IT_IS,
+    *,
+    traced: bool = False,
+    erasing: bool = False,
+    fused: bool | None = None,
 ) -> Report:
-    """Play a seed; with `erasing`, jobs are erased again and again meanwhile."""
+    """Play a seed.
+
+    Args:
+        seed: decides all that is drawn.
+        variant: the protocol.
+        traced: whether the report has every call.
+        erasing: whether jobs are erased again and again meanwhile.
+        fused: whether steps share deliveries; by default, they do on odd seeds.
+    """
     plan = draw(seed) if variant.watchdog else draw(seed).without_losses()
     plan = plan.with_erasures() if erasing else plan
-    world = World(plan, variant, traced=traced)
+    world = World(plan, variant, traced=traced, fused=bool(seed % 2) if fused is None else fused)
     report = Report(seed, happened=world.happened, trace=world.trace.lines)
     world.trace.note("world", f"{plan}")
     with simulated_time(world.clock, seed), _silence():

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 
 from imaginem.pipeline.steps import default_registry
+from imaginem.ports import Fusion
 from imaginem.testing import MemoryServices, photo_bytes, run_all
 from tests.dashboard import client, enrol, face, keep, pair, web_services
 
@@ -253,6 +254,7 @@ class TestBatchActions:
     def test_a_cancelled_batch_stops_at_the_next_hop_and_takes_no_more(
         self, services: MemoryServices, api: TestClient
     ) -> None:
+        services.core_settings = replace(services.core_settings, fusion=Fusion())
         name = send(api, photo_bytes()).json()["job_id"]
         with pytest.raises(AssertionError, match="did not come to an end"):
             run_all(services, default_registry, most=2)

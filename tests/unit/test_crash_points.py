@@ -13,6 +13,7 @@ import pytest
 
 from imaginem import JobContext, RetryableError
 from imaginem.names import job_prefix
+from imaginem.ports import Fusion
 from imaginem.testing import photo_bytes
 from tests.crashes import STEPS, TRIES, End, Killed, Stop, World, always, once
 from tests.workbench import KEY
@@ -171,6 +172,20 @@ def is_erased_while_a_step_runs(world: World) -> None:
     world.watch(2)
 
 
+def comes_again_and_was_recorded_in_part(world: World) -> None:
+    world.send()
+    world.ambush("gallery.enrol", 2)  # the second time, each step is recorded at once
+    world.watch(2)
+
+
+def was_recorded_in_part_and_never_sent_on(world: World) -> None:
+    world.acts["keep"] = once(ZeroDivisionError(), world.acts["keep"])
+    world.send()
+    world.ambush("queues.send delayed", 1)
+    world.ambush("queues.send", TRIES - 1)
+    world.watch(2)
+
+
 POISONED_AT_FIRST = End("failed", ("poisoned", "waiting", "waiting"))
 DEFECT = replace(POISONED_AT_FIRST, poison=(("find", "ZeroDivisionError"),))
 NOTHING = End("")
@@ -248,6 +263,32 @@ WAYS = {
         is_erased_while_its_photo_is_fetched, (NOTHING,), blobs=0
     ),
     "is erased while a step runs": Way(is_erased_while_a_step_runs, (NOTHING,), blobs=0),
+}
+
+
+FUSED = {"fusion": Fusion(every=True)}
+WAYS |= {
+    "fused: goes its way": Way(goes_on, settings=FUSED),
+    "fused: comes again and was recorded in part": Way(
+        comes_again_and_was_recorded_in_part, settings=FUSED
+    ),
+    "fused: had a defect once": Way(had_a_defect_once, settings={**FUSED, "retry_seconds": 2}),
+    "fused: kills its worker": Way(
+        kills_its_worker,
+        (
+            *WAYS["kills its worker"].ends,
+            replace(WAYS["kills its worker"].ends[0], poison=(("keep", "StorageUnavailable"),)),
+        ),
+        FUSED,
+    ),
+    "fused: was recorded in part and never sent on": Way(
+        was_recorded_in_part_and_never_sent_on,
+        WAYS["was recorded and never sent on"].ends,
+        {**FUSED, "retry_seconds": 2},
+    ),
+    "fused: is erased while a step runs": Way(
+        is_erased_while_a_step_runs, (NOTHING,), FUSED, blobs=0
+    ),
 }
 
 

@@ -12,7 +12,7 @@ from imaginem.config.local_settings import local_settings
 from imaginem.config.settings import MAX_DEQUEUE_COUNT, Settings, read_settings
 from imaginem.config.startup import check_start
 from imaginem.errors import ConfigurationError
-from imaginem.ports import CoreSettings, RetentionDays
+from imaginem.ports import CoreSettings, Fusion, RetentionDays
 from infra.gates.app_settings import declared_settings
 
 ROOT = Path(__file__).parents[2]
@@ -108,6 +108,7 @@ def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.Mon
         "AUDIT_PURPOSES": "tracing, protection",
         "BACKUP_DAYS": "35",
         "WATCHDOG_MINUTES": "0",
+        "PIPELINE_FUSION": "ocr+facedetection, facecrop",
         **{f"RETENTION_{kind.upper()}_DAYS": str(days) for kind, days in kept.items()},
     }
     expected = CoreSettings(
@@ -122,6 +123,7 @@ def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.Mon
         retention=RetentionDays(**kept),
         backup_days=35,
         looks_again=False,
+        fusion=Fusion(groups=(frozenset({"ocr", "facedetection"}), frozenset({"facecrop"}))),
     )
     for field in fields(CoreSettings):
         assert getattr(expected, field.name) != field.default, f"give {field.name} a value here"
@@ -145,6 +147,7 @@ def test_whatever_a_setting_holds_its_error_names_it_and_says_what_to_give(name:
         ("VISION_CALLS_PER_SECOND", ["0", "1000000"], ["-1", "1000001", "inf"]),
         ("FACE_LIST", ["a" * 50, "x_1-"], ["a" * 51, "A", "a b"]),
         ("FACE_ENGINE", ["local", "LOCAL"], ["xlocal", "localx", "local|azure"]),
+        ("PIPELINE_FUSION", ["off", "Auto", "ocr + facecrop"], ["on", "ocr+", "ocr+ocr"]),
         ("HTTP_ACCESS", ["health", "Platform"], ["none"]),
         ("INPUT_CONTAINER", ["my-photos"], ["ab", "My", "azure-webjobs-hosts"]),
     ],

@@ -9,10 +9,11 @@ from imaginem.config.value_types import (
     Count,
     Names,
     Seconds,
+    StepGroups,
     StepNames,
     one_of,
 )
-from imaginem.ports import CoreSettings
+from imaginem.ports import CoreSettings, Fusion
 
 DEFAULT_PIPELINE = (
     "generalclassification",
@@ -39,6 +40,13 @@ class PipelineSettings(Section):
         DEFAULT_PIPELINE,
         "the pipeline of jobs that name none, with commas between its steps",
         usual="all seven steps",
+    )
+    fusion: StepGroups = setting(
+        "PIPELINE_FUSION",
+        Fusion(every=True),
+        "which steps that follow each other run in one delivery: `auto`: all but those that are "
+        "declared `alone`; `off`: none; or groups: `+` between their steps, commas between groups",
+        usual="`auto`",
     )
     input_container: ContainerName = setting(
         "INPUT_CONTAINER",
@@ -101,4 +109,5 @@ class PipelineSettings(Section):
             max_waits=self.max_waits,
             max_dequeue_count=MAX_DEQUEUE_COUNT,
             retry_seconds=self.retry_seconds,
+            fusion=self.fusion,
         )

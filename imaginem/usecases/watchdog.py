@@ -32,9 +32,9 @@ from imaginem.usecases.unsent import withdraw
 SENDS = 3
 """Messages that are sent in place of a lost one before one ends the job."""
 PATIENCE = 4
-"""Periods to wait instead of one while messages of the queue are hidden: they are being worked on
-or delayed, and one of them may be the job's. With the usual period that is twice the time that a
-function may run on Azure (`functionTimeout` in host.json)."""
+"""Periods to wait instead of one while messages of the queue are hidden, or in a fused run of one
+before it: they are being worked on or delayed, and one of them may be the job's. With the usual
+period that is twice the time that a function may run on Azure (`functionTimeout` in host.json)."""
 _SLACK = timedelta(minutes=1)
 """A message is put on its queue after its row was written; by how much later at most."""
 _FORGOTTEN_AFTER = timedelta(days=1)
@@ -50,6 +50,7 @@ class _Waiting:
     Attributes:
         fence: of its row; empty if the run has no row yet.
         since: when it was heard of last, or when its delayed message comes.
+        earlier: queues before that one: a message of theirs may have brought the job here.
     """
 
     key: JobKey
@@ -57,6 +58,7 @@ class _Waiting:
     fence: str
     queue: str
     since: datetime
+    earlier: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,7 @@ class Watchdog:
         last = noted.last if noted is not None and noted.last <= now else job.since
         if seen.oldest is not None and seen.oldest <= last + _SLACK:
             return  # its message may be among those that wait
-        if now - last < self._period * (PATIENCE if seen.hidden else 1):
+        if now - last < self._period * (PATIENCE if self._may_be_held(job, queues) else 1):
             return
         if self._services.erased.covers(job.key, (job.run,), None):
             erase_job(
@@ -198,6 +200,15 @@ class Watchdog:
             erase_job(self._services, job.key)  # that was interrupted, or its message sent too late
         elif message is not None:
             self._send(job, message, noted.sends if noted else 0, ends, resends)
+
+    def _may_be_held(self, job: _Waiting, queues: "_Queues") -> bool:
+        """Tell whether somebody may be working on the job's message, or it may be delayed.
+
+        In a fused run that is a message of an earlier step's queue.
+        """
+        fused = not self._services.core_settings.fusion.is_off
+        names = (job.queue, *job.earlier) if fused else (job.queue,)
+        return any(queues.view(name).hidden for name in names)
 
     def _send(
         self, job: _Waiting, message: JobMessage, sends: int, ends: str, resends: Resends
@@ -274,7 +285,9 @@ def _at_step(row: ProgressRow) -> _Waiting:
     since = row.updated or datetime.min.replace(tzinfo=UTC)
     if row.not_before is not None and row.state_of(row.current) is StepState.RETRYING:
         since = max(since, row.not_before)
-    return _Waiting(row.key, row.run, row.fence, row.current, since)
+    names = row.pipeline
+    earlier = names[: names.index(row.current)] if row.current in names else []
+    return _Waiting(row.key, row.run, row.fence, row.current, since, tuple(earlier))
 
 
 def _reason(text: str) -> str:

@@ -9,7 +9,7 @@ from imaginem.memory.catalogue import MemoryCatalogue
 from imaginem.memory.database import MemoryDatabase
 from imaginem.memory.erased_runs import MemoryErasedRuns
 from imaginem.memory.stores import MemoryStores
-from imaginem.message import JobMessage
+from imaginem.message import JobMessage, decode_message
 from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.process import Delivery, process_step, transition
 from imaginem.ports import JobKey, PhotoFilter, PhotoPage, QueueItem
@@ -97,6 +97,36 @@ class DeletesBeforeAdvance(Instance):
         return moved.state
 
 
+class QuietQueues:
+    """Sends nothing of what is made of a job's row."""
+
+    def __init__(self, queues: Any) -> None:
+        self._queues = queues
+
+    def __getattr__(self, method: str) -> Any:
+        return getattr(self._queues, method)
+
+    def send(self, queue: str, body: str, *, delay: float = 0) -> str:
+        """Put a message on a queue, unless it looks before it acts."""
+        if decode_message(body, ()).job_definition.bookkeeping.look:
+            return ""
+        sent: str = self._queues.send(queue, body, delay=delay)
+        return sent
+
+
+class ResumesWithoutSending(Instance):
+    """Finds that steps of a message are recorded, and takes that for the job being sent on."""
+
+    def run(self, queue: str, item: QueueItem) -> str:
+        """Process a message."""
+        if item.dequeue_count > 1 and not queue.endswith(POISON):
+            self.services.queues = QuietQueues(self.around.services.queues)
+        try:
+            return super().run(queue, item)
+        finally:
+            self.services.queues = self.around.services.queues
+
+
 class StartsNewRuns(Watchdog):
     """Sends a lost message again as the first one of a new run."""
 
@@ -164,6 +194,14 @@ WITHOUT_WATCHDOG = Variant("without a watchdog", watchdog=None)
 WATCHDOG_WITH_A_NEW_RUN = Variant("watchdog with a new run", watchdog=StartsNewRuns)
 RECONCILER_BESIDE_LIVE_WORKERS = Variant(
     "reconciler beside live workers", waits_for_reconciler=False
+)
+READS_WHAT_IS_NOT_RECORDED = Variant("reads what is not recorded", settles=False)
+RESUMES_WITHOUT_SENDING = Variant(
+    "resumes without sending", instance=ResumesWithoutSending, watchdog=None
+)
+BROKEN_WHEN_FUSED = (
+    READS_WHAT_IS_NOT_RECORDED,
+    RESUMES_WITHOUT_SENDING,
 )
 BROKEN = (
     NO_FENCE,

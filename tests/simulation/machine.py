@@ -39,6 +39,7 @@ class Variant:
         watchdog: looks after jobs that stopped moving; without one, no message is lost.
         sql: makes what is kept in SQL.
         waits_for_reconciler: whether instances stop before the reconciler begins.
+        settles: whether an output is recorded before a step reads it.
     """
 
     name: str = "as it is"
@@ -47,6 +48,7 @@ class Variant:
     watchdog: type[Watchdog] | None = Watchdog
     sql: Callable[[], MemoryStores] = MemoryStores
     waits_for_reconciler: bool = True
+    settles: bool = True
 
 
 class Surroundings(Protocol):

@@ -10,6 +10,7 @@ import pytest
 from imaginem.usecases import submit
 from tests.simulation.broken import (
     BROKEN,
+    BROKEN_WHEN_FUSED,
     NO_MARKS_IN_SQL,
     NO_TOMBSTONES,
     STALE_SEARCH,
@@ -21,6 +22,7 @@ from tests.simulation.plan import Event, Fault
 from tests.simulation.world import AS_IT_IS, run
 
 SEEDS = 1000
+"""Even seeds play a delivery for each step, odd ones fused runs."""
 WITHIN = 500
 ERASING = 150
 
@@ -35,6 +37,7 @@ def test_every_invariant_holds_in_a_thousand_runs() -> None:
     for fault in Fault:
         assert campaign.happened[fault] > SEEDS / 10, f"hardly ever came: {fault}"
     assert campaign.happened["poison entries replayed to success"] > SEEDS / 10
+    assert campaign.happened["outcomes of several steps recorded together"] > SEEDS / 10
     again = campaign.happened["executions of recorded steps"]
     assert again < 0.015 * campaign.happened["step executions"]
 
@@ -73,12 +76,20 @@ def test_what_shows_or_writes_erased_jobs_is_found(variant: Variant, told: str) 
     assert any(told in why for why in broken)
 
 
-@pytest.mark.parametrize("variant", BROKEN, ids=lambda variant: variant.name)
-def test_a_broken_protocol_is_found(variant: Variant) -> None:
-    found = next((seed for seed in range(WITHIN) if run(seed, variant).broken), None)
+@pytest.mark.parametrize(
+    ("variant", "fused"),
+    [
+        *((variant, fused) for variant in BROKEN for fused in (False, True)),
+        *((variant, True) for variant in BROKEN_WHEN_FUSED),
+    ],
+    ids=lambda given: getattr(given, "name", "fused" if given is True else "unfused"),
+)
+def test_a_broken_protocol_is_found(variant: Variant, fused: bool) -> None:
+    found = next((s for s in range(WITHIN) if run(s, variant, fused=fused).broken), None)
     assert found is not None
     intact = WITHOUT_WATCHDOG if variant.watchdog is None else AS_IT_IS
-    assert not run(found, intact).broken, "the seed says nothing of what was broken on purpose"
+    broken = run(found, intact, fused=fused).broken
+    assert not broken, "the seed says nothing of what was broken on purpose"
 
 
 def test_a_seed_replays_exactly_in_another_process() -> None:

@@ -15,6 +15,7 @@ from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.resending import Resending, Resends
 from imaginem.pipeline.resuming import QUERY_LOST
+from imaginem.ports import Fusion
 from imaginem.testing import (
     MemoryServices,
     message_for,
@@ -166,6 +167,29 @@ def test_a_message_that_is_worked_on_for_long_is_not_lost(yard: Yard) -> None:
     process_step(step, Delivery(held.body, held.id), yard.services, yard.registry)
     yard.run()
     assert (yard.state, yard.executed) == ("succeeded", ["first", "second", "report"])
+
+
+def test_a_message_that_is_worked_on_for_long_in_a_fused_run_is_not_lost() -> None:
+    """It is hidden on the queue of an earlier step."""
+    yard = Yard(fusion=Fusion(every=True))
+    yard.submit()
+    yard.second_does = kill
+    (held,) = yard.services.queues.receive("first", 1, 3600)
+    for count in (1, 2):  # the second time, each step is recorded at once
+        with pytest.raises(KeyboardInterrupt):
+            process_step(
+                yard.first, Delivery(held.body, held.id, count), yard.services, yard.registry
+            )
+    assert yard.row.current == "second"
+    for _ in range(3):
+        yard.watch()
+    assert not yard.services.queues.count("second")
+    yard.watch()
+    assert yard.services.queues.count("second") == 1
+
+
+def kill(job: Any) -> Found:
+    raise KeyboardInterrupt
 
 
 def test_a_delayed_message_is_not_lost_before_it_comes(yard: Yard) -> None:

@@ -68,10 +68,11 @@ simulate: $(VENV)/.ready-dev
 	SEEDS=$(SEEDS) SEED=$(SEED) ERASING=$(ERASING) FUSED=$(FUSED) $(BIN)/python -m tests.simulation $(ARGS)
 
 # Spoils requests and kills processes at random, and accounts for every job afterwards; CI does it
-# with some jobs. `make chaos SEED=7` goes wrong in other ways.
-JOBS ?= 500
-KILLS ?= 100
-UPLOADS ?= 200
+# with some jobs. Each is played with a delivery for each step, and with fused runs. `make chaos SEED=7`
+# goes wrong in other ways.
+JOBS ?= 250
+KILLS ?= 50
+UPLOADS ?= 100
 ROUNDS ?= 3
 chaos: setup-dev
 	JOBS=$(JOBS) KILLS=$(KILLS) UPLOADS=$(UPLOADS) ROUNDS=$(ROUNDS) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest -s \

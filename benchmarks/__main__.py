@@ -8,7 +8,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import cost, dashboard, faces, imports, quota, step_execution, throughput
+from benchmarks import (
+    cost,
+    dashboard,
+    faces,
+    fused_runs,
+    imports,
+    quota,
+    step_execution,
+    throughput,
+)
 from benchmarks.result import Result
 
 
@@ -17,7 +26,7 @@ def main() -> int:
     console = Console()
     results: list[Result] = []
     wanted = set(sys.argv[1:])
-    for measure in (step_execution, cost, imports, dashboard, quota, throughput, faces):
+    for measure in (step_execution, fused_runs, cost, imports, dashboard, quota, throughput, faces):
         name = measure.__name__.rpartition(".")[2]
         if wanted and name not in wanted:
             continue

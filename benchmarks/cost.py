@@ -44,18 +44,22 @@ def _operation(request: str) -> str:
     return names.get(path.rsplit("/", 1)[-1], path)
 
 
-def _run_job(runtime: Runtime, job: str, ports: EmulatorPorts) -> Counter[str]:
-    """Run one photo through all steps; return its storage requests."""
+def _run_job(runtime: Runtime, job: str, ports: EmulatorPorts) -> tuple[Counter[str], int]:
+    """Run one photo through all steps; return its storage requests, and how many deliveries."""
     pipeline = runtime.settings.pipeline
     runtime.photos = SimpleNamespace(photo=_decode)
     url = runtime.blobs.put("inputimages", f"b/{job}", photo_bytes(400, 300, job), "image/png")
     body = message_for(url, pipeline, job_id=job, batch_id="b").encode()
     with counted(ports) as counts:
-        for name in pipeline:
-            step, delivery = default_registry.get(name), Delivery(body, f"{job}-{name}")
+        queue, deliveries = pipeline[0], 0
+        while queue:
+            step, delivery = default_registry.get(queue), Delivery(body, f"{job}-{queue}")
             moved = process_step(step, delivery, runtime, default_registry)
-            body = moved.outgoing.body if moved.outgoing else ""
-    return counts
+            deliveries += 1
+            queue, body = (
+                (moved.outgoing.queue, moved.outgoing.body) if moved.outgoing else ("", "")
+            )
+    return counts, deliveries
 
 
 def _decode(key: str, read: object) -> object:
@@ -65,8 +69,8 @@ def _decode(key: str, read: object) -> object:
     return decode_photo(read())  # type: ignore[operator]
 
 
-def _measure(ai_emulator: AiEmulator) -> tuple[Counter[str], Counter[str], int]:
-    """Return AI calls and storage operations of the second photo, and the number of steps."""
+def _measure(ai_emulator: AiEmulator, fusion: str) -> tuple[Counter[str], Counter[str], int]:
+    """Return AI calls and storage operations of the second photo, and its executions."""
     with (
         tempfile.TemporaryDirectory() as home,
         Emulator(None, EmulatorPorts.free()) as emulator,
@@ -76,6 +80,7 @@ def _measure(ai_emulator: AiEmulator) -> tuple[Counter[str], Counter[str], int]:
             **os.environ,
             "AzureWebJobsStorage": emulator.connection_string,
             "IMAGINEM_HOME": home,
+            "PIPELINE_FUSION": fusion,
         }
         for service in ("VISION", "FACE"):
             settings |= {
@@ -86,10 +91,10 @@ def _measure(ai_emulator: AiEmulator) -> tuple[Counter[str], Counter[str], int]:
         runtime = Runtime(read_settings(settings))
         _run_job(runtime, "teal", emulator.ports)  # creates queues, tables and the face list
         ai_emulator.requests.clear()
-        storage = _run_job(runtime, "navy", emulator.ports)
+        storage, executions = _run_job(runtime, "navy", emulator.ports)
         calls = Counter(_operation(request) for request in ai_emulator.requests)
         runtime.database.close()
-        return calls, storage, len(runtime.settings.pipeline)
+        return calls, storage, executions
 
 
 def _by_service(requests: Counter[str]) -> Counter[str]:
@@ -102,23 +107,29 @@ def _by_service(requests: Counter[str]) -> Counter[str]:
     return operations
 
 
-def run() -> list[Result]:
-    """Return calls and operations of a photo with one face, which matches an earlier one."""
+def _results_of(fusion: str) -> list[Result]:
     engines = SimpleNamespace(
         vision=FakeVision(), ocr=FakeOcr(), faces=FakeFaces(), embedder=_SamePerson()
     )
-    calls, storage, executions = _measure(AiEmulator(engines))
-    host = 2 * executions
+    how = "fused" if fusion == "auto" else "unfused"
+    calls, storage, executions = _measure(AiEmulator(engines), fusion)
     return [
         *(
-            Result(f"calls of one photo with one face: {name}", count, str(count))
+            Result(f"calls of one photo with one face, {how}: {name}", count, str(count))
             for name, count in sorted(calls.items())
         ),
         *(
-            Result(f"storage operations of one photo: {name}", count, str(count))
+            Result(f"storage operations of one photo, {how}: {name}", count, str(count))
             for name, count in sorted(_by_service(storage).items())
         ),
         Result(
-            "besides, by the Functions host", host, f"{host} (receive and delete for each step)"
+            f"besides, by the Functions host, {how}",
+            2 * executions,
+            f"{2 * executions} (receive and delete for each of {executions} executions)",
         ),
     ]
+
+
+def run() -> list[Result]:
+    """Return calls and operations of a photo with one face, which matches an earlier one."""
+    return [*_results_of("auto"), *_results_of("off")]

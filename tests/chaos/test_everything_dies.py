@@ -34,7 +34,7 @@ from tests.chaos.test_faults import photo_of
 from tests.conftest import ROOT
 from tests.installation import free_row
 
-PHOTOS = int(os.environ.get("UPLOADS", "12"))
+PHOTOS = int(os.environ.get("UPLOADS", "6"))
 ROUNDS = int(os.environ.get("ROUNDS", "0"))
 """How often each of workers, host and emulator is killed, before all are at once."""
 SEED = int(os.environ.get("SEED", "20261127"))
@@ -129,8 +129,9 @@ class Started:
         self.kills[kind] += kill_one(self.host.processes(part), chance)
 
 
-@pytest.fixture
-def started(tmp_path: Path) -> Iterator[Started]:
+@pytest.fixture(params=["off", "auto"])
+def started(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Started]:
+    """A host with a delivery for each step, and one with fused runs."""
     app, home = tmp_path / "app", tmp_path / "home"
     app.mkdir()
     (app / "function_app.py").write_text(APP)
@@ -143,6 +144,7 @@ def started(tmp_path: Path) -> Iterator[Started]:
         "EMULATOR_PORT": str(free_row()),
         "PIPELINE_DEFINITION": PIPELINE,
         "DROPPED_PHOTOS": "off",
+        "PIPELINE_FUSION": request.param,
         "RETRY_SECONDS": "0.2",
     }
     command = ["-m", "imaginem.cli", "start", "--app", str(app), "--home", str(home), "--port"]

@@ -23,7 +23,7 @@ from PIL import Image
 
 from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
 from imaginem.config.settings import read_settings
-from imaginem.host import Emulator
+from imaginem.host import Emulator, EmulatorPorts
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import JobState
 from imaginem.ports import JobKey
@@ -99,8 +99,9 @@ class Chaos:
             time.sleep(0.3)
 
 
-@pytest.fixture
-def chaos(own_azurite: Emulator, tmp_path: Path) -> Iterator[Chaos]:
+@pytest.fixture(params=["off", "auto"])
+def chaos(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Chaos]:
+    """A host behind faults, with a delivery for each step, and with fused runs."""
     app, home = tmp_path / "app", tmp_path / "home"
     shutil.copytree(ROOT / "steps", app / "steps", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(Path(__file__).with_name("chaos_app.py"), app / "function_app.py")
@@ -110,10 +111,11 @@ def chaos(own_azurite: Emulator, tmp_path: Path) -> Iterator[Chaos]:
     disk = SmallDisk(home, 64 + JOBS // 4)
     with ExitStack() as stack:
         stack.callback(disk.remove)
+        azurite = stack.enter_context(Emulator(None, EmulatorPorts.free(), ROOT))
         options = AiEmulatorOptions(key=KEY)
         server = stack.enter_context(AiEmulatorServer(AiEmulator(ColorEngines(), options)))
         services = int(server.address.rpartition(":")[2])
-        ports = (own_azurite.ports.blob, own_azurite.ports.queue, own_azurite.ports.table)
+        ports = (azurite.ports.blob, azurite.ports.queue, azurite.ports.table)
         targets = [*((port, XML) for port in ports[:2]), (ports[2], JSON), (services, JSON)]
         proxies = [
             stack.enter_context(FaultyProxy(port, body, SEED + number))
@@ -123,19 +125,20 @@ def chaos(own_azurite: Emulator, tmp_path: Path) -> Iterator[Chaos]:
             "IMAGINEM_HOME": str(home),
             "RETRY_SECONDS": "0.2",
             "DROPPED_PHOTOS": "off",
+            "PIPELINE_FUSION": request.param,
             **azure_settings(f"http://127.0.0.1:{proxies[3].port}"),
         }
         spoiled = emulator_connection_string(*(proxy.port for proxy in proxies[:3]))
         environment = {
             **shared,
             "AzureWebJobsStorage": spoiled,
-            "DIRECT_STORAGE": own_azurite.connection_string,
+            "DIRECT_STORAGE": azurite.connection_string,
             "EXECUTED": str(tmp_path / "executed"),
             "PYTHONPATH": f"{ROOT}{os.pathsep}{app}",
         }
         direct, through = (
             Runtime(read_settings({**shared, "AzureWebJobsStorage": connection}))
-            for connection in (own_azurite.connection_string, spoiled)
+            for connection in (azurite.connection_string, spoiled)
         )
         stack.callback(direct.database.close)
         stack.callback(through.database.close)

@@ -124,10 +124,11 @@ class Installation:
         self.drop(key, photo_bytes(color=color))
         for name in PIPELINE:
             step = default_registry.get(name)
-            (item,) = self.runtime.queues.receive(name, 1, 60)
-            delivery = Delivery(item.body, item.id, item.dequeue_count, item.inserted)
-            process_step(step, delivery, self.runtime, default_registry)
-            self.runtime.queues.delete(name, item)
+            self.runtime.queues.create(name)
+            for item in self.runtime.queues.receive(name, 1, 60):
+                delivery = Delivery(item.body, item.id, item.dequeue_count, item.inserted)
+                process_step(step, delivery, self.runtime, default_registry)
+                self.runtime.queues.delete(name, item)
         result = self.runtime.results.read(key)
         assert result is not None
         assert result.unsuccessful == ()

@@ -107,10 +107,11 @@ def run(runtime: Runtime, message: JobMessage) -> None:
     """Take the job from queue to queue, as the triggers do."""
     runtime.queues.send(STEPS[0], message.encode())
     for name in STEPS:
-        (item,) = runtime.queues.receive(name, 1, 30)
-        delivery = Delivery(item.body, item.id, item.dequeue_count)
-        process_step(default_registry.get(name), delivery, runtime, default_registry)
-        runtime.queues.delete(name, item)
+        runtime.queues.create(name)
+        for item in runtime.queues.receive(name, 1, 30):
+            delivery = Delivery(item.body, item.id, item.dequeue_count)
+            process_step(default_registry.get(name), delivery, runtime, default_registry)
+            runtime.queues.delete(name, item)
 
 
 def test_the_whole_pipeline_runs_without_a_key(

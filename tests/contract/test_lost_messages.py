@@ -111,6 +111,7 @@ def pipeline(azurite: Emulator, tmp_path: Path) -> Iterator[Pipeline]:
                 "AzureWebJobsStorage": azurite.connection_string,
                 "IMAGINEM_HOME": str(tmp_path),
                 "PIPELINE_DEFINITION": ",".join(names),
+                "PIPELINE_FUSION": "off",  # jobs are scattered over the queues
             }
         )
     )

@@ -85,16 +85,34 @@ class Recorder:
         Raises:
             AlreadyConcluded, JobErased: as `write`, if it is written at once.
         """
+        if self._kept_more(name, change, following):
+            return
         with self._alone():
             self._since = self._since if self._kept else self._clock()
-            self._kept.append(change)
-            self._names.add(name)
-            self._next = following
+            self._add(name, change, following)
             left = RECORD_WITHIN - (self._clock() - self._since)
             if self._at_once or left <= 0:
                 self._write()
             else:
                 self._alarm = self._alarms.after(left, self._overdue)
+
+    def _kept_more(self, name: str, change: RowChange, following: Claim) -> bool:
+        """Keep back one more outcome if the alarm of the first one will do for it."""
+        if self._alarm is None or not self._lock.acquire(blocking=False):
+            return False
+        try:
+            left = RECORD_WITHIN - (self._clock() - self._since)
+            if not self._kept or self._problem is not None or left <= 0:
+                return False
+            self._add(name, change, following)
+            return True
+        finally:
+            self._lock.release()
+
+    def _add(self, name: str, change: RowChange, following: Claim) -> None:
+        self._kept.append(change)
+        self._names.add(name)
+        self._next = following
 
     def settle(self, name: str = "") -> None:
         """Write what was kept back before a step reads an output; any, if none is named.

@@ -25,7 +25,7 @@ SEEDS = 1000
 """Even seeds play a delivery for each step, odd ones fused runs."""
 WITHIN = 500
 RARE = 120
-"""From here on, what only few seeds show is looked for: none shows it before, and that takes time."""
+"""Where what only few seeds show is looked for: none before shows it, and that takes time."""
 ERASING = 150
 
 

@@ -25,7 +25,7 @@ from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import CONCLUDED, ENDED, StepState
 from imaginem.pipeline.steps import Registry
-from imaginem.ports import CoreSettings, JobKey
+from imaginem.ports import CoreSettings, Fusion, JobKey
 from imaginem.ports.drops import run_of_drop
 from imaginem.testing import MemoryLog, MemoryQueues, MemoryServices, message_for
 from imaginem.usecases.poison import replay_job
@@ -183,6 +183,8 @@ CRASHES = st.none() | st.tuples(st.integers(1, 5), st.booleans(), st.booleans())
 class Interleavings(RuleBasedStateMachine):
     """One job, and everything that may happen to its messages."""
 
+    fusion = Fusion()
+
     def __init__(self) -> None:
         super().__init__()
         self.registry = Registry()
@@ -191,7 +193,11 @@ class Interleavings(RuleBasedStateMachine):
         self.ports, self.deck, self.log = Ports(), Deck(), WatchedLog()
         self.services = MemoryServices(
             core_settings=CoreSettings(
-                max_attempts=TRIES, max_waits=TRIES, max_dequeue_count=TRIES, retry_seconds=0
+                max_attempts=TRIES,
+                max_waits=TRIES,
+                max_dequeue_count=TRIES,
+                retry_seconds=0,
+                fusion=self.fusion,
             )
         )
         self.url = self.services.blobs.put("inputimages", "batch-1/photo", b"a photo", "")
@@ -383,5 +389,13 @@ class Interleavings(RuleBasedStateMachine):
         return run != self.log.row.run or self.log.row.state_of(old.queue) in CONCLUDED
 
 
+class FusedInterleavings(Interleavings):
+    """The same with fused runs."""
+
+    fusion = Fusion(every=True)
+
+
 TestInterleavings = Interleavings.TestCase
 TestInterleavings.settings = settings(stateful_step_count=18, report_multiple_bugs=False)
+TestFusedInterleavings = FusedInterleavings.TestCase
+TestFusedInterleavings.settings = settings(stateful_step_count=18, report_multiple_bugs=False)

@@ -72,6 +72,11 @@ class FusedRun:
         if not proven:
             self.recorder.proven -= LOOK_AGAIN_SECONDS
 
+    def end(self) -> None:
+        """See that nothing is written any more: the delivery is over."""
+        if "recorder" in vars(self):  # not before the job was claimed
+            self.recorder.end()
+
     def goes_on(self, step: AnyStep, following: str) -> bool:
         """Tell whether the next step runs in this delivery, too."""
         if self.ends is None or following not in self.registry:

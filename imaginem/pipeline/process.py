@@ -71,9 +71,12 @@ def process_step(
     clock = clock or time.monotonic
     run = FusedRun(delivery, services, registry, clock, clock() + BUDGET_SECONDS)
     with working_on(step=step.name):
-        moved = _first(step, run)
-        while moved.onward is not None:
-            moved = _next(registry.get(moved.onward.current), moved.onward, run)
+        try:
+            moved = _first(step, run)
+            while moved.onward is not None:
+                moved = _next(registry.get(moved.onward.current), moved.onward, run)
+        finally:
+            run.end()
         if moved.outgoing is not None:
             sent = moved.outgoing
             services.queues.send(sent.queue, sent.body, delay=sent.delay)

@@ -125,6 +125,12 @@ class Recorder:
         with self._alone():
             self._write()
 
+    def end(self) -> None:
+        """Write nothing more by itself: the delivery is over."""
+        alarm, self._alarm = self._alarm, None
+        if alarm is not None:
+            alarm.stop()
+
     def _write(self, *changes: RowChange) -> None:
         """Write what is not written, and hold the claim of what comes next."""
         todo = [*self._kept, *changes]

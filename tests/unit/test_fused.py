@@ -478,6 +478,7 @@ class TestStops:
         assert line.deliver(line.message(), "m1") == "erased"
         assert line.ran == ["first"]
         assert line.services.log.read(KEY) is None
+        assert all(alarm.stopped for alarm in line.services.alarms.set)
 
     def test_the_first_erasure_of_all_is_noticed_before_anything_is_read(self, line: Line) -> None:
         def erase(job: JobContext) -> None:

@@ -248,8 +248,7 @@ class ProgressRow:
 
     def problems(self) -> list[tuple[str, str]]:
         """Return the steps that have a reason, in the pipeline's order, each with it."""
-        reasons = ((name, self.reason_of(name)) for name in self.pipeline)
-        return [(name, reason) for name, reason in reasons if reason]
+        return [(name, reason) for name in self.pipeline if (reason := self.reason_of(name))]
 
     def has_begun(self, run: str) -> bool:
         """Tell whether the row is of this run of the job, or of a later one."""

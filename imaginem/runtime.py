@@ -3,11 +3,13 @@
 Longer than other modules: it has one short factory for each port, and little else.
 """
 
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 import imaginem
@@ -329,10 +331,12 @@ class Runtime(Engines):
 
     @_Once
     def face_index(self) -> FaceIndex:
-        """The exact search over the gallery's embeddings."""
-        from imaginem.sql import SqlFaceIndex
+        """The search over the gallery's embeddings."""
+        from imaginem.sql import face_index_of
 
-        return SqlFaceIndex(self.database)
+        # On Azure, an instance's own disk is as good as any: the files are made from SQL.
+        place = Path(tempfile.gettempdir()) / "imaginem" if self.settings.on_azure else None
+        return face_index_of(self.database, (place or self.settings.home.absolute()) / "face-index")
 
     @_Once
     def gallery(self) -> FaceGallery:
@@ -458,6 +462,7 @@ class Runtime(Engines):
         if any(vars(self.settings.days()).values()):
             jobs.append(MaintenanceJob("retention", self._apply_retention))
         jobs.append(MaintenanceJob("erased faces", self._finish_faces))
+        jobs.append(MaintenanceJob("index of faces", self._forget_removed_faces))
         jobs.append(MaintenanceJob("audit", self._sign_audit))
         if self.settings.storage_may_forget:
             jobs.append(MaintenanceJob("landing", self._sweep_landing))
@@ -474,6 +479,10 @@ class Runtime(Engines):
         from imaginem.usecases.forget_face import finish_faces
 
         finish_faces(self)
+
+    def _forget_removed_faces(self) -> None:
+        """Overwrite in this machine's index what an interrupted erasure left there."""
+        self.face_index.forget_removed()
 
     def _sign_audit(self) -> None:
         """Sign the heads of the audit trail, once a day."""

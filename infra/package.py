@@ -57,6 +57,7 @@ def collect(engines: set[str], folder: Path, sql_driver: str = "pyodbc") -> None
         _copy_weights(folder / "weights")
     else:
         shutil.rmtree(folder / "imaginem" / "engines" / "local")
+        shutil.rmtree(folder / "imaginem" / "sql" / "flat_index")
     if sql_driver == "mssql-python":
         requirements += _pins("requirements-dev.txt", {sql_driver})
     (folder / "requirements.txt").write_text(requirements, "utf-8")

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from imaginem.memory.stores import MemoryStores
 from imaginem.ports import (
@@ -26,14 +27,16 @@ from imaginem.sql import (
     SqlCatalogue,
     SqlEarlierOutputs,
     SqlErasedRuns,
-    SqlFaceIndex,
     SqlGallery,
     SqlKnownPhotos,
     SqlResults,
     SqlReviews,
     SqlSubmissions,
     SqlSuppressedFaces,
+    face_index_of,
 )
+from imaginem.sql.face_index import SqlFaceIndex
+from imaginem.sql.flat_index.by_size import SearchBySize
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,9 @@ def sql_gallery(database: Database, index: FaceIndex) -> SqlGallery:
     return SqlGallery(database, index, erased_runs(database), SqlSuppressedFaces(database, keyed))
 
 
-def sql_stores(database: Database) -> Stores:
-    """Return the SQL adapters."""
-    index, erased = SqlFaceIndex(database), erased_runs(database)
+def sql_stores(database: Database, index: FaceIndex | None = None) -> Stores:
+    """Return the SQL adapters, with the usual index or another one."""
+    index, erased = index or face_index_of(database, index_folder(database)), erased_runs(database)
     suppressed = SqlSuppressedFaces(database, keyed)
     return Stores(
         results=SqlResults(database, erased),
@@ -88,6 +91,18 @@ def sql_stores(database: Database) -> Stores:
         known_photos=SqlKnownPhotos(database),
         suppressed_faces=suppressed,
     )
+
+
+def index_folder(database: Database) -> Path:
+    """Return where the index of faces puts its files."""
+    return database._home / "face-index"
+
+
+def index_by_file(database: Database) -> FaceIndex:
+    """Return an index that puts even a single face into a file."""
+    folder = index_folder(database)
+    search = SearchBySize(database, folder, most_in_memory=0)
+    return SqlFaceIndex(database, lambda session: search, folder)
 
 
 def erased_runs(database: Database) -> SqlErasedRuns:

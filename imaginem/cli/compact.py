@@ -1,7 +1,6 @@
 """`imaginem compact`: removes from this disk what erased data left in the files of a home."""
 
 import sys
-from functools import partial
 from pathlib import Path
 
 import typer
@@ -49,9 +48,14 @@ def compacting_of(runtime: Runtime) -> Compacting | None:
     if not isinstance(runtime.remains, FileRemains):
         return None
     settings = runtime.settings
+
+    def write_anew_all() -> bool:
+        runtime.face_index.forget_removed()
+        return write_anew(runtime.database.file)
+
     return Compacting(
         settings.home.absolute() / "storage" if settings.uses_emulator else None,
         runtime.remains,
         runtime.landing,
-        partial(write_anew, runtime.database.file),
+        write_anew_all,
     )

@@ -30,6 +30,9 @@ class MemoryFaceIndex:
         for face_id in face_ids:
             self._faces.pop(face_id, None)
 
+    def forget_removed(self) -> None:
+        """Do nothing: `remove` has left nothing."""
+
     def similar(
         self, key: JobKey, face_id: uuid.UUID, *, min_similarity: float, limit: int
     ) -> list[Neighbor]:

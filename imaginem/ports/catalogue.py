@@ -73,6 +73,8 @@ class PhotoCatalogue(Protocol):
     def labels(self, wanted: PhotoFilter, kind: str, limit: int = 50) -> list[tuple[str, int]]:
         """Return the labels of these photos with their counts, the most frequent first.
 
+        Where there is a filter, of more than 10,000 photos that fit the newest 10,000 are counted.
+
         Args:
             wanted: which photos.
             kind: `tag`, `category` or `object`.

@@ -45,6 +45,13 @@ class FaceIndex(Protocol):
         to the gallery's database), and again if that was interrupted.
         """
 
+    def forget_removed(self) -> None:
+        """Leave nothing of faces that are no longer in the gallery, in memory or in files.
+
+        Called once the gallery has removed faces and its transaction has ended, and from time to
+        time: it may have been interrupted, or another machine may have removed them.
+        """
+
     def similar(
         self, key: JobKey, face_id: uuid.UUID, *, min_similarity: float, limit: int
     ) -> list[Neighbor]:

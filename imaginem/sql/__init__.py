@@ -3,6 +3,7 @@
 from imaginem.sql.barred import SqlBarredPhotos
 from imaginem.sql.batches import SqlBatches
 from imaginem.sql.catalogue import SqlCatalogue
+from imaginem.sql.choosing import face_index_of
 from imaginem.sql.database import Database
 from imaginem.sql.earlier import SqlEarlierOutputs
 from imaginem.sql.erased_runs import SqlErasedRuns
@@ -30,4 +31,5 @@ __all__ = [
     "SqlServiceFaces",
     "SqlSubmissions",
     "SqlSuppressedFaces",
+    "face_index_of",
 ]

@@ -82,6 +82,12 @@ def groups_of(session: Session, batch_ids: Collection[str]) -> dict[str, str]:
     return {batch_id: group for batch_id, group in known.items() if group}
 
 
+def all_groups(session: Session) -> set[str]:
+    """Return all groups that batches belong to or belonged to, and the empty one."""
+    here, gone = select(PhotoBatch.group_name), select(ErasedBatchRow.group_name)
+    return {"", *session.scalars(here.union(gone))}
+
+
 def note_batch(session: Session, batch_id: str, group: str = "") -> PhotoBatch:
     """Return a batch's row; insert it if it is missing.
 

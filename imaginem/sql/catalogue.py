@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from pydantic_core import from_json
@@ -17,6 +17,11 @@ from imaginem.sql.database import Database
 from imaginem.sql.schema import Label, PipelineOutput
 from imaginem.sql.types import portions
 
+COUNTED_PHOTOS = 10_000
+"""Of photos that fit a filter, the labels of so many are counted, the newest ones."""
+_KINDS = ("tag", "category", "object")
+_FEW = 5_000
+
 
 class SqlCatalogue:
     """Photos that have a result."""
@@ -26,6 +31,10 @@ class SqlCatalogue:
 
     def photos(self, wanted: PhotoFilter, cursor: str = "", limit: int = 48) -> PhotoPage:
         """Return photos, newest first."""
+        with self._database.session(reading=True) as session:
+            return self._photos(session, wanted, cursor, limit)
+
+    def _photos(self, session: Session, wanted: PhotoFilter, cursor: str, limit: int) -> PhotoPage:
         # All that a list shows, without the outputs, which are long.
         query = select(
             PipelineOutput.job,
@@ -36,16 +45,15 @@ class SqlCatalogue:
             PipelineOutput.faces,
             PipelineOutput.unfinished,
             PipelineOutput.photo_url,
-        ).where(*_conditions(wanted))
+        ).where(*_conditions(wanted, _rare_labels(session, wanted)))
         if cursor:
             at, job = read_job_cursor(cursor)
             before = PipelineOutput.timestamp < at
             tie = and_(PipelineOutput.timestamp == at, PipelineOutput.job < job)
             query = query.where(or_(before, tie))
         query = query.order_by(PipelineOutput.timestamp.desc(), PipelineOutput.job.desc())
-        with self._database.session(reading=True) as session:
-            rows = session.execute(query.limit(limit + 1)).all()
-            tags = _tags(session, [row.job for row in rows[:limit]])
+        rows = session.execute(query.limit(limit + 1)).all()
+        tags = _tags(session, [row.job for row in rows[:limit]])
         shown = rows[:limit]
         more = len(rows) > limit
         next_cursor = cursor_to(shown[-1].timestamp, shown[-1].job.hex) if more else ""
@@ -55,23 +63,42 @@ class SqlCatalogue:
         """Return the labels of these photos with their counts."""
         count = func.count()
         query = select(Label.name, count).where(Label.kind == kind)
-        conditions = _conditions(wanted)
-        if conditions:
-            query = query.join(PipelineOutput, PipelineOutput.job == Label.job).where(*conditions)
+        if conditions := _conditions(wanted):
+            # SQLite would go through all labels of the kind if it could search for the kind.
+            of_kind = Label.kind.concat("") == kind
+            newest = PipelineOutput.timestamp.desc()
+            jobs = select(PipelineOutput.job).where(*conditions).order_by(newest)
+            query = select(Label.name, count).where(
+                of_kind, Label.job.in_(jobs.limit(COUNTED_PHOTOS))
+            )
         query = query.group_by(Label.name).order_by(count.desc(), Label.name).limit(limit)
         with self._database.session(reading=True) as session:
             return [(row[0], row[1]) for row in session.execute(query)]
 
 
-def _conditions(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
-    """Return a filter as SQL."""
-    conditions: list[ColumnElement[bool]] = []
-    for kind in ("tag", "category", "object"):
-        name = getattr(wanted, kind)
-        if name:
-            label = aliased(Label)  # the outer query may select from labels itself
-            same = (label.job == PipelineOutput.job, label.kind == kind, label.name == name)
-            conditions.append(exists().where(*same))
+def _rare_labels(session: Session, wanted: PhotoFilter) -> set[str]:
+    """Return which kinds of labels a filter names one of that few photos have."""
+    few = set()
+    for kind in _KINDS:
+        if name := getattr(wanted, kind):
+            some = select(Label.job).where(Label.kind == kind, Label.name == name).limit(_FEW)
+            if (session.scalar(select(func.count()).select_from(some.subquery())) or 0) < _FEW:
+                few.add(kind)
+    return few
+
+
+def _conditions(wanted: PhotoFilter, rare: Collection[str] = _KINDS) -> list[ColumnElement[bool]]:
+    """Return a filter as SQL.
+
+    Args:
+        wanted: the filter.
+        rare: kinds of labels whose photos are looked up; the photos are looked through for others.
+    """
+    conditions = [
+        _has_label(kind, getattr(wanted, kind), kind in rare)
+        for kind in _KINDS
+        if getattr(wanted, kind)
+    ]
     if wanted.text:
         text = wanted.text.casefold()  # as it is stored; see `text_in`
         conditions.append(PipelineOutput.full_text.contains(text, autoescape=True))
@@ -90,6 +117,15 @@ def _conditions(wanted: PhotoFilter) -> list[ColumnElement[bool]]:
     if wanted.groups is not None:
         conditions.append(~hidden_from(PipelineOutput.batch_id, wanted.groups))
     return conditions
+
+
+def _has_label(kind: str, name: str, rare: bool) -> ColumnElement[bool]:
+    """Return the condition that a photo has a label, as suits a rare or a common one."""
+    label = aliased(Label)  # the outer query may select from labels itself
+    named = (label.kind == kind, label.name == name)
+    if rare:
+        return PipelineOutput.job.in_(select(label.job).where(*named))
+    return exists().where(label.job == PipelineOutput.job, *named)
 
 
 def _names(column: InstrumentedAttribute[str], step: str) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ import uuid
 from array import array
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from imaginem.ports import EnrolledFace, JobKey
@@ -24,18 +24,8 @@ class StoredEmbedding:
     quality: float
 
 
-def extent(session: Session, model: str) -> tuple[int, int]:
-    """Return the count of a model's embeddings, and the highest number among them."""
-    count, last = session.execute(
-        select(func.count(), func.max(FaceRow.number)).where(
-            FaceRow.model == model, FaceRow.embedding.is_not(None)
-        )
-    ).one()
-    return count, last or 0
-
-
-def read_after(session: Session, model: str, number: int) -> list[StoredEmbedding]:
-    """Return a model's embeddings with numbers above this one, by number."""
+def read_after(session: Session, model: str, number: int, limit: int) -> list[StoredEmbedding]:
+    """Return the first of a model's embeddings with numbers above this one, by number."""
     query = (
         select(
             FaceRow.number,
@@ -47,11 +37,23 @@ def read_after(session: Session, model: str, number: int) -> list[StoredEmbeddin
         )
         .where(FaceRow.model == model, FaceRow.number > number, FaceRow.embedding.is_not(None))
         .order_by(FaceRow.number)
+        .limit(limit)
     )
     return [
         StoredEmbedding(row[0], row[1], row[2] or b"", (row[3], row[4]), row[5])
         for row in session.execute(query)
     ]
+
+
+def read_vectors(session: Session, model: str, number: int, limit: int) -> list[tuple[int, bytes]]:
+    """Return numbers and embeddings, as `read_after` does."""
+    query = (
+        select(FaceRow.number, FaceRow.embedding)
+        .where(FaceRow.model == model, FaceRow.number > number, FaceRow.embedding.is_not(None))
+        .order_by(FaceRow.number)
+        .limit(limit)
+    )
+    return [(row[0], row[1] or b"") for row in session.execute(query)]
 
 
 def read_one(session: Session, face_id: uuid.UUID) -> tuple[str, bytes | None] | None:

@@ -10,6 +10,7 @@ from imaginem.errors import PermanentError
 from imaginem.outputs import FaceMatch
 from imaginem.ports import EnrolledFace, FaceIndex, FaceOwner, Groups, JobKey
 from imaginem.sql.batches import hidden_from
+from imaginem.sql.changes import note_change
 from imaginem.sql.database import Database
 from imaginem.sql.embeddings import differs
 from imaginem.sql.erased_runs import SqlErasedRuns
@@ -78,30 +79,34 @@ class SqlGallery:
             changed = [
                 f.face_id for f in faces if f.face_id in known and differs(known[f.face_id], f)
             ]
+            new = [f for f in faces if f.face_id not in known or f.face_id in changed]
+            if new and not (dropped or changed):
+                note_change(session)
             self._remove(session, [*dropped, *changed])
             session.flush()
-            session.add_all(
-                _row(key, face)
-                for face in faces
-                if face.face_id not in known or face.face_id in changed
-            )
+            session.add_all(_row(key, face) for face in new)
+        if dropped or changed:
+            self._index.forget_removed()
         self._index.add(key, faces)
 
     def _remove(self, session: Session, ids: Sequence[uuid.UUID]) -> None:
         """Remove faces and all that belongs to them, from the index first."""
         if ids:
             self._index.remove(ids)
+            note_change(session, ids)
             _delete(session, ids)
 
     def remove(self, face_ids: Sequence[uuid.UUID]) -> None:
         """Remove faces and all that belongs to them, in one transaction."""
         with self._database.session() as session:
             self._remove(session, face_ids)
+        self._index.forget_removed()
 
     def erase(self, key: JobKey) -> None:
         """Remove a job's faces and all that belongs to them, in one transaction."""
         with self._database.session() as session:
             self._remove(session, _ids_of(session, key))
+        self._index.forget_removed()
 
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove the faces of a batch's jobs, job by job, so that locks are short."""

@@ -75,6 +75,16 @@ class TestPhotos:
         (two,) = stores.catalogue.photos(PhotoFilter(tag="cat", faces=False)).photos
         assert (two.name, list(two.tags), list(two.unsuccessful)) == ("A.jpg", ["cat"], ["ocr"])
 
+    @pytest.mark.parametrize("few", [0, 2, 9])
+    def test_common_and_rare_labels_are_found_alike(
+        self, stores: Stores, monkeypatch: pytest.MonkeyPatch, few: int
+    ) -> None:
+        monkeypatch.setattr("imaginem.sql.catalogue._FEW", few)
+        assert ids(stores, tag="cat") == ["one", "two"]
+        assert ids(stores, tag="dog", text="hello") == ["one"]
+        assert ids(stores, tag="cat", category="people_") == ["two"]
+        assert ids(stores, tag="bird") == []
+
     def test_labels_are_counted_within_the_filter(self, stores: Stores) -> None:
         assert stores.catalogue.labels(PhotoFilter(), "tag") == [("cat", 2), ("Cat", 1), ("dog", 1)]
         assert stores.catalogue.labels(PhotoFilter(faces=True), "tag") == [("cat", 1), ("dog", 1)]

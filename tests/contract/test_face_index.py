@@ -15,19 +15,43 @@ from imaginem.cli.database import db_app
 from imaginem.cli.shared import Exit
 from imaginem.errors import ConfigurationError, NotFound
 from imaginem.ports import EnrolledFace, JobKey
-from imaginem.sql import Database, SqlFaceIndex
+from imaginem.sql import Database
+from imaginem.sql.face_index import SqlFaceIndex
+from imaginem.sql.flat_index.matrix import MatrixSearch
 from imaginem.sql.migrate import upgrade
 from imaginem.sql.pgvector import prepare
 from imaginem.sql.schema import DIMENSIONS
 from imaginem.testing import MemoryFaceIndex
 from tests.contract.rows import ONE, THREE, TWO, face
 from tests.postgres import Postgres
-from tests.stores import Stores, keyed, memory_stores, sql_gallery, sql_stores
+from tests.stores import (
+    Stores,
+    index_by_file,
+    index_folder,
+    keyed,
+    memory_stores,
+    sql_gallery,
+    sql_stores,
+)
 
 
-@pytest.fixture(params=("memory", "sqlite", "postgresql", "pgvector", "another index"))
+@pytest.fixture(
+    params=(
+        "memory",
+        "sqlite",
+        "postgresql",
+        "pgvector",
+        "sqlite and file",
+        "postgresql and file",
+        "another index",
+    )
+)
 def stores(request: pytest.FixtureRequest) -> Stores:
     """Gallery and index; the last one shows that SQL's gallery fills any index."""
+    server, _, file = request.param.partition(" and ")
+    if file:
+        database = request.getfixturevalue(server)
+        return sql_stores(database, index_by_file(database))
     if request.param == "memory":
         return memory_stores()
     if request.param == "another index":
@@ -128,8 +152,13 @@ class TestFaceIndex:
         assert stores.face_index.similar(ONE, mine.face_id, min_similarity=0.9, limit=10) == []
 
 
-def test_what_another_instance_enrolled_and_erased_counts_at_once(database: Database) -> None:
-    here, there = sql_stores(database), sql_stores(database)
+@pytest.mark.parametrize("by_file", [False, True])
+def test_what_another_instance_enrolled_and_erased_counts_at_once(
+    database: Database, by_file: bool
+) -> None:
+    here, there = (
+        sql_stores(database, index_by_file(database) if by_file else None) for _ in range(2)
+    )
     probe, other = face(1, 0), face(1, 0.1)
     here.gallery.enrol(ONE, [probe])
     for _ in range(2):
@@ -140,13 +169,14 @@ def test_what_another_instance_enrolled_and_erased_counts_at_once(database: Data
 
 
 def test_an_erased_embedding_leaves_the_memory_of_who_erased_it(database: Database) -> None:
-    index = SqlFaceIndex(database)
+    search = MatrixSearch(10)
+    index = SqlFaceIndex(database, lambda session: search, index_folder(database))
     gallery, gone = sql_gallery(database, index), face(1, 0)
     gallery.enrol(ONE, [gone])
     assert index.nearest("m", gone.embedding, min_similarity=0, limit=9)
-    assert [model.ids for model in index._matrices.values()] == [[gone.face_id]]
+    assert [model.ids for model in search._matrices.values()] == [[gone.face_id]]
     gallery.erase(ONE)
-    assert index._matrices == {}
+    assert search._matrices == {}
 
 
 def test_the_index_hears_of_faces_that_go_before_and_of_those_that_come_after(

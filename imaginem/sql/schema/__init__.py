@@ -2,6 +2,7 @@
 
 from imaginem.sql.schema.barred import BarredPhotoRow
 from imaginem.sql.schema.base import KEY, Base, now
+from imaginem.sql.schema.changes import GalleryChangeRow, GalleryStateRow
 from imaginem.sql.schema.erased import ErasedBatchRow, ErasedRunRow
 from imaginem.sql.schema.faces import (
     DIMENSIONS,
@@ -31,6 +32,8 @@ __all__ = [
     "FaceListRow",
     "FaceMatchRow",
     "FaceRow",
+    "GalleryChangeRow",
+    "GalleryStateRow",
     "Label",
     "PhotoBatch",
     "PipelineOutput",

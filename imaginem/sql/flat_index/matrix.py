@@ -1,0 +1,109 @@
+"""Exact search by a matrix in memory."""
+
+import threading
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from imaginem.ports import JobKey, Neighbor, best_of_each_group
+from imaginem.sql.batches import groups_of
+from imaginem.sql.changes import GalleryState, removed_since, state_of
+from imaginem.sql.embeddings import StoredEmbedding, read_after
+from imaginem.sql.probe import Probe
+
+
+@dataclass(frozen=True)
+class _Matrix:
+    """The embeddings of one model, as rows."""
+
+    rows: NDArray[np.float32]
+    ids: list[uuid.UUID]
+    jobs: list[JobKey]
+    qualities: list[float]
+    numbers: list[int]
+    state: GalleryState
+
+
+class TooMany(Exception):
+    """A model has more faces than a matrix may."""
+
+
+class MatrixSearch:
+    """Compares with every embedding of a model; the matrices in use stay in memory.
+
+    Each search first asks the database whether its matrix is up to date.
+
+    Args:
+        most: faces of a model.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._matrices: dict[str, _Matrix] = {}
+        self._lock = threading.Lock()
+
+    def forget_removed(self) -> None:
+        """Drop the matrices; the next search reads the rows again."""
+        with self._lock:
+            self._matrices.clear()
+
+    def nearest(self, session: Session, probe: Probe) -> list[Neighbor]:
+        """Compare with every embedding of the model, exactly.
+
+        Raises:
+            TooMany: the model has more faces than may be in memory.
+        """
+        matrix = self._matrix(session, probe.model)
+        if not matrix.ids:
+            return []
+        scores = matrix.rows @ np.frombuffer(probe.embedding, np.float32)
+        similar = np.flatnonzero(scores >= probe.min_similarity)
+        similar = similar[np.argsort(-scores[similar], kind="stable")]
+        found = [index for index in similar.tolist() if matrix.jobs[index] != probe.exclude_job]
+
+        def groups(places: Sequence[int]) -> list[str]:
+            batches = [matrix.jobs[index][0] for index in places]
+            known = groups_of(session, set(batches))
+            return [known.get(batch_id, "") for batch_id in batches]
+
+        return [
+            Neighbor(matrix.ids[index], float(scores[index]), matrix.qualities[index])
+            for index in best_of_each_group(found, probe.limit, groups)
+        ]
+
+    def _matrix(self, session: Session, model: str) -> _Matrix:
+        """Return the model's matrix, with new rows added; after a removal it is read anew."""
+        state = state_of(session)
+        with self._lock:
+            known = self._matrices.pop(model, None)
+            if known is not None and known.state != state:
+                gone = removed_since(session, known.state)
+                if gone is None or not set(gone).isdisjoint(known.numbers):
+                    known = None
+            if known is None or known.state != state:
+                last = known.numbers[-1] if known and known.numbers else 0
+                room = self._most - (len(known.ids) if known else 0)
+                new = read_after(session, model, last, room + 1)
+                if len(new) > room:
+                    raise TooMany
+                known = _grown(known, new, state)
+            self._matrices[model] = known
+            return known
+
+
+def _grown(known: _Matrix | None, new: Sequence[StoredEmbedding], state: GalleryState) -> _Matrix:
+    rows = np.array([np.frombuffer(row.embedding, np.float32) for row in new], np.float32)
+    if known is not None and known.ids:
+        rows = np.concatenate([known.rows, rows]) if new else known.rows
+    return _Matrix(
+        rows=rows,
+        ids=[*(known.ids if known else []), *(row.face_id for row in new)],
+        jobs=[*(known.jobs if known else []), *(row.job for row in new)],
+        qualities=[*(known.qualities if known else []), *(row.quality for row in new)],
+        numbers=[*(known.numbers if known else []), *(row.number for row in new)],
+        state=state,
+    )

@@ -1,0 +1,188 @@
+"""Search by index files, which follow the gallery in SQL."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy.orm import Session
+
+from imaginem.errors import Busy, ConfigurationError, disk_full
+from imaginem.ports import Neighbor
+from imaginem.sql.changes import GalleryState, removed_since, state_of
+from imaginem.sql.database import Database
+from imaginem.sql.embeddings import read_vectors
+from imaginem.sql.flat_index.codes import encode
+from imaginem.sql.flat_index.exact import nearest_exactly
+from imaginem.sql.flat_index.file import IndexWriter, MappedFile
+from imaginem.sql.flat_index.layout import SLOTS, Header
+from imaginem.sql.flat_index.locks import locked
+from imaginem.sql.flat_index.scan import Scan
+from imaginem.sql.probe import Probe
+
+_PORTION = 4_096
+"""Embeddings that are read at once, 8 MB of 512 dimensions."""
+_SEARCH_WAITS = 60.0
+_ERASURE_WAITS = 10.0
+SUFFIX = ".faces"
+
+
+class FileSearch:
+    """Sifts the faces of a model by their codes in a file, and compares what is left exactly.
+
+    All processes of a machine share the file. Each search first asks the database whether the file
+    is up to date, and brings it there.
+
+    Args:
+        database: has the embeddings.
+        folder: of the files, one for each model.
+    """
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
+        self._folder = folder
+        self._mapped: dict[str, MappedFile] = {}
+        self._lock = threading.Lock()
+
+    def path(self, model: str) -> Path:
+        """Return where the file of a model is, or would be."""
+        return self._folder / f"{hashlib.sha256(model.encode()).hexdigest()[:16]}{SUFFIX}"
+
+    def nearest(self, session: Session, probe: Probe) -> list[Neighbor]:
+        """Return the nearest faces; what the database does not have is never among them."""
+        mapped = self._current(probe.model, state_of(session))
+        embedding = np.frombuffer(probe.embedding, np.float32)
+        numbers, estimates = Scan(embedding, probe.min_similarity).over(mapped.segments)
+        return nearest_exactly(session, probe, numbers, estimates)
+
+    def live(self, model: str) -> int:
+        """Return how many faces the file of a model has that this process has mapped."""
+        header = mapped.header() if (mapped := self._mapped.get(model)) else None
+        return header.live if header else 0
+
+    def forget_removed(self) -> None:
+        """Overwrite removed faces in all files; remove files that can't be trusted."""
+        if not self._folder.is_dir():
+            return
+        for path in self._folder.glob(f"*{SUFFIX}"):
+            # Who holds the lock for longer brings the file up to date before it lets go.
+            with self._writing(path, _ERASURE_WAITS) as held:
+                if held:
+                    self._bring_or_remove(path)
+
+    def remove(self, model: str) -> None:
+        """Remove the file of a model."""
+        path = self.path(model)
+        with self._writing(path, _ERASURE_WAITS) as held:
+            if held:
+                path.unlink(missing_ok=True)
+                self._mapped.pop(model, None)
+
+    def _current(self, model: str, state: GalleryState) -> MappedFile:
+        """Return the mapped file of a model, with all that the gallery has in a state."""
+        with self._lock:
+            mapped = self._mapped.get(model)
+            if mapped is not None and mapped.is_whole():
+                header = mapped.header()
+                if header is not None and header.whole and header.state == state:
+                    return mapped
+            path = self.path(model)
+            with self._writing(path, _SEARCH_WAITS) as held:
+                if not held:
+                    raise Busy(f"another process makes the index of faces {path}: wait for it")
+                mapped = self._mapped[model] = self._brought(model, path, mapped)
+                return mapped
+
+    def _brought(self, model: str, path: Path, known: MappedFile | None) -> MappedFile:
+        """Bring a file up to date, from nothing if need be; return it mapped."""
+        header = _sound_header(path, known)
+        while True:
+            if header is None or not self._bring(path, header):
+                self._make(model, path)
+            mapped = MappedFile(path)
+            header = mapped.header()
+            if header is not None and self._state() == header.state:
+                return mapped
+
+    def _bring_or_remove(self, path: Path) -> None:
+        header = _header_of(path)
+        if header is None or not header.whole or not self._bring(path, header):
+            path.unlink(missing_ok=True)
+
+    def _state(self) -> GalleryState:
+        with self._database.session(reading=True) as session:
+            return state_of(session)
+
+    def _bring(self, path: Path, header: Header) -> bool:
+        """Bring a whole file up to date; return False if it must be made anew."""
+        with self._database.session(reading=True) as session:
+            state = state_of(session)
+            gone = removed_since(session, header.state)
+        sparse = header.used > 2 * header.live and header.used > 4 * SLOTS
+        if gone is None or sparse or not header.used:  # an empty one knows no dimensions
+            return False
+        writer = IndexWriter(path, header)
+        try:
+            writer.remove(np.array(gone, np.int64))
+            self._add_new(writer)
+            writer.finish(state)
+        finally:
+            writer.close()
+        return True
+
+    def _make(self, model: str, path: Path) -> None:
+        """Make a file with all of a model's faces."""
+        with self._database.session(reading=True) as session:
+            state = state_of(session)
+            first = read_vectors(session, model, 0, 1)
+        dimensions = len(first[0][1]) // 4 if first else 1
+        writer = IndexWriter.create(path, model, dimensions, state)
+        try:
+            self._add_new(writer)
+            writer.finish(state)
+        finally:
+            writer.close()
+
+    def _add_new(self, writer: IndexWriter) -> None:
+        """Add the faces that are not in a file yet, in portions."""
+        model, size = writer.header.model, 4 * writer.header.dimensions
+        while True:
+            with self._database.session(reading=True) as session:
+                rows = read_vectors(session, model, writer.header.last, _PORTION)
+            if rows:
+                numbers = np.array([number for number, _ in rows], np.int64)
+                raw = b"".join(embedding for _, embedding in rows)
+                embeddings = np.frombuffer(raw, np.float32).reshape(len(rows), size // 4)
+                writer.add(numbers, encode(embeddings))
+            if len(rows) < _PORTION:
+                return
+
+    @contextmanager
+    def _writing(self, path: Path, seconds: float) -> Iterator[bool]:
+        """Hold the lock of a file; yield whether it was free within some seconds."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with locked(path.with_suffix(".lock"), seconds) as held:
+                yield held
+        except OSError as problem:
+            raise disk_full(problem, self._folder) or ConfigurationError(
+                f"the index of faces in {self._folder} can't be written ({problem.strerror}): "
+                "check the folder's rights, or remove it"
+            ) from None
+
+
+def _header_of(path: Path) -> Header | None:
+    with suppress(OSError, ValueError):
+        return MappedFile(path).header()
+    return None
+
+
+def _sound_header(path: Path, known: MappedFile | None) -> Header | None:
+    """Return the header of a file that is whole; its content is checked when it is first seen."""
+    with suppress(OSError, ValueError):
+        mapped = MappedFile(path)
+        if mapped.is_whole() and ((known is not None and known.is_in_place()) or mapped.is_sound()):
+            return mapped.header()
+    return None

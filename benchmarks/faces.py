@@ -1,4 +1,4 @@
-"""The recall of face detection, and the similarity of photos of one person and of two."""
+"""The recall of face detection, the similarity of photos of one person and of two, and search."""
 
 import io
 from itertools import combinations
@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 from PIL import Image
 
+from benchmarks import face_search
 from benchmarks.result import Result
 from imaginem.assets import AssetStore
 from imaginem.config.settings import read_settings
@@ -89,12 +90,15 @@ def _similarities(
     same = [float(a @ b) for a, b in combinations(one_person, 2)]
     strangers = [embed_first(name) for name in (_ONE_PERSON[0], *_OTHERS)]
     different = [float(a @ b) for a, b in combinations(strangers, 2)]
+    everybody: list[np.ndarray] = []
     for name, members in groups.items():  # two faces of one photo are two people
         photo = _photo(store, name)
         crowd = [embed(photo, face) for face in members]
         different += [float(a @ b) for a, b in combinations(crowd, 2)]
         different += [float(a @ b) for a in crowd for b in strangers]
-    return _summary(same, different)
+        everybody += crowd
+    real = np.array([*one_person, *strangers[1:], *everybody], np.float32)
+    return _summary(same, different) + face_search.run(real)
 
 
 def _summary(same: list[float], different: list[float]) -> list[Result]:

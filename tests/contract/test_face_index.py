@@ -169,14 +169,17 @@ def test_what_another_instance_enrolled_and_erased_counts_at_once(
 
 
 def test_an_erased_embedding_leaves_the_memory_of_who_erased_it(database: Database) -> None:
-    search = MatrixSearch(10)
+    search = MatrixSearch(database, 10)
     index = SqlFaceIndex(database, lambda session: search, index_folder(database))
-    gallery, gone = sql_gallery(database, index), face(1, 0)
+    gallery, gone, stays = sql_gallery(database, index), face(1, 0), face(1, 0)
     gallery.enrol(ONE, [gone])
-    assert index.nearest("m", gone.embedding, min_similarity=0, limit=9)
-    assert [model.ids for model in search._matrices.values()] == [[gone.face_id]]
+    gallery.enrol(TWO, [stays])
+    assert len(index.nearest("m", gone.embedding, min_similarity=0, limit=9)) == 2
+    (matrix,) = search._matrices.values()
+    assert matrix.ids == [gone.face_id, stays.face_id]
     gallery.erase(ONE)
-    assert search._matrices == {}
+    (matrix,) = search._matrices.values()
+    assert (matrix.ids, len(matrix.rows)) == ([stays.face_id], 1)
 
 
 def test_the_index_hears_of_faces_that_go_before_and_of_those_that_come_after(

@@ -52,7 +52,7 @@ class World:
         self.index = self.new_index()
         self.gallery = sql_gallery(self.database, self.index)
         self._jobs = 0
-        matrix = MatrixSearch(100_000)
+        matrix = MatrixSearch(self.database, 100_000)
         self._matrix = SqlFaceIndex(self.database, lambda session: matrix, self.folder)
 
     def new_index(self, most_in_memory: int = 0) -> SqlFaceIndex:

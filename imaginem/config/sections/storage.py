@@ -110,7 +110,7 @@ class StorageSettings(Section):
     home: Folder = setting(
         "IMAGINEM_HOME",
         Path(".imaginem"),
-        "folder of the emulator's data and of the SQLite file",
+        "folder of the emulator's data, of the SQLite file and of the index of faces",
         not_on_azure="there is no SQLite on Azure",
     )
 

@@ -27,7 +27,7 @@ class SearchBySize:
         self, database: Database, folder: Path, most_in_memory: int = MOST_IN_MEMORY
     ) -> None:
         self._files = FileSearch(database, folder)
-        self._matrices = MatrixSearch(most_in_memory)
+        self._matrices = MatrixSearch(database, most_in_memory)
         self._most = most_in_memory
 
     def nearest(self, session: Session, probe: Probe) -> list[Neighbor]:

@@ -3,6 +3,7 @@
 import threading
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 from imaginem.ports import JobKey, Neighbor, best_of_each_group
 from imaginem.sql.batches import groups_of
 from imaginem.sql.changes import GalleryState, removed_since, state_of
+from imaginem.sql.database import Database
 from imaginem.sql.embeddings import StoredEmbedding, read_after
 from imaginem.sql.probe import Probe
 
@@ -38,18 +40,21 @@ class MatrixSearch:
     Each search first asks the database whether its matrix is up to date.
 
     Args:
+        database: has the embeddings.
         most: faces of a model.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, database: Database, most: int) -> None:
+        self._database = database
         self._most = most
         self._matrices: dict[str, _Matrix] = {}
         self._lock = threading.Lock()
 
     def forget_removed(self) -> None:
-        """Drop the matrices; the next search reads the rows again."""
-        with self._lock:
-            self._matrices.clear()
+        """Bring the matrices up to date, without the rows of removed faces."""
+        for model in list(self._matrices):
+            with suppress(TooMany), self._database.session(reading=True) as session:
+                self._matrix(session, model)
 
     def nearest(self, session: Session, probe: Probe) -> list[Neighbor]:
         """Compare with every embedding of the model, exactly.
@@ -76,14 +81,13 @@ class MatrixSearch:
         ]
 
     def _matrix(self, session: Session, model: str) -> _Matrix:
-        """Return the model's matrix, with new rows added; after a removal it is read anew."""
+        """Return the model's matrix, with new rows and without removed ones."""
         state = state_of(session)
         with self._lock:
             known = self._matrices.pop(model, None)
             if known is not None and known.state != state:
                 gone = removed_since(session, known.state)
-                if gone is None or not set(gone).isdisjoint(known.numbers):
-                    known = None
+                known = None if gone is None else _without(known, set(gone))
             if known is None or known.state != state:
                 last = known.numbers[-1] if known and known.numbers else 0
                 room = self._most - (len(known.ids) if known else 0)
@@ -93,6 +97,20 @@ class MatrixSearch:
                 known = _grown(known, new, state)
             self._matrices[model] = known
             return known
+
+
+def _without(known: _Matrix, gone: set[int]) -> _Matrix:
+    if gone.isdisjoint(known.numbers):
+        return known
+    kept = [place for place, number in enumerate(known.numbers) if number not in gone]
+    return _Matrix(
+        rows=known.rows[kept],
+        ids=[known.ids[place] for place in kept],
+        jobs=[known.jobs[place] for place in kept],
+        qualities=[known.qualities[place] for place in kept],
+        numbers=[known.numbers[place] for place in kept],
+        state=known.state,
+    )
 
 
 def _grown(known: _Matrix | None, new: Sequence[StoredEmbedding], state: GalleryState) -> _Matrix:

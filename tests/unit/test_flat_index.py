@@ -11,7 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imaginem.cli.compact import compacting_of
+from imaginem.config.settings import read_settings
 from imaginem.ports import EnrolledFace, Neighbor
+from imaginem.runtime import Runtime
 from imaginem.sql import Database
 from imaginem.sql.changes import GalleryState
 from imaginem.sql.face_index import SqlFaceIndex
@@ -383,7 +386,7 @@ class TestErasure:
         assert mapped.is_sound()
         copied.check(people)
 
-    @pytest.mark.parametrize("by", ["search", "timer"])
+    @pytest.mark.parametrize("by", ["search", "timer", "compaction"])
     def test_an_erasure_that_was_interrupted_is_brought_to_its_end(
         self, copied: World, by: str
     ) -> None:
@@ -392,12 +395,21 @@ class TestErasure:
         copied.check(people[:1])
         _delete_behind(copied, gone)
         assert _traces(copied, people[:1])
-        index = copied.new_index()
         if by == "search":
-            found = index.nearest("m", people[0].tobytes(), min_similarity=-1, limit=99)
+            found = copied.new_index().nearest(
+                "m", people[0].tobytes(), min_similarity=-1, limit=99
+            )
             assert {each.face_id for each in found}.isdisjoint(gone)
         else:
-            index.forget_removed()
+            runtime = Runtime(read_settings({"IMAGINEM_HOME": str(copied.home)}))
+            if by == "timer":
+                (job,) = [job for job in runtime.maintenance_jobs if job.name == "index of faces"]
+                job.run()
+            else:
+                compacting = compacting_of(runtime)
+                assert compacting is not None
+                compacting.write_database_anew()
+            runtime.database.close()
         assert _traces(copied, people[:1]) == []
 
     def test_a_process_that_has_the_file_open_never_finds_an_erased_face(

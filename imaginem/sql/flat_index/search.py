@@ -163,7 +163,7 @@ class FileSearch:
     def _writing(self, path: Path, seconds: float) -> Iterator[bool]:
         """Hold the lock of a file; yield whether it was free within some seconds."""
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with locked(path.with_suffix(".lock"), seconds) as held:
                 yield held
         except OSError as problem:

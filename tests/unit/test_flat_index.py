@@ -1,5 +1,6 @@
 """Index files: as exact as comparing with every face, and whole after whatever happened to them."""
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -13,6 +14,7 @@ import pytest
 
 from imaginem.cli.compact import compacting_of
 from imaginem.config.settings import read_settings
+from imaginem.errors import DiskFull
 from imaginem.ports import EnrolledFace, Neighbor
 from imaginem.runtime import Runtime
 from imaginem.sql import Database
@@ -299,6 +301,19 @@ class TestDamage:
         assert allowed > 5
         monkeypatch.setattr(os, "pwrite", write)
         copied.check(people)
+
+    def test_a_full_disk_is_told_and_once_there_is_room_all_is_found(
+        self, copied: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def no_room(file: int, raw: bytes, at: int) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        new = directions(1, seed=60)
+        copied.enrol(new)
+        with monkeypatch.context() as full, pytest.raises(DiskFull):
+            full.setattr(os, "pwrite", no_room)
+            copied.new_index().nearest("m", new[0].tobytes(), min_similarity=POSSIBLE, limit=9)
+        copied.check(np.concatenate([new, directions(20)]))
 
     def test_the_file_of_another_database_is_made_anew(self, copied: World, tmp_path: Path) -> None:
         other = World(tmp_path / "other")

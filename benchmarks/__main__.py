@@ -1,51 +1,113 @@
 """Run the measurements (all, or those named), print a table, write bench-results.json."""
 
+import argparse
+import importlib
 import json
+import os
 import platform
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import (
-    cost,
-    dashboard,
-    faces,
-    fused_runs,
-    imports,
-    quota,
-    step_execution,
-    throughput,
-)
+from benchmarks.options import read_options
 from benchmarks.result import Result
 
+PARTS = {
+    "step_execution": "benchmarks.step_execution",
+    "cost": "benchmarks.cost",
+    "operations": "benchmarks.operations",
+    "imports": "benchmarks.imports",
+    "trivial": "benchmarks.trivial.measure",
+    "throughput": "benchmarks.throughput",
+    "rivals": "benchmarks.rivals.photos",
+    "search": "benchmarks.search.measure",
+    "faces": "benchmarks.faces",
+    "dashboard": "benchmarks.dashboard",
+    "pages": "benchmarks.pages",
+    "quota": "benchmarks.quota",
+}
+"""The module of each part, in the order in which they are run; each has a function `run`."""
+_RESULTS = Path("bench-results.json")
 
-def main() -> int:
-    """Measure; return 1 when a budget is missed."""
+
+def main(words: list[str]) -> int:
+    """Measure; return 1 when a budget is missed, 2 when an option is wrong."""
+    arguments = _parse(words)
     console = Console()
+    try:
+        options = read_options()
+    except ValueError as problem:
+        console.print(f"[red]{problem}[/]")
+        return 2
     results: list[Result] = []
-    wanted = set(sys.argv[1:])
-    for measure in (step_execution, fused_runs, cost, imports, dashboard, quota, throughput, faces):
-        name = measure.__name__.rpartition(".")[2]
-        if wanted and name not in wanted:
-            continue
+    for name in arguments.parts or PARTS:
         with console.status(f"measuring: {name}"):
-            results += measure.run()
+            results += importlib.import_module(PARTS[name]).run()
+    machine = describe_machine()
+    console.print(_table(results), machine, sep="\n")
+    report = {
+        "machine": machine,
+        "options": asdict(options),
+        "results": [asdict(result) for result in results],
+    }
+    _RESULTS.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    console.print(f"written to {_RESULTS}")
+    if arguments.charts:
+        _draw(arguments.charts, console)
+    return int(any(result.kept is False for result in results))
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser("benchmarks", description="Measures, and draws charts.")
+    parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
+    parser.add_argument("--charts", metavar="FOLDER", help="writes charts as PNG into it")
+    arguments = parser.parse_args(words)
+    if unknown := [name for name in arguments.parts if name not in PARTS]:
+        parser.error(f"there is no part {unknown[0]}; there are {', '.join(PARTS)}")
+    return arguments
+
+
+def describe_machine() -> str:
+    """Return processor, cores, memory, load and versions: what the figures were measured on."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in _processor_lines()
+        if line.startswith("model name")
+    ]
+    memory = psutil.virtual_memory().total / 2**30
+    return (
+        f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GB, "
+        f"load {os.getloadavg()[0]:.1f}; {platform.system()}, Python {platform.python_version()}"
+    )
+
+
+def _processor_lines() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text("utf-8").splitlines() if path.is_file() else []
+
+
+def _table(results: list[Result]) -> Table:
     table = Table("what", "measured", "budget", "")
     for result in results:
         mark = {True: "[green]kept[/]", False: "[red]missed[/]", None: ""}[result.kept]
         table.add_row(result.name, result.shown, result.budget, mark)
-    console.print(table)
-    report = {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "results": [vars(result) for result in results],
-    }
-    Path("bench-results.json").write_text(json.dumps(report, indent=2) + "\n", "utf-8")
-    console.print("written to bench-results.json")
-    return int(any(result.kept is False for result in results))
+    return table
+
+
+def _draw(folder: str, console: Console) -> None:
+    """Draw charts of the results that were written."""
+    from benchmarks.rivals.environment import Missing, run_script
+
+    try:
+        for path in run_script("draw_charts", str(_RESULTS.absolute()), folder):
+            console.print(f"drawn: {path}")
+    except Missing as reason:
+        console.print(f"no charts: {reason}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

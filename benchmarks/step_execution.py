@@ -71,21 +71,31 @@ def _execute(
 
 
 @contextmanager
-def counted(ports: EmulatorPorts) -> Iterator[Counter[str]]:
-    """Count the requests that the Azure SDKs send, by HTTP method and service."""
+def recorded(ports: EmulatorPorts) -> Iterator[list[str]]:
+    """List the requests that the Azure SDKs send, in order, as `METHOD service`."""
     services = {ports.blob: "blob", ports.queue: "queue", ports.table: "table"}
-    counts: Counter[str] = Counter()
+    calls: list[str] = []
     send = RequestsTransport.send
 
-    def count_and_send(self: RequestsTransport, request: Any, **options: Any) -> Any:
-        counts[f"{request.method} {services.get(urlsplit(request.url).port or 0, 'other')}"] += 1
+    def record_and_send(self: RequestsTransport, request: Any, **options: Any) -> Any:
+        service = services.get(urlsplit(request.url).port or 0, "other")
+        calls.append(f"{request.method} {service}")
         return send(self, request, **options)
 
-    RequestsTransport.send = count_and_send
+    RequestsTransport.send = record_and_send
     try:
-        yield counts
+        yield calls
     finally:
         RequestsTransport.send = send
+
+
+@contextmanager
+def counted(ports: EmulatorPorts) -> Iterator[Counter[str]]:
+    """Count the requests that the Azure SDKs send; the counts are there after the block."""
+    counts: Counter[str] = Counter()
+    with recorded(ports) as calls:
+        yield counts
+    counts.update(calls)
 
 
 def _storage_calls() -> list[Result]:

@@ -1,0 +1,51 @@
+"""How large the measurements are, and what they compare with; from the environment."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+_UNLIMITED = 10_000_000
+
+
+@dataclass(frozen=True)
+class Options:
+    """Sizes of the measurements; each is an environment variable in capitals.
+
+    Attributes:
+        photos: how many go through the pipeline in each round.
+        rounds: interleaved rounds; figures are medians of them.
+        jobs: jobs of trivial steps in each round.
+        vectors: embeddings that are searched, ours and with other indexes.
+        faces: faces in the gallery whose pages are timed.
+        baseline: a commit that is measured beside this tree; empty for none.
+    """
+
+    photos: int = 48
+    rounds: int = 3
+    jobs: int = 200
+    vectors: int = 100_000
+    faces: int = 100_000
+    baseline: str = ""
+
+
+def read_options(environment: Mapping[str, str] | None = None) -> Options:
+    """Return the options of the environment.
+
+    Raises:
+        ValueError: a size is no whole number from 1 on; names it.
+    """
+    values = os.environ if environment is None else environment
+    given: dict[str, str | int] = {}
+    for field in fields(Options):
+        text = values.get(field.name.upper(), "")
+        if not text:
+            continue
+        given[field.name] = text if field.name == "baseline" else _size(field.name, text)
+    return Options(**given)  # type: ignore[arg-type] # each has its field's type
+
+
+def _size(name: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= _UNLIMITED:
+        message = f"{name.upper()}={text}: write a whole number from 1 to {_UNLIMITED}"
+        raise ValueError(message)
+    return int(text)

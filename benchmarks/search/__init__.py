@@ -1,0 +1,1 @@
+"""Search among many faces: through our port, and with other indexes."""

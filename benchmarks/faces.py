@@ -8,6 +8,7 @@ from PIL import Image
 
 from benchmarks import face_search
 from benchmarks.result import Result
+from benchmarks.samples import GROUPS, NO_FACES, ONE_PERSON, OTHERS
 from imaginem.assets import AssetStore
 from imaginem.config.settings import read_settings
 from imaginem.engines.local.embedding import align, make_embedder
@@ -16,16 +17,6 @@ from imaginem.engines.local.landmarks import FIVE
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face
 from imaginem.ports import CallContext
-
-# Number of faces in each photo, counted by a person.
-_GROUPS = {"group1.jpg": 3, "group2.jpg": 3, "group3.jpg": 3} | {
-    "group4.jpg": 4,
-    "group5.jpg": 5,
-    "group6.jpg": 4,
-}
-_NO_FACES = ("coffee.png", "chelsea.png", "china.jpg", "flower.jpg", "page.png", "rocket.jpg")
-_ONE_PERSON = ("obama.jpg", "obama2.jpg", "obama3.jpg", "obama_partial_face.jpg")
-_OTHERS = ("biden.jpg", "grace_hopper.jpg", "astronaut.png", "camera.png")
 
 _CALL = CallContext.without_job("face benchmark")
 
@@ -56,12 +47,12 @@ def run() -> list[Result]:
     """Return recall by size of the face, and similarities between people."""
     store = AssetStore(read_settings().assets)
     detector = LocalFaces(store)
-    faces = {name: detector.detect(_photo(store, name), _CALL) for name in _GROUPS}
-    right = sum(min(len(faces[name]), count) for name, count in _GROUPS.items())
-    false = sum(len(detector.detect(_photo(store, name), _CALL)) for name in _NO_FACES)
+    faces = {name: detector.detect(_photo(store, name), _CALL) for name in GROUPS}
+    right = sum(min(len(faces[name]), count) for name, count in GROUPS.items())
+    false = sum(len(detector.detect(_photo(store, name), _CALL)) for name in NO_FACES)
     results = [
-        Result("faces found in 6 group photos", right, f"{right} of {sum(_GROUPS.values())}"),
-        Result("faces found where there are none", false, f"{false} in {len(_NO_FACES)} photos"),
+        Result("faces found in 6 group photos", right, f"{right} of {sum(GROUPS.values())}"),
+        Result("faces found where there are none", false, f"{false} in {len(NO_FACES)} photos"),
     ]
     for height in (30, 40, 50, 80):
         count = len(detector.detect(_crowd(store, height), _CALL))
@@ -86,9 +77,9 @@ def _similarities(
         photo = _photo(store, name)
         return embed(photo, detector.detect(photo, _CALL)[0])
 
-    one_person = [embed_first(name) for name in _ONE_PERSON]
+    one_person = [embed_first(name) for name in ONE_PERSON]
     same = [float(a @ b) for a, b in combinations(one_person, 2)]
-    strangers = [embed_first(name) for name in (_ONE_PERSON[0], *_OTHERS)]
+    strangers = [embed_first(name) for name in (ONE_PERSON[0], *OTHERS)]
     different = [float(a @ b) for a, b in combinations(strangers, 2)]
     everybody: list[np.ndarray] = []
     for name, members in groups.items():  # two faces of one photo are two people

@@ -1,6 +1,7 @@
 """One measured figure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,8 @@ class Result:
         budget: as text; `-` when there is none.
         kept: whether the figure is within the budget; None when there is none.
         key: by which a chart finds the figure; empty where none shows it.
+        label: what the chart calls it.
+        more: further figures of the same thing, by name with unit.
     """
 
     name: str
@@ -22,6 +25,8 @@ class Result:
     budget: str = "-"
     kept: bool | None = None
     key: str = ""
+    label: str = ""
+    more: Mapping[str, float] = field(default_factory=dict)
 
 
 def missing(name: str, reason: str) -> Result:

@@ -94,7 +94,7 @@ def _fill(home: Path) -> None:
 
 
 @contextmanager
-def _served(folder: Path, settings: dict[str, str]) -> Iterator[str]:
+def served(folder: Path, settings: dict[str, str]) -> Iterator[str]:
     """Serve a function app over HTTP; yield the address of its Photos page."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -106,7 +106,7 @@ def _served(folder: Path, settings: dict[str, str]) -> Iterator[str]:
         deadline = time.monotonic() + 60
         while True:
             try:
-                _seconds(address)
+                seconds_of(address)
                 break
             except (urllib.error.URLError, ConnectionError):
                 if time.monotonic() > deadline:
@@ -119,7 +119,7 @@ def _served(folder: Path, settings: dict[str, str]) -> Iterator[str]:
         process.wait(20)
 
 
-def _seconds(address: str) -> float:
+def seconds_of(address: str) -> float:
     """Return how long an address takes to answer."""
     begun = time.perf_counter()
     with urllib.request.urlopen(address, timeout=30) as answer:
@@ -171,7 +171,7 @@ def _both_pages() -> Iterator[tuple[str, str]]:
         (bare_app / "function_app.py").write_text(f"FILES = {files!r}\n{_BARE}", "utf-8")
         shutil.copy(ROOT / "host.json", bare_app)
         settings = {"IMAGINEM_HOME": str(home)}
-        with _served(bare_app, {}) as bare, _served(ROOT, settings) as photos:
+        with served(bare_app, {}) as bare, served(ROOT, settings) as photos:
             yield bare, photos
 
 
@@ -180,8 +180,8 @@ def run() -> list[Result]:
     with _both_pages() as (bare, photos):
         for address in (bare, photos):
             for _ in range(5):
-                _seconds(address)
-        answers = [(_seconds(bare), _seconds(photos)) for _ in range(_RUNS)]
+                seconds_of(address)
+        answers = [(seconds_of(bare), seconds_of(photos)) for _ in range(_RUNS)]
         paints = _first_paints([bare, photos, urljoin(bare, "/plain")], from_site=True)
         from_empty = _first_paints([bare, photos], from_site=False)
     extra = statistics.median(seconds - bare_seconds for bare_seconds, seconds in answers) * 1000

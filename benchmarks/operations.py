@@ -66,6 +66,7 @@ def run() -> list[Result]:
             original,
             f"{original}, and 3 reads of the photo by the services",
             key="operations",
+            label="the original",
         ),
         Result("billed executions of one photo: the original", _STEPS, str(_STEPS)),
     ]
@@ -80,6 +81,7 @@ def run() -> list[Result]:
                 f"<= {most}",
                 taken.operations <= most,
                 key="operations",
+                label=name,
             ),
             Result(
                 f"billed executions of one photo: {name}",

@@ -198,6 +198,7 @@ def _parts(seconds: Mapping[str, float], photos: int) -> list[Result]:
             seconds[part] / total,
             f"{seconds[part] / total:.0%} ({seconds[part] / photos * 1000:.0f} ms)",
             key="share",
+            label=part,
         )
         for part in bare_loop.PARTS
     ]

@@ -129,6 +129,7 @@ def _summary(
             statistics.median(one[name] for one in rounds),
             f"{statistics.median(one[name] for one in rounds):.1f} jobs/s",
             key="trivial",
+            label=name,
         )
         for name in rounds[0]
     ]

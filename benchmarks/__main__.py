@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import psutil
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.options import read_options
-from benchmarks.result import Result
+from benchmarks.result import Result, missing
 
 PARTS = {
     "step_execution": "benchmarks.step_execution",
@@ -44,21 +44,27 @@ def main(words: list[str]) -> int:
         console.print(f"[red]{problem}[/]")
         return 2
     results: list[Result] = []
+    report = {"machine": describe_machine(), "options": asdict(options)}
     for name in arguments.parts or PARTS:
         with console.status(f"measuring: {name}"):
-            results += importlib.import_module(PARTS[name]).run()
-    machine = describe_machine()
-    console.print(_table(results), machine, sep="\n")
-    report = {
-        "machine": machine,
-        "options": asdict(options),
-        "results": [asdict(result) for result in results],
-    }
-    _RESULTS.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
-    console.print(f"written to {_RESULTS}")
+            results += _measured(name, console)
+        written = [asdict(result) for result in results]
+        text = json.dumps({**report, "results": written}, indent=2)
+        _RESULTS.write_text(f"{text}\n", "utf-8")  # after each part: what comes next may be cut off
+    console.print(_table(results), report["machine"], f"written to {_RESULTS}", sep="\n")
     if arguments.charts:
         _draw(arguments.charts, console)
     return int(any(result.kept is False for result in results))
+
+
+def _measured(name: str, console: Console) -> list[Result]:
+    """Return the results of a part; one that breaks does not take the others with it."""
+    try:
+        measured: list[Result] = importlib.import_module(PARTS[name]).run()
+    except Exception as problem:
+        console.print_exception()
+        return [replace(missing(name, f"{type(problem).__name__}: {problem}"), kept=False)]
+    return measured
 
 
 def _parse(words: list[str]) -> argparse.Namespace:

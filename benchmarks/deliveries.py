@@ -11,6 +11,7 @@ from imaginem.functions import add_steps
 from imaginem.host import EmulatorPorts
 from imaginem.images.decoding import PhotoCache
 from imaginem.message import JobMessage
+from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import QueueItem
 from imaginem.runtime import Runtime
@@ -44,6 +45,12 @@ class Delivered:
     def counts(self) -> Counter[str]:
         """Return the number of each request of the app's own code."""
         return Counter(call for delivery in self.deliveries for call in delivery)
+
+
+def without_polls(runtime: Runtime) -> Runtime:
+    """Let a runtime read the list of cancelled batches once, not again every three seconds."""
+    runtime.cancellations = CancelledBatches(runtime.shared_state, clock=lambda: 0.0)
+    return runtime
 
 
 def deliver(

@@ -10,7 +10,7 @@ import tempfile
 
 import steps  # noqa: F401 - registers the steps
 from benchmarks import fusion
-from benchmarks.deliveries import HOST_CALLS, Delivered, deliver
+from benchmarks.deliveries import HOST_CALLS, Delivered, deliver, without_polls
 from benchmarks.result import Result
 from imaginem.assets import AssetStore
 from imaginem.config.settings import read_settings
@@ -43,7 +43,7 @@ def measure_photo(settings: dict[str, str]) -> Delivered:
     """Return what the second photo on a fresh account takes."""
     with tempfile.TemporaryDirectory() as home, Emulator(None, EmulatorPorts.free()) as emulator:
         own = {"AzureWebJobsStorage": emulator.connection_string, "IMAGINEM_HOME": home}
-        runtime = Runtime(read_settings({**os.environ, **own, **settings}))
+        runtime = without_polls(Runtime(read_settings({**os.environ, **own, **settings})))
         store, pipeline = AssetStore(runtime.settings.assets), runtime.settings.pipeline
         try:
             for name in _PHOTOS:

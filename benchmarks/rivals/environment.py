@@ -81,15 +81,19 @@ def last_json(command: Sequence[str], environment: Mapping[str, str]) -> Any:
         Missing: it ended with an error, or did not end in time.
     """
     variables = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(command, env=variables, stdout=pipe, stderr=pipe, text=True)
     try:
-        done = subprocess.run(
-            command, env=variables, capture_output=True, text=True, timeout=_SECONDS
-        )
+        printed, errors = process.communicate(timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         raise Missing(f"not done after {_SECONDS} seconds") from None
-    if done.returncode:
-        raise Missing(_reason(done.stderr))
-    return json.loads(done.stdout.strip().splitlines()[-1])
+    finally:
+        if process.poll() is None:
+            process.terminate()  # not killed: it may have to stop a server
+            process.communicate()
+    if process.returncode:
+        raise Missing(_reason(errors))
+    return json.loads(printed.strip().splitlines()[-1])
 
 
 def _reason(errors: str) -> str:

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import fusion
-from benchmarks.deliveries import Delivered, deliver
+from benchmarks.deliveries import Delivered, deliver, without_polls
 from benchmarks.installation import ROOT, Installation, installed
 from benchmarks.options import Options, read_options
 from benchmarks.result import Result, missing
@@ -40,7 +40,8 @@ def measure_calls(settings: dict[str, str]) -> Delivered:
     """Return what the second job of a fresh account takes."""
     with tempfile.TemporaryDirectory() as home, Emulator(None, EmulatorPorts.free()) as emulator:
         own = {"AzureWebJobsStorage": emulator.connection_string, "IMAGINEM_HOME": home}
-        runtime = Runtime(read_settings({**own, "PIPELINE_DEFINITION": _PIPELINE, **settings}))
+        own |= {"PIPELINE_DEFINITION": _PIPELINE, **settings}
+        runtime = without_polls(Runtime(read_settings(own)))
         url = runtime.blobs.put("inputimages", "bench/photo", photo_bytes(), "image/png")
         try:
             for job in ("warm-up", "measured"):

@@ -46,19 +46,19 @@ def operations(results: list[dict[str, Any]]) -> Any:
 
 
 def search(results: list[dict[str, Any]]) -> Any:
-    """Draw recall against the 95th percentile of a search; memory beside each name."""
+    """Draw recall against the 95th percentile of a search; the legend tells the memory."""
     rows = _of(results, "search")
     if not rows:
         return None
     figure, axes = pyplot.subplots(figsize=_SIZE)
-    for row in rows:
+    for row, marker in zip(rows, "osD^v", strict=False):
         more, color = row["more"], _OURS if row["label"] == "Imaginem" else _OTHERS
+        label = f"{row['label']}, {more['megabytes']:.0f} MB"
         place = more["p95_milliseconds"], more["recall"]
-        axes.scatter(*place, color=color)
-        text = f"{row['label']}, {more['megabytes']:.0f} MB"
-        axes.annotate(text, place, (5, 4), textcoords="offset points", fontsize=8, color=color)
+        axes.scatter(*place, color=color, marker=marker, label=label, s=60)
     axes.set_xscale("log")
-    axes.margins(x=0.3, y=0.3)
+    axes.margins(0.1)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), fontsize=8, frameon=False)
     axes.set_xlabel("95th percentile of a search, ms")
     axes.set_ylabel("recall")
     return figure

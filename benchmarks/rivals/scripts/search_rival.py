@@ -5,6 +5,7 @@ All are graphs (HNSW) with the same three numbers, are built by all cores and as
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -149,6 +150,7 @@ INDEXES: dict[str, Callable[[Any, Path], Any]] = {
 
 def main(name: str, folder: Path, rounds: int) -> None:
     """Build, ask and delete; print the figures as JSON."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # a server must stop, too
     make, queries = INDEXES[name], np.load(folder / "queries.npy")
     vectors = np.load(folder / "vectors.npy", mmap_mode="r")
     before = _megabytes([psutil.Process()])

@@ -47,7 +47,7 @@ def main(words: list[str]) -> int:
     report = {"machine": describe_machine(), "options": asdict(options)}
     for name in arguments.parts or PARTS:
         with console.status(f"measuring: {name}"):
-            results += _measured(name, console)
+            results += measure_part(name, PARTS[name], console)
         written = [asdict(result) for result in results]
         text = json.dumps({**report, "results": written}, indent=2)
         _RESULTS.write_text(f"{text}\n", "utf-8")  # after each part: what comes next may be cut off
@@ -57,10 +57,10 @@ def main(words: list[str]) -> int:
     return int(any(result.kept is False for result in results))
 
 
-def _measured(name: str, console: Console) -> list[Result]:
+def measure_part(name: str, module: str, console: Console) -> list[Result]:
     """Return the results of a part; one that breaks does not take the others with it."""
     try:
-        measured: list[Result] = importlib.import_module(PARTS[name]).run()
+        measured: list[Result] = importlib.import_module(module).run()
     except Exception as problem:
         console.print_exception()
         return [replace(missing(name, f"{type(problem).__name__}: {problem}"), kept=False)]

@@ -21,13 +21,15 @@ _BODY = "x" * 1500  # a message of trivial steps half way
 _ROW = {f"property{number}": "x" * 200 for number in range(5)}
 
 
-class _Caller:
+class Caller:
     """Makes the calls of one thread, on a queue and rows of its own."""
 
     def __init__(self, connection: str, name: str) -> None:
         self._queue = QueueClient.from_connection_string(connection, f"bare{name}")
         self._queue.create_queue()
         self._table = TableClient.from_connection_string(connection, "barecalls")
+        with suppress(ResourceExistsError):
+            self._table.create_table()
         self._name, self._row, self._etag = name, 0, ""
         self._message: Any = None
         self.make("POST table")  # a row to read
@@ -66,9 +68,9 @@ def calls_of(job: Delivered) -> list[str]:
 
 
 def _work(connection: str, name: str, calls: Sequence[str], jobs: int, barrier: Any) -> None:
-    callers = [_Caller(connection, f"{name}-{number}") for number in range(_THREADS)]
+    callers = [Caller(connection, f"{name}-{number}") for number in range(_THREADS)]
 
-    def repeat(caller: _Caller) -> None:
+    def repeat(caller: Caller) -> None:
         for _ in range(jobs):
             for call in calls:
                 caller.make(call)
@@ -91,8 +93,6 @@ def jobs_a_second(connection: str, calls: Sequence[str], jobs: int, name: str) -
         jobs: how many at least.
         name: of this measurement, for its queues; two never have the same.
     """
-    with suppress(ResourceExistsError):
-        TableClient.from_connection_string(connection, "barecalls").create_table()
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(WORKERS + 1)
     each = -(-jobs // (WORKERS * _THREADS))

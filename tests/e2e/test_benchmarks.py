@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from benchmarks import fusion, pages
 from benchmarks.baseline import ROOT, checked_out
 from benchmarks.installation import installed
+from benchmarks.rivals.environment import Missing, last_json
 from benchmarks.search import ours
 from benchmarks.search.crowd import write_crowd
 from benchmarks.step_execution import recorded
@@ -35,6 +37,16 @@ def test_an_earlier_commit_is_checked_out_and_removed_again() -> None:
 def test_a_commit_that_is_not_here_is_named() -> None:
     with pytest.raises(RuntimeError, match=r"git worktree add: .*no-such-commit"):
         checked_out("no-such-commit").__enter__()
+
+
+def test_a_competitor_without_a_wheel_is_told_with_its_reason() -> None:
+    with pytest.raises(Missing, match="No module named 'no_such_wheel': it could not be installed"):
+        last_json([sys.executable, "-c", "import no_such_wheel"], {})
+
+
+def test_a_competitor_that_breaks_is_told_with_its_last_words() -> None:
+    with pytest.raises(Missing, match="out of order"):
+        last_json([sys.executable, "-c", "import sys; sys.exit('out of order')"], {})
 
 
 def test_the_calls_of_a_job_are_counted_and_can_be_made_by_the_bare_sdks() -> None:

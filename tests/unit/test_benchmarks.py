@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from rich.console import Console
 
 from benchmarks.__main__ import PARTS, describe_machine, main, measure_part
 from benchmarks.options import Options, read_options
-from benchmarks.rivals.environment import REQUIREMENTS, Missing, last_json, packages
+from benchmarks.rivals.environment import REQUIREMENTS, Missing, packages
 from benchmarks.rivals.redis_server import redis_server
 from benchmarks.rivals.scripts.asking import asked
 from benchmarks.rivals.scripts.judging import faces_right, pairs_right, words_right
@@ -54,16 +53,6 @@ def test_a_part_that_breaks_is_told_in_the_table_and_missed() -> None:
 def test_the_machine_is_stated() -> None:
     assert "cores" in describe_machine()
     assert "load" in describe_machine()
-
-
-def test_a_competitor_without_a_wheel_is_told_with_its_reason() -> None:
-    with pytest.raises(Missing, match="No module named 'no_such_wheel': it could not be installed"):
-        last_json([sys.executable, "-c", "import no_such_wheel"], {})
-
-
-def test_a_competitor_that_breaks_is_told_with_its_last_words() -> None:
-    with pytest.raises(Missing, match="out of order"):
-        last_json([sys.executable, "-c", "import sys; sys.exit('out of order')"], {})
 
 
 def test_without_redis_the_reason_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:

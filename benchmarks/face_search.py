@@ -1,8 +1,8 @@
-"""Searching many faces: time, recall, memory, building and deleting; FACES says how many.
+"""Searching many faces: time, recall, memory, building and deleting; GALLERIES says how many.
 
-`FACES=10000,1000000 make bench ARGS=faces`; from 10,000 to 1,000,000 if nothing is said. All is
-measured in processes of their own that compute with one thread, through the port that the pipeline
-uses. Where other programs take the processors, look at the time of computing.
+`GALLERIES=10000,1000000 make bench ARGS=faces`. All is measured in processes of their own that
+compute with one thread, through the port that the pipeline uses. Where other programs take the
+processors, look at the time of computing.
 """
 
 import json
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.gallery import MODEL, POSSIBLE, Floats, Gallery, fill
+from benchmarks.options import read_options
 from benchmarks.result import Result
 
 _MILLION = 1_000_000
@@ -33,7 +34,7 @@ def run(real: Floats | None = None) -> list[Result]:
     Args:
         real: embeddings of real faces.
     """
-    sizes = [int(size) for size in os.environ.get("FACES", "10000,100000,1000000").split(",")]
+    sizes = read_options().galleries
     results = []
     for size in sizes:
         results += _measured(size, "made-up persons", None)

@@ -17,6 +17,7 @@ class Options:
         jobs: jobs of trivial steps in each round.
         vectors: embeddings that are searched, ours and with other indexes.
         faces: faces in the gallery whose pages are timed.
+        galleries: sizes of the galleries that are searched; numbers with commas between.
         baseline: a commit that is measured beside this tree; empty for none.
     """
 
@@ -25,6 +26,7 @@ class Options:
     jobs: int = 200
     vectors: int = 100_000
     faces: int = 100_000
+    galleries: tuple[int, ...] = (10_000, 100_000)
     baseline: str = ""
 
 
@@ -35,12 +37,17 @@ def read_options(environment: Mapping[str, str] | None = None) -> Options:
         ValueError: a size is no whole number from 1 on; names it.
     """
     values = os.environ if environment is None else environment
-    given: dict[str, str | int] = {}
+    given: dict[str, str | int | tuple[int, ...]] = {}
     for field in fields(Options):
         text = values.get(field.name.upper(), "")
         if not text:
             continue
-        given[field.name] = text if field.name == "baseline" else _size(field.name, text)
+        if field.name == "baseline":
+            given[field.name] = text
+        elif field.name == "galleries":
+            given[field.name] = tuple(_size(field.name, size) for size in text.split(","))
+        else:
+            given[field.name] = _size(field.name, text)
     return Options(**given)  # type: ignore[arg-type] # each has its field's type
 
 

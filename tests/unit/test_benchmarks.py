@@ -19,7 +19,10 @@ from benchmarks.throughput import in_turn
 
 
 def test_sizes_and_the_commit_to_compare_with_come_from_the_environment() -> None:
-    options = read_options({"PHOTOS": "112", "BASELINE": "fd1fef0", "ROUNDS": ""})
+    options = read_options(
+        {"PHOTOS": "112", "BASELINE": "fd1fef0", "ROUNDS": "", "GALLERIES": "10,2000"}
+    )
+    assert options.galleries == (10, 2000)
 
     assert (options.photos, options.baseline) == (112, "fd1fef0")
     assert options.rounds == Options().rounds

@@ -22,6 +22,7 @@ PARTS = {
     "fused_runs": "benchmarks.fused_runs",
     "operations": "benchmarks.operations",
     "imports": "benchmarks.imports",
+    "accuracy": "benchmarks.accuracy",
     "trivial": "benchmarks.trivial.measure",
     "throughput": "benchmarks.throughput",
     "rivals": "benchmarks.rivals.photos",

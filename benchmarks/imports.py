@@ -20,6 +20,7 @@ _READY = (
 )
 _HEAVY = [
     "onnxruntime",
+    "openvino",
     "cv2",
     "rapidocr",
     "numpy",

@@ -28,7 +28,7 @@ LEFT_OUT = (
     "assets/download.py",
     "assets/fetch.py",
 )
-LOCAL_PACKAGES = ("onnxruntime", "rapidocr", "opencv-python-headless", "numpy")
+LOCAL_PACKAGES = ("onnxruntime", "openvino", "rapidocr", "opencv-python-headless", "numpy")
 _TIMESTAMP = (2020, 1, 1, 0, 0, 0)  # of every file, so that the same content is the same package
 
 

@@ -25,8 +25,8 @@ print(json.dumps({
         f.get_function_name(): f.get_trigger().get_dict_repr().get("queueName")
         for f in function_app.app.get_functions()
     },
-    "loaded": [m for m in ("onnxruntime", "cv2", "rapidocr", "numpy", "sqlalchemy", "PIL",
-                           "pyodbc", "httpcore", "azure.identity", "azure.ai",
+    "loaded": [m for m in ("onnxruntime", "openvino", "cv2", "rapidocr", "numpy", "sqlalchemy",
+                           "PIL", "pyodbc", "httpcore", "azure.identity", "azure.ai",
                            "azure.cognitiveservices", "opentelemetry.sdk", "azure.monitor",
                            "alembic")
                if m in sys.modules],

@@ -32,7 +32,9 @@ def local_supplement(settings: Settings) -> Supplement | None:
     except ConfigurationError:
         return None
     # Named, not imported: a package for Azure engines alone does not have the module.
-    supplement: Supplement = import_module(f"{_LOCAL}.supplement").LocalSupplement(store)
+    supplement: Supplement = import_module(f"{_LOCAL}.supplement").LocalSupplement(
+        store, settings.local_runtime
+    )
     return supplement
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field, StringConstraints, create_model
+from pydantic import BeforeValidator, Field, StringConstraints, create_model
 
 from imaginem.config.declare import Expected, Section, setting
 from imaginem.config.engine_table import ENGINE_TABLE, EngineTable
@@ -31,6 +31,11 @@ OcrProvider = Annotated[str, _words("OCR_ENGINE"), _expected("OCR_ENGINE")]
 VisionProvider = Annotated[str, _words("VISION_ENGINE"), _expected("VISION_ENGINE")]
 FaceProvider = Annotated[str, _words("FACE_ENGINE"), _expected("FACE_ENGINE")]
 PrintProvider = Annotated[str, _words("FACE_PRINT_ENGINE"), _expected("FACE_PRINT_ENGINE")]
+LocalRuntime = Annotated[
+    Literal["auto", "onnxruntime", "openvino"],
+    BeforeValidator(str.lower),
+    Expected("auto, onnxruntime or openvino"),
+]
 ModelFile = Annotated[File, Expected("the path of a model's JSON file")]
 
 
@@ -119,6 +124,13 @@ class EngineSettings(Section):
         "a JSON file that describes another face model",
         usual="the built-in model",
         not_on_azure="a file of a package with the local engine",
+    )
+    local_runtime: LocalRuntime = setting(
+        "LOCAL_RUNTIME",
+        "auto",
+        "`auto`, `onnxruntime` or `openvino`: what runs the networks of the local engine; `auto` "
+        "chooses for each by what was measured on processors like this one",
+        not_on_azure="its default serves",
     )
     assets: Folder = setting(
         "IMAGINEM_ASSETS",

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from imaginem.assets import AssetStore
-from imaginem.engines.local.session import shared_model
+from imaginem.engines.local.models import RuntimeSetting, shared_model
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Adult
 
@@ -20,10 +20,11 @@ class AdultScorer:
 
     Args:
         store: has the weights.
+        runtime: the setting LOCAL_RUNTIME.
     """
 
-    def __init__(self, store: AssetStore) -> None:
-        self._model = shared_model(store.path("open-nsfw.onnx"))
+    def __init__(self, store: AssetStore, runtime: RuntimeSetting = "auto") -> None:
+        self._model = shared_model(store, "open-nsfw.onnx", runtime)
 
     def score(self, photo: Photo) -> Adult:
         """Return the score, 0 to 1; the network gives one number, which serves for racy too."""

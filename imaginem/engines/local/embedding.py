@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from imaginem.assets import AssetStore
-from imaginem.engines.local.session import Model, shared_model
+from imaginem.engines.local.models import Model, RuntimeSetting, shared_model
 from imaginem.errors import ConfigurationError
 from imaginem.message import explain
 
@@ -138,8 +138,12 @@ class Embedder:
         return unit
 
 
-def make_embedder(store: AssetStore, model_file: Path | None) -> Embedder:
-    """Return an embedder for the built-in model or a user's own."""
+def make_embedder(
+    store: AssetStore, model_file: Path | None, runtime: RuntimeSetting = "auto"
+) -> Embedder:
+    """Return an embedder for the built-in model or a user's own, which runs on onnxruntime."""
     described = describe(model_file)
-    path = Path(described.file) if described.file else store.path("face-embedding-512.onnx")
-    return Embedder(described, shared_model(path))
+    if described.file:
+        own = shared_model(store, described.name, "onnxruntime", Path(described.file))
+        return Embedder(described, own)
+    return Embedder(described, shared_model(store, "face-embedding-512.onnx", runtime))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from imaginem.assets import AssetStore
 from imaginem.config.settings import Settings
 from imaginem.engines.local.landmarks import FIVE, Landmarks, as_point
+from imaginem.engines.local.models import RuntimeSetting
 from imaginem.engines.local.mtcnn import Mtcnn
 from imaginem.engines.logs import logger_for
 from imaginem.engines.parts import EngineParts
@@ -24,13 +25,14 @@ class LocalFaces:
 
     Args:
         store: has the weights.
+        runtime: the setting LOCAL_RUNTIME.
     """
 
     name = "mtcnn-1"
 
-    def __init__(self, store: AssetStore) -> None:
-        self._detector = Mtcnn(store)
-        self._landmarks = Landmarks(store)
+    def __init__(self, store: AssetStore, runtime: RuntimeSetting = "auto") -> None:
+        self._detector = Mtcnn(store, runtime)
+        self._landmarks = Landmarks(store, runtime)
 
     def detect(
         self, photo: Photo, call: CallContext, *, for_recognition: bool = False
@@ -67,7 +69,7 @@ def engine_name(settings: Settings) -> str:
 
 def make_engine(parts: EngineParts) -> FaceEngine:
     """Return the engine of `facedetection`."""
-    return LocalFaces(AssetStore(parts.settings.assets))
+    return LocalFaces(AssetStore(parts.settings.assets), parts.settings.local_runtime)
 
 
 def _inside(box: NDArray[Any], width: int, height: int) -> Rectangle | None:

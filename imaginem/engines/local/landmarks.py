@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaginem.assets import AssetStore
-from imaginem.engines.local.session import shared_model
+from imaginem.engines.local.models import RuntimeSetting, shared_model
 from imaginem.outputs import HeadPose, Point, Rectangle
 
 Array = NDArray[Any]
@@ -90,11 +90,12 @@ class Landmarks:
 
     Args:
         store: has the weights.
+        runtime: the setting LOCAL_RUNTIME.
     """
 
-    def __init__(self, store: AssetStore) -> None:
-        self._points = shared_model(store.path("face-landmarks-68.onnx"))
-        self._pose = shared_model(store.path("face-pose.onnx"))
+    def __init__(self, store: AssetStore, runtime: RuntimeSetting = "auto") -> None:
+        self._points = shared_model(store, "face-landmarks-68.onnx", runtime)
+        self._pose = shared_model(store, "face-pose.onnx", runtime)
 
     def points(self, rgb: Array, where: Rectangle) -> dict[str, Point]:
         """Return the landmarks by Azure's names, in pixels of the photo."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaginem.assets import AssetStore
-from imaginem.engines.local.session import Model, shared_model
+from imaginem.engines.local.models import Model, RuntimeSetting, shared_model
 
 Array = NDArray[Any]
 
@@ -113,12 +113,13 @@ class Mtcnn:
 
     Args:
         store: has the weights.
+        runtime: the setting LOCAL_RUNTIME.
     """
 
-    def __init__(self, store: AssetStore) -> None:
-        self._proposal = shared_model(store.path("mtcnn-pnet.onnx"))
-        self._refine = shared_model(store.path("mtcnn-rnet.onnx"))
-        self._output = shared_model(store.path("mtcnn-onet.onnx"))
+    def __init__(self, store: AssetStore, runtime: RuntimeSetting = "auto") -> None:
+        self._proposal = shared_model(store, "mtcnn-pnet.onnx", runtime)
+        self._refine = shared_model(store, "mtcnn-rnet.onnx", runtime)
+        self._output = shared_model(store, "mtcnn-onet.onnx", runtime)
 
     def detect(self, rgb: Array) -> Detection:
         """Return the faces of a photo, largest first.

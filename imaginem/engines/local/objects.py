@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaginem.assets import AssetStore
+from imaginem.engines.local.models import RuntimeSetting, shared_model
 from imaginem.engines.local.mtcnn import suppress
-from imaginem.engines.local.session import shared_model
 from imaginem.outputs import Box, FoundObject
 
 Array = NDArray[Any]
@@ -26,10 +26,11 @@ class ObjectDetector:
 
     Args:
         store: has the weights.
+        runtime: the setting LOCAL_RUNTIME.
     """
 
-    def __init__(self, store: AssetStore) -> None:
-        self._model = shared_model(store.path("centernet.onnx"))
+    def __init__(self, store: AssetStore, runtime: RuntimeSetting = "auto") -> None:
+        self._model = shared_model(store, "centernet.onnx", runtime)
         self._label_file = store.path("coco-labels.ts")
 
     @cached_property

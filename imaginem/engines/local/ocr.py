@@ -6,6 +6,7 @@ import threading
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import cv2
@@ -14,16 +15,16 @@ from numpy.typing import NDArray
 
 from imaginem.assets import AssetStore
 from imaginem.config.settings import Settings
+from imaginem.engines.local.models import RuntimeSetting, shared_model
+from imaginem.engines.local.text_reader import make_reader
 from imaginem.engines.logs import logger_for
 from imaginem.engines.parts import EngineParts
-from imaginem.errors import ConfigurationError
 from imaginem.images.decoding import Photo
 from imaginem.outputs import OcrText, TextLine, Word
 from imaginem.ports import CallContext, OcrEngine
 
 Array = NDArray[Any]
 
-_LONGEST = 960  # pixels of the longer side when text is located; docs/models.md: what it misses
 _SMALL = 800  # photos with a shorter longest side are doubled: their letters are tiny
 _MIN_SCORE = 0.75
 _UPSIDE_DOWN = 0.7  # if the median score is lower, the photo is read upside down too
@@ -45,15 +46,19 @@ class LocalOcr:
 
     Args:
         store: has the weights.
+        runtime: the setting LOCAL_RUNTIME.
     """
 
     name = "pp-ocrv6"
 
-    def __init__(self, store: AssetStore) -> None:
-        self._detection = store.path("ocr-detection.onnx")
-        self._recognition = store.path("ocr-recognition.onnx")
-        self._reader: Any = None
+    def __init__(self, store: AssetStore, runtime: RuntimeSetting = "auto") -> None:
+        self._detection = shared_model(store, "ocr-detection.onnx", runtime)
+        self._recognition = shared_model(store, "ocr-recognition.onnx", runtime)
         self._lock = threading.Lock()
+
+    @cached_property
+    def _reader(self) -> Any:
+        return make_reader(self._detection, self._recognition)
 
     def read(self, photo: Photo, call: CallContext) -> OcrText:
         """Return the text in reading order; polygons are in the photo's pixels."""
@@ -72,7 +77,7 @@ class LocalOcr:
         return OcrText(full_text=text, lines=kept, language=language(text))
 
     def _lines(self, bgr: Array) -> list[TextLine]:
-        result = self._open()(bgr, return_word_box=True, use_cls=False)
+        result = self._reader(bgr, return_word_box=True, use_cls=False)
         if result.txts is None or result.boxes is None:
             return []
         words = result.word_results or [()] * len(result.txts)
@@ -94,33 +99,6 @@ class LocalOcr:
             )
         ]
 
-    def _open(self) -> Any:
-        if self._reader is None:
-            try:
-                from rapidocr import RapidOCR
-            except ImportError:
-                raise ConfigurationError(
-                    "the local engine needs rapidocr: `pip install -r requirements-local.txt`"
-                ) from None
-            self._reader = RapidOCR(
-                params={
-                    "Global.log_level": "critical",
-                    # The classifier of text direction sometimes turns upright lines over.
-                    "Global.use_cls": False,
-                    "Global.max_side_len": 2000,
-                    "EngineConfig.onnxruntime.intra_op_num_threads": 1,
-                    "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-                    "EngineConfig.onnxruntime.enable_cpu_mem_arena": False,
-                    "Det.model_path": str(self._detection),
-                    "Det.limit_type": "max",
-                    "Det.limit_side_len": _LONGEST,
-                    "Rec.model_path": str(self._recognition),
-                    "Rec.rec_batch_num": 1,
-                }
-            )
-            logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
-        return self._reader
-
 
 def engine_name(settings: Settings) -> str:
     """Return the engine's name."""
@@ -129,7 +107,7 @@ def engine_name(settings: Settings) -> str:
 
 def make_engine(parts: EngineParts) -> OcrEngine:
     """Return the engine of `ocr`."""
-    return LocalOcr(AssetStore(parts.settings.assets))
+    return LocalOcr(AssetStore(parts.settings.assets), parts.settings.local_runtime)
 
 
 def _polygon(corners: Any) -> list[int]:

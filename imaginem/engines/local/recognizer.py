@@ -12,6 +12,7 @@ from imaginem.config.settings import Settings
 from imaginem.engines.enrolled import best_matches, enrolled_qualities
 from imaginem.engines.local.embedding import align, describe, make_embedder
 from imaginem.engines.local.landmarks import FIVE, Landmarks
+from imaginem.engines.local.models import RuntimeSetting
 from imaginem.engines.local.quality import quality
 from imaginem.engines.logs import logger_for
 from imaginem.engines.match_tiers import MatchTiers
@@ -40,11 +41,17 @@ class FaceEmbedder:
     Args:
         store: has the weights.
         model_file: describes a user's own model; None for the built-in.
+        runtime: the setting LOCAL_RUNTIME.
     """
 
-    def __init__(self, store: AssetStore, model_file: Path | None = None) -> None:
-        self._embedder = make_embedder(store, model_file)
-        self._landmarks = Landmarks(store)
+    def __init__(
+        self,
+        store: AssetStore,
+        model_file: Path | None = None,
+        runtime: RuntimeSetting = "auto",
+    ) -> None:
+        self._embedder = make_embedder(store, model_file, runtime)
+        self._landmarks = Landmarks(store, runtime)
 
     @property
     def name(self) -> str:
@@ -194,7 +201,7 @@ def make_engine(parts: EngineParts) -> FaceRecognizer:
     """Return the engine of `faceprint` and `facematch`."""
     settings = parts.settings
     return LocalRecognizer(
-        FaceEmbedder(AssetStore(settings.assets), settings.face_model),
+        FaceEmbedder(AssetStore(settings.assets), settings.face_model, settings.local_runtime),
         parts.gallery(),
         parts.face_index(),
         tiers=MatchTiers(settings.match_threshold, settings.possible_threshold),

@@ -2,6 +2,7 @@
 
 from imaginem.assets import AssetStore
 from imaginem.engines.local.colors import colors, image_type, thumbnail
+from imaginem.engines.local.models import RuntimeSetting
 from imaginem.engines.local.objects import ObjectDetector
 from imaginem.images.decoding import Photo
 from imaginem.outputs import ImageAnalysis, PhotoMetadata
@@ -12,10 +13,11 @@ class LocalSupplement:
 
     Args:
         store: has the weights.
+        runtime: the setting LOCAL_RUNTIME.
     """
 
-    def __init__(self, store: AssetStore) -> None:
-        self._objects = ObjectDetector(store)
+    def __init__(self, store: AssetStore, runtime: RuntimeSetting = "auto") -> None:
+        self._objects = ObjectDetector(store, runtime)
 
     def __call__(self, photo: Photo) -> ImageAnalysis:
         """Return an analysis that holds objects, colours and the kind of picture alone."""

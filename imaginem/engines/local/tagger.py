@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic_core import from_json
 
 from imaginem.assets import AssetStore
-from imaginem.engines.local.session import shared_model
+from imaginem.engines.local.models import RuntimeSetting, shared_model
 from imaginem.outputs import Category, Tag
 
 Array = NDArray[Any]
@@ -74,10 +74,11 @@ class Tagger:
 
     Args:
         store: has the weights.
+        runtime: the setting LOCAL_RUNTIME.
     """
 
-    def __init__(self, store: AssetStore) -> None:
-        self._model = shared_model(store.path("efficientnet-lite0.onnx"))
+    def __init__(self, store: AssetStore, runtime: RuntimeSetting = "auto") -> None:
+        self._model = shared_model(store, "efficientnet-lite0.onnx", runtime)
         self._label_file: Path = store.path("imagenet-labels.json")
 
     @cached_property

@@ -8,6 +8,7 @@ from imaginem.assets import AssetStore
 from imaginem.config.settings import Settings
 from imaginem.engines.local.adult import AdultScorer
 from imaginem.engines.local.colors import colors, image_type, thumbnail
+from imaginem.engines.local.models import RuntimeSetting
 from imaginem.engines.local.objects import ObjectDetector
 from imaginem.engines.local.tagger import MIN_CONFIDENCE, Tagger, families
 from imaginem.engines.logs import logger_for
@@ -37,14 +38,15 @@ class LocalVision:
 
     Args:
         store: has the weights.
+        runtime: the setting LOCAL_RUNTIME.
     """
 
     name = "local-1"
 
-    def __init__(self, store: AssetStore) -> None:
-        self._tagger = Tagger(store)
-        self._objects = ObjectDetector(store)
-        self._adult = AdultScorer(store)
+    def __init__(self, store: AssetStore, runtime: RuntimeSetting = "auto") -> None:
+        self._tagger = Tagger(store, runtime)
+        self._objects = ObjectDetector(store, runtime)
+        self._adult = AdultScorer(store, runtime)
 
     def analyze(self, photo: Photo, call: CallContext) -> ImageAnalysis:
         """Return what is in a photo."""
@@ -77,7 +79,7 @@ def engine_name(settings: Settings) -> str:
 
 def make_engine(parts: EngineParts) -> VisionEngine:
     """Return the engine of `generalclassification`."""
-    return LocalVision(AssetStore(parts.settings.assets))
+    return LocalVision(AssetStore(parts.settings.assets), parts.settings.local_runtime)
 
 
 def corrected_pets(objects: Sequence[FoundObject], shares: dict[str, float]) -> list[FoundObject]:

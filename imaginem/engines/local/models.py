@@ -1,0 +1,114 @@
+"""ONNX models, opened on first use and once per process, on the runtime that suits each."""
+
+import threading
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from imaginem.engines.local.runtimes import on_onnxruntime, on_openvino
+from imaginem.engines.local.runtimes.choices import Choice, choose
+from imaginem.engines.local.runtimes.session import Session, Unusable
+from imaginem.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from imaginem.assets import AssetStore
+
+RuntimeSetting = Literal["auto", "onnxruntime", "openvino"]
+"""The values of LOCAL_RUNTIME."""
+_COMPILED = "compiled"  # the folder of compiled networks, in that of assets
+
+
+def shared_model(
+    store: "AssetStore", name: str, runtime: RuntimeSetting, path: "Path | None" = None
+) -> "Model":
+    """Return the model of a network; a process has only one.
+
+    Args:
+        store: has the weights, and the folder of compiled networks.
+        name: of the network, as the manifest names it.
+        runtime: the setting LOCAL_RUNTIME.
+        path: of the ONNX file, if it is a user's own and not in the manifest.
+    """
+    return _model(path or store.path(name), name, runtime, store.folder / _COMPILED)
+
+
+class Model:
+    """A network; it is opened for the first run and shared by all threads.
+
+    Args:
+        path: the ONNX file.
+        name: of the network, as the table of choices names it.
+        runtime: the setting LOCAL_RUNTIME.
+        compiled: folder where compiled networks are kept.
+    """
+
+    def __init__(self, path: "Path", name: str, runtime: RuntimeSetting, compiled: "Path") -> None:
+        self._path, self._name, self._compiled = path, name, compiled
+        self._runtime = runtime
+        self._session: Session | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def inputs(self) -> list[str]:
+        """The names of the inputs, in the network's order."""
+        return self._open().inputs
+
+    @property
+    def outputs(self) -> list[str]:
+        """The names of the outputs, in the network's order."""
+        return self._open().outputs
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The texts that the network's makers put into its file."""
+        return self._open().metadata
+
+    def run(self, inputs: "dict[str, NDArray[Any]]", *outputs: str) -> "list[NDArray[np.float32]]":
+        """Return the named outputs, or all of them in the model's order.
+
+        Raises:
+            ConfigurationError: the runtime that is needed is not installed.
+        """
+        return self._open().run(inputs, outputs)
+
+    def _open(self) -> Session:
+        with self._lock:
+            if self._session is None:
+                self._session = self._opened()
+            return self._session
+
+    def _opened(self) -> Session:
+        if self._runtime != "onnxruntime":
+            try:
+                choice = self._choice()
+                if choice.runtime == "openvino":
+                    return on_openvino.open_network(self._path, choice.precision, self._compiled)
+            except Unusable as problem:
+                if self._runtime == "openvino":
+                    raise ConfigurationError(
+                        f"LOCAL_RUNTIME is openvino, which can't be used ({problem}): `pip install "
+                        "-r requirements-local.txt`, or set LOCAL_RUNTIME to auto"
+                    ) from None
+        try:
+            return on_onnxruntime.open_network(self._path)
+        except Unusable:
+            raise ConfigurationError(
+                "the local engine needs onnxruntime: `pip install -r "
+                "requirements-local.txt`, or choose another engine"
+            ) from None
+
+    def _choice(self) -> Choice:
+        choice = choose(self._name, on_openvino.processor())
+        if self._runtime == "openvino" and choice.runtime != "openvino":
+            return Choice("openvino")
+        return choice
+
+
+@cache
+def _model(path: "Path", name: str, runtime: RuntimeSetting, compiled: "Path") -> Model:
+    return Model(path, name, runtime, compiled)

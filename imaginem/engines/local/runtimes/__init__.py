@@ -1,0 +1,1 @@
+"""What runs the networks: onnxruntime or OpenVINO, whichever suits network and processor."""

@@ -13,6 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from imaginem.config.settings import read_settings
+from imaginem.engines.local import models
 from imaginem.engines.local.models import Model, RuntimeSetting
 from imaginem.engines.local.runtimes import on_openvino
 from imaginem.engines.local.runtimes.compiled import CompiledNetwork
@@ -120,7 +121,7 @@ def test_a_broken_compiled_network_is_compiled_anew(
 @pytest.fixture
 def no_openvino(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A machine for which OpenVINO has no wheel."""
-    remembered = (on_openvino.openvino, on_openvino.processor)
+    remembered = (on_openvino.openvino, on_openvino.processor, models.opened_once)
     monkeypatch.setitem(sys.modules, "openvino", None)
     for function in remembered:
         function.cache_clear()

@@ -34,7 +34,7 @@ def shared_model(
         runtime: the setting LOCAL_RUNTIME.
         path: of the ONNX file, if it is a user's own and not in the manifest.
     """
-    return _model(path or store.path(name), name, runtime, store.folder / _COMPILED)
+    return opened_once(path or store.path(name), name, runtime, store.folder / _COMPILED)
 
 
 class Model:
@@ -110,5 +110,6 @@ class Model:
 
 
 @cache
-def _model(path: "Path", name: str, runtime: RuntimeSetting, compiled: "Path") -> Model:
+def opened_once(path: "Path", name: str, runtime: RuntimeSetting, compiled: "Path") -> Model:
+    """Return the model of a file: the same one each time."""
     return Model(path, name, runtime, compiled)

@@ -17,6 +17,8 @@ _PROPOSAL, _REFINED, _FINAL = 0.6, 0.7, 0.95  # scores that pass each network
 _SHRINK = 0.709  # sides of the pyramid's next level: half the area
 _CELL, _STRIDE = 12, 2  # what the first network sees, and how it moves
 _BATCH = 256
+# What the networks get for each value of a channel.
+_SCALED = ((np.arange(256) - 127.5) / 128).astype(np.float32)
 _FIRST_SIDE, _SECOND_SIDE = 1024, 2048
 # A second pass at a higher resolution pays only where small faces are likely; see docs/models.md.
 _LARGE_PHOTO, _CROWD, _SMALL_FACE = 1400, 6, 0.06
@@ -94,7 +96,7 @@ def _moved(boxes: Array, offsets: Array) -> Array:
 def _crops(picture: Array, boxes: Array, side: int) -> Array:
     """Return square crops for a network: n x side x side x 3, x before y, -1 to 1."""
     height, width = picture.shape[:2]
-    crops = np.zeros((len(boxes), side, side, 3), np.float32)
+    crops = np.empty((len(boxes), side, side, 3), np.uint8)
     for index, (x1, y1, x2, y2) in enumerate(boxes.round().astype(int)):
         x2, y2 = max(x2, x1 + 1), max(y2, y1 + 1)
         inner = picture[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
@@ -104,8 +106,14 @@ def _crops(picture: Array, boxes: Array, side: int) -> Array:
                 row, column = max(-y1, 0), max(-x1, 0)
                 padded[row : row + inner.shape[0], column : column + inner.shape[1]] = inner
             inner = padded
-        crops[index] = cv2.resize(inner, (side, side), interpolation=cv2.INTER_AREA)
-    return np.ascontiguousarray(((crops - 127.5) / 128).transpose(0, 2, 1, 3))
+        cv2.resize(inner, (side, side), dst=crops[index], interpolation=cv2.INTER_AREA)
+    return _scaled(np.ascontiguousarray(crops.transpose(0, 2, 1, 3)))
+
+
+def _scaled(pixels: Array) -> Array:
+    """Return bytes of any shape as the networks expect them, -1 to 1."""
+    flat = cv2.LUT(pixels.reshape(1, -1), _SCALED)
+    return np.asarray(flat).reshape(pixels.shape)
 
 
 class Mtcnn:
@@ -156,9 +164,10 @@ class Mtcnn:
         boxes, scores, offsets = [], [], []
         while min(height, width) * scale >= _CELL:
             size = (int(np.ceil(width * scale)), int(np.ceil(height * scale)))
-            level = cv2.resize(picture, size, interpolation=cv2.INTER_AREA).astype(np.float32)
-            turned = np.ascontiguousarray(((level - 127.5) / 128).transpose(1, 0, 2))[None]
-            offset, probability = self._proposal.run({"input_1": turned})
+            level = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            offset, probability = self._proposal.run(
+                {"input_1": _scaled(cv2.transpose(level))[None]}
+            )
             face = probability[0, :, :, 1]
             xs, ys = np.where(face >= _PROPOSAL)
             if len(xs):

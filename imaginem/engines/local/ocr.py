@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from imaginem.assets import AssetStore
 from imaginem.config.settings import Settings
 from imaginem.engines.local.models import RuntimeSetting, shared_model
-from imaginem.engines.local.text_reader import make_reader
+from imaginem.engines.local.text_reader import make_reader, read_scores
 from imaginem.engines.logs import logger_for
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
@@ -62,19 +62,32 @@ class LocalOcr:
 
     def read(self, photo: Photo, call: CallContext) -> OcrText:
         """Return the text in reading order; polygons are in the photo's pixels."""
-        bgr: Array = np.ascontiguousarray(photo.array[:, :, ::-1])
+        bgr: Array = cv2.cvtColor(photo.array, cv2.COLOR_RGB2BGR)
         scale = 2 if max(photo.width, photo.height) < _SMALL else 1
         if scale > 1:
             bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         with self._lock:
             lines = self._lines(bgr)
-            if lines and _median_score(lines) < _UPSIDE_DOWN:
+            if (
+                lines
+                and _median_score(lines) < _UPSIDE_DOWN
+                and self._reads_better_turned(bgr, lines)
+            ):
                 turned = self._lines(np.ascontiguousarray(bgr[::-1, ::-1]))
                 lines = max(lines, _turned(turned, bgr.shape[1], bgr.shape[0]), key=_median_score)
         kept = [_scaled(line, scale) for line in lines if _worth_keeping(line)]
         logger_for(_logger, call).debug("%s: %d lines of text", self.name, len(kept))
         text = "\n".join(line.text for line in kept)
         return OcrText(full_text=text, lines=kept, language=language(text))
+
+    def _reads_better_turned(self, bgr: Array, lines: Sequence[TextLine]) -> bool:
+        """Tell whether the lines read better upside down; locating them anew would cost most."""
+        boxes = [np.array(line.polygon, np.float32).reshape(4, 2) for line in lines]
+        crops = self._reader.crop_text_regions(bgr, boxes)
+        scores = read_scores(
+            self._reader, [np.ascontiguousarray(crop[::-1, ::-1]) for crop in crops]
+        )
+        return bool(scores) and statistics.median(scores) > _median_score(lines)
 
     def _lines(self, bgr: Array) -> list[TextLine]:
         result = self._reader(bgr, return_word_box=True, use_cls=False)

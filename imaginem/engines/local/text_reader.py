@@ -4,11 +4,19 @@ import logging
 from types import SimpleNamespace
 from typing import Any
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
 from imaginem.engines.local.models import Model
 from imaginem.errors import ConfigurationError
 
+Array = NDArray[Any]
+
 LONGEST = 960
 """Pixels of the longer side when text is located; docs/models.md: what it misses."""
+# What the network gets for each value of a channel: -1 to 1.
+_SCALED = ((np.arange(256) / 255 - 0.5) / 0.5).astype(np.float32)
 
 
 def make_reader(detection: Model, recognition: Model) -> Any:
@@ -40,11 +48,50 @@ def make_reader(detection: Model, recognition: Model) -> Any:
         }
     )
     logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
-    # Its parameters are texts and numbers only; a session is put in afterwards.
+    # Its parameters are texts and numbers only; what we make is put in afterwards.
     reader.cfg = OmegaConf.create(reader.cfg, flags={"allow_objects": True})
-    reader.cfg.Det.session = _as_session(detection)
     reader.cfg.Rec.session = _as_session(recognition)
+    reader.cfg.Det.session = _as_session(detection)
+    reader.cfg.Det.engine_cfg = {}
+    reader.text_det = _detector(reader.cfg.Det)
     return reader
+
+
+def read_scores(reader: Any, crops: list[Array]) -> list[float]:
+    """Return the scores of the lines that can be read at all.
+
+    Args:
+        reader: as `make_reader` returns it.
+        crops: lines, BGR.
+    """
+    result = reader.recognize_txt(crops)
+    return [
+        float(score)
+        for text, score in zip(result.txts, result.scores, strict=True)
+        if text.strip() and score >= reader.text_score
+    ]
+
+
+def _detector(parameters: Any) -> Any:
+    """Return RapidOCR's detector with a preparation of photos that makes no copies in f64."""
+    from rapidocr.ch_ppocr_det import TextDetector
+    from rapidocr.ch_ppocr_det.utils import DetPreProcess
+
+    class Preparation(DetPreProcess):
+        def __call__(self, img: Array) -> Array | None:
+            resized = self.resize(img)
+            if resized is None:
+                return None
+            prepared = np.empty((1, 3, *resized.shape[:2]), np.float32)
+            for channel, plane in enumerate(cv2.split(resized)):
+                cv2.LUT(plane, _SCALED, dst=prepared[0, channel])
+            return prepared
+
+    class Detector(TextDetector):
+        def get_preprocess(self) -> Preparation:
+            return Preparation(LONGEST, "max")
+
+    return Detector(parameters)
 
 
 def _as_session(model: Model) -> Any:

@@ -151,6 +151,7 @@ def run() -> list[Result]:
     photos = [decode_photo(store.path(name).read_bytes()) for name in names]
     before = LocalPipeline(store, "onnxruntime").answers(photos)
     results = compare(before, LocalPipeline(store, "auto").answers(photos), "choices")
+    results += compare(before, LocalPipeline(store, "openvino").answers(photos), "all on OpenVINO")
     if on_openvino.processor() is not Processor.BF16:
         rounded = [name for name, network in NETWORKS.items() if network.bf16_harmless]
         with tempfile.TemporaryDirectory() as folder:

@@ -7,13 +7,15 @@ later is found by the execution itself: it can't record its step any more.
 import logging
 from datetime import UTC, datetime
 
-from imaginem.message import JobMessage
+from imaginem.errors import InvalidMessage
+from imaginem.message import JobMessage, decode_message
 from imaginem.pipeline.advance import Transition
 from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.pipeline.loading import Delivery, runs_of
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.source import own_photos, remove_photos
-from imaginem.ports import Erasable, Services
+from imaginem.ports import Erasable, JobKey, Services
+from imaginem.redaction import without_query
 
 _logger = logging.getLogger("imaginem.process")
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -81,7 +83,12 @@ def stop_erased(message: JobMessage, delivery: Delivery, services: Services) -> 
     row, sent = read_row(services.log, key), services.submissions.submission(key)
     if row is None or row.run in runs:
         services.remains.note()
-        remove_photos(services, photos, sent.photo if sent and sent.run not in runs else "")
+        if sent is not None and sent.run not in runs:  # a later run's photo stays
+            named = _photo_named(services, key)
+            photos = [photo for photo in photos if photo.name != named]
+            remove_photos(services, photos, sent.photo)
+        else:
+            remove_photos(services, photos)
         for store in written_by_steps(services):
             if store.holds == services.results.holds:
                 services.results.erase_runs(key, sorted(runs))  # a later run may have ended by now
@@ -91,6 +98,18 @@ def stop_erased(message: JobMessage, delivery: Delivery, services: Services) -> 
             services.log.delete(key, row.fence)
         services.remains.wipe()
     return dropped(message.current, services)
+
+
+def _photo_named(services: Services, key: JobKey) -> str:
+    """Return the blob that the message of a job's submission names; empty if it is not ours."""
+    try:
+        message = decode_message(
+            services.submissions.message(key), services.core_settings.default_pipeline
+        )
+    except InvalidMessage:
+        return ""
+    place = services.blobs.locate(without_query(message.job_definition.input.image_url))
+    return place[1] if place and place[0] == services.core_settings.input_container else ""
 
 
 def written_by_steps(services: Services) -> list[Erasable]:

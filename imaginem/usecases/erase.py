@@ -139,6 +139,18 @@ def erase_batch(services: DashboardServices, batch_id: str, job_ids: Collection[
     services.erased.end(batch_id, (), whole=True)
 
 
+def complete_erasure(services: DashboardServices, key: JobKey) -> None:
+    """Erase a job whose erasure was interrupted, or whose message was sent too late.
+
+    If its row is of a later run, a sender noted an erased one late: that alone is mended.
+    """
+    row = read_row(services.log, key)
+    if row is not None and row.run and not services.erased.covers(key, (row.run,), None):
+        services.submissions.submitted(key, row.run)
+    else:
+        erase_job(services, key)
+
+
 def _empty_of_batch(services: DashboardServices, batch_id: str, job_ids: Collection[str]) -> int:
     """Remove a batch and its jobs from every store; return how many jobs that were.
 

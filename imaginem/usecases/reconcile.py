@@ -23,6 +23,7 @@ from imaginem.redaction import one_line
 from imaginem.usecases.erase import erase_batch, erase_job
 from imaginem.usecases.landed_blobs import lost_blobs, put_back
 from imaginem.usecases.landing import by_job, is_of
+from imaginem.usecases.runs import name_of_landed
 from imaginem.usecases.submit import record_sent
 
 _logger = logging.getLogger("imaginem.reconcile")
@@ -148,11 +149,11 @@ class _Jobs:
         photos = sum(put_back(services, each, self._saved) for each in newest.values())
         self._count(landed=1, photos=photos)
         if row is None or not is_of(row, job):
-            self._begin_again(job, job.run or uuid.uuid4().hex)
+            self._begin_again(job, job.run or uuid.uuid4().hex, name_of_landed(job))
         elif self._needs_nothing(row, job):
             self._count(ended=1)
         elif row.has_ended or not self._resume(row):
-            self._begin_again(job, "")
+            self._begin_again(job, "", row.run)
 
     def _count(self, **more: int) -> None:
         known = vars(self.done)
@@ -182,7 +183,7 @@ class _Jobs:
         self._count(resumed=1)
         return True
 
-    def _begin_again(self, job: LandedJob, run: str) -> None:
+    def _begin_again(self, job: LandedJob, run: str, made_of: str) -> None:
         """Send a job's first message again.
 
         Args:
@@ -190,6 +191,7 @@ class _Jobs:
             run: id of the run that it starts, so that the message that was lost is a duplicate if
                 it comes after all; empty for a run of its own, which replaces one that lost its
                 blobs.
+            made_of: the run, or the landed entry, of which the message is made.
         """
         services = self._services
         try:
@@ -198,7 +200,9 @@ class _Jobs:
             _logger.error("%s", one_line(f"job {job.key[1]} can't be sent again: {problem}"))
             self._count(failed=1)
             return
+        # It may be erased before the message is sent: the run of which it is made tells that.
         kept = message.job_definition.bookkeeping
+        message = message.noting(replay_of=kept.replay_of or made_of)
         if not run:
             message = message.noting(drop="", replay="")
         elif not (kept.drop or kept.replay):  # of which the run follows from the message

@@ -8,7 +8,7 @@ from imaginem.message import decode_message
 from imaginem.pipeline.loading import run_of_replay
 from imaginem.pipeline.poison import as_new_run
 from imaginem.pipeline.progress_row import ProgressRow, read_row
-from imaginem.ports import DashboardServices, JobKey, PoisonEntry
+from imaginem.ports import DashboardServices, JobKey, LandedJob, PoisonEntry
 from imaginem.usecases.erasables import PoisonedMessages
 
 
@@ -19,7 +19,9 @@ def runs_of_job(services: DashboardServices, key: JobKey) -> set[str]:
     runs = {*(row.runs if row else ()), sent.run if sent else "", result.run if result else ""}
     for entry in PoisonedMessages(services.poison).of_job(key):
         runs.update(runs_of_entry(services, entry))
-    runs.update(job.run for job in services.landing.jobs() if job.key == key)
+    for job in services.landing.jobs():
+        if job.key == key:
+            runs |= {job.run, name_of_landed(job)}
     return runs - {""}
 
 
@@ -36,8 +38,17 @@ def runs_of_batch(
         runs[entry.job_id].update(runs_of_entry(services, entry))
     for job in services.landing.jobs():
         if job.key[0] == batch_id:
-            runs[job.key[1]].add(job.run)
+            runs[job.key[1]] |= {job.run, name_of_landed(job)}
     return runs
+
+
+def name_of_landed(job: LandedJob) -> str:
+    """Return what stands for the run of a landed job, which is known only once it was sent.
+
+    Whoever sends the job again may have read the entry before it was erased. So the message says
+    by this name, as `replay_of`, of which entry it is made.
+    """
+    return f"landed-{job.id}"
 
 
 def runs_of_entry(services: DashboardServices, entry: PoisonEntry) -> Iterator[str]:

@@ -24,7 +24,7 @@ from imaginem.pipeline.resuming import QUERY_LOST, bare_message, kept_message, m
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import DashboardServices, JobKey, Queues
 from imaginem.redaction import one_line
-from imaginem.usecases.erase import erase_job
+from imaginem.usecases.erase import complete_erasure
 from imaginem.usecases.progress import read_batch
 from imaginem.usecases.submit import at_work
 from imaginem.usecases.unsent import withdraw
@@ -185,9 +185,7 @@ class Watchdog:
         if now - last < self._period * (PATIENCE if self._may_be_held(job, queues) else 1):
             return
         if self._services.erased.covers(job.key, (job.run,), None):
-            erase_job(
-                self._services, job.key
-            )  # whoever began that was interrupted, or sent it late
+            complete_erasure(self._services, job.key)
             return
         try:
             message = self._message(job)
@@ -197,7 +195,7 @@ class Watchdog:
             ends = _reason(f"it can't be made again: {problem}")
         replays = message.job_definition.bookkeeping.replay_of if message is not None else ""
         if self._services.erased.covers(job.key, (job.run, replays), None):
-            erase_job(self._services, job.key)  # that was interrupted, or its message sent too late
+            complete_erasure(self._services, job.key)
         elif message is not None:
             self._send(job, message, noted.sends if noted else 0, ends, resends)
 

@@ -12,6 +12,7 @@ from imaginem.engines.local.recognizer import LocalRecognizer
 from imaginem.engines.match_tiers import MatchTiers
 from imaginem.errors import NotFound, StorageUnavailable
 from imaginem.message import JobMessage
+from imaginem.names import own_photo_metadata
 from imaginem.outputs import Face, Rectangle
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
@@ -98,6 +99,21 @@ def test_a_step_of_an_erased_run_changes_nothing_of_a_job_that_was_sent_again(
     result = yard.services.results.read(KEY)
     assert result is not None
     assert result.run == later[0]
+
+
+def test_a_late_message_of_an_erased_run_leaves_the_photo_of_a_job_that_waits(yard: Yard) -> None:
+    yard.submit()
+    (late,) = yard.services.queues.receive("first", 1, 0)
+    forget_job(yard.services, KEY)
+    place = "inputimages", f"{'/'.join(KEY)}/new"
+    own = own_photo_metadata(*place)
+    yard.url = yard.services.blobs.put(*place, photo_bytes(), "image/png", metadata=own)
+    yard.clock.move(timedelta(seconds=1))
+    yard.submit()  # by its address: nobody has noted a hash of the photo
+    delivery = Delivery(late.body, late.id, late.dequeue_count, late.inserted)
+    moved = process_step(yard.registry.get("first"), delivery, yard.services, yard.registry)
+    assert moved.state == "erased"
+    assert place[1] in yard.services.blobs.list("inputimages", KEY[0])
 
 
 def test_what_a_job_had_found_before_is_not_kept_of_one_that_is_erased_meanwhile(

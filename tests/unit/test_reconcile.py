@@ -397,6 +397,27 @@ class TestDecisions:
         assert bench.services.blobs.list("inputimages", "spring/") == []
 
     @pytest.mark.parametrize("whole", [False, True], ids=["job", "batch"])
+    def test_what_is_erased_while_it_is_sent_again_is_dropped(
+        self, bench: Bench, forgetful: Forgetful, nothing: dict[str, Saved], whole: bool
+    ) -> None:
+        services = bench.services
+        services.landing.sent = lambda job, run: None  # type: ignore[method-assign]  # it died
+        submit(bench)
+        forgetful.fall_back(**nothing)
+        note = services.open_batches.note
+
+        def stands_still(batch_id: str, *, surely: bool = False) -> None:
+            services.open_batches.note = note
+            note(batch_id, surely=surely)
+            erase(bench, whole)
+
+        services.open_batches.note = stands_still
+        assert reconcile(services).begun_again == 1
+        bench.run()
+        assert read_row(services.log, KEY) is None
+        assert services.blobs.list("inputimages", "spring/") == []
+
+    @pytest.mark.parametrize("whole", [False, True], ids=["job", "batch"])
     def test_what_was_sent_after_an_erasure_is_not_erased(
         self, bench: Bench, forgetful: Forgetful, whole: bool
     ) -> None:

@@ -296,6 +296,22 @@ def test_an_erasure_that_was_interrupted_is_brought_to_its_end(yard: Yard) -> No
     assert yard.services.submissions.submission(KEY) is None
 
 
+def test_a_sender_that_notes_an_erased_run_late_takes_no_later_job_away(yard: Yard) -> None:
+    yard.submit()
+    late = yard.services.submissions.submission(KEY)
+    assert late is not None
+    forget_job(yard.services, KEY)
+    yard.submit()
+    yard.run()
+    yard.services.submissions.submitted(KEY, late.run)
+    yard.watch(timedelta(days=1))
+
+    assert yard.state == "succeeded"
+    sent = yard.services.submissions.submission(KEY)
+    assert sent is not None
+    assert sent.run == yard.row.run
+
+
 @pytest.mark.parametrize("slower_at", ["log.read", "shared_state.write"])
 def test_two_watchdogs_send_one_message(yard: Yard, slower_at: str) -> None:
     yard.stuck_at_second()

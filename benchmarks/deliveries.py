@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any
 
 import azure.functions as func
@@ -54,12 +55,23 @@ def without_polls(runtime: Runtime) -> Runtime:
 
 
 def deliver(
-    runtime: Runtime, registry: Registry, ports: EmulatorPorts, message: JobMessage
+    runtime: Runtime,
+    registry: Registry,
+    ports: EmulatorPorts,
+    message: JobMessage,
+    workers: int = 0,
 ) -> Delivered:
     """Send a job and deliver its messages until none is left.
 
-    Photos that a delivery decoded are forgotten after it, as if each ran on another instance.
+    Args:
+        runtime: of the app.
+        registry: of its steps.
+        ports: of the storage emulator.
+        message: of the job.
+        workers: take the deliveries in turn; each remembers the photo that it has decoded. With 0
+            each delivery is on an instance of its own.
     """
+    caches = cycle([PhotoCache() for _ in range(workers)])
     app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
     add_steps(app, registry, lambda: runtime)
     functions: dict[str, Any] = {
@@ -71,7 +83,7 @@ def deliver(
     runtime.queues.send(message.job_definition.processing_pipeline[0], message.encode())
     while (found := _next(runtime, order)) is not None:
         queue, item = found
-        runtime.photos = PhotoCache()
+        runtime.photos = next(caches, None) or PhotoCache()
         with recorded(ports) as calls:
             functions[queue](func.QueueMessage(id=item.id, body=item.body))
         taken.deliveries.append([call for call in calls if not call.endswith("other")])

@@ -22,6 +22,7 @@ from imaginem.testing import message_for
 
 _PHOTOS = ("biden.jpg", "obama.jpg")  # the first warms up: it makes queues, tables, containers
 _LIMITS = {"one step a delivery": (32, 7), "fused": (10, 2)}
+_WORKERS = 2  # of the local host, unless somebody asks for more
 _STEPS = 7
 # Read from the C# of the original's functions: how often each call is made for such a photo.
 ORIGINAL = {
@@ -39,8 +40,8 @@ ORIGINAL = {
 """Besides, the AI services read the photo by its address: three times more."""
 
 
-def measure_photo(settings: dict[str, str]) -> Delivered:
-    """Return what the second photo on a fresh account takes."""
+def measure_photo(settings: dict[str, str], workers: int = _WORKERS) -> Delivered:
+    """Return what the second photo on a fresh account takes; see `deliver`."""
     with tempfile.TemporaryDirectory() as home, Emulator(None, EmulatorPorts.free()) as emulator:
         own = {"AzureWebJobsStorage": emulator.connection_string, "IMAGINEM_HOME": home}
         runtime = without_polls(Runtime(read_settings({**os.environ, **own, **settings})))
@@ -51,7 +52,7 @@ def measure_photo(settings: dict[str, str]) -> Delivered:
                 own_photo = own_photo_metadata(*place)
                 url = runtime.blobs.put(*place, data, "image/jpeg", metadata=own_photo)
                 message = message_for(url, pipeline, job_id=name, batch_id="bench")
-                taken = deliver(runtime, default_registry, emulator.ports, message)
+                taken = deliver(runtime, default_registry, emulator.ports, message, workers)
         finally:
             runtime.database.close()
     return taken
@@ -73,6 +74,10 @@ def run() -> list[Result]:
     for name, settings in fusion.modes().items():
         taken = measure_photo(settings)
         most, most_executions = _LIMITS[name]
+        if taken.executions > 1:
+            apart = measure_photo(settings, workers=0)
+            what = f"storage operations of one photo: {name}, each on an instance of its own"
+            results.append(Result(what, apart.operations, _explained(apart)))
         results += [
             Result(
                 f"storage operations of one photo: {name}",

@@ -1,6 +1,6 @@
 """Writes what the steps of one delivery came to into the job's row: at once, or several together.
 
-In a fused run an outcome may be kept back while the next step runs, half a second at most. No
+In a fused run an outcome may be kept back while the next step runs, 0.8 seconds at most. No
 step reads an output that is not recorded: before it does, what was kept back is written. So of two
 deliveries of one message, the slower one stops before it has an effect that is made of what only
 itself has found, as if each step had had a delivery of its own.
@@ -18,7 +18,7 @@ from imaginem.pipeline.progress_row import RowChange
 from imaginem.pipeline.run_results import RunResults
 from imaginem.ports import Alarm, Services
 
-RECORD_WITHIN = 0.5
+RECORD_WITHIN = 0.8
 """Seconds for which an outcome is kept back at most: whoever looks on sees it within a second."""
 
 
@@ -74,7 +74,7 @@ class Recorder:
             return self.claim
 
     def keep(self, name: str, change: RowChange, following: Claim) -> None:
-        """Keep back how a step ended, until something is written or half a second is over.
+        """Keep back how a step ended, until something is written or `RECORD_WITHIN` is over.
 
         Args:
             name: of the step.

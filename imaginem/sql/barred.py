@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from imaginem.ports import BarredPhoto
+from imaginem.sql.batches import groups_of
 from imaginem.sql.database import Database
-from imaginem.sql.schema import BarredPhotoRow, PhotoBatch
+from imaginem.sql.schema import BarredPhotoRow
 
 _WHO_LIMIT = 200  # characters of the column
 
@@ -51,10 +52,9 @@ class SqlBarredPhotos:
 
     def of_batch(self, batch_id: str) -> Sequence[BarredPhoto]:
         """Return what is barred in a batch's group; one that nobody opened has none."""
-        own = select(PhotoBatch.group_name).where(PhotoBatch.batch_id == batch_id)
-        group = func.coalesce(own.scalar_subquery(), "")
-        query = select(BarredPhotoRow).where(BarredPhotoRow.group_name == group)
         with self._database.session(reading=True) as session:
+            group = groups_of(session, [batch_id]).get(batch_id, "")
+            query = select(BarredPhotoRow).where(BarredPhotoRow.group_name == group)
             return [_barred(row) for row in session.scalars(query)]
 
     def all(self) -> Sequence[BarredPhoto]:

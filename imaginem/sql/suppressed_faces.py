@@ -3,14 +3,14 @@
 import uuid
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from imaginem.ports import Box, EnrolledFace, SuppressedFace, SuppressedMark
 from imaginem.ports.suppressed_faces import is_in_one_of
 from imaginem.sql.batches import groups_of
 from imaginem.sql.database import Database
-from imaginem.sql.schema import PhotoBatch, SuppressedFaceRow
+from imaginem.sql.schema import SuppressedFaceRow
 from imaginem.sql.types import portions
 from imaginem.sql.upsert import upsert
 
@@ -73,7 +73,7 @@ class SqlSuppressedFaces:
                 for portion in portions(list(by_mark))
                 for mark in session.scalars(
                     select(SuppressedFaceRow.face).where(
-                        _in_group_of(batch_id), SuppressedFaceRow.face.in_(portion)
+                        _in_group_of(session, batch_id), SuppressedFaceRow.face.in_(portion)
                     )
                 )
             }
@@ -89,7 +89,7 @@ class SqlSuppressedFaces:
             return list(faces)
         marks = [self._face(face.face_id) for face in faces]
         query = select(SuppressedFaceRow.face).where(
-            _in_group_of(batch_id), SuppressedFaceRow.face.in_(marks)
+            _in_group_of(session, batch_id), SuppressedFaceRow.face.in_(marks)
         )
         known = set(session.scalars(query))
         places = {
@@ -169,20 +169,20 @@ class SqlSuppressedFaces:
 
 
 def _is_any(session: Session, batch_id: str) -> bool:
-    query = select(SuppressedFaceRow.face).where(_in_group_of(batch_id)).limit(1)
+    query = select(SuppressedFaceRow.face).where(_in_group_of(session, batch_id)).limit(1)
     return session.scalar(query) is not None
 
 
-def _in_group_of(batch_id: str) -> ColumnElement[bool]:
-    group = select(PhotoBatch.group_name).where(PhotoBatch.batch_id == batch_id)
-    return SuppressedFaceRow.group_name == func.coalesce(group.scalar_subquery(), "")
+def _in_group_of(session: Session, batch_id: str) -> ColumnElement[bool]:
+    group = groups_of(session, [batch_id]).get(batch_id, "")
+    return SuppressedFaceRow.group_name == group
 
 
 def _places(session: Session, batch_id: str, photo: str) -> list[Box]:
     if not photo:
         return []
     query = select(SuppressedFaceRow).where(
-        _in_group_of(batch_id), SuppressedFaceRow.photo == photo
+        _in_group_of(session, batch_id), SuppressedFaceRow.photo == photo
     )
     return [box for row in session.scalars(query) if (box := _box(row))]
 

@@ -43,8 +43,10 @@ def test_each_group_has_its_own(stores: Stores) -> None:
     stores.batches.open_batch("b", "red")
     stores.batches.open_batch("red 2", "red")
     stores.suppressed_faces.suppress(erased())
+    stores.batches.open_batch("red erased", "red")
+    stores.batches.forget_batch("red erased")
     found = uuid.uuid4()
-    for batch, there in (("red 2", True), ("b", True), ("c", False)):
+    for batch, there in (("red 2", True), ("b", True), ("red erased", True), ("c", False)):
         assert stores.suppressed_faces.is_any(batch) is there
         assert bool(stores.suppressed_faces.among(batch, "photo", {found: BOX})) is there
 

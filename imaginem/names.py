@@ -24,6 +24,7 @@ RESERVED_PROPERTIES = frozenset(
         "processing_pipeline",
         "imaginem_run",
         "imaginem_delivery",
+        "imaginem_put",
         "imaginem_previous_runs",
         "imaginem_message",
         "imaginem_photo",

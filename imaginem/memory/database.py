@@ -30,6 +30,7 @@ class MemoryDatabase:
         opened: batches without their counts.
         now: returns the moment at which something is sent.
         erased: ids of erased batches that still belong to their group.
+        runs_of_faces: in which run each face was enrolled last.
         erased_runs: of which jobs which runs were erased.
         suppressed: faces that are not to be enrolled, each with its group.
         lock: held by whoever changes several rows together.
@@ -43,6 +44,7 @@ class MemoryDatabase:
     opened: dict[str, BatchInfo] = field(default_factory=dict)
     erased: set[str] = field(default_factory=set)
     faces: dict[uuid.UUID, tuple[JobKey, EnrolledFace]] = field(default_factory=dict)
+    runs_of_faces: dict[uuid.UUID, str] = field(default_factory=dict)
     pairs: dict[FacePair, FaceMatch] = field(default_factory=dict)
     reviews: dict[FacePair, Review] = field(default_factory=dict)
     erased_runs: set[tuple[JobKey, str]] = field(default_factory=set)

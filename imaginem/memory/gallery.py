@@ -40,6 +40,8 @@ class MemoryGallery:
         """Make these the job's faces."""
         with self._erased.writing(key, run):
             self._enrol(key, faces)
+            runs = self._database.runs_of_faces
+            runs |= {owner.face_id: run for owner in self.faces_of(key)}
 
     def _enrol(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
         if len({face.face_id for face in faces}) < len(faces):
@@ -69,6 +71,12 @@ class MemoryGallery:
     def _remove(self, face_ids: Sequence[uuid.UUID]) -> None:
         self._index.remove(face_ids)
         self._database.remove_faces(face_ids)
+
+    def erase_runs(self, key: JobKey, runs: Collection[str]) -> None:
+        """Remove the faces of some runs."""
+        known, wanted = self._database.runs_of_faces, {"", *runs}
+        ids = [owner.face_id for owner in self.faces_of(key)]
+        self._remove([face_id for face_id in ids if known.get(face_id, "") in wanted])
 
     def erase(self, key: JobKey) -> None:
         """Remove a job's faces."""

@@ -106,7 +106,7 @@ class FusedRun:
         following = replace(
             self.recorder.claim,
             step=message.current,
-            opening=lambda: opening_of(message, self.services),
+            opening=lambda: opening_of(message, self.services, self.delivery.put),
         )
         self.recorder.keep(step.name, change, following)
         return message.noting(run=self.recorder.claim.run)

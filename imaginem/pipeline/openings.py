@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from imaginem.message import JobMessage
@@ -26,10 +27,14 @@ def run_begins(message: JobMessage, blobs: Blobs) -> RowChange:
     )
 
 
-def opening_of(message: JobMessage, services: Services) -> RowChange:
-    """Return what a run of a job starts with, once the watchdog is sure to look at its batch."""
+def opening_of(message: JobMessage, services: Services, put: datetime | None = None) -> RowChange:
+    """Return what a run of a job starts with, once the watchdog is sure to look at its batch.
+
+    When its message was put on its queue tells later whether it was erased before.
+    """
     services.open_batches.note(message.job_definition.batch_id)
-    return run_begins(message, services.blobs)
+    opening = run_begins(message, services.blobs)
+    return replace(opening, put=put.isoformat() if put is not None else "")
 
 
 def never_began(message: JobMessage, reason: str, blobs: Blobs) -> RowChange:

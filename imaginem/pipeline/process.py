@@ -167,7 +167,7 @@ def _claim_and_perform(step: PipelineStep, message: JobMessage, run: FusedRun) -
         services.log,
         message,
         delivery.id,
-        lambda: opening_of(message, services),
+        lambda: opening_of(message, services, delivery.put),
         look_first=again or bool(kept.ends),
         authorised=authority.replaces,
         is_erased=lambda: is_erased(services, asked, delivery),

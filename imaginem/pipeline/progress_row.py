@@ -21,6 +21,7 @@ _JOB_STATE = "job_state"
 _JOB_OUTPUT = "job_output"
 _RUN = "imaginem_run"
 _DELIVERY = "imaginem_delivery"
+_PUT = "imaginem_put"
 _PREVIOUS_RUNS = "imaginem_previous_runs"
 _MESSAGE = "imaginem_message"
 _PHOTO = "imaginem_photo"
@@ -79,6 +80,7 @@ class RowChange:
         message: what only the run's first message knew, as `resuming` writes it.
         photo: where a photo from elsewhere is kept, or why it is not, as `resuming` writes it.
         not_before: when a delayed message comes (ISO 8601); "" clears it.
+        put: when the run's first message was put on its queue (ISO 8601); "" if nobody knows.
     """
 
     steps: tuple[StepChange, ...] = ()
@@ -94,6 +96,7 @@ class RowChange:
     message: str | None = None
     photo: str | None = None
     not_before: str | None = None
+    put: str | None = None
 
     def properties(self) -> dict[str, str]:
         """Return it as properties of the row."""
@@ -112,6 +115,7 @@ class RowChange:
             _MESSAGE: self.message,
             _PHOTO: self.photo,
             _NOT_BEFORE: self.not_before,
+            _PUT: self.put,
         }
         changed = {name: value for name, value in values.items() if value is not None}
         for step in self.steps:
@@ -201,6 +205,12 @@ class ProgressRow:
     def delivery(self) -> str:
         """Id of the queue message whose holder wrote last."""
         return self._text(_DELIVERY)
+
+    @property
+    def put(self) -> datetime | None:
+        """When the run's first message was put on its queue, if that is known."""
+        text = self._text(_PUT)
+        return datetime.fromisoformat(text) if text else None
 
     @property
     def previous_runs(self) -> list[str]:

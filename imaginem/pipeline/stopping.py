@@ -14,7 +14,7 @@ from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.pipeline.loading import Delivery, runs_of
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.source import own_photos, remove_photos
-from imaginem.ports import Erasable, JobKey, Services
+from imaginem.ports import Erasable, ErasableRuns, JobKey, Services
 from imaginem.redaction import without_query
 
 _logger = logging.getLogger("imaginem.process")
@@ -50,14 +50,14 @@ def is_given_up_erased(services: Services, message: JobMessage, delivery: Delive
         return True
     row = read_row(services.log, key)
     if row is not None:  # opened by an execution that died before it looked
-        return services.erased.covers(key, {row.run}, None)
+        return services.erased.covers(key, {row.run}, row.put)
     return services.submissions.submission(key) is None
 
 
 def stop_given_up(message: JobMessage, delivery: Delivery, services: Services) -> None:
     """Drop a message on a poison queue whose job was erased, and what was opened by it."""
     row = read_row(services.log, message.key)
-    if row is not None and services.erased.covers(message.key, {row.run}, None):
+    if row is not None and services.erased.covers(message.key, {row.run}, row.put):
         stop_erased(message.noting(run=row.run), delivery, services)
     else:
         dropped(message.current, services)
@@ -90,8 +90,8 @@ def stop_erased(message: JobMessage, delivery: Delivery, services: Services) -> 
         else:
             remove_photos(services, photos)
         for store in written_by_steps(services):
-            if store.holds == services.results.holds:
-                services.results.erase_runs(key, sorted(runs))  # a later run may have ended by now
+            if isinstance(store, ErasableRuns):
+                store.erase_runs(key, sorted(runs))  # a later run may have ended by now
             else:
                 store.erase(key)
         if row is not None:  # of an execution that died before it looked

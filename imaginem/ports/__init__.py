@@ -35,7 +35,7 @@ from imaginem.ports.engines import (
     SimilarFace,
     VisionEngine,
 )
-from imaginem.ports.erasing import Erasable
+from imaginem.ports.erasing import Erasable, ErasableRuns
 from imaginem.ports.face_index import FaceIndex, Neighbor, best_of_each_group
 from imaginem.ports.gallery import EnrolledFace, FaceGallery, FaceOwner
 from imaginem.ports.installation_key import InstallationKey, is_signed
@@ -122,6 +122,7 @@ __all__ = [
     "Engines",
     "EnrolledFace",
     "Erasable",
+    "ErasableRuns",
     "ErasedJobs",
     "ErasedRuns",
     "FaceEngine",

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from imaginem.ports.storage import JobKey
 
@@ -32,6 +32,14 @@ class Erasable(Protocol):
             job_ids: its jobs as far as they are known; a store that can find a batch's
                 entries by itself removes those of unknown jobs too.
         """
+
+
+@runtime_checkable
+class ErasableRuns(Erasable, Protocol):
+    """A store that knows of which run of its job each entry is."""
+
+    def erase_runs(self, key: JobKey, runs: Collection[str]) -> None:
+        """Remove what is of these runs of a job, or of none that is known."""
 
 
 def without_faces(outputs: Mapping[str, Any], face_ids: Collection[uuid.UUID]) -> dict[str, Any]:

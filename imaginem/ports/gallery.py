@@ -59,6 +59,9 @@ class FaceGallery(Erasable, Protocol):
             JobErased: that run was erased.
         """
 
+    def erase_runs(self, key: JobKey, runs: Collection[str]) -> None:
+        """Remove the faces that these runs of a job enrolled last, and those of no known run."""
+
     def remove(self, face_ids: Sequence[uuid.UUID]) -> None:
         """Remove faces; those that are not there are no error."""
 

@@ -7,6 +7,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from imaginem.errors import PermanentError
+from imaginem.names import stored_run
 from imaginem.outputs import FaceMatch
 from imaginem.ports import EnrolledFace, FaceIndex, FaceOwner, Groups, JobKey
 from imaginem.sql.batches import hidden_from
@@ -84,7 +85,9 @@ class SqlGallery:
                 note_change(session)
             self._remove(session, [*dropped, *changed])
             session.flush()
-            session.add_all(_row(key, face) for face in new)
+            session.add_all(_row(key, face, run) for face in new)
+            for face_id in known.keys() - set(changed):
+                known[face_id].run = stored_run(run)
         if dropped or changed:
             self._index.forget_removed()
         self._index.add(key, faces)
@@ -106,6 +109,14 @@ class SqlGallery:
         """Remove a job's faces and all that belongs to them, in one transaction."""
         with self._database.session() as session:
             self._remove(session, _ids_of(session, key))
+        self._index.forget_removed()
+
+    def erase_runs(self, key: JobKey, runs: Collection[str]) -> None:
+        """Remove the faces that these runs of a job enrolled last, and those of no known run."""
+        wanted = FaceRow.run.in_({"", *map(stored_run, runs)})
+        with self._database.session() as session:
+            own = select(FaceRow.face_id).where(FaceRow.job == job_number(*key), wanted)
+            self._remove(session, list(session.scalars(own)))
         self._index.forget_removed()
 
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
@@ -225,7 +236,7 @@ def _delete(session: Session, ids: Sequence[uuid.UUID]) -> None:
     forget_at_azure(session, ids)
 
 
-def _row(key: JobKey, face: EnrolledFace) -> FaceRow:
+def _row(key: JobKey, face: EnrolledFace, run: str) -> FaceRow:
     left, top, width, height = face.rectangle
     return FaceRow(
         face_id=face.face_id,
@@ -240,6 +251,7 @@ def _row(key: JobKey, face: EnrolledFace) -> FaceRow:
         model=face.model,
         embedding=face.embedding or None,
         quality=face.quality,
+        run=stored_run(run),
     )
 
 

@@ -37,6 +37,11 @@ class GalleryFaces:
         self._forget_elsewhere(key, {key})
         self._services.gallery.erase(key)
 
+    def erase_runs(self, key: JobKey, runs: Collection[str]) -> None:
+        """Remove the faces of a job's runs."""
+        self._forget_elsewhere(key, {key})
+        self._services.gallery.erase_runs(key, runs)
+
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove the faces of a batch's jobs."""
         going = {(batch_id, job_id) for job_id in job_ids}

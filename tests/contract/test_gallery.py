@@ -17,6 +17,22 @@ from tests.stores import Stores, sql_stores
 
 
 class TestGallery:
+    def test_an_erasure_of_a_run_leaves_faces_that_a_later_one_enrolled(
+        self, stores: Stores
+    ) -> None:
+        both, old, new = face(1, 0), face(0, 1), face(1, 1)
+        stores.gallery.enrol(ONE, [both, old], run="first")
+        stores.gallery.enrol(ONE, [both, old, new], run="later")
+        stores.gallery.enrol(TWO, [face(0, 1)], run="first")
+        stores.gallery.erase_runs(ONE, ["first", "other"])
+        assert len(stores.gallery.faces_of(ONE)) == 3
+        stores.gallery.erase_runs(ONE, ["later"])
+        assert stores.gallery.faces_of(ONE) == []
+        assert len(stores.gallery.faces_of(TWO)) == 1
+        stores.gallery.enrol(ONE, [old])
+        stores.gallery.erase_runs(ONE, ["whichever"])
+        assert stores.gallery.faces_of(ONE) == [], "nobody knows of which run it is"
+
     def test_enrolling_again_replaces_a_jobs_faces(self, stores: Stores) -> None:
         stays, goes, other = face(1, 0), face(1, 0.1), face(1, 0.2)
         stores.gallery.enrol(ONE, [stays, goes])

@@ -206,5 +206,28 @@ def test_a_message_of_an_unknown_run_that_is_given_up_leaves_nothing(
     assert yard.services.poison.list() == []
 
 
+def test_one_that_dies_at_each_look_and_is_given_up_is_known_by_when_it_was_put(yard: Yard) -> None:
+    yard.drop()
+    (item,) = yard.services.queues.receive("first", 1, 0)
+    yard.services.log.insert(KEY, {"job_state": "succeeded", "imaginem_run": "another"})
+    yard.clock.move(timedelta(seconds=1))
+    forget_job(yard.services, KEY)
+    covers = yard.services.erased.covers
+
+    def dies(*_: object) -> bool:
+        raise Killed
+
+    yard.services.erased.covers = dies
+    with pytest.raises(Killed):
+        delivery = Delivery(item.body, item.id, 1, item.inserted)
+        process_step(yard.first, delivery, yard.services, yard.registry)
+    assert yard.services.log.read(KEY) is not None
+    yard.services.erased.covers = covers
+    yard.clock.move(timedelta(minutes=5))
+    bury(yard.services, "first", "moved by the host", item.body, yard.clock.now())
+    assert yard.services.log.read(KEY) is None
+    assert yard.services.poison.list() == []
+
+
 def fails(*_: object) -> None:
     raise StorageUnavailable("no answer")

@@ -135,7 +135,7 @@ class TestARun:
             line.second_does = lambda job: Found(what="x" * 100_000)
             line.drop()
             line.run()
-            own = ("imaginem_run", "imaginem_delivery")  # the ids of messages
+            own = ("imaginem_run", "imaginem_delivery", "imaginem_put")  # of messages
             rows.append({k: v for k, v in line.entry.properties.items() if k not in own})
         assert rows[0] == rows[1]
         assert rows[0]["job_state"] == "succeeded"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -266,6 +267,7 @@ def test_the_first_step_execution_writes_what_a_row_begins_with(bench: Bench) ->
 
     (row,) = rows
     run = row.pop("imaginem_run")
+    assert datetime.fromisoformat(row.pop("imaginem_put")) <= datetime.now(UTC)
     message = json.loads(row.pop("imaginem_message"))
     assert message["job_definition"]["input"] == {"image_url": bench.url}
     assert row == {

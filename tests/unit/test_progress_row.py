@@ -29,6 +29,7 @@ EVERYTHING = RowChange(
     message="{}",
     photo='{"image": "https://x.test/copy", "image_error": ""}',
     not_before="2026-11-26T12:05:00+00:00",
+    put="2026-11-26T11:59:00+00:00",
 )
 
 
@@ -79,7 +80,7 @@ def test_what_progress_asks_for_is_all_but_outputs_and_addresses() -> None:
 
     photo = {"image_url", "photo_source", "photo_etag", "photo_sha256", "photo_replaced"}
     message = {"imaginem_message", "imaginem_photo", "job_output"}
-    left_out = photo | message | {"imaginem_delivery", "facecrop_output"}
+    left_out = photo | message | {"imaginem_delivery", "imaginem_put", "facecrop_output"}
     assert asked == set(EVERYTHING.properties()) - left_out
 
 

@@ -110,7 +110,7 @@ def test_what_was_erased_after_the_backup_goes_again_and_its_messages_are_droppe
     yard.clock.move(timedelta(hours=1))
 
     key, count = check_lines(lines)
-    assert count == 6, "a job and a batch, and a run of each, in the table and in SQL"
+    assert count == 10, "a job and a batch; their runs and landed entries, in the table and SQL"
     dry = erased_since(yard.services, erased_by(key, lines))
     assert dry.jobs == [("spring", "a"), ("summer", "c")]
     assert (dry.batches, dry.photos) == (["summer"], 2)

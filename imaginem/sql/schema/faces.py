@@ -29,6 +29,7 @@ class FaceRow(Base):
 
     Attributes:
         embedding: L2-normalised float32; None where a service keeps it.
+        run: of the job that enrolled it last; empty if that is not known.
     """
 
     __tablename__ = "face"
@@ -47,6 +48,7 @@ class FaceRow(Base):
     embedding: Mapped[bytes | None] = mapped_column(vector(DIMENSIONS))
     quality: Mapped[float] = mapped_column(Float)
     enrolled: Mapped[datetime] = mapped_column(UtcTime, default=now)
+    run: Mapped[str] = mapped_column(exact(64), default="", server_default="")
 
     __table_args__ = (
         PrimaryKeyConstraint("number", name="pk_face"),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from imaginem.errors import InvalidMessage
 from imaginem.message import JobMessage, decode_message
+from imaginem.names import stored_run
 from imaginem.pipeline.advance import Transition
 from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.pipeline.loading import Delivery, runs_of
@@ -89,9 +90,10 @@ def stop_erased(message: JobMessage, delivery: Delivery, services: Services) -> 
             remove_photos(services, photos, sent.photo)
         else:
             remove_photos(services, photos)
+        of_runs = sorted(map(stored_run, runs))
         for store in written_by_steps(services):
             if isinstance(store, ErasableRuns):
-                store.erase_runs(key, sorted(runs))  # a later run may have ended by now
+                store.erase_runs(key, of_runs)  # a later run may have ended by now
             else:
                 store.erase(key)
         if row is not None:  # of an execution that died before it looked

@@ -52,7 +52,8 @@ class FaceGallery(Erasable, Protocol):
         Args:
             key: of the job.
             faces: of its photo.
-            run: of the job, in which they were found; nothing is looked up without one.
+            run: of the job, in which they were found, as SQL holds it (`stored_run`); nothing is
+                looked up without one.
 
         Raises:
             PermanentError: a face id belongs to another job.

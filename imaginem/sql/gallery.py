@@ -7,7 +7,6 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session, defer
 
 from imaginem.errors import PermanentError
-from imaginem.names import stored_run
 from imaginem.outputs import FaceMatch
 from imaginem.ports import EnrolledFace, FaceIndex, FaceOwner, Groups, JobKey
 from imaginem.sql.batches import hidden_from
@@ -87,7 +86,7 @@ class SqlGallery:
             session.flush()
             session.add_all(_row(key, face, run) for face in new)
             for face_id in known.keys() - set(changed):
-                known[face_id].run = stored_run(run)
+                known[face_id].run = run
         if dropped or changed:
             self._index.forget_removed()
         self._index.add(key, faces)
@@ -113,7 +112,7 @@ class SqlGallery:
 
     def erase_runs(self, key: JobKey, runs: Collection[str]) -> None:
         """Remove the faces that these runs of a job enrolled last, and those of no known run."""
-        wanted = FaceRow.run.in_({"", *map(stored_run, runs)})
+        wanted = FaceRow.run.in_(["", *runs])
         with self._database.session() as session:
             own = select(FaceRow.face_id).where(FaceRow.job == job_number(*key), wanted)
             self._remove(session, list(session.scalars(own)))
@@ -251,7 +250,7 @@ def _row(key: JobKey, face: EnrolledFace, run: str) -> FaceRow:
         model=face.model,
         embedding=face.embedding or None,
         quality=face.quality,
-        run=stored_run(run),
+        run=run,
     )
 
 

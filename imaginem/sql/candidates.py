@@ -9,8 +9,9 @@ from operator import mul
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from imaginem.ports import JobKey, Neighbor, best_of_each_group
+from imaginem.ports import Neighbor, best_of_each_group
 from imaginem.sql.batches import groups_of
+from imaginem.sql.probe import Probe
 from imaginem.sql.schema import FaceRow
 from imaginem.sql.types import portions
 
@@ -30,37 +31,30 @@ _FEWEST, _MOST = 200, 20_000  # candidates that are asked for at first, and at l
 def best_candidates(
     search: Search,
     session: Session,
-    exclude_job: JobKey | None,
-    model: str,
-    embedding: bytes,
-    min_similarity: float,
-    limit: int,
+    probe: Probe,
 ) -> list[Neighbor]:
-    """Return the faces of a model that are similar to one, best first.
+    """Return the faces that are similar to one, best first.
 
     Args:
         search: returns candidates.
         session: in which to read.
-        exclude_job: the job whose own faces are left out.
-        model: embeddings of other models are never compared.
-        embedding: L2-normalised float32.
-        min_similarity: of the faces returned.
-        limit: faces of each group at most.
+        probe: what is searched for.
     """
-    wanted = _FEWEST
+    wanted, enough = _FEWEST, probe.min_similarity - _ROUNDING
     while True:
-        candidates = search(session, model, embedding, wanted)
+        candidates = search(session, probe.model, probe.embedding, wanted)
         all_seen = len(candidates) < wanted or wanted >= _MOST
-        if all_seen or candidates[-1][1] < min_similarity - _ROUNDING:
+        if all_seen or candidates[-1][1] < enough:
             break
         wanted *= 4
-    ids = [face_id for face_id, near in candidates if near >= min_similarity - _ROUNDING]
+    ids = [face_id for face_id, near in candidates if near >= enough]
     found = sorted(
         (
             (similarity, row)
             for row in _rows(session, ids)
-            if (similarity := _cosine(row.embedding or b"", embedding)) >= min_similarity
-            and (row.batch_id, row.job_id) != exclude_job
+            if (similarity := _cosine(row.embedding or b"", probe.embedding))
+            >= probe.min_similarity
+            and (row.batch_id, row.job_id) != probe.exclude_job
         ),
         key=lambda each: (-each[0], each[1].number),
     )
@@ -71,7 +65,7 @@ def best_candidates(
 
     return [
         Neighbor(row.face_id, similarity, row.quality)
-        for similarity, row in best_of_each_group(found, limit, groups)
+        for similarity, row in best_of_each_group(found, probe.limit, groups)
     ]
 
 

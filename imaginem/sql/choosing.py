@@ -49,14 +49,7 @@ class _SqlServer:
     """Azure SQL compares by itself."""
 
     def nearest(self, session: Session, probe: Probe) -> list[Neighbor]:
-        return nearest_in_sql_server(
-            session,
-            probe.exclude_job,
-            probe.model,
-            probe.embedding,
-            probe.min_similarity,
-            probe.limit,
-        )
+        return nearest_in_sql_server(session, probe)
 
     def forget_removed(self) -> None:
         """Do nothing: nothing is kept."""
@@ -78,15 +71,7 @@ class _PostgreSql:
     def nearest(self, session: Session, probe: Probe) -> list[Neighbor]:
         if not is_ready(session):
             return self._by_machine().nearest(session, probe)
-        return best_candidates(
-            nearest_in_postgresql,
-            session,
-            probe.exclude_job,
-            probe.model,
-            probe.embedding,
-            probe.min_similarity,
-            probe.limit,
-        )
+        return best_candidates(nearest_in_postgresql, session, probe)
 
     def forget_removed(self) -> None:
         if self._made is not None or self._folder.is_dir():

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from imaginem.errors import ConfigurationError
 from imaginem.ports import JobKey, Neighbor
 from imaginem.sql.candidates import Candidate, best_candidates
+from imaginem.sql.probe import Probe
 from imaginem.sql.schema import DIMENSIONS, FaceRow, PhotoBatch
 from imaginem.sql.types import as_text, cosine_distance, job_number
 
@@ -31,25 +32,16 @@ APPROXIMATE = (
 )
 
 
-def nearest_in_sql_server(
-    session: Session,
-    exclude_job: JobKey | None,
-    model: str,
-    embedding: bytes,
-    min_similarity: float,
-    limit: int,
-) -> list[Neighbor]:
+def nearest_in_sql_server(session: Session, probe: Probe) -> list[Neighbor]:
     """Let the server compare: Azure SQL has a vector type.
 
     Without an index it compares with every face, and no embedding leaves it.
     """
-    if len(embedding) == 4 * DIMENSIONS and session.scalar(text(HAS_VECTOR_INDEX)):
-        return best_candidates(
-            _candidates, session, exclude_job, model, embedding, min_similarity, limit
-        )
-    rows = session.execute(nearest_query(exclude_job, model, embedding, limit))
-    neighbors = [Neighbor(row[0], 1.0 - row[1], row[2]) for row in rows]
-    return [neighbor for neighbor in neighbors if neighbor.similarity >= min_similarity]
+    if len(probe.embedding) == 4 * DIMENSIONS and session.scalar(text(HAS_VECTOR_INDEX)):
+        return best_candidates(_candidates, session, probe)
+    query = nearest_query(probe.exclude_job, probe.model, probe.embedding, probe.limit)
+    neighbors = [Neighbor(row[0], 1.0 - row[1], row[2]) for row in session.execute(query)]
+    return [neighbor for neighbor in neighbors if neighbor.similarity >= probe.min_similarity]
 
 
 def make_vector_index(engine: Engine) -> int:

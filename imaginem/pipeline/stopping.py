@@ -13,7 +13,7 @@ from imaginem.names import stored_run
 from imaginem.pipeline.advance import Transition
 from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.pipeline.loading import Delivery, runs_of
-from imaginem.pipeline.progress_row import read_row
+from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.source import own_photos, remove_photos
 from imaginem.ports import Erasable, ErasableRuns, JobKey, Services
 from imaginem.redaction import without_query
@@ -51,14 +51,19 @@ def is_given_up_erased(services: Services, message: JobMessage, delivery: Delive
         return True
     row = read_row(services.log, key)
     if row is not None:  # opened by an execution that died before it looked
-        return services.erased.covers(key, {row.run}, row.put)
+        return _is_of_erased_run(row, services)
     return services.submissions.submission(key) is None
+
+
+def _is_of_erased_run(row: ProgressRow, services: Services) -> bool:
+    """Tell whether a row's run was erased, or its message put on its queue before its job was."""
+    return services.erased.covers(row.key, {row.run}, row.put)
 
 
 def stop_given_up(message: JobMessage, delivery: Delivery, services: Services) -> None:
     """Drop a message on a poison queue whose job was erased, and what was opened by it."""
     row = read_row(services.log, message.key)
-    if row is not None and services.erased.covers(message.key, {row.run}, row.put):
+    if row is not None and _is_of_erased_run(row, services):
         stop_erased(message.noting(run=row.run), delivery, services)
     else:
         dropped(message.current, services)

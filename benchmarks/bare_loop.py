@@ -91,8 +91,7 @@ def _work(settings: Settings, some: list[bytes], ready: Any, go: Any) -> None:
 
 
 def _prepared(settings: Settings, some: Sequence[bytes]) -> BareLoop:
-    """Return a loop with loaded models, in an environment like that of the host's workers."""
-    os.environ.update(worker_environment({}))
+    """Return a loop with loaded models."""
     loop = BareLoop(settings)
     for data in dict.fromkeys(some):  # each once: runtimes may compile for each shape
         loop.look_at(data)
@@ -106,8 +105,9 @@ def images_a_second(settings: Settings, data: list[bytes]) -> float:
     ready, go = context.Semaphore(0), context.Event()
     parts = [data[number::WORKERS] for number in range(WORKERS)]
     processes = [context.Process(target=_work, args=(settings, part, ready, go)) for part in parts]
-    for process in processes:
-        process.start()
+    with _environment_of_workers():
+        for process in processes:
+            process.start()
     _await(ready, processes)
     begun = time.perf_counter()
     go.set()
@@ -116,6 +116,18 @@ def images_a_second(settings: Settings, data: list[bytes]) -> float:
     for process in processes:
         process.join()
     return len(data) / seconds
+
+
+@contextmanager
+def _environment_of_workers() -> Iterator[None]:
+    """Start processes as the host starts its workers: a C library reads its part at the start."""
+    before = dict(os.environ)
+    os.environ.update(worker_environment({}))
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def _await(ready: Any, processes: Sequence[Any]) -> None:
@@ -142,7 +154,8 @@ def shares(settings: Settings, data: list[bytes]) -> Mapping[str, float]:
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     process = context.Process(target=_timed, args=(settings, data, results))
-    process.start()
+    with _environment_of_workers():
+        process.start()
     seconds: Mapping[str, float] = results.get(timeout=600)
     process.join()
     return seconds

@@ -14,7 +14,7 @@ from imaginem.errors import ConfigurationError, StorageUnavailable
 from imaginem.host.blobs import BlobListener
 from imaginem.host.config import HostConfig, read_host_config
 from imaginem.host.duplicates import SeenThrough
-from imaginem.host.environment import worker_environment
+from imaginem.host.environment import http_environment, worker_environment
 from imaginem.host.http_process import HttpProcess
 from imaginem.host.http_watch import HttpWatch
 from imaginem.host.lanes import Lane
@@ -107,7 +107,6 @@ class Session:
         self._options, self._queues, self._blobs = options, queues, blobs
         self._listener, self._unbegun = listener, unbegun
         self.config: HostConfig = read_host_config(options.app)
-        self._environment = worker_environment(options.environment)
         self._closing = threading.Event()
         self._http: HttpProcess | None = None
         self._http_watch: HttpWatch | None = None
@@ -120,7 +119,12 @@ class Session:
         self._seen = SeenThrough()
         self._renewing = SteadyThread("leases", self._renew, self._closing)
         self.pool = WorkerPool(
-            WorkerOptions(options.app, options.threads, self._environment, options.log),
+            WorkerOptions(
+                options.app,
+                options.threads,
+                worker_environment(options.environment),
+                options.log,
+            ),
             options.workers,
             self.config.function_timeout,
         )
@@ -133,8 +137,9 @@ class Session:
     def _start(self) -> None:
         self.triggers = self.pool.start()  # first: its errors say why an app can't be loaded
         if self._listener is not None:
+            environment = http_environment(self._options.environment)
             self._http = HttpProcess(
-                self._options.app, self._listener, self._environment, self._options.log
+                self._options.app, self._listener, environment, self._options.log
             )
         for trigger in self.triggers:
             if trigger.kind == "blob":

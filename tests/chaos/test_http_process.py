@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from imaginem.host.environment import worker_environment
+from imaginem.host.environment import http_environment
 from imaginem.host.gap import listen
 from imaginem.host.http_process import HttpProcess, probe
 from imaginem.host.http_watch import HttpWatch
@@ -111,7 +111,7 @@ def test_an_upload_that_is_cut_off_leaves_nothing_and_can_be_sent_again(tmp_path
     (tmp_path / "host.json").write_text('{"version": "2.0"}')
     accepted = tmp_path / "accepted"
     with listen(0) as listener:
-        http = HttpProcess(tmp_path, listener, worker_environment({}), None)
+        http = HttpProcess(tmp_path, listener, http_environment({}), None)
         http.wait()
         with upload(http.port, bytes(50_000)) as cut_off:
             assert probe(http.port, 20)  # by now it reads the one before, too

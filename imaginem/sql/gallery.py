@@ -14,6 +14,7 @@ from imaginem.sql.changes import note_change
 from imaginem.sql.database import Database
 from imaginem.sql.embeddings import differs
 from imaginem.sql.erased_runs import SqlErasedRuns
+from imaginem.sql.pairs import store_pairs
 from imaginem.sql.removal import forget_at_azure, lock_faces
 from imaginem.sql.reviews import remove_reviews
 from imaginem.sql.schema import (
@@ -23,11 +24,9 @@ from imaginem.sql.schema import (
     RemovalRow,
     ReviewRow,
     ServiceFaceRow,
-    now,
 )
 from imaginem.sql.suppressed_faces import SqlSuppressedFaces
 from imaginem.sql.types import job_number, portions
-from imaginem.sql.upsert import upsert
 
 
 class SqlGallery:
@@ -130,16 +129,8 @@ class SqlGallery:
 
     def keep_matches(self, matches: Sequence[FaceMatch]) -> None:
         """Store pairs from both sides, without faces that were erased meanwhile."""
-        pairs: dict[tuple[uuid.UUID, uuid.UUID], FaceMatch] = {}
-        for match in matches:
-            pairs[match.face_id, match.matched_face_id] = match
-            pairs[match.matched_face_id, match.face_id] = match
         with self._database.session() as session:
-            known = lock_faces(session, list({face_id for pair in pairs for face_id in pair}))
-            # Always in this order: two jobs that store the same pairs could deadlock otherwise.
-            for one, other in sorted(pairs):
-                if one in known and other in known:
-                    _store_pair(session, one, other, pairs[one, other])
+            store_pairs(session, matches)
 
     def matches_of(self, face_ids: Sequence[uuid.UUID]) -> list[FaceMatch]:
         """Return the stored pairs of these faces."""
@@ -226,7 +217,7 @@ def _rows_of(
 
 def _delete(session: Session, ids: Sequence[uuid.UUID]) -> None:
     """Delete faces, their pairs and decisions, and queue their removal at the service."""
-    lock_faces(session, ids, to_remove=True)
+    lock_faces(session, ids, alone=True)
     for portion in portions(ids):
         pairs = or_(FaceMatchRow.face_id.in_(portion), FaceMatchRow.matched_face_id.in_(portion))
         session.execute(delete(FaceMatchRow).where(pairs))
@@ -252,12 +243,6 @@ def _row(key: JobKey, face: EnrolledFace, run: str) -> FaceRow:
         quality=face.quality,
         run=run,
     )
-
-
-def _store_pair(session: Session, one: uuid.UUID, other: uuid.UUID, match: FaceMatch) -> None:
-    pair = {"face_id": one, "matched_face_id": other}
-    values = {"confidence": match.confidence, "band": match.band}
-    upsert(session, FaceMatchRow, pair, values, found=now())
 
 
 def owner_of(row: FaceRow) -> FaceOwner:

@@ -14,7 +14,7 @@ LOCK = "WITH (UPDLOCK, HOLDLOCK)"  # T-SQL's way; others write FOR UPDATE
 
 
 def lock_faces(
-    session: Session, ids: Sequence[uuid.UUID], *, to_remove: bool = False
+    session: Session, ids: Sequence[uuid.UUID], *, alone: bool = False
 ) -> set[uuid.UUID]:
     """Lock faces until the transaction ends; return those that exist.
 
@@ -24,7 +24,7 @@ def lock_faces(
     query = (
         select(FaceRow.face_id)
         .order_by(FaceRow.face_id)
-        .with_for_update(read=not to_remove)
+        .with_for_update(read=not alone)
         .with_hint(FaceRow, LOCK, "mssql")
     )
     return {

@@ -75,6 +75,14 @@ class TestGallery:
         assert (from_one.matched_face_id, from_one.confidence) == (other.face_id, 0.8)
         assert (from_other.matched_face_id, from_other.confidence) == (one.face_id, 0.8)
 
+    def test_of_a_pair_that_is_given_from_both_sides_the_last_counts(self, stores: Stores) -> None:
+        one, other = face(1, 0), face(1, 0.1)
+        stores.gallery.enrol(ONE, [one])
+        stores.gallery.enrol(TWO, [other])
+        stores.gallery.keep_matches([match(one, other, 0.7), match(other, one, 0.8)])
+        found = stores.gallery.matches_of([one.face_id, other.face_id])
+        assert [each.confidence for each in found] == [0.8, 0.8]
+
     def test_a_match_with_a_face_that_is_gone_is_left_out(self, stores: Stores) -> None:
         one = face(1, 0)
         stores.gallery.enrol(ONE, [one])

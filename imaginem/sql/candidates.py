@@ -6,14 +6,13 @@ from array import array
 from collections.abc import Callable, Sequence
 from operator import mul
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from imaginem.ports import Neighbor, best_of_each_group
 from imaginem.sql.batches import groups_of
+from imaginem.sql.face_rows import rows_of
 from imaginem.sql.probe import Probe
 from imaginem.sql.schema import FaceRow
-from imaginem.sql.types import portions
 
 Candidate = tuple[uuid.UUID, float]
 """A face, and about its cosine similarity."""
@@ -51,7 +50,7 @@ def best_candidates(
     found = sorted(
         (
             (similarity, row)
-            for row in _rows(session, ids)
+            for row in rows_of(session, ids, with_embeddings=True)
             if (similarity := _cosine(row.embedding or b"", probe.embedding))
             >= probe.min_similarity
             and (row.batch_id, row.job_id) != probe.exclude_job
@@ -66,14 +65,6 @@ def best_candidates(
     return [
         Neighbor(row.face_id, similarity, row.quality)
         for similarity, row in best_of_each_group(found, probe.limit, groups)
-    ]
-
-
-def _rows(session: Session, ids: Sequence[uuid.UUID]) -> list[FaceRow]:
-    return [
-        row
-        for portion in portions(ids)
-        for row in session.scalars(select(FaceRow).where(FaceRow.face_id.in_(portion)))
     ]
 
 

@@ -14,6 +14,7 @@ from imaginem.sql.changes import note_change
 from imaginem.sql.database import Database
 from imaginem.sql.embeddings import differs
 from imaginem.sql.erased_runs import SqlErasedRuns
+from imaginem.sql.face_rows import rows_of
 from imaginem.sql.pairs import store_pairs
 from imaginem.sql.removal import forget_at_azure, lock_faces
 from imaginem.sql.reviews import remove_reviews
@@ -67,7 +68,7 @@ class SqlGallery:
             faces = self._suppressed.without_suppressed(session, key[0], faces)
             known = {
                 row.face_id: row
-                for row in _rows_of(session, [f.face_id for f in faces], with_embeddings=True)
+                for row in rows_of(session, [f.face_id for f in faces], with_embeddings=True)
             }
             for face in faces:
                 row = known.get(face.face_id)
@@ -125,7 +126,7 @@ class SqlGallery:
     def qualities(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, float]:
         """Return the quality of each face that is in the gallery."""
         with self._database.session(reading=True) as session:
-            return {row.face_id: row.quality for row in _rows_of(session, face_ids)}
+            return {row.face_id: row.quality for row in rows_of(session, face_ids)}
 
     def keep_matches(self, matches: Sequence[FaceMatch]) -> None:
         """Store pairs from both sides, without faces that were erased meanwhile."""
@@ -156,7 +157,7 @@ class SqlGallery:
     def owners(self, face_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, FaceOwner]:
         """Return whose photos these faces are in."""
         with self._database.session(reading=True) as session:
-            return {row.face_id: owner_of(row) for row in _rows_of(session, face_ids)}
+            return {row.face_id: owner_of(row) for row in rows_of(session, face_ids)}
 
     def groups_of(self, face_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, str]:
         """Return the group of each face whose batch belongs to one."""
@@ -199,20 +200,6 @@ class SqlGallery:
 
 def _ids_of(session: Session, key: JobKey) -> list[uuid.UUID]:
     return list(session.scalars(select(FaceRow.face_id).where(FaceRow.job == job_number(*key))))
-
-
-def _rows_of(
-    session: Session, ids: Sequence[uuid.UUID], *, with_embeddings: bool = False
-) -> list[FaceRow]:
-    """Return faces' rows; embeddings are large, so they are read only if they are needed."""
-    query = (
-        select(FaceRow) if with_embeddings else select(FaceRow).options(defer(FaceRow.embedding))
-    )
-    return [
-        row
-        for portion in portions(ids)
-        for row in session.scalars(query.where(FaceRow.face_id.in_(portion)))
-    ]
 
 
 def _delete(session: Session, ids: Sequence[uuid.UUID]) -> None:

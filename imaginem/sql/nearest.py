@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from imaginem.errors import ConfigurationError
 from imaginem.ports import JobKey, Neighbor
 from imaginem.sql.candidates import Candidate, best_candidates
+from imaginem.sql.face_rows import count_with_embeddings
 from imaginem.sql.probe import Probe
 from imaginem.sql.schema import DIMENSIONS, FaceRow, PhotoBatch
 from imaginem.sql.types import as_text, cosine_distance, job_number
@@ -52,17 +53,15 @@ def make_vector_index(engine: Engine) -> int:
         sqlalchemy.exc.DBAPIError: the user may not do this, or the server has no such index.
     """
     with engine.begin() as connection:
-        count = connection.scalar(
-            select(func.count()).select_from(FaceRow).where(FaceRow.embedding.is_not(None))
-        )
+        count = count_with_embeddings(connection)
         if not connection.scalar(text(HAS_VECTOR_INDEX)):
-            if (count or 0) < _FEWEST_INDEXED:
+            if count < _FEWEST_INDEXED:
                 raise ConfigurationError(
                     f"the gallery has {count} faces with embeddings, and Azure SQL indexes "
                     f"vectors from {_FEWEST_INDEXED} on: until then it compares with each"
                 )
             connection.execute(text(VECTOR_INDEX))
-        return count or 0
+        return count
 
 
 def _candidates(session: Session, model: str, embedding: bytes, wanted: int) -> list[Candidate]:

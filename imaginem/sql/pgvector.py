@@ -7,13 +7,14 @@ the nearest from there, and compares with the embeddings in `face`, which are ex
 
 from collections.abc import Callable, Iterator, Sequence
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
 from imaginem.errors import ConfigurationError
 from imaginem.ports import EnrolledFace
 from imaginem.sql.candidates import Candidate
-from imaginem.sql.schema import DIMENSIONS, FaceRow
+from imaginem.sql.face_rows import count_with_embeddings
+from imaginem.sql.schema import DIMENSIONS
 from imaginem.sql.types import as_text
 
 _VERSION = (0, 8)  # the first that goes on in the graph until it has found enough
@@ -88,15 +89,13 @@ def prepare(engine: Engine, told: Callable[[int, int], None]) -> int:
         connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
         connection.execute(text(_TABLE))
     with engine.connect() as connection:
-        total = connection.scalar(
-            select(func.count()).select_from(FaceRow).where(FaceRow.embedding.is_not(None))
-        )
+        total = count_with_embeddings(connection)
     done = 0
     for rows in _missing(engine):
         with engine.begin() as connection:
             connection.execute(_STORE, rows)
         done += len(rows)
-        told(done, total or 0)
+        told(done, total)
     with engine.begin() as connection:
         connection.execute(text(_GRAPH))
         return connection.scalar(text("SELECT count(*) FROM face_vector")) or 0

@@ -4,10 +4,11 @@ import uuid
 from array import array
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from imaginem.ports import EnrolledFace, JobKey
+from imaginem.sql.probe import Kind
 from imaginem.sql.schema import FaceRow
 
 _TOLERANCE = 1e-5  # by which a component may differ between two readings of one embedding
@@ -24,8 +25,8 @@ class StoredEmbedding:
     quality: float
 
 
-def read_after(session: Session, model: str, number: int, limit: int) -> list[StoredEmbedding]:
-    """Return the first of a model's embeddings with numbers above this one, by number."""
+def read_after(session: Session, kind: Kind, number: int, limit: int) -> list[StoredEmbedding]:
+    """Return the first embeddings of a kind with numbers above this one, by number."""
     query = (
         select(
             FaceRow.number,
@@ -35,7 +36,7 @@ def read_after(session: Session, model: str, number: int, limit: int) -> list[St
             FaceRow.job_id,
             FaceRow.quality,
         )
-        .where(FaceRow.model == model, FaceRow.number > number, FaceRow.embedding.is_not(None))
+        .where(*_is_of(kind), FaceRow.number > number)
         .order_by(FaceRow.number)
         .limit(limit)
     )
@@ -45,15 +46,19 @@ def read_after(session: Session, model: str, number: int, limit: int) -> list[St
     ]
 
 
-def read_vectors(session: Session, model: str, number: int, limit: int) -> list[tuple[int, bytes]]:
+def read_vectors(session: Session, kind: Kind, number: int, limit: int) -> list[tuple[int, bytes]]:
     """Return numbers and embeddings, as `read_after` does."""
     query = (
         select(FaceRow.number, FaceRow.embedding)
-        .where(FaceRow.model == model, FaceRow.number > number, FaceRow.embedding.is_not(None))
+        .where(*_is_of(kind), FaceRow.number > number)
         .order_by(FaceRow.number)
         .limit(limit)
     )
     return [(row[0], row[1] or b"") for row in session.execute(query)]
+
+
+def _is_of(kind: Kind) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return FaceRow.model == kind.model, func.length(FaceRow.embedding) == 4 * kind.dimensions
 
 
 def read_one(session: Session, face_id: uuid.UUID) -> tuple[str, bytes | None] | None:

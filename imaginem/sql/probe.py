@@ -1,11 +1,18 @@
 """What every way to search the embeddings in SQL takes, and what it does."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sqlalchemy.orm import Session
 
 from imaginem.ports import JobKey, Neighbor
+
+
+class Kind(NamedTuple):
+    """Embeddings that can be compared with each other: of one model, and of one length."""
+
+    model: str
+    dimensions: int
 
 
 @dataclass(frozen=True)
@@ -13,7 +20,7 @@ class Probe:
     """What is searched for.
 
     Attributes:
-        model: embeddings of other models are never compared.
+        model: embeddings of other models, or of another length, are never compared.
         embedding: L2-normalised float32.
         min_similarity: of the faces returned.
         limit: faces of each group at most.
@@ -25,6 +32,11 @@ class Probe:
     min_similarity: float
     limit: int
     exclude_job: JobKey | None = None
+
+    @property
+    def kind(self) -> "Kind":
+        """What it can be compared with."""
+        return Kind(self.model, len(self.embedding) // 4)
 
 
 class EmbeddingSearch(Protocol):

@@ -206,6 +206,28 @@ class TestExactness:
             assert len(index.nearest(model, probe.tobytes(), min_similarity=0.9, limit=9)) == 1
         assert len(list(world.folder.glob("*.faces"))) == 2
 
+    @pytest.mark.parametrize("in_memory", [0, 100])
+    def test_a_model_that_changes_the_length_of_its_embeddings_stops_nobody(
+        self, world: World, in_memory: int
+    ) -> None:
+        index = world.new_index(in_memory)
+        old, new = directions(3), directions(2, 128)
+        first = world.enrol(old)
+
+        def found(probe: Floats) -> list[uuid.UUID]:
+            near = index.nearest("m", probe.tobytes(), min_similarity=0.9, limit=9)
+            return [each.face_id for each in near]
+
+        assert found(old[0]) == first[:1]
+        second = world.enrol(new)
+        assert found(old[1]) == first[1:2]
+        assert found(new[0]) == second[:1]
+        sql_gallery(world.database, index).remove([first[1], second[0]])
+        assert found(old[1]) == found(new[0]) == []
+        assert world.folder.exists() == (in_memory == 0)
+        if in_memory == 0:
+            assert _traces(world, old[1:2]) == _traces(world, new[:1]) == []
+
     def test_few_faces_need_no_file_and_fewer_again_remove_it(self, world: World) -> None:
         faces = directions(6)
         ids = world.enrol(faces[:4])

@@ -11,16 +11,16 @@ from imaginem.sql.flat_index.search import FileSearch
 from imaginem.sql.probe import Probe
 
 MOST_IN_MEMORY = 10_000
-"""Faces of a model that each process keeps in memory: 20 MB of 512 dimensions."""
+"""Faces of a kind that each process keeps in memory: 20 MB of 512 dimensions."""
 
 
 class SearchBySize:
-    """A matrix for each model of few faces, a file for each of many.
+    """A matrix for each kind of few faces, a file for each of many.
 
     Args:
         database: has the embeddings.
         folder: of the files.
-        most_in_memory: faces of a model in a matrix.
+        most_in_memory: faces of a kind in a matrix.
     """
 
     def __init__(
@@ -32,14 +32,14 @@ class SearchBySize:
 
     def nearest(self, session: Session, probe: Probe) -> list[Neighbor]:
         """Return the nearest faces."""
-        if not self._files.path(probe.model).exists():
+        if not self._files.path(probe.kind).exists():
             try:
                 return self._matrices.nearest(session, probe)
             except TooMany:
                 pass
         found = self._files.nearest(session, probe)
-        if self._files.live(probe.model) < self._most // 2:
-            self._files.remove(probe.model)
+        if self._files.live(probe.kind) < self._most // 2:
+            self._files.remove(probe.kind)
         return found
 
     def forget_removed(self) -> None:

@@ -15,12 +15,12 @@ from imaginem.sql.batches import groups_of
 from imaginem.sql.changes import GalleryState, removed_since, state_of
 from imaginem.sql.database import Database
 from imaginem.sql.embeddings import StoredEmbedding, read_after
-from imaginem.sql.probe import Probe
+from imaginem.sql.probe import Kind, Probe
 
 
 @dataclass(frozen=True)
 class _Matrix:
-    """The embeddings of one model, as rows."""
+    """The embeddings of one kind, as rows."""
 
     rows: NDArray[np.float32]
     ids: list[uuid.UUID]
@@ -31,38 +31,38 @@ class _Matrix:
 
 
 class TooMany(Exception):
-    """A model has more faces than a matrix may."""
+    """A kind has more faces than a matrix may."""
 
 
 class MatrixSearch:
-    """Compares with every embedding of a model; the matrices in use stay in memory.
+    """Compares with every embedding of a kind; the matrices in use stay in memory.
 
     Each search first asks the database whether its matrix is up to date.
 
     Args:
         database: has the embeddings.
-        most: faces of a model.
+        most: faces of a kind.
     """
 
     def __init__(self, database: Database, most: int) -> None:
         self._database = database
         self._most = most
-        self._matrices: dict[str, _Matrix] = {}
+        self._matrices: dict[Kind, _Matrix] = {}
         self._lock = threading.Lock()
 
     def forget_removed(self) -> None:
         """Bring the matrices up to date, without the rows of removed faces."""
-        for model in list(self._matrices):
+        for kind in list(self._matrices):
             with suppress(TooMany), self._database.session(reading=True) as session:
-                self._matrix(session, model)
+                self._matrix(session, kind)
 
     def nearest(self, session: Session, probe: Probe) -> list[Neighbor]:
-        """Compare with every embedding of the model, exactly.
+        """Compare with every embedding of the kind, exactly.
 
         Raises:
-            TooMany: the model has more faces than may be in memory.
+            TooMany: there are more faces than may be in memory.
         """
-        matrix = self._matrix(session, probe.model)
+        matrix = self._matrix(session, probe.kind)
         if not matrix.ids:
             return []
         scores = matrix.rows @ np.frombuffer(probe.embedding, np.float32)
@@ -80,22 +80,22 @@ class MatrixSearch:
             for index in best_of_each_group(found, probe.limit, groups)
         ]
 
-    def _matrix(self, session: Session, model: str) -> _Matrix:
-        """Return the model's matrix, with new rows and without removed ones."""
+    def _matrix(self, session: Session, kind: Kind) -> _Matrix:
+        """Return the kind's matrix, with new rows and without removed ones."""
         state = state_of(session)
         with self._lock:
-            known = self._matrices.pop(model, None)
+            known = self._matrices.pop(kind, None)
             if known is not None and known.state != state:
                 gone = removed_since(session, known.state)
                 known = None if gone is None else _without(known, set(gone))
             if known is None or known.state != state:
                 last = known.numbers[-1] if known and known.numbers else 0
                 room = self._most - (len(known.ids) if known else 0)
-                new = read_after(session, model, last, room + 1)
+                new = read_after(session, kind, last, room + 1)
                 if len(new) > room:
                     raise TooMany
                 known = _grown(known, new, state)
-            self._matrices[model] = known
+            self._matrices[kind] = known
             return known
 
 

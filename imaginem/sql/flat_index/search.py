@@ -20,7 +20,7 @@ from imaginem.sql.flat_index.file import IndexWriter, MappedFile
 from imaginem.sql.flat_index.layout import SLOTS, Header
 from imaginem.sql.flat_index.locks import locked
 from imaginem.sql.flat_index.scan import Scan
-from imaginem.sql.probe import Probe
+from imaginem.sql.probe import Kind, Probe
 
 _PORTION = 4_096
 """Embeddings that are read at once, 8 MB of 512 dimensions."""
@@ -30,36 +30,37 @@ SUFFIX = ".faces"
 
 
 class FileSearch:
-    """Sifts the faces of a model by their codes in a file, and compares what is left exactly.
+    """Sifts the faces of a kind by their codes in a file, and compares what is left exactly.
 
     All processes of a machine share the file. Each search first asks the database whether the file
     is up to date, and brings it there.
 
     Args:
         database: has the embeddings.
-        folder: of the files, one for each model.
+        folder: of the files, one for each kind of embeddings.
     """
 
     def __init__(self, database: Database, folder: Path) -> None:
         self._database = database
         self._folder = folder
-        self._mapped: dict[str, MappedFile] = {}
+        self._mapped: dict[Kind, MappedFile] = {}
         self._lock = threading.Lock()
 
-    def path(self, model: str) -> Path:
-        """Return where the file of a model is, or would be."""
-        return self._folder / f"{hashlib.sha256(model.encode()).hexdigest()[:16]}{SUFFIX}"
+    def path(self, kind: Kind) -> Path:
+        """Return where the file of a kind is, or would be."""
+        name = f"{kind.model} {kind.dimensions}"
+        return self._folder / f"{hashlib.sha256(name.encode()).hexdigest()[:16]}{SUFFIX}"
 
     def nearest(self, session: Session, probe: Probe) -> list[Neighbor]:
         """Return the nearest faces; what the database does not have is never among them."""
-        mapped = self._current(probe.model, state_of(session))
+        mapped = self._current(probe.kind, state_of(session))
         embedding = np.frombuffer(probe.embedding, np.float32)
         numbers, estimates = Scan(embedding, probe.min_similarity).over(mapped.segments)
         return nearest_exactly(session, probe, numbers, estimates)
 
-    def live(self, model: str) -> int:
-        """Return how many faces the file of a model has that this process has mapped."""
-        header = mapped.header() if (mapped := self._mapped.get(model)) else None
+    def live(self, kind: Kind) -> int:
+        """Return how many faces the file of a kind has that this process has mapped."""
+        header = mapped.header() if (mapped := self._mapped.get(kind)) else None
         return header.live if header else 0
 
     def forget_removed(self) -> None:
@@ -72,35 +73,35 @@ class FileSearch:
                 if held:
                     self._bring_or_remove(path)
 
-    def remove(self, model: str) -> None:
-        """Remove the file of a model."""
-        path = self.path(model)
+    def remove(self, kind: Kind) -> None:
+        """Remove the file of a kind."""
+        path = self.path(kind)
         with self._writing(path, _ERASURE_WAITS) as held:
             if held:
                 path.unlink(missing_ok=True)
-                self._mapped.pop(model, None)
+                self._mapped.pop(kind, None)
 
-    def _current(self, model: str, state: GalleryState) -> MappedFile:
-        """Return the mapped file of a model, with all that the gallery has in a state."""
+    def _current(self, kind: Kind, state: GalleryState) -> MappedFile:
+        """Return the mapped file of a kind, with all that the gallery has in a state."""
         with self._lock:
-            mapped = self._mapped.get(model)
+            mapped = self._mapped.get(kind)
             if mapped is not None and mapped.is_whole():
                 header = mapped.header()
                 if header is not None and header.whole and header.state == state:
                     return mapped
-            path = self.path(model)
+            path = self.path(kind)
             with self._writing(path, _SEARCH_WAITS) as held:
                 if not held:
                     raise Busy(f"another process makes the index of faces {path}: wait for it")
-                mapped = self._mapped[model] = self._brought(model, path, mapped)
+                mapped = self._mapped[kind] = self._brought(kind, path, mapped)
                 return mapped
 
-    def _brought(self, model: str, path: Path, known: MappedFile | None) -> MappedFile:
+    def _brought(self, kind: Kind, path: Path, known: MappedFile | None) -> MappedFile:
         """Bring a file up to date, from nothing if need be; return it mapped."""
         header = _sound_header(path, known)
         while True:
             if header is None or not self._bring(path, header):
-                self._make(model, path)
+                self._make(kind, path)
             mapped = MappedFile(path)
             header = mapped.header()
             if header is not None and self._state() == header.state:
@@ -121,7 +122,7 @@ class FileSearch:
             state = state_of(session)
             gone = removed_since(session, header.state)
         sparse = header.used > 2 * header.live and header.used > 4 * SLOTS
-        if gone is None or sparse or not header.used:  # an empty one knows no dimensions
+        if gone is None or sparse:
             return False
         writer = IndexWriter(path, header)
         try:
@@ -132,13 +133,11 @@ class FileSearch:
             writer.close()
         return True
 
-    def _make(self, model: str, path: Path) -> None:
-        """Make a file with all of a model's faces."""
+    def _make(self, kind: Kind, path: Path) -> None:
+        """Make a file with all faces of a kind."""
         with self._database.session(reading=True) as session:
             state = state_of(session)
-            first = read_vectors(session, model, 0, 1)
-        dimensions = len(first[0][1]) // 4 if first else 1
-        writer = IndexWriter.create(path, model, dimensions, state)
+        writer = IndexWriter.create(path, kind.model, kind.dimensions, state)
         try:
             self._add_new(writer)
             writer.finish(state)
@@ -147,14 +146,14 @@ class FileSearch:
 
     def _add_new(self, writer: IndexWriter) -> None:
         """Add the faces that are not in a file yet, in portions."""
-        model, size = writer.header.model, 4 * writer.header.dimensions
+        kind = Kind(writer.header.model, writer.header.dimensions)
         while True:
             with self._database.session(reading=True) as session:
-                rows = read_vectors(session, model, writer.header.last, _PORTION)
+                rows = read_vectors(session, kind, writer.header.last, _PORTION)
             if rows:
                 numbers = np.array([number for number, _ in rows], np.int64)
                 raw = b"".join(embedding for _, embedding in rows)
-                embeddings = np.frombuffer(raw, np.float32).reshape(len(rows), size // 4)
+                embeddings = np.frombuffer(raw, np.float32).reshape(len(rows), kind.dimensions)
                 writer.add(numbers, encode(embeddings))
             if len(rows) < _PORTION:
                 return

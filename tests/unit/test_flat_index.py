@@ -4,6 +4,8 @@ import errno
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -279,6 +281,23 @@ class TestDamage:
         os.truncate(copied.file, size)
         copied.check(directions(20))
 
+    @pytest.mark.parametrize("size", [0, 5_000])
+    def test_a_file_that_is_cut_short_under_a_process_does_not_end_it(
+        self, copied: World, size: int
+    ) -> None:
+        script = f"""
+import os
+from pathlib import Path
+from imaginem.sql.flat_index.file import MappedFile
+path = Path({str(copied.file)!r})
+mapped = MappedFile(path)
+assert mapped.is_whole()
+os.truncate(path, {size})
+assert not mapped.is_whole()
+"""
+        done = subprocess.run([sys.executable, "-c", script], check=False)
+        assert done.returncode == 0
+
     @pytest.mark.parametrize("change", ["make", "add", "remove"])
     def test_a_process_killed_at_any_write_leaves_a_file_that_is_put_right(
         self, copied: World, monkeypatch: pytest.MonkeyPatch, change: str
@@ -472,6 +491,32 @@ class TestErasure:
         copied.file.write_bytes(raw)
         copied.new_index().forget_removed()
         assert list(copied.folder.glob("*.faces")) == []
+
+    @pytest.mark.parametrize("searched", [True, False])
+    def test_nothing_of_an_erased_face_stays_in_a_file_that_was_cut_short(
+        self, copied: World, searched: bool
+    ) -> None:
+        people = directions(20)
+        index = copied.new_index()
+        if searched:
+            index.nearest("m", people[0].tobytes(), min_similarity=POSSIBLE, limit=9)
+        gone = [each.face_id for each in copied.exactly(people[0])]
+        os.truncate(copied.file, copied.file.stat().st_size - 1)
+        sql_gallery(copied.database, index).remove(gone)
+        assert _traces(copied, people[:1]) == []
+        copied.check(people)
+
+    def test_nothing_of_an_erased_face_stays_in_a_file_with_a_flipped_bit(
+        self, copied: World
+    ) -> None:
+        people = directions(20)
+        gone = [each.face_id for each in copied.exactly(people[0])]
+        raw = bytearray(copied.file.read_bytes())
+        raw[Places(512).segment(0)] ^= 64  # the number of its row
+        copied.file.write_bytes(raw)
+        copied.gallery.remove(gone)
+        assert _traces(copied, people[:1]) == []
+        copied.check(people)
 
     def test_where_nobody_searched_nothing_is_made(self, world: World) -> None:
         ids = world.enrol(directions(2))

@@ -62,16 +62,20 @@ class MappedFile:
 
     def is_whole(self) -> bool:
         """Tell whether nobody changes the file, all of it is mapped, and it lies in its place."""
-        header = self.header()
-        if header is None or not header.whole or header.used > self._count * SLOTS:
+        if not self.is_in_place():
             return False
-        return self.is_in_place()
+        header = self.header()
+        return header is not None and header.whole and header.used <= self._count * SLOTS
 
     def is_in_place(self) -> bool:
-        """Tell whether the path still leads to this very file."""
+        """Tell whether the path still leads to this very file, and all that is mapped is there.
+
+        A read behind the end of a file that was cut short would end the process (SIGBUS).
+        """
         with suppress(OSError):
             there = os.stat(self._path)  # noqa: PTH116  each search asks: Path.stat takes longer
-            return (there.st_dev, there.st_ino) == self._identity
+            same = (there.st_dev, there.st_ino) == self._identity
+            return same and there.st_size >= len(self._map)
         return False
 
     def is_sound(self) -> bool:

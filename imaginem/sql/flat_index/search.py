@@ -43,7 +43,7 @@ class FileSearch:
     def __init__(self, database: Database, folder: Path) -> None:
         self._database = database
         self._folder = folder
-        self._mapped: dict[Kind, MappedFile] = {}
+        self._mapped: dict[Path, MappedFile] = {}
         self._lock = threading.Lock()
 
     def path(self, kind: Kind) -> Path:
@@ -60,7 +60,8 @@ class FileSearch:
 
     def live(self, kind: Kind) -> int:
         """Return how many faces the file of a kind has that this process has mapped."""
-        header = mapped.header() if (mapped := self._mapped.get(kind)) else None
+        mapped = self._mapped.get(self.path(kind))
+        header = mapped.header() if mapped else None
         return header.live if header else 0
 
     def forget_removed(self) -> None:
@@ -79,26 +80,27 @@ class FileSearch:
         with self._writing(path, _ERASURE_WAITS) as held:
             if held:
                 path.unlink(missing_ok=True)
-                self._mapped.pop(kind, None)
+                self._mapped.pop(path, None)
 
     def _current(self, kind: Kind, state: GalleryState) -> MappedFile:
         """Return the mapped file of a kind, with all that the gallery has in a state."""
         with self._lock:
-            mapped = self._mapped.get(kind)
+            path = self.path(kind)
+            mapped = self._mapped.get(path)
             if mapped is not None and mapped.is_whole():
                 header = mapped.header()
                 if header is not None and header.whole and header.state == state:
                     return mapped
-            path = self.path(kind)
             with self._writing(path, _SEARCH_WAITS) as held:
                 if not held:
                     raise Busy(f"another process makes the index of faces {path}: wait for it")
-                mapped = self._mapped[kind] = self._brought(kind, path, mapped)
+                mapped = self._mapped[path] = self._brought(kind, path, mapped)
                 return mapped
 
     def _brought(self, kind: Kind, path: Path, known: MappedFile | None) -> MappedFile:
         """Bring a file up to date, from nothing if need be; return it mapped."""
-        header = _sound_header(path, known)
+        sound = _sound(path, known)
+        header = sound.header() if sound else None
         while True:
             if header is None or not self._bring(path, header):
                 self._make(kind, path)
@@ -108,9 +110,14 @@ class FileSearch:
                 return mapped
 
     def _bring_or_remove(self, path: Path) -> None:
-        header = _header_of(path)
-        if header is None or not header.whole or not self._bring(path, header):
+        # Of a damaged file nobody knows where a removed face is.
+        mapped = _sound(path, self._mapped.get(path))
+        header = mapped.header() if mapped else None
+        if mapped is None or header is None or not self._bring(path, header):
             path.unlink(missing_ok=True)
+            self._mapped.pop(path, None)
+        else:
+            self._mapped[path] = mapped
 
     def _state(self) -> GalleryState:
         with self._database.session(reading=True) as session:
@@ -172,16 +179,10 @@ class FileSearch:
             ) from None
 
 
-def _header_of(path: Path) -> Header | None:
-    with suppress(OSError, ValueError):
-        return MappedFile(path).header()
-    return None
-
-
-def _sound_header(path: Path, known: MappedFile | None) -> Header | None:
-    """Return the header of a file that is whole; its content is checked when it is first seen."""
+def _sound(path: Path, known: MappedFile | None) -> MappedFile | None:
+    """Return a file that is whole, mapped; its content is checked when it is first seen."""
     with suppress(OSError, ValueError):
         mapped = MappedFile(path)
         if mapped.is_whole() and ((known is not None and known.is_in_place()) or mapped.is_sound()):
-            return mapped.header()
+            return mapped
     return None

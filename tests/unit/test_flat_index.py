@@ -1,6 +1,7 @@
 """Index files: as exact as comparing with every face, and whole after whatever happened to them."""
 
 import errno
+import fcntl
 import os
 import shutil
 import sqlite3
@@ -16,7 +17,7 @@ import pytest
 
 from imaginem.cli.compact import compacting_of
 from imaginem.config.settings import read_settings
-from imaginem.errors import DiskFull
+from imaginem.errors import Busy, DiskFull
 from imaginem.ports import EnrolledFace, Neighbor
 from imaginem.runtime import Runtime
 from imaginem.sql import Database
@@ -26,8 +27,11 @@ from imaginem.sql.flat_index.by_size import SearchBySize
 from imaginem.sql.flat_index.codes import Floats, encode, most_bits, rotation
 from imaginem.sql.flat_index.file import IndexWriter, MappedFile
 from imaginem.sql.flat_index.layout import SUMS_AT, Places
+from imaginem.sql.flat_index.locks import locked
 from imaginem.sql.flat_index.matrix import MatrixSearch
 from imaginem.sql.flat_index.scan import Scan
+from imaginem.sql.flat_index.search import FileSearch
+from imaginem.sql.probe import Kind
 from tests.stores import sql_gallery, sql_stores
 
 POSSIBLE = 0.37
@@ -78,6 +82,11 @@ class World:
     def file(self) -> Path:
         (file,) = self.folder.glob("*.faces")
         return file
+
+    @property
+    def path(self) -> Path:
+        """Where the file is, or would be."""
+        return FileSearch(self.database, self.folder).path(Kind("m", 512))
 
     def exactly(
         self, probe: Floats, least: float = POSSIBLE, limit: int = 9999, model: str = "m"
@@ -280,6 +289,52 @@ class TestDamage:
     def test_a_file_that_was_cut_short_is_made_anew(self, copied: World, size: int) -> None:
         os.truncate(copied.file, size)
         copied.check(directions(20))
+
+    @pytest.mark.parametrize("often", [1, 99])
+    def test_a_folder_that_is_removed_while_the_file_is_made_hides_no_face(
+        self, copied: World, monkeypatch: pytest.MonkeyPatch, often: int
+    ) -> None:
+        finish, left, probe = IndexWriter.finish, often, directions(1)[0].tobytes()
+        begun: list[IndexWriter] = []
+
+        def without_folder(writer: IndexWriter, state: GalleryState) -> None:
+            nonlocal left
+            left -= 1
+            if left >= 0:
+                shutil.rmtree(copied.folder)
+                copied.folder.mkdir()  # by another process, which has begun a file of its own
+                begun.append(IndexWriter.create(copied.path, "m", 512, state))
+            finish(writer, state)
+
+        copied.file.unlink()
+        index = copied.new_index()
+        monkeypatch.setattr(IndexWriter, "finish", without_folder)
+        if often == 1:
+            assert len(index.nearest("m", probe, min_similarity=POSSIBLE, limit=9)) == 3
+        else:
+            with pytest.raises(Busy, match="is removed while it is made: leave it there"):
+                index.nearest("m", probe, min_similarity=POSSIBLE, limit=9)
+        for writer in begun:
+            writer.close()
+
+    def test_who_waits_for_a_lock_that_is_removed_locks_the_new_one(self, tmp_path: Path) -> None:
+        path, before = tmp_path / "x.lock", fcntl.flock
+        tries = 0
+
+        def removing(file: int, how: int) -> None:
+            nonlocal tries
+            tries += 1
+            before(file, how)
+            if tries == 1:
+                path.unlink()
+                path.touch()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(fcntl, "flock", removing)
+            with locked(path, 1) as held:
+                assert (held, tries) == (True, 2)
+        with locked(path, 0) as first, locked(path, 0) as second:
+            assert (first, second) == (True, False)
 
     @pytest.mark.parametrize("size", [0, 5_000])
     def test_a_file_that_is_cut_short_under_a_process_does_not_end_it(

@@ -26,6 +26,7 @@ _PORTION = 4_096
 """Embeddings that are read at once, 8 MB of 512 dimensions."""
 _SEARCH_WAITS = 60.0
 _ERASURE_WAITS = 10.0
+_TRIES = 5
 SUFFIX = ".faces"
 
 
@@ -70,14 +71,14 @@ class FileSearch:
             return
         for path in self._folder.glob(f"*{SUFFIX}"):
             # Who holds the lock for longer brings the file up to date before it lets go.
-            with self._writing(path, _ERASURE_WAITS) as held:
+            with suppress(FileNotFoundError), self._writing(path, _ERASURE_WAITS) as held:
                 if held:
                     self._bring_or_remove(path)
 
     def remove(self, kind: Kind) -> None:
         """Remove the file of a kind."""
         path = self.path(kind)
-        with self._writing(path, _ERASURE_WAITS) as held:
+        with suppress(FileNotFoundError), self._writing(path, _ERASURE_WAITS) as held:
             if held:
                 path.unlink(missing_ok=True)
                 self._mapped.pop(path, None)
@@ -91,22 +92,30 @@ class FileSearch:
                 header = mapped.header()
                 if header is not None and header.whole and header.state == state:
                     return mapped
-            with self._writing(path, _SEARCH_WAITS) as held:
-                if not held:
-                    raise Busy(f"another process makes the index of faces {path}: wait for it")
-                mapped = self._mapped[path] = self._brought(kind, path, mapped)
-                return mapped
+            for _ in range(_TRIES):
+                with suppress(FileNotFoundError), self._writing(path, _SEARCH_WAITS) as held:
+                    if not held:
+                        raise Busy(f"another process makes the index of faces {path}: wait for it")
+                    mapped = self._mapped[path] = self._brought(kind, path, mapped)
+                    return mapped
+        raise Busy(f"the index of faces {path} is removed while it is made: leave it there")
 
     def _brought(self, kind: Kind, path: Path, known: MappedFile | None) -> MappedFile:
-        """Bring a file up to date, from nothing if need be; return it mapped."""
+        """Bring a file up to date, from nothing if need be; return it mapped.
+
+        Raises:
+            FileNotFoundError: it was removed meanwhile; another process may have begun one.
+        """
         sound = _sound(path, known)
         header = sound.header() if sound else None
         while True:
             if header is None or not self._bring(path, header):
                 self._make(kind, path)
-            mapped = MappedFile(path)
-            header = mapped.header()
-            if header is not None and self._state() == header.state:
+            mapped = _mapped(path)
+            header = mapped.header() if mapped else None
+            if mapped is None or header is None or not mapped.is_whole():
+                raise FileNotFoundError(path)
+            if self._state() == header.state:
                 return mapped
 
     def _bring_or_remove(self, path: Path) -> None:
@@ -167,16 +176,28 @@ class FileSearch:
 
     @contextmanager
     def _writing(self, path: Path, seconds: float) -> Iterator[bool]:
-        """Hold the lock of a file; yield whether it was free within some seconds."""
+        """Hold the lock of a file; yield whether it was free within some seconds.
+
+        Raises:
+            FileNotFoundError: the folder was removed meanwhile.
+        """
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with locked(path.with_suffix(".lock"), seconds) as held:
                 yield held
+        except FileNotFoundError:  # somebody removes the folder
+            raise
         except OSError as problem:
             raise disk_full(problem, self._folder) or ConfigurationError(
                 f"the index of faces in {self._folder} can't be written ({problem.strerror}): "
                 "check the folder's rights, or remove it"
             ) from None
+
+
+def _mapped(path: Path) -> MappedFile | None:
+    with suppress(OSError, ValueError):
+        return MappedFile(path)
+    return None
 
 
 def _sound(path: Path, known: MappedFile | None) -> MappedFile | None:

@@ -1,6 +1,6 @@
 """`imaginem doctor`."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -108,7 +108,7 @@ def _told(end: Retirement) -> tuple[str, str]:
 def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
     settings = runtime.settings
     yield Check("disk", lambda: _check_room(settings.home.absolute()))
-    yield Check("pipeline", lambda: _check_pipeline(settings.pipeline, app))
+    yield Check("pipeline", lambda: check_pipeline(settings, _step_names(app)))
     for check in ServiceChecks(runtime, settings.pipeline).checks():
         yield with_advice(check, settings)
     if home_matters(settings):
@@ -144,14 +144,24 @@ def _check_room(home: Path) -> None:
         )
 
 
-def _check_pipeline(pipeline: tuple[str, ...], app: Path) -> None:
-    known = _step_names(app)
-    unknown = [name for name in pipeline if name not in known]
-    if unknown:
-        raise ConfigurationError(
-            f"PIPELINE_DEFINITION names {', '.join(unknown)}, which no step serves: correct it, or "
-            "add the step"
-        )
+def check_pipeline(settings: Settings, known: Sequence[str]) -> None:
+    """Check that there is a step of each name in the settings.
+
+    Args:
+        settings: of the app.
+        known: names of the app's steps.
+
+    Raises:
+        ConfigurationError: there is none of some names; tells which.
+    """
+    fused = sorted(name for group in settings.fusion.groups for name in group)
+    for setting, names in (("PIPELINE_DEFINITION", settings.pipeline), ("PIPELINE_FUSION", fused)):
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise ConfigurationError(
+                f"{setting} names {', '.join(unknown)}, which no step serves: correct it, or add "
+                "the step"
+            )
 
 
 def _step_names(app: Path) -> list[str]:

@@ -54,7 +54,10 @@ def _fusion(text: object) -> object:
     if text.lower() in ("off", "auto"):
         return Fusion(every=text.lower() == "auto")
     groups = tuple(tuple(name.strip() for name in group.split("+")) for group in text.split(","))
-    _checked_names(tuple(name for group in groups for name in group))
+    names = _checked_names(tuple(name for group in groups for name in group))
+    for word in ("off", "auto"):
+        if word in names:
+            raise ValueError(f"{word} stands by itself, without groups")
     return Fusion(groups=tuple(frozenset(group) for group in groups))
 
 

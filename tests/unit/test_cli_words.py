@@ -12,7 +12,7 @@ from imaginem.cli.jobs import tell_poisoned
 from imaginem.cli.progress import render
 from imaginem.cli.shared import exit_on_error
 from imaginem.config.settings import read_settings
-from imaginem.errors import StorageSilent
+from imaginem.errors import ConfigurationError, StorageSilent
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import PoisonEntry
 from imaginem.storage.account import storage_errors
@@ -69,6 +69,16 @@ class TestSilentStorage:
         check = doctor.with_advice(Check("queues", silent), read_settings({}))
         with pytest.raises(StorageSilent, match="is `imaginem start` running"):
             check.look()
+
+
+class TestNamesOfSteps:
+    @pytest.mark.parametrize("name", ["PIPELINE_DEFINITION", "PIPELINE_FUSION"])
+    def test_the_doctor_finds_a_setting_that_names_no_step(self, name: str) -> None:
+        right = {"PIPELINE_DEFINITION": "ocr,facecrop", "PIPELINE_FUSION": "ocr+facecrop"}
+        doctor.check_pipeline(read_settings(right), ["ocr", "facecrop"])
+        wrong = right | {name: right[name].replace("ocr", "orc")}
+        with pytest.raises(ConfigurationError, match=f"{name} names orc, which no step serves"):
+            doctor.check_pipeline(read_settings(wrong), ["ocr", "facecrop"])
 
 
 class TestFailedJobs:

@@ -147,7 +147,11 @@ def test_whatever_a_setting_holds_its_error_names_it_and_says_what_to_give(name:
         ("VISION_CALLS_PER_SECOND", ["0", "1000000"], ["-1", "1000001", "inf"]),
         ("FACE_LIST", ["a" * 50, "x_1-"], ["a" * 51, "A", "a b"]),
         ("FACE_ENGINE", ["local", "LOCAL"], ["xlocal", "localx", "local|azure"]),
-        ("PIPELINE_FUSION", ["off", "Auto", "ocr + facecrop"], ["on", "ocr+", "ocr+ocr"]),
+        (
+            "PIPELINE_FUSION",
+            ["off", "Auto", "ocr + facecrop"],
+            ["on", "ocr+", "ocr+ocr", "off,auto", "auto+ocr"],
+        ),
         ("HTTP_ACCESS", ["health", "Platform"], ["none"]),
         ("INPUT_CONTAINER", ["my-photos"], ["ab", "My", "azure-webjobs-hosts"]),
     ],

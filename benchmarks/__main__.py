@@ -13,6 +13,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.baseline import check_commit
 from benchmarks.options import read_options
 from benchmarks.result import Result, missing
 
@@ -42,7 +43,9 @@ def main(words: list[str]) -> int:
     console = Console()
     try:
         options = read_options()
-    except ValueError as problem:
+        if options.baseline:
+            check_commit(options.baseline)
+    except (ValueError, RuntimeError) as problem:
         console.print(f"[red]{problem}[/]")
         return 2
     results: list[Result] = []

@@ -27,6 +27,21 @@ def checked_out(commit: str) -> Iterator[Path]:
             _git("worktree", "remove", "--force", str(tree))
 
 
+def check_commit(commit: str) -> None:
+    """Check, before anything is measured, that there is such a commit.
+
+    Raises:
+        RuntimeError: there is none; says what to do.
+    """
+    try:
+        _git("rev-parse", "--verify", "--end-of-options", f"{commit}^{{commit}}")
+    except RuntimeError:
+        raise RuntimeError(
+            f"BASELINE={commit}: this repository has no such commit; write another one, or fetch "
+            "it (a shallow clone lacks the older ones)"
+        ) from None
+
+
 def _git(*words: str) -> None:
     done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True)
     if done.returncode:

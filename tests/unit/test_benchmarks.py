@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.__main__ import PARTS, describe_machine, main, measure_part
+from benchmarks.baseline import check_commit
 from benchmarks.options import Options, read_options
 from benchmarks.rivals.environment import REQUIREMENTS, Missing, packages
 from benchmarks.rivals.redis_server import redis_server
@@ -32,6 +33,20 @@ def test_sizes_and_the_commit_to_compare_with_come_from_the_environment() -> Non
 def test_a_size_that_is_none_is_named(text: str) -> None:
     with pytest.raises(ValueError, match=f"VECTORS={text}: write a whole number"):
         read_options({"VECTORS": text})
+
+
+@pytest.mark.parametrize("commit", ["no-such-commit", "--help"])
+def test_a_commit_that_is_none_is_told_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], commit: str
+) -> None:
+    monkeypatch.setenv("BASELINE", commit)
+
+    assert main(["quota"]) == 2
+    assert f"BASELINE={commit}: this repository has no such commit" in capsys.readouterr().out
+
+
+def test_a_commit_that_is_there_can_be_compared_with() -> None:
+    check_commit("HEAD")
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -31,7 +31,8 @@ _WORTH = {Processor.PLAIN: 2.0, Processor.AVX512: 1.4, Processor.BF16: 1.4}
 """Times that OpenVINO must be faster to be chosen; more where text stays on onnxruntime.
 
 A second runtime costs memory: on a plain processor MTCNN and embeddings on OpenVINO raised a
-process from 570 to 800 MB at its peak and saved 4 % of a photo's time.
+process from 570 to 800 MB at its peak and saved 4 % of a photo's time; since onnxruntime gets their
+PReLUs as convolutions, it would save less.
 """
 
 
@@ -81,12 +82,12 @@ class Network:
 NETWORKS: dict[str, Network] = {
     "centernet.onnx": Network(Measured(88.8, 140.1), Measured(65.5, 119.0, 73.0)),
     "efficientnet-lite0.onnx": Network(Measured(12.7, 12.9), Measured(9.5, 8.0, 4.0)),
-    "face-embedding-512.onnx": Network(Measured(15.1, 7.9)),
+    "face-embedding-512.onnx": Network(Measured(7.2, 7.3)),
     "face-landmarks-68.onnx": Network(Measured(0.5, 0.6)),
     "face-pose.onnx": Network(Measured(6.7, 6.7)),
-    "mtcnn-onet.onnx": Network(Measured(10.7, 6.9)),
-    "mtcnn-pnet.onnx": Network(Measured(4.2, 2.9), Measured(115.0, 50.0, 30.0)),
-    "mtcnn-rnet.onnx": Network(Measured(17.1, 9.8)),
+    "mtcnn-onet.onnx": Network(Measured(6.1, 6.2)),
+    "mtcnn-pnet.onnx": Network(Measured(19.4, 16.1), Measured(115.0, 50.0, 30.0)),
+    "mtcnn-rnet.onnx": Network(Measured(10.2, 9.3)),
     "ocr-detection.onnx": Network(
         Measured(284.9, 297.4), Measured(653.0, 143.0, 66.0), bf16_harmless=True
     ),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imaginem.assets.convert.prelus import without_prelus
 from imaginem.engines.local.runtimes.session import Arrays, Session, Unusable
 
 
@@ -52,6 +53,7 @@ def open_network(path: Path) -> Session:
     options.log_severity_level = 3
     options.enable_mem_pattern = False  # inputs have a new size each time
     options.enable_cpu_mem_arena = False  # an arena never gives memory back
+    network = without_prelus(path) or str(path)
     return _OnnxruntimeSession(
-        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     )

@@ -17,6 +17,7 @@ _PROPOSAL, _REFINED, _FINAL = 0.6, 0.7, 0.95  # scores that pass each network
 _SHRINK = 0.709  # sides of the pyramid's next level: half the area
 _CELL, _STRIDE = 12, 2  # what the first network sees, and how it moves
 _BATCH = 256
+_COMPARED = 128  # boxes that are compared with all others at once: bounds memory
 # What the networks get for each value of a channel.
 _SCALED = ((np.arange(256) - 127.5) / 128).astype(np.float32)
 _FIRST_SIDE, _SECOND_SIDE = 1024, 2048
@@ -51,6 +52,20 @@ def _nothing() -> Detection:
     return Detection(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 5, 2)))
 
 
+def _overlaps(some: Array, boxes: Array, *, by_smaller: bool) -> Array:
+    """Return the overlap of each of some boxes (rows) with each box (columns)."""
+    left, top, right, bottom = boxes.T
+    some_left, some_top, some_right, some_bottom = some.T[:, :, None]
+    width = np.minimum(some_right, right) - np.maximum(some_left, left) + 1
+    height = np.minimum(some_bottom, bottom) - np.maximum(some_top, top) + 1
+    shared = np.maximum(0, width) * np.maximum(0, height)
+    areas = (right - left + 1) * (bottom - top + 1)
+    some_areas = (some_right - some_left + 1) * (some_bottom - some_top + 1)
+    if by_smaller:
+        return np.asarray(shared / np.minimum(some_areas, areas))
+    return np.asarray(shared / (some_areas + areas - shared))
+
+
 def suppress(boxes: Array, scores: Array, limit: float, *, by_smaller: bool = False) -> Array:
     """Return the indices that non-maximum suppression keeps, best first.
 
@@ -60,22 +75,18 @@ def suppress(boxes: Array, scores: Array, limit: float, *, by_smaller: bool = Fa
         limit: overlap, 0 to 1, above which the box with the lower score is dropped.
         by_smaller: measure the overlap by the smaller box instead of the union.
     """
-    left, top, right, bottom = boxes.T
-    areas = (right - left + 1) * (bottom - top + 1)
     order = np.argsort(-scores, kind="stable")
     kept: list[int] = []
     while len(order):
-        best, rest = order[0], order[1:]
-        kept.append(int(best))
-        width = np.minimum(right[best], right[rest]) - np.maximum(left[best], left[rest]) + 1
-        height = np.minimum(bottom[best], bottom[rest]) - np.maximum(top[best], top[rest]) + 1
-        shared = np.maximum(0, width) * np.maximum(0, height)
-        whole = (
-            np.minimum(areas[best], areas[rest])
-            if by_smaller
-            else areas[best] + areas[rest] - shared
-        )
-        order = rest[shared / whole <= limit]
+        # The best ones are compared with all at once: few large calculations instead of many small.
+        best = order[:_COMPARED]
+        apart = _overlaps(boxes[best], boxes[order], by_smaller=by_smaller) <= limit
+        alive = np.ones(len(order), bool)
+        for row, index in enumerate(best):
+            if alive[row]:
+                kept.append(int(index))
+                alive &= apart[row]
+        order = order[_COMPARED:][alive[_COMPARED:]]
     return np.array(kept, int)
 
 

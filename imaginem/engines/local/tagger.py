@@ -87,6 +87,21 @@ class Tagger:
         raw: dict[str, str] = from_json(self._label_file.read_bytes())
         return [raw[str(index)].split(",")[0] for index in range(len(raw))]
 
+    @cached_property
+    def _classes_of_categories(self) -> list[tuple[str, Array]]:
+        """The classes of each category; a class counts for the first that names it."""
+        classes: list[tuple[str, Array]] = []
+        counted = np.zeros(len(self.labels), bool)
+        for name, first, last in _CATEGORIES:
+            part = np.zeros(len(self.labels), bool)
+            part[first : last + 1] = True
+            classes.append((name, np.flatnonzero(part & ~counted)))
+            counted |= part
+        for name, words in _CATEGORY_BY_WORD.items():
+            named = np.array([label in words for label in self.labels])
+            classes.append((name, np.flatnonzero(named & ~counted)))
+        return classes
+
     def probabilities(self, rgb: Array) -> Array:
         """Return the probabilities of the 1,000 classes, for the photo's central square."""
         height, width = rgb.shape[:2]
@@ -121,18 +136,8 @@ class Tagger:
     def categories(self, probabilities: Array) -> list[Category]:
         """Return those of Azure's categories that hold a fifth of the probability or more."""
         shares: dict[str, float] = {}
-        counted = np.zeros(len(probabilities), bool)
-        for name, first, last in _CATEGORIES:
-            part = np.zeros(len(probabilities), bool)
-            part[first : last + 1] = True
-            part &= ~counted
-            counted |= part
-            shares[name] = shares.get(name, 0.0) + float(probabilities[part].sum())
-        for name, words in _CATEGORY_BY_WORD.items():
-            indices = [
-                i for i, label in enumerate(self.labels) if label in words and not counted[i]
-            ]
-            shares[name] = shares.get(name, 0.0) + float(probabilities[indices].sum())
+        for name, classes in self._classes_of_categories:
+            shares[name] = shares.get(name, 0.0) + float(probabilities[classes].sum())
         kept = sorted(((s, n) for n, s in shares.items() if s >= _CATEGORY_SHARE), reverse=True)
         return [Category(name=name, score=round(min(share, 1.0), 4)) for share, name in kept]
 

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from typing import get_args
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,6 +14,7 @@ from imaginem.ai_emulator.app import LocalEngines
 from imaginem.assets import AssetStore
 from imaginem.config.engine_table import ENGINE_TABLE, AccountName
 from imaginem.config.settings import read_settings
+from imaginem.engines.local.tagger import Tagger
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face, ImageAnalysis, OcrText, name_face
@@ -106,6 +108,15 @@ def test_an_analysis_holds_what_is_promised(engines: Runtime) -> None:
         assert 0 <= box.x <= box.x + box.w <= seen.width + 1
         assert 0 <= box.y <= box.y + box.h <= seen.height + 1
         assert 0 <= thing.confidence <= 1
+
+
+def test_a_class_counts_for_the_first_category_that_names_it_alone() -> None:
+    probabilities = np.zeros(1000, np.float32)
+    probabilities[388], probabilities[967] = 0.6, 0.3  # giant panda, espresso
+
+    found = Tagger(AssetStore(read_settings().assets)).categories(probabilities)
+
+    assert [category.name for category in found] == ["animal_panda", "food_"]
 
 
 def test_text_comes_in_reading_order_with_words_in_their_lines(engines: Runtime) -> None:

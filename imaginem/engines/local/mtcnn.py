@@ -175,6 +175,8 @@ class Mtcnn:
         boxes, scores, offsets = [], [], []
         while min(height, width) * scale >= _CELL:
             size = (int(np.ceil(width * scale)), int(np.ceil(height * scale)))
+            # Of the picture itself: levels made of halves of it, which is quicker, moved boxes
+            # enough to change which faces match.
             level = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
             offset, probability = self._proposal.run(
                 {"input_1": _scaled(cv2.transpose(level))[None]}

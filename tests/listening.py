@@ -10,6 +10,7 @@ from imaginem.host.listener import QueueListener, Surroundings
 from imaginem.host.poller import Poller
 from imaginem.host.triggers import Trigger
 from imaginem.host.turns import Turns
+from imaginem.host.worker_process import Sent
 from imaginem.ports import Queues
 
 
@@ -17,8 +18,9 @@ class Pool:
     """A fake of the workers: the test ends each call itself."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[dict[str, Any], Future[None]]] = []
+        self.calls: list[tuple[dict[str, Any], Future[Sent]]] = []
         self.room, self.asked = True, 0
+        self.at_once = 0
 
     @property
     def has_room(self) -> bool:
@@ -30,8 +32,8 @@ class Pool:
             if not future.done() and future.cancel():
                 future.set_running_or_notify_cancel()
 
-    def submit(self, function: str, **message: Any) -> "Future[None]":
-        future: Future[None] = Future()
+    def submit(self, function: str, **message: Any) -> "Future[Sent]":
+        future: Future[Sent] = Future()
         self.calls.append((message, future))
         return future
 

@@ -26,6 +26,7 @@ from imaginem.host.lanes import Lane
 from imaginem.host.leases import redelivery_delay
 from imaginem.host.steady import SteadyThread, wait_until
 from imaginem.host.triggers import Trigger
+from imaginem.host.worker_process import Sent
 from imaginem.ports import BlobInfo, Blobs, Queues
 
 _logger = logging.getLogger("imaginem.host")
@@ -242,7 +243,7 @@ class BlobListener:
             raise
         future.add_done_callback(lambda future: self._ended(receipt, future))
 
-    def _ended(self, receipt: str, future: "Future[None]") -> None:
+    def _ended(self, receipt: str, future: "Future[Sent]") -> None:
         waiting = self._waiting[receipt]
         failed = not future.cancelled() and future.exception() is not None
         handled = not (failed or future.cancelled())

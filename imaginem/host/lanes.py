@@ -5,13 +5,17 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any, Protocol
 
-from imaginem.host.worker_process import Invocation
+from imaginem.host.worker_process import Invocation, Sent
 
 
 class Workers(Protocol):
     """What a lane needs of the pool of workers."""
 
-    def submit(self, function: str, *, lane: str, **message: Any) -> "Future[None]":
+    @property
+    def at_once(self) -> int:
+        """How many calls all workers together run at once."""
+
+    def submit(self, function: str, *, lane: str, **message: Any) -> "Future[Sent]":
         """Queue a call on a lane; the future fails if the function does."""
 
     def has_room(self, lane: str) -> bool:
@@ -32,9 +36,14 @@ class Lane:
     def __init__(self, pool: Workers, name: str) -> None:
         self._pool, self._name = pool, name
 
-    def submit(self, function: str, **message: Any) -> "Future[None]":
+    def submit(self, function: str, **message: Any) -> "Future[Sent]":
         """Queue a function call for the workers; the future fails if the function does."""
         return self._pool.submit(function, lane=self._name, **message)
+
+    @property
+    def at_once(self) -> int:
+        """How many calls the workers run at once, those of other lanes among them."""
+        return self._pool.at_once
 
     @property
     def has_room(self) -> bool:

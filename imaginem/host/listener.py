@@ -17,6 +17,7 @@ from imaginem.host.leases import LEASE_SECONDS, Lease, Leases, Unbegun, redelive
 from imaginem.host.steady import wait_until
 from imaginem.host.triggers import Trigger
 from imaginem.host.turns import Turns
+from imaginem.host.worker_process import Sent
 from imaginem.ports import QueueItem, Queues
 
 _logger = logging.getLogger("imaginem.host")
@@ -38,14 +39,14 @@ class Surroundings:
         seen: messages that were seen through; their copies are dropped.
         turns: is told what came and what is to come.
         aside: makes a call to storage for which nobody has to wait.
-        on_ended: called with the queue when a function has ended; it may have sent to another.
+        on_ended: called when a function has ended, with the queues to which it has sent.
         unbegun: deliveries that no worker began.
     """
 
     seen: SeenThrough = field(default_factory=SeenThrough)
     turns: Turns | None = None
     aside: Callable[[Callable[[], object]], None] = _inline
-    on_ended: Callable[[str], None] = lambda queue: None
+    on_ended: Callable[[Sequence[str]], None] = lambda sent: None
     unbegun: Unbegun = field(default_factory=Unbegun)
 
 
@@ -99,7 +100,7 @@ class QueueListener:
         Args:
             now: of `time.monotonic`.
         """
-        full = self._leases.working > self._config.new_batch_threshold
+        full = self._leases.working > max(self._config.new_batch_threshold, self._lane.at_once)
         return math.inf if full else self._next_poll - now
 
     def poll(self) -> int:
@@ -188,22 +189,26 @@ class QueueListener:
         )
         future.add_done_callback(lambda future: self._ended(item.id, future))
 
-    def _ended(self, message_id: str, future: "Future[None]") -> None:
+    def _ended(self, message_id: str, future: "Future[Sent]") -> None:
         lease = self._leases.take(message_id)
+        sent: Sequence[str] = ()
         if lease is not None:
             if future.cancelled():
                 self._give_back(lease, 0)
+            elif (problem := future.exception()) is not None:
+                self._finish(lease, str(problem))
             else:
-                problem = future.exception()
-                self._finish(lease, None if problem is None else str(problem))
-        self._around.on_ended(self.queue)
+                told = future.result()
+                sent = [lease.place.following] if told is None else told
+                self._finish(lease, None, sent)
+        self._around.on_ended(sent)
 
-    def _finish(self, lease: Lease, error: str | None) -> None:
+    def _finish(self, lease: Lease, error: str | None, sent: Sequence[str] = ()) -> None:
         """Delete a message whose function succeeded; poison or release one that failed."""
         count, most = self._tries(lease.item), self._config.max_dequeue_count
         if error is None:
             if self._around.turns:
-                self._around.turns.went_on(lease.place.run, lease.place.following)
+                self._around.turns.went_on(lease.place.run, sent)
             self._end(lease, lambda item: self._queues.delete(self.queue, item), done=True)
         elif self._is_poison:
             self._end(lease, lambda item: None)  # it has no poison queue; its lease runs out

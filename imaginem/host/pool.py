@@ -13,7 +13,7 @@ from imaginem.host.lanes import Waiting
 from imaginem.host.slots import Slots
 from imaginem.host.steady import Crew, SteadyThread, wait_until
 from imaginem.host.triggers import Trigger
-from imaginem.host.worker_process import Invocation, WorkerOptions, WorkerProcess
+from imaginem.host.worker_process import Invocation, Sent, WorkerOptions, WorkerProcess
 
 _logger = logging.getLogger("imaginem.host")
 _START_SECONDS = 60.0
@@ -96,7 +96,7 @@ class WorkerPool:
         """Name of the thread that keeps the workers if it has ended by itself; else empty."""
         return self._thread.lost
 
-    def submit(self, function: str, *, lane: str = "", **message: Any) -> "Future[None]":
+    def submit(self, function: str, *, lane: str = "", **message: Any) -> "Future[Sent]":
         """Queue a function call for the workers; the future fails if the function does.
 
         Args:
@@ -116,16 +116,14 @@ class WorkerPool:
         return invocation.future
 
     @property
-    def idle(self) -> bool:
-        """Whether a worker is free and no invocation waits."""
-        with self._lock:
-            running = sum(len(process.running) for process in self._processes)
-            return not self._pending and running < self._count * self._options.threads
+    def at_once(self) -> int:
+        """How many functions all workers together run at once."""
+        return self._count * self._options.threads
 
     def has_room(self, lane: str) -> bool:
         """Tell whether more calls may wait on a lane: those that wait will soon be started."""
         with self._lock:
-            return self._pending.count(lane) < self._count * self._options.threads
+            return self._pending.count(lane) < self.at_once
 
     def cancel_pending(self, lane: str | None = None) -> None:
         """Cancel what waits on a lane, or on all, and what is submitted to it from now on."""
@@ -225,7 +223,7 @@ class WorkerPool:
             if invocation is not None:
                 error = message["error"]
                 problem = None if error is None else RuntimeError(error)
-                self._crew.submit(partial(invocation.complete, problem))
+                self._crew.submit(partial(invocation.complete, problem, message["sent"]))
             return
         self._assign()
 

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import IO
 
@@ -111,7 +110,6 @@ class Session:
         self._http: HttpProcess | None = None
         self._http_watch: HttpWatch | None = None
         self._listeners: dict[str, QueueListener] = {}
-        self._following = dict(pairwise(options.order))
         self._pollers: list[Poller] = []
         self._blob_listeners: list[BlobListener] = []
         self._timers: list[Timer] = []
@@ -181,17 +179,15 @@ class Session:
 
     def _listening_to(self, trigger: Trigger, lane: Lane, around: Surroundings) -> QueueListener:
         self._queues.create(trigger.queue)  # on Azure the deployment creates them
-        woken = trigger.queue in self._following.values()
+        woken = trigger.queue in self._options.order[1:]
         listener = QueueListener(trigger, self._queues, lane, self.config, around, woken=woken)
         self._listeners[trigger.queue] = listener
         return listener
 
-    def _wake_listeners(self, ended: str) -> None:
-        """Poll the queue that comes next at once; when a worker is free, every step's queue."""
-        following = self._following.get(ended)
-        idle = self.pool.idle and not ended.endswith("-poison")
-        for queue, listener in self._listeners.items():
-            if queue == following or (idle and not queue.endswith("-poison")):
+    def _wake_listeners(self, sent: Sequence[str]) -> None:
+        """Poll the queues at once to which a function has sent; others when they are due."""
+        for listener in map(self._listeners.get, sent):
+            if listener is not None:
                 listener.wake()
         for poller in self._pollers:
             poller.wake()

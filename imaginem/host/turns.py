@@ -120,11 +120,10 @@ class Turns:
             self._turn += bool(runs)
             queue.turn = self._turn
 
-    def went_on(self, run: str, name: str) -> None:
-        """Note that a job was sent to a queue."""
+    def went_on(self, run: str, names: Iterable[str]) -> None:
+        """Note that a job was sent to queues; those of others are passed over."""
         with self._lock:
-            queue = self._queues.get(name)
-            if queue is not None:
+            for queue in filter(None, map(self._queues.get, names)):
                 self._count += 1
                 birth = self._birth(run, self._clock())
                 queue.expected[run] = birth, self._count

@@ -22,6 +22,7 @@ from typing import Any, TextIO
 from imaginem.errors import ImaginemError
 from imaginem.host.triggers import Bound, load_app
 from imaginem.ports.log_lines import labels_of, log_to
+from imaginem.ports.sends import noting_sends
 from imaginem.redaction import one_line
 
 _logger = logging.getLogger("imaginem.host.worker")
@@ -69,22 +70,26 @@ class Worker:
             future.add_done_callback(partial(self._report, message))
         os._exit(1)  # the host died: the messages of running functions are delivered again
 
-    def _call(self, message: dict[str, Any]) -> None:
+    def _call(self, message: dict[str, Any]) -> list[str]:
+        """Run a function; return the queues to which it has sent."""
         from imaginem.host.arguments import argument_of  # loads the SDK, as the app has
 
         bound = self._functions[message["function"]]
-        result = bound.call(**{bound.trigger.argument: argument_of(message)})
-        if inspect.iscoroutine(result):
-            asyncio.run(result)
+        with noting_sends() as sent:
+            result = bound.call(**{bound.trigger.argument: argument_of(message)})
+            if inspect.iscoroutine(result):
+                asyncio.run(result)
+        return sorted(sent)
 
-    def _report(self, message: dict[str, Any], future: "Future[None]") -> None:
+    def _report(self, message: dict[str, Any], future: "Future[list[str]]") -> None:
         """Tell the host how a function ended, whatever it raised."""
         problem = future.exception()
         error = None if problem is None else _reason(problem)
         if problem is not None:
             queue = self._functions[message["function"]].trigger.queue
             tell_failure(message, queue, problem)
-        self.send(op="done", id=message["id"], error=error)
+        sent = future.result() if problem is None else []
+        self.send(op="done", id=message["id"], error=error, sent=sent)
         give_back_memory()
 
 

@@ -10,7 +10,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,6 +26,9 @@ _LAST_WORDS_SECONDS = 2.0
 """How long the pipe of a dead worker may hold words that have not been read."""
 _ASK_EVERY = 5.0
 
+Sent = Sequence[str] | None
+"""Queues to which a function has sent; None if nobody knows."""
+
 
 @dataclass
 class Invocation:
@@ -33,12 +36,13 @@ class Invocation:
 
     Attributes:
         message: what the worker is sent.
-        future: completed when the function ends.
+        future: completed when the function ends, with the queues to which it has sent; None if
+            nobody knows.
         started: when a worker was given it, by the pool's clock; 0 while it waits.
     """
 
     message: dict[str, Any]
-    future: "Future[None]" = field(default_factory=Future)
+    future: "Future[Sent]" = field(default_factory=Future)
     started: float = 0.0
 
     def cancel(self) -> None:
@@ -46,10 +50,10 @@ class Invocation:
         if self.future.cancel():
             self.future.set_running_or_notify_cancel()
 
-    def complete(self, problem: Exception | None) -> None:
+    def complete(self, problem: Exception | None, sent: Sent = None) -> None:
         """End a call that a worker was given; this runs what follows from it."""
         if problem is None:
-            self.future.set_result(None)
+            self.future.set_result(sent)
         else:
             self.future.set_exception(problem)
 

@@ -22,6 +22,7 @@ from imaginem.ports import (
     LogEntry,
     QueueItem,
 )
+from imaginem.ports.sends import note_send
 
 
 def utc_now() -> datetime:
@@ -56,6 +57,8 @@ class MemoryQueues:
         item = QueueItem(str(uuid.uuid4()), body, 0, "", self._now())
         with self._lock:
             self._queues.setdefault(queue, {})[item.id] = _Stored(item, self._clock() + delay)
+        if not delay:
+            note_send(queue)
         return item.id
 
     def receive(self, queue: str, count: int, lease: float) -> list[QueueItem]:

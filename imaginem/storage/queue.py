@@ -9,6 +9,7 @@ from azure.storage.queue import QueueClient, QueueMessage, QueueServiceClient
 
 from imaginem.errors import NotFound
 from imaginem.ports import QueueItem
+from imaginem.ports.sends import note_send
 from imaginem.storage.account import Account, storage_errors
 
 _NEVER = -1  # time to live; the SDK's own default drops messages after seven days
@@ -34,10 +35,13 @@ class AzureQueues:
         client = self._client(queue)
         with storage_errors(f"queue {queue}"):
             try:
-                return self._put(client, body, delay)
+                sent = self._put(client, body, delay)
             except ResourceNotFoundError:
                 self.create(queue)
-                return self._put(client, body, delay)
+                sent = self._put(client, body, delay)
+        if not delay:
+            note_send(queue)
+        return sent
 
     @staticmethod
     def _put(client: QueueClient, body: str, delay: float) -> str:

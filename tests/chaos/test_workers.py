@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
@@ -16,12 +17,15 @@ from imaginem.host.environment import worker_environment
 from imaginem.host.leases import Unbegun
 from imaginem.host.pool import WorkerDied, WorkerPool
 from imaginem.host.session import HostOptions, Session
-from imaginem.host.worker_process import WorkerOptions
+from imaginem.host.worker_process import Sent, WorkerOptions
 from imaginem.memory.storage import MemoryBlobs, MemoryQueues
+from imaginem.ports import QueueItem
 
 APP = """
 import os, signal, time
 import azure.functions as func
+
+from imaginem.ports.sends import note_send
 
 app = func.FunctionApp()
 
@@ -42,6 +46,14 @@ def work(message: func.QueueMessage) -> None:
         if os.fork() == 0:  # the child holds the pipes of its worker
             time.sleep(10)
             os._exit(0)
+    if text == "send":
+        note_send("next")
+"""
+WITH_NEXT = f"""{APP}
+@app.function_name("next")
+@app.queue_trigger(arg_name="message", queue_name="next", connection="AzureWebJobsStorage")
+def following(message: func.QueueMessage) -> None:
+    pass
 """
 DIES_AT_FIRST = """
 import os, signal
@@ -89,15 +101,15 @@ def _children() -> list[int]:
     return numbers
 
 
-def submit(pool: WorkerPool, body: str) -> "Future[None]":
+def submit(pool: WorkerPool, body: str) -> "Future[Sent]":
     return pool.submit(
         "work", kind="queue", message_id="1", body=body, dequeue_count=1, receipt="r", inserted=None
     )
 
 
-def submit_large(pool: WorkerPool, count: int) -> "list[Future[None]]":
+def submit_large(pool: WorkerPool, count: int) -> "list[Future[Sent]]":
     """Submit messages of 40 KB, and see that nobody has to wait for a worker that reads none."""
-    futures: list[Future[None]] = []
+    futures: list[Future[Sent]] = []
 
     def submit_all() -> None:
         futures.extend(submit(pool, LARGE) for _ in range(count))
@@ -128,7 +140,7 @@ def test_workers_that_die_while_they_are_given_work_are_replaced(pool: Pool) -> 
     for future in futures:
         with suppress(WorkerDied):
             future.result(20)
-    assert submit(workers, "well").result(20) is None
+    assert submit(workers, "well").result(20) == []
     with pytest.raises(RuntimeError, match="ValueError: no"):
         submit(workers, "fail").result(20)
     until(lambda: len(workers.pids) == 2)
@@ -145,7 +157,7 @@ def test_a_stopped_worker_holds_up_nobody_and_is_replaced(pool: Pool) -> None:
     outcomes = [future.exception(10) for future in futures]
     assert [type(each) for each in outcomes if each] == [WorkerDied] * 2
     until(lambda: len(workers.pids) == 3)
-    assert submit(workers, LARGE).result(20) is None
+    assert submit(workers, LARGE).result(20) == []
 
 
 def test_a_worker_that_stopped_for_a_moment_goes_on(pool: Pool) -> None:
@@ -156,7 +168,7 @@ def test_a_worker_that_stopped_for_a_moment_goes_on(pool: Pool) -> None:
     futures = submit_large(workers, 6)
     time.sleep(1.5)  # the pipe is full by now
     os.kill(pid, signal.SIGCONT)
-    assert [future.result(10) for future in futures] == [None] * 6
+    assert [future.result(10) for future in futures] == [[]] * 6
     assert workers.pids == [pid]
 
 
@@ -177,7 +189,7 @@ def test_a_stopped_function_is_ended_by_function_timeout(pool: Pool) -> None:
     workers.start()
     with pytest.raises(WorkerDied):
         submit(workers, "stop").result(10)
-    assert submit(workers, "well").result(20) is None
+    assert submit(workers, "well").result(20) == []
 
 
 def test_a_process_that_a_function_started_does_not_hide_its_workers_death(pool: Pool) -> None:
@@ -186,14 +198,14 @@ def test_a_process_that_a_function_started_does_not_hide_its_workers_death(pool:
     submit(workers, "fork").result(10)
     with pytest.raises(WorkerDied):
         submit(workers, "die").result(10)
-    assert submit(workers, "well").result(20) is None
+    assert submit(workers, "well").result(20) == []
 
 
 def test_workers_killed_while_they_start_are_started_again(pool: Pool) -> None:
     workers = pool(DIES_AT_FIRST + APP)
     assert [trigger.function for trigger in workers.start()] == ["work"]
     assert len(workers.pids) == 2
-    assert submit(workers, "well").result(20) is None
+    assert submit(workers, "well").result(20) == []
 
 
 def test_workers_that_die_at_every_start_end_it_with_the_reason(pool: Pool) -> None:
@@ -219,9 +231,43 @@ def test_a_host_that_kills_its_workers_takes_no_tries_from_the_messages_that_wai
     with (tmp_path / "log").open("wb") as log:
         options = HostOptions(tmp_path, workers=1, port=0, log=log)
         session = Session(options, queues, MemoryBlobs(), None, Unbegun())
-        until(lambda: not session.pool.idle)
+        until(lambda: not session.pool.has_room("steps"))
         session.close(kill=True)  # as when the storage emulator has died
     waiting = queues.receive("work", 100, 1)
 
     assert len(waiting) >= 90
     assert {item.dequeue_count for item in waiting} <= {1, 2}
+
+
+class CountingQueues(MemoryQueues):
+    """Queues that know how often each was looked into."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks: Counter[str] = Counter()
+
+    def receive(self, queue: str, count: int, lease: float) -> list[QueueItem]:
+        """Take messages."""
+        self.looks[queue] += 1
+        return super().receive(queue, count, lease)
+
+
+@pytest.mark.parametrize(("text", "looks"), [("nothing", (0, 4)), ("send", (5, 30))])
+def test_the_next_queue_is_looked_into_when_a_function_has_sent_to_it(
+    tmp_path: Path, text: str, looks: tuple[int, int]
+) -> None:
+    (tmp_path / "function_app.py").write_text(WITH_NEXT)
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')  # polls once a minute
+    queues = CountingQueues()
+    with (tmp_path / "log").open("wb") as log:
+        options = HostOptions(tmp_path, workers=1, port=0, log=log, order=["work", "next"])
+        session = Session(options, queues, MemoryBlobs(), None, Unbegun())
+        until(lambda: queues.looks["next"])
+        before = queues.looks["next"]
+        for _ in range(10):  # one after the other: a look answers for all that wait
+            queues.send("work", text)
+            until(lambda: queues.count("work") == 0)
+        session.close()
+
+    least, most = looks
+    assert least <= queues.looks["next"] - before <= most

@@ -10,6 +10,7 @@ from imaginem.errors import (
 )
 from imaginem.message import decode_message
 from imaginem.ports import Queues
+from imaginem.ports.sends import noting_sends
 from imaginem.storage import (
     AzureQueues,
 )
@@ -28,6 +29,15 @@ class TestQueues:
         assert queues.receive(name, 5, 30) == []
         queues.delete(name, item)
         assert queues.count(name) == 0
+
+    def test_a_function_tells_to_which_queues_it_sent_what_can_be_had_at_once(
+        self, queues: Queues, name: str
+    ) -> None:
+        with noting_sends() as sent:
+            queues.send(name, "x")
+            queues.send(f"{name}-later", "x", delay=1)
+        queues.send(f"{name}-afterwards", "x")
+        assert sent == {name}
 
     def test_a_message_may_be_hidden_for_a_week(self, queues: Queues, name: str) -> None:
         queues.send(name, "x", delay=7 * 24 * 3600)

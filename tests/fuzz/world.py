@@ -184,6 +184,7 @@ class _Inline:
     """A lane whose worker runs each call at once."""
 
     has_room = True
+    at_once = 1
 
     def __init__(self, world: World) -> None:
         self._world = world

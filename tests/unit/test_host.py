@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -240,6 +240,37 @@ def test_a_listener_takes_a_batch_and_more_when_few_are_left(queues: MemoryQueue
                 future.set_result(None)
         look(listener)
     assert [call["dequeue_count"] for call, _ in pool.calls] == [1] * 10
+
+
+def test_a_listener_receives_again_before_a_thread_of_the_workers_has_nothing_to_do(
+    queues: MemoryQueues,
+) -> None:
+    for number in range(20):
+        queues.send("work", str(number))
+    listener, pool = listening(queues, "work")
+    pool.at_once = 8
+    look(listener)
+    assert len(pool.calls) == 12  # eight run, and one batch waits
+    for _, future in pool.calls[:3]:
+        future.set_result(None)
+    look(listener)
+    assert len(pool.calls) == 12
+    pool.calls[3][1].set_result(None)
+    look(listener)
+    assert len(pool.calls) == 16
+
+
+def test_a_listener_says_to_which_queues_a_function_has_sent(queues: MemoryQueues) -> None:
+    told: list[Sequence[str]] = []
+    listener, pool = listening(queues, "work", Surroundings(on_ended=told.append))
+    job = {"processing_step": 0, "processing_pipeline": ["work", "ocr"]}
+    for _ in range(3):
+        queues.send("work", json.dumps({"job_definition": job}))
+    look(listener)
+    pool.calls[0][1].set_result(["pipelineoutput"])  # it did what comes between itself
+    pool.calls[1][1].set_result([])
+    pool.calls[2][1].set_result(None)  # nobody knows: what follows may have been sent to
+    assert told == [["pipelineoutput"], [], ["ocr"]]
 
 
 def test_a_failed_message_comes_back_and_is_poisoned_in_the_end(

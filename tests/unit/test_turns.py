@@ -67,7 +67,7 @@ class Plant:
         job.place, job.since, job.ended = job.place + 1, self.now, self.now
         if job.place < len(STEPS):
             following = STEPS[job.place]
-            self.turns.went_on(job.name, following)
+            self.turns.went_on(job.name, [following])
             self.queues[following].append(job)
             self.polled[following] = 0.0
 

@@ -87,6 +87,9 @@ class Account:
         if self.folder is not None:
             options = {**options, "raw_response_hook": partial(_check_disk, self.folder)}
         if self.connection_string:
+            from imaginem.storage.transport import direct_transport  # it loads `requests`
+
+            options = {**options, **direct_transport(self.connection_string, service, options)}
             try:
                 return kind.from_connection_string(self.connection_string, **options)
             except ValueError as problem:

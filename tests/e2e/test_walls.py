@@ -131,7 +131,7 @@ BREAKS = {
     "a package has no room": ("imaginem/attic/__init__.py", '"""Of no layer."""', "attic"),
     "a new dependency has no room": (
         "imaginem/storage/blob.py",
-        "import requests",
+        "import aiohttp",
         "no room is named for it",
     ),
     "the fence imports the queues of Azure": (

@@ -152,8 +152,12 @@ class JobMessage(BaseModel):
         return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")
 
     def noting(self, **changes: object) -> "JobMessage":
-        """Return a copy with some fields of the bookkeeping changed."""
-        bookkeeping = self.job_definition.bookkeeping.model_copy(update=changes)
+        """Return the message with these fields in its bookkeeping: a copy if any is not there."""
+        kept = self.job_definition.bookkeeping
+        there = kept.model_fields_set  # the others are not written, though they have a value
+        if all(name in there and getattr(kept, name) == value for name, value in changes.items()):
+            return self
+        bookkeeping = kept.model_copy(update=changes)
         return self._defining(bookkeeping=bookkeeping)
 
     def without_bookkeeping(self) -> "JobMessage":
@@ -169,7 +173,9 @@ class JobMessage(BaseModel):
         return self._defining(processing_step=index)
 
     def with_image_url(self, url: str) -> "JobMessage":
-        """Return a copy with another image address."""
+        """Return the message with this image address: a copy if it has another one."""
+        if url == self.job_definition.input.image_url:
+            return self
         photo = self.job_definition.input.model_copy(update={"image_url": url})
         return self._defining(input=photo)
 

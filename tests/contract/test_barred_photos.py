@@ -3,8 +3,12 @@
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import event
 
 from imaginem.ports import EnrolledFace, JobResult
+from imaginem.sql import Database, SqlBarredPhotos
 from tests.stores import Stores
 
 ONE, OTHER = "a" * 64, "b" * 64
@@ -22,6 +26,15 @@ class TestBars:
         assert stores.barred.bar("", OTHER, "Ann")
         assert (marks(stores, "s"), marks(stores, "r")) == ([ONE], [])
         assert marks(stores, "open") == marks(stores, "nobody opened it") == [OTHER]
+
+    def test_one_query_tells_that_nothing_is_barred_anywhere(self, tmp_path: Path) -> None:
+        database, asked = Database("", tmp_path), []
+        barred = SqlBarredPhotos(database)
+        assert barred.of_batch("b") == []  # makes the tables
+        event.listen(database.engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+        assert barred.of_batch("b") == []
+        assert len([each for each in asked if each.startswith("SELECT")]) == 1
+        database.close()
 
     def test_it_holds_for_the_id_of_a_batch_that_was_erased(self, stores: Stores) -> None:
         stores.batches.open_batch("r", "red")

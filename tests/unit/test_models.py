@@ -126,3 +126,15 @@ def test_bookkeeping_is_read_by_its_names_in_messages_alone() -> None:
     message = decode_message(json.dumps(noted), PIPELINE)
 
     assert message.job_definition.bookkeeping.unsuccessful == ["facecrop"]
+
+
+def test_a_message_is_copied_only_where_something_changes() -> None:
+    message = decode_message(json.dumps(body()), PIPELINE)
+    assert message.with_image_url("https://x.test/a") is message
+    assert message.with_image_url("https://x.test/b").job_definition.input.image_url[-1] == "b"
+
+    noted = message.noting(attempt=0)
+    assert json.loads(noted.encode())["job_definition"]["_imaginem"] == {"attempt": 0}
+    assert noted.noting(attempt=0) is noted
+    assert noted.noting(attempt=1).job_definition.bookkeeping.attempt == 1
+    assert noted.job_definition.bookkeeping.attempt == 0

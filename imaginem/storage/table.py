@@ -22,6 +22,8 @@ from imaginem.ports import JobKey, LogEntry
 from imaginem.storage.account import Account, storage_errors
 
 LOG_TABLE = "pipelinelogs"
+_NOTHING = "return-no-content"
+"""Has the service answer with the ETag alone, and not with the entity that it was sent."""
 _ETAG = re.compile(r'(W/)?"[^"]+"')
 # What Azure and Azurite answer to an ETag of another shape than their own.
 _NO_ETAG = ("InvalidInput", "InvalidHeaderValue", "InvalidOperation")
@@ -52,10 +54,14 @@ class AzureJobLog:
         with storage_errors(f"table {LOG_TABLE}"):
             try:
                 try:
-                    return str(self._table.create_entity(entity)["etag"])
+                    return str(
+                        self._table.create_entity(entity, response_preference=_NOTHING)["etag"]
+                    )
                 except ResourceNotFoundError:
                     create_table(self._table)
-                    return str(self._table.create_entity(entity)["etag"])
+                    return str(
+                        self._table.create_entity(entity, response_preference=_NOTHING)["etag"]
+                    )
             except ResourceExistsError:
                 raise Conflict(f"the log entity of {key} exists") from None
 

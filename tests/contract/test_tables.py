@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -11,12 +12,14 @@ from imaginem.errors import (
     InvalidMessage,
     StorageUnavailable,
 )
+from imaginem.host import Emulator
 from imaginem.ports import JobLog, PoisonEntry, PoisonFilter, PoisonLog, SharedState
 from imaginem.storage import (
     AzureBlobs,
+    AzureJobLog,
     AzurePoisonLog,
 )
-from imaginem.storage.account import Account
+from imaginem.storage.account import CLIENT_OPTIONS, Account
 
 
 class TestRegisters:
@@ -259,3 +262,18 @@ def test_a_poisoned_body_is_removed_before_its_entry(account: Account, name: str
     with pytest.raises(StorageUnavailable):
         AzurePoisonLog(account, Away(account)).drop(name, "large")
     assert [entry.id for entry in poison.list(name)] == ["large"]  # so it is dropped again
+
+
+def test_an_inserted_row_is_not_sent_back(
+    azurite: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[bytes] = []
+
+    def keep(answered: Any) -> None:
+        answers.append(answered.http_response.content)
+
+    monkeypatch.setitem(CLIENT_OPTIONS, "raw_response_hook", keep)
+    log = AzureJobLog(Account(azurite.connection_string))
+    fence = log.insert(("not-sent-back", "1"), {"RunId": "r"})
+    assert answers[-1] == b""
+    assert log.merge(("not-sent-back", "1"), {"RunId": "s"}, fence) != fence

@@ -122,7 +122,7 @@ def images_a_second(settings: Settings, data: list[bytes]) -> float:
 def _environment_of_workers() -> Iterator[None]:
     """Start processes as the host starts its workers: a C library reads its part at the start."""
     before = dict(os.environ)
-    os.environ.update(worker_environment({}))
+    os.environ.update(worker_environment({}, WORKERS))
     try:
         yield
     finally:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 
-def worker_environment(extra: Mapping[str, str]) -> dict[str, str]:
+def worker_environment(extra: Mapping[str, str], workers: int = 1) -> dict[str, str]:
     """Return the environment variables of a worker: memory that networks work in is kept.
 
     glibc would return it after each layer of a network, and the system clear it page by page for
@@ -13,8 +13,10 @@ def worker_environment(extra: Mapping[str, str]) -> dict[str, str]:
 
     Args:
         extra: settings that take precedence over this process's environment.
+        workers: how many there are.
     """
     kept = {
+        "FUNCTIONS_WORKER_PROCESS_COUNT": str(workers),
         "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20),
         "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
         # Huge pages where the system allows a process to ask for them: fewer to clear and find.

@@ -120,7 +120,7 @@ class Session:
             WorkerOptions(
                 options.app,
                 options.threads,
-                worker_environment(options.environment),
+                worker_environment(options.environment, options.workers),
                 options.log,
             ),
             options.workers,

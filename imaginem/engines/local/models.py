@@ -1,5 +1,6 @@
 """ONNX models, opened on first use and once per process, on the runtime that suits each."""
 
+import os
 import threading
 from collections.abc import Mapping
 from functools import cache
@@ -21,6 +22,28 @@ if TYPE_CHECKING:
 RuntimeSetting = Literal["auto", "onnxruntime", "openvino"]
 """The values of LOCAL_RUNTIME."""
 _COMPILED = "compiled"  # the folder of compiled networks, in that of assets
+_PROCESSES = "FUNCTIONS_WORKER_PROCESS_COUNT"  # as Azure Functions calls it; our host sets it too
+
+
+def runs_at_once(processors: int, processes: int) -> int:
+    """Return how many networks a process may run at a time: each run takes one processor.
+
+    More runs than processors take turns on them, push each other out of their caches and need
+    their memory all at once.
+
+    Args:
+        processors: that this process may use.
+        processes: workers that share them.
+    """
+    return max(1, processors // processes)
+
+
+@cache
+def _turns() -> threading.Semaphore:
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    told = os.environ.get(_PROCESSES, "")
+    processes = max(1, int(told)) if told.isdecimal() else 1
+    return threading.BoundedSemaphore(runs_at_once(processors or os.cpu_count() or 1, processes))
 
 
 def shared_model(
@@ -74,7 +97,9 @@ class Model:
         Raises:
             ConfigurationError: the runtime that is needed is not installed.
         """
-        return self._open().run(inputs, outputs)
+        session = self._open()
+        with _turns():
+            return session.run(inputs, outputs)
 
     def _open(self) -> Session:
         with self._lock:

@@ -1,0 +1,60 @@
+"""A process runs as many networks at once as it has processors."""
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from imaginem.engines.local.models import Model, runs_at_once
+from imaginem.engines.local.runtimes.session import Arrays, Session
+from imaginem.host.environment import worker_environment
+
+
+class _Meeting(Session):
+    """A network whose runs wait until so many are under way."""
+
+    inputs: Sequence[str] = ()  # type: ignore[assignment]  # none of these is asked for
+    outputs: Sequence[str] = ()  # type: ignore[assignment]
+    metadata: Mapping[str, str] = {}
+
+    def __init__(self, runs: int) -> None:
+        self._all_here = threading.Barrier(runs)
+
+    def run(self, inputs: Arrays, outputs: Sequence[str]) -> list[NDArray[np.float32]]:
+        self._all_here.wait(timeout=0.3)
+        return []
+
+
+class _Opened(Model):
+    def __init__(self, session: Session) -> None:
+        super().__init__(Path("x.onnx"), "x", "onnxruntime", Path())
+        self._session = session
+
+
+def _run_at_once(runs: int) -> None:
+    model = _Opened(_Meeting(runs))
+    with ThreadPoolExecutor(runs) as pool:
+        list(pool.map(lambda _: model.run({}), range(runs)))
+
+
+@pytest.mark.parametrize(
+    ("processors", "workers", "runs"), [(2, 2, 1), (4, 2, 2), (8, 1, 8), (1, 4, 1)]
+)
+def test_workers_share_the_processors(processors: int, workers: int, runs: int) -> None:
+    assert runs_at_once(processors, workers) == runs
+
+
+def test_a_network_waits_while_all_processors_run_others() -> None:
+    processors = len(os.sched_getaffinity(0))
+    _run_at_once(processors)
+    with pytest.raises(threading.BrokenBarrierError):
+        _run_at_once(processors + 1)
+
+
+def test_workers_are_told_how_many_they_are() -> None:
+    assert worker_environment({}, 3)["FUNCTIONS_WORKER_PROCESS_COUNT"] == "3"

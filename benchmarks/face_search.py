@@ -69,7 +69,7 @@ def _results(
     matrix: dict[str, Any],
 ) -> list[Result]:
     milliseconds = np.array(found["seconds"]) * 1000
-    half, most = np.percentile(milliseconds, [50, 95])
+    half, most = np.percentile(milliseconds, [50, 95]).tolist()
     busy = float(np.median(found["computed"])) * 1000
     recall = _recall(gallery, found["found"])
 
@@ -117,7 +117,7 @@ def _results(
         ),
     ]
     if matrix:
-        slow, _ = np.percentile(np.array(matrix["seconds"]) * 1000, [50, 95])
+        slow, _ = np.percentile(np.array(matrix["seconds"]) * 1000, [50, 95]).tolist()
         shown = (
             f"{slow:.0f} ms, {matrix['memory']:.0f} MB in each process; "
             f"first: {matrix['first']:.1f} s"

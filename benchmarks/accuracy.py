@@ -16,7 +16,7 @@ from imaginem.assets import AssetStore
 from imaginem.config.settings import read_settings
 from imaginem.engines.local.runtimes import on_openvino
 from imaginem.engines.local.runtimes.choices import NETWORKS, Processor
-from imaginem.engines.local.tagger import MIN_CONFIDENCE
+from imaginem.engines.local.words import LEAST_SHARES
 from imaginem.images.decoding import decode_photo
 
 LEAST_COSINE = 0.999
@@ -114,6 +114,11 @@ def _first_tags(before: Sequence[Answers], after: Sequence[Answers]) -> tuple[fl
     return changed, len(before)
 
 
+def _excess(score: float) -> float:
+    """Return by how much a tag's score is above what it may have needed."""
+    return score - max((least for least in LEAST_SHARES if least <= score), default=score)
+
+
 def _scores(before: Sequence[Answers], after: Sequence[Answers]) -> tuple[float, int]:
     values = []
     for a, b in zip(before, after, strict=True):
@@ -121,9 +126,7 @@ def _scores(before: Sequence[Answers], after: Sequence[Answers]) -> tuple[float,
         values += [abs(a.tags[name] - b.tags[name]) for name in a.tags.keys() & b.tags.keys()]
         # A tag that one run leaves out is hardly likely enough in the other.
         left_out = a.tags.keys() ^ b.tags.keys()
-        values += [
-            max(a.tags.get(name, 0), b.tags.get(name, 0)) - MIN_CONFIDENCE for name in left_out
-        ]
+        values += [_excess(max(a.tags.get(name, 0), b.tags.get(name, 0))) for name in left_out]
     return _worst(values, 0, max)
 
 

@@ -14,6 +14,7 @@ from imaginem.engines.azure.limits import CONTENT
 from imaginem.engines.azure.operations import Operation, OperationFailed, Operations
 from imaginem.engines.azure.payload import payload
 from imaginem.engines.azure.reading import Fields
+from imaginem.engines.dignity import dignified
 from imaginem.engines.parts import EngineParts
 from imaginem.engines.supplement import PARTS, Supplement, local_supplement
 from imaginem.errors import PermanentError, RetryableError
@@ -60,7 +61,7 @@ class ContentVision:
 
     def analyze(self, photo: Photo, call: CallContext) -> ImageAnalysis:
         """Return what is in a photo; `not_looked_for` names what nobody looked for."""
-        found = analysis_of(self._result(photo, call), photo)
+        found = dignified(analysis_of(self._result(photo, call), photo))
         if self._supplement is None:
             return found
         added = self._supplement(photo)

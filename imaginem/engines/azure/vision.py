@@ -19,6 +19,7 @@ from imaginem.engines.azure.reading import (
     text,
     texts,
 )
+from imaginem.engines.dignity import dignified
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
 from imaginem.outputs import (
@@ -78,7 +79,7 @@ class AzureVision:
             unanswered = [ours for key, ours in _PARTS.items() if answer.get(key) is None]
             if len(unanswered) == len(_PARTS):
                 raise ValueError("an answer without any of the parts that were asked for")
-        return ImageAnalysis(
+        found = ImageAnalysis(
             tags=_tags(answer.get("tags")),
             categories=_categories(answer.get("categories")),
             description=_description(fields(answer.get("description"))),
@@ -90,6 +91,7 @@ class AzureVision:
             unanswered=unanswered or None,
             model_version=text(answer.get("modelVersion")) or None,
         )
+        return dignified(found)
 
 
 def engine_name(settings: Settings) -> str:

@@ -11,17 +11,15 @@ from pydantic_core import from_json
 
 from imaginem.assets import AssetStore
 from imaginem.engines.local.models import RuntimeSetting, shared_model
-from imaginem.outputs import Category, Tag
+from imaginem.outputs import Category
 
 Array = NDArray[Any]
 
 _SIDE = 224
-MIN_CONFIDENCE = 0.05
-_MAX_TAGS = 8
-_FAMILY_SHARE = 0.3  # probability of a family of animals that makes it a tag
 _CATEGORY_SHARE = 0.2
 
 # ImageNet's classes are ordered as in WordNet, so a family of animals is a range of indices.
+# Monkeys and apes are left out: people are mistaken for them.
 FAMILIES: tuple[tuple[str, int, int], ...] = (
     ("fish", 0, 6),
     ("bird", 7, 24),
@@ -34,7 +32,6 @@ FAMILIES: tuple[tuple[str, int, int], ...] = (
     ("cat", 281, 285),
     ("bear", 294, 297),
     ("insect", 300, 326),
-    ("monkey", 365, 382),
 )
 # Azure Vision's categories ("Image categorization", the 86-category taxonomy).
 _CATEGORIES: tuple[tuple[str, int, int], ...] = (
@@ -113,25 +110,6 @@ class Tagger:
         batch = np.ascontiguousarray(((small - 127) / 128).transpose(2, 0, 1)[None])
         probabilities: Array = self._model.run({"input": batch}, "probs")[0][0]
         return probabilities
-
-    def tags(self, probabilities: Array, *, min_confidence: float = MIN_CONFIDENCE) -> list[Tag]:
-        """Return classes and families that are likely enough, best first.
-
-        Args:
-            probabilities: as `probabilities` returns them.
-            min_confidence: of a tag.
-        """
-        best = np.argsort(-probabilities, kind="stable")[:_MAX_TAGS]
-        shares = {
-            self.labels[i]: float(probabilities[i])
-            for i in best
-            if probabilities[i] >= min_confidence
-        }
-        for family, share in families(probabilities).items():
-            if share >= max(min_confidence, _FAMILY_SHARE):
-                shares[family] = max(shares.get(family, 0.0), share)
-        ordered = sorted(shares.items(), key=lambda item: -item[1])
-        return [Tag(name=name, confidence=round(share, 4)) for name, share in ordered]
 
     def categories(self, probabilities: Array) -> list[Category]:
         """Return those of Azure's categories that hold a fifth of the probability or more."""

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 
 from imaginem.assets import AssetStore
 from imaginem.config.settings import Settings
@@ -10,7 +11,8 @@ from imaginem.engines.local.adult import AdultScorer
 from imaginem.engines.local.colors import colors, image_type, thumbnail
 from imaginem.engines.local.models import RuntimeSetting
 from imaginem.engines.local.objects import ObjectDetector
-from imaginem.engines.local.tagger import MIN_CONFIDENCE, Tagger, families
+from imaginem.engines.local.tagger import Tagger, families
+from imaginem.engines.local.words import Words
 from imaginem.engines.logs import logger_for
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
@@ -27,9 +29,9 @@ from imaginem.ports import CallContext, VisionEngine
 
 _PETS = ("cat", "dog")
 _SURE_OF_PET = 0.6
-_MIN_CONFIDENCE_ON_PEOPLE = 0.15  # ImageNet has no people, so its guesses on them are poor
 _PORTRAIT_SHARE = 0.3
 _GROUP = 3  # people
+_UNCOUNTED = ("food", "furniture", "luggage", "medical")
 _logger = logging.getLogger("imaginem.engines.local")
 
 
@@ -48,18 +50,23 @@ class LocalVision:
         self._objects = ObjectDetector(store, runtime)
         self._adult = AdultScorer(store, runtime)
 
+    @cached_property
+    def _words(self) -> Words:
+        return Words(self._tagger.labels)
+
     def analyze(self, photo: Photo, call: CallContext) -> ImageAnalysis:
         """Return what is in a photo."""
         rgb = photo.array
         probabilities = self._tagger.probabilities(rgb)
-        objects = corrected_pets(self._objects.objects(rgb), families(probabilities))
+        objects = self._words.seen(probabilities, self._objects.objects(rgb))
+        objects = corrected_pets(objects, families(probabilities))
         people = [thing for thing in objects if thing.object == "person"]
-        min_confidence = _MIN_CONFIDENCE_ON_PEOPLE if people else MIN_CONFIDENCE
-        tags = merged_tags(objects, self._tagger.tags(probabilities, min_confidence=min_confidence))
+        tags = merged_tags(objects, self._words.tags(probabilities, objects))
+        told = self._words.without_people(probabilities, objects)
         logger_for(_logger, call).debug(
             "%s: %d objects, %d tags", self.name, len(objects), len(tags)
         )
-        categories = people_category(people, photo) + self._tagger.categories(probabilities)
+        categories = people_category(people, photo) + self._tagger.categories(told)
         return ImageAnalysis(
             tags=tags,
             categories=categories or [Category(name="others_", score=1.0)],
@@ -138,6 +145,8 @@ def describe(objects: Sequence[FoundObject], tags: Sequence[Tag]) -> Description
 
 
 def _counted(name: str, number: int) -> str:
+    if name in _UNCOUNTED:
+        return name
     if number == 1:
         return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
     plural: dict[str, str] = {"person": "people", "knife": "knives", "sheep": "sheep"}

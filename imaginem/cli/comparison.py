@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from imaginem.cli.shared import out
+from imaginem.ports.categories import category_title
 from imaginem.runtime import Runtime
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.compare import Change, Value
@@ -60,10 +61,14 @@ def _table(comparison: Comparison) -> Table:
                 escape(step) if number == 0 else "",
                 f"[{color}]{change.sign}[/]",
                 change.what,
-                escape(change.name),
+                escape(_name(change)),
                 *_values(change),
             )
     return table
+
+
+def _name(change: Change) -> str:
+    return category_title(change.name) if change.what == "category" else change.name
 
 
 def _values(change: Change) -> tuple[str, str]:

@@ -6,6 +6,7 @@ All adapters use these functions, so that a search gives the same results everyw
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from imaginem.ports.seen_words import words_seen
 from imaginem.redaction import redact_shown
 
 FACE_STEP = "facedetection"
@@ -29,6 +30,8 @@ def labels_in(outputs: Mapping[str, Any]) -> dict[tuple[str, str], float]:
             if isinstance(name, str) and name and isinstance(score, int | float):
                 label = (kind, name[:_NAME_LIMIT])
                 best[label] = max(best.get(label, 0.0), float(score))
+    for word, confidence in words_seen(outputs).items():
+        best["tag", word] = max(best.get(("tag", word), 0.0), confidence)
     return best
 
 

@@ -10,7 +10,9 @@ from itertools import islice
 from typing import Any
 
 from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, JobResult
+from imaginem.ports.categories import category_title
 from imaginem.ports.searchable import count_faces
+from imaginem.ports.seen_words import words_seen
 from imaginem.usecases.access import Caller, hidden_batches
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.jobs import given_name
@@ -100,8 +102,13 @@ def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS)
     writer.writeheader()
-    writer.writerows({name: _cell(row[name]) for name in COLUMNS} for row in rows)
+    writer.writerows({name: _cell(_titled(name, row[name])) for name in COLUMNS} for row in rows)
     return "\ufeff" + out.getvalue()
+
+
+def _titled(column: str, value: Any) -> Any:
+    """Return a value with Azure's categories as people read them; programs take JSON."""
+    return list(map(category_title, value)) if column == "categories" else value
 
 
 def _cell(value: Any) -> str:
@@ -120,6 +127,7 @@ def _cell(value: Any) -> str:
 
 def _row(result: JobResult, enrolled: int, matched: list[str]) -> dict[str, Any]:
     classification = result.job_output.get("generalclassification")
+    tags = _names(classification, "tags", "name")
     captions = _names(_part(classification, "description"), "captions", "text")
     faces = max(count_faces(result.job_output), enrolled)
     unsought = [column for column, by in _SOUGHT_BY.items() if not has_looked(result, *by)]
@@ -130,7 +138,7 @@ def _row(result: JobResult, enrolled: int, matched: list[str]) -> dict[str, Any]
         "timestamp": result.timestamp.isoformat() if result.timestamp else "",
         "unfinished": list(result.unsuccessful),
         "caption": captions[0] if captions else "",
-        "tags": _names(classification, "tags", "name"),
+        "tags": list(dict.fromkeys([*tags, *words_seen(result.job_output)])),
         "categories": _names(classification, "categories", "name"),
         "objects": _names(classification, "objects", "object"),
         "text": str(_part(result.job_output.get("ocr"), "full_text") or ""),

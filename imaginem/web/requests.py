@@ -11,6 +11,7 @@ from imaginem.errors import PermanentError
 from imaginem.images.decoding import check_photo
 from imaginem.images.limits import BYTE_LIMIT, BYTE_LIMIT_MB, OverLimit
 from imaginem.ports import PhotoFilter, PoisonFilter
+from imaginem.ports.categories import category_named
 from imaginem.usecases.access import Caller
 from imaginem.usecases.same_photo import SoughtPhoto, sought, sought_by_hash
 from imaginem.web.dependencies import Viewer
@@ -111,7 +112,7 @@ async def photo_filter(
     """
     return PhotoFilter(
         tag=tag,
-        category=category,
+        category=category_named(category),
         object=object,
         text=text.strip(),
         faces=faces,

@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from imaginem.outputs import Face, FoundObject, ImageAnalysis, OcrText, TextLine
+from imaginem.outputs import Face, FoundObject, ImageAnalysis, OcrText, Tag, TextLine
 from imaginem.ports.erasing import ERASED_FACES
+from imaginem.ports.seen_words import words_seen
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -64,7 +65,7 @@ def contents_of(outputs: Mapping[str, Any], size: tuple[int, int]) -> PhotoConte
     erased = detected.get(ERASED_FACES) if isinstance(detected, dict) else None
     parsed = [_read(Face, face) for face in faces] if isinstance(faces, list) else []
     return PhotoContents(
-        analysis=_read(ImageAnalysis, outputs.get("generalclassification")),
+        analysis=_analysis(outputs),
         text=_read(OcrText, outputs.get("ocr")),
         faces=[face for face in parsed if face is not None],
         faces_unread=not isinstance(faces, list) or None in parsed,
@@ -72,6 +73,20 @@ def contents_of(outputs: Mapping[str, Any], size: tuple[int, int]) -> PhotoConte
         width=size[0],
         height=size[1],
     )
+
+
+def _analysis(outputs: Mapping[str, Any]) -> ImageAnalysis | None:
+    """Return the analysis, with the tags that text and faces give."""
+    analysis = _read(ImageAnalysis, outputs.get("generalclassification"))
+    if analysis is None:
+        return None
+    known = {tag.name for tag in analysis.tags}
+    added = [
+        Tag(name=word, confidence=confidence)
+        for word, confidence in words_seen(outputs).items()
+        if word not in known
+    ]
+    return analysis.model_copy(update={"tags": [*analysis.tags, *added]})
 
 
 def _read(model: type[Model], value: Any) -> Model | None:

@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from imaginem.assets.nodejs import find_package
+from imaginem.ports.categories import category_title
 from imaginem.usecases.access import Caller
 from imaginem.web import texts
 from imaginem.web.addresses import image_path, path, photo_page
@@ -79,7 +80,9 @@ def _environment() -> "Environment":
         image_path=image_path,
         photo_page=photo_page,
     )
-    environment.filters.update(path=path, moment=_moment, iso=_iso, bytes=_bytes)
+    environment.filters.update(
+        category=category_title, path=path, moment=_moment, iso=_iso, bytes=_bytes
+    )
     return environment
 
 

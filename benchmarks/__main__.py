@@ -24,6 +24,7 @@ PARTS = {
     "operations": "benchmarks.operations",
     "imports": "benchmarks.imports",
     "accuracy": "benchmarks.accuracy",
+    "labels": "benchmarks.labels",
     "trivial": "benchmarks.trivial.measure",
     "throughput": "benchmarks.throughput",
     "rivals": "benchmarks.rivals.photos",

@@ -1,11 +1,12 @@
-"""What the local engine says of people: words that help to find them, and none that shames them."""
+"""What the local engine says of photos: words that help to find people, and none that shames them."""
 
 import io
-from collections.abc import Iterator
+from functools import cache
 
 import pytest
 from PIL import Image
 
+from benchmarks.labels import LEAST_PRECISION, judge, labelled_photos
 from imaginem.assets import AssetStore
 from imaginem.config.settings import read_settings
 from imaginem.engines.dignity import is_refused, tells_of_bodies
@@ -16,43 +17,50 @@ from imaginem.outputs import ImageAnalysis
 from imaginem.ports import CallContext
 
 CALL = CallContext.without_job("test")
-PEOPLE = (
-    *("astronaut.png", "biden.jpg", "camera.png", "grace_hopper.jpg", "obama.jpg", "obama2.jpg"),
-    *("obama3.jpg", "obama_partial_face.jpg", "obama_partial_face2.jpg", "32bit.png"),
-    *(f"group{number}.jpg" for number in range(1, 7)),
-)
+PHOTOS = labelled_photos()
+PEOPLE = [name for name, row in PHOTOS.items() if "person" in row["right"]]
 STORE = AssetStore(read_settings().assets)
 ENGINE = LocalVision(STORE)
 
 
-def pictures(name: str) -> Iterator[Image.Image]:
-    """Yield a photo, and the part of it where bodies without faces are."""
+@cache
+def analysed(name: str, top: float = 0.0) -> ImageAnalysis:
+    """Return the analysis of a photo without its upper part: bodies without faces mislead most.
+
+    Args:
+        name: of the sample photo.
+        top: share of the photo that is cut off.
+    """
     with Image.open(STORE.path(name)) as opened:
-        whole = opened.convert("RGB")
-    whole.thumbnail((1024, 1024))
-    yield whole
-    yield whole.crop((0, round(whole.height * 0.4), whole.width, whole.height))
-
-
-def analysed(picture: Image.Image) -> ImageAnalysis:
+        picture = opened.convert("RGB")
+    picture.thumbnail((1024, 1024))
+    part = picture.crop((0, round(picture.height * top), picture.width, picture.height))
     file = io.BytesIO()
-    picture.save(file, "JPEG", quality=95)
+    part.save(file, "JPEG", quality=95)
     return ENGINE.analyze(decode_photo(file.getvalue()), CALL)
 
 
+@pytest.mark.parametrize("top", [0.0, 0.4])
 @pytest.mark.parametrize("name", PEOPLE)
-def test_people_get_no_word_of_bodies_underwear_or_what_they_wear(name: str) -> None:
+def test_people_get_no_word_of_bodies_underwear_or_what_they_wear(name: str, top: float) -> None:
+    found = analysed(name, top)
     words = vocabulary()
-    on_people = {*words.objects, *words.anywhere, "crowd"}
-    for picture in pictures(name):
-        found = analysed(picture)
-        told = {tag.name for tag in found.tags} | set(found.description.tags)
-        objects = {thing.object for thing in found.objects}
+    told = {tag.name for tag in found.tags} | set(found.description.tags)
+    objects = {thing.object for thing in found.objects}
 
-        assert not [name for name in told | objects if is_refused(name)]
-        assert not [
-            caption for caption in found.description.captions if tells_of_bodies(caption.text)
-        ]
-        assert not [each.name for each in found.categories if each.name.startswith("animal_")]
-        if "person" in objects:
-            assert told <= on_people | objects
+    assert not [name for name in told | objects if is_refused(name)]
+    assert not [text for text in found.description.captions if tells_of_bodies(text.text)]
+    assert not [each.name for each in found.categories if each.name.startswith("animal_")]
+    if "person" in objects:
+        assert told <= {*words.objects, *words.anywhere, "crowd"} | objects
+
+
+def test_nine_of_ten_tags_of_photos_that_a_person_looked_at_are_right() -> None:
+    judged = [
+        judge(row, "whole", [tag.name for tag in analysed(name).tags])
+        for name, row in PHOTOS.items()
+    ]
+    told = sum(len(one.told) for one in judged)
+
+    assert sum(len(one.right) for one in judged) >= LEAST_PRECISION * told
+    assert sum(len(one.found) for one in judged) >= 0.6 * sum(len(one.useful) for one in judged)

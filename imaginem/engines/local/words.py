@@ -19,7 +19,7 @@ from imaginem.outputs import FoundObject, Tag
 
 Array = NDArray[Any]
 
-# Measured on the photos of `benchmarks/data/labels.json`, see docs/models.md.
+# Measured on the photos of `benchmarks/data/labelled_photos.json`: see docs/models.md.
 _MIN_SHARE = 0.2  # of a word, all its classes together, where nobody is
 _OWN_SHARE = 0.3  # of a single class that is told by its own name
 _UNIFORM_SHARE = 0.3

@@ -1,4 +1,4 @@
-"""What the local engine says of photos: words that help to find people, and none that shames them."""
+"""What the local engine says of photos: words that help find people, and none that shames them."""
 
 import io
 from functools import cache

@@ -61,6 +61,21 @@ def vocabulary() -> Vocabulary:
     return Vocabulary(**from_json(data))
 
 
+class _WordsOfClasses:
+    """Words, each with its classes among those of the network."""
+
+    def __init__(self, names: Mapping[str, Sequence[str]], labels: Sequence[str]) -> None:
+        self._words = list(names)
+        rows = np.stack([_among(classes, labels) for classes in names.values()])
+        self._rows = rows.astype(np.float32)
+        self.classes: Array = np.asarray(rows.any(axis=0))
+        """Whether a class has a word."""
+
+    def shares(self, probabilities: Array) -> dict[str, float]:
+        """Return the probability of each word: the sum of its classes."""
+        return dict(zip(self._words, (self._rows @ probabilities).tolist(), strict=True))
+
+
 class Words:
     """Turns what the networks found into tags.
 
@@ -71,17 +86,11 @@ class Words:
     def __init__(self, labels: Sequence[str]) -> None:
         table = vocabulary()
         self._labels = list(labels)
-        self._anywhere = {word: self._among(names) for word, names in table.anywhere.items()}
-        self._elsewhere = {
-            word: self._among(names) for word, names in table.where_nobody_is.items()
-        }
-        self._own = self._among(table.as_they_are)
-        self._people = self._among(table.people)
+        self._anywhere = _WordsOfClasses(table.anywhere, self._labels)
+        self._elsewhere = _WordsOfClasses(table.where_nobody_is, self._labels)
+        self._own = _among(table.as_they_are, self._labels)
+        self._people = _among(table.people, self._labels)
         self._animals = ~self._people & (np.arange(len(self._labels)) < _ANIMALS)
-
-    def _among(self, names: Sequence[str]) -> Array:
-        wanted = set(names)
-        return np.array([label in wanted for label in self._labels])
 
     def seen(self, probabilities: Array, objects: Sequence[FoundObject]) -> list[FoundObject]:
         """Return the objects without animals that are people: the detector calls close faces cats.
@@ -103,15 +112,19 @@ class Words:
     def without_people(self, probabilities: Array, objects: Sequence[FoundObject]) -> Array:
         """Return the probabilities, with 0 for what people are mistaken for.
 
-        Where somebody is, no animal is left, unless the detector has found one.
+        Where somebody is, classes are left that may be told of people; animals only if the detector
+        has found one.
 
         Args:
             probabilities: of ImageNet's classes.
             objects: that were found in the photo, see `seen`.
         """
         hidden = self._people
-        if self._somebody(probabilities, objects) and not any(map(_is_animal, objects)):
-            hidden = hidden | self._animals
+        if self._somebody(probabilities, objects):
+            shown = self._anywhere.classes
+            if any(map(_is_animal, objects)):
+                shown = shown | self._animals
+            hidden = hidden | ~shown
         return np.where(hidden, 0, probabilities)
 
     def tags(self, probabilities: Array, objects: Sequence[FoundObject]) -> list[Tag]:
@@ -121,12 +134,12 @@ class Words:
             probabilities: of ImageNet's classes.
             objects: that were found in the photo, see `seen`.
         """
-        shares = _shares(self._anywhere, probabilities)
+        shares = self._anywhere.shares(probabilities)
         uniform = shares.pop(_UNIFORM)
         if self._somebody(probabilities, objects):
             kept = _likely(shares, _SHARE_WITH_PEOPLE)
         else:
-            kept = _likely(shares | _shares(self._elsewhere, probabilities), _MIN_SHARE)
+            kept = _likely(shares | self._elsewhere.shares(probabilities), _MIN_SHARE)
             kept |= _likely(families(probabilities), _OWN_SHARE) | self._own_names(probabilities)
         if uniform >= _UNIFORM_SHARE and any(thing.object == "person" for thing in objects):
             kept[_UNIFORM] = uniform
@@ -160,12 +173,14 @@ def words_of(objects: Sequence[FoundObject]) -> dict[str, float]:
     return found
 
 
+def _among(names: Sequence[str], labels: Sequence[str]) -> Array:
+    """Return for each label whether it is one of the names."""
+    wanted = set(names)
+    return np.array([label in wanted for label in labels])
+
+
 def _is_animal(thing: FoundObject) -> bool:
     return thing.object in vocabulary().objects["animal"]
-
-
-def _shares(words: Mapping[str, Array], probabilities: Array) -> dict[str, float]:
-    return {word: float(probabilities[classes].sum()) for word, classes in words.items()}
 
 
 def _likely(shares: Mapping[str, float], least: float) -> dict[str, float]:

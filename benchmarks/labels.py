@@ -113,7 +113,7 @@ def _results(title: str, some: list[Judged]) -> list[Result]:
     precision = right / max(len(told), 1)
     return [
         Result(
-            f"tags that are right, {len(some)} {title}",
+            f"tags that are right, {title} ({len(some)})",
             precision,
             f"{right} of {len(told)}",
             f">= {LEAST_PRECISION:.0%}",

@@ -54,11 +54,13 @@ class ColorEngines:
 
     Attributes:
         looked_at: width and height of the photos that were analysed.
+        more_tags: of every photo.
     """
 
     def __init__(self) -> None:
         self.vision = self.ocr = self.faces = self.embedder = self
         self.looked_at: list[tuple[int, int]] = []
+        self.more_tags: list[Tag] = []
 
     def _note(self, photo: Photo) -> None:
         self.looked_at.append((photo.width, photo.height))
@@ -67,7 +69,11 @@ class ColorEngines:
         self._note(photo)
         box = Box(x=photo.width // 4, y=photo.height // 4, w=photo.width // 2, h=photo.height // 2)
         return ImageAnalysis(
-            tags=[Tag(name="photo", confidence=0.9), Tag(name="dog", confidence=0.7)],
+            tags=[
+                Tag(name="photo", confidence=0.9),
+                Tag(name="dog", confidence=0.7),
+                *self.more_tags,
+            ],
             objects=[FoundObject(object="car", confidence=0.8, rectangle=box)],
             color=Colors(is_bw_img=True, dominant_colors=["Teal"]),
             metadata=PhotoMetadata(width=photo.width, height=photo.height, format=photo.format),

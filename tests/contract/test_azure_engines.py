@@ -30,7 +30,7 @@ from imaginem.engines.azure.vision_client import make_vision_client
 from imaginem.engines.pacing import Pacer
 from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.images.decoding import Photo, decode_photo
-from imaginem.outputs import Face, FaceMatch, OcrText, name_face
+from imaginem.outputs import Face, FaceMatch, OcrText, Tag, name_face
 from imaginem.pipeline.maintenance import run_maintenance
 from imaginem.ports import CallContext, JobErased, JobKey
 from imaginem.runtime import Runtime
@@ -159,6 +159,12 @@ class TestWhatIsSent:
         assert face.face_rectangle.left == pytest.approx(1250, abs=4)
         assert face.face_rectangle.height == pytest.approx(1500, abs=6)
         assert face.face_landmarks["pupil_left"].x == pytest.approx(1260, abs=12)
+
+    def test_words_for_underwear_are_left_out_of_an_answer(self, bench: Bench) -> None:
+        bench.engines.more_tags = [Tag(name="lingerie", confidence=0.6)]
+        analysis = bench.runtime.vision.analyze(decode_photo(portrait("ann")), CALL)
+
+        assert [tag.name for tag in analysis.tags] == ["photo", "dog"]
 
     def test_a_photo_that_is_too_small_is_enlarged(self, bench: Bench) -> None:
         analysis = bench.runtime.vision.analyze(decode_photo(photo_bytes(40, 30)), CALL)

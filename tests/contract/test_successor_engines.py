@@ -25,7 +25,7 @@ from imaginem.engines.pacing import Pacer
 from imaginem.engines.supplement import Supplement, local_supplement
 from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.images.decoding import Photo, decode_photo
-from imaginem.outputs import ImageAnalysis, PhotoMetadata
+from imaginem.outputs import ImageAnalysis, PhotoMetadata, Tag
 from imaginem.ports import CallContext
 from imaginem.telemetry.silent import SilentTelemetry
 from imaginem.testing import MemorySharedState, photo_bytes
@@ -241,6 +241,12 @@ class TestPaying:
         give_up(bench, "vision")
         assert bench.vision().analyze(photo(), CALL).tags
         assert len(bench.asked("POST", ":analyzeBinary")) == 1
+
+    def test_words_for_underwear_are_left_out_of_an_answer(self, bench: Bench) -> None:
+        bench.engines.more_tags = [Tag(name="lingerie", confidence=0.6)]
+        analysis = bench.vision().analyze(photo(), CALL)
+        assert [tag.name for tag in analysis.tags] == ["photo", "dog"]
+        assert "lingerie" not in analysis.description.tags
 
 
 class TestRefusals:

@@ -166,10 +166,19 @@ class TextStyle(StepOutput):
 
 
 class TextLine(Word):
-    """A line of text with its words; its language is a BCP 47 tag."""
+    """A line of text with its words.
+
+    Attributes:
+        language: BCP 47 tag, or the script as `und-Cyrl` where the language isn't told.
+        script: code of ISO 15924, such as `Arab`, where the engine tells.
+        unreadable: says that text was seen which can't be read, and in which script; the line's
+            text is empty then.
+    """
 
     words: list[Word] = Field(default_factory=list)
     language: str | None = None
+    script: str | None = None
+    unreadable: str | None = None
     style: TextStyle | None = None
 
 

@@ -28,7 +28,14 @@ LEFT_OUT = (
     "assets/download.py",
     "assets/fetch.py",
 )
-LOCAL_PACKAGES = ("onnxruntime", "openvino", "rapidocr", "opencv-python-headless", "numpy")
+LOCAL_PACKAGES = (
+    "onnxruntime",
+    "openvino",
+    "rapidocr",
+    "tesserocr",
+    "opencv-python-headless",
+    "numpy",
+)
 _TIMESTAMP = (2020, 1, 1, 0, 0, 0)  # of every file, so that the same content is the same package
 
 
@@ -82,13 +89,15 @@ def _copy_page_assets(folder: Path) -> None:
 
 
 def _copy_weights(folder: Path) -> None:
-    """Copy the models, which `imaginem assets fetch` has fetched before."""
+    """Copy the models and language data, which `imaginem assets fetch` has fetched before."""
     from imaginem.assets import AssetStore
+    from imaginem.config.ocr_languages import kinds_of_data
     from imaginem.config.settings import read_settings
 
-    store = AssetStore(read_settings().assets)
+    settings = read_settings()
+    store = AssetStore(settings.assets)
     folder.mkdir()
-    for asset in store.manifest.of_kind("model"):
+    for asset in store.manifest.of_kind("model", *kinds_of_data(settings.ocr_languages)):
         problem = store.problem(asset)
         if problem:
             sys.exit(f"{asset.name} {problem}: run `imaginem assets fetch` first")

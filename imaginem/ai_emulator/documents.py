@@ -96,7 +96,7 @@ def _result_json(photo: Photo, text: OcrText, with_languages: bool) -> dict[str,
     lines: list[dict[str, Any]] = []
     words: list[dict[str, Any]] = []
     content = ""
-    for line in text.lines:
+    for line in filter(lambda each: each.text, text.lines):
         content += "\n" if content else ""
         span = {"offset": len(content), "length": len(line.text)}
         lines.append({"content": line.text, "polygon": line.polygon, "spans": [span]})

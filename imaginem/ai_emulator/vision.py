@@ -243,7 +243,7 @@ def _text_json(photo: Photo, text: OcrText) -> dict[str, Any]:
         "width": photo.width,
         "height": photo.height,
         "unit": "pixel",
-        "lines": [_line_json(line, text.language) for line in text.lines],
+        "lines": [_line_json(line, text.language) for line in text.lines if line.text],
     }
     if text.language and not text.language.startswith("und"):
         page["language"] = text.language

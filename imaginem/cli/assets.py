@@ -27,6 +27,7 @@ from imaginem.cli.shared import (
     out,
     print_json,
 )
+from imaginem.config.ocr_languages import kinds_of_data
 
 app = typer.Typer(no_args_is_help=True, help="Weights and sample photos.")
 
@@ -56,10 +57,15 @@ def fetch_command(
     bench: Annotated[bool, typer.Option(help="Fetch the photos for measuring too.")] = False,
     app_folder: App = Path(),
 ) -> None:
-    """Download the pinned weights and sample photos that are missing; go on after a break."""
+    """Download the pinned weights, language data and sample photos that are missing.
+
+    Goes on after a break. OCR_LANGUAGES says which language data is wanted.
+    """
     with exit_on_error():
-        store = AssetStore(make_runtime(app_folder).settings.assets)
+        settings = make_runtime(app_folder).settings
+        store = AssetStore(settings.assets)
         kinds = ["model", *(["sample"] if samples else []), *(["bench"] if bench else [])]
+        kinds += kinds_of_data(settings.ocr_languages)
         fetched = fetch_with_bars(store, kinds, err)
         out.print(
             f"{len(fetched)} files fetched into {store.folder}"
@@ -73,10 +79,10 @@ def fetch_command(
 def verify(as_json: Json = False, app_folder: App = Path()) -> None:
     """Check every fetched file against its pinned sha256."""
     with exit_on_error():
-        store = AssetStore(make_runtime(app_folder).settings.assets)
-        problems = [
-            (asset, store.problem(asset)) for asset in store.manifest.of_kind("model", "sample")
-        ]
+        settings = make_runtime(app_folder).settings
+        store = AssetStore(settings.assets)
+        kinds = ["model", "sample", *kinds_of_data(settings.ocr_languages)]
+        problems = [(asset, store.problem(asset)) for asset in store.manifest.of_kind(*kinds)]
         if as_json:
             print_json(
                 [

@@ -87,9 +87,20 @@ def examine_app(app: Path) -> list[Finding]:
         *steps,
         Finding("settings"),
         *shown,
+        *unread_languages(runtime.settings),
         *ends_of(runtime.settings, datetime.now(UTC).date()),
         *what_remains(runtime.remains),
     ]
+
+
+def unread_languages(settings: Settings) -> list[Finding]:
+    """Return a finding where the local OCR lacks what it needs for some languages: no problem."""
+    if settings.ocr_engine != "local":
+        return []
+    from imaginem.engines.local.scripts.ready import what_is_missing
+
+    missing = what_is_missing(AssetStore(settings.assets), settings.ocr_languages)
+    return [Finding("languages of text", note=missing)]
 
 
 def ends_of(settings: Settings, today: date) -> list[Finding]:

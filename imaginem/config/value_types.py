@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, StringConstraints
 
 from imaginem.config.declare import Expected
+from imaginem.config.ocr_languages import CODES
 from imaginem.errors import InvalidMessage
 from imaginem.names import check_pipeline
 from imaginem.ports import Fusion
@@ -61,6 +62,16 @@ def _fusion(text: object) -> object:
     return Fusion(groups=tuple(frozenset(group) for group in groups))
 
 
+def _known_languages(codes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the codes in small letters, none of them twice."""
+    named = tuple(dict.fromkeys(code.lower() for code in codes))
+    if named == ("none",):
+        return ()
+    if not set(named) <= set(CODES):
+        raise ValueError
+    return named
+
+
 def _container(name: str) -> str:
     return _checked_names((name,))[0]  # containers follow the same naming rule as queues
 
@@ -102,6 +113,11 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """Names with commas between."""
 StepNames = Annotated[
     Names, AfterValidator(_checked_names), Expected("step names with commas between")
+]
+OcrLanguages = Annotated[
+    Names,
+    AfterValidator(_known_languages),
+    Expected(f"none, or codes of {' '.join(CODES)} with commas between"),
 ]
 StepGroups = Annotated[
     Fusion,

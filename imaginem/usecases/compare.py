@@ -117,8 +117,8 @@ def _best(key: str, score: str, items: Sequence[dict[str, Any]]) -> dict[str, fl
 
 
 def _lines(one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> Iterator[Change]:
-    before = [str(line.get("text", "")) for line in one]
-    after = [str(line.get("text", "")) for line in other]
+    before = [str(line.get("text") or line.get("unreadable", "")) for line in one]
+    after = [str(line.get("text") or line.get("unreadable", "")) for line in other]
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
     for kind, start, end, other_start, other_end in matcher.get_opcodes():
         if kind != "equal":

@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, StringConstraints, create_model
 
 from imaginem.config.declare import Expected, Section, setting
 from imaginem.config.engine_table import ENGINE_TABLE, EngineTable
-from imaginem.config.value_types import Count, File, Folder, Share, one_of
+from imaginem.config.ocr_languages import CODES
+from imaginem.config.value_types import Count, File, Folder, OcrLanguages, Share, one_of
 from imaginem.errors import ConfigurationError
 from imaginem.ports import RECOGNIZER
 
@@ -131,6 +132,15 @@ class EngineSettings(Section):
         "`auto`, `onnxruntime` or `openvino`: what runs the networks of the local engine; `auto` "
         "chooses for each by what was measured on processors like this one",
         not_on_azure="its default serves",
+    )
+    ocr_languages: OcrLanguages = setting(
+        "OCR_LANGUAGES",
+        CODES,
+        "languages that the local engine reads besides those in Latin, Chinese and Japanese "
+        "letters, which it always reads: codes with commas between, or `none`; "
+        "[their data](models.md#scripts) is fetched by `imaginem assets fetch`",
+        usual=f"`{','.join(CODES)}`",
+        not_on_azure="a setting of the local engine; its default serves",
     )
     assets: Folder = setting(
         "IMAGINEM_ASSETS",

@@ -3,8 +3,6 @@
 import logging
 import statistics
 import threading
-import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -14,8 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaginem.assets import AssetStore
+from imaginem.config.ocr_languages import CODES
 from imaginem.config.settings import Settings
+from imaginem.engines.local.located import LocatedLines
 from imaginem.engines.local.models import RuntimeSetting, shared_model
+from imaginem.engines.local.scripts.alphabets import main_language
+from imaginem.engines.local.scripts.choosing import SURE
+from imaginem.engines.local.scripts.photo import FoundLine, ScriptReader
+from imaginem.engines.local.scripts.ready import script_reader
 from imaginem.engines.local.text_reader import make_reader, read_scores
 from imaginem.engines.logs import logger_for
 from imaginem.engines.parts import EngineParts
@@ -26,19 +30,9 @@ from imaginem.ports import CallContext, OcrEngine
 Array = NDArray[Any]
 
 _SMALL = 800  # photos with a shorter longest side are doubled: their letters are tiny
-_MIN_SCORE = 0.75
+_LEAST_SCORE = 0.5  # of a line that tells which way up the photo is
 _UPSIDE_DOWN = 0.7  # if the median score is lower, the photo is read upside down too
 _logger = logging.getLogger("imaginem.engines.local")
-_SCRIPTS = {
-    "HIRAGANA": "ja",
-    "KATAKANA": "ja",
-    "CJK": "zh",
-    "HANGUL": "ko",
-    "LATIN": "und-Latn",
-    "CYRILLIC": "und-Cyrl",
-    "ARABIC": "und-Arab",
-    "GREEK": "el",
-}
 
 
 class LocalOcr:
@@ -47,18 +41,33 @@ class LocalOcr:
     Args:
         store: has the weights.
         runtime: the setting LOCAL_RUNTIME.
+        languages: the setting OCR_LANGUAGES.
     """
 
     name = "pp-ocrv6"
 
-    def __init__(self, store: AssetStore, runtime: RuntimeSetting = "auto") -> None:
+    def __init__(
+        self,
+        store: AssetStore,
+        runtime: RuntimeSetting = "auto",
+        languages: Sequence[str] = CODES,
+    ) -> None:
         self._detection = shared_model(store, "ocr-detection.onnx", runtime)
         self._recognition = shared_model(store, "ocr-recognition.onnx", runtime)
+        self._store, self._languages = store, languages
         self._lock = threading.Lock()
 
     @cached_property
     def _reader(self) -> Any:
         return make_reader(self._detection, self._recognition)
+
+    @cached_property
+    def _located(self) -> LocatedLines:
+        return LocatedLines(self._reader)
+
+    @cached_property
+    def _scripts(self) -> ScriptReader:
+        return script_reader(self._store, self._languages)
 
     def read(self, photo: Photo, call: CallContext) -> OcrText:
         """Return the text in reading order; polygons are in the photo's pixels."""
@@ -67,18 +76,22 @@ class LocalOcr:
         if scale > 1:
             bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         with self._lock:
-            lines = self._lines(bgr)
+            found = self._lines(bgr)
+            lines = self._scripts.read(bgr, found)
+            known = [each.line for each in found if each.line.confidence >= _LEAST_SCORE]
             if (
-                lines
-                and _median_score(lines) < _UPSIDE_DOWN
-                and self._reads_better_turned(bgr, lines)
+                known
+                and _median_score(known) < _UPSIDE_DOWN
+                and 2 * sum(map(_is_sure, lines)) < len(found)
+                and self._reads_better_turned(bgr, known)
             ):
-                turned = self._lines(np.ascontiguousarray(bgr[::-1, ::-1]))
-                lines = max(lines, _turned(turned, bgr.shape[1], bgr.shape[0]), key=_median_score)
+                turned = np.ascontiguousarray(bgr[::-1, ::-1])
+                over = self._scripts.read(turned, self._lines(turned))
+                lines = max(lines, _turned(over, bgr.shape[1], bgr.shape[0]), key=_median_score)
         kept = [_scaled(line, scale) for line in lines if _worth_keeping(line)]
         logger_for(_logger, call).debug("%s: %d lines of text", self.name, len(kept))
-        text = "\n".join(line.text for line in kept)
-        return OcrText(full_text=text, lines=kept, language=language(text))
+        text = "\n".join(line.text for line in kept if not line.unreadable)
+        return OcrText(full_text=text, lines=kept, language=main_language(kept))
 
     def _reads_better_turned(self, bgr: Array, lines: Sequence[TextLine]) -> bool:
         """Tell whether the lines read better upside down; locating them anew would cost most."""
@@ -89,27 +102,22 @@ class LocalOcr:
         )
         return bool(scores) and statistics.median(scores) > _median_score(lines)
 
-    def _lines(self, bgr: Array) -> list[TextLine]:
+    def _lines(self, bgr: Array) -> list[FoundLine]:
+        """Return every line that was located, in reading order; the text of some is empty."""
+        located = self._located
         result = self._reader(bgr, return_word_box=True, use_cls=False)
-        if result.txts is None or result.boxes is None:
-            return []
-        words = result.word_results or [()] * len(result.txts)
+        is_read = [
+            bool(each.text.strip()) and each.score >= self._reader.text_score
+            for each in located.lines
+        ]
+        words = result.word_results or ()
+        rest = iter(words if len(words) == sum(is_read) else ())
         return [
-            TextLine(
-                text=text,
-                confidence=round(float(score), 4),
-                polygon=_polygon(box),
-                words=[
-                    Word(
-                        text=word[0], confidence=round(float(word[1]), 4), polygon=_polygon(word[2])
-                    )
-                    for word in in_line
-                    if word and word[0] and word[2] is not None
-                ],
+            FoundLine(
+                _line(each.text, each.score, each.box, next(rest, ()) if read else ()),
+                each.located,
             )
-            for text, score, box, in_line in zip(
-                result.txts, result.scores, result.boxes, words, strict=True
-            )
+            for each, read in zip(located.lines, is_read, strict=True)
         ]
 
 
@@ -120,7 +128,21 @@ def engine_name(settings: Settings) -> str:
 
 def make_engine(parts: EngineParts) -> OcrEngine:
     """Return the engine of `ocr`."""
-    return LocalOcr(AssetStore(parts.settings.assets), parts.settings.local_runtime)
+    settings = parts.settings
+    return LocalOcr(AssetStore(settings.assets), settings.local_runtime, settings.ocr_languages)
+
+
+def _line(text: str, score: float, box: Array, words: Any) -> TextLine:
+    return TextLine(
+        text=text,
+        confidence=round(score, 4),
+        polygon=_polygon(box),
+        words=[
+            Word(text=word[0], confidence=round(float(word[1]), 4), polygon=_polygon(word[2]))
+            for word in words
+            if word and word[0] and word[2] is not None
+        ],
+    )
 
 
 def _polygon(corners: Any) -> list[int]:
@@ -131,9 +153,16 @@ def _median_score(lines: Sequence[TextLine]) -> float:
     return statistics.median(line.confidence for line in lines) if lines else 0.0
 
 
+def _is_sure(line: TextLine) -> bool:
+    """Tell whether a line was read in a script that PP-OCR does not know."""
+    return line.script not in (None, "Latn", "Hani", "Jpan") and line.confidence >= SURE
+
+
 def _worth_keeping(line: TextLine) -> bool:
     """Tell text from patterns, which give single letters, no letters or a low score."""
-    return line.confidence >= _MIN_SCORE and sum(c.isalnum() for c in line.text) > 1
+    if line.unreadable:
+        return True
+    return sum(c.isalnum() for c in line.text) > 1
 
 
 def _mapped(word: Any, change: Any) -> Any:
@@ -161,12 +190,3 @@ def _turned(lines: Sequence[TextLine], width: int, height: int) -> list[TextLine
         )
         for line in lines
     ]
-
-
-def language(text: str) -> str:
-    """Return the language as a BCP 47 tag, or the script where it doesn't give the language."""
-    letters = (unicodedata.name(c, "").split(" ")[0] for c in text if c.isalpha())
-    counts = Counter(_SCRIPTS.get(script, "und") for script in letters)
-    if counts.get("ja"):
-        return "ja"  # only Japanese has kana; its other letters are counted as Chinese
-    return counts.most_common(1)[0][0] if counts else ""

@@ -1,0 +1,276 @@
+"""Reads a photo's lines by script: PP-OCR's answer where it is sure, else that of Tesseract."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from imaginem.engines.local.scripts.alphabets import (
+    NAMES,
+    language_by_letters,
+    main_script,
+    scripts_in,
+    unreadable,
+)
+from imaginem.engines.local.scripts.choosing import (
+    BELIEVED,
+    BELIEVED_AGAIN,
+    SURE,
+    Answer,
+    ReadLine,
+    ScriptChooser,
+)
+from imaginem.engines.local.scripts.cutting import cut_line, place_of
+from imaginem.engines.local.scripts.data import Reader
+from imaginem.engines.local.scripts.gate import is_dense, is_read, sides
+from imaginem.engines.local.scripts.joining import joined
+from imaginem.engines.local.scripts.languages import suited
+from imaginem.engines.local.scripts.vietnamese import alike, is_fuller, looks_cut
+from imaginem.outputs import TextLine, Word
+
+Array = NDArray[Any]
+
+_LATIN = "Latn"
+_MOST_SEARCHES = 3
+"""Lines of a photo for which every reader is asked, and none is sure: more are patterns."""
+_COMPARED = 4
+"""Lines by which the language of a script is found; the longest ones."""
+_LEAST_LATIN = 0.75
+"""Score of PP-OCR from which a line is kept if another reader sees the same letters."""
+_LEAST_LATIN_ALONE = 0.85
+"""The same where there is no other reader of Latin letters."""
+_FEW_LETTERS = 3
+"""A reading of fewer says nothing about the script: patterns give one or two."""
+
+
+@dataclass(frozen=True)
+class FoundLine:
+    """A line that PP-OCR found.
+
+    Attributes:
+        line: as it read it; its text may be empty.
+        located: how sure it is that there is text, from 0 to 1.
+    """
+
+    line: TextLine
+    located: float
+
+    @property
+    def length(self) -> float:
+        """Its length, as a multiple of its height."""
+        along, across = sides(self.line.polygon)
+        return along / across
+
+    @property
+    def is_worth_a_search(self) -> bool:
+        """Whether every reader is asked: patterns in photos are short, or located at 0.72."""
+        return self.length >= 3 or (self.length >= 2 and self.located >= 0.75)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is said to be text though nobody can read it, and no pattern."""
+        return (self.length >= 3 and self.located >= 0.7) or self.length >= 5
+
+
+class ScriptReader:
+    """Reads lines in the scripts that PP-OCR does not know; for one thread at a time.
+
+    Args:
+        readers: those that there is data for, in the order in which they are tried first.
+        read: reads a line with a model.
+    """
+
+    def __init__(self, readers: Iterable[Reader], read: ReadLine) -> None:
+        readers = list(readers)
+        others = [reader for reader in readers if reader.script != _LATIN]
+        self._chooser = ScriptChooser(others, read)
+        self._latin = next((reader for reader in readers if reader.script == _LATIN), None)
+
+    def read(self, bgr: Array, found: Sequence[FoundLine]) -> list[TextLine]:
+        """Return the lines with their scripts, those that nobody can read marked so.
+
+        Args:
+            bgr: the photo.
+            found: its lines, in reading order; patterns among them are left out.
+        """
+        photo = _Photo(bgr, found, self._chooser, self._latin)
+        return photo.lines()
+
+
+class _Photo:
+    """One photo's lines while they are read."""
+
+    def __init__(
+        self,
+        bgr: Array,
+        found: Sequence[FoundLine],
+        chooser: ScriptChooser,
+        latin: Reader | None,
+    ) -> None:
+        self._bgr, self._found = bgr, found
+        self._chooser, self._latin = chooser, latin
+        self._read: dict[int, TextLine] = {}
+        self._answers: dict[int, Answer] = {}
+        self._scripts: list[str] = []
+        self._languages: dict[str, str] = {}
+        self._searches = 0
+
+    def lines(self) -> list[TextLine]:
+        doubtful = []
+        for number, each in enumerate(self._found):
+            line = each.line
+            if is_read(line.text, line.confidence, line.polygon):
+                self._read[number] = _with_script(line)
+            else:
+                doubtful.append(number)
+        self._mend_vietnamese()
+        # The longest first: they tell best which script the photo is in.
+        for number in sorted(doubtful, key=self._length, reverse=True):
+            self._decide(number)
+        self._choose_languages()
+        for number, answer in self._answers.items():
+            language = self._languages.get(answer.reader.script, "")
+            self._read[number] = _as_line(answer, self._found[number].line.polygon, language)
+        lines = [self._read[number] for number in sorted(self._read)]
+        return joined(lines, frozenset(self._scripts))
+
+    def _length(self, number: int) -> float:
+        return self._found[number].length
+
+    def _cut(self, number: int) -> Array:
+        return cut_line(self._bgr, self._found[number].line.polygon)
+
+    def _mend_vietnamese(self) -> None:
+        """Read Latin lines again, if one of them lacks letters of Vietnamese."""
+        if self._latin is None:
+            return
+        latin = [n for n, line in self._read.items() if line.script == _LATIN]
+        suspected = [n for n in latin if looks_cut(self._read[n].text)]
+        if any([self._mend(number) for number in suspected]):
+            for number in latin:
+                if number not in suspected:
+                    self._mend(number)
+
+    def _mend(self, number: int) -> bool:
+        assert self._latin is not None  # noqa: S101 - the caller looked
+        answer = self._chooser.answer(self._cut(number), self._latin)
+        line = self._read[number]
+        if answer.belief < SURE or not is_fuller(answer.reading.text, line.text):
+            return False
+        self._read[number] = _as_line(answer, line.polygon, "vi")
+        return True
+
+    def _decide(self, number: int) -> None:
+        """Find out who can read a line that PP-OCR did not."""
+        found = self._found[number]
+        cut = self._cut(number)
+        if self._is_latin(found.line, cut):
+            self._read[number] = _with_script(found.line)
+            return
+        best = self._chooser.best(cut, self._to_try(found))
+        if best is not None and self._is_believed(best, found):
+            self._answers[number] = best
+            script = best.reader.script
+            if best.belief >= SURE:
+                self._chooser.remember(script)
+            if script not in self._scripts:
+                self._scripts.append(script)
+            return
+        self._searches += found.is_worth_a_search
+        if found.is_text:
+            likeliest = best.reader.script if best is not None else ""
+            self._read[number] = _unreadable(found.line, self._known_script(found.line, likeliest))
+
+    def _is_believed(self, best: Answer, found: FoundLine) -> bool:
+        script = best.reader.script
+        if script in self._scripts:
+            return best.belief >= BELIEVED_AGAIN
+        if scripts_in(best.reading.text)[script] < _FEW_LETTERS:
+            return False
+        return best.belief >= (BELIEVED if found.length >= 3 else SURE)
+
+    def _is_latin(self, line: TextLine, cut: Array) -> bool:
+        """Tell whether PP-OCR's Latin letters are there: it writes them for other scripts too."""
+        if main_script(line.text) not in (_LATIN, ""):
+            return False
+        if self._latin is None:
+            return line.confidence >= _LEAST_LATIN_ALONE and is_dense(line.text, line.polygon)
+        if line.confidence < _LEAST_LATIN or sum(map(str.isalnum, line.text)) < 2:
+            return False
+        reading = self._chooser.answer(cut, self._latin).reading
+        return reading.confidence >= BELIEVED_AGAIN and alike(reading.text, line.text)
+
+    def _to_try(self, found: FoundLine) -> list[str]:
+        """Return the scripts of the photo, then those to look among if the line is long enough."""
+        seen = main_script(found.line.text)
+        first = [*self._scripts, *([seen] if seen in self._chooser.scripts else [])]
+        if found.is_worth_a_search and self._searches < _MOST_SEARCHES:
+            first += self._chooser.scripts
+        return list(dict.fromkeys(first))
+
+    def _known_script(self, line: TextLine, likeliest: str) -> str:
+        """Return the script of a line that nobody can read; empty where nobody knows.
+
+        That a reader is surer than the others does not tell it: one always is.
+        """
+        seen = main_script(line.text)
+        if seen in NAMES and seen != _LATIN:
+            return seen
+        return likeliest if likeliest in self._scripts else ""
+
+    def _choose_languages(self) -> None:
+        """Read lines again with the data of the photo's language, where a script has several."""
+        for script in self._scripts:
+            readers = self._chooser.of_script(script)
+            numbers = [n for n, answer in self._answers.items() if answer.reader.script == script]
+            if len(readers) < 2:
+                continue
+            numbers.sort(key=self._length, reverse=True)
+            compared = numbers[:_COMPARED]
+            answers = {one: [self._again(n, one) for n in compared] for one in readers}
+            choice = suited(answers)
+            self._languages[script] = choice.language
+            for place, number in enumerate(numbers):
+                self._answers[number] = (
+                    answers[choice.reader][place]
+                    if place < _COMPARED
+                    else self._again(number, choice.reader)
+                )
+
+    def _again(self, number: int, reader: Reader) -> Answer:
+        answer = self._answers[number]
+        if answer.reader == reader:
+            return answer
+        return self._chooser.answer(self._cut(number), reader)
+
+
+def _with_script(line: TextLine) -> TextLine:
+    script = main_script(line.text)
+    language = language_by_letters(line.text, script)
+    return line.model_copy(update={"script": script or None, "language": language or None})
+
+
+def _as_line(answer: Answer, polygon: list[int], language: str) -> TextLine:
+    text, script = answer.reading.text, answer.reader.script
+    return TextLine(
+        text=text,
+        confidence=round(answer.reading.confidence, 4),
+        polygon=polygon,
+        words=[
+            Word(text=word.text, confidence=word.confidence, polygon=place_of(word, polygon))
+            for word in answer.reading.words
+        ],
+        script=script,
+        language=language or language_by_letters(text, script),
+    )
+
+
+def _unreadable(line: TextLine, script: str) -> TextLine:
+    return TextLine(
+        text="",
+        confidence=0.0,
+        polygon=line.polygon,
+        script=script or None,
+        unreadable=unreadable(script),
+    )

@@ -1,0 +1,334 @@
+"""Lines in many scripts: who reads them, what is kept, and what is said when nobody can."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from imaginem.assets import Asset, AssetStore, Manifest
+from imaginem.config.ocr_languages import CODES, OCR_LANGUAGES, data_of
+from imaginem.config.settings import read_settings
+from imaginem.engines.local.scripts.alphabets import main_language, tidied
+from imaginem.engines.local.scripts.cutting import cut_line, place_of
+from imaginem.engines.local.scripts.data import Data, LanguageData, Reader, asset_name
+from imaginem.engines.local.scripts.gate import is_read
+from imaginem.engines.local.scripts.joining import joined
+from imaginem.engines.local.scripts.photo import FoundLine, ScriptReader
+from imaginem.engines.local.scripts.tesseract import (
+    Reading,
+    ReadWord,
+    dark_on_bright,
+    words_of,
+)
+from imaginem.engines.local.scripts.vietnamese import is_fuller, looks_cut
+from imaginem.errors import ConfigurationError
+from imaginem.outputs import TextLine
+
+PHOTO = np.full((400, 900, 3), 255, np.uint8)
+
+
+def box(left: int, top: int, width: int, height: int = 40) -> list[int]:
+    right, bottom = left + width, top + height
+    return [left, top, right, top, right, bottom, left, bottom]
+
+
+def reader(language: str) -> Reader:
+    script = next(each.script for each in OCR_LANGUAGES if each.code == language)
+    return Reader(script, Data(Path("data"), (language,)), (language,))
+
+
+class Readers:
+    """Stands for Tesseract: each language reads what it is told, by the width of the line."""
+
+    def __init__(self, readings: Mapping[str, Mapping[int, tuple[str, float]]]) -> None:
+        self.readings, self.asked = readings, list[str]()
+
+    def read(self, line: NDArray[Any], data: Data) -> Reading:
+        language = data.names[0]
+        self.asked.append(language)
+        width = line.shape[1] - 8
+        text, sure = self.readings[language].get(width, ("", 0.0))
+        return Reading(text, sure)
+
+    def lines(self, *found: FoundLine) -> list[TextLine]:
+        readers = [reader(language) for language in self.readings]
+        return ScriptReader(readers, self.read).read(PHOTO, found)
+
+
+def found(text: str, score: float, polygon: Sequence[int], located: float = 0.8) -> FoundLine:
+    return FoundLine(TextLine(text=text, confidence=score, polygon=[*polygon]), located)
+
+
+def test_what_pp_ocr_reads_well_is_read_by_nobody_else() -> None:
+    readers = Readers({"ru": {}, "vi": {}})
+    line = found("Looking for my brother", 0.99, box(0, 0, 400))
+    (read,) = readers.lines(line)
+    assert (read.text, read.script, readers.asked) == ("Looking for my brother", "Latn", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "is_kept"),
+    [
+        ("Looking for my brother", 0.94, True),
+        ("Looking for my brother", 0.92, False),
+        ("  :   i ", 0.98, False),  # Cyrillic, of which it reads next to nothing
+        ("私の兄を探しています", 0.99, True),
+        ("", 0.0, False),
+    ],
+)
+def test_a_line_is_kept_if_its_score_is_high_and_its_letters_fill_it(
+    text: str, score: float, is_kept: bool
+) -> None:
+    assert is_read(text, score, box(0, 0, 360)) is is_kept
+
+
+def test_a_line_that_stands_upright_is_measured_along_its_letters() -> None:
+    assert is_read("brother", 0.99, box(0, 0, 40, 160))
+    assert not is_read("i", 0.99, box(0, 0, 40, 160))
+
+
+def test_the_surest_reader_reads_a_line_and_the_next_line_is_given_to_it_first() -> None:
+    readers = Readers(
+        {
+            "am": {300: ("ሀ2 ለ1 3", 0.6), 280: ("ሀ", 0.5)},
+            "he": {300: ("מחפש את אחי", 0.9), 280: ("נראה לאחרונה", 0.9)},
+            "ka": {300: ("რ 3", 0.4), 280: ("რ", 0.4)},
+        }
+    )
+    lines = readers.lines(
+        found("nnix vann", 0.6, box(0, 0, 280)), found("wunn 4", 0.7, box(0, 100, 300))
+    )
+    assert [line.text for line in lines] == ["נראה לאחרונה", "מחפש את אחי"]
+    assert {(line.script, line.language) for line in lines} == {("Hebr", "he")}
+    assert readers.asked == ["am", "he", "he"]  # the longest line first; then nobody else
+
+
+def test_invented_latin_letters_are_not_kept_and_the_text_is_said_to_be_unreadable() -> None:
+    readers = Readers({"th": {300: ("ก1ข2 3", 0.8)}, "vi": {300: ("qx zzt", 0.7)}})
+    (line,) = readers.lines(found("wunšvąaglna", 0.77, box(0, 0, 300)))
+    assert line.text == ""
+    assert line.unreadable == "text in an unknown script, not readable here"
+
+
+def test_latin_letters_of_a_middling_score_are_kept_if_another_reader_sees_them_too() -> None:
+    readers = Readers({"ru": {300: ("КВ2", 0.5)}, "vi": {300: ("Yamaha motor", 0.8)}})
+    (line,) = readers.lines(found("YAMAHA MOTOP", 0.8, box(0, 0, 300)))
+    assert (line.text, line.unreadable) == ("YAMAHA MOTOP", None)
+
+
+def test_without_data_what_is_not_latin_is_said_to_be_unreadable() -> None:
+    readers = Readers({})
+    lines = readers.lines(
+        found("Αγνοουμεν τομο", 0.83, box(0, 0, 400)),
+        found("", 0.0, box(0, 100, 300)),
+        found("nayg UsaIns", 0.77, box(0, 200, 300)),
+        found("Looking for my brother", 0.9, box(0, 300, 400)),
+    )
+    assert [line.text for line in lines] == ["", "", "", "Looking for my brother"]
+    assert lines[0].unreadable == "text in Greek, not readable here"
+    assert lines[1].unreadable == lines[2].unreadable
+    assert lines[1].unreadable == "text in an unknown script, not readable here"
+
+
+@pytest.mark.parametrize(
+    ("width", "located", "why"), [(60, 0.7, "short"), (100, 0.65, "not sure to be text")]
+)
+def test_patterns_are_no_text_and_cost_no_search(width: int, located: float, why: str) -> None:
+    readers = Readers({"ka": {width: ("რ", 0.9)}, "am": {width: ("ድ", 0.9)}})
+    assert readers.lines(found("0", 0.5, box(0, 0, width), located)) == [], why
+    assert readers.asked == []
+
+
+def test_a_pattern_in_which_a_reader_sees_two_letters_is_no_text() -> None:
+    readers = Readers({"hy": {100: ("Հա", 0.95)}})
+    assert readers.lines(found("", 0.2, box(0, 0, 100), 0.76)) == []
+
+
+def test_short_words_are_read_where_longer_lines_told_the_script() -> None:
+    readers = Readers({"ru": {300: ("Ищу моего брата", 0.9), 60: ("Да", 0.6)}})
+    lines = readers.lines(found("", 0.0, box(0, 0, 60), 0.6), found("", 0.0, box(0, 100, 300), 0.6))
+    assert [line.text for line in lines] == ["Да", "Ищу моего брата"]
+
+
+def test_readers_are_not_asked_about_pattern_after_pattern() -> None:
+    readers = Readers({"ru": {}, "am": {}, "ka": {}})
+    readers.lines(*(found("", 0.1, box(0, 50 * row, 200)) for row in range(7)))
+    assert len(readers.asked) == 3 * 3
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("ar", "أبحث عن أخي في المدينة"),
+        ("fa", "پنجشیر، دنبال برادرم می‌گردم"),
+        ("ur", "میں اپنے بھائی کو ڈھونڈ رہا ہوں"),
+    ],
+)
+def test_the_letters_tell_the_language_of_arabic_script(language: str, text: str) -> None:
+    """Arabic data is as sure of Persian as of Arabic, though it lacks four of its letters."""
+    seen = {code: {400: (text if code != "ar" else "لان", 0.85)} for code in ("ar", "fa", "ur")}
+    seen[language] = {400: (text, 0.8)}
+    (line,) = Readers(seen).lines(found("", 0.0, box(0, 0, 400)))
+    assert (line.text, line.language, line.script) == (text, language, "Arab")
+
+
+@pytest.mark.parametrize(
+    ("language", "by_russian", "by_ukrainian"),
+    [
+        ("ru", "Брат ищет сестру в Харькове", "Брат ищет сестру в Хар'кові"),
+        ("uk", "Брат шукає сестру у Києві", "Її брат шукає сестру"),
+    ],
+)
+def test_the_letters_tell_russian_from_ukrainian(
+    language: str, by_russian: str, by_ukrainian: str
+) -> None:
+    readers = Readers({"ru": {400: (by_russian, 0.9)}, "uk": {400: (by_ukrainian, 0.9)}})
+    (line,) = readers.lines(found("", 0.0, box(0, 0, 400)))
+    assert (line.language, line.text) == (
+        language,
+        by_russian if language == "ru" else by_ukrainian,
+    )
+
+
+def test_lost_letters_of_vietnamese_are_read_again_and_other_latin_lines_are_not() -> None:
+    lost, whole = "Ngưi mt tích: xin", "Người mất tích: xin"
+    readers = Readers({"vi": {300: (whole, 0.95)}})
+    (line,) = readers.lines(found(lost, 0.98, box(0, 0, 300)))
+    assert (line.text, line.language) == (whole, "vi")
+    assert not any(map(looks_cut, ["Élodie François, née à Orléans", "Señor José Muñoz", "MSF"]))
+    assert not is_fuller("Elodie Francois", "Élodie François")
+
+
+def test_pieces_of_a_line_are_joined_in_logical_order() -> None:
+    def piece(text: str, left: int, script: str | None, top: int = 0) -> TextLine:
+        return TextLine(text=text, confidence=0.9, polygon=box(left, top, 100), script=script)
+
+    joining = frozenset({"Arab", "Deva"})
+    hebrew_like = [piece("47", 0, None), piece("خيمة", 120, "Arab"), piece("مخيم", 240, "Arab")]
+    (line,) = joined(hebrew_like, joining)
+    assert line.text == "مخيم خيمة 47"
+    assert line.polygon == [0, 0, 340, 0, 340, 40, 0, 40]
+    assert [word.text for word in line.words] == ["مخيم", "خيمة", "47"]
+    (hindi,) = joined([piece("भाई", 120, "Deva"), piece("मेरा", 0, "Deva")], joining)
+    assert hindi.text == "मेरा भाई"
+    apart = [
+        piece("मेरा", 0, "Deva"),
+        piece("भाई", 200, "Deva"),  # a column further on
+        piece("भाई", 0, "Deva", top=60),  # the next line
+        piece("brother", 320, "Latn"),
+    ]
+    assert joined(apart, joining) == apart
+
+
+def test_a_piece_that_connects_two_others_is_joined_whenever_it_is_found() -> None:
+    lines = [
+        TextLine(text=text, confidence=0.9, polygon=box(left, 0, 100), script="Deva")
+        for text, left in (("एक", 0), ("तीन", 240), ("दो", 120))
+    ]
+    (line,) = joined(lines, frozenset({"Deva"}))
+    assert line.text == "एक दो तीन"
+
+
+def test_texts_are_in_logical_order_and_their_letters_in_the_usual_form() -> None:
+    assert tidied("\u200f14\u200e أحمد\n") == "14 أحمد"
+    assert tidied("น\u0e4d\u0e32") == "น\u0e33"
+    assert tidied("\u00b5έρα") == "\u03bcέρα"
+
+
+def test_words_are_put_together_from_letters_backwards_ones_too() -> None:
+    pieces = [ReadWord("םדא", 0.9, 60, 90), ReadWord("ו", 0.8, 30, 40), ReadWord("ל", 0.6, 10, 20)]
+    assert words_of("אדם לו", pieces) == (
+        ReadWord("אדם", 0.9, 60, 90),
+        ReadWord("לו", 0.7, 10, 40),
+    )
+    assert words_of("אדם אחר", pieces) == ()
+
+
+def test_a_cut_line_is_dark_on_bright_and_its_words_lie_where_they_are_in_the_photo() -> None:
+    photo = np.zeros((400, 900, 3), np.uint8)
+    photo[110:130, 300:400] = 255  # a bright word on dark ground
+    line = cut_line(photo, box(200, 100, 400))
+    assert line.shape == (48, 408)
+    assert line[20, 10] == 255 and line[20, 150] == 0
+    assert place_of(ReadWord("word", 1.0, 104, 204), box(200, 100, 400)) == box(300, 100, 100)
+    assert dark_on_bright(line).tolist() == line.tolist()
+
+
+def test_high_letters_are_made_lower_and_words_still_lie_where_they_are() -> None:
+    polygon = box(0, 0, 800, 128)
+    line = cut_line(PHOTO, polygon)
+    assert line.shape[0] < 75
+    word = ReadWord("word", 1.0, line.shape[1] // 2, line.shape[1])
+    assert place_of(word, polygon)[0] == pytest.approx(400, abs=8)
+
+
+def test_a_standing_line_is_laid_down() -> None:
+    photo = PHOTO.copy()
+    photo[20:60, 110:130] = 0  # the first word, above
+    polygon = box(100, 0, 40, 300)
+    line = cut_line(photo, polygon)
+    assert line.shape == (48, 308)
+    assert line[24, 44] == 0 and line[24, 200] == 255
+    word = place_of(ReadWord("word", 1.0, 24, 64), polygon)
+    assert (min(word[1::2]), max(word[1::2])) == (20, 60)
+
+
+def test_the_language_of_a_photo_is_that_of_most_letters() -> None:
+    def line(text: str, language: str) -> TextLine:
+        return TextLine(text=text, confidence=1, polygon=[], language=language)
+
+    assert main_language([line("Ищу брата", "ru"), line("No", "und-Latn")]) == "ru"
+    assert main_language([line("東京都港区", "zh"), line("です", "ja")]) == "ja"
+    assert main_language([]) == ""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> AssetStore:
+    assets = {
+        asset_name(code): Asset(asset_name(code), f"language {code}", code * 4, 4, "Apache-2.0")
+        for code in data_of(CODES)
+    }
+    return AssetStore(tmp_path / "assets", Manifest({}, assets))
+
+
+def put(store: AssetStore, *codes: str) -> None:
+    store.folder.mkdir(exist_ok=True)
+    for code in codes:
+        (store.folder / store.manifest.assets[asset_name(code)].file_name).write_bytes(b"data")
+
+
+def test_data_of_packages_reads_what_is_asked_for(store: AssetStore) -> None:
+    put(store, "bel", "bul", "ara", "heb")
+    data = LanguageData(store, ())
+    russian, arabic = sorted(
+        data.readers(["ru", "ar", "fa"]), key=lambda each: each.script, reverse=True
+    )
+    assert [name[:7] for name in russian.data.names] == ["ocr-bel", "ocr-bul"]
+    assert (arabic.script, arabic.languages) == ("Arab", ("ar",))
+    assert [each.code for each in data.missing(["ru", "ar", "fa"])] == ["fa"]
+
+
+def test_data_of_the_system_is_used_where_it_is_better_or_alone(
+    store: AssetStore, tmp_path: Path
+) -> None:
+    put(store, "bel", "bul", "ukr", "ara")
+    system = tmp_path / "tessdata"
+    system.mkdir()
+    for name in ("Cyrillic", "Arabic", "Thai"):
+        (system / f"{name}.traineddata").touch()
+    readers = LanguageData(store, (system,)).readers(["ru", "uk", "ar", "th"])
+    by_script = {each.script: each for each in readers}
+    assert by_script["Cyrl"] == Reader("Cyrl", Data(system, ("Cyrillic",)), ("ru", "uk"))
+    assert by_script["Arab"].data.folder == store.folder
+    assert by_script["Thai"].data == Data(system, ("Thai",), keeps_spaces=True)
+
+
+def test_ocr_languages_names_what_is_read_besides() -> None:
+    assert read_settings({}).ocr_languages == CODES
+    assert read_settings({"OCR_LANGUAGES": "AR, fa,ar"}).ocr_languages == ("ar", "fa")
+    assert read_settings({"OCR_LANGUAGES": "none"}).ocr_languages == ()
+    with pytest.raises(ConfigurationError, match=r"OCR_LANGUAGES is 'ar,klingon': give none, or"):
+        read_settings({"OCR_LANGUAGES": "ar,klingon"})

@@ -25,6 +25,7 @@ PARTS = {
     "imports": "benchmarks.imports",
     "accuracy": "benchmarks.accuracy",
     "labels": "benchmarks.labels",
+    "scripts": "benchmarks.scripts.measure",
     "trivial": "benchmarks.trivial.measure",
     "throughput": "benchmarks.throughput",
     "rivals": "benchmarks.rivals.photos",

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 _UNLIMITED = 10_000_000
+_TEXTS = ("baseline", "script_languages", "fonts", "tessdata")
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,10 @@ class Options:
         vectors: embeddings that are searched, ours and with other indexes.
         faces: faces in the gallery whose pages are timed.
         galleries: sizes of the galleries that are searched; numbers with commas between.
+        script_lines: drawn in each language, clean and as a photograph.
+        script_languages: whose lines are drawn, with commas between; empty for all.
+        fonts: folder of fonts, with those of the folders in it.
+        tessdata: folder of Debian's language data; empty for the usual ones.
         baseline: a commit that is measured beside this tree; empty for none.
     """
 
@@ -27,6 +32,10 @@ class Options:
     vectors: int = 100_000
     faces: int = 100_000
     galleries: tuple[int, ...] = (10_000, 100_000)
+    script_lines: int = 200
+    script_languages: str = ""
+    fonts: str = "/usr/share/fonts"
+    tessdata: str = ""
     baseline: str = ""
 
 
@@ -42,7 +51,7 @@ def read_options(environment: Mapping[str, str] | None = None) -> Options:
         text = values.get(field.name.upper(), "")
         if not text:
             continue
-        if field.name == "baseline":
+        if field.name in _TEXTS:
             given[field.name] = text
         elif field.name == "galleries":
             given[field.name] = tuple(_size(field.name, size) for size in text.split(","))

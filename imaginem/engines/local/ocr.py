@@ -76,7 +76,7 @@ class LocalOcr:
         if scale > 1:
             bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         with self._lock:
-            found = self._lines(bgr)
+            found = self.located_lines(bgr)
             lines = self._scripts.read(bgr, found)
             known = [each.line for each in found if each.line.confidence >= _LEAST_SCORE]
             if (
@@ -86,7 +86,7 @@ class LocalOcr:
                 and self._reads_better_turned(bgr, known)
             ):
                 turned = np.ascontiguousarray(bgr[::-1, ::-1])
-                over = self._scripts.read(turned, self._lines(turned))
+                over = self._scripts.read(turned, self.located_lines(turned))
                 lines = max(lines, _turned(over, bgr.shape[1], bgr.shape[0]), key=_median_score)
         kept = [_scaled(line, scale) for line in lines if _worth_keeping(line)]
         logger_for(_logger, call).debug("%s: %d lines of text", self.name, len(kept))
@@ -102,7 +102,7 @@ class LocalOcr:
         )
         return bool(scores) and statistics.median(scores) > _median_score(lines)
 
-    def _lines(self, bgr: Array) -> list[FoundLine]:
+    def located_lines(self, bgr: Array) -> list[FoundLine]:
         """Return every line that was located, in reading order; the text of some is empty."""
         located = self._located
         result = self._reader(bgr, return_word_box=True, use_cls=False)

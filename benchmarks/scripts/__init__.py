@@ -1,0 +1,1 @@
+"""Lines in many scripts, rendered, and how much of them is read."""

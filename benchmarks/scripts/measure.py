@@ -19,14 +19,18 @@ from imaginem.config.ocr_languages import CODES
 from imaginem.config.settings import read_settings
 from imaginem.engines.local.ocr import LocalOcr
 from imaginem.engines.local.scripts.alphabets import main_script, scripts_in
-from imaginem.engines.local.scripts.data import SYSTEM_FOLDERS, LanguageData
+from imaginem.engines.local.scripts.data import SYSTEM_FOLDERS, Data, LanguageData
 from imaginem.engines.local.scripts.photo import FoundLine, ScriptReader
-from imaginem.engines.local.scripts.tesseract import Tesseract
+from imaginem.engines.local.scripts.tesseract import Reading, Tesseract
 from imaginem.outputs import TextLine
 
 Array = NDArray[Any]
 
 _ON_A_PAGE = 12
+_KEPT_READINGS = 500
+_BEFORE = "PP-OCR alone"
+_LEAST_BEFORE = 0.75
+"""Score from which the engine kept a line before it had other readers."""
 _DEMANDED = frozenset({"ar", "fa", "ru", "uk", "am", "ti", "hi", "el", "vi", "ko"})
 """Languages of the scripts for which limits were set."""
 _LIMITS = {("packages", "clean"): 8.0, ("Debian", "clean"): 3.0, ("Debian", "photo"): 12.0}
@@ -76,6 +80,7 @@ class Readers:
     store: AssetStore
     system: tuple[Path, ...]
     tesseract: Tesseract = field(default_factory=Tesseract)
+    _readings: dict[Any, Reading] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.engine = LocalOcr(self.store, read_settings().local_runtime)
@@ -91,7 +96,16 @@ class Readers:
 
     def read(self, column: str, bgr: Array, found: Sequence[FoundLine]) -> list[TextLine]:
         """Return what is read without memory of other photos."""
-        return ScriptReader(self.readers[column], self.tesseract.read).read(bgr, found)
+        return ScriptReader(self.readers[column], self._read_once).read(bgr, found)
+
+    def _read_once(self, line: Array, data: Data) -> Reading:
+        """Read a line; both columns share most of the data, and each reading is made once."""
+        known = (line.tobytes(), line.shape, data)
+        if known not in self._readings:
+            if len(self._readings) > _KEPT_READINGS:
+                self._readings.clear()
+            self._readings[known] = self.tesseract.read(line, data)
+        return self._readings[known]
 
 
 def plain(text: str) -> str:
@@ -113,25 +127,15 @@ def measured(
     readers: Readers, language: str, count: int, fonts: Fonts
 ) -> dict[tuple[str, str], Count]:
     """Return the counts of a language by column and by state of the page."""
-    counts = {
-        (column, state): Count() for column in readers.readers for state in ("clean", "photo")
-    }
+    columns = (*readers.readers, _BEFORE)
+    counts = {(column, state): Count() for column in columns for state in ("clean", "photo")}
     for seed, (page, truth) in enumerate(pages_of(language, count, fonts)):
         for state, seen in (("clean", page), ("photo", photographed(page, seed))):
             bgr, found = readers.found(seen)
             for column in readers.readers:
                 counts[column, state].add(truth, readers.read(column, bgr, found))
-    return counts
-
-
-def before(readers: Readers, language: str, count: int, fonts: Fonts) -> dict[str, Count]:
-    """Return the counts of what PP-OCR reads alone, as the engine did without other readers."""
-    counts = {"clean": Count(), "photo": Count()}
-    for seed, (page, truth) in enumerate(pages_of(language, count, fonts)):
-        for state, seen in (("clean", page), ("photo", photographed(page, seed))):
-            _, found = readers.found(seen)
-            kept = [each.line for each in found if each.line.confidence >= 0.75]
-            counts[state].add(truth, kept)
+            kept = [one.line for one in found if one.line.confidence >= _LEAST_BEFORE]
+            counts[_BEFORE, state].add(truth, kept)
     return counts
 
 
@@ -159,14 +163,12 @@ def rows(readers: Readers, language: str, count: int, fonts: Fonts) -> Iterable[
         more = {"unread": found.unread, "invented": found.invented, "lines": found.lines}
         if language in UNKNOWN:
             shown = f"{found.invented} letters invented, {found.unread} of {found.lines} said"
-            yield Result(name, found.invented, shown, "0 invented", not found.invented, more=more)
+            kept = None if column == _BEFORE else not found.invented
+            budget = "-" if column == _BEFORE else "0 invented"
+            yield Result(name, found.invented, shown, budget, kept, more=more)
             continue
         limit = _LIMITS.get((column, state)) if language in _DEMANDED else None
         shown = f"{found.percent:.1f} % of {found.letters}, {found.unread} unreadable"
         kept = None if limit is None else found.percent <= limit
         budget = f"<= {limit:g} %" if limit is not None else "-"
         yield Result(name, found.percent, shown, budget, kept, more=more)
-    if language in ("fr", "zh", "ja", "vi", "el"):
-        for state, found in before(readers, language, count, fonts).items():
-            shown = f"{found.percent:.1f} % of {found.letters}"
-            yield Result(f"{language}, PP-OCR alone, {state}", found.percent, shown)

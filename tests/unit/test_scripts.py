@@ -20,6 +20,7 @@ from imaginem.engines.local.scripts.photo import FoundLine, ScriptReader
 from imaginem.engines.local.scripts.tesseract import (
     Reading,
     ReadWord,
+    Tesseract,
     dark_on_bright,
     words_of,
 )
@@ -117,6 +118,35 @@ def test_latin_letters_of_a_middling_score_are_kept_if_another_reader_sees_them_
     readers = Readers({"ru": {300: ("КВ2", 0.5)}, "vi": {300: ("Yamaha motor", 0.8)}})
     (line,) = readers.lines(found("YAMAHA MOTOP", 0.8, box(0, 0, 300)))
     assert (line.text, line.unreadable) == ("YAMAHA MOTOP", None)
+
+
+def test_chinese_of_a_middling_score_is_kept_as_before() -> None:
+    readers = Readers({"ko": {240: ("한국", 0.6)}})
+    (line,) = readers.lines(found("我在寻找我的弟弟", 0.85, box(0, 0, 240)))
+    assert (line.text, line.language, readers.asked) == ("我在寻找我的弟弟", "zh", [])
+
+
+def test_figures_of_arabic_script_are_never_sure() -> None:
+    class Sure(Readers):
+        def read(self, line: NDArray[Any], data: Data) -> Reading:
+            words = (ReadWord("عمره", 0.9, 200, 300), ReadWord("١٤", 0.9, 0, 100))
+            return Reading("عمره ١٤", 0.9, words)
+
+    (line,) = Sure({"ar": {}}).lines(found("", 0.0, box(0, 0, 300)))
+    assert [word.confidence for word in line.words] == [0.9, 0.5]
+
+
+def test_damaged_data_reads_nothing_and_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pytest.importorskip("tesserocr")
+    (tmp_path / "xyz.traineddata").write_bytes(b"no data")
+    tesseract = Tesseract()
+    line = np.full((48, 200), 255, np.uint8)
+    for _ in range(2):
+        assert tesseract.read(line, Data(tmp_path, ("xyz",))) == Reading("", 0.0)
+    assert len(caplog.records) == 1
+    assert "xyz" in caplog.text
 
 
 def test_without_data_what_is_not_latin_is_said_to_be_unreadable() -> None:

@@ -26,20 +26,25 @@ from imaginem.engines.local.scripts.data import Reader
 from imaginem.engines.local.scripts.gate import is_dense, is_read, sides
 from imaginem.engines.local.scripts.joining import joined
 from imaginem.engines.local.scripts.languages import suited
+from imaginem.engines.local.scripts.tesseract import ReadWord
 from imaginem.engines.local.scripts.vietnamese import alike, is_fuller, looks_cut
 from imaginem.outputs import TextLine, Word
 
 Array = NDArray[Any]
 
 _LATIN = "Latn"
+_CHINESE = ("Hani", "Jpan")
 _MOST_SEARCHES = 3
 """Lines of a photo for which every reader is asked, and none is sure: more are patterns."""
 _COMPARED = 4
 """Lines by which the language of a script is found; the longest ones."""
-_LEAST_LATIN = 0.75
+_LEAST_SEEN = 0.75
 """Score of PP-OCR from which a line is kept if another reader sees the same letters."""
-_LEAST_LATIN_ALONE = 0.85
+_LEAST_SEEN_ALONE = 0.85
 """The same where there is no other reader of Latin letters."""
+_ARABIC_FIGURES = frozenset("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹")
+_MOST_FOR_FIGURES = 0.5
+"""Confidence of a word with such figures, at most: a year or an age may be another one."""
 _FEW_LETTERS = 3
 """A reading of fewer says nothing about the script: patterns give one or two."""
 
@@ -164,11 +169,11 @@ class _Photo:
     def _decide(self, number: int) -> None:
         """Find out who can read a line that PP-OCR did not."""
         found = self._found[number]
-        cut = self._cut(number)
-        if self._is_latin(found.line, cut):
+        if self._is_seen(number):
             self._read[number] = _with_script(found.line)
             return
-        best = self._chooser.best(cut, self._to_try(found))
+        scripts = self._to_try(found)
+        best = self._chooser.best(self._cut(number), scripts) if scripts else None
         if best is not None and self._is_believed(best, found):
             self._answers[number] = best
             script = best.reader.script
@@ -190,15 +195,22 @@ class _Photo:
             return False
         return best.belief >= (BELIEVED if found.length >= 3 else SURE)
 
-    def _is_latin(self, line: TextLine, cut: Array) -> bool:
-        """Tell whether PP-OCR's Latin letters are there: it writes them for other scripts too."""
-        if main_script(line.text) not in (_LATIN, ""):
+    def _is_seen(self, number: int) -> bool:
+        """Tell whether the letters that PP-OCR is less sure of are there.
+
+        It writes Latin ones for other scripts too, so these need a second reader.
+        """
+        line = self._found[number].line
+        script = main_script(line.text)
+        if line.confidence < _LEAST_SEEN or script not in (_LATIN, *_CHINESE, ""):
             return False
+        if script in _CHINESE:
+            return is_dense(line.text, line.polygon)
         if self._latin is None:
-            return line.confidence >= _LEAST_LATIN_ALONE and is_dense(line.text, line.polygon)
-        if line.confidence < _LEAST_LATIN or sum(map(str.isalnum, line.text)) < 2:
+            return line.confidence >= _LEAST_SEEN_ALONE and is_dense(line.text, line.polygon)
+        if sum(map(str.isalnum, line.text)) < 2:
             return False
-        reading = self._chooser.answer(cut, self._latin).reading
+        reading = self._chooser.answer(self._cut(number), self._latin).reading
         return reading.confidence >= BELIEVED_AGAIN and alike(reading.text, line.text)
 
     def _to_try(self, found: FoundLine) -> list[str]:
@@ -258,12 +270,18 @@ def _as_line(answer: Answer, polygon: list[int], language: str) -> TextLine:
         confidence=round(answer.reading.confidence, 4),
         polygon=polygon,
         words=[
-            Word(text=word.text, confidence=word.confidence, polygon=place_of(word, polygon))
+            Word(text=word.text, confidence=_doubted(word), polygon=place_of(word, polygon))
             for word in answer.reading.words
         ],
         script=script,
         language=language or language_by_letters(text, script),
     )
+
+
+def _doubted(word: ReadWord) -> float:
+    """Return a word's confidence; figures of Arabic script are often wrong, however sure."""
+    has_figures = any(letter in _ARABIC_FIGURES for letter in word.text)
+    return min(word.confidence, _MOST_FOR_FIGURES) if has_figures else word.confidence
 
 
 def _unreadable(line: TextLine, script: str) -> TextLine:

@@ -1,5 +1,6 @@
 """Tesseract, for one line of text at a time."""
 
+import logging
 import os
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from imaginem.engines.local.scripts.alphabets import tidied
 from imaginem.engines.local.scripts.data import Data
 
 Array = NDArray[Any]
+_logger = logging.getLogger("imaginem.engines.local")
 
 _MOST_OPEN = 18
 """Models that a process keeps open: 7 to 16 MB each, and 0.1 to 0.3 seconds to open one again."""
@@ -59,6 +61,8 @@ class Tesseract:
         import tesserocr
 
         api = self._opened(data)
+        if api is None:
+            return Reading("", 0.0)
         height, width = line.shape
         api.SetImageBytes(np.ascontiguousarray(line).tobytes(), width, height, 1, width)
         text = tidied(api.GetUTF8Text())
@@ -74,6 +78,7 @@ class Tesseract:
         return Reading(text, api.MeanTextConf() / 100, words_of(text, pieces))
 
     def _opened(self, data: Data) -> Any:
+        """Return an open model; None for one that can't be opened."""
         if data in self._open:
             self._open.move_to_end(data)
             return self._open[data]
@@ -82,13 +87,25 @@ class Tesseract:
         import tesserocr
 
         if len(self._open) >= self._most:
-            self._open.popitem(last=False)[1].End()
-        api = tesserocr.PyTessBaseAPI(
-            path=f"{data.folder}{os.sep}",
-            lang="+".join(data.names),
-            psm=tesserocr.PSM.RAW_LINE,
-            oem=tesserocr.OEM.LSTM_ONLY,
-        )
+            oldest = self._open.popitem(last=False)[1]
+            if oldest is not None:
+                oldest.End()
+        try:
+            api = tesserocr.PyTessBaseAPI(
+                path=f"{data.folder}{os.sep}",
+                lang="+".join(data.names),
+                psm=tesserocr.PSM.RAW_LINE,
+                oem=tesserocr.OEM.LSTM_ONLY,
+            )
+        except RuntimeError:  # a file is damaged
+            _logger.warning(
+                "%s in %s can't be opened, so that its lines are only said to be unreadable: "
+                "remove it and run `imaginem assets fetch`",
+                " and ".join(data.names),
+                data.folder,
+            )
+            self._open[data] = None
+            return None
         api.SetVariable("debug_file", os.devnull)
         api.SetVariable("invert_threshold", "0")  # the ground is made bright before
         if data.keeps_spaces:

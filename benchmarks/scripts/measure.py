@@ -20,7 +20,8 @@ from imaginem.config.settings import read_settings
 from imaginem.engines.local.ocr import LocalOcr
 from imaginem.engines.local.scripts.alphabets import main_script, scripts_in
 from imaginem.engines.local.scripts.data import SYSTEM_FOLDERS, Data, LanguageData
-from imaginem.engines.local.scripts.photo import FoundLine, ScriptReader
+from imaginem.engines.local.scripts.lines import FoundLine
+from imaginem.engines.local.scripts.photo import ScriptReader
 from imaginem.engines.local.scripts.tesseract import Reading, Tesseract
 from imaginem.outputs import TextLine
 
@@ -79,7 +80,7 @@ class Readers:
 
     store: AssetStore
     system: tuple[Path, ...]
-    tesseract: Tesseract = field(default_factory=Tesseract)
+    tesseract: Tesseract = field(default_factory=lambda: Tesseract(most=40))
     _readings: dict[Any, Reading] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -16,7 +16,9 @@ from imaginem.engines.local.scripts.cutting import cut_line, place_of
 from imaginem.engines.local.scripts.data import Data, LanguageData, Reader, asset_name
 from imaginem.engines.local.scripts.gate import is_read
 from imaginem.engines.local.scripts.joining import joined
-from imaginem.engines.local.scripts.photo import FoundLine, ScriptReader
+from imaginem.engines.local.scripts.lines import FoundLine
+from imaginem.engines.local.scripts.open_models import OpenModels
+from imaginem.engines.local.scripts.photo import ScriptReader
 from imaginem.engines.local.scripts.tesseract import (
     Reading,
     ReadWord,
@@ -136,6 +138,23 @@ def test_figures_of_arabic_script_are_never_sure() -> None:
     assert [word.confidence for word in line.words] == [0.9, 0.5]
 
 
+def test_models_in_use_stay_open_while_every_model_is_asked() -> None:
+    opened: list[str] = []
+
+    class Model:
+        def __init__(self, data: Data) -> None:
+            self.name, self.is_open = data.names[0], True
+            opened.append(self.name)
+
+        def End(self) -> None:
+            self.is_open = False
+
+    models = OpenModels(Model, most=3)
+    for name in ["ru", "ar", "ar", "ar", "am", "ka", "he", "th", "ru", "ar"]:
+        assert models.get(Data(Path(), (name,))).is_open
+    assert [opened.count(name) for name in ("ru", "ar")] == [1, 1]
+
+
 def test_damaged_data_reads_nothing_and_is_told_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -147,6 +166,33 @@ def test_damaged_data_reads_nothing_and_is_told_once(
         assert tesseract.read(line, Data(tmp_path, ("xyz",))) == Reading("", 0.0)
     assert len(caplog.records) == 1
     assert "xyz" in caplog.text
+
+
+def test_greek_letters_of_pp_ocr_are_read_again_since_it_loses_some() -> None:
+    readers = Readers({"el": {300: ("Αγνοούμενο άτομο", 0.9)}})
+    (line,) = readers.lines(found("Aγνοομενο τομο", 0.97, box(0, 0, 300)))
+    assert (line.text, line.language) == ("Αγνοούμενο άτομο", "el")
+
+
+def test_sure_latin_letters_are_doubted_beside_lines_in_another_script() -> None:
+    readers = Readers(
+        {
+            "th": {400: ("ตามหาน้องชายของฉัน", 0.95), 300: ("กรุณาติดต่อกลับ", 0.9)},
+            "vi": {300: ("n$ urifi mo", 0.4), 200: ("Red Cross", 0.9)},
+        }
+    )
+    lines = readers.lines(
+        found("", 0.0, box(0, 0, 400)),
+        found("nsninianau", 0.95, box(0, 100, 300)),
+        found("Red Cross", 0.99, box(0, 200, 200)),
+    )
+    assert [line.text for line in lines] == ["ตามหาน้องชายของฉัน", "กรุณาติดต่อกลับ", "Red Cross"]
+
+
+def test_latin_handwriting_that_only_pp_ocr_can_read_is_kept() -> None:
+    readers = Readers({"ru": {300: ("Пл2 ,", 0.5)}, "vi": {300: ("l~ k", 0.3)}})
+    (line,) = readers.lines(found("Maria Lopez", 0.88, box(0, 0, 300)))
+    assert (line.text, line.script) == ("Maria Lopez", "Latn")
 
 
 def test_without_data_what_is_not_latin_is_said_to_be_unreadable() -> None:

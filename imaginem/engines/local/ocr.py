@@ -18,7 +18,8 @@ from imaginem.engines.local.located import LocatedLines
 from imaginem.engines.local.models import RuntimeSetting, shared_model
 from imaginem.engines.local.scripts.alphabets import main_language
 from imaginem.engines.local.scripts.choosing import SURE
-from imaginem.engines.local.scripts.photo import FoundLine, ScriptReader
+from imaginem.engines.local.scripts.lines import FoundLine
+from imaginem.engines.local.scripts.photo import ScriptReader
 from imaginem.engines.local.scripts.ready import script_reader
 from imaginem.engines.local.text_reader import make_reader, read_scores
 from imaginem.engines.logs import logger_for

@@ -1,17 +1,14 @@
 """Reads a photo's lines by script: PP-OCR's answer where it is sure, else that of Tesseract."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import NDArray
 
 from imaginem.engines.local.scripts.alphabets import (
     NAMES,
-    language_by_letters,
     main_script,
     scripts_in,
-    unreadable,
 )
 from imaginem.engines.local.scripts.choosing import (
     BELIEVED,
@@ -21,61 +18,36 @@ from imaginem.engines.local.scripts.choosing import (
     ReadLine,
     ScriptChooser,
 )
-from imaginem.engines.local.scripts.cutting import cut_line, place_of
+from imaginem.engines.local.scripts.cutting import cut_line
 from imaginem.engines.local.scripts.data import Reader
-from imaginem.engines.local.scripts.gate import is_dense, is_read, sides
+from imaginem.engines.local.scripts.gate import is_dense, is_read
 from imaginem.engines.local.scripts.joining import joined
 from imaginem.engines.local.scripts.languages import suited
-from imaginem.engines.local.scripts.tesseract import ReadWord
+from imaginem.engines.local.scripts.lines import (
+    FoundLine,
+    as_line,
+    unreadable_line,
+    with_script,
+)
 from imaginem.engines.local.scripts.vietnamese import alike, is_fuller, looks_cut
-from imaginem.outputs import TextLine, Word
+from imaginem.outputs import TextLine
 
 Array = NDArray[Any]
 
 _LATIN = "Latn"
 _CHINESE = ("Hani", "Jpan")
+_KNOWN_TO_PP_OCR = (_LATIN, *_CHINESE, "")
+"""Scripts whose letters it knows all; it has some of Greek and loses those with marks."""
 _MOST_SEARCHES = 3
 """Lines of a photo for which every reader is asked, and none is sure: more are patterns."""
 _COMPARED = 4
 """Lines by which the language of a script is found; the longest ones."""
 _LEAST_SEEN = 0.75
 """Score of PP-OCR from which a line is kept if another reader sees the same letters."""
-_LEAST_SEEN_ALONE = 0.85
-"""The same where there is no other reader of Latin letters."""
-_ARABIC_FIGURES = frozenset("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹")
-_MOST_FOR_FIGURES = 0.5
-"""Confidence of a word with such figures, at most: a year or an age may be another one."""
+_LEAST_LIKELY = 0.85
+"""The same where it does not, but nobody reads another script in them: handwriting, for one."""
 _FEW_LETTERS = 3
 """A reading of fewer says nothing about the script: patterns give one or two."""
-
-
-@dataclass(frozen=True)
-class FoundLine:
-    """A line that PP-OCR found.
-
-    Attributes:
-        line: as it read it; its text may be empty.
-        located: how sure it is that there is text, from 0 to 1.
-    """
-
-    line: TextLine
-    located: float
-
-    @property
-    def length(self) -> float:
-        """Its length, as a multiple of its height."""
-        along, across = sides(self.line.polygon)
-        return along / across
-
-    @property
-    def is_worth_a_search(self) -> bool:
-        """Whether every reader is asked: patterns in photos are short, or located at 0.72."""
-        return self.length >= 3 or (self.length >= 2 and self.located >= 0.75)
-
-    @property
-    def is_text(self) -> bool:
-        """Whether it is said to be text though nobody can read it, and no pattern."""
-        return (self.length >= 3 and self.located >= 0.7) or self.length >= 5
 
 
 class ScriptReader:
@@ -125,18 +97,21 @@ class _Photo:
         doubtful = []
         for number, each in enumerate(self._found):
             line = each.line
-            if is_read(line.text, line.confidence, line.polygon):
-                self._read[number] = _with_script(line)
+            if main_script(line.text) in _KNOWN_TO_PP_OCR and is_read(
+                line.text, line.confidence, line.polygon
+            ):
+                self._read[number] = with_script(line)
             else:
                 doubtful.append(number)
         self._mend_vietnamese()
         # The longest first: they tell best which script the photo is in.
         for number in sorted(doubtful, key=self._length, reverse=True):
             self._decide(number)
+        self._doubt_latin([number for number in self._read if number not in doubtful])
         self._choose_languages()
         for number, answer in self._answers.items():
             language = self._languages.get(answer.reader.script, "")
-            self._read[number] = _as_line(answer, self._found[number].line.polygon, language)
+            self._read[number] = as_line(answer, self._found[number].line.polygon, language)
         lines = [self._read[number] for number in sorted(self._read)]
         return joined(lines, frozenset(self._scripts))
 
@@ -163,14 +138,32 @@ class _Photo:
         line = self._read[number]
         if answer.belief < SURE or not is_fuller(answer.reading.text, line.text):
             return False
-        self._read[number] = _as_line(answer, line.polygon, "vi")
+        self._read[number] = as_line(answer, line.polygon, "vi")
         return True
+
+    def _doubt_latin(self, numbers: Sequence[int]) -> None:
+        """Ask once more about Latin letters beside lines in another script.
+
+        PP-OCR is at times sure of Latin letters that it sees in those of others.
+        """
+        if self._latin is None or not self._scripts:
+            return
+        for number in numbers:
+            line = self._read[number]
+            if line.script != _LATIN:
+                continue
+            cut = self._cut(number)
+            if alike(self._chooser.answer(cut, self._latin).reading.text, line.text):
+                continue
+            best = self._chooser.best(cut, self._scripts)
+            if best is not None and best.belief >= BELIEVED:
+                self._answers[number] = best
 
     def _decide(self, number: int) -> None:
         """Find out who can read a line that PP-OCR did not."""
         found = self._found[number]
         if self._is_seen(number):
-            self._read[number] = _with_script(found.line)
+            self._read[number] = with_script(found.line)
             return
         scripts = self._to_try(found)
         best = self._chooser.best(self._cut(number), scripts) if scripts else None
@@ -182,10 +175,15 @@ class _Photo:
             if script not in self._scripts:
                 self._scripts.append(script)
             return
+        if _is_likely(found.line):
+            self._read[number] = with_script(found.line)
+            return
         self._searches += found.is_worth_a_search
         if found.is_text:
             likeliest = best.reader.script if best is not None else ""
-            self._read[number] = _unreadable(found.line, self._known_script(found.line, likeliest))
+            self._read[number] = unreadable_line(
+                found.line, self._known_script(found.line, likeliest)
+            )
 
     def _is_believed(self, best: Answer, found: FoundLine) -> bool:
         script = best.reader.script
@@ -202,13 +200,11 @@ class _Photo:
         """
         line = self._found[number].line
         script = main_script(line.text)
-        if line.confidence < _LEAST_SEEN or script not in (_LATIN, *_CHINESE, ""):
+        if line.confidence < _LEAST_SEEN or script not in _KNOWN_TO_PP_OCR:
             return False
         if script in _CHINESE:
             return is_dense(line.text, line.polygon)
-        if self._latin is None:
-            return line.confidence >= _LEAST_SEEN_ALONE and is_dense(line.text, line.polygon)
-        if sum(map(str.isalnum, line.text)) < 2:
+        if self._latin is None or sum(map(str.isalnum, line.text)) < 2:
             return False
         reading = self._chooser.answer(self._cut(number), self._latin).reading
         return reading.confidence >= BELIEVED_AGAIN and alike(reading.text, line.text)
@@ -257,38 +253,10 @@ class _Photo:
         return self._chooser.answer(self._cut(number), reader)
 
 
-def _with_script(line: TextLine) -> TextLine:
-    script = main_script(line.text)
-    language = language_by_letters(line.text, script)
-    return line.model_copy(update={"script": script or None, "language": language or None})
-
-
-def _as_line(answer: Answer, polygon: list[int], language: str) -> TextLine:
-    text, script = answer.reading.text, answer.reader.script
-    return TextLine(
-        text=text,
-        confidence=round(answer.reading.confidence, 4),
-        polygon=polygon,
-        words=[
-            Word(text=word.text, confidence=_doubted(word), polygon=place_of(word, polygon))
-            for word in answer.reading.words
-        ],
-        script=script,
-        language=language or language_by_letters(text, script),
-    )
-
-
-def _doubted(word: ReadWord) -> float:
-    """Return a word's confidence; figures of Arabic script are often wrong, however sure."""
-    has_figures = any(letter in _ARABIC_FIGURES for letter in word.text)
-    return min(word.confidence, _MOST_FOR_FIGURES) if has_figures else word.confidence
-
-
-def _unreadable(line: TextLine, script: str) -> TextLine:
-    return TextLine(
-        text="",
-        confidence=0.0,
-        polygon=line.polygon,
-        script=script or None,
-        unreadable=unreadable(script),
+def _is_likely(line: TextLine) -> bool:
+    """Tell whether Latin letters of PP-OCR are rather there than not."""
+    return (
+        line.confidence >= _LEAST_LIKELY
+        and main_script(line.text) in (_LATIN, "")
+        and is_dense(line.text, line.polygon)
     )

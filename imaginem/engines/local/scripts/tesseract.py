@@ -2,7 +2,6 @@
 
 import logging
 import os
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,12 +12,10 @@ from numpy.typing import NDArray
 
 from imaginem.engines.local.scripts.alphabets import tidied
 from imaginem.engines.local.scripts.data import Data
+from imaginem.engines.local.scripts.open_models import MOST_OPEN, OpenModels
 
 Array = NDArray[Any]
 _logger = logging.getLogger("imaginem.engines.local")
-
-_MOST_OPEN = 18
-"""Models that a process keeps open: 7 to 16 MB each, and 0.1 to 0.3 seconds to open one again."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +38,14 @@ class Reading:
 
 
 class Tesseract:
-    """Models that are open; not for use by several threads at once.
+    """Reads lines; not for use by several threads at once.
 
     Args:
-        most: models that stay open, those used last.
+        most: models that stay open.
     """
 
-    def __init__(self, most: int = _MOST_OPEN) -> None:
-        self._open: OrderedDict[Data, Any] = OrderedDict()
-        self._most = most
+    def __init__(self, most: int = MOST_OPEN) -> None:
+        self._models = OpenModels(_open_model, most)
 
     def read(self, line: Array, data: Data) -> Reading:
         """Return what a model reads.
@@ -58,11 +54,11 @@ class Tesseract:
             line: grey, dark letters on bright ground.
             data: of the model.
         """
-        import tesserocr
-
-        api = self._opened(data)
+        api = self._models.get(data)
         if api is None:
             return Reading("", 0.0)
+        import tesserocr
+
         height, width = line.shape
         api.SetImageBytes(np.ascontiguousarray(line).tobytes(), width, height, 1, width)
         text = tidied(api.GetUTF8Text())
@@ -77,41 +73,33 @@ class Tesseract:
                 pieces.append(ReadWord(piece, round(sure, 4), int(box[0]), int(box[2])))
         return Reading(text, api.MeanTextConf() / 100, words_of(text, pieces))
 
-    def _opened(self, data: Data) -> Any:
-        """Return an open model; None for one that can't be opened."""
-        if data in self._open:
-            self._open.move_to_end(data)
-            return self._open[data]
-        # Must be there before the library loads: several threads for one line only cost time.
-        os.environ.setdefault("OMP_THREAD_LIMIT", "1")
-        import tesserocr
 
-        if len(self._open) >= self._most:
-            oldest = self._open.popitem(last=False)[1]
-            if oldest is not None:
-                oldest.End()
-        try:
-            api = tesserocr.PyTessBaseAPI(
-                path=f"{data.folder}{os.sep}",
-                lang="+".join(data.names),
-                psm=tesserocr.PSM.RAW_LINE,
-                oem=tesserocr.OEM.LSTM_ONLY,
-            )
-        except RuntimeError:  # a file is damaged
-            _logger.warning(
-                "%s in %s can't be opened, so that its lines are only said to be unreadable: "
-                "remove it and run `imaginem assets fetch`",
-                " and ".join(data.names),
-                data.folder,
-            )
-            self._open[data] = None
-            return None
-        api.SetVariable("debug_file", os.devnull)
-        api.SetVariable("invert_threshold", "0")  # the ground is made bright before
-        if data.keeps_spaces:
-            api.SetVariable("preserve_interword_spaces", "1")
-        self._open[data] = api
-        return api
+def _open_model(data: Data) -> Any:
+    """Return an open model; None if its file is damaged."""
+    # Must be there before the library loads: several threads for one line only cost time.
+    os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+    import tesserocr
+
+    try:
+        api = tesserocr.PyTessBaseAPI(
+            path=f"{data.folder}{os.sep}",
+            lang="+".join(data.names),
+            psm=tesserocr.PSM.RAW_LINE,
+            oem=tesserocr.OEM.LSTM_ONLY,
+        )
+    except RuntimeError:
+        _logger.warning(
+            "%s in %s can't be opened, so that its lines are only said to be unreadable: "
+            "remove it and run `imaginem assets fetch`",
+            " and ".join(data.names),
+            data.folder,
+        )
+        return None
+    api.SetVariable("debug_file", os.devnull)
+    api.SetVariable("invert_threshold", "0")  # the ground is made bright before
+    if data.keeps_spaces:
+        api.SetVariable("preserve_interword_spaces", "1")
+    return api
 
 
 def words_of(text: str, pieces: Sequence[ReadWord]) -> tuple[ReadWord, ...]:

@@ -1,0 +1,93 @@
+"""Lines of text on their way: as they are found, as they are read, and as nobody can read them."""
+
+from dataclasses import dataclass
+
+from imaginem.engines.local.scripts.alphabets import (
+    language_by_letters,
+    main_script,
+    unreadable,
+)
+from imaginem.engines.local.scripts.choosing import Answer
+from imaginem.engines.local.scripts.cutting import place_of
+from imaginem.engines.local.scripts.gate import sides
+from imaginem.engines.local.scripts.tesseract import ReadWord
+from imaginem.outputs import TextLine, Word
+
+_ARABIC_FIGURES = frozenset("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹")
+_MOST_FOR_FIGURES = 0.5
+"""Confidence of a word with such figures, at most: a year or an age may be another one."""
+
+
+@dataclass(frozen=True)
+class FoundLine:
+    """A line that PP-OCR found.
+
+    Attributes:
+        line: as it read it; its text may be empty.
+        located: how sure it is that there is text, from 0 to 1.
+    """
+
+    line: TextLine
+    located: float
+
+    @property
+    def length(self) -> float:
+        """Its length, as a multiple of its height."""
+        along, across = sides(self.line.polygon)
+        return along / across
+
+    @property
+    def is_worth_a_search(self) -> bool:
+        """Whether every reader is asked: patterns in photos are short, or located at 0.72."""
+        return self.length >= 3 or (self.length >= 2 and self.located >= 0.75)
+
+    @property
+    def is_text(self) -> bool:
+        """Whether it is said to be text though nobody can read it, and no pattern."""
+        return (self.length >= 3 and self.located >= 0.7) or self.length >= 5
+
+
+def with_script(line: TextLine) -> TextLine:
+    """Return a line of PP-OCR with the script and language that its letters tell."""
+    script = main_script(line.text)
+    language = language_by_letters(line.text, script)
+    return line.model_copy(update={"script": script or None, "language": language or None})
+
+
+def as_line(answer: Answer, polygon: list[int], language: str) -> TextLine:
+    """Return a reader's answer as a line.
+
+    Args:
+        answer: of the reader.
+        polygon: where the line is.
+        language: of the photo's lines in this script; empty where it isn't known.
+    """
+    text, script = answer.reading.text, answer.reader.script
+    return TextLine(
+        text=text,
+        confidence=round(answer.reading.confidence, 4),
+        polygon=polygon,
+        words=[
+            Word(text=word.text, confidence=_doubted(word), polygon=place_of(word, polygon))
+            for word in answer.reading.words
+        ],
+        script=script,
+        language=language or language_by_letters(text, script),
+    )
+
+
+def _doubted(word: ReadWord) -> float:
+    """Return a word's confidence; figures of Arabic script are often wrong, however sure."""
+    has_figures = any(letter in _ARABIC_FIGURES for letter in word.text)
+    return min(word.confidence, _MOST_FOR_FIGURES) if has_figures else word.confidence
+
+
+def unreadable_line(line: TextLine, script: str) -> TextLine:
+    """Return a line whose text can't be read; its script is empty where nobody knows it."""
+    return TextLine(
+        text="",
+        confidence=0.0,
+        polygon=line.polygon,
+        script=script or None,
+        unreadable=unreadable(script),
+    )

@@ -169,10 +169,9 @@ class TextLine(Word):
     """A line of text with its words.
 
     Attributes:
-        language: BCP 47 tag, or the script as `und-Cyrl` where the language isn't told.
+        language: BCP 47 tag; `und-Cyrl` and the like where only the script is known.
         script: code of ISO 15924, such as `Arab`, where the engine tells.
-        unreadable: says that text was seen which can't be read, and in which script; the line's
-            text is empty then.
+        unreadable: says that there is text, and in which script, where the text can't be read.
     """
 
     words: list[Word] = Field(default_factory=list)

@@ -48,6 +48,7 @@ class Readers:
 
     def __init__(self, readings: Mapping[str, Mapping[int, tuple[str, float]]]) -> None:
         self.readings, self.asked = readings, list[str]()
+        self.scripts = ScriptReader([reader(language) for language in readings], self.read)
 
     def read(self, line: NDArray[Any], data: Data) -> Reading:
         language = data.names[0]
@@ -57,8 +58,7 @@ class Readers:
         return Reading(text, sure)
 
     def lines(self, *found: FoundLine) -> list[TextLine]:
-        readers = [reader(language) for language in self.readings]
-        return ScriptReader(readers, self.read).read(PHOTO, found)
+        return self.scripts.read(PHOTO, found)
 
 
 def found(text: str, score: float, polygon: Sequence[int], located: float = 0.8) -> FoundLine:
@@ -107,6 +107,28 @@ def test_the_surest_reader_reads_a_line_and_the_next_line_is_given_to_it_first()
     assert [line.text for line in lines] == ["נראה לאחרונה", "מחפש את אחי"]
     assert {(line.script, line.language) for line in lines} == {("Hebr", "he")}
     assert readers.asked == ["am", "he", "he"]  # the longest line first; then nobody else
+
+
+def test_the_next_photo_is_tried_in_the_script_of_the_last_one_first() -> None:
+    readers = Readers({"am": {}, "he": {300: ("מחפש את אחי", 0.9)}})
+    for _ in range(2):
+        readers.lines(found("", 0.0, box(0, 0, 300)))
+    assert readers.asked == ["am", "he", "he"]
+
+
+@pytest.mark.parametrize(
+    ("text", "sure"), [("ፍለጋ ላይ ነኝ", 0.65), ("265149 ሠላ 291 4539 4995 3581", 0.9)]
+)
+def test_what_no_reader_believes_or_is_mostly_figures_is_unreadable(text: str, sure: float) -> None:
+    (line,) = Readers({"am": {300: (text, sure)}}).lines(found("", 0.0, box(0, 0, 300)))
+    assert (line.text, line.script) == ("", None)
+    assert line.unreadable == "text in an unknown script, not readable here"
+
+
+def test_thai_data_is_believed_less_since_it_is_as_sure_of_any_letters() -> None:
+    readers = Readers({"th": {300: ("ใกล้สะพาน", 0.8)}, "hy": {300: ("Վերջին անգամ", 0.72)}})
+    (line,) = readers.lines(found("", 0.0, box(0, 0, 300)))
+    assert (line.text, line.script) == ("Վերջին անգամ", "Armn")
 
 
 def test_invented_latin_letters_are_not_kept_and_the_text_is_said_to_be_unreadable() -> None:

@@ -117,7 +117,7 @@ def test_the_next_photo_is_tried_in_the_script_of_the_last_one_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "sure"), [("ፍለጋ ላይ ነኝ", 0.65), ("265149 ሠላ 291 4539 4995 3581", 0.9)]
+    ("text", "sure"), [("ፍለጋ ላይ ነኝ", 0.65), ("265149 ሠላም 291 4539 4995 3581", 0.9)]
 )
 def test_what_no_reader_believes_or_is_mostly_figures_is_unreadable(text: str, sure: float) -> None:
     (line,) = Readers({"am": {300: (text, sure)}}).lines(found("", 0.0, box(0, 0, 300)))

@@ -168,7 +168,7 @@ def _check_matches(runtime: Runtime, ids: Mapping[str, str]) -> bool:
     correct = True
     person = {ids[name] for name in _ONE_PERSON}
     for job_id in ids.values():
-        matched = {photo.job_id for photo in matched_photos(runtime.gallery, ("demo", job_id))}
+        matched = {photo.job_id for photo in matched_photos(runtime, ("demo", job_id))}
         expected = person - {job_id} if job_id in person else set()
         correct &= matched == expected
     text = "the three photos of one person match each other, from both sides, and nobody else"

@@ -40,9 +40,11 @@ from imaginem.pipeline.states import ENDED, JobState
 from imaginem.ports import AuditDeed, AuditSubject, JobResult, PoisonFilter, Services
 from imaginem.redaction import redact_shown
 from imaginem.runtime import Runtime
+from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.admission import Admission
 from imaginem.usecases.audit.acting import note, state_purpose
-from imaginem.usecases.jobs import photo_name
+from imaginem.usecases.faces import matches_of_job
+from imaginem.usecases.jobs import photo_name, visible_outputs
 from imaginem.usecases.progress import (
     BatchProgress,
     as_json,
@@ -271,6 +273,7 @@ def results(
 
 
 def _result_json(runtime: Runtime, result: JobResult, links: bool) -> dict[str, Any]:
+    matches = matches_of_job(runtime, (result.batch_id, result.id), EVERYTHING)
     return {
         "batch_id": result.batch_id,
         "id": result.id,
@@ -280,7 +283,7 @@ def _result_json(runtime: Runtime, result: JobResult, links: bool) -> dict[str, 
         "processing_pipeline": list(result.processing_pipeline),
         "unfinished": list(result.unsuccessful),
         "timestamp": result.timestamp,
-        "job_output": result.job_output,
+        "job_output": visible_outputs(result.job_output, matches),
     }
 
 

@@ -9,8 +9,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from imaginem.outputs import Tag
-from imaginem.ports import FaceGallery, JobKey, JobResult
+from imaginem.ports import DashboardServices, JobKey, JobResult
 from imaginem.runtime import Runtime
+from imaginem.usecases.access import EVERYTHING
+from imaginem.usecases.faces import matches_of_job
 from imaginem.usecases.jobs import photo_name
 from imaginem.usecases.looked import has_looked
 from imaginem.usecases.submit import job_id_of
@@ -26,31 +28,41 @@ class MatchedPhoto:
     Attributes:
         confidence: of the best match of the two photos, from 0 to 1.
         band: match tier of that match.
+        decision: of a person on that match; empty if there is none.
+        same_photo: it is the same photo, sent again.
     """
 
     batch_id: str
     job_id: str
     confidence: float
     band: str
+    decision: str = ""
+    same_photo: bool = False
 
     @property
-    def key(self) -> JobKey:
-        """Batch id and job id."""
-        return self.batch_id, self.job_id
+    def told(self) -> str:
+        """What is said of it: a person's word goes before a machine's."""
+        return self.decision or (_SAME_PHOTO if self.same_photo else self.band)
 
 
-def matched_photos(gallery: FaceGallery, key: JobKey) -> list[MatchedPhoto]:
-    """Return the photos that match a job's photo, best first, whichever was processed first."""
-    faces = [face.face_id for face in gallery.faces_of(key)]
-    matches = gallery.matches_of(faces)
-    owners = gallery.owners([match.matched_face_id for match in matches])
+def matched_photos(services: DashboardServices, key: JobKey) -> list[MatchedPhoto]:
+    """Return the photos that match a job's photo, whichever was processed first.
+
+    The best come first, and those of which a person said that they show somebody else come last.
+    """
     best: dict[JobKey, MatchedPhoto] = {}
-    for match in matches:
-        owner = owners.get(match.matched_face_id)
-        if owner is not None:
-            photo = MatchedPhoto(owner.batch_id, owner.job_id, match.confidence, match.band)
-            best.setdefault((owner.batch_id, owner.job_id), photo)
-    return sorted(best.values(), key=lambda photo: -photo.confidence)
+    matches = matches_of_job(services, key, EVERYTHING)
+    for match in sorted(matches, key=lambda match: (match.is_rejected, -match.confidence)):
+        photo = MatchedPhoto(
+            match.batch_id,
+            match.job_id,
+            match.confidence,
+            match.band,
+            match.decision,
+            match.same_photo,
+        )
+        best.setdefault((match.batch_id, match.job_id), photo)
+    return list(best.values())
 
 
 def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
@@ -71,12 +83,9 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
             table.add_row(escape(job_id), "[red]no result[/]", "", "", "")
             continue
         count = len(_list(result.job_output, "facedetection", "faces"))
-        matched = matched_photos(runtime.gallery, key)
-        names = runtime.submissions.photos([key, *(photo.key for photo in matched)])
         similar = [
-            f"{escape(photo.job_id)} {photo.confidence:.2f} "
-            + (_SAME_PHOTO if key in names and names[key] == names.get(photo.key) else photo.band)
-            for photo in matched
+            f"{escape(photo.job_id)} {photo.confidence:.2f} {photo.told}"
+            for photo in matched_photos(runtime, key)
         ]
         cells = (
             _cell(escape(_tags(result)), has_looked(result, "generalclassification", "tags")),

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -15,6 +16,7 @@ from imaginem.ports.searchable import count_faces
 from imaginem.ports.seen_words import words_seen
 from imaginem.usecases.access import Caller, hidden_batches
 from imaginem.usecases.audit.acting import note
+from imaginem.usecases.faces import REJECTED
 from imaginem.usecases.jobs import given_name
 from imaginem.usecases.looked import has_looked
 
@@ -33,6 +35,7 @@ COLUMNS = (
     "matches",
     "image_url",
     "not_looked_for",
+    "rejected",
 )
 
 _SOUGHT_BY = {
@@ -63,6 +66,7 @@ def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Itera
     """Yield a row for each result of a batch, in the order of job ids; lists stay lists.
 
     `not_looked_for` names the columns whose step did not look, so that empty there is not nothing.
+    `matches` has no photo of which a person said that its face is another one: `rejected` has it.
     Matches in batches that the caller may not see are left out.
     """
     note(services, AuditDeed.EXPORTED, AuditSubject.BATCH, batch_id)
@@ -70,16 +74,29 @@ def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Itera
     while chunk := list(islice(results, _CHUNK)):
         keys = [(batch_id, result.id) for result in chunk]
         job_of = {face.face_id: face.job_id for face in services.gallery.faces_of(*keys)}
-        matches = _matched_jobs(services, job_of, caller)
+        alike = _photos_alike(services, job_of, caller)
         enrolled = Counter(job_of.values())
         for result in chunk:
-            yield _row(result, enrolled[result.id], sorted(matches.get(result.id, ())))
+            yield _row(result, enrolled[result.id], alike.get(result.id, _PhotosAlike()))
 
 
-def _matched_jobs(
+@dataclass
+class _PhotosAlike:
+    """The `batch/job` of each photo that matches a job's, by what people decided.
+
+    Attributes:
+        standing: with at least one pair of faces that nobody has rejected.
+        rejected: with at least one pair that somebody has.
+    """
+
+    standing: set[str] = field(default_factory=set)
+    rejected: set[str] = field(default_factory=set)
+
+
+def _photos_alike(
     services: DashboardServices, job_of: Mapping[uuid.UUID, str], caller: Caller
-) -> dict[str, set[str]]:
-    """Return the `batch/job` of each photo that matches, by the id of the job that it matches.
+) -> dict[str, _PhotosAlike]:
+    """Return the photos that match, by the id of the job that they match.
 
     Args:
         services: where faces and matches are.
@@ -89,12 +106,17 @@ def _matched_jobs(
     matches = services.gallery.matches_of(list(job_of))
     owners = services.gallery.owners(list({match.matched_face_id for match in matches}))
     hidden = hidden_batches(services, {owner.batch_id for owner in owners.values()}, caller)
-    matched: dict[str, set[str]] = {}
+    reviews = services.reviews.decisions(list({match.face_id for match in matches}))
+    alike: dict[str, _PhotosAlike] = {}
     for match in matches:
         owner = owners.get(match.matched_face_id)
         if owner and owner.batch_id not in hidden:
-            matched.setdefault(job_of[match.face_id], set()).add(f"{owner.batch_id}/{owner.job_id}")
-    return matched
+            photos = alike.setdefault(job_of[match.face_id], _PhotosAlike())
+            review = reviews.get((match.face_id, match.matched_face_id))
+            rejected = review is not None and review.decision == REJECTED
+            decided = photos.rejected if rejected else photos.standing
+            decided.add(f"{owner.batch_id}/{owner.job_id}")
+    return alike
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -125,7 +147,7 @@ def _cell(value: Any) -> str:
     return f"'{marked}" if marked.startswith(("\t", "\r", "\n")) else marked
 
 
-def _row(result: JobResult, enrolled: int, matched: list[str]) -> dict[str, Any]:
+def _row(result: JobResult, enrolled: int, alike: _PhotosAlike) -> dict[str, Any]:
     classification = result.job_output.get("generalclassification")
     tags = _names(classification, "tags", "name")
     captions = _names(_part(classification, "description"), "captions", "text")
@@ -143,9 +165,10 @@ def _row(result: JobResult, enrolled: int, matched: list[str]) -> dict[str, Any]
         "objects": _names(classification, "objects", "object"),
         "text": str(_part(result.job_output.get("ocr"), "full_text") or ""),
         "faces": None if "faces" in unsought and not faces else faces,
-        "matches": matched,
+        "matches": sorted(alike.standing),
         "image_url": result.image_url,
         "not_looked_for": unsought,
+        "rejected": sorted(alike.rejected - alike.standing),
     }
 
 

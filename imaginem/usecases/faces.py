@@ -25,7 +25,7 @@ from imaginem.ports import (
 from imaginem.usecases.access import Caller, hidden_batches
 from imaginem.usecases.audit.acting import note
 
-NO_DECISION = ""
+NO_DECISION, REJECTED = "", "rejected"
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,11 @@ class ReviewedMatch:
     reviewer: str = ""
     reviewed_at: datetime | None = None
     same_photo: bool = False
+
+    @property
+    def is_rejected(self) -> bool:
+        """Whether a person said that these are two people."""
+        return self.decision == REJECTED
 
 
 @dataclass(frozen=True)

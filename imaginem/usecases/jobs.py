@@ -76,7 +76,7 @@ def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobVie
             result.image_parameters if result else sent.parameters if sent else None
         ),
         steps=_steps(row, result),
-        outputs=_visible_outputs(result.job_output, matches) if result else None,
+        outputs=visible_outputs(result.job_output, matches) if result else None,
         matches=matches,
         source=row.dropped.source if row and row.dropped else "",
         replaced=row.replaced if row else "",
@@ -118,21 +118,29 @@ def _steps(row: ProgressRow | None, result: JobResult | None) -> list[StepView]:
     return [StepView(name, row.state_of(name), row.reason_of(name)) for name in row.pipeline]
 
 
-def _visible_outputs(
-    outputs: Mapping[str, Any], matches: Sequence[ReviewedMatch]
-) -> dict[str, Any]:
-    """Return outputs without matches that the caller may not see, or that were erased."""
+def visible_outputs(outputs: Mapping[str, Any], matches: Sequence[ReviewedMatch]) -> dict[str, Any]:
+    """Return outputs without matches that the caller may not see, or that were erased.
+
+    Args:
+        outputs: by step, as the job found it.
+        matches: those that the caller may see; what a person decided is told as `verdict`.
+    """
     output = outputs.get("facematch")
     listed = output.get("matches") if isinstance(output, dict) else None
     if not isinstance(output, dict) or not isinstance(listed, list):
         return dict(outputs)
     visible = {str(match.matched_face_id) for match in matches}
+    decided = {_pair(vars(match)): match.decision for match in matches if match.decision}
     kept = [
-        match
+        {**match, "verdict": decided[_pair(match)]} if _pair(match) in decided else match
         for match in listed
         if isinstance(match, dict) and str(match.get("matched_face_id")) in visible
     ]
     return {**outputs, "facematch": {**output, "matches": kept}}
+
+
+def _pair(match: Mapping[str, Any]) -> tuple[str, str]:
+    return str(match.get("face_id")), str(match.get("matched_face_id"))
 
 
 def result_of(services: Services, key: JobKey) -> JobResult:

@@ -185,6 +185,8 @@ ENGLISH = {
     "photo.adult.show": "Show it",
     "match.band.match": "match",
     "match.band.possible": "possible",
+    "match.verdict.confirmed": "same person",
+    "match.verdict.rejected": "not the same",
     "match.confidence": "{percent} %",
     "match.confirm": "Same person",
     "match.reject": "Not the same",

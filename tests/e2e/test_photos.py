@@ -112,7 +112,7 @@ def test_one_persons_photos_match_each_other_however_they_were_reencoded(
 
     one_person = {name for name in photos if name.startswith("IMG")}
     for job in photos:
-        photos_like_it = matched_photos(running.runtime.gallery, (batch, job))
+        photos_like_it = matched_photos(running.runtime, (batch, job))
         matched = {photo.job_id for photo in photos_like_it if photo.batch_id == batch}
         assert matched == (one_person - {job} if job in one_person else set()), job
     results = list(running.runtime.results.batch(batch))

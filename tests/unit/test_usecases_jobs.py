@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
+from imaginem.cli.report import matched_photos
 from imaginem.errors import NotFound, PermanentError
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import JobKey
 from imaginem.testing import Failing, MemoryServices, run_all
 from imaginem.usecases.access import EVERYTHING, Caller
 from imaginem.usecases.export import as_csv, as_rows
+from imaginem.usecases.faces import review_pair
 from imaginem.usecases.jobs import photo_name, result_of, view_job
 from imaginem.usecases.submit import run_again
-from tests.dashboard import face, keep, pair, send_photo, web_services
+from tests.dashboard import client, enrol, face, keep, pair, send_photo, web_services
 
 ANN = Caller("Ann", "caseworker", frozenset({"red-group"}))
 BOB = Caller("Bob", "caseworker")
@@ -135,3 +137,53 @@ def test_an_export_says_what_nobody_looked_for(services: MemoryServices) -> None
     assert rows[0]["not_looked_for"] == ["objects", "faces", "matches"]
     assert rows[0]["faces"] is None
     assert next(csv.DictReader(io.StringIO(as_csv(rows))))["faces"] == ""
+
+
+class TestRejectedPairs:
+    """What a person said no to is told as a match nowhere."""
+
+    @pytest.fixture
+    def pairs(self, services: MemoryServices) -> MemoryServices:
+        """Return services where `b/one` looks like `b/no`, which was rejected, and like `b/yes`."""
+        mine, _ = enrol(services, ("b", "one"), 2)
+        listed = []
+        for name, decision in (("no", "rejected"), ("yes", "")):
+            other = face(services, ("b", name))
+            pair(services, mine, other)
+            review_pair(services, (mine, other), decision, EVERYTHING)
+            listed.append({"face_id": str(mine), "matched_face_id": str(other), "band": "match"})
+        keep(services, ("b", "one"), {"facematch": {"matches": listed}})
+        return services
+
+    def test_an_export_keeps_them_apart(self, pairs: MemoryServices) -> None:
+        (row,) = as_rows(pairs, "b", EVERYTHING)
+        assert (row["matches"], row["rejected"]) == (["b/yes"], ["b/no"])
+        told = next(csv.DictReader(io.StringIO(as_csv([row]))))
+        assert (told["matches"], told["rejected"]) == ("b/yes", "b/no")
+
+    def test_a_photo_with_another_pair_that_stands_is_a_match(self, pairs: MemoryServices) -> None:
+        (_, second), (no,) = (pairs.gallery.faces_of(("b", name)) for name in ("one", "no"))
+        pair(pairs, second.face_id, no.face_id)
+        (row,) = as_rows(pairs, "b", EVERYTHING)
+        assert (row["matches"], row["rejected"]) == (["b/no", "b/yes"], [])
+
+    def test_outputs_tell_what_was_decided(self, pairs: MemoryServices) -> None:
+        outputs = view_job(pairs, ("b", "one"), EVERYTHING).outputs
+        assert outputs is not None
+        told = [match.get("verdict") for match in outputs["facematch"]["matches"]]
+        assert told == ["rejected", None]
+
+    def test_the_command_line_says_so_and_has_them_last(self, pairs: MemoryServices) -> None:
+        photos = matched_photos(pairs, ("b", "one"))
+        assert [(photo.job_id, photo.told) for photo in photos] == [
+            ("yes", "match"),
+            ("no", "rejected"),
+        ]
+
+    def test_a_page_takes_the_badge_of_a_match_away(self, pairs: MemoryServices) -> None:
+        page = client(pairs).get("/photos/b/one").text
+        yes, no = page.index("/photos/b/yes"), page.index("/photos/b/no")
+        assert yes < no
+        assert "band-match" in page[yes:no]
+        assert "band-match" not in page[no:]
+        assert '<span class="badge verdict-rejected">not the same</span>' in page[no:]

@@ -83,16 +83,16 @@ def send_photo(services: MemoryServices, key: JobKey, pipeline: Sequence[str]) -
     receive_photo(services, default_registry, upload, EVERYTHING)
 
 
-def face(services: MemoryServices, key: JobKey) -> uuid.UUID:
+def face(services: MemoryServices, key: JobKey, photo: str = "") -> uuid.UUID:
     """Enrol a face of a job; return its id."""
-    return enrol(services, key, 1)[0]
+    return enrol(services, key, 1, photo)[0]
 
 
-def enrol(services: MemoryServices, key: JobKey, count: int) -> list[uuid.UUID]:
-    """Enrol faces of a job; return their ids."""
+def enrol(services: MemoryServices, key: JobKey, count: int, photo: str = "") -> list[uuid.UUID]:
+    """Enrol faces of a job, whose photo has this SHA-256; return their ids."""
     ids = [uuid.uuid4() for _ in range(count)]
     embedding = bytes([0, 0, 128, 63]) * 4
-    faces = [EnrolledFace(face_id, "m", embedding, 0.9, (1, 2, 3, 4)) for face_id in ids]
+    faces = [EnrolledFace(face_id, "m", embedding, 0.9, (1, 2, 3, 4), photo) for face_id in ids]
     services.gallery.enrol(key, faces)
     return ids
 

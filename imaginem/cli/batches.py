@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from imaginem.cli.forget_photo import Wish, check_choice, forget_by_file
 from imaginem.cli.receipts import as_answer, tell_receipt
+from imaginem.cli.report import copies_told
 from imaginem.cli.shared import (
     App,
     Exit,
@@ -28,7 +30,7 @@ from imaginem.usecases.audit.acting import state_purpose
 from imaginem.usecases.batches import cancel_batch, reopen_batch
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.export import as_csv, as_rows
-from imaginem.usecases.faces import SearchedFace, search_faces
+from imaginem.usecases.faces import FaceSearch, SearchedFace, search_faces
 from imaginem.usecases.forget_face import forget_face
 
 faces_app = typer.Typer(no_args_is_help=True, help="Faces of the gallery.")
@@ -180,13 +182,24 @@ def search(photo: Path, as_json: Json = False, purpose: Purpose = "", app: App =
             return
         runtime = make_runtime(app)
         state_purpose(purpose)
-        faces = search_faces(runtime, data, EVERYTHING).faces
+        found = search_faces(runtime, data, EVERYTHING)
     if as_json:
-        print_json([_as_json(number, face) for number, face in enumerate(faces, 1)])
-    elif not faces:
-        out.print("no face was found in this photo")
+        print_json([_as_json(number, face) for number, face in enumerate(found.faces, 1)])
     else:
-        out.print(_face_table(faces), markup=False)
+        show_search(found, out)
+
+
+def show_search(found: FaceSearch, console: Console) -> None:
+    """Print who looks like the faces of a photo, and what could not be said."""
+    if found.faces:
+        console.print(_face_table(found.faces), markup=False)
+    elif not found.not_compared:
+        console.print("no face was found in this photo")
+    if found.not_compared:
+        console.print(f"{found.not_compared} faces of this photo can't be compared")
+    for number, face in enumerate(found.faces, 1):
+        if face.may_have_more:
+            console.print(f"face {number}: there may be more than these {len(face.matches)}")
 
 
 def _as_json(number: int, face: SearchedFace) -> dict[str, Any]:
@@ -200,6 +213,11 @@ def _as_json(number: int, face: SearchedFace) -> dict[str, Any]:
                 "band": match.band,
                 "batch_id": match.batch_id,
                 "job_id": match.job_id,
+                "same_photo": match.same_photo,
+                "copies": [
+                    {"face_id": copy.face_id, "batch_id": copy.batch_id, "job_id": copy.job_id}
+                    for copy in match.copies
+                ],
             }
             for match in face.matches
         ],
@@ -213,5 +231,7 @@ def _face_table(faces: Sequence[SearchedFace]) -> Table:
             table.add_row(str(number), "-", "nobody looks like this face", "", "")
         for match in face.matches:
             confidence = f"{match.confidence:.2f}"
-            table.add_row(str(number), match.batch_id, match.job_id, confidence, match.band)
+            told = "same photo" if match.same_photo else match.band
+            told += copies_told(len(match.copies), may_have_more=match.may_have_more_copies)
+            table.add_row(str(number), match.batch_id, match.job_id, confidence, told)
     return table

@@ -30,6 +30,8 @@ class MatchedPhoto:
         band: match tier of that match.
         decision: of a person on that match; empty if there is none.
         same_photo: it is the same photo, sent again.
+        copies: how many copies of it are known besides.
+        may_have_more_copies: whether more of them may not have been kept.
     """
 
     batch_id: str
@@ -38,11 +40,21 @@ class MatchedPhoto:
     band: str
     decision: str = ""
     same_photo: bool = False
+    copies: int = 0
+    may_have_more_copies: bool = False
 
     @property
     def told(self) -> str:
         """What is said of it: a person's word goes before a machine's."""
-        return self.decision or (_SAME_PHOTO if self.same_photo else self.band)
+        told = self.decision or (_SAME_PHOTO if self.same_photo else self.band)
+        return f"{told}{copies_told(self.copies, may_have_more=self.may_have_more_copies)}"
+
+
+def copies_told(count: int, *, may_have_more: bool) -> str:
+    """Return what is said of a photo's copies, to be put after it."""
+    if not count:
+        return ""
+    return f" and {count} cop{'y' if count == 1 else 'ies'}{' or more' if may_have_more else ''}"
 
 
 def matched_photos(services: DashboardServices, key: JobKey) -> list[MatchedPhoto]:
@@ -60,6 +72,8 @@ def matched_photos(services: DashboardServices, key: JobKey) -> list[MatchedPhot
             match.band,
             match.decision,
             match.same_photo,
+            len(match.copies),
+            match.may_have_more_copies,
         )
         best.setdefault((match.batch_id, match.job_id), photo)
     return list(best.values())

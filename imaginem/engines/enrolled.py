@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from imaginem.errors import PermanentError
 from imaginem.outputs import FaceMatch
-from imaginem.ports import FaceGallery, best_of_each_group
+from imaginem.ports import FaceGallery, Seen, best_of_each_group
 
 
 def enrolled_qualities(
@@ -34,6 +34,7 @@ def best_matches(gallery: FaceGallery, matches: Sequence[FaceMatch], limit: int)
     """Return a face's matches, at most `limit` of each group that the matched faces belong to.
 
     Who may see only some groups finds all matches there that he would find if there were no others.
+    Copies of a matched photo are kept with it, and do not count.
 
     Args:
         gallery: to ask.
@@ -41,8 +42,14 @@ def best_matches(gallery: FaceGallery, matches: Sequence[FaceMatch], limit: int)
         limit: of each group at most.
     """
 
-    def groups(found: Sequence[FaceMatch]) -> list[str]:
-        known = gallery.groups_of({match.matched_face_id for match in found})
-        return [known.get(match.matched_face_id, "") for match in found]
+    def seen(found: Sequence[FaceMatch]) -> list[Seen]:
+        ids = {match.matched_face_id for match in found}
+        groups, owners = gallery.groups_of(ids), gallery.owners(list(ids))
+        return [
+            Seen(
+                groups.get(face_id, ""), owners[face_id].in_photo if face_id in owners else face_id
+            )
+            for face_id in (match.matched_face_id for match in found)
+        ]
 
-    return best_of_each_group(matches, limit, groups)
+    return best_of_each_group(matches, limit, seen)

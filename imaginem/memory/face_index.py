@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Collection, Sequence
 
 from imaginem.errors import NotFound
-from imaginem.ports import EnrolledFace, JobKey, Neighbor, best_of_each_group
+from imaginem.ports import EnrolledFace, JobKey, Neighbor, Seen, best_of_each_group
 
 GroupsOf = Callable[[Collection[str]], dict[str, str]]
 """Returns the group of each batch that belongs to one, as `Batches.groups_of` does."""
@@ -63,12 +63,12 @@ class MemoryFaceIndex:
         ]
         similar = [neighbor for neighbor in neighbors if neighbor.similarity >= min_similarity]
         similar.sort(key=lambda neighbor: -neighbor.similarity)
-        return best_of_each_group(similar, limit, self._groups)
+        return best_of_each_group(similar, limit, self._seen)
 
-    def _groups(self, neighbors: Sequence[Neighbor]) -> list[str]:
-        batches = [self._faces[neighbor.face_id][0][0] for neighbor in neighbors]
-        groups = self._groups_of(set(batches))
-        return [groups.get(batch_id, "") for batch_id in batches]
+    def _seen(self, neighbors: Sequence[Neighbor]) -> list[Seen]:
+        faces = [self._faces[neighbor.face_id] for neighbor in neighbors]
+        groups = self._groups_of({key[0] for key, _ in faces})
+        return [Seen(groups.get(key[0], ""), face.in_photo) for key, face in faces]
 
 
 def _cosine(one: bytes, other: bytes) -> float:

@@ -36,8 +36,14 @@ from imaginem.ports.engines import (
     VisionEngine,
 )
 from imaginem.ports.erasing import Erasable, ErasableRuns
-from imaginem.ports.face_index import FaceIndex, Neighbor, best_of_each_group
-from imaginem.ports.gallery import EnrolledFace, FaceGallery, FaceOwner
+from imaginem.ports.face_index import (
+    COPIES_KEPT,
+    FaceIndex,
+    Neighbor,
+    Seen,
+    best_of_each_group,
+)
+from imaginem.ports.gallery import EnrolledFace, FaceGallery, FaceOwner, InPhoto, in_photo
 from imaginem.ports.installation_key import InstallationKey, is_signed
 from imaginem.ports.known_photos import KnownPhotos
 from imaginem.ports.landing import (
@@ -83,6 +89,7 @@ from imaginem.ports.telemetry import Span, Telemetry
 from imaginem.ports.tombstones import ErasedJobs, ErasedRuns, JobErased, Tombstones
 
 __all__ = [
+    "COPIES_KEPT",
     "EARLIER_KEPT",
     "FACES",
     "FACE_SEARCH",
@@ -136,6 +143,7 @@ __all__ = [
     "FoundPhoto",
     "Fusion",
     "Groups",
+    "InPhoto",
     "InstallationKey",
     "JobErased",
     "JobKey",
@@ -169,6 +177,7 @@ __all__ = [
     "RetentionDays",
     "Review",
     "Reviews",
+    "Seen",
     "ServiceFace",
     "ServiceFaces",
     "Services",
@@ -184,5 +193,6 @@ __all__ = [
     "Tombstones",
     "VisionEngine",
     "best_of_each_group",
+    "in_photo",
     "is_signed",
 ]

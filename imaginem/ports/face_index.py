@@ -1,12 +1,12 @@
 """Nearest-neighbour search over embeddings."""
 
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
-from imaginem.ports.gallery import EnrolledFace
+from imaginem.ports.gallery import EnrolledFace, InPhoto
 from imaginem.ports.storage import JobKey
 
 FoundT = TypeVar("FoundT")
@@ -30,6 +30,8 @@ class FaceIndex(Protocol):
 
     The limit of a search counts for each group to which the faces' batches belong, and for the
     batches of no group: faces that somebody may not see never take the place of one that he may.
+    A face counts once, however often its photo was sent: its copies never take the place of
+    somebody else. Of them, `COPIES_KEPT` of each group are returned at most.
     """
 
     def add(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
@@ -61,7 +63,7 @@ class FaceIndex(Protocol):
             key: the job whose face this is.
             face_id: of the face.
             min_similarity: of the faces returned.
-            limit: faces of each group at most.
+            limit: faces of each group at most, copies not counted.
 
         Raises:
             NotFound: the face isn't in the gallery.
@@ -76,26 +78,39 @@ class FaceIndex(Protocol):
             model: to which the embedding belongs.
             embedding: L2-normalised float32.
             min_similarity: of the faces returned.
-            limit: faces of each group at most.
+            limit: faces of each group at most, copies not counted.
         """
 
 
+COPIES_KEPT = 50
+"""Copies of one photo that a search returns of each group at most, the best one included."""
+
+
+class Seen(NamedTuple):
+    """Who may see a face, and which one of its photo it is."""
+
+    group: str
+    face: InPhoto
+
+
 def best_of_each_group(
-    found: Sequence[FoundT], limit: int, groups_of: Callable[[Sequence[FoundT]], Sequence[str]]
+    found: Sequence[FoundT], limit: int, seen: Callable[[Sequence[FoundT]], Sequence[Seen]]
 ) -> list[FoundT]:
-    """Return the first `limit` of each group, in their order.
+    """Return the first `limit` faces of each group with their copies, in their order.
 
     Args:
         found: best first.
-        limit: of each group at most.
-        groups_of: returns the group of each; asked only if there are more than `limit`.
+        limit: of each group at most, copies not counted.
+        seen: returns group and face of each; asked only if there are more than `limit`.
     """
     if len(found) <= limit:
         return list(found)
-    counts: Counter[str] = Counter()
+    copies: defaultdict[str, Counter[InPhoto]] = defaultdict(Counter)
     kept = []
-    for one, group in zip(found, groups_of(found), strict=True):
-        counts[group] += 1
-        if counts[group] <= limit:
-            kept.append(one)
+    for one, (group, face) in zip(found, seen(found), strict=True):
+        known = copies[group]
+        if (face not in known and len(known) >= limit) or known[face] >= COPIES_KEPT:
+            continue
+        known[face] += 1
+        kept.append(one)
     return kept

@@ -10,6 +10,17 @@ from imaginem.ports.batches import Groups
 from imaginem.ports.erasing import Erasable
 from imaginem.ports.storage import JobKey
 
+InPhoto = tuple[str, int, int, int, int] | uuid.UUID
+"""What is the same of a face in every copy of its photo: that photo's SHA-256, and the face's place
+in it. Where the SHA-256 is not known, it is the face's id, so that it is nobody's copy."""
+
+
+def in_photo(
+    face_id: uuid.UUID, photo_sha256: str, rectangle: tuple[int, int, int, int]
+) -> InPhoto:
+    """Return what is the same of a face in every copy of its photo."""
+    return (photo_sha256, *rectangle) if photo_sha256 else face_id
+
 
 @dataclass(frozen=True)
 class EnrolledFace:
@@ -26,6 +37,11 @@ class EnrolledFace:
     rectangle: tuple[int, int, int, int]
     photo_sha256: str = ""
 
+    @property
+    def in_photo(self) -> InPhoto:
+        """What is the same of it in every copy of its photo."""
+        return in_photo(self.face_id, self.photo_sha256, self.rectangle)
+
 
 @dataclass(frozen=True)
 class FaceOwner:
@@ -36,6 +52,16 @@ class FaceOwner:
     job_id: str
     rectangle: tuple[int, int, int, int]
     photo_sha256: str = ""
+
+    @property
+    def key(self) -> JobKey:
+        """Batch id and job id."""
+        return self.batch_id, self.job_id
+
+    @property
+    def in_photo(self) -> InPhoto:
+        """What is the same of it in every copy of its photo."""
+        return in_photo(self.face_id, self.photo_sha256, self.rectangle)
 
 
 class FaceGallery(Erasable, Protocol):

@@ -8,8 +8,9 @@ from operator import mul
 
 from sqlalchemy.orm import Session
 
-from imaginem.ports import Neighbor, best_of_each_group
+from imaginem.ports import Neighbor, Seen, best_of_each_group
 from imaginem.sql.batches import groups_of
+from imaginem.sql.embeddings import row_in_photo
 from imaginem.sql.face_rows import rows_of
 from imaginem.sql.probe import Probe
 from imaginem.sql.schema import FaceRow
@@ -58,13 +59,13 @@ def best_candidates(
         key=lambda each: (-each[0], each[1].number),
     )
 
-    def groups(these: Sequence[tuple[float, FaceRow]]) -> list[str]:
-        known = groups_of(session, {row.batch_id for _, row in these})
-        return [known.get(row.batch_id, "") for _, row in these]
+    def seen(these: Sequence[tuple[float, FaceRow]]) -> list[Seen]:
+        groups = groups_of(session, {row.batch_id for _, row in these})
+        return [Seen(groups.get(row.batch_id, ""), row_in_photo(row)) for _, row in these]
 
     return [
         Neighbor(row.face_id, similarity, row.quality)
-        for similarity, row in best_of_each_group(found, probe.limit, groups)
+        for similarity, row in best_of_each_group(found, probe.limit, seen)
     ]
 
 

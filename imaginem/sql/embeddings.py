@@ -3,15 +3,23 @@
 import uuid
 from array import array
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from imaginem.ports import EnrolledFace, JobKey
+from imaginem.ports import EnrolledFace, InPhoto, JobKey, in_photo
 from imaginem.sql.probe import Kind
 from imaginem.sql.schema import FaceRow
 
 _TOLERANCE = 1e-5  # by which a component may differ between two readings of one embedding
+IN_PHOTO = (FaceRow.photo_sha256, FaceRow.left, FaceRow.top, FaceRow.width, FaceRow.height)
+"""With a face's id, the columns that `row_in_photo` reads."""
+
+
+def row_in_photo(row: Any) -> InPhoto:
+    """Return what is the same of a face in every copy of its photo."""
+    return in_photo(row.face_id, row.photo_sha256, (row.left, row.top, row.width, row.height))
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,7 @@ class StoredEmbedding:
     embedding: bytes
     job: JobKey
     quality: float
+    in_photo: InPhoto
 
 
 def read_after(session: Session, kind: Kind, number: int, limit: int) -> list[StoredEmbedding]:
@@ -35,13 +44,21 @@ def read_after(session: Session, kind: Kind, number: int, limit: int) -> list[St
             FaceRow.batch_id,
             FaceRow.job_id,
             FaceRow.quality,
+            *IN_PHOTO,
         )
         .where(*_is_of(kind), FaceRow.number > number)
         .order_by(FaceRow.number)
         .limit(limit)
     )
     return [
-        StoredEmbedding(row[0], row[1], row[2] or b"", (row[3], row[4]), row[5])
+        StoredEmbedding(
+            number=row.number,
+            face_id=row.face_id,
+            embedding=row.embedding or b"",
+            job=(row.batch_id, row.job_id),
+            quality=row.quality,
+            in_photo=row_in_photo(row),
+        )
         for row in session.execute(query)
     ]
 

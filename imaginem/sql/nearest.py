@@ -5,12 +5,13 @@ The index (DiskANN) is made by `imaginem db vectors`. What it finds is compared 
 
 import uuid
 
-from sqlalchemy import Engine, Select, bindparam, func, select, text
+from sqlalchemy import Engine, Select, String, bindparam, case, cast, func, select, text
 from sqlalchemy.orm import Session
 
 from imaginem.errors import ConfigurationError
-from imaginem.ports import JobKey, Neighbor
+from imaginem.ports import COPIES_KEPT, JobKey, Neighbor
 from imaginem.sql.candidates import Candidate, best_candidates
+from imaginem.sql.embeddings import IN_PHOTO
 from imaginem.sql.face_rows import count_with_embeddings
 from imaginem.sql.probe import Probe
 from imaginem.sql.schema import DIMENSIONS, FaceRow, PhotoBatch
@@ -79,17 +80,23 @@ def nearest_query(
         exclude_job: the job whose own faces are left out.
         model: embeddings of other models are never compared.
         embedding: L2-normalised float32.
-        limit: faces of each group at most.
+        limit: faces of each group at most, copies not counted.
     """
     mine = bindparam("mine", embedding, FaceRow.embedding.type)
     distance = cosine_distance(FaceRow.embedding, mine)
     group = func.coalesce(PhotoBatch.group_name, "")
+    # A face whose photo is not known is nobody's copy.
+    photo = case(
+        (FaceRow.photo_sha256 != "", FaceRow.photo_sha256), else_=cast(FaceRow.number, String(64))
+    )
     measured = (
         select(
             FaceRow.face_id,
             distance.label("distance"),
             FaceRow.quality,
             group.label("group_name"),
+            photo.label("photo"),
+            *IN_PHOTO[1:],
         )
         .outerjoin(PhotoBatch, PhotoBatch.batch_id == FaceRow.batch_id)
         .where(FaceRow.model == model, FaceRow.embedding.is_not(None))
@@ -97,12 +104,18 @@ def nearest_query(
     if exclude_job is not None:
         measured = measured.where(FaceRow.job != job_number(*exclude_job))
     each = measured.subquery("measured")
-    place = func.row_number().over(partition_by=each.c.group_name, order_by=each.c.distance)
-    ranked = select(each.c.face_id, each.c.distance, each.c.quality, place.label("place")).subquery(
-        "ranked"
-    )
+    face = each.c.photo, each.c.left, each.c.top, each.c.width, each.c.height
+    in_group = [each.c.group_name, *face]
+    copies = select(
+        each,
+        func.min(each.c.distance).over(partition_by=in_group).label("best"),
+        func.row_number().over(partition_by=in_group, order_by=each.c.distance).label("copy"),
+    ).subquery("copies")
+    order = [copies.c.best, *(copies.c[column.key] for column in face)]
+    place = func.dense_rank().over(partition_by=copies.c.group_name, order_by=order)
+    ranked = select(copies, place.label("place")).subquery("ranked")
     return (
         select(ranked.c.face_id, ranked.c.distance, ranked.c.quality)
-        .where(ranked.c.place <= limit)
+        .where(ranked.c.place <= limit, ranked.c.copy <= COPIES_KEPT)
         .order_by(ranked.c.distance)
     )

@@ -3,20 +3,19 @@
 import csv
 import io
 import re
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, JobResult
+from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, FaceOwner, JobResult
 from imaginem.ports.categories import category_title
 from imaginem.ports.searchable import count_faces
 from imaginem.ports.seen_words import words_seen
-from imaginem.usecases.access import Caller, hidden_batches
+from imaginem.usecases.access import Caller
+from imaginem.usecases.alike import reviewed_matches
 from imaginem.usecases.audit.acting import note
-from imaginem.usecases.faces import REJECTED
 from imaginem.usecases.jobs import given_name
 from imaginem.usecases.looked import has_looked
 
@@ -36,6 +35,7 @@ COLUMNS = (
     "image_url",
     "not_looked_for",
     "rejected",
+    "copies",
 )
 
 _SOUGHT_BY = {
@@ -66,56 +66,56 @@ def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Itera
     """Yield a row for each result of a batch, in the order of job ids; lists stay lists.
 
     `not_looked_for` names the columns whose step did not look, so that empty there is not nothing.
-    `matches` has no photo of which a person said that its face is another one: `rejected` has it.
+    `matches` has no photo of which a person said that its face is another one: `rejected` has it;
+    and none that is the very same photo, sent again: `copies` has it.
     Matches in batches that the caller may not see are left out.
     """
     note(services, AuditDeed.EXPORTED, AuditSubject.BATCH, batch_id)
     results = services.results.batch(batch_id)
     while chunk := list(islice(results, _CHUNK)):
         keys = [(batch_id, result.id) for result in chunk]
-        job_of = {face.face_id: face.job_id for face in services.gallery.faces_of(*keys)}
-        alike = _photos_alike(services, job_of, caller)
-        enrolled = Counter(job_of.values())
+        faces = services.gallery.faces_of(*keys)
+        alike = _photos_alike(services, faces, caller)
+        enrolled = Counter(face.job_id for face in faces)
         for result in chunk:
             yield _row(result, enrolled[result.id], alike.get(result.id, _PhotosAlike()))
 
 
 @dataclass
 class _PhotosAlike:
-    """The `batch/job` of each photo that matches a job's, by what people decided.
+    """The `batch/job` of each photo that matches a job's.
 
     Attributes:
         standing: with at least one pair of faces that nobody has rejected.
         rejected: with at least one pair that somebody has.
+        copies: which are the very same photo.
     """
 
     standing: set[str] = field(default_factory=set)
     rejected: set[str] = field(default_factory=set)
+    copies: set[str] = field(default_factory=set)
 
 
 def _photos_alike(
-    services: DashboardServices, job_of: Mapping[uuid.UUID, str], caller: Caller
+    services: DashboardServices, faces: Sequence[FaceOwner], caller: Caller
 ) -> dict[str, _PhotosAlike]:
     """Return the photos that match, by the id of the job that they match.
 
     Args:
         services: where faces and matches are.
-        job_of: the job id of each face, by the face's id.
+        faces: of the jobs.
         caller: matches in batches that are hidden from the caller are left out.
     """
+    job_of = {face.face_id: face.job_id for face in faces}
     matches = services.gallery.matches_of(list(job_of))
-    owners = services.gallery.owners(list({match.matched_face_id for match in matches}))
-    hidden = hidden_batches(services, {owner.batch_id for owner in owners.values()}, caller)
-    reviews = services.reviews.decisions(list({match.face_id for match in matches}))
-    alike: dict[str, _PhotosAlike] = {}
-    for match in matches:
-        owner = owners.get(match.matched_face_id)
-        if owner and owner.batch_id not in hidden:
-            photos = alike.setdefault(job_of[match.face_id], _PhotosAlike())
-            review = reviews.get((match.face_id, match.matched_face_id))
-            rejected = review is not None and review.decision == REJECTED
-            decided = photos.rejected if rejected else photos.standing
-            decided.add(f"{owner.batch_id}/{owner.job_id}")
+    alike = {job_id: _PhotosAlike() for job_id in job_of.values()}
+    for match in reviewed_matches(services, faces, matches, caller):
+        assert match.face_id is not None  # noqa: S101 - pairs that are stored have both faces
+        photos = alike[job_of[match.face_id]]
+        found = photos.rejected if match.is_rejected else photos.standing
+        if match.same_photo:
+            found = photos.copies
+        found.update(f"{batch_id}/{job_id}" for batch_id, job_id in match.jobs)
     return alike
 
 
@@ -165,10 +165,11 @@ def _row(result: JobResult, enrolled: int, alike: _PhotosAlike) -> dict[str, Any
         "objects": _names(classification, "objects", "object"),
         "text": str(_part(result.job_output.get("ocr"), "full_text") or ""),
         "faces": None if "faces" in unsought and not faces else faces,
-        "matches": sorted(alike.standing),
+        "matches": sorted(alike.standing - alike.copies),
         "image_url": result.image_url,
         "not_looked_for": unsought,
         "rejected": sorted(alike.rejected - alike.standing),
+        "copies": sorted(alike.copies),
     }
 
 

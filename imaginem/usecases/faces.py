@@ -2,15 +2,15 @@
 
 import hashlib
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
 
 from imaginem.errors import NotFound
 from imaginem.images.decoding import decode_photo
 from imaginem.images.limits import BYTE_LIMIT
 from imaginem.names import job_prefix
-from imaginem.outputs import FaceMatch, Rectangle
+from imaginem.outputs import Rectangle
 from imaginem.ports import (
     FACE_SEARCH,
     SEARCH_LIMIT,
@@ -22,60 +22,47 @@ from imaginem.ports import (
     JobKey,
     SimilarFace,
 )
-from imaginem.usecases.access import Caller, hidden_batches
+from imaginem.ports.suppressed_faces import is_same_place
+from imaginem.usecases.access import Caller
+from imaginem.usecases.alike import (
+    ReviewedMatch,
+    fold_copies,
+    reviewed_matches,
+    visible_owners,
+)
 from imaginem.usecases.audit.acting import note
-
-NO_DECISION, REJECTED = "", "rejected"
-
-
-@dataclass(frozen=True)
-class ReviewedMatch:
-    """A face that looks like another one, and what a person decided about the two.
-
-    Attributes:
-        face_id: the face that was searched for; None for a face of a photo that is not kept.
-        matched_face_id: the face of the gallery that looks like it.
-        confidence: as of `FaceMatch`.
-        band: `match` or `possible`.
-        batch_id, job_id: of the photo that the matched face is in.
-        decision: `confirmed` or `rejected`; empty when nobody has decided.
-        reviewer: who decided.
-        reviewed_at: when.
-        same_photo: the matched face is in the same photo, which was sent more than once.
-    """
-
-    face_id: uuid.UUID | None
-    matched_face_id: uuid.UUID
-    confidence: float
-    band: str
-    batch_id: str
-    job_id: str
-    decision: str = NO_DECISION
-    reviewer: str = ""
-    reviewed_at: datetime | None = None
-    same_photo: bool = False
-
-    @property
-    def is_rejected(self) -> bool:
-        """Whether a person said that these are two people."""
-        return self.decision == REJECTED
 
 
 @dataclass(frozen=True)
 class SearchedFace:
-    """A face of the photo that was searched with, and who looks like it, best first."""
+    """A face of the photo that was searched with, and who looks like it, best first.
+
+    Attributes:
+        not_shown: how many more look like it; a search finds `SEARCH_LIMIT` of each group at most.
+    """
 
     rectangle: Rectangle
     matches: Sequence[ReviewedMatch]
+    not_shown: int = 0
+
+    @property
+    def may_have_more(self) -> bool:
+        """Whether so many were found that more may look like it."""
+        return len(self.matches) + self.not_shown >= SEARCH_LIMIT
 
 
 @dataclass(frozen=True)
 class FaceSearch:
-    """The faces of a photo; width and height, in pixels, are those of the upright photo."""
+    """The faces of a photo; width and height, in pixels, are those of the upright photo.
+
+    Attributes:
+        not_compared: faces that were found in it, and that the engine can't compare.
+    """
 
     width: int
     height: int
     faces: Sequence[SearchedFace]
+    not_compared: int = 0
 
 
 def search_faces(
@@ -87,7 +74,8 @@ def search_faces(
         services: their engines and gallery are used.
         photo: the file's bytes.
         caller: sees matches of some batches only.
-        limit: matches at most for each face, of those that the caller may see.
+        limit: matches at most for each face, of those that the caller may see; copies of a photo
+            are not counted.
 
     Raises:
         PermanentError: the photo can't be decoded.
@@ -97,22 +85,35 @@ def search_faces(
     detected = services.faces.detect(decoded, FACE_SEARCH, for_recognition=True)
     similar = services.recognizer.search(decoded, detected, FACE_SEARCH)
     ids = {neighbor.face_id for _, neighbors in similar for neighbor in neighbors}
-    owners = _visible_owners(services, ids, caller)
-    copies = _copies(services, hashlib.sha256(photo).hexdigest(), owners.values())
+    owners = visible_owners(services, ids, caller)
+    digest = hashlib.sha256(photo).hexdigest()
+    sent = services.submissions.photos({owner.key for owner in owners.values()})
+    copies = {
+        owner.face_id
+        for owner in owners.values()
+        if digest in (owner.photo_sha256, sent.get(owner.key))
+    }
     return FaceSearch(
         width=decoded.width,
         height=decoded.height,
         faces=[
-            SearchedFace(face.face_rectangle, _owned(neighbors, owners, copies)[:limit])
+            _searched(face.face_rectangle, _owned(neighbors, owners, copies), limit)
             for face, neighbors in similar
         ],
+        not_compared=len(detected) - len(similar),
     )
 
 
+def _searched(rectangle: Rectangle, matches: Sequence[ReviewedMatch], limit: int) -> SearchedFace:
+    return SearchedFace(rectangle, matches[:limit], max(0, len(matches) - limit))
+
+
 def _owned(
-    neighbors: Sequence[SimilarFace], owners: dict[uuid.UUID, FaceOwner], copies: set[JobKey]
+    neighbors: Sequence[SimilarFace],
+    owners: dict[uuid.UUID, FaceOwner],
+    copies: Collection[uuid.UUID],
 ) -> list[ReviewedMatch]:
-    return [
+    matches = [
         ReviewedMatch(
             face_id=None,
             matched_face_id=neighbor.face_id,
@@ -120,11 +121,12 @@ def _owned(
             band=neighbor.band,
             batch_id=owner.batch_id,
             job_id=owner.job_id,
-            same_photo=(owner.batch_id, owner.job_id) in copies,
+            same_photo=neighbor.face_id in copies,
         )
         for neighbor in neighbors
         if (owner := owners.get(neighbor.face_id))
     ]
+    return fold_copies(matches, owners)
 
 
 def matches_of_face(
@@ -136,21 +138,22 @@ def matches_of_face(
         NotFound: the face is not in the gallery, or hidden from the caller.
     """
     owner = owner_of(services, face_id, caller)
-    key = (owner.batch_id, owner.job_id)
     note(services, AuditDeed.VIEWED, AuditSubject.FACE, str(face_id))
-    return _reviewed(services, key, services.gallery.matches_of([face_id]), caller)
+    return _reviewed(services, [owner], caller)
 
 
 def matches_of_job(services: DashboardServices, key: JobKey, caller: Caller) -> list[ReviewedMatch]:
     """Return who looks like a job's faces, best first, as far as the caller may see."""
-    face_ids = [face.face_id for face in services.gallery.faces_of(key)]
-    return _reviewed(services, key, services.gallery.matches_of(face_ids), caller)
+    return _reviewed(services, services.gallery.faces_of(key), caller)
 
 
 def review_pair(
     services: DashboardServices, pair: FacePair, decision: str, caller: Caller
 ) -> list[ReviewedMatch]:
     """Store a caller's decision on two faces; return the first one's matches.
+
+    The decision is stored for the same two faces in copies of their photos, too, as far as the
+    caller may see them.
 
     Args:
         services: keep the faces and the decisions.
@@ -161,13 +164,47 @@ def review_pair(
     Raises:
         NotFound: the two do not match, or one is hidden from the caller.
     """
-    owner, _ = [owner_of(services, face_id, caller) for face_id in pair]
-    matches = services.gallery.matches_of([pair[0]])
-    if pair[1] not in {match.matched_face_id for match in matches}:
+    own, _ = [owner_of(services, face_id, caller) for face_id in pair]
+    matches = _reviewed(services, [own], caller)
+    judged = next((match for match in matches if pair[1] in match.matched_ids), None)
+    if judged is None:
         raise NotFound(f"face {pair[1]} is no match of face {pair[0]}")
     note(services, AuditDeed.REVIEWED, AuditSubject.FACE, str(pair[0]))
     services.reviews.review(pair, decision, caller.name)
-    return _reviewed(services, (owner.batch_id, owner.job_id), matches, caller)
+    for copy in _copies_of_pair(services, own, judged, matches) - {pair}:
+        with suppress(NotFound):  # erased meanwhile
+            services.reviews.review(copy, decision, caller.name)
+    return _reviewed(services, [own], caller)
+
+
+def _copies_of_pair(
+    services: DashboardServices,
+    own: FaceOwner,
+    judged: ReviewedMatch,
+    matches: Sequence[ReviewedMatch],
+) -> set[FacePair]:
+    """Return the stored pairs of the same two faces in copies of their photos.
+
+    Args:
+        services: keep the pairs.
+        own: the first face.
+        judged: its match with the second one.
+        matches: all of the first face that the caller may see.
+    """
+    others = set(judged.matched_ids)
+    pairs = {(own.face_id, other) for other in others}
+    again = [face_id for match in matches if match.same_photo for face_id in match.matched_ids]
+    twins = [
+        face.face_id
+        for face in (services.gallery.owners(again).values() if again else ())
+        if is_same_place(face.rectangle, own.rectangle)
+    ]
+    stored = services.gallery.matches_of(twins) if twins else []
+    return pairs | {
+        (match.face_id, match.matched_face_id)
+        for match in stored
+        if match.matched_face_id in others
+    }
 
 
 def owner_of(services: DashboardServices, face_id: uuid.UUID, caller: Caller) -> FaceOwner:
@@ -176,7 +213,7 @@ def owner_of(services: DashboardServices, face_id: uuid.UUID, caller: Caller) ->
     Raises:
         NotFound: the face is not in the gallery, or hidden from the caller.
     """
-    owner = _visible_owners(services, [face_id], caller).get(face_id)
+    owner = visible_owners(services, [face_id], caller).get(face_id)
     if owner is None:
         raise NotFound(f"there is no face {face_id}")
     return owner
@@ -196,53 +233,7 @@ def face_image(services: DashboardServices, face_id: uuid.UUID, caller: Caller) 
 
 
 def _reviewed(
-    services: DashboardServices, key: JobKey, matches: Sequence[FaceMatch], caller: Caller
+    services: DashboardServices, faces: Sequence[FaceOwner], caller: Caller
 ) -> list[ReviewedMatch]:
-    """Return pairs of a job's faces with owners and decisions, without hidden or erased ones."""
-    owners = _visible_owners(services, {match.matched_face_id for match in matches}, caller)
-    own = services.submissions.photos([key]).get(key, "") if owners else ""
-    copies = _copies(services, own, owners.values())
-    reviews = services.reviews.decisions(list({match.face_id for match in matches}))
-    reviewed = []
-    for match in matches:
-        owner = owners.get(match.matched_face_id)
-        if owner is None:
-            continue
-        review = reviews.get((match.face_id, match.matched_face_id))
-        reviewed.append(
-            ReviewedMatch(
-                face_id=match.face_id,
-                matched_face_id=match.matched_face_id,
-                confidence=match.confidence,
-                band=match.band,
-                batch_id=owner.batch_id,
-                job_id=owner.job_id,
-                decision=review.decision if review else NO_DECISION,
-                reviewer=review.reviewer if review else "",
-                reviewed_at=review.at if review else None,
-                same_photo=(owner.batch_id, owner.job_id) in copies,
-            )
-        )
-    return reviewed
-
-
-def _copies(services: DashboardServices, photo: str, owners: Iterable[FaceOwner]) -> set[JobKey]:
-    """Return the jobs whose photo is the very same one.
-
-    Args:
-        services: know which photos were sent.
-        photo: SHA-256 that names it; empty if it is not known.
-        owners: of the faces in question.
-    """
-    if not photo:
-        return set()
-    sent = services.submissions.photos({(owner.batch_id, owner.job_id) for owner in owners})
-    return {key for key, other in sent.items() if other == photo}
-
-
-def _visible_owners(
-    services: DashboardServices, face_ids: Collection[uuid.UUID], caller: Caller
-) -> dict[uuid.UUID, FaceOwner]:
-    owners = services.gallery.owners(list(face_ids))
-    hidden = hidden_batches(services, {owner.batch_id for owner in owners.values()}, caller)
-    return {face_id: owner for face_id, owner in owners.items() if owner.batch_id not in hidden}
+    matches = services.gallery.matches_of([face.face_id for face in faces])
+    return reviewed_matches(services, faces, matches, caller)

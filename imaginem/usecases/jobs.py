@@ -18,8 +18,9 @@ from imaginem.ports import (
 )
 from imaginem.redaction import redact_shown
 from imaginem.usecases.access import Caller
+from imaginem.usecases.alike import ReviewedMatch
 from imaginem.usecases.audit.acting import note
-from imaginem.usecases.faces import ReviewedMatch, matches_of_job
+from imaginem.usecases.faces import matches_of_job
 from imaginem.usecases.submit import is_at_work
 
 
@@ -129,8 +130,13 @@ def visible_outputs(outputs: Mapping[str, Any], matches: Sequence[ReviewedMatch]
     listed = output.get("matches") if isinstance(output, dict) else None
     if not isinstance(output, dict) or not isinstance(listed, list):
         return dict(outputs)
-    visible = {str(match.matched_face_id) for match in matches}
-    decided = {_pair(vars(match)): match.decision for match in matches if match.decision}
+    visible = {str(face_id) for match in matches for face_id in match.matched_ids}
+    decided = {
+        (str(match.face_id), str(face_id)): match.decision
+        for match in matches
+        if match.decision
+        for face_id in match.matched_ids
+    }
     kept = [
         {**match, "verdict": decided[_pair(match)]} if _pair(match) in decided else match
         for match in listed

@@ -117,13 +117,24 @@ class StepState(Answer):
     reason: str = ""
 
 
+class FaceCopy(Answer):
+    """The same face in a copy of its photo."""
+
+    face_id: uuid.UUID
+    batch_id: BatchId
+    job_id: JobId
+
+
 class Match(Answer):
     """Two faces that look alike: a suggestion, on which a person decides.
 
     Attributes:
         band: `match` or `possible`.
-        verdict: `confirmed` or `rejected` by a person; empty when nobody has decided.
+        verdict: `confirmed` or `rejected` by a person; empty when nobody has decided. It holds for
+            copies, too.
         same_photo: the matched face is in the same photo, which was sent more than once.
+        copies: the matched face in copies of its photo, which are no matches of their own.
+        may_have_more_copies: so many are known that more may not have been kept.
     """
 
     face_id: uuid.UUID | None = None
@@ -136,6 +147,8 @@ class Match(Answer):
     judged_by: str = ""
     judged_at: datetime | None = None
     same_photo: bool = False
+    copies: list[FaceCopy] = []
+    may_have_more_copies: bool = False
 
 
 class Job(Answer):
@@ -194,18 +207,29 @@ class LabelCount(Answer):
 
 
 class FoundFace(Answer):
-    """A face in the photo that was sent, and who looks like it."""
+    """A face in the photo that was sent, and who looks like it.
+
+    Attributes:
+        not_shown: how many more look like it than were asked for.
+        may_have_more: so many were found that there may be more.
+    """
 
     rectangle: tuple[int, int, int, int]
     matches: list[Match]
+    not_shown: int = 0
+    may_have_more: bool = False
 
 
 class FaceSearch(Answer):
-    """The faces of the photo that was sent; nothing of it is kept."""
+    """The faces of the photo that was sent; nothing of it is kept.
+
+    `not_compared` counts faces that were found in it, and that the engine can't compare.
+    """
 
     width: int
     height: int
     faces: list[FoundFace]
+    not_compared: int = 0
 
 
 class VerdictAsked(BaseModel):

@@ -6,8 +6,9 @@ import imaginem
 from imaginem.ports import BatchInfo, FoundPhoto, PoisonEntry
 from imaginem.usecases import health
 from imaginem.usecases.admission import Admission
+from imaginem.usecases.alike import ReviewedMatch
 from imaginem.usecases.batches import BatchOverview
-from imaginem.usecases.faces import FaceSearch, ReviewedMatch, SearchedFace
+from imaginem.usecases.faces import FaceSearch, SearchedFace
 from imaginem.usecases.jobs import JobView
 from imaginem.usecases.poison import PoisonView
 from imaginem.usecases.poison_many import Handled
@@ -92,13 +93,20 @@ def present_match(match: ReviewedMatch) -> models.Match:
         judged_by=match.reviewer,
         judged_at=match.reviewed_at,
         same_photo=match.same_photo,
+        copies=[models.FaceCopy.model_validate(copy) for copy in match.copies],
+        may_have_more_copies=match.may_have_more_copies,
     )
 
 
 def present_search(search: FaceSearch) -> models.FaceSearch:
     """Return the faces of the photo that was sent."""
     faces = [_present_searched(face) for face in search.faces]
-    return models.FaceSearch(width=search.width, height=search.height, faces=faces)
+    return models.FaceSearch(
+        width=search.width,
+        height=search.height,
+        faces=faces,
+        not_compared=search.not_compared,
+    )
 
 
 def _present_searched(face: SearchedFace) -> models.FoundFace:
@@ -106,6 +114,8 @@ def _present_searched(face: SearchedFace) -> models.FoundFace:
     return models.FoundFace(
         rectangle=(where.left, where.top, where.width, where.height),
         matches=present_matches(face.matches),
+        not_shown=face.not_shown,
+        may_have_more=face.may_have_more,
     )
 
 

@@ -30,10 +30,14 @@ def save(stores: Stores, key: JobKey, **found: object) -> None:
     stores.results.save(replace(result, unsuccessful=unsuccessful))
 
 
-def face(*direction: float, model: str = "m", face_id: uuid.UUID | None = None) -> EnrolledFace:
+def face(
+    *direction: float, model: str = "m", face_id: uuid.UUID | None = None, photo: str = ""
+) -> EnrolledFace:
+    """Return a face; `photo` is the SHA-256 of the photo that it is in, its own by default."""
     vector = np.array(direction, np.float32)
     unit = (vector / np.linalg.norm(vector)).astype(np.float32)
-    return EnrolledFace(face_id or uuid.uuid4(), model, unit.tobytes(), 0.8, (1, 2, 3, 4), "sha")
+    sha256 = photo or f"sha of {uuid.uuid4().hex}"
+    return EnrolledFace(face_id or uuid.uuid4(), model, unit.tobytes(), 0.8, (1, 2, 3, 4), sha256)
 
 
 def match(one: EnrolledFace, other: EnrolledFace, confidence: float = 0.9) -> FaceMatch:

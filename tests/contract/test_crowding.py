@@ -10,7 +10,7 @@ import pytest
 from imaginem.engines.local.recognizer import LocalRecognizer
 from imaginem.engines.match_tiers import MatchTiers
 from imaginem.images.decoding import decode_photo
-from imaginem.ports import SEARCH_LIMIT, CallContext, EnrolledFace, JobKey
+from imaginem.ports import COPIES_KEPT, SEARCH_LIMIT, CallContext, EnrolledFace, JobKey
 from imaginem.sql import Database
 from imaginem.testing import MemoryFaceIndex, MemoryServices, photo_bytes
 from imaginem.usecases.access import EVERYTHING, Caller
@@ -108,6 +108,25 @@ def test_a_batch_that_a_group_takes_later_counts_for_that_group(stores: Stores) 
     assert found() == [first.face_id]
     stores.batches.open_batch("later", "red")
     assert found() == [first.face_id, second.face_id]
+
+
+def test_copies_of_one_photo_take_nobodys_place(stores: Stores) -> None:
+    mine, others = face(1, 0), [face(1, 0.1 + number / 1000) for number in range(LIMIT)]
+    copies = [face(1, 0.01, photo="sent often") for _ in range(COPIES_KEPT + 5)]
+    for number, copy in enumerate(copies):
+        stores.gallery.enrol(("many", str(number)), [copy])
+    for number, other in enumerate(others[:-1]):
+        stores.gallery.enrol(("few", str(number)), [other])
+    stores.gallery.enrol(("few", "last"), [others[-1]])
+    stores.gallery.enrol(MINE, [mine])
+    sent, call = {copy.face_id for copy in copies}, CallContext(*MINE, "facematch")
+    matches = recognizer(stores).match(MINE, [mine.face_id], lambda: pytest.fail("read"), call)
+
+    found = [match.matched_face_id for match in matches]
+    assert len(sent.intersection(found)) == COPIES_KEPT
+    # The copies count as one of the 20, so that one of the others does not find room.
+    kept = [face_id for face_id in found if face_id not in sent]
+    assert kept == [other.face_id for other in others[: LIMIT - 1]]
 
 
 def test_azure_face_matches_are_limited_by_group_too(tmp_path: Path) -> None:

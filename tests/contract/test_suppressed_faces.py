@@ -73,7 +73,9 @@ def test_an_erasure_is_unfinished_until_it_is_finished_or_its_job_erased(stores:
 def test_a_suppressed_face_is_not_enrolled_whatever_its_id(stores: Stores) -> None:
     gone, stays = face(1, 0), replace(face(1, 0.1), rectangle=(50, 50, 9, 9))
     stores.gallery.enrol(ONE, [gone, stays])
-    stores.suppressed_faces.suppress(SuppressedFace(gone.face_id, ONE, "sha", gone.rectangle))
+    stores.suppressed_faces.suppress(
+        SuppressedFace(gone.face_id, ONE, gone.photo_sha256, gone.rectangle)
+    )
     copy = replace(gone, face_id=uuid.uuid4())
     other_photo = replace(gone, face_id=uuid.uuid4(), photo_sha256="another")
     stores.gallery.enrol(ONE, [gone, stays])

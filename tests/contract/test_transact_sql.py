@@ -9,9 +9,12 @@ import itertools
 import json
 import re
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import sqlfluff.core
 import sqlglot
@@ -22,11 +25,19 @@ from sqlalchemy.sql.elements import ReleaseSavepointClause
 
 from imaginem.errors import ConfigurationError
 from imaginem.outputs import FaceMatch
-from imaginem.ports import EarlierOutput, EnrolledFace, JobErased, JobResult, PhotoFilter
+from imaginem.ports import (
+    COPIES_KEPT,
+    EarlierOutput,
+    EnrolledFace,
+    JobErased,
+    JobResult,
+    PhotoFilter,
+)
 from imaginem.sql import Database, SqlServiceFaces
 from imaginem.sql.grant import grant_script
 from imaginem.sql.migrate import APPLICATION_LOCK, script
 from imaginem.sql.nearest import APPROXIMATE, HAS_VECTOR_INDEX, nearest_query
+from tests.contract.rows import face
 from tests.stores import Stores, sql_stores
 
 
@@ -93,8 +104,8 @@ def use_everything(database: Database) -> None:
         EnrolledFace(uuid.uuid4(), "m", bytes([0, 0, 128, 63]) * 4, 0.9, (1, 2, 3, 4), "sha")
         for _ in range(2)
     ]
-    for number, face in enumerate(faces):
-        gallery.enrol(("b", str(number)), [face])
+    for number, each in enumerate(faces):
+        gallery.enrol(("b", str(number)), [each])
     gallery.erase_runs(("c", "1"), ["run"])
     ids = [face.face_id for face in faces]
     stores.face_index.similar(("b", "0"), ids[0], min_similarity=0, limit=10)
@@ -270,7 +281,7 @@ class TestTransactSql:
             r"vector_distance\('cosine', face\.embedding, CAST\(.* AS VECTOR\(512\)\)", everything
         )
         # The server keeps the best of each group, so that those of one crowd out no others.
-        assert "row_number() OVER (PARTITION BY measured.group_name ORDER BY" in everything
+        assert "dense_rank() OVER (PARTITION BY copies.group_name ORDER BY" in everything
         assert re.search(r"WHERE ranked\.place <= ", everything)
 
     def test_whoever_looks_for_an_erased_run_locks_its_place(self, statements: list[str]) -> None:
@@ -296,3 +307,35 @@ def _as_sent(statement: str) -> str:
     number = itertools.count(1)
     numbered = re.sub(r"\?", lambda _: f"@P{next(number)}", statement)
     return re.sub(r"(?<![:\w]):\w+", lambda _: f"@P{next(number)}", numbered)
+
+
+def test_the_query_for_the_nearest_counts_a_photo_once(tmp_path: Path) -> None:
+    """SQLite runs it: it has window functions, and is given the server's distance."""
+    database = Database("", tmp_path)
+
+    def distance(_: str, one: bytes, other: bytes) -> float:
+        return 1 - float(np.frombuffer(one, np.float32) @ np.frombuffer(other, np.float32))
+
+    def give(connection: Any, _: Any) -> None:
+        connection.create_function("vector_distance", 3, distance)
+
+    event.listen(database.engine, "connect", give)
+    database.engine.dispose()  # connections that were made before do not have it
+    stores = sql_stores(database)
+    stores.batches.open_batch("red", "red")
+    copies = [face(1, 0.01, photo="sent often") for _ in range(COPIES_KEPT + 3)]
+    for number, copy in enumerate(copies):
+        stores.gallery.enrol(("many", str(number)), [copy])
+    others = [face(1, 0.1 + number / 100) for number in range(3)]
+    unknown = [replace(face(1, 0.05), photo_sha256="") for _ in range(2)]
+    hidden = [face(1, 0.5 + number / 100) for number in range(4)]
+    stores.gallery.enrol(("few", "one"), [*others, *unknown])
+    stores.gallery.enrol(("red", "one"), hidden)
+    query = nearest_query(("few", "mine"), "m", face(1, 0).embedding, 4)
+    with database.session(reading=True) as session:
+        found = [row[0] for row in session.execute(query)]
+    database.close()
+    kept = len({copy.face_id for copy in copies}.intersection(found))
+    assert kept == COPIES_KEPT
+    assert set(found[kept : kept + 2]) == {each.face_id for each in unknown}
+    assert found[kept + 2 :] == [others[0].face_id, *(each.face_id for each in hidden)]

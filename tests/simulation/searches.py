@@ -35,14 +35,14 @@ def search_everything(around: Surroundings, services: SimulatedServices) -> None
     gone = set(around.ledger.erased)
     faces = search_faces(services, _PHOTO, EVERYTHING).faces
     alike = [match for face in faces for match in face.matches]
-    _check(around, gone, "a search for faces", {(one.batch_id, one.job_id) for one in alike})
+    _check(around, gone, "a search for faces", {job for one in alike for job in one.jobs})
     for face_id in sorted({match.matched_face_id for match in alike}):
         gone = set(around.ledger.erased)
         try:
             matches = matches_of_face(services, face_id, EVERYTHING)
         except NotFound:  # erased meanwhile
             continue
-        _check(around, gone, "matches", {(one.batch_id, one.job_id) for one in matches})
+        _check(around, gone, "matches", {job for one in matches for job in one.jobs})
         around.happened["faces whose matches were asked for"] += 1
 
 

@@ -10,6 +10,7 @@ import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import pytest
 from imaginem.cli.compact import compacting_of
 from imaginem.config.settings import read_settings
 from imaginem.errors import Busy, DiskFull
-from imaginem.ports import EnrolledFace, Neighbor
+from imaginem.ports import COPIES_KEPT, EnrolledFace, Neighbor
 from imaginem.runtime import Runtime
 from imaginem.sql import Database
 from imaginem.sql.changes import GalleryState
@@ -190,6 +191,18 @@ class TestExactness:
             index = world.check(probe, limit=limit)
         found = index.nearest("m", probe[0].tobytes(), min_similarity=POSSIBLE, limit=7)
         assert len(found) == 21
+
+    def test_copies_of_a_photo_take_nobodys_place_among_very_many(self, world: World) -> None:
+        probe = directions(1)[0]
+        nearer = alike(np.repeat(probe[None], 120, axis=0), 0.9, seed=3)
+        photo = [replace(enrolled(row), photo_sha256="sent often") for row in nearer]
+        for number, copy in enumerate(photo):
+            world.gallery.enrol(("copies", str(number)), [copy])
+        others = world.enrol(alike(np.repeat(probe[None], 30, axis=0), 0.8, seed=4))
+        found = world.index.nearest("m", probe.tobytes(), min_similarity=POSSIBLE, limit=21)
+        ids = [neighbor.face_id for neighbor in found]
+        assert len(set(ids).intersection(copy.face_id for copy in photo)) == COPIES_KEPT
+        assert len(set(ids).intersection(others)) == 20
 
     def test_more_faces_than_a_segment_holds_are_all_searched(self, tmp_path: Path) -> None:
         faces, state = directions(16_500, 64), GalleryState(1, uuid.uuid4())

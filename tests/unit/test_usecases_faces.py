@@ -1,19 +1,25 @@
 """Searching by a photo, and what people decide about two faces."""
 
+import html
+import io
 import uuid
 from collections.abc import Sequence
 
 import pytest
+from rich.console import Console
 
+from imaginem.cli.batches import show_search
+from imaginem.cli.report import copies_told, matched_photos
 from imaginem.errors import NotFound, PermanentError
 from imaginem.images.decoding import Photo
 from imaginem.names import job_prefix
 from imaginem.outputs import Face, Rectangle
-from imaginem.ports import CallContext, SimilarFace
+from imaginem.ports import SEARCH_LIMIT, CallContext, EnrolledFace, SimilarFace
 from imaginem.testing import FakeRecognizer, MemoryServices, photo_bytes
 from imaginem.usecases.access import EVERYTHING, Caller
+from imaginem.usecases.alike import ReviewedMatch
+from imaginem.usecases.export import as_rows
 from imaginem.usecases.faces import (
-    ReviewedMatch,
     face_image,
     matches_of_face,
     matches_of_job,
@@ -21,7 +27,7 @@ from imaginem.usecases.faces import (
     review_pair,
     search_faces,
 )
-from tests.dashboard import client, enrol, face, pair, web_services
+from tests.dashboard import client, enrol, face, keep, pair, web_services
 
 ANN = Caller("Ann", "caseworker", frozenset({"red-group"}))
 BOB = Caller("Bob", "caseworker", frozenset({"blue-group"}))
@@ -177,9 +183,143 @@ def test_api_and_page_show_the_best_of_many(services: MemoryServices) -> None:
     photo = {"file": ("a.png", photo_bytes(), "image/png")}
     (found,) = browser.post("/api/faces/search", files=photo).json()["faces"]
     assert [match["matched_face_id"] for match in found["matches"]] == [str(i) for i in ids[:20]]
-    page = browser.post("/faces/search", files=photo).text
-    assert all(str(i) in page for i in ids[:20])
-    assert str(ids[20]) not in page
+    assert (found["not_shown"], found["may_have_more"]) == (5, False)
+    (all_,) = browser.post("/api/faces/search?limit=25", files=photo).json()["faces"]
+    assert (len(all_["matches"]), all_["not_shown"]) == (25, 0)
+    first, _, others = browser.post("/faces/search", files=photo).text.partition("Show 5 more")
+    assert all(str(i) in first for i in ids[:20])
+    assert all(str(i) in others and str(i) not in first for i in ids[20:])
+
+
+def test_a_search_that_found_as_many_as_it_may_says_so(services: MemoryServices) -> None:
+    services.recognizer = Recognizer(*enrol(services, ("open", "many"), SEARCH_LIMIT))
+    photo = {"file": ("a.png", photo_bytes(), "image/png")}
+    browser = client(services)
+    told = f"The {SEARCH_LIMIT} best are shown: there may be more."
+    assert told in browser.post("/faces/search", files=photo).text
+    (found,) = browser.post("/api/faces/search", files=photo).json()["faces"]
+    assert found["may_have_more"]
+    shown = io.StringIO()
+    show_search(search_faces(services, photo_bytes(), EVERYTHING), Console(file=shown, width=80))
+    assert f"face 1: there may be more than these {SEARCH_LIMIT}" in shown.getvalue()
+
+
+class Blind(FakeRecognizer):
+    """Can compare no face."""
+
+    def search(
+        self, photo: Photo, faces: Sequence[Face], call: CallContext
+    ) -> list[tuple[Face, list[SimilarFace]]]:
+        """Leave all faces out."""
+        return []
+
+
+def test_faces_that_can_not_be_compared_are_not_told_as_none(services: MemoryServices) -> None:
+    services.recognizer = Blind()
+    photo = {"file": ("a.png", photo_bytes(), "image/png")}
+    page = client(services).post("/faces/search", files=photo).text
+    assert "1 face was found in this photo that can't be compared." in html.unescape(page)
+    assert "No face was found" not in page
+    found = client(services).post("/api/faces/search", files=photo).json()
+    assert (found["faces"], found["not_compared"]) == ([], 1)
+    shown = io.StringIO()
+    show_search(search_faces(services, photo_bytes(), EVERYTHING), Console(file=shown, width=80))
+    assert "no face was found" not in shown.getvalue()
+    assert "1 faces of this photo can't be compared" in shown.getvalue()
+
+
+class TestCopies:
+    """A photo that was sent 25 times is one photo."""
+
+    @pytest.fixture
+    def copies(self, services: MemoryServices) -> list[uuid.UUID]:
+        """Return one face in 25 copies of a photo; 3 of them are in the red group's batch."""
+        keys = [("red" if number > 21 else "open", f"{number:02}") for number in range(25)]
+        return [face(services, key, "sent often") for key in keys]
+
+    @pytest.fixture
+    def mine(self, services: MemoryServices, copies: list[uuid.UUID]) -> uuid.UUID:
+        """Return a face of another photo that looks like them."""
+        made = face(services, ("open", "mine"), "mine")
+        for copy in copies:
+            pair(services, made, copy)
+        return made
+
+    def test_a_photo_counts_once_with_the_copies_that_the_caller_may_see(
+        self, services: MemoryServices, mine: uuid.UUID
+    ) -> None:
+        for caller, count in ((EVERYTHING, 25), (ANN, 25), (BOB, 22)):
+            (match,) = matches_of_face(services, mine, caller)
+            assert len(match.copies) == count - 1
+            assert len(set(match.jobs)) == count
+        assert all(batch_id == "open" for batch_id, _ in match.jobs)
+
+    def test_a_search_has_room_for_others_beside_a_photo_that_was_sent_often(
+        self, services: MemoryServices, copies: list[uuid.UUID], open_: uuid.UUID
+    ) -> None:
+        services.recognizer = Recognizer(*copies, open_)
+        first, other = _search(services, BOB, 20)
+        assert (len(first.copies), other.matched_face_id) == (21, open_)
+        photo = {"file": ("a.png", photo_bytes(), "image/png")}
+        browser = client(services)
+        (found,) = browser.post("/api/faces/search", files=photo).json()["faces"]
+        assert [len(match["copies"]) for match in found["matches"]] == [24, 0]
+        page = browser.post("/faces/search", files=photo).text
+        assert page.count('class="match"') == 2
+        assert "and 24 copies" in page
+        shown = io.StringIO()
+        found_here = search_faces(services, photo_bytes(), EVERYTHING)
+        show_search(found_here, Console(file=shown, width=80))
+        assert "match and 24 copies" in shown.getvalue()
+
+    def test_two_faces_of_one_photo_stay_two(
+        self, services: MemoryServices, mine: uuid.UUID
+    ) -> None:
+        apart = EnrolledFace(uuid.uuid4(), "m", b"\0" * 16, 0.9, (60, 60, 9, 9), "sent often")
+        services.gallery.enrol(("open", "another copy"), [apart])
+        pair(services, mine, apart.face_id)
+        assert len(matches_of_face(services, mine, BOB)) == 2
+
+    def test_a_decision_holds_for_all_copies_that_the_reviewer_may_see(
+        self, services: MemoryServices, mine: uuid.UUID, copies: list[uuid.UUID]
+    ) -> None:
+        (match,) = review_pair(services, (mine, copies[3]), "rejected", BOB)
+        assert match.is_rejected
+        (from_there,) = matches_of_face(services, copies[7], BOB)
+        assert from_there.is_rejected
+        (hidden,) = matches_of_face(services, copies[23], ANN)
+        assert not hidden.is_rejected
+        keep(services, ("open", "mine"))
+        (row,) = as_rows(services, "open", BOB)
+        assert (row["matches"], len(row["rejected"])) == ([], 22)
+
+    def test_a_decision_from_a_copys_side_holds_for_its_copies_too(
+        self, services: MemoryServices, mine: uuid.UUID, copies: list[uuid.UUID]
+    ) -> None:
+        for other in copies[1:]:
+            pair(services, copies[0], other)
+        review_pair(services, (copies[0], mine), "confirmed", BOB)
+        reviews = services.reviews.decisions([mine])
+        assert {other for one, other in reviews if one == mine} == set(copies[:22])
+        review_pair(services, (copies[0], mine), "", BOB)
+        assert services.reviews.decisions([mine]) == {}
+
+    def test_an_export_has_copies_of_a_photo_apart_from_its_matches(
+        self, services: MemoryServices, copies: list[uuid.UUID], open_: uuid.UUID
+    ) -> None:
+        for other in (copies[1], open_):
+            pair(services, copies[0], other)
+        keep(services, ("open", "00"))
+        (row,) = as_rows(services, "open", BOB)
+        assert (row["matches"], row["copies"]) == (["open/two"], ["open/01"])
+
+    def test_the_command_line_tells_how_many(
+        self, services: MemoryServices, mine: uuid.UUID
+    ) -> None:
+        (photo,) = matched_photos(services, ("open", "mine"))
+        assert photo.told == "match and 24 copies"
+        assert copies_told(1, may_have_more=False) == " and 1 copy"
+        assert copies_told(49, may_have_more=True) == " and 49 copies or more"
 
 
 def test_a_copy_of_the_same_photo_is_no_find_of_its_own(services: MemoryServices) -> None:

@@ -116,7 +116,7 @@ class EngineSettings(Section):
     match_limit: Count = setting(
         "FACE_MATCH_LIMIT",
         20,
-        "matches of a face in each group of batches, at most",
+        "matches of a face in each group of batches, at most; copies of a photo count as one",
         not_on_azure="its default serves",
     )
     face_model: ModelFile = setting(

@@ -30,6 +30,7 @@ from imaginem.errors import PermanentError, RetryableError
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, FaceMatch, FacePrint
 from imaginem.ports import (
+    SEARCH_LIMIT,
     CallContext,
     EnrolledFace,
     FaceGallery,
@@ -135,7 +136,7 @@ class AzureRecognizer:
             results = self._similar(face_id, search, photo)
             confidences = self._by_face(results, fresh)
             others = {other: value for other, value in confidences.items() if other not in own}
-            found = self._matches(face_id, others, qualities[face_id])
+            found = self._matches(face_id, others, qualities[face_id], self._limit)
             self._gallery.keep_matches(found)  # now: the search for the next face may fail
             matches += found
         return matches
@@ -159,7 +160,8 @@ class AzureRecognizer:
                 ) from None
             confidences = self._by_face(similar, fresh)
             # The face has no face id: nothing of it is kept.
-            matches = self._matches(uuid.UUID(int=0), confidences, _quality_of(face))
+            nobody = uuid.UUID(int=0)
+            matches = self._matches(nobody, confidences, _quality_of(face), SEARCH_LIMIT)
             results.append(
                 (face, [SimilarFace(m.matched_face_id, m.confidence, m.band) for m in matches])
             )
@@ -198,7 +200,7 @@ class AzureRecognizer:
         return best
 
     def _matches(
-        self, face_id: uuid.UUID, confidences: dict[uuid.UUID, float], quality: float
+        self, face_id: uuid.UUID, confidences: dict[uuid.UUID, float], quality: float, limit: int
     ) -> list[FaceMatch]:
         """Return the matches of a face, best first.
 
@@ -206,6 +208,7 @@ class AzureRecognizer:
             face_id: of the face.
             confidences: of faces that look like it.
             quality: of the face itself.
+            limit: matches of each group at most.
         """
         near = {
             other: confidence
@@ -227,7 +230,7 @@ class AzureRecognizer:
                         band=band,
                     )
                 )
-        return best_matches(self._gallery, matches, self._limit)
+        return best_matches(self._gallery, matches, limit)
 
 
 def engine_name(settings: Settings) -> str:

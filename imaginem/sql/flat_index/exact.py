@@ -2,16 +2,18 @@
 
 import math
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from imaginem.ports import JobKey, Neighbor, best_of_each_group
+from imaginem.ports import InPhoto, JobKey, Neighbor, Seen, best_of_each_group, in_photo
 from imaginem.sql.batches import all_groups, groups_of
+from imaginem.sql.embeddings import IN_PHOTO
 from imaginem.sql.flat_index.codes import Floats
 from imaginem.sql.probe import Probe
 from imaginem.sql.schema import FaceRow
@@ -25,13 +27,20 @@ _ERROR = 0.03
 
 @dataclass(frozen=True)
 class _Compared:
-    """A candidate and its cosine."""
+    """A candidate and its cosine; `place` is its photo's SHA-256, and its rectangle there."""
 
     number: int
     face_id: uuid.UUID
     job: JobKey
     quality: float
+    place: tuple[Any, ...]
     similarity: float
+
+    @property
+    def in_photo(self) -> InPhoto:
+        """What is the same of it in every copy of its photo."""
+        photo, left, top, width, height = self.place
+        return in_photo(self.face_id, photo, (left, top, width, height))
 
 
 def nearest_exactly(
@@ -54,13 +63,13 @@ def nearest_exactly(
     ]
     compared.sort(key=lambda each: (-each.similarity, each.number))
 
-    def groups(some: Sequence[_Compared]) -> list[str]:
-        known = groups_of(session, {each.job[0] for each in some})
-        return [known.get(each.job[0], "") for each in some]
+    def seen(some: Sequence[_Compared]) -> list[Seen]:
+        groups = groups_of(session, {each.job[0] for each in some})
+        return [Seen(groups.get(each.job[0], ""), each.in_photo) for each in some]
 
     return [
         Neighbor(each.face_id, each.similarity, each.quality)
-        for each in best_of_each_group(compared, probe.limit, groups)
+        for each in best_of_each_group(compared, probe.limit, seen)
     ]
 
 
@@ -73,6 +82,7 @@ def _compare(session: Session, probe: Probe, numbers: Sequence[int]) -> list[_Co
         FaceRow.job_id,
         FaceRow.quality,
         FaceRow.embedding,
+        *IN_PHOTO,
     ).where(FaceRow.model == probe.model, FaceRow.embedding.is_not(None))
     rows = [
         row
@@ -84,8 +94,10 @@ def _compare(session: Session, probe: Probe, numbers: Sequence[int]) -> list[_Co
     embeddings = np.array([np.frombuffer(row[5] or b"", np.float32) for row in rows])
     similar = (embeddings @ np.frombuffer(probe.embedding, np.float32)).tolist()
     return [
-        _Compared(row[0], row[1], (row[2], row[3]), row[4], similarity)
-        for row, similarity in zip(rows, similar, strict=True)
+        _Compared(number, face_id, (batch_id, job_id), quality, (photo, *box), similarity)
+        for (number, face_id, batch_id, job_id, quality, _, photo, *box), similarity in zip(
+            rows, similar, strict=True
+        )
     ]
 
 
@@ -94,18 +106,19 @@ def _best_by_estimate(
 ) -> NDArray[np.int64]:
     """Return the candidates that may be among the best of their group."""
     order = np.argsort(-estimates)
-    best: dict[str, list[float]] = {group: [] for group in all_groups(session)}
+    # The best estimate of each face of a photo; they fall, since dictionaries keep their order.
+    best: dict[str, dict[Hashable, float]] = {group: {} for group in all_groups(session)}
     ranked: list[tuple[str, float, int]] = []
     for portion in portions(order.tolist()):
-        jobs = _jobs(session, numbers[portion].tolist())
-        groups = groups_of(session, {job[0] for job in jobs.values()})
+        owners = _owners(session, numbers[portion].tolist())
+        groups = groups_of(session, {job[0] for job, _ in owners.values()})
         for number, estimate in zip(
             numbers[portion].tolist(), estimates[portion].tolist(), strict=True
         ):
-            job = jobs.get(number)
-            if job is not None and job != probe.exclude_job:
+            job, face = owners.get(number, (None, None))
+            if job is not None and face is not None and job != probe.exclude_job:
                 group = groups.get(job[0], "")
-                best.setdefault(group, []).append(estimate)
+                best.setdefault(group, {}).setdefault(face, estimate)
                 ranked.append((group, estimate, number))
         if float(estimates[portion[-1]]) < min(_least(each, probe.limit) for each in best.values()):
             break  # of every group the best have been seen
@@ -114,15 +127,18 @@ def _best_by_estimate(
     return np.array(kept, np.int64)
 
 
-def _least(estimates: Sequence[float], limit: int) -> float:
+def _least(best: Mapping[Hashable, float], limit: int) -> float:
     """Return the estimate under which nothing is among the best; estimates fall."""
-    return estimates[limit - 1] - _ERROR if len(estimates) >= limit else -math.inf
+    return list(best.values())[limit - 1] - _ERROR if len(best) >= limit else -math.inf
 
 
-def _jobs(session: Session, numbers: Sequence[int]) -> Mapping[int, JobKey]:
-    query = select(FaceRow.number, FaceRow.batch_id, FaceRow.job_id)
-    return {
-        row[0]: (row[1], row[2])
+def _owners(session: Session, numbers: Sequence[int]) -> Mapping[int, tuple[JobKey, Hashable]]:
+    """Return the job of each face, and what is the same of the face in copies of its photo."""
+    query = select(FaceRow.number, FaceRow.batch_id, FaceRow.job_id, *IN_PHOTO)
+    return {  # ids are not read: making them takes longer than all the rest
+        number: ((batch_id, job_id), (photo, *box) if photo else number)
         for portion in portions(numbers)
-        for row in session.execute(query.where(FaceRow.number.in_(portion)))
+        for number, batch_id, job_id, photo, *box in session.execute(
+            query.where(FaceRow.number.in_(portion))
+        )
     }

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from imaginem.ports import JobKey, Neighbor, best_of_each_group
+from imaginem.ports import InPhoto, JobKey, Neighbor, Seen, best_of_each_group
 from imaginem.sql.batches import groups_of
 from imaginem.sql.changes import GalleryState, removed_since, state_of
 from imaginem.sql.database import Database
@@ -26,6 +26,7 @@ class _Matrix:
     ids: list[uuid.UUID]
     jobs: list[JobKey]
     qualities: list[float]
+    in_photos: list[InPhoto]
     numbers: list[int]
     state: GalleryState
 
@@ -70,14 +71,16 @@ class MatrixSearch:
         similar = similar[np.argsort(-scores[similar], kind="stable")]
         found = [index for index in similar.tolist() if matrix.jobs[index] != probe.exclude_job]
 
-        def groups(places: Sequence[int]) -> list[str]:
-            batches = [matrix.jobs[index][0] for index in places]
-            known = groups_of(session, set(batches))
-            return [known.get(batch_id, "") for batch_id in batches]
+        def seen(places: Sequence[int]) -> list[Seen]:
+            groups = groups_of(session, {matrix.jobs[index][0] for index in places})
+            return [
+                Seen(groups.get(matrix.jobs[index][0], ""), matrix.in_photos[index])
+                for index in places
+            ]
 
         return [
             Neighbor(matrix.ids[index], float(scores[index]), matrix.qualities[index])
-            for index in best_of_each_group(found, probe.limit, groups)
+            for index in best_of_each_group(found, probe.limit, seen)
         ]
 
     def _matrix(self, session: Session, kind: Kind) -> _Matrix:
@@ -108,6 +111,7 @@ def _without(known: _Matrix, gone: set[int]) -> _Matrix:
         ids=[known.ids[place] for place in kept],
         jobs=[known.jobs[place] for place in kept],
         qualities=[known.qualities[place] for place in kept],
+        in_photos=[known.in_photos[place] for place in kept],
         numbers=[known.numbers[place] for place in kept],
         state=known.state,
     )
@@ -122,6 +126,7 @@ def _grown(known: _Matrix | None, new: Sequence[StoredEmbedding], state: Gallery
         ids=[*(known.ids if known else []), *(row.face_id for row in new)],
         jobs=[*(known.jobs if known else []), *(row.job for row in new)],
         qualities=[*(known.qualities if known else []), *(row.quality for row in new)],
+        in_photos=[*(known.in_photos if known else []), *(row.in_photo for row in new)],
         numbers=[*(known.numbers if known else []), *(row.number for row in new)],
         state=state,
     )

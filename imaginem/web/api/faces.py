@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, File, Query, Request, UploadFile
 from fastapi.responses import Response
 
 from imaginem.errors import InvalidMessage
+from imaginem.ports import SEARCH_LIMIT
 from imaginem.usecases.faces import face_image, matches_of_face, review_pair, search_faces
 from imaginem.usecases.forget_face import forget_face
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
@@ -30,11 +31,13 @@ async def search(
     web: WebDep,
     services: ServicesDep,
     file: Annotated[UploadFile, File(description="One photo, at most 20 MB; it is not kept.")],
+    limit: Annotated[
+        int,
+        Query(ge=1, le=SEARCH_LIMIT, description="Matches of a face at most; copies don't count."),
+    ] = SEARCHED_MATCHES,
 ) -> FaceSearch:
     """Find faces that look like those of a photo."""
-    found = await web.turns.run(
-        lambda: search_faces(services, read_upload(file), caller, SEARCHED_MATCHES)
-    )
+    found = await web.turns.run(lambda: search_faces(services, read_upload(file), caller, limit))
     return present_search(found)
 
 

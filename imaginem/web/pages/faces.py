@@ -15,7 +15,7 @@ from imaginem.usecases.looked import look_of
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
 from imaginem.web.pages.render import render
 from imaginem.web.presenters import present_match, present_matches, present_search
-from imaginem.web.requests import EMPTY_IS_NONE, SEARCHED_MATCHES, one_file, read_upload
+from imaginem.web.requests import EMPTY_IS_NONE, one_file, read_upload
 
 _RECENT_SHOWN = 36
 
@@ -61,9 +61,7 @@ async def search(
 ) -> HTMLResponse:
     """Show the faces that look like those of a photo."""
     state_purpose(purpose)
-    faces = await web.turns.run(
-        lambda: search_faces(services, read_upload(file), caller, SEARCHED_MATCHES)
-    )
+    faces = await web.turns.run(lambda: search_faces(services, read_upload(file), caller))
     return render(request, "_search.html", {"search": present_search(faces)})
 
 
@@ -78,5 +76,5 @@ def review(
 ) -> HTMLResponse:
     """Store a person's decision on two faces, and show it."""
     matches = review_pair(services, (face_id, other_id), verdict, caller)
-    (reviewed,) = [match for match in matches if match.matched_face_id == other_id]
+    (reviewed,) = [match for match in matches if other_id in match.matched_ids]
     return render(request, "_match.html", {"match": present_match(reviewed)})

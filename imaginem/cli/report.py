@@ -13,12 +13,21 @@ from imaginem.ports import DashboardServices, JobKey, JobResult
 from imaginem.runtime import Runtime
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.faces import matches_of_job
+from imaginem.usecases.findings import FOUND, Finding, findings_in
 from imaginem.usecases.jobs import photo_name
-from imaginem.usecases.looked import has_looked
 from imaginem.usecases.submit import job_id_of
 
 _UNSOUGHT = "?"
 _SAME_PHOTO = "same photo"
+_IN_VAIN = {
+    "nothing": "-",
+    "no_face": "0",
+    "nothing_to_compare": "no face",
+    "not_compared": "not comparable",
+    "nobody": "nobody",
+}
+_UNKNOWN = {"unsuccessful": "failed", "no_step": "not asked"}
+_WHY = "`imaginem status BATCH JOB` tells more:"
 
 
 @dataclass(frozen=True)
@@ -82,7 +91,8 @@ def matched_photos(services: DashboardServices, key: JobKey) -> list[MatchedPhot
 def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
     """Return a table of the results of these jobs.
 
-    A cell says `-` if nothing was found, and `?` if nobody has looked.
+    A cell says `-`, `0`, `nobody` or `no face` if it was looked for in vain; `failed`, `not asked`
+    or `?` if nobody has looked, and then the caption says more.
     """
     table = Table(title=f"\nbatch {escape(batch_id)}", box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("photo", overflow="fold", min_width=16)
@@ -90,32 +100,33 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
     table.add_column("text", overflow="fold")
     table.add_column("faces", justify="right", no_wrap=True)
     table.add_column("looks like", overflow="fold")
+    unknown: set[str] = set()
     for job_id in sorted(ids):
         key = (batch_id, job_id)
         result = runtime.results.read(key)
         if result is None:
             table.add_row(escape(job_id), "[red]no result[/]", "", "", "")
             continue
+        matched = matched_photos(runtime, key)
+        similar = [f"{escape(each.job_id)} {each.confidence:.2f} {each.told}" for each in matched]
+        told = findings_in(result, has_matches=bool(matched))
         count = len(_list(result.job_output, "facedetection", "faces"))
-        similar = [
-            f"{escape(photo.job_id)} {photo.confidence:.2f} {photo.told}"
-            for photo in matched_photos(runtime, key)
-        ]
         cells = (
-            _cell(escape(_tags(result)), has_looked(result, "generalclassification", "tags")),
-            _cell(escape(_text(result)), has_looked(result, "ocr")),
-            str(count) if has_looked(result, "facedetection") else _UNSOUGHT,
-            _cell("\n".join(similar), has_looked(result, "facematch")),
+            escape(_tags(result)) or _word(told["tags"]),
+            escape(_text(result)) or _word(told["text"]),
+            _word(told["faces"], str(count)),
+            "\n".join(similar) or _word(told["matches"]),
         )
-        if _UNSOUGHT in cells:
-            table.caption = f"{_UNSOUGHT} was not looked for: `imaginem status BATCH JOB` tells why"
+        unknown |= {told[part].told for part in told if told[part].how not in (FOUND, *_IN_VAIN)}
         table.add_row(escape(_photo(result)), *cells)
+    if unknown:
+        table.caption = "\n".join([_WHY, *sorted(unknown)])
     return table
 
 
-def _cell(found: str, looked: bool) -> str:
-    """Return what was found, or a sign for nothing or for what nobody looked for."""
-    return found or ("-" if looked else _UNSOUGHT)
+def _word(finding: Finding, found: str = "-") -> str:
+    """Return a word for what is told: what was found, what is not there, or what is not known."""
+    return found if finding.how == FOUND else {**_IN_VAIN, **_UNKNOWN}.get(finding.how, _UNSOUGHT)
 
 
 def _photo(result: JobResult) -> str:

@@ -16,6 +16,7 @@ from imaginem.ports.seen_words import words_seen
 from imaginem.usecases.access import Caller
 from imaginem.usecases.alike import reviewed_matches
 from imaginem.usecases.audit.acting import note
+from imaginem.usecases.findings import FOUND, findings_in
 from imaginem.usecases.jobs import given_name
 from imaginem.usecases.looked import has_looked
 
@@ -36,6 +37,7 @@ COLUMNS = (
     "not_looked_for",
     "rejected",
     "copies",
+    "matches_told",
 )
 
 _SOUGHT_BY = {
@@ -65,6 +67,8 @@ needs no mark: where it separates cells, the quotes hold.
 def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Iterator[dict[str, Any]]:
     """Yield a row for each result of a batch, in the order of job ids; lists stay lists.
 
+    `matches_told` says why there is no match: nobody looks alike, there is no face, or nobody has
+    looked.
     `not_looked_for` names the columns whose step did not look, so that empty there is not nothing.
     `matches` has no photo of which a person said that its face is another one: `rejected` has it;
     and none that is the very same photo, sent again: `copies` has it.
@@ -152,6 +156,8 @@ def _row(result: JobResult, enrolled: int, alike: _PhotosAlike) -> dict[str, Any
     tags = _names(classification, "tags", "name")
     captions = _names(_part(classification, "description"), "captions", "text")
     faces = max(count_faces(result.job_output), enrolled)
+    has_matches = bool(alike.standing or alike.rejected or alike.copies)
+    told = findings_in(result, has_matches=has_matches)["matches"]
     unsought = [column for column, by in _SOUGHT_BY.items() if not has_looked(result, *by)]
     return {
         "batch_id": result.batch_id,
@@ -170,6 +176,7 @@ def _row(result: JobResult, enrolled: int, alike: _PhotosAlike) -> dict[str, Any
         "not_looked_for": unsought,
         "rejected": sorted(alike.rejected - alike.standing),
         "copies": sorted(alike.copies),
+        "matches_told": "" if told.how == FOUND else told.told,
     }
 
 

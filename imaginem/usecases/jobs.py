@@ -1,7 +1,7 @@
 """A job as people see it: its progress, what was found, and who looks like its faces."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from imaginem.errors import NotFound
@@ -62,12 +62,27 @@ def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobVie
     Raises:
         NotFound: there is no such job.
     """
+    job = _read(services, key)
+    note(services, AuditDeed.VIEWED, AuditSubject.JOB, *key)
+    matches = matches_of_job(services, key, caller)
+    outputs = None if job.outputs is None else visible_outputs(job.outputs, matches)
+    return replace(job, matches=matches, outputs=outputs)
+
+
+def steps_of_job(services: DashboardServices, key: JobKey) -> JobView:
+    """Return a job without matches, for what is told of its steps alone: nobody views it.
+
+    Raises:
+        NotFound: there is no such job.
+    """
+    return _read(services, key)
+
+
+def _read(services: DashboardServices, key: JobKey) -> JobView:
     row, result = read_row(services.log, key), services.results.read(key)
     sent = services.submissions.submission(key)
     if row is None and result is None and sent is None:
         raise NotFound(f"there is no job {key[1]} in batch {key[0]}")
-    note(services, AuditDeed.VIEWED, AuditSubject.JOB, *key)
-    matches = matches_of_job(services, key, caller)
     return JobView(
         batch_id=key[0],
         job_id=key[1],
@@ -77,8 +92,8 @@ def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobVie
             result.image_parameters if result else sent.parameters if sent else None
         ),
         steps=_steps(row, result),
-        outputs=visible_outputs(result.job_output, matches) if result else None,
-        matches=matches,
+        outputs=result.job_output if result else None,
+        matches=(),
         source=row.dropped.source if row and row.dropped else "",
         replaced=row.replaced if row else "",
     )

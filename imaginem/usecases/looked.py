@@ -3,14 +3,17 @@
 What nobody looked for must never read as what was not found.
 """
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from imaginem.pipeline.states import JobState, StepState
-from imaginem.ports import JobResult
-from imaginem.usecases.jobs import JobView
+from imaginem.ports import DashboardServices, JobResult
+from imaginem.usecases.access import Caller
+from imaginem.usecases.faces import owner_of
+from imaginem.usecases.jobs import JobView, steps_of_job
 
 
 class Looked(StrEnum):
@@ -23,12 +26,14 @@ class Looked(StrEnum):
     RETRYING = "retrying"
     FAILED = "failed"
     SKIPPED = "skipped"
+    UNSUCCESSFUL = "unsuccessful"
     CANCELLED = "cancelled"
     HANDED_OVER = "handed_over"
     ENDED = "ended"
     LOST = "lost"
     UNWRITTEN_YET = "unwritten_yet"
     UNWRITTEN = "unwritten"
+    NO_OUTPUT = "no_output"
     NO_STEP = "no_step"
 
 
@@ -75,11 +80,48 @@ def look_of(job: JobView, step: str) -> Look:
     if found is None:
         return Look(step, Looked.NO_STEP if job.steps else Looked.LOST)
     if found.state in _STANDING:
-        return Look(step, _STANDING[StepState(found.state)], found.reason)
+        failed = {each.name for each in job.steps if each.state == StepState.FAILED}
+        # Where the row is gone, nothing tells a step that was skipped from the one that failed.
+        cause = step if found.reason else _first_of(step, failed) or step
+        return Look(cause, _STANDING[StepState(found.state)], found.reason)
     if found.state == StepState.SUCCESS:
         ended = job.state != JobState.RUNNING
         return Look(step, Looked.UNWRITTEN if ended else Looked.UNWRITTEN_YET)
     return Look(step, _NEVER_BEGUN.get(JobState(job.state), Looked.ENDED))
+
+
+def look_of_face(services: DashboardServices, face_id: uuid.UUID, caller: Caller) -> Look:
+    """Tell how far a face of the gallery was compared with the others.
+
+    Raises:
+        NotFound: the face is not in the gallery, or hidden from the caller.
+    """
+    return look_of(steps_of_job(services, owner_of(services, face_id, caller).key), "facematch")
+
+
+_BEFORE = {"facematch": ("facedetection", "faceprint")}
+"""Steps without which a step can't look: it is skipped when one of them fails."""
+
+
+def look_in_result(result: JobResult, step: str) -> Look:
+    """Tell how far a step has looked at a photo, by its job's result alone.
+
+    Args:
+        result: of the job; it does not tell failed steps from skipped ones.
+        step: its name.
+    """
+    if _has_output(result.job_output, step):
+        return Look(step, Looked.DONE)
+    if step not in result.processing_pipeline:
+        return Look(step, Looked.NO_STEP)
+    first = _first_of(step, result.unsuccessful)
+    return Look(first, Looked.UNSUCCESSFUL) if first else Look(step, Looked.NO_OUTPUT)
+
+
+def _first_of(step: str, unsuccessful: Collection[str]) -> str:
+    """Return the first of a step and those before it that did not succeed; empty if all did."""
+    chain = (*_BEFORE.get(step, ()), step)
+    return next((each for each in chain if each in unsuccessful), "")
 
 
 def has_looked(result: JobResult, step: str, part: str = "") -> bool:

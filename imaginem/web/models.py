@@ -151,11 +151,27 @@ class Match(Answer):
     may_have_more_copies: bool = False
 
 
+class Finding(Answer):
+    """What is told of a part of a photo.
+
+    Attributes:
+        how: `found`; `nothing`, `no_face`, `nothing_to_compare`, `not_compared` or `nobody` if it
+            was looked for in vain; anything else, such as `failed` or `no_step`: it is not known.
+        step: that looks for it.
+        told: the same as a sentence.
+    """
+
+    how: str = Field(examples=["nobody"])
+    step: str = Field(examples=["facematch"])
+    reason: str = ""
+    told: str = Field(examples=["Nobody in the gallery looks like these faces."])
+
+
 class Job(Answer):
     """A job: its progress, and what was found.
 
-    Where `job_output` lacks a step, nobody has looked: `steps` tells why. `matches` are complete
-    once `facematch` has succeeded.
+    Where `job_output` lacks a step, nobody has looked: `looked` tells why, for `tags`, `text`,
+    `faces` and `matches`. `matches` are complete once `facematch` has succeeded.
     """
 
     batch_id: BatchId
@@ -167,6 +183,7 @@ class Job(Answer):
     steps: list[StepState]
     job_output: Mapping[str, Any] | None = None
     matches: list[Match] = []
+    looked: dict[str, Finding] = {}
     source: str = Field(
         "",
         description="the blob that was dropped; empty if the photo was sent",

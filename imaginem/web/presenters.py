@@ -9,6 +9,7 @@ from imaginem.usecases.admission import Admission
 from imaginem.usecases.alike import ReviewedMatch
 from imaginem.usecases.batches import BatchOverview
 from imaginem.usecases.faces import FaceSearch, SearchedFace
+from imaginem.usecases.findings import findings_of
 from imaginem.usecases.jobs import JobView
 from imaginem.usecases.poison import PoisonView
 from imaginem.usecases.poison_many import Handled
@@ -70,6 +71,9 @@ def present_job(job: JobView) -> models.Job:
         steps=[models.StepState.model_validate(step) for step in job.steps],
         job_output=job.outputs,
         matches=present_matches(job.matches),
+        looked={
+            part: models.Finding.model_validate(found) for part, found in findings_of(job).items()
+        },
         source=job.source,
         replaced=job.replaced,
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from imaginem.config.engine_table import ENGINE_TABLE
+from imaginem.usecases.looked_words import WORDS as LOOKED
 from imaginem.web.operations_texts import OPERATIONS
 from imaginem.web.receipt_texts import RECEIPT
 
@@ -133,29 +134,13 @@ ENGLISH = {
     "photo.faces.erased": "{count} more were found, and left out since they were erased.",
     "photo.faces.erased.one": "1 more was found, and left out since it was erased.",
     "photo.matches": "Looks like",
-    "photo.matches.none": "Nobody in the gallery looks like these faces.",
-    "photo.matches.no_face": "There is no face to compare.",
     "photo.matches.part": "These were found from the other photos.",
     "photo.steps": "Steps",
     "photo.file": "From the file",
     "photo.file.none": "The file tells nothing of camera, time or place.",
     "photo.gps": "Show the place, if the file tells it",
     "photo.nothing": "Nothing found.",
-    "photo.not_looked_for": "The engine did not look for it.",
-    "photo.unreadable": "What the step found can't be shown here: see the raw JSON.",
-    "looked.queued": "Not looked for yet: the job waits for its first step.",
-    "looked.waiting": "Not looked for yet: {step} waits for its turn.",
-    "looked.processing": "Not looked for yet: {step} is at work.",
-    "looked.retrying": "Not looked for yet: {step} is tried again. {reason}",
-    "looked.failed": "Not looked for: {step} failed. {reason}",
-    "looked.skipped": "Not looked for: {step} was skipped. {reason}",
-    "looked.cancelled": "Not looked for: the job was cancelled before {step}.",
-    "looked.handed_over": "Not looked for: the job was handed over before {step}.",
-    "looked.ended": "Not looked for: the job ended before {step}.",
-    "looked.lost": "Not looked for: the job never began. Run it again.",
-    "looked.unwritten_yet": "{step} is done. What it found is shown once the job has ended.",
-    "looked.unwritten": "{step} is done, but the job ended before its result was written.",
-    "looked.no_step": "Not looked for: {step} is no step of this job.",
+    **LOOKED,
     "photo.erase": "Erase",
     "photo.erase.ask": (
         "Erase this photo for good, with its results and faces? This can't be undone."

@@ -38,8 +38,9 @@ def test_a_table_tells_what_was_not_found_from_what_nobody_looked_for() -> None:
     Console(file=shown, width=80).print(result_table(cast(Runtime, services), "spring", ["job"]))
 
     line = next(each for each in shown.getvalue().splitlines() if each.strip().startswith("job"))
-    assert line.split() == ["job", "?", "-", "0", "?"]
-    assert "? was not looked for: `imaginem status BATCH JOB` tells why" in shown.getvalue()
+    assert line.split() == ["job", "not", "asked", "-", "0", "not", "asked"]
+    assert "`imaginem status BATCH JOB` tells more:" in shown.getvalue()
+    assert "Not looked for: facematch is no step of this job." in shown.getvalue()
 
 
 def test_a_dropped_photo_tells_where_it_lay_and_that_it_was_replaced(

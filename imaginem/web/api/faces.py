@@ -10,6 +10,7 @@ from imaginem.errors import InvalidMessage
 from imaginem.ports import SEARCH_LIMIT
 from imaginem.usecases.faces import face_image, matches_of_face, review_pair, search_faces
 from imaginem.usecases.forget_face import forget_face
+from imaginem.usecases.looked import look_of_face
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
 from imaginem.web.files import PICTURE, file_response
 from imaginem.web.models import FaceSearch, Match, VerdictAsked
@@ -42,9 +43,18 @@ async def search(
 
 
 @router.get("/{face_id}/matches", responses=responses(404, 422))
-def matches(caller: Viewer, services: ServicesDep, face_id: uuid.UUID) -> list[Match]:
-    """List the faces that look like a face of the gallery, best first."""
-    return present_matches(matches_of_face(services, face_id, caller))
+def matches(
+    caller: Viewer, services: ServicesDep, response: Response, face_id: uuid.UUID
+) -> list[Match]:
+    """List the faces that look like a face of the gallery, best first.
+
+    Where its own photo was not compared with the gallery, the header `X-Looked` says why.
+    """
+    found = matches_of_face(services, face_id, caller)
+    look = look_of_face(services, face_id, caller)
+    if not look.is_done:
+        response.headers["X-Looked"] = look.how
+    return present_matches(found)
 
 
 @router.get(

@@ -10,8 +10,7 @@ from imaginem.ports import DashboardServices
 from imaginem.usecases.access import Caller
 from imaginem.usecases.audit.acting import state_purpose
 from imaginem.usecases.faces import matches_of_face, owner_of, review_pair, search_faces
-from imaginem.usecases.jobs import view_job
-from imaginem.usecases.looked import look_of
+from imaginem.usecases.looked import look_of_face
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
 from imaginem.web.pages.render import render
 from imaginem.web.presenters import present_match, present_matches, present_search
@@ -46,7 +45,7 @@ def _chosen(services: DashboardServices, face_id: uuid.UUID, caller: Caller) -> 
         "batch_id": owner.batch_id,
         "job_id": owner.job_id,
         "matches": present_matches(matches_of_face(services, face_id, caller)),
-        "look": look_of(view_job(services, (owner.batch_id, owner.job_id), caller), "facematch"),
+        "look": look_of_face(services, face_id, caller),
     }
 
 

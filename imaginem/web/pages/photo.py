@@ -11,6 +11,7 @@ from imaginem.errors import ImaginemError
 from imaginem.pipeline.states import ENDED
 from imaginem.ports import DashboardServices, JobResult
 from imaginem.usecases.erase import forget_job
+from imaginem.usecases.findings import findings_of
 from imaginem.usecases.forget_face import forget_face
 from imaginem.usecases.jobs import photo_name, result_of, view_job
 from imaginem.usecases.looked import look_of
@@ -36,6 +37,7 @@ def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJ
     job = present_job(view)
     size, problem = _size(services, result)
     compared = comparison_of(services, key, caller)
+    told = job.model_dump(mode="json", exclude={"looked"})  # the page says that in its places
     values = {
         "job": job,
         "purposes": services.core_settings.purposes,
@@ -45,10 +47,11 @@ def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJ
         "problem": problem,
         "ended": job.state in ENDED,
         "contents": contents_of(job.job_output or {}, size),
+        "findings": findings_of(view),
         "looks": {step: look_of(view, step) for step in _SHOWN_STEPS},
         "polygon": polygon,
         "compared": present_comparison(compared) if compared else None,
-        "raw": json.dumps(job.model_dump(mode="json"), indent=2, ensure_ascii=False),
+        "raw": json.dumps(told, indent=2, ensure_ascii=False),
     }
     return render(request, "photo.html", values)
 

@@ -1,0 +1,97 @@
+"""What is told of each part of a photo: that it was found, that it is not there, or why not known.
+
+Pages, API, command line and exports tell it in the same words.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from imaginem.ports import JobResult
+from imaginem.usecases.jobs import JobView
+from imaginem.usecases.looked import Look, look_in_result, look_of, parts_left_out
+from imaginem.usecases.looked_words import WORDS
+
+FOUND = "found"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is told of a part of a photo.
+
+    Attributes:
+        how: `found`; `nothing`, `no_face`, `nothing_to_compare`, `not_compared` and `nobody` if it
+            was looked for in vain; else one of `Looked`, or that an output can't be read.
+        step: that looks for it.
+        reason: why the step failed or was skipped, if that is known.
+    """
+
+    how: str
+    step: str
+    reason: str = ""
+
+    @property
+    def told(self) -> str:
+        """The sentence for it."""
+        return WORDS[f"looked.{self.how}"].format(step=self.step, reason=self.reason).strip()
+
+
+def findings_of(job: JobView) -> dict[str, Finding]:
+    """Return what is told of `tags`, `text`, `faces` and `matches` of a job."""
+    return _findings(job.outputs or {}, lambda step: look_of(job, step), bool(job.matches))
+
+
+def findings_in(result: JobResult, *, has_matches: bool) -> dict[str, Finding]:
+    """Return the same by a job's result alone.
+
+    Args:
+        result: of the job.
+        has_matches: whether there are faces that look like the job's.
+    """
+    return _findings(result.job_output, lambda step: look_in_result(result, step), has_matches)
+
+
+def _findings(
+    outputs: Mapping[str, Any], look_at: Callable[[str], Look], has_matches: bool
+) -> dict[str, Finding]:
+    def told(step: str, found: str) -> Finding:
+        look = look_at(step)
+        return Finding(found if look.is_done else look.how, look.step, look.reason)
+
+    matches = told("facematch", _matches(outputs))
+    return {
+        "tags": told("generalclassification", _tags(_part(outputs, "generalclassification"))),
+        "text": told("ocr", _listed(_part(outputs, "ocr"), "full_text", str)),
+        "faces": told("facedetection", _faces(outputs)),
+        "matches": Finding(FOUND, "facematch") if has_matches else matches,
+    }
+
+
+def _part(outputs: Mapping[str, Any], step: str) -> Mapping[str, Any]:
+    output = outputs.get(step)
+    return output if isinstance(output, dict) else {}
+
+
+def _listed(output: Mapping[str, Any], name: str, kind: type) -> str:
+    value = output.get(name)
+    if not isinstance(value, kind):
+        return "unreadable"
+    return FOUND if value else "nothing"
+
+
+def _tags(output: Mapping[str, Any]) -> str:
+    found = _listed({"tags": [], **output}, "tags", list)  # an engine may leave parts out
+    return "unsought" if found != FOUND and "tags" in parts_left_out(output) else found
+
+
+def _faces(outputs: Mapping[str, Any]) -> str:
+    found = _listed(_part(outputs, "facedetection"), "faces", list)
+    return "no_face" if found == "nothing" else found
+
+
+def _matches(outputs: Mapping[str, Any]) -> str:
+    """Return what is told where nobody was found to look like a photo's faces."""
+    detected, compared = _part(outputs, "facedetection"), _part(outputs, "faceprint")
+    if detected.get("faces") == []:
+        return "nothing_to_compare"
+    return "not_compared" if compared.get("faces") == [] else "nobody"

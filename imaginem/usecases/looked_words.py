@@ -1,0 +1,27 @@
+"""The sentences for what was not found, and for what nobody has looked for: alike everywhere."""
+
+WORDS = {
+    "looked.found": "Found.",
+    "looked.nothing": "Nothing found.",
+    "looked.no_face": "No face was found in this photo.",
+    "looked.nothing_to_compare": "There is no face to compare.",
+    "looked.not_compared": "None of the faces in this photo can be compared.",
+    "looked.nobody": "Nobody in the gallery looks like these faces.",
+    "looked.queued": "Not looked for yet: the job waits for its first step.",
+    "looked.waiting": "Not looked for yet: {step} waits for its turn.",
+    "looked.processing": "Not looked for yet: {step} is at work.",
+    "looked.retrying": "Not looked for yet: {step} is tried again. {reason}",
+    "looked.failed": "Not looked for: {step} failed. {reason}",
+    "looked.skipped": "Not looked for: {step} was skipped. {reason}",
+    "looked.unsuccessful": "Not looked for: {step} did not succeed.",
+    "looked.cancelled": "Not looked for: the job was cancelled before {step}.",
+    "looked.handed_over": "Not looked for: the job was handed over before {step}.",
+    "looked.ended": "Not looked for: the job ended before {step}.",
+    "looked.lost": "Not looked for: the job never began. Run it again.",
+    "looked.unwritten_yet": "{step} is done. What it found is shown once the job has ended.",
+    "looked.unwritten": "{step} is done, but the job ended before its result was written.",
+    "looked.no_output": "Not known: the result has nothing of {step}.",
+    "looked.no_step": "Not looked for: {step} is no step of this job.",
+    "looked.unreadable": "What the step found can't be shown here: see the raw JSON.",
+    "looked.unsought": "The engine did not look for it.",
+}

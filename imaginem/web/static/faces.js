@@ -21,7 +21,36 @@ async function draw(found) {
   photo.close();
 }
 
+// What was found belongs to one photo: it goes as soon as another one is chosen or searched with.
+function clear() {
+  document.getElementById("found").replaceChildren();
+}
+
+function explain(text) {
+  const told = document.createElement("p");
+  told.setAttribute("role", "alert");
+  told.textContent = text;
+  document.getElementById("found").replaceChildren(told);
+}
+
 if (form) {
+  form.addEventListener("htmx:beforeRequest", clear);
+  form.addEventListener("change", (event) => {
+    if (event.target.name !== "file") return;
+    htmx.trigger(form, "htmx:abort");
+    clear();
+  });
+  // Told in the place of what would have been found, and so not once more in a corner.
+  form.addEventListener("htmx:responseError", (event) => {
+    event.stopPropagation();
+    const request = event.detail.xhr;
+    const reason = reasonOf(request.responseText, String(request.status));
+    explain(document.body.dataset.failed.replace("{reason}", reason));
+  });
+  form.addEventListener("htmx:sendError", (event) => {
+    event.stopPropagation();
+    explain(document.body.dataset.offline);
+  });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target.id === "found") draw(event.detail.target);
   });

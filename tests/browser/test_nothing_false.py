@@ -1,0 +1,162 @@
+"""What pages say of faces is true, also after the next click.
+
+Served from memory, so that it is quick.
+"""
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import expect
+
+from imaginem.images.decoding import Photo
+from imaginem.names import job_prefix
+from imaginem.outputs import Face
+from imaginem.pipeline.steps import default_registry
+from imaginem.ports import CallContext, SimilarFace
+from imaginem.testing import FakeRecognizer, MemoryServices, photo_bytes
+from imaginem.web import make_app
+from tests.browser.conftest import Dashboard, Window
+from tests.dashboard import enrol, face, keep, pair, web_services
+
+FACE = {"face_rectangle": {"left": 30, "top": 20, "width": 60, "height": 60}}
+COPIES = 24
+
+
+class Recognizer(FakeRecognizer):
+    """Finds these faces alike to every face."""
+
+    def __init__(self, face_ids: Sequence[uuid.UUID]) -> None:
+        self._similar = [SimilarFace(face_id, 0.81, "match") for face_id in face_ids]
+
+    def search(
+        self, photo: Photo, faces: Sequence[Face], call: CallContext
+    ) -> list[tuple[Face, list[SimilarFace]]]:
+        """Return the same faces for each."""
+        return [(each, self._similar) for each in faces]
+
+
+class InMemory(Dashboard):
+    """The pages of services in memory."""
+
+    def __init__(self, port: int, services: MemoryServices) -> None:
+        self.address, self.services = f"http://127.0.0.1:{port}", services
+
+
+def crop(services: MemoryServices, batch: str, job: str, face_id: uuid.UUID) -> None:
+    name = f"{job_prefix(batch, job)}{face_id}.png"
+    services.blobs.put("faces", name, photo_bytes(120, 120, color="teal"), "image/png")
+
+
+def filled() -> MemoryServices:
+    """Return services with a photo that looks like two others, one of them sent 25 times."""
+    services = web_services()
+    outputs = {
+        "facedetection": {"faces": [FACE]},
+        "faceprint": {"faces": [{}]},
+        "facematch": {"matches": []},
+    }
+    mine, second = enrol(services, ("b", "mine.jpg"), 2, "mine")
+    others = [face(services, ("b", "once.jpg"), "once")]
+    others += [face(services, ("b", f"often-{n:02}.jpg"), "often") for n in range(COPIES + 1)]
+    for face_id in (mine, second, *others):
+        owner = services.gallery.owners([face_id])[face_id]
+        crop(services, owner.batch_id, owner.job_id, face_id)
+    for other in others:
+        pair(services, mine, other)
+    photo = photo_bytes(320, 240)
+    keep(services, ("b", "mine.jpg"), outputs, photo=photo)
+    keep(services, ("b", "nobody.jpg"), outputs, photo=photo)
+    none = {**outputs, "facedetection": {"faces": []}, "faceprint": {"faces": []}}
+    keep(services, ("b", "no-face.jpg"), none, photo=photo)
+    failed = ("facedetection", "facecrop", "faceprint", "facematch")
+    keep(services, ("b", "failed.jpg"), unsuccessful=failed, photo=photo)
+    services.recognizer = Recognizer(others)
+    return services
+
+
+@pytest.fixture(scope="module")
+def dashboard() -> Iterator[InMemory]:
+    services = filled()
+    app = make_app(default_registry, "local", lambda: services)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (listening,) = server.servers
+    yield InMemory(listening.sockets[0].getsockname()[1], services)
+    server.should_exit = True
+    thread.join()
+
+
+def both(window: Window, name: str) -> None:
+    """Take a picture on a desk and on a phone."""
+    for width in (1280, 390):
+        window.page.set_viewport_size({"width": width, "height": 900})
+        window.shot(f"{name}-{width}", whole=True)
+    window.page.set_viewport_size({"width": 1280, "height": 900})
+
+
+def test_what_was_found_goes_with_the_next_search_even_if_that_fails(
+    window: Window, tmp_path: Path
+) -> None:
+    window.expected = ["415"]
+    good, bad = tmp_path / "good.png", tmp_path / "bad.png"
+    good.write_bytes(photo_bytes(320, 240))
+    bad.write_bytes(b"no photo")
+    page = window.open("/faces")
+    chosen, find = page.get_by_label("Photo", exact=True), page.locator("#face-search button")
+    chosen.set_input_files(good)
+    find.click()
+    found = page.locator("#found .match")
+    expect(found).to_have_count(2)
+    expect(page.locator("#found")).to_contain_text(f"and {COPIES} copies")
+    both(window, "search-copies")
+
+    chosen.set_input_files(bad)  # what is shown would be told of this photo now
+    expect(found).to_have_count(0)
+    chosen.set_input_files(good)
+    find.click()
+    expect(found).to_have_count(2)
+    page.route("**/faces/search", lambda route: route.fulfill(status=415, body='{"detail": "x"}'))
+    find.click()  # the same file, so that nothing but the failure clears
+    expect(page.locator("#found [role=alert]")).to_contain_text("That did not work")
+    expect(found).to_have_count(0)
+    both(window, "search-failed")
+
+
+def test_a_rejected_pair_loses_its_badge_at_once_and_for_good(window: Window) -> None:
+    page = window.open("/photos/b/mine.jpg")
+    once = page.locator(".match", has_text="once.jpg")
+    expect(once.locator(".band-match")).to_have_count(1)
+    once.get_by_role("button", name="Not the same").click()
+    for _ in range(2):
+        expect(once.get_by_text("Rejected by local user")).to_be_visible()
+        expect(once.locator(".band-match")).to_have_count(0)
+        expect(once.locator(".badge")).to_have_text("not the same")
+        page.reload()
+    expect(page.locator(".match").last).to_contain_text("once.jpg")
+    both(window, "photo-rejected")
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("nobody", "Nobody in the gallery looks like these faces."),
+        ("no-face", "There is no face to compare."),
+        ("failed", "Not looked for: facedetection failed."),
+    ],
+)
+def test_each_reason_for_no_match_has_its_own_sentence(
+    window: Window, name: str, told: str
+) -> None:
+    page = window.open(f"/photos/b/{name}.jpg")
+    section = page.locator("section", has=page.get_by_role("heading", name="Looks like"))
+    expect(section.locator("p")).to_have_text(told)
+    both(window, f"photo-{name}")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from imaginem.cli.shared import Exit, fail
 from imaginem.errors import ConfigurationError
 from imaginem.pipeline.barred import PhotoBarred
 from imaginem.pipeline.steps import Registry
@@ -66,6 +67,23 @@ def find_sources(arguments: Sequence[str]) -> list[Source]:
 def _photos(folder: Path) -> Iterator[Path]:
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     return (file for file in files if file.suffix.lower() in PHOTO_ENDINGS)
+
+
+def whole_pipeline(names: Sequence[str], registry: Registry) -> list[str]:
+    """Return the wanted steps and those they require, in the order they run.
+
+    Exits with code 2 if one is no step of the app, and says which one may be meant.
+    """
+    for name in names:
+        if name not in registry:
+            known = f"; steps are {', '.join(registry.names())}"
+            fail(
+                f"--pipeline: no step is named {name!r}{registry.suggestion(name.lower()) or known}"
+                " (with --raw, steps are taken as they are given, and the job is handed over to "
+                "such a queue)",
+                Exit.USAGE,
+            )
+    return registry.resolve(names)
 
 
 def check_pipeline_steps(names: Sequence[str], registry: Registry) -> list[str]:

@@ -19,9 +19,10 @@ from imaginem.cli.intake import (
     check_pipeline_steps,
     find_sources,
     submit_each,
+    whole_pipeline,
 )
 from imaginem.cli.progress import render, watch
-from imaginem.cli.report import result_table
+from imaginem.cli.report import photo_link, result_json, result_table
 from imaginem.cli.shared import (
     App,
     Exit,
@@ -37,14 +38,12 @@ from imaginem.cli.shared import (
 )
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import ENDED, JobState
-from imaginem.ports import AuditDeed, AuditSubject, JobResult, PoisonFilter, Services
+from imaginem.ports import AuditDeed, AuditSubject, PoisonFilter, Services
 from imaginem.redaction import redact_shown
 from imaginem.runtime import Runtime
-from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.admission import Admission
 from imaginem.usecases.audit.acting import note, state_purpose
-from imaginem.usecases.faces import matches_of_job
-from imaginem.usecases.jobs import photo_name, visible_outputs
+from imaginem.usecases.jobs import photo_name
 from imaginem.usecases.progress import (
     BatchProgress,
     as_json,
@@ -53,7 +52,6 @@ from imaginem.usecases.progress import (
 )
 from imaginem.usecases.submit import new_batch
 
-_LINK_MINUTES = 15
 _POISON_COUNTED = 100
 
 _NOBODY_WORKS = (
@@ -72,7 +70,13 @@ def register(app: typer.Typer) -> None:
 def submit(
     photos: Annotated[list[str], typer.Argument(metavar="PATH|DIR|URL...")],
     batch: Annotated[str, typer.Option(help="Batch id; a new one by default.")] = "",
-    pipeline: Annotated[str, typer.Option(help="Steps, with commas between.")] = "",
+    pipeline: Annotated[
+        str, typer.Option(help="Steps, commas between; those they require are added.")
+    ] = "",
+    raw: Annotated[
+        bool,
+        typer.Option("--raw", help="Take the steps as they are given; others are other apps'."),
+    ] = False,
     again: Annotated[
         bool,
         typer.Option("--again", help="Also photos whose jobs have ended in this batch."),
@@ -88,7 +92,8 @@ def submit(
     with exit_on_error():
         runtime = make_runtime(app)
         registry = load_registry(app)
-        steps = [name.strip() for name in pipeline.split(",") if name.strip()]
+        given = [name.strip() for name in pipeline.split(",") if name.strip()]
+        steps = given if raw else whole_pipeline(given, registry)
         steps = steps or list(runtime.settings.pipeline)
         for warning in check_pipeline_steps(steps, registry):
             err.print(f"[yellow]note:[/] {warning}", soft_wrap=True)
@@ -264,30 +269,9 @@ def results(
                 show_comparisons(runtime, batch, ids)
             return
         if as_json_:
-            print_json([_result_json(runtime, result, links) for result in saved])
+            print_json([result_json(runtime, result, links=links) for result in saved])
         else:
             out.print(result_table(runtime, batch, [result.id for result in saved]))
             for result in saved if links else ():
-                line = f"{result.id}: {_link(runtime, result) or 'no photo'}"
+                line = f"{result.id}: {photo_link(runtime, result) or 'no photo'}"
                 out.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _result_json(runtime: Runtime, result: JobResult, links: bool) -> dict[str, Any]:
-    matches = matches_of_job(runtime, (result.batch_id, result.id), EVERYTHING)
-    return {
-        "batch_id": result.batch_id,
-        "id": result.id,
-        "image_url": result.image_url,
-        **({"photo_link": _link(runtime, result)} if links else {}),
-        "image_parameters": redact_shown(result.image_parameters),
-        "processing_pipeline": list(result.processing_pipeline),
-        "unfinished": list(result.unsuccessful),
-        "timestamp": result.timestamp,
-        "job_output": visible_outputs(result.job_output, matches),
-    }
-
-
-def _link(runtime: Runtime, result: JobResult) -> str:
-    """Return a link that opens the photo for some minutes; empty if it is not in our storage."""
-    place = runtime.blobs.locate(result.photo_url) if result.photo_url else None
-    return runtime.blobs.link(*place, _LINK_MINUTES) if place else ""

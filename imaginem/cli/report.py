@@ -1,23 +1,26 @@
 """The results of jobs as a table: tags, text, number of faces, and matching photos."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from rich import box
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
 from rich.table import Table
 
 from imaginem.outputs import Tag
 from imaginem.ports import DashboardServices, JobKey, JobResult
+from imaginem.redaction import redact_shown
 from imaginem.runtime import Runtime
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.faces import matches_of_job
 from imaginem.usecases.findings import FOUND, Finding, findings_in
-from imaginem.usecases.jobs import photo_name
+from imaginem.usecases.jobs import photo_name, visible_outputs
 from imaginem.usecases.submit import job_id_of
 
 _UNSOUGHT = "?"
+_LINK_MINUTES = 15
 _SAME_PHOTO = "same photo"
 _IN_VAIN = {
     "nothing": "-",
@@ -27,6 +30,9 @@ _IN_VAIN = {
     "nobody": "nobody",
 }
 _UNKNOWN = {"unsuccessful": "failed", "no_step": "not asked"}
+_COLUMNS = {"photo": 16, "tags": 12, "text": 12, "faces": 6, "looks like": 16}
+"""Columns, each with the width that it has at least."""
+_TABLE_WIDTH = 80
 _WHY = "`imaginem status BATCH JOB` tells more:"
 
 
@@ -88,40 +94,76 @@ def matched_photos(services: DashboardServices, key: JobKey) -> list[MatchedPhot
     return list(best.values())
 
 
-def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> Table:
+class ResultTable:
+    """What was found, a row a photo; on a terminal under 80 columns, a block a photo.
+
+    Args:
+        batch_id: of the photos.
+        rows: the cells of each photo, by the titles of the columns.
+        notes: what is said under them.
+    """
+
+    def __init__(
+        self, batch_id: str, rows: Sequence[Mapping[str, str]], notes: Sequence[str]
+    ) -> None:
+        self._title = f"\nbatch {escape(batch_id)}"
+        self._rows = rows
+        self._notes = notes
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Return what is printed, as wide as the terminal allows."""
+        yield self._table() if options.max_width >= _TABLE_WIDTH else self._blocks()
+
+    def _table(self) -> Table:
+        table = Table(title=self._title, box=box.SIMPLE_HEAD, padding=(0, 1))
+        for name, width in _COLUMNS.items():
+            justify: Literal["left", "right"] = "right" if name == "faces" else "left"
+            table.add_column(name, overflow="fold", min_width=width, justify=justify)
+        for row in self._rows:
+            table.add_row(*(row.get(name, "") for name in _COLUMNS))
+        table.caption = "\n".join(self._notes) or None
+        return table
+
+    def _blocks(self) -> Group:
+        blocks: list[RenderableType] = []
+        for row in self._rows:
+            block = Table.grid(padding=(0, 1))
+            block.add_column(no_wrap=True)
+            block.add_column(overflow="fold")
+            for name in _COLUMNS:
+                block.add_row(name, row.get(name, ""))
+            blocks += [block, ""]
+        return Group(self._title, "", *blocks, *self._notes)
+
+
+def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> ResultTable:
     """Return a table of the results of these jobs.
 
     A cell says `-`, `0`, `nobody` or `no face` if it was looked for in vain; `failed`, `not asked`
-    or `?` if nobody has looked, and then the caption says more.
+    or `?` if nobody has looked, and then the notes say more.
     """
-    table = Table(title=f"\nbatch {escape(batch_id)}", box=box.SIMPLE_HEAD, padding=(0, 1))
-    table.add_column("photo", overflow="fold", min_width=16)
-    table.add_column("tags", overflow="fold", min_width=12)
-    table.add_column("text", overflow="fold")
-    table.add_column("faces", justify="right", no_wrap=True)
-    table.add_column("looks like", overflow="fold")
+    rows: list[dict[str, str]] = []
     unknown: set[str] = set()
     for job_id in sorted(ids):
         key = (batch_id, job_id)
         result = runtime.results.read(key)
         if result is None:
-            table.add_row(escape(job_id), "[red]no result[/]", "", "", "")
+            rows.append({"photo": escape(job_id), "tags": "[red]no result[/]"})
             continue
         matched = matched_photos(runtime, key)
         similar = [f"{escape(each.job_id)} {each.confidence:.2f} {each.told}" for each in matched]
         told = findings_in(result, has_matches=bool(matched))
         count = len(_list(result.job_output, "facedetection", "faces"))
-        cells = (
-            escape(_tags(result)) or _word(told["tags"]),
-            escape(_text(result)) or _word(told["text"]),
-            _word(told["faces"], str(count)),
-            "\n".join(similar) or _word(told["matches"]),
-        )
+        cells = {
+            "photo": escape(_photo(result)),
+            "tags": escape(_tags(result)) or _word(told["tags"]),
+            "text": escape(_text(result)) or _word(told["text"]),
+            "faces": _word(told["faces"], str(count)),
+            "looks like": "\n".join(similar) or _word(told["matches"]),
+        }
+        rows.append(cells)
         unknown |= {told[part].told for part in told if told[part].how not in (FOUND, *_IN_VAIN)}
-        table.add_row(escape(_photo(result)), *cells)
-    if unknown:
-        table.caption = "\n".join([_WHY, *sorted(unknown)])
-    return table
+    return ResultTable(batch_id, rows, [_WHY, *sorted(unknown)] if unknown else [])
 
 
 def _word(finding: Finding, found: str = "-") -> str:
@@ -162,3 +204,31 @@ def _text(result: JobResult) -> str:
     said = dict.fromkeys(each for each in unread if isinstance(each, str))
     first = " / ".join([*text.splitlines(), *said][:2])
     return first if len(first) <= 48 else first[:47] + "…"
+
+
+def result_json(runtime: Runtime, result: JobResult, *, links: bool) -> dict[str, Any]:
+    """Return a result as JSON has it, without matches of faces that were erased.
+
+    Args:
+        runtime: where faces and photos are.
+        result: of a job.
+        links: whether to add a link that opens the photo for some minutes.
+    """
+    matches = matches_of_job(runtime, (result.batch_id, result.id), EVERYTHING)
+    return {
+        "batch_id": result.batch_id,
+        "id": result.id,
+        "image_url": result.image_url,
+        **({"photo_link": photo_link(runtime, result)} if links else {}),
+        "image_parameters": redact_shown(result.image_parameters),
+        "processing_pipeline": list(result.processing_pipeline),
+        "unfinished": list(result.unsuccessful),
+        "timestamp": result.timestamp,
+        "job_output": visible_outputs(result.job_output, matches),
+    }
+
+
+def photo_link(runtime: Runtime, result: JobResult) -> str:
+    """Return a link that opens the photo for some minutes; empty if it is not in our storage."""
+    place = runtime.blobs.locate(result.photo_url) if result.photo_url else None
+    return runtime.blobs.link(*place, _LINK_MINUTES) if place else ""

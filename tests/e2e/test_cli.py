@@ -285,7 +285,8 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
     ("arguments", "code", "text"),
     [
         (["submit", "/no/such/photo.jpg"], 3, "there is no file or folder"),
-        (["submit", "https://x.test/a.jpg", "--pipeline", "OCR"], 1, "is no queue name"),
+        (["submit", "https://x.test/a.jpg", "--pipeline", "OCR"], 2, "did you mean ocr?"),
+        (["submit", "https://x.test/a.jpg", "--pipeline", "OCR", "--raw"], 1, "is no queue name"),
         (["status", "nothing"], 1, "there is no batch nothing"),
         (["results", "nothing"], 1, "there are no results of batch nothing yet"),
         (["new-step", "Bad-Name"], 2, "can't be a step's name"),

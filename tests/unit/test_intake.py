@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import pytest
+import typer
 
-from imaginem.cli.intake import find_sources
+import steps  # noqa: F401 - importing the package registers every step
+from imaginem.cli.intake import find_sources, whole_pipeline
+from imaginem.cli.shared import Exit
 from imaginem.errors import ConfigurationError
+from imaginem.pipeline.steps import default_registry
 from imaginem.testing import photo_bytes
 
 
@@ -29,3 +33,28 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
         find_sources([str(tmp_path / "none")])
     with pytest.raises(ConfigurationError, match="no photo"):
         find_sources([str(tmp_path)])
+
+
+class TestPipelineOfSubmit:
+    def test_what_a_step_requires_is_added_as_pages_and_api_do(self) -> None:
+        wanted = ["facematch", "pipelineoutput"]
+        whole = ["facedetection", "faceprint", "facematch", "pipelineoutput"]
+        assert whole_pipeline(wanted, default_registry) == whole
+
+    @pytest.mark.parametrize(
+        ("typo", "told"),
+        [
+            ("ocrr", "no step is named 'ocrr': did you mean ocr?"),
+            ("OCR", "did you mean ocr?"),
+            ("nothing-like-it", "; steps are "),
+        ],
+    )
+    def test_a_name_that_is_no_step_is_refused_with_the_nearest(
+        self, typo: str, told: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(typer.Exit) as ended:
+            whole_pipeline(["facedetection", typo], default_registry)
+        assert ended.value.exit_code == Exit.USAGE
+        shown = capsys.readouterr().err
+        assert told in shown
+        assert "--raw" in shown

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from fastapi.testclient import TestClient
@@ -218,6 +219,16 @@ class TestHonesty:
         assert "it ends on 2028-09-25" in local.get("/operations").text
         told = local.get("/api/operations").json()
         assert told["engine_notes"] == {"vision": "it ends on 2028-09-25"}
+
+
+def test_the_page_sends_steps_in_the_order_of_the_usual_pipeline() -> None:
+    services = web_services()
+    usual = ("ocr", "generalclassification", "facedetection", "facecrop", "pipelineoutput")
+    services.core_settings = replace(services.core_settings, default_pipeline=usual)
+    page = client(services).get("/upload").text
+    boxes = re.findall(r'name="step" value="(\w+)" (checked)?', page)
+    assert [name for name, checked in boxes if checked] == list(usual)
+    assert {name for name, _ in boxes} == set(default_registry.names())
 
 
 class TestForgery:

@@ -13,7 +13,7 @@ from imaginem.pipeline.progress_row import ProgressRow, RowChange
 from imaginem.pipeline.states import JobState
 from imaginem.ports import JobResult, LogEntry
 from imaginem.runtime import Runtime
-from tests.dashboard import web_services
+from tests.dashboard import face, pair, web_services
 
 
 def test_long_ids_leave_room_for_tags() -> None:
@@ -68,3 +68,26 @@ def test_a_photo_that_was_sent_tells_nothing_of_that(capsys: pytest.CaptureFixtu
     show_job(ProgressRow(LogEntry("a", "b", row, "f")), json_wanted=False)
 
     assert "in its place" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_no_column_of_results_is_a_letter_wide_however_narrow_the_terminal(width: int) -> None:
+    services = web_services()
+    job = "a-photo-of-the-whole-family-by-the-lake-in-the-evening.jpg-0930e3aa"
+    tags = [{"name": name, "confidence": 0.9} for name in ("mountain", "photograph", "clothing")]
+    outputs = {
+        "generalclassification": {"tags": tags},
+        "ocr": {"full_text": "Region-based segmentation of images"},
+    }
+    steps = ["generalclassification", "ocr"]
+    services.results.save(JobResult("spring", job, steps, "", {}, outputs))
+    mine = face(services, ("spring", job), "one")
+    pair(services, mine, face(services, ("spring", f"another-{job}-and-{job}"), "two"))
+    shown = io.StringIO()
+    Console(file=shown, width=width).print(result_table(cast(Runtime, services), "spring", [job]))
+
+    told = shown.getvalue()
+    assert max(map(len, told.splitlines())) <= width
+    for whole in ("mountain", "segmentation", "match", "another-a-", "looks like"):
+        assert whole in told
+    assert "asked" in told  # nobody looked for faces

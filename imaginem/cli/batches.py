@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from imaginem.cli.forget_photo import Wish, check_choice, forget_by_file
+from imaginem.cli.progress import tell_unfinished
 from imaginem.cli.receipts import as_answer, tell_receipt
 from imaginem.cli.report import copies_told
 from imaginem.cli.shared import (
@@ -155,6 +156,7 @@ def export(
         rows = list(as_rows(runtime, batch, EVERYTHING))
         if not rows:
             fail(f"there are no results of batch {batch} yet; see `imaginem status {batch}`")
+        tell_unfinished(runtime, batch, {row["job_id"] for row in rows})
         if not csv and to is None:
             print_json(rows)
             return
@@ -195,6 +197,12 @@ def show_search(found: FaceSearch, console: Console) -> None:
         console.print(_face_table(found.faces), markup=False)
     elif not found.not_compared:
         console.print("no face was found in this photo")
+    if found.has_other_models:
+        console.print(
+            "some faces of the gallery were enrolled by another model, and not compared: run their "
+            "photos again first",
+            soft_wrap=True,
+        )
     if found.not_compared:
         console.print(f"{found.not_compared} faces of this photo can't be compared")
     for number, face in enumerate(found.faces, 1):

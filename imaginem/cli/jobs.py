@@ -3,6 +3,7 @@
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from imaginem.cli.intake import (
     submit_each,
     whole_pipeline,
 )
-from imaginem.cli.progress import render, watch
+from imaginem.cli.progress import render, show_view, tell_unfinished, watch
 from imaginem.cli.report import photo_link, result_json, result_table
 from imaginem.cli.shared import (
     App,
@@ -41,16 +42,16 @@ from imaginem.pipeline.states import ENDED, JobState
 from imaginem.ports import AuditDeed, AuditSubject, PoisonFilter, Services
 from imaginem.redaction import redact_shown
 from imaginem.runtime import Runtime
+from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.admission import Admission
 from imaginem.usecases.audit.acting import note, state_purpose
-from imaginem.usecases.jobs import photo_name
+from imaginem.usecases.jobs import photo_name, view_job
 from imaginem.usecases.progress import (
     BatchProgress,
     as_json,
-    read_batch,
-    summarise,
 )
-from imaginem.usecases.submit import new_batch
+from imaginem.usecases.submit import at_work, new_batch
+from imaginem.usecases.waiting import progress_of
 
 _POISON_COUNTED = 100
 
@@ -182,8 +183,8 @@ def status(
         runtime = make_runtime(app)
         if job:
             row = read_row(runtime.log, (batch, job))
-            if row is None:
-                fail(f"there is no job {job} in batch {batch}")
+            if row is None:  # it waits for its first step, or only its result is left
+                show_view(view_job(runtime, (batch, job), EVERYTHING), as_json_)
                 return
             note(runtime, AuditDeed.VIEWED, AuditSubject.JOB, batch, job)
             sent = runtime.submissions.submission((batch, job))
@@ -191,9 +192,11 @@ def status(
             return
         if watch_:
             note(runtime, AuditDeed.VIEWED, AuditSubject.BATCH, batch)
-            watch(runtime.log, batch, None, out)
+            watch(runtime.log, batch, None, out, waiting=partial(at_work, runtime, batch))
             return
-        progress = summarise(batch, read_batch(runtime.log, batch, set()))
+        progress = progress_of(runtime, batch)
+        if not progress.jobs and runtime.batches.batch(batch) is not None:
+            fail(f"no progress of batch {batch} is kept; see `imaginem results {batch}`")
         if not progress.jobs:
             fail(f"there is no batch {batch}")
         note(runtime, AuditDeed.VIEWED, AuditSubject.BATCH, batch)
@@ -261,6 +264,8 @@ def results(
         if not saved:
             what = f"job {job} in batch {batch}" if job else f"batch {batch}"
             fail(f"there are no results of {what} yet; see `imaginem status {batch}`")
+        if not job:
+            tell_unfinished(runtime, batch, {result.id for result in saved})
         if compare:
             ids = [result.id for result in saved]
             if as_json_:

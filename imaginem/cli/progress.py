@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -12,10 +12,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from imaginem.cli.shared import err, out, print_json
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import StepState
-from imaginem.ports import JobLog
-from imaginem.usecases.progress import BatchProgress, read_batch, summarise
+from imaginem.ports import DashboardServices, JobLog
+from imaginem.usecases.jobs import JobView
+from imaginem.usecases.progress import BatchProgress, read_batch, summarise, with_waiting
+from imaginem.usecases.waiting import without_result
 
 _COLORS = {
     "succeeded": "green",
@@ -24,6 +27,18 @@ _COLORS = {
     "handed_over": "cyan",
     "running": "blue",
 }
+
+
+def tell_unfinished(services: DashboardServices, batch: str, shown: set[str]) -> None:
+    """Say how many photos of a batch have no result, so that nobody takes those shown for all."""
+    left = len(without_result(services, batch, shown))
+    if left:
+        what = "1 photo has" if left == 1 else f"{left} photos have"
+        err.print(
+            f"[yellow]note:[/] {what} no result: see `imaginem status {escape(batch)}`",
+            soft_wrap=True,
+            highlight=False,
+        )
 
 
 def render(progress: BatchProgress, expected: int, problems: int = 10) -> Group:
@@ -46,6 +61,8 @@ def render(progress: BatchProgress, expected: int, problems: int = 10) -> Group:
         Text.from_markup(f"  [red]{escape(job)}[/] {escape(step)}: {escape(reason)}")
         for job, step, reason in progress.problems[:problems]
     ]
+    if len(progress.problems) > problems:
+        reasons.append(Text(f"  … and {len(progress.problems) - problems} more"))
     return Group(_step_table(progress, total), line, *reasons)
 
 
@@ -77,6 +94,7 @@ def watch(
     *,
     timeout: float | None = None,
     stop: threading.Event | None = None,
+    waiting: Callable[[Sequence[ProgressRow]], Mapping[str, str]] = lambda _: {},
 ) -> BatchProgress:
     """Show progress live until every job has ended, and return it.
 
@@ -88,6 +106,7 @@ def watch(
         console: where to show it.
         timeout: seconds after which to return anyway; None to wait for any time.
         stop: event that makes it return.
+        waiting: returns the states of jobs that have not ended, by the rows of the batch.
     """
     started = time.monotonic()
     names: set[str] = set()
@@ -95,7 +114,7 @@ def watch(
         while True:
             rows = read_batch(log, batch_id, names)
             shown = (row for row in rows if runs is None or _is_of_run(row, runs))
-            progress = summarise(batch_id, shown)
+            progress = with_waiting(summarise(batch_id, shown), waiting(rows))
             expected = len(runs) if runs is not None else len(progress.jobs)
             live.update(render(progress, expected))
             late = timeout is not None and time.monotonic() - started > timeout
@@ -103,6 +122,22 @@ def watch(
             if (progress.jobs and progress.ended >= expected) or late or stopped:
                 return progress
             time.sleep(0.25)
+
+
+def show_view(job: JobView, json_wanted: bool) -> None:
+    """Print a job that has no row: it waits for its first step, or only its result is left."""
+    if json_wanted:
+        steps = {step.name: step.state for step in job.steps}
+        print_json(
+            {"batch_id": job.batch_id, "job_id": job.job_id, "job_state": job.state, "steps": steps}
+        )
+        return
+    out.print(f"{job.job_id}: {job.state}", highlight=False, markup=False)
+    table = Table("step", "state", box=None, padding=(0, 1))
+    for step in job.steps:
+        table.add_row(step.name, step.state)
+    if job.steps:
+        out.print(table)
 
 
 def _is_of_run(row: ProgressRow, runs: Mapping[str, str]) -> bool:

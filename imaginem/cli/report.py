@@ -14,6 +14,7 @@ from imaginem.ports import DashboardServices, JobKey, JobResult
 from imaginem.redaction import redact_shown
 from imaginem.runtime import Runtime
 from imaginem.usecases.access import EVERYTHING
+from imaginem.usecases.alike import ReviewedMatch, may_have_more
 from imaginem.usecases.faces import matches_of_job
 from imaginem.usecases.findings import FOUND, Finding, findings_in
 from imaginem.usecases.jobs import photo_name, visible_outputs
@@ -25,6 +26,7 @@ _SAME_PHOTO = "same photo"
 _IN_VAIN = {
     "nothing": "-",
     "no_face": "0",
+    "erased": "erased",
     "nothing_to_compare": "no face",
     "not_compared": "not comparable",
     "nobody": "nobody",
@@ -33,6 +35,7 @@ _UNKNOWN = {"unsuccessful": "failed", "no_step": "not asked"}
 _COLUMNS = {"photo": 16, "tags": 12, "text": 12, "faces": 6, "looks like": 16}
 """Columns, each with the width that it has at least."""
 _TABLE_WIDTH = 80
+_KEPT = "Of a face, the {} best matches are kept: there may be more."
 _WHY = "`imaginem status BATCH JOB` tells more:"
 
 
@@ -77,8 +80,11 @@ def matched_photos(services: DashboardServices, key: JobKey) -> list[MatchedPhot
 
     The best come first, and those of which a person said that they show somebody else come last.
     """
+    return _photos_of(matches_of_job(services, key, EVERYTHING))
+
+
+def _photos_of(matches: Sequence[ReviewedMatch]) -> list[MatchedPhoto]:
     best: dict[JobKey, MatchedPhoto] = {}
-    matches = matches_of_job(services, key, EVERYTHING)
     for match in sorted(matches, key=lambda match: (match.is_rejected, -match.confidence)):
         photo = MatchedPhoto(
             match.batch_id,
@@ -144,13 +150,15 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> ResultT
     """
     rows: list[dict[str, str]] = []
     unknown: set[str] = set()
+    most, cut = runtime.core_settings.match_limit, False
     for job_id in sorted(ids):
         key = (batch_id, job_id)
         result = runtime.results.read(key)
         if result is None:
             rows.append({"photo": escape(job_id), "tags": "[red]no result[/]"})
             continue
-        matched = matched_photos(runtime, key)
+        matches = matches_of_job(runtime, key, EVERYTHING)
+        matched = _photos_of(matches)
         similar = [f"{escape(each.job_id)} {each.confidence:.2f} {each.told}" for each in matched]
         told = findings_in(result, has_matches=bool(matched))
         count = len(_list(result.job_output, "facedetection", "faces"))
@@ -163,7 +171,9 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> ResultT
         }
         rows.append(cells)
         unknown |= {told[part].told for part in told if told[part].how not in (FOUND, *_IN_VAIN)}
-    return ResultTable(batch_id, rows, [_WHY, *sorted(unknown)] if unknown else [])
+        cut = cut or may_have_more(matches, most)
+    notes = [_WHY, *sorted(unknown)] if unknown else []
+    return ResultTable(batch_id, rows, [*notes, *([_KEPT.format(most)] if cut else [])])
 
 
 def _word(finding: Finding, found: str = "-") -> str:

@@ -51,6 +51,7 @@ class Settings(
             super().core(),
             retention=self.days(),
             purposes=self.audit_purposes,
+            match_limit=self.match_limit,
             backup_days=self.backup_days(on_azure=self.on_azure),
             looks_again=bool(self.watchdog_minutes),
         )

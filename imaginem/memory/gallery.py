@@ -124,6 +124,13 @@ class MemoryGallery:
         """Find the faces of jobs."""
         return [_owner(key, face) for key, face in self._database.faces.values() if key in keys]
 
+    def has_other_models(self, model: str, groups: Groups) -> bool:
+        """Look at every face."""
+        return any(
+            face.model != model and self._database.may_see(key[0], groups)
+            for key, face in self._database.faces.values()
+        )
+
     def leaving(self) -> int:
         """Return 0: no service keeps faces in memory."""
         return 0

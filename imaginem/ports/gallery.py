@@ -110,6 +110,9 @@ class FaceGallery(Erasable, Protocol):
     def faces_of(self, *keys: JobKey) -> list[FaceOwner]:
         """Return the faces of jobs."""
 
+    def has_other_models(self, model: str, groups: Groups) -> bool:
+        """Tell whether these groups may see faces of another model, which is never compared."""
+
     def leaving(self) -> int:
         """Return how many erased faces a service that keeps them has still to forget."""
 

@@ -93,6 +93,7 @@ class CoreSettings:
         backup_days: for how long backups keep what was erased; 0 where none are made for us.
         looks_again: whether a timer sends lost messages again, and sweeps what was erased.
         fusion: which steps run in one delivery.
+        match_limit: most matches of a face that are kept in each group.
     """
 
     default_pipeline: Sequence[str] = ()
@@ -107,6 +108,7 @@ class CoreSettings:
     backup_days: int = 0
     looks_again: bool = True
     fusion: Fusion = Fusion(every=True)
+    match_limit: int = 20
 
 
 class EngineChoices(Protocol):

@@ -184,6 +184,15 @@ class SqlGallery:
                 for row in session.scalars(query.where(FaceRow.job.in_(portion)))
             ]
 
+    def has_other_models(self, model: str, groups: Groups) -> bool:
+        """Look for one such face, in the index of models."""
+        other = or_(FaceRow.model < model, FaceRow.model > model)  # != would read all rows
+        query = select(FaceRow.number).where(other)
+        if groups is not None:
+            query = query.where(~hidden_from(FaceRow.batch_id, groups))
+        with self._database.session(reading=True) as session:
+            return session.scalar(query.limit(1)) is not None
+
     def leaving(self) -> int:
         """Count the faces that are queued for removal at a service."""
         with self._database.session(reading=True) as session:

@@ -1,6 +1,7 @@
 """Pairs of faces as people see them: with owners and decisions, and the same photo only once."""
 
 import uuid
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -168,3 +169,14 @@ def _as_one(same: Sequence[ReviewedMatch], owners: Mapping[uuid.UUID, FaceOwner]
         reviewed_at=last.reviewed_at,
         copies=copies,
     )
+
+
+def may_have_more(matches: Iterable[ReviewedMatch], limit: int) -> bool:
+    """Tell whether a face has so many matches that more may not have been kept.
+
+    Args:
+        matches: of one face or of several.
+        limit: most matches of a face that are kept in each group.
+    """
+    counts = Counter(match.face_id for match in matches)
+    return any(count >= limit for count in counts.values())

@@ -19,6 +19,7 @@ from imaginem.ports import (
     DashboardServices,
     FaceOwner,
     FacePair,
+    InPhoto,
     JobKey,
     SimilarFace,
 )
@@ -31,6 +32,9 @@ from imaginem.usecases.alike import (
     visible_owners,
 )
 from imaginem.usecases.audit.acting import note
+
+_COPIES_EXPECTED = 5
+"""How often one photo may be among the newest before others have no room."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,14 @@ class FaceSearch:
 
     Attributes:
         not_compared: faces that were found in it, and that the engine can't compare.
+        has_other_models: another model enrolled some faces of the gallery: those were not compared.
     """
 
     width: int
     height: int
     faces: Sequence[SearchedFace]
     not_compared: int = 0
+    has_other_models: bool = False
 
 
 def search_faces(
@@ -101,6 +107,8 @@ def search_faces(
             for face, neighbors in similar
         ],
         not_compared=len(detected) - len(similar),
+        has_other_models=bool(detected)
+        and services.gallery.has_other_models(services.recognizer.name, caller.groups),
     )
 
 
@@ -169,9 +177,11 @@ def review_pair(
     judged = next((match for match in matches if pair[1] in match.matched_ids), None)
     if judged is None:
         raise NotFound(f"face {pair[1]} is no match of face {pair[0]}")
-    note(services, AuditDeed.REVIEWED, AuditSubject.FACE, str(pair[0]))
+    copies = _copies_of_pair(services, own, judged, matches) - {pair}
+    for face_id in sorted({pair[0], *(one for one, _ in copies)}):
+        note(services, AuditDeed.REVIEWED, AuditSubject.FACE, str(face_id))
     services.reviews.review(pair, decision, caller.name)
-    for copy in _copies_of_pair(services, own, judged, matches) - {pair}:
+    for copy in sorted(copies):
         with suppress(NotFound):  # erased meanwhile
             services.reviews.review(copy, decision, caller.name)
     return _reviewed(services, [own], caller)
@@ -205,6 +215,25 @@ def _copies_of_pair(
         for match in stored
         if match.matched_face_id in others
     }
+
+
+def newest_faces(
+    services: DashboardServices, caller: Caller, limit: int
+) -> tuple[list[FaceOwner], bool]:
+    """Return the faces that were enrolled last, newest first, and whether there are others.
+
+    Args:
+        services: keep the faces.
+        caller: sees those of some batches only.
+        limit: faces at most; copies of a photo show nobody else, so they are left out.
+    """
+    wanted = limit * _COPIES_EXPECTED
+    newest = services.gallery.recent_faces(caller.groups, wanted)
+    shown: dict[InPhoto, FaceOwner] = {}
+    for face in newest:
+        shown.setdefault(face.in_photo, face)
+    faces = list(shown.values())
+    return faces[:limit], len(faces) > limit or len(newest) == wanted
 
 
 def owner_of(services: DashboardServices, face_id: uuid.UUID, caller: Caller) -> FaceOwner:

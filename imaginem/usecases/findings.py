@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from imaginem.ports import JobResult
+from imaginem.ports.erasing import ERASED_FACES
 from imaginem.usecases.jobs import JobView
 from imaginem.usecases.looked import Look, look_in_result, look_of, parts_left_out
 from imaginem.usecases.looked_words import WORDS
@@ -20,8 +21,9 @@ class Finding:
     """What is told of a part of a photo.
 
     Attributes:
-        how: `found`; `nothing`, `no_face`, `nothing_to_compare`, `not_compared` and `nobody` if it
-            was looked for in vain; else one of `Looked`, or that an output can't be read.
+        how: `found`; `nothing`, `no_face`, `erased`, `nothing_to_compare`, `not_compared` and
+            `nobody` if it was looked for in vain; else one of `Looked`, or `unreadable` or
+            `unsought` if an output does not tell.
         step: that looks for it.
         reason: why the step failed or was skipped, if that is known.
     """
@@ -85,8 +87,11 @@ def _tags(output: Mapping[str, Any]) -> str:
 
 
 def _faces(outputs: Mapping[str, Any]) -> str:
-    found = _listed(_part(outputs, "facedetection"), "faces", list)
-    return "no_face" if found == "nothing" else found
+    detected = _part(outputs, "facedetection")
+    found = _listed(detected, "faces", list)
+    if found != "nothing":
+        return found
+    return "erased" if detected.get(ERASED_FACES) else "no_face"
 
 
 def _matches(outputs: Mapping[str, Any]) -> str:

@@ -62,7 +62,7 @@ def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobVie
     Raises:
         NotFound: there is no such job.
     """
-    job = _read(services, key)
+    job = steps_of_job(services, key)
     note(services, AuditDeed.VIEWED, AuditSubject.JOB, *key)
     matches = matches_of_job(services, key, caller)
     outputs = None if job.outputs is None else visible_outputs(job.outputs, matches)
@@ -75,10 +75,6 @@ def steps_of_job(services: DashboardServices, key: JobKey) -> JobView:
     Raises:
         NotFound: there is no such job.
     """
-    return _read(services, key)
-
-
-def _read(services: DashboardServices, key: JobKey) -> JobView:
     row, result = read_row(services.log, key), services.results.read(key)
     sent = services.submissions.submission(key)
     if row is None and result is None and sent is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from imaginem.errors import NotFound
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import DashboardServices, JobResult
 from imaginem.usecases.access import Caller
@@ -80,9 +81,11 @@ def look_of(job: JobView, step: str) -> Look:
     if found is None:
         return Look(step, Looked.NO_STEP if job.steps else Looked.LOST)
     if found.state in _STANDING:
-        failed = {each.name for each in job.steps if each.state == StepState.FAILED}
-        # Where the row is gone, nothing tells a step that was skipped from the one that failed.
-        cause = step if found.reason else _first_of(step, failed) or step
+        cause = step
+        if found.state == StepState.FAILED and not found.reason:
+            # Its row is gone: nothing tells a step that was skipped from the one that failed.
+            failed = {each.name for each in job.steps if each.state == StepState.FAILED}
+            cause = _first_of(step, failed)
         return Look(cause, _STANDING[StepState(found.state)], found.reason)
     if found.state == StepState.SUCCESS:
         ended = job.state != JobState.RUNNING
@@ -96,7 +99,11 @@ def look_of_face(services: DashboardServices, face_id: uuid.UUID, caller: Caller
     Raises:
         NotFound: the face is not in the gallery, or hidden from the caller.
     """
-    return look_of(steps_of_job(services, owner_of(services, face_id, caller).key), "facematch")
+    owner = owner_of(services, face_id, caller)
+    try:
+        return look_of(steps_of_job(services, owner.key), "facematch")
+    except NotFound:  # faces may be kept for longer than what else is known of their job
+        return Look("facematch", Looked.NO_OUTPUT)
 
 
 _BEFORE = {"facematch": ("facedetection", "faceprint")}

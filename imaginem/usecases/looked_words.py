@@ -4,6 +4,7 @@ WORDS = {
     "looked.found": "Found.",
     "looked.nothing": "Nothing found.",
     "looked.no_face": "No face was found in this photo.",
+    "looked.erased": "All faces that were found in this photo were erased.",
     "looked.nothing_to_compare": "There is no face to compare.",
     "looked.not_compared": "None of the faces in this photo can be compared.",
     "looked.nobody": "Nobody in the gallery looks like these faces.",

@@ -1,12 +1,12 @@
 """A batch's progress: how many of its jobs are in which state, by step, from `pipelinelogs`."""
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from imaginem.pipeline.progress_row import ProgressRow, progress_properties
-from imaginem.pipeline.states import ENDED, JobState, StepState
+from imaginem.pipeline.states import ENDED, StepState
 from imaginem.ports import JobLog
 
 _DONE = (StepState.SUCCESS, StepState.FAILED, StepState.SKIPPED, StepState.POISONED)
@@ -31,13 +31,13 @@ class BatchProgress:
 
     Attributes:
         batch_id: of the batch.
-        jobs: state of each job, by job id.
+        jobs: state of each job that has begun, by job id; see `with_waiting`.
         steps: counts of each step, in the order of the pipeline.
         problems: job id, step and reason of each step that failed or was skipped.
     """
 
     batch_id: str
-    jobs: dict[str, JobState]
+    jobs: Mapping[str, str]
     steps: list[StepCount]
     problems: list[tuple[str, str, str]]
 
@@ -49,7 +49,7 @@ class BatchProgress:
 
 def summarise(batch_id: str, rows: Iterable[ProgressRow]) -> BatchProgress:
     """Count the rows of a batch's jobs."""
-    jobs: dict[str, JobState] = {}
+    jobs: dict[str, str] = {}
     steps: dict[str, StepCount] = {}
     problems: list[tuple[str, str, str]] = []
     for row in rows:
@@ -58,6 +58,16 @@ def summarise(batch_id: str, rows: Iterable[ProgressRow]) -> BatchProgress:
             steps.setdefault(name, StepCount(name)).states[row.state_of(name)] += 1
         problems += [(row.job_id, name, reason) for name, reason in row.problems()]
     return BatchProgress(batch_id, jobs, list(steps.values()), problems)
+
+
+def with_waiting(progress: BatchProgress, working: Mapping[str, str]) -> BatchProgress:
+    """Return progress with the jobs that wait for their first step, too.
+
+    Args:
+        progress: of the jobs that have begun.
+        working: states of the batch's jobs that have not ended; `queued` before the first step.
+    """
+    return replace(progress, jobs={**progress.jobs, **working})
 
 
 def read_batch(log: JobLog, batch_id: str, names: set[str]) -> list[ProgressRow]:

@@ -155,8 +155,9 @@ class Finding(Answer):
     """What is told of a part of a photo.
 
     Attributes:
-        how: `found`; `nothing`, `no_face`, `nothing_to_compare`, `not_compared` or `nobody` if it
-            was looked for in vain; anything else, such as `failed` or `no_step`: it is not known.
+        how: `found`; `nothing`, `no_face`, `erased`, `nothing_to_compare`, `not_compared` or
+            `nobody` if it was looked for in vain; anything else, such as `failed` or `no_step`, if
+            it is not known.
         step: that looks for it.
         told: the same as a sentence.
     """
@@ -183,6 +184,9 @@ class Job(Answer):
     steps: list[StepState]
     job_output: Mapping[str, Any] | None = None
     matches: list[Match] = []
+    matches_may_have_more: bool = Field(
+        False, description="a face has as many matches as are kept (`FACE_MATCH_LIMIT`)"
+    )
     looked: dict[str, Finding] = {}
     source: str = Field(
         "",
@@ -240,13 +244,16 @@ class FoundFace(Answer):
 class FaceSearch(Answer):
     """The faces of the photo that was sent; nothing of it is kept.
 
-    `not_compared` counts faces that were found in it, and that the engine can't compare.
+    `not_compared` counts faces that were found in it, and that the engine can't compare;
+    `has_other_models` tells that another model enrolled some faces of the gallery, which were not
+    compared.
     """
 
     width: int
     height: int
     faces: list[FoundFace]
     not_compared: int = 0
+    has_other_models: bool = False
 
 
 class VerdictAsked(BaseModel):

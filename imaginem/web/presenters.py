@@ -6,7 +6,7 @@ import imaginem
 from imaginem.ports import BatchInfo, FoundPhoto, PoisonEntry
 from imaginem.usecases import health
 from imaginem.usecases.admission import Admission
-from imaginem.usecases.alike import ReviewedMatch
+from imaginem.usecases.alike import ReviewedMatch, may_have_more
 from imaginem.usecases.batches import BatchOverview
 from imaginem.usecases.faces import FaceSearch, SearchedFace
 from imaginem.usecases.findings import findings_of
@@ -59,8 +59,8 @@ def present_sent(job: Admission) -> models.Accepted:
     )
 
 
-def present_job(job: JobView) -> models.Job:
-    """Return a job: its progress, and what was found."""
+def present_job(job: JobView, match_limit: int) -> models.Job:
+    """Return a job: its progress, and what was found; `match_limit` is that of the settings."""
     return models.Job(
         batch_id=job.batch_id,
         job_id=job.job_id,
@@ -71,6 +71,7 @@ def present_job(job: JobView) -> models.Job:
         steps=[models.StepState.model_validate(step) for step in job.steps],
         job_output=job.outputs,
         matches=present_matches(job.matches),
+        matches_may_have_more=may_have_more(job.matches, match_limit),
         looked={
             part: models.Finding.model_validate(found) for part, found in findings_of(job).items()
         },
@@ -110,6 +111,7 @@ def present_search(search: FaceSearch) -> models.FaceSearch:
         height=search.height,
         faces=faces,
         not_compared=search.not_compared,
+        has_other_models=search.has_other_models,
     )
 
 

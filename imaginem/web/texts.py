@@ -82,6 +82,7 @@ ENGLISH = {
     "batch.step.failed": "Failed",
     "batch.step.skipped": "Skipped",
     "batch.problems": "Problems",
+    "batch.more_problems": "{count} more photos with problems are not shown.",
     "batch.reason": "Reason",
     "batch.retry": "Run again",
     "batch.jobs": "Photos",
@@ -106,6 +107,7 @@ ENGLISH = {
     "photos.none": "No photo fits.",
     "photos.no_photo": "The photo is not kept here.",
     "photos.none.yet": "There are no photos yet. Upload some, and they show up here.",
+    "photos.none.done": "No photo has a result yet. See the batches for those at work.",
     "photos.end": "That is all.",
     "photos.tags": "Frequent tags",
     "photos.count": "{count} faces",
@@ -183,6 +185,9 @@ ENGLISH = {
     "match.copies": "and {count} copies",
     "match.copies.one": "and 1 copy",
     "match.copies.cut": "and {count} copies or more",
+    "match.kept": (
+        "Of a face, the {count} best matches are kept: there may be more. Search with the photo."
+    ),
     "match.more": "Show {count} more",
     "match.image": "Face in {name}",
     "faces.title": "Faces",
@@ -195,10 +200,15 @@ ENGLISH = {
     "faces.found.none": "No face was found in this photo.",
     "faces.not_compared": "{count} faces were found in this photo that can't be compared.",
     "faces.not_compared.one": "1 face was found in this photo that can't be compared.",
+    "faces.other_models": (
+        "Some faces of the gallery were enrolled by another model, and not compared with these. "
+        "Their photos must be run again first."
+    ),
     "faces.cut": "The {count} best are shown: there may be more.",
     "faces.similar.none": "Nobody in the gallery looks like this face.",
     "faces.pick": "Or pick a face",
     "faces.pick.none": "There are no faces yet.",
+    "faces.pick.cut": "The {count} newest are shown: others are on the pages of their photos.",
     "faces.of": "Who looks like this face",
     "faces.photo": "Its photo",
     "poison.title": "What could not be processed",

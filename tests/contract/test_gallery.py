@@ -113,6 +113,16 @@ class TestGallery:
         stores.batches.open_batch("b", "red")
         assert stores.gallery.recent_faces(frozenset(), 5) == []
 
+    def test_faces_of_other_models_are_known_to_who_may_see_them(self, stores: Stores) -> None:
+        stores.gallery.enrol(ONE, [face(1, 0, model="m")])
+        assert not stores.gallery.has_other_models("m", None)
+        for model in ("a", "z"):  # before and after it in the index
+            assert stores.gallery.has_other_models(model, None)
+            assert stores.gallery.has_other_models(model, frozenset())
+        stores.batches.open_batch("b", "red")
+        assert not stores.gallery.has_other_models("a", frozenset())
+        assert stores.gallery.has_other_models("a", frozenset({"red"}))
+
 
 def test_many_writers_at_once_lose_nothing(tmp_path: Path) -> None:
     databases = [Database("", tmp_path) for _ in range(4)]

@@ -186,6 +186,7 @@ def use_dashboard(stores: Stores, ids: list[uuid.UUID]) -> None:
         page = stores.batches.batches(groups, limit=1)
         stores.batches.batches(groups, page.cursor or _CURSOR, limit=1)
         stores.gallery.recent_faces(groups, 1)
+        stores.gallery.has_other_models("m", groups)
     stores.catalogue.photos(PhotoFilter(), _CURSOR, 1)
     stores.batches.open_batch("b")
     stores.batches.batch("b")

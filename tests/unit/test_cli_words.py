@@ -9,16 +9,21 @@ from rich.console import Console
 
 from imaginem.cli import doctor
 from imaginem.cli.jobs import tell_poisoned
-from imaginem.cli.progress import render
+from imaginem.cli.progress import render, show_view, tell_unfinished
 from imaginem.cli.shared import exit_on_error
 from imaginem.config.settings import read_settings
 from imaginem.errors import ConfigurationError, StorageSilent
 from imaginem.pipeline.states import JobState, StepState
+from imaginem.pipeline.steps import default_registry
 from imaginem.ports import PoisonEntry
 from imaginem.storage.account import storage_errors
-from imaginem.testing import MemoryServices
+from imaginem.testing import MemoryServices, run_all
+from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.health import Check
+from imaginem.usecases.jobs import view_job
 from imaginem.usecases.progress import BatchProgress, StepCount
+from imaginem.usecases.waiting import progress_of
+from tests.dashboard import client, keep, send_photo, web_services
 
 NAMED = "DefaultEndpointsProtocol=https;AccountName=ours;AccountKey=a2V5"
 
@@ -79,6 +84,48 @@ class TestNamesOfSteps:
         wrong = right | {name: right[name].replace("ocr", "orc")}
         with pytest.raises(ConfigurationError, match=f"{name} names orc, which no step serves"):
             doctor.check_pipeline(read_settings(wrong), ["ocr", "facecrop"])
+
+
+class TestJobsThatWait:
+    """Who waits for the first step is counted, and never told as absent or done."""
+
+    def test_they_are_part_of_their_batch(self) -> None:
+        services = web_services()
+        for name in ("one", "two"):
+            send_photo(services, ("spring", name), ["ocr"])
+        assert progress_of(services, "spring").jobs == {"one": "queued", "two": "queued"}
+        run_all(services, default_registry)
+        send_photo(services, ("spring", "three"), ["ocr"])
+        found = progress_of(services, "spring")
+        assert "2/3 jobs ended: 2 succeeded, 1 queued" in shown(render(found, len(found.jobs)))
+
+    def test_one_is_shown_before_its_first_step(self, capsys: pytest.CaptureFixture[str]) -> None:
+        services = web_services()
+        send_photo(services, ("spring", "one"), ["ocr"])
+        show_view(view_job(services, ("spring", "one"), EVERYTHING), json_wanted=False)
+        assert capsys.readouterr().out == "one: queued\n"
+
+    def test_results_say_that_they_are_not_all(self, capsys: pytest.CaptureFixture[str]) -> None:
+        services = web_services()
+        for name in ("one", "two", "three"):
+            send_photo(services, ("spring", name), ["ocr"])
+        tell_unfinished(services, "spring", {"one"})
+        tell_unfinished(services, "spring", {"one", "two", "three"})
+        said = capsys.readouterr().err
+        assert said == "note: 2 photos have no result: see `imaginem status spring`\n"
+
+    def test_an_export_says_how_many_photos_have_no_row(self) -> None:
+        services = web_services()
+        keep(services, ("spring", "done"))
+        send_photo(services, ("spring", "waits"), ["ocr"])
+        answer = client(services).get("/api/batches/spring/export?format=json")
+        assert (len(answer.json()), answer.headers["X-Without-Result"]) == (1, "1")
+
+    def test_problems_that_are_left_out_are_counted(self) -> None:
+        problems = [(f"{number}", "ocr", "odd") for number in range(12)]
+        found = BatchProgress("spring", {}, [], problems)
+        assert "… and 2 more" in shown(render(found, 12))
+        assert "more" not in shown(render(found, 12, problems=12))
 
 
 class TestFailedJobs:

@@ -98,6 +98,17 @@ def test_a_photo_without_faces_says_so(services: MemoryServices) -> None:
     assert NOBODY not in page
 
 
+def test_a_photo_whose_faces_were_all_erased_is_not_told_as_one_without(
+    services: MemoryServices,
+) -> None:
+    found = outputs(0)
+    found["facedetection"]["erased_faces"] = 1
+    keep(services, KEY, found)
+    page = client(services).get("/photos/b/one").text
+    assert "All faces that were found in this photo were erased." in page
+    assert NO_FACE not in page
+
+
 def test_who_was_found_is_told_as_found(services: MemoryServices) -> None:
     pair(services, face(services, KEY), face(services, ("b", "two")))
     keep(services, KEY, unsuccessful=["facematch"])  # the other photo's job found it
@@ -118,6 +129,10 @@ def test_matches_of_a_face_that_was_never_compared_say_so(services: MemoryServic
     keep(services, KEY, unsuccessful=["facematch"])
     answer = client(services).get(f"/api/faces/{shown}/matches")
     assert (answer.json(), answer.headers["X-Looked"]) == ([], "failed")
+    only_face = face(services, ("b", "long ago"))  # its job is no longer known
+    answer = client(services).get(f"/api/faces/{only_face}/matches")
+    assert (answer.status_code, answer.headers["X-Looked"]) == (200, "no_output")
+    assert client(services).get(f"/faces?face={only_face}").status_code == 200
     keep(services, KEY, outputs(1))
     assert "X-Looked" not in client(services).get(f"/api/faces/{shown}/matches").headers
 

@@ -109,6 +109,7 @@ def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.Mon
         "BACKUP_DAYS": "35",
         "WATCHDOG_MINUTES": "0",
         "PIPELINE_FUSION": "ocr+facedetection, facecrop",
+        "FACE_MATCH_LIMIT": "30",
         **{f"RETENTION_{kind.upper()}_DAYS": str(days) for kind, days in kept.items()},
     }
     expected = CoreSettings(
@@ -124,6 +125,7 @@ def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.Mon
         backup_days=35,
         looks_again=False,
         fusion=Fusion(groups=(frozenset({"ocr", "facedetection"}), frozenset({"facecrop"}))),
+        match_limit=30,
     )
     for field in fields(CoreSettings):
         assert getattr(expected, field.name) != field.default, f"give {field.name} a value here"

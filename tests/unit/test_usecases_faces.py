@@ -4,17 +4,20 @@ import html
 import io
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
 
 import pytest
 from rich.console import Console
 
 from imaginem.cli.batches import show_search
-from imaginem.cli.report import copies_told, matched_photos
+from imaginem.cli.report import copies_told, matched_photos, result_table
 from imaginem.errors import NotFound, PermanentError
 from imaginem.images.decoding import Photo
 from imaginem.names import job_prefix
 from imaginem.outputs import Face, Rectangle
 from imaginem.ports import SEARCH_LIMIT, CallContext, EnrolledFace, SimilarFace
+from imaginem.runtime import Runtime
 from imaginem.testing import FakeRecognizer, MemoryServices, photo_bytes
 from imaginem.usecases.access import EVERYTHING, Caller
 from imaginem.usecases.alike import ReviewedMatch
@@ -23,12 +26,14 @@ from imaginem.usecases.faces import (
     face_image,
     matches_of_face,
     matches_of_job,
+    newest_faces,
     owner_of,
     review_pair,
     search_faces,
 )
 from tests.dashboard import client, enrol, face, keep, pair, web_services
 
+PAGE = "photos/open/mine"
 ANN = Caller("Ann", "caseworker", frozenset({"red-group"}))
 BOB = Caller("Bob", "caseworker", frozenset({"blue-group"}))
 
@@ -321,6 +326,18 @@ class TestCopies:
         assert copies_told(1, may_have_more=False) == " and 1 copy"
         assert copies_told(49, may_have_more=True) == " and 49 copies or more"
 
+    def test_they_are_one_face_to_pick(
+        self, services: MemoryServices, copies: list[uuid.UUID], open_: uuid.UUID
+    ) -> None:
+        newest = face(services, ("open", "newest"), "newest")
+        shown, has_more = newest_faces(services, EVERYTHING, 10)
+        assert [each.face_id for each in shown] == [newest, open_, copies[-1]]
+        assert not has_more
+        assert newest_faces(services, EVERYTHING, 2)[1]
+        page = client(services).get("/faces").text
+        assert page.count('href="/faces?face=') == 3
+        assert "newest are shown" not in page
+
 
 def test_a_copy_of_the_same_photo_is_no_find_of_its_own(services: MemoryServices) -> None:
     keys = [("b", "one"), ("b", "copy"), ("b", "other"), ("b", "unknown")]
@@ -339,3 +356,42 @@ def test_a_copy_of_the_same_photo_is_no_find_of_its_own(services: MemoryServices
     assert f"match-{faces[0]}-{faces[2]}" in found
     assert f"match-{faces[0]}-{faces[1]}" not in page
     assert "/photos/b/copy" in copies
+
+
+def test_faces_that_are_not_all_shown_are_not_told_as_all(services: MemoryServices) -> None:
+    for number in range(37):
+        face(services, ("open", f"{number}"), f"{number}")
+    page = client(services).get("/faces").text
+    assert page.count('href="/faces?face=') == 36
+    assert "The 36 newest are shown" in page
+
+
+def test_faces_of_another_model_are_not_told_as_unlike(services: MemoryServices) -> None:
+    photo = {"file": ("a.png", photo_bytes(), "image/png")}
+    browser = client(services)
+    assert "another model" not in browser.post("/faces/search", files=photo).text
+    other = EnrolledFace(uuid.uuid4(), "of before", b"", 0.9, (1, 2, 3, 4))
+    services.gallery.enrol(("open", "old"), [other])
+    assert "another model" in browser.post("/faces/search", files=photo).text
+    assert browser.post("/api/faces/search", files=photo).json()["has_other_models"]
+    shown = io.StringIO()
+    found = search_faces(services, photo_bytes(), EVERYTHING)
+    show_search(found, Console(file=shown, width=200))
+    assert "enrolled by another model, and not compared" in shown.getvalue()
+
+
+def test_as_many_matches_as_are_kept_are_not_told_as_all(services: MemoryServices) -> None:
+    services.core_settings = replace(services.core_settings, match_limit=3)
+    mine = face(services, ("open", "mine"), "mine")
+    keep(services, ("open", "mine"))
+    told = "Of a face, the 3 best matches are kept: there may be more."
+    for number in range(3):
+        seen = [client(services).get(f"/{at}").text for at in (f"faces?face={mine}", PAGE)]
+        assert not [page for page in seen if told in page]
+        pair(services, mine, face(services, ("open", f"{number}"), f"{number}"))
+    seen = [client(services).get(f"/{at}").text for at in (f"faces?face={mine}", PAGE)]
+    assert [told in page for page in seen] == [True, True]
+    assert client(services).get("/api/jobs/open/mine").json()["matches_may_have_more"]
+    shown = io.StringIO()
+    Console(file=shown, width=120).print(result_table(cast(Runtime, services), "open", ["mine"]))
+    assert told in shown.getvalue()

@@ -181,6 +181,30 @@ class TestHonesty:
         assert "did not look for it" not in page
         assert "Nothing found." in page
 
+    def test_objects_that_nobody_looked_for_are_not_counted_as_none(
+        self, services: MemoryServices, local: TestClient
+    ) -> None:
+        assert "Objects (?)" in self.shown(services, local, not_looked_for=["objects"])
+        assert "Objects (0)" in self.shown(services, local)
+
+    def test_photos_that_are_at_work_are_not_told_as_absent(
+        self, services: MemoryServices, local: TestClient
+    ) -> None:
+        assert "There are no photos yet." in local.get("/photos").text
+        send_photo(services, ("b", "one"), ("ocr", "pipelineoutput"))
+        page = local.get("/photos").text
+        assert "No photo has a result yet." in page
+        assert "There are no photos" not in page
+
+    def test_problems_that_are_left_out_are_counted(
+        self, services: MemoryServices, local: TestClient
+    ) -> None:
+        services.ocr = Failing(PermanentError("no text engine"))
+        for number in range(52):
+            send_photo(services, ("b", f"{number}"), ("ocr",))
+        run_all(services, default_registry)
+        assert "2 more photos with problems are not shown." in local.get("/batches/b").text
+
     def test_a_page_of_a_job_that_waits_says_that_nobody_has_looked_yet(
         self, services: MemoryServices, local: TestClient
     ) -> None:

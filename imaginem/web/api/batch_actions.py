@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from imaginem.usecases.batches import batch_overview, cancel_batch, reopen_batch
 from imaginem.usecases.erase import forget_batch
 from imaginem.usecases.export import as_csv, as_rows
+from imaginem.usecases.waiting import without_result
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch
 from imaginem.web.files import attachment
 from imaginem.web.models import Progress
@@ -47,11 +48,18 @@ def export(
     batch_id: VisibleBatch,
     format: Annotated[Literal["csv", "json"], Query()] = "csv",
 ) -> Response:
-    """Return a batch's results as a table (CSV, UTF-8) or as JSON."""
+    """Return a batch's results as a table (CSV, UTF-8) or as JSON.
+
+    The header `X-Without-Result` counts the batch's photos that have none, and so no row.
+    """
     rows = list(as_rows(services, batch_id, caller))
     if not rows:
         raise HTTPException(404, f"there are no results of batch {batch_id} yet")
-    headers = {"Content-Disposition": attachment(f"{batch_id}.{format}")}
+    left = without_result(services, batch_id, [row["job_id"] for row in rows])
+    headers = {
+        "Content-Disposition": attachment(f"{batch_id}.{format}"),
+        "X-Without-Result": str(len(left)),
+    }
     if format == "json":
         return Response(to_json(rows), media_type="application/json", headers=headers)
     return Response(as_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)

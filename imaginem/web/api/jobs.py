@@ -43,7 +43,7 @@ def send(
 @router.get("/{batch_id}/{job_id}", responses=responses(404, 422))
 def job(caller: Viewer, services: ServicesDep, key: VisibleJob) -> Job:
     """Return a job: its progress, outputs, and faces that look like its own."""
-    return present_job(view_job(services, key, caller))
+    return present_job(view_job(services, key, caller), services.core_settings.match_limit)
 
 
 @router.post("/{batch_id}/{job_id}/retry", status_code=202, responses=responses(404, 422))

@@ -48,6 +48,7 @@ def progress_values(progress: Progress) -> dict[str, Any]:
     ]
     at_rest = {*ENDED, "queued"} if progress.cancelled else ENDED  # these will not begin
     running = any(state not in at_rest for state in progress.jobs.values())
+    problems = _by_job(progress.problems)
     return {
         "progress": progress,
         "total": total,
@@ -57,7 +58,8 @@ def progress_values(progress: Progress) -> dict[str, Any]:
         "states": Counter(progress.jobs.values()),
         "jobs": jobs[:_JOBS_SHOWN],
         "hidden": max(total - _JOBS_SHOWN, 0),
-        "problems": _by_job(progress.problems)[:_PROBLEMS_SHOWN],
+        "problems": problems[:_PROBLEMS_SHOWN],
+        "more_problems": max(len(problems) - _PROBLEMS_SHOWN, 0),
         "ended_states": ENDED,
     }
 

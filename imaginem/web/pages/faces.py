@@ -8,8 +8,15 @@ from fastapi.responses import HTMLResponse
 
 from imaginem.ports import DashboardServices
 from imaginem.usecases.access import Caller
+from imaginem.usecases.alike import may_have_more
 from imaginem.usecases.audit.acting import state_purpose
-from imaginem.usecases.faces import matches_of_face, owner_of, review_pair, search_faces
+from imaginem.usecases.faces import (
+    matches_of_face,
+    newest_faces,
+    owner_of,
+    review_pair,
+    search_faces,
+)
 from imaginem.usecases.looked import look_of_face
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
 from imaginem.web.pages.render import render
@@ -30,21 +37,25 @@ def faces(
 ) -> HTMLResponse:
     """Show recent faces, and the faces that look like the chosen one."""
     chosen = _chosen(services, face, caller) if face else None
-    recent = services.gallery.recent_faces(caller.groups, _RECENT_SHOWN)
-    return render(
-        request,
-        "faces.html",
-        {"chosen": chosen, "recent": recent, "purposes": services.core_settings.purposes},
-    )
+    recent, has_more = newest_faces(services, caller, _RECENT_SHOWN)
+    values = {
+        "chosen": chosen,
+        "recent": recent,
+        "has_more": has_more,
+        "purposes": services.core_settings.purposes,
+    }
+    return render(request, "faces.html", values)
 
 
 def _chosen(services: DashboardServices, face_id: uuid.UUID, caller: Caller) -> dict[str, Any]:
     owner = owner_of(services, face_id, caller)
+    matches, most = matches_of_face(services, face_id, caller), services.core_settings.match_limit
     return {
         "face": face_id,
         "batch_id": owner.batch_id,
         "job_id": owner.job_id,
-        "matches": present_matches(matches_of_face(services, face_id, caller)),
+        "matches": present_matches(matches),
+        "cut_at": most if may_have_more(matches, most) else 0,
         "look": look_of_face(services, face_id, caller),
     }
 

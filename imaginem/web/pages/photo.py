@@ -34,7 +34,8 @@ router = APIRouter(prefix="/photos")
 def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJob) -> HTMLResponse:
     """Show a photo with the outputs of its job."""
     view, result = view_job(services, key, caller), services.results.read(key)
-    job = present_job(view)
+    most = services.core_settings.match_limit
+    job = present_job(view, most)
     size, problem = _size(services, result)
     compared = comparison_of(services, key, caller)
     told = job.model_dump(mode="json", exclude={"looked"})  # the page says that in its places
@@ -48,6 +49,7 @@ def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJ
         "ended": job.state in ENDED,
         "contents": contents_of(job.job_output or {}, size),
         "findings": findings_of(view),
+        "cut_at": most if job.matches_may_have_more else 0,
         "looks": {step: look_of(view, step) for step in _SHOWN_STEPS},
         "polygon": polygon,
         "compared": present_comparison(compared) if compared else None,

@@ -45,7 +45,10 @@ def photos(
     caller: Viewer, services: ServicesDep, request: Request, wanted: VisiblePhotos
 ) -> HTMLResponse:
     """Show the photos that fit, newest first."""
-    return render(request, "photos.html", _cards(request, services, wanted, ""))
+    values = _cards(request, services, wanted, "")
+    empty = not values["photos"] and not values["fields"]
+    begun = empty and bool(services.batches.batches(caller.groups, limit=1).batches)
+    return render(request, "photos.html", {**values, "begun": begun})
 
 
 @router.get("/cards")

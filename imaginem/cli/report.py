@@ -25,6 +25,7 @@ _LINK_MINUTES = 15
 _SAME_PHOTO = "same photo"
 _IN_VAIN = {
     "nothing": "-",
+    "not_read": "not readable",
     "no_face": "0",
     "erased": "erased",
     "nothing_to_compare": "no face",

@@ -9,6 +9,7 @@ from typing import Any
 
 from imaginem.ports import JobResult
 from imaginem.ports.erasing import ERASED_FACES
+from imaginem.ports.seen_words import words_seen
 from imaginem.usecases.jobs import JobView
 from imaginem.usecases.looked import Look, look_in_result, look_of, parts_left_out
 from imaginem.usecases.looked_words import WORDS
@@ -22,8 +23,8 @@ class Finding:
 
     Attributes:
         how: `found`; `nothing`, `no_face`, `erased`, `nothing_to_compare`, `not_compared` and
-            `nobody` if it was looked for in vain; else one of `Looked`, or `unreadable` or
-            `unsought` if an output does not tell.
+            `nobody` if it was looked for in vain; `not_read` for text that can't be read; else one
+            of `Looked`, or `unreadable` or `unsought` if an output does not tell.
         step: that looks for it.
         reason: why the step failed or was skipped, if that is known.
     """
@@ -62,8 +63,8 @@ def _findings(
 
     matches = told("facematch", _matches(outputs))
     return {
-        "tags": told("generalclassification", _tags(_part(outputs, "generalclassification"))),
-        "text": told("ocr", _listed(_part(outputs, "ocr"), "full_text", str)),
+        "tags": told("generalclassification", _tags(outputs)),
+        "text": told("ocr", _text(_part(outputs, "ocr"))),
         "faces": told("facedetection", _faces(outputs)),
         "matches": Finding(FOUND, "facematch") if has_matches else matches,
     }
@@ -81,9 +82,19 @@ def _listed(output: Mapping[str, Any], name: str, kind: type) -> str:
     return FOUND if value else "nothing"
 
 
-def _tags(output: Mapping[str, Any]) -> str:
+def _tags(outputs: Mapping[str, Any]) -> str:
+    output = _part(outputs, "generalclassification")
     found = _listed({"tags": [], **output}, "tags", list)  # an engine may leave parts out
+    if found == "nothing" and words_seen(outputs):
+        return FOUND
     return "unsought" if found != FOUND and "tags" in parts_left_out(output) else found
+
+
+def _text(output: Mapping[str, Any]) -> str:
+    found, lines = _listed(output, "full_text", str), output.get("lines")
+    listed = lines if isinstance(lines, list) else []
+    seen = any(isinstance(line, dict) and line.get("unreadable") for line in listed)
+    return "not_read" if found == "nothing" and seen else found
 
 
 def _faces(outputs: Mapping[str, Any]) -> str:

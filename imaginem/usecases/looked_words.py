@@ -3,6 +3,7 @@
 WORDS = {
     "looked.found": "Found.",
     "looked.nothing": "Nothing found.",
+    "looked.not_read": "There is text in this photo that can't be read here.",
     "looked.no_face": "No face was found in this photo.",
     "looked.erased": "All faces that were found in this photo were erased.",
     "looked.nothing_to_compare": "There is no face to compare.",

@@ -109,6 +109,13 @@ def test_a_photo_whose_faces_were_all_erased_is_not_told_as_one_without(
     assert NO_FACE not in page
 
 
+def test_text_that_can_not_be_read_is_not_told_as_nothing(services: MemoryServices) -> None:
+    line = {"text": "", "unreadable": "text in Hebrew, not readable here"}
+    keep(services, KEY, {"ocr": {"full_text": "", "lines": [line]}})
+    told = client(services).get("/api/jobs/b/one").json()["looked"]["text"]
+    assert told["told"] == "There is text in this photo that can't be read here."
+
+
 def test_who_was_found_is_told_as_found(services: MemoryServices) -> None:
     pair(services, face(services, KEY), face(services, ("b", "two")))
     keep(services, KEY, unsuccessful=["facematch"])  # the other photo's job found it

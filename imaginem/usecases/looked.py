@@ -87,9 +87,10 @@ def look_of(job: JobView, step: str) -> Look:
             failed = {each.name for each in job.steps if each.state == StepState.FAILED}
             cause = _first_of(step, failed)
         return Look(cause, _STANDING[StepState(found.state)], found.reason)
+    if found.state == StepState.SUCCESS and job.state == JobState.RUNNING:
+        return Look(step, Looked.UNWRITTEN_YET)
     if found.state == StepState.SUCCESS:
-        ended = job.state != JobState.RUNNING
-        return Look(step, Looked.UNWRITTEN if ended else Looked.UNWRITTEN_YET)
+        return Look(step, Looked.UNWRITTEN if job.outputs is None else Looked.NO_OUTPUT)
     return Look(step, _NEVER_BEGUN.get(JobState(job.state), Looked.ENDED))
 
 

@@ -39,6 +39,10 @@ def test_without_an_output_a_photo_was_not_looked_at(state: str, step: str, how:
     assert (look.how, look.is_done) == (how, False)
 
 
+def test_a_result_that_has_nothing_of_a_step_is_not_called_unwritten() -> None:
+    assert look_of(job("succeeded", "success", {"sample": {}}), "ocr").how is Looked.NO_OUTPUT
+
+
 def test_a_step_that_the_job_does_not_have_did_not_look() -> None:
     assert look_of(job("succeeded", "success", {"ocr": {}}), "facematch").how is Looked.NO_STEP
 

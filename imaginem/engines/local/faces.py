@@ -11,6 +11,7 @@ from imaginem.config.settings import Settings
 from imaginem.engines.local.landmarks import FIVE, Landmarks, as_point
 from imaginem.engines.local.models import RuntimeSetting
 from imaginem.engines.local.mtcnn import Mtcnn
+from imaginem.engines.local.photo_faults import photo_faults
 from imaginem.engines.logs import logger_for
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
@@ -34,6 +35,7 @@ class LocalFaces:
         self._detector = Mtcnn(store, runtime)
         self._landmarks = Landmarks(store, runtime)
 
+    @photo_faults("look for faces")
     def detect(
         self, photo: Photo, call: CallContext, *, for_recognition: bool = False
     ) -> list[Face]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from imaginem.engines.local.runtimes import on_onnxruntime, on_openvino
 from imaginem.engines.local.runtimes.choices import Choice, choose
 from imaginem.engines.local.runtimes.session import Session, Unusable
-from imaginem.errors import ConfigurationError
+from imaginem.errors import ConfigurationError, ImaginemError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -104,7 +104,15 @@ class Model:
     def _open(self) -> Session:
         with self._lock:
             if self._session is None:
-                self._session = self._opened()
+                try:
+                    self._session = self._opened()
+                except (ImaginemError, OSError, MemoryError):
+                    raise
+                except Exception as problem:  # each runtime has its own; no photo is to blame
+                    raise ConfigurationError(
+                        f"{self._name} can't be opened ({type(problem).__name__}): delete "
+                        f"{self._path} and run `imaginem assets fetch`"
+                    ) from problem
             return self._session
 
     def _opened(self) -> Session:

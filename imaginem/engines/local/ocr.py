@@ -16,12 +16,13 @@ from imaginem.config.ocr_languages import CODES
 from imaginem.config.settings import Settings
 from imaginem.engines.local.located import LocatedLines
 from imaginem.engines.local.models import RuntimeSetting, shared_model
+from imaginem.engines.local.photo_faults import photo_faults
 from imaginem.engines.local.scripts.alphabets import main_language
 from imaginem.engines.local.scripts.choosing import SURE
 from imaginem.engines.local.scripts.lines import FoundLine
 from imaginem.engines.local.scripts.photo import ScriptReader
 from imaginem.engines.local.scripts.ready import script_reader
-from imaginem.engines.local.text_reader import make_reader, read_scores
+from imaginem.engines.local.text_reader import make_reader, padded, read_scores
 from imaginem.engines.logs import logger_for
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
@@ -70,12 +71,14 @@ class LocalOcr:
     def _scripts(self) -> ScriptReader:
         return script_reader(self._store, self._languages)
 
+    @photo_faults("read its text")
     def read(self, photo: Photo, call: CallContext) -> OcrText:
         """Return the text in reading order; polygons are in the photo's pixels."""
         bgr: Array = cv2.cvtColor(photo.array, cv2.COLOR_RGB2BGR)
         scale = 2 if max(photo.width, photo.height) < _SMALL else 1
         if scale > 1:
             bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        bgr = padded(bgr)
         with self._lock:
             found = self.located_lines(bgr)
             lines = self._scripts.read(bgr, found)
@@ -89,7 +92,8 @@ class LocalOcr:
                 turned = np.ascontiguousarray(bgr[::-1, ::-1])
                 over = self._scripts.read(turned, self.located_lines(turned))
                 lines = max(lines, _turned(over, bgr.shape[1], bgr.shape[0]), key=_median_score)
-        kept = [_scaled(line, scale) for line in lines if _worth_keeping(line)]
+        sides = photo.width, photo.height
+        kept = [_scaled(line, scale, sides) for line in lines if _worth_keeping(line)]
         logger_for(_logger, call).debug("%s: %d lines of text", self.name, len(kept))
         text = "\n".join(line.text for line in kept if not line.unreadable)
         return OcrText(full_text=text, lines=kept, language=main_language(kept))
@@ -172,10 +176,14 @@ def _mapped(word: Any, change: Any) -> Any:
     return word.model_copy(update={"polygon": polygon})
 
 
-def _scaled(line: TextLine, scale: int) -> TextLine:
-    """Return a line in pixels of the photo, which was enlarged before it was read."""
-    words = [_mapped(word, lambda _, value: round(value / scale)) for word in line.words]
-    scaled: TextLine = _mapped(line, lambda _, value: round(value / scale))
+def _scaled(line: TextLine, scale: int, sides: tuple[int, int]) -> TextLine:
+    """Return a line in pixels of the photo, which was enlarged and padded before it was read."""
+
+    def change(index: int, value: int) -> int:
+        return min(round(value / scale), sides[index % 2])
+
+    words = [_mapped(word, change) for word in line.words]
+    scaled: TextLine = _mapped(line, change)
     return scaled.model_copy(update={"words": words})
 
 

@@ -13,6 +13,7 @@ from imaginem.engines.enrolled import best_matches, enrolled_qualities
 from imaginem.engines.local.embedding import align, describe, make_embedder
 from imaginem.engines.local.landmarks import FIVE, Landmarks
 from imaginem.engines.local.models import RuntimeSetting
+from imaginem.engines.local.photo_faults import photo_faults
 from imaginem.engines.local.quality import quality
 from imaginem.engines.logs import logger_for
 from imaginem.engines.match_tiers import MatchTiers
@@ -63,6 +64,7 @@ class FaceEmbedder:
         """Return the length of an embedding."""
         return self._embedder.description.dimensions
 
+    @photo_faults("recognize a face in it")
     def embed(self, photo: Photo, face: Face) -> EnrolledFace:
         """Return a face's embedding and quality.
 

@@ -15,6 +15,9 @@ Array = NDArray[Any]
 
 LONGEST = 960
 """Pixels of the longer side when text is located; docs/models.md: what it misses."""
+THINNEST = 30
+"""Most times that a photo may be as long as it is wide: its short side is at least one cell of 32
+pixels when text is located. RapidOCR breaks at a side that rounds to no cell."""
 # What the network gets for each value of a channel: -1 to 1.
 _SCALED = ((np.arange(256) / 255 - 0.5) / 0.5).astype(np.float32)
 
@@ -55,6 +58,23 @@ def make_reader(detection: Model, recognition: Model) -> Any:
     reader.cfg.Det.engine_cfg = {}
     reader.text_det = _detector(reader.cfg.Det)
     return reader
+
+
+def padded(bgr: Array) -> Array:
+    """Return a picture that is not too thin for the reader; coordinates in it stay the same.
+
+    What is added lies to the right or below, in the most usual brightness: mostly the paper's.
+
+    Args:
+        bgr: height x width x 3.
+    """
+    height, width = bgr.shape[:2]
+    least = -(-max(height, width) // THINNEST)
+    below, right = max(least - height, 0), max(least - width, 0)
+    if not below and not right:
+        return bgr
+    color = [float(value) for value in np.median(bgr.reshape(-1, 3), axis=0)]
+    return cv2.copyMakeBorder(bgr, 0, below, 0, right, cv2.BORDER_CONSTANT, value=color)
 
 
 def read_scores(reader: Any, crops: list[Array]) -> list[float]:

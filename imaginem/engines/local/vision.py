@@ -11,6 +11,7 @@ from imaginem.engines.local.adult import AdultScorer
 from imaginem.engines.local.colors import colors, image_type, thumbnail
 from imaginem.engines.local.models import RuntimeSetting
 from imaginem.engines.local.objects import ObjectDetector
+from imaginem.engines.local.photo_faults import photo_faults
 from imaginem.engines.local.tagger import Tagger, families
 from imaginem.engines.local.words import Words
 from imaginem.engines.logs import logger_for
@@ -54,6 +55,7 @@ class LocalVision:
     def _words(self) -> Words:
         return Words(self._tagger.labels)
 
+    @photo_faults("say what is in it")
     def analyze(self, photo: Photo, call: CallContext) -> ImageAnalysis:
         """Return what is in a photo."""
         rgb = photo.array

@@ -1,7 +1,6 @@
 """The job message that travels from queue to queue: its fields, decoding and encoding."""
 
 import base64
-import binascii
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -187,17 +186,27 @@ class JobMessage(BaseModel):
 def read_json(body: str | bytes) -> Any:
     """Return the JSON value in a queue message, which is plain text or base64.
 
+    Some senders encode JSON twice: a JSON string that holds JSON, or base64 of it, is read as that.
+
     Raises:
         InvalidMessage: the message is neither.
     """
+    value = _read_once(body)
+    if not isinstance(value, str):
+        return value
+    try:
+        return _read_once(value)
+    except InvalidMessage as problem:
+        raise InvalidMessage(f"the message is a JSON string, and in it {problem}") from None
+
+
+def _read_once(body: str | bytes) -> Any:
     raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
     raw = raw.removeprefix(b"\xef\xbb\xbf").strip()
-    if not raw.startswith((b"{", b"[")):
+    if not raw.startswith((b"{", b"[", b'"')):
         try:
-            raw = base64.b64decode(raw, validate=True).removeprefix(b"\xef\xbb\xbf")
-            if not raw:
-                raise ValueError
-        except (binascii.Error, ValueError):
+            raw = from_base64(raw).removeprefix(b"\xef\xbb\xbf")
+        except ValueError:
             raise InvalidMessage(
                 f"the message is neither JSON nor base64 of JSON: {_SEND}"
             ) from None
@@ -205,6 +214,19 @@ def read_json(body: str | bytes) -> Any:
         return from_json(raw, allow_inf_nan=False)
     except ValueError as problem:
         raise InvalidMessage(f"the message is not JSON: {problem}: {_SEND}") from None
+
+
+def from_base64(text: str | bytes) -> bytes:
+    """Return what a base64 text holds; line breaks and blanks in it mean nothing, as in .NET.
+
+    Raises:
+        ValueError: it is no base64, or is empty.
+    """
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    data = base64.b64decode(b"".join(raw.split()), validate=True)
+    if not data:
+        raise ValueError("it is empty")
+    return data
 
 
 def decode_message(body: str | bytes, default_pipeline: Sequence[str]) -> JobMessage:

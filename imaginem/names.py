@@ -103,8 +103,12 @@ def is_own_photo(container: str, name: str, metadata: Mapping[str, str]) -> bool
 
 
 def is_plain_path(name: str) -> bool:
-    """Tell whether a blob's name has no empty, `.` or `..` segment, which URLs may drop."""
-    return bool(name) and not {"", ".", ".."} & set(name.replace("\\", "/").split("/"))
+    """Tell whether a blob's name has no `.` or `..` segment, which leads elsewhere in a URL.
+
+    Segments may be empty, as in `batch//photo.jpg`: storage takes that as it is, and so do we.
+    """
+    segments = set(name.replace("\\", "/").split("/"))
+    return segments != {""} and not {".", ".."} & segments
 
 
 def property_name(queue: str) -> str:

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 from imaginem.host.config import read_host_config
 from imaginem.host.triggers import Bound, load_app
@@ -44,7 +44,7 @@ def route_pattern(prefix: str, route: str) -> re.Pattern[str]:
     pattern = _PLACEHOLDER.sub(
         lambda match: f"(?P<{match[2]}>{'.*' if match[1] else '[^/]+'})", re.escape(path)
     )
-    return re.compile(f"/{pattern}/?")
+    return re.compile(f"/{pattern}/?", re.DOTALL)  # a line break is a character as any other
 
 
 class HttpHost:
@@ -74,7 +74,7 @@ class HttpHost:
         if host not in _LOCAL_NAMES:
             await _answer(send, 421, b"this host answers on 127.0.0.1 and localhost only\n")
             return
-        if "\ufffd" in scope["path"]:  # the server puts it where the path is not UTF-8
+        if not _is_utf_8(scope):
             await _answer(send, 400, b"the address is not valid UTF-8\n")
             return
         declared = declared_length(headers.get("content-length"))
@@ -97,6 +97,17 @@ class HttpHost:
                 await _call(bound, _request(scope, headers, body, match.groupdict()), send)
                 return
         await _answer(send, 404, b"no function serves this address\n")
+
+
+def _is_utf_8(scope: Scope) -> bool:
+    """Tell whether a path is UTF-8; the server puts U+FFFD for what is not, and ids may hold it."""
+    if "\ufffd" not in scope["path"]:
+        return True
+    try:
+        unquote_to_bytes(scope.get("raw_path") or b"%FF").decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _request(

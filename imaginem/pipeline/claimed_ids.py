@@ -43,8 +43,9 @@ def _as_far_as_it_goes(body: str | bytes) -> Any:
     raw = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
     raw = raw.removeprefix(b"\xef\xbb\xbf").strip()
     try:
-        return from_json(raw, allow_inf_nan=True, allow_partial="trailing-strings")
-    except ValueError:
+        value = from_json(raw, allow_inf_nan=True, allow_partial="trailing-strings")
+        return _as_far_as_it_goes(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
         pass
     try:
         return json.JSONDecoder().raw_decode(raw.decode("utf-8", "replace"))[0]

@@ -1,6 +1,5 @@
 """Messages that could not be processed: kept with their reason, and replayed on demand."""
 
-import base64
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from datetime import datetime
 from pydantic_core import to_json
 
 from imaginem.errors import InvalidMessage
-from imaginem.message import JobMessage, decode_message, read_json
+from imaginem.message import JobMessage, decode_message, from_base64, read_json
 from imaginem.pipeline.burying import mark_given_up
 from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.pipeline.loading import Delivery, believed
@@ -142,6 +141,6 @@ def _kept_body(body: str) -> str:
 def _text_in(body: str) -> str:
     """Return the text of a body that is no JSON: if it is base64 of a text, that text."""
     try:
-        return base64.b64decode(body.strip(), validate=True).decode() or body
+        return from_base64(body).decode()
     except ValueError:
         return body

@@ -16,8 +16,8 @@ _NO_PIPELINE = "photo-dropped"  # under which a refused drop is kept where no se
 
 
 def batch_of_blob(blob: str) -> str:
-    """Return the batch that a blob is dropped into: its first folder."""
-    folder, slash, _ = blob.partition("/")
+    """Return the batch that a blob is dropped into: its first folder that has a name."""
+    folder, slash, _ = blob.lstrip("/").partition("/")
     return folder if slash else DEFAULT_BATCH
 
 

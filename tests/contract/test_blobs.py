@@ -86,7 +86,21 @@ class TestBlobs:
         with pytest.raises(NotFound):
             blobs.stat(name, "gone")
         with pytest.raises(PermanentError):
-            blobs.stat(name, "a//b")
+            blobs.stat(name, "a/../b")
+
+    @pytest.mark.parametrize("path", ["batch//photo.jpg", "/photo.jpg", "//batch/photo.jpg"])
+    def test_a_name_with_empty_segments_is_one_of_its_own(
+        self, blobs: Blobs, name: str, path: str
+    ) -> None:
+        plain = path.replace("//", "/").removeprefix("/")
+        blobs.put(name, plain, b"another", "image/png")
+        address = blobs.put(name, path, b"this", "image/png")
+
+        assert blobs.locate(address) == (name, path)
+        assert blobs.get(name, path, 10) == b"this"
+        assert blobs.list(name, "") == sorted([path, plain])
+        blobs.delete(name, path)
+        assert blobs.list(name, "") == [plain]
 
     def test_a_blob_is_read_and_removed_only_as_long_as_it_is_the_same(
         self, blobs: Blobs, name: str

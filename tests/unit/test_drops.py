@@ -50,6 +50,21 @@ def look(bench: Bench) -> None:
     bench.first_does = lambda job: Found(what=job.image.sha256)
 
 
+@pytest.mark.parametrize(
+    ("blob", "batch"),
+    [("spring//a.jpg", "spring"), ("/spring/a.jpg", "spring"), ("/a.jpg", "default")],
+)
+def test_a_blob_whose_name_has_empty_segments_is_a_photo_as_any_other(
+    bench: Bench, blob: str, batch: str
+) -> None:
+    look(bench)
+
+    key = dropped(bench, blob)
+
+    assert key == job_of("a.jpg", batch=batch)
+    assert row_of(bench, key).job_state == "succeeded"
+
+
 def waiting(bench: Bench) -> int:
     return bench.services.queues.count("first") or 0
 
@@ -378,7 +393,7 @@ def test_a_drop_in_a_cancelled_batch_waits_among_the_poisoned_messages(bench: Be
     assert row.dropped is not None  # so the replayed job never gets a newer photo
 
 
-@pytest.mark.parametrize("blob", ["spring//photo.png", "a/../b.png", f"{'x' * 600}/photo.png"])
+@pytest.mark.parametrize("blob", ["spring/./photo.png", "a/../b.png", f"{'x' * 600}/photo.png"])
 def test_a_name_that_no_job_can_have_is_told_once(bench: Bench, blob: str) -> None:
     put(bench, blob)
     for _ in range(2):

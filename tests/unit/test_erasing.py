@@ -117,6 +117,8 @@ class TestPoisonEntries:
         (body(id="a", batch_id=None, note=float("nan")), ("default", "a")),
         (body(id="a", batch_id=None) + " and more", ("default", "a")),
         (body(id="a", batch_id=None)[:-2], ("default", "a")),
+        (json.dumps(body(id="a", batch_id="b")), ("b", "a")),
+        (json.dumps(body(id="a", batch_id=None))[:-3], ("default", "a")),
         (body(id="a\ud800", batch_id="b", note=float("nan")), ("b", "a?")),
     ],
 )

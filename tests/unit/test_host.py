@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 
@@ -18,8 +19,10 @@ from imaginem.host.listener import QueueListener, Surroundings
 from imaginem.host.poller import Poller
 from imaginem.host.timers import next_run
 from imaginem.host.triggers import Bound, Trigger
+from imaginem.pipeline.steps import default_registry
 from imaginem.ports import QueueItem
-from imaginem.testing import MemoryQueues
+from imaginem.testing import MemoryQueues, message_for, photo_bytes, run_all
+from tests.dashboard import client, web_services
 from tests.listening import Pool, eventually, listening, look, polling, stop
 
 
@@ -110,15 +113,43 @@ def test_routes_match_as_on_azure(prefix: str, route: str, path: str, matches: b
     assert bool(route_pattern(prefix, route).fullmatch(path)) is matches
 
 
+@pytest.mark.parametrize(
+    ("raw", "job_id"), [(b"c-%EF%BF%BD", "c-\ufffd"), (b"c-a%0Ab", "c-a\nb"), (b"%C3%BC", "ü")]
+)
+def test_any_id_in_an_address_reaches_its_job(raw: bytes, job_id: str) -> None:
+    import azure.functions as func
+
+    services = web_services()
+    url = services.blobs.put("inputimages", "b//photo.png", photo_bytes(), "image/png")
+    message = message_for(url, ["sample"], job_id=job_id, batch_id="b")
+    services.queues.send("sample", message.encode())
+    run_all(services, default_registry)
+    middleware: Any = func.AsgiMiddleware  # it has no types
+    web = middleware(client(services).app)
+
+    async def serve(req: func.HttpRequest) -> Any:
+        return await web.handle_async(req)
+
+    host = HttpHost([Bound(Trigger("web", "http", "req", route="/{*route}"), serve)], "")
+    status, body = ask(host, b"/api/jobs/b/" + raw, {"Host": "localhost"})
+
+    assert (status, json.loads(body).get("job_id")) == (200, job_id)
+    assert json.loads(body)["state"] == "succeeded"
+
+
+def test_a_path_that_is_not_utf_8_is_refused(http_host: HttpHost) -> None:
+    assert ask(http_host, b"/hello/%FF", {"Host": "localhost"})[0] == 400
+
+
 def ask(
-    host: HttpHost, path: str, headers: dict[str, str], method: str = "GET"
+    host: HttpHost, path: str | bytes, headers: dict[str, str], method: str = "GET"
 ) -> tuple[int, bytes]:
     start, body = answer(host, path, headers, method)
     return int(start["status"]), bytes(body["body"])
 
 
 def answer(
-    host: HttpHost, path: str, headers: dict[str, str], method: str
+    host: HttpHost, path: str | bytes, headers: dict[str, str], method: str
 ) -> list[MutableMapping[str, Any]]:
     sent: list[MutableMapping[str, Any]] = []
 
@@ -129,7 +160,15 @@ def answer(
         sent.append(event)
 
     raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    scope = {"type": "http", "method": method, "path": path, "query_string": b"q=1", "headers": raw}
+    escaped = path.encode() if isinstance(path, str) else path
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": unquote(escaped.decode()),  # U+FFFD for what is not UTF-8, as the server has it
+        "raw_path": escaped,
+        "query_string": b"q=1",
+        "headers": raw,
+    }
     asyncio.run(host(scope, receive, send))
     return sent
 

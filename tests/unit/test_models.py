@@ -40,9 +40,18 @@ def test_defaults_are_filled_in() -> None:
 
 
 @pytest.mark.parametrize(
-    "encode", [lambda raw: raw, base64.b64encode, lambda raw: b"\xef\xbb\xbf" + raw]
+    "encode",
+    [
+        lambda raw: raw,
+        base64.b64encode,
+        base64.encodebytes,  # with a line break after 76 characters
+        lambda raw: b"\xef\xbb\xbf" + raw,
+        lambda raw: json.dumps(raw.decode()).encode(),
+        lambda raw: base64.b64encode(json.dumps(raw.decode()).encode()),
+        lambda raw: json.dumps(base64.b64encode(raw).decode()).encode(),
+    ],
 )
-def test_plain_json_and_base64_of_it_are_both_read(encode: Any) -> None:
+def test_json_is_read_plain_as_base64_and_in_a_json_string(encode: Any) -> None:
     raw = encode(json.dumps(body(batch_id="b")).encode())
 
     assert decode_message(raw, PIPELINE).job_definition.batch_id == "b"
@@ -85,6 +94,8 @@ def test_unknown_fields_pass_through_untouched(extra: dict[str, Any]) -> None:
         ("hello", "neither JSON nor base64"),
         ("", "neither JSON nor base64"),
         ("{", "not JSON"),
+        ('"hello"', "the message is a JSON string, and in it the message is neither JSON"),
+        (json.dumps(json.dumps("{}")), "job_definition is missing"),
         ("[]", "job_definition is missing"),
         ({}, "job_definition is missing"),
         ({"job_definition": {"input": {"image_url": "u"}}}, "job_definition.id: field required"),

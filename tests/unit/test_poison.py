@@ -38,7 +38,11 @@ def base64_of(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-@pytest.mark.parametrize("encode", [str, base64_of])
+def base64_in_lines(text: str) -> str:
+    return base64.encodebytes(text.encode()).decode()
+
+
+@pytest.mark.parametrize("encode", [str, base64_of, base64_in_lines, json.dumps])
 def test_a_kept_body_is_json_without_secrets(encode: Callable[[str], str]) -> None:
     services = MemoryServices()
     keep_invalid(services, "sample", "m1", encode(json.dumps(SECRET)), "because")
@@ -48,6 +52,18 @@ def test_a_kept_body_is_json_without_secrets(encode: Callable[[str], str]) -> No
     value = json.loads(kept.body)
     assert value["job_definition"]["input"]["image_url"] == "https://x.test/a.jpg"
     assert kept.job_id == "job-1"
+
+
+@pytest.mark.parametrize("encode", [base64_of, base64_in_lines])
+def test_a_kept_body_that_is_base64_of_no_json_has_no_secrets(
+    encode: Callable[[str], str],
+) -> None:
+    services = MemoryServices()
+    keep_invalid(services, "sample", "m1", encode(json.dumps(SECRET)[:-1]), "because")
+
+    (kept,) = services.poison.list()
+    assert "very-secret" not in kept.body
+    assert kept.body.startswith('{"job_definition"')
 
 
 def test_a_replayed_message_is_still_a_job() -> None:

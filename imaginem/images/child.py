@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, BinaryIO
 
 from imaginem.errors import PermanentError
+from imaginem.images.color_profiles import ToSrgb, srgb_converter
 from imaginem.images.conversion import rgb_strips
 from imaginem.images.limits import (
     CPU_SECONDS,
@@ -57,9 +58,10 @@ def decode(data: bytes, out: BinaryIO) -> None:
 
     try:
         with opened_photo(data) as opened:
-            same_file = holds_these_pixels(opened)
+            to_srgb = srgb_converter(opened)
+            same_file = holds_these_pixels(opened) and to_srgb is None
             ImageOps.exif_transpose(opened, in_place=True)
-            _write(opened, same_file, begin, out)
+            _write(opened, to_srgb, same_file, begin, out)
     except MemoryError:
         _refuse(out, begun, OUT_OF_MEMORY, "")
     except PermanentError as problem:
@@ -72,11 +74,12 @@ def decode(data: bytes, out: BinaryIO) -> None:
 
 def _write(
     upright: "Image.Image",
+    to_srgb: ToSrgb | None,
     same_file: bool,
     begin: Callable[[dict[str, object]], None],
     out: BinaryIO,
 ) -> None:
-    profile = upright.info.get("icc_profile") or b""
+    profile = b"" if to_srgb else upright.info.get("icc_profile") or b""
     begin(
         {
             "width": upright.width,
@@ -87,7 +90,7 @@ def _write(
         }
     )
     out.write(profile)
-    for strip in rgb_strips(upright):
+    for strip in rgb_strips(upright, to_srgb):
         out.write(strip.tobytes())
 
 

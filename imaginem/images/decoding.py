@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
 from imaginem.images.apart import decode_apart
+from imaginem.images.color_profiles import has_plain_profile, srgb_converter
 from imaginem.images.conversion import Pixels, rgb_pixels
 from imaginem.images.limits import PIXELS_IN_PLACE, check_bytes
 from imaginem.images.opening import (
@@ -33,7 +34,7 @@ _slots = threading.BoundedSemaphore(DECODES_AT_ONCE)
 
 
 class Photo:
-    """A decoded photo: 8-bit RGB, upright. Engines share it, so never change it.
+    """A decoded photo: 8-bit sRGB, upright. Engines share it, so never change it.
 
     The pixels are kept once, three bytes each; what is made of them is the caller's.
 
@@ -117,15 +118,16 @@ def decode_photo(data: bytes) -> Photo:
 
 
 def _decode_in_place(data: bytes) -> Photo | None:
-    """Return the photo; None if it has too many pixels for this process."""
+    """Return the photo; None if it has too many pixels, or too long a profile, for this process."""
     from PIL import ImageOps
 
     with opened_counted(data) as opened:
-        if opened.width * opened.height > PIXELS_IN_PLACE:
+        if opened.width * opened.height > PIXELS_IN_PLACE or not has_plain_profile(opened):
             return None
-        same_file = holds_these_pixels(opened)
+        to_srgb = srgb_converter(opened)
+        same_file = holds_these_pixels(opened) and to_srgb is None
         ImageOps.exif_transpose(opened, in_place=True)
-        return _photo(data, rgb_pixels(opened), format_of(opened), same_file)
+        return _photo(data, rgb_pixels(opened, to_srgb), format_of(opened), same_file)
 
 
 def _decode_apart(data: bytes) -> Photo:

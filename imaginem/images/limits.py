@@ -21,7 +21,10 @@ METADATA_LIMIT = 4 * 2**20
 PIXELS_IN_PLACE = 24_000_000
 SCANS_IN_PLACE = 30
 PARTS_IN_PLACE = 10_000
-"""What is over these three is decoded in a process of its own, with the two limits below."""
+PROFILE_IN_PLACE = 4_096
+"""What is over these four is decoded in a process of its own, with the two limits below. The last
+one are bytes of a colour profile: those of cameras and screens have some hundreds, large tables of
+printers break colour management most easily."""
 MEMORY_LIMIT_MB = 600
 CPU_SECONDS = 4
 WALL_SECONDS = 60.0

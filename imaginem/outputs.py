@@ -120,11 +120,16 @@ class ImageType(StepOutput):
 
 
 class PhotoMetadata(StepOutput):
-    """Width and height of the upright photo in pixels, and its file format."""
+    """Width and height of the upright photo in pixels, and its file format.
+
+    Attributes:
+        ends_early: the file lacks its end, so that a part of the photo is missing; None if not.
+    """
 
     width: int
     height: int
     format: str
+    ends_early: bool | None = None
 
 
 class ImageAnalysis(StepOutput):
@@ -182,12 +187,13 @@ class TextLine(Word):
 
 
 class OcrText(StepOutput):
-    """The text in a photo, in reading order."""
+    """The text in a photo, in reading order; `ends_early` as of `PhotoMetadata`."""
 
     full_text: str = ""
     lines: list[TextLine] = Field(default_factory=list)
     language: str = ""
     model_version: str | None = None
+    ends_early: bool | None = None
 
 
 class Rectangle(StepOutput):

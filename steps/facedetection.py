@@ -9,10 +9,12 @@ class DetectedFaces(StepOutput):
 
     Attributes:
         erased_faces: how many more were left out, since they were erased; None for none.
+        ends_early: the file lacks its end, so that a part of the photo is missing; None if not.
     """
 
     faces: list[Face]
     erased_faces: int | None = None
+    ends_early: bool | None = None
 
 
 @step()
@@ -24,4 +26,4 @@ def facedetection(job: JobContext) -> DetectedFaces:
     for face in engine.detect(photo, job.call, for_recognition=will_be_recognized):
         face_id = name_face(job.key, photo.sha256, engine.name, face.face_rectangle)
         faces_by_id[face_id] = face.model_copy(update={"face_id": face_id})
-    return DetectedFaces(faces=list(faces_by_id.values()))
+    return DetectedFaces(faces=list(faces_by_id.values()), ends_early=photo.ends_early or None)

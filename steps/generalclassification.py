@@ -7,4 +7,6 @@ from imaginem.outputs import ImageAnalysis
 @step()
 def generalclassification(job: JobContext) -> ImageAnalysis:
     """Say what is in the photo: tags, categories, a caption, objects, colours."""
-    return job.vision.analyze(job.image, job.call)
+    found = job.vision.analyze(job.image, job.call)
+    told = found.metadata.model_copy(update={"ends_early": job.image.ends_early or None})
+    return found.model_copy(update={"metadata": told})

@@ -16,6 +16,7 @@ from imaginem.images.limits import PIXELS_IN_PLACE, check_bytes
 from imaginem.images.opening import (
     format_of,
     holds_these_pixels,
+    is_cut_short,
     opened_counted,
     opened_photo,
 )
@@ -44,15 +45,23 @@ class Photo:
         sha256: of the file's bytes, as hex.
         same_file: a JPEG file that holds exactly these pixels, metadata included; empty if the
             photo's own file does not, being of another format or turned by its Exif orientation.
+        ends_early: the file is a JPEG that lacks its end; what is missing of the photo is grey.
     """
 
     def __init__(
-        self, pixels: Pixels, *, format_name: str, sha256: str, same_file: bytes = b""
+        self,
+        pixels: Pixels,
+        *,
+        format_name: str,
+        sha256: str,
+        same_file: bytes = b"",
+        ends_early: bool = False,
     ) -> None:
         self.pixels = pixels
         self.format = format_name
         self.sha256 = sha256
         self.same_file = same_file
+        self.ends_early = ends_early
 
     @property
     def width(self) -> int:
@@ -137,8 +146,13 @@ def _decode_apart(data: bytes) -> Photo:
 
 def _photo(data: bytes, pixels: Pixels, format_name: str, same_file: bool) -> Photo:
     digest = hashlib.sha256(data).hexdigest()
+    ends_early = is_cut_short(data)
     return Photo(
-        pixels, format_name=format_name, sha256=digest, same_file=data if same_file else b""
+        pixels,
+        format_name=format_name,
+        sha256=digest,
+        same_file=data if same_file and not ends_early else b"",
+        ends_early=ends_early,
     )
 
 

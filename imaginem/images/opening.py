@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from imaginem.errors import PermanentError
 from imaginem.images.limits import check_bytes, check_pixels, too_many_pixels
 from imaginem.images.survey import looks_like_heif, survey
+from imaginem.images.survey.jpeg import END_OF_JPEG, ends_early
 from imaginem.redaction import one_line
 
 if TYPE_CHECKING:
@@ -80,8 +81,10 @@ def opened_counted(data: bytes) -> "Iterator[Image.Image]":
         Image.DecompressionBombError,
         Image.DecompressionBombWarning,
     )
+    # The decoder fills up with grey what is missing before the end that it is given.
+    whole = data + END_OF_JPEG if is_cut_short(data) else data
     try:
-        with Image.open(io.BytesIO(data), formats=formats) as opened:
+        with Image.open(io.BytesIO(whole), formats=formats) as opened:
             check_pixels(opened.width, opened.height)
             yield opened
     except bombs:
@@ -93,6 +96,11 @@ def opened_counted(data: bytes) -> "Iterator[Image.Image]":
     except _DAMAGE as problem:
         told = one_line(str(problem), 300)
         raise PermanentError(f"the photo is damaged: {told}; send the original again") from None
+
+
+def is_cut_short(data: bytes) -> bool:
+    """Tell whether a file is a JPEG that ends early, of which the beginning can be decoded."""
+    return data.startswith(b"\xff\xd8\xff") and ends_early(data)
 
 
 def format_of(opened: "Image.Image") -> str:

@@ -167,6 +167,7 @@ ENGLISH = {
     "compare.match": "looks like",
     "compare.field": "other",
     "compare.output": "output",
+    "photo.ends_early": "The file ends early: a part of this photo is missing.",
     "photo.running": "This photo is still at work.",
     "photo.adult": "This photo may be unpleasant to see.",
     "photo.adult.show": "Show it",

@@ -18,7 +18,10 @@ _JUNK_LIMIT = 4_096
 """Most bytes between segments, which Pillow reads one by one."""
 _MARKER = re.compile(rb"\xff+([\x01-\xfe])")
 _SCAN = b"\xff\xda"
+# Between the first scan and the end restarts come by the million, and mean nothing.
+_MARKER_AFTER_SCANS = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")
 _START_OF_SCAN, _END = 0xDA, 0xD9
+END_OF_JPEG = b"\xff\xd9"
 # Without a length: TEM, restarts, begin and end, and what Pillow takes for such.
 _BARE = frozenset({0x01, 0xC8, *range(0xD0, 0xDA), *range(0xF0, 0xFE)})
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -46,6 +49,26 @@ def survey_jpeg(data: bytes) -> bool:
     if scans > SCAN_LIMIT:
         raise too_many(f"more than {SCAN_LIMIT}", "scans", SCAN_LIMIT)
     return plain and scans <= SCANS_IN_PLACE
+
+
+def ends_early(data: bytes) -> bool:
+    """Tell whether a JPEG file ends before its first picture does, as half a download.
+
+    Of a file with more segments than any camera writes this is not found out.
+    """
+    if data.endswith(END_OF_JPEG):
+        return False
+    at = 2
+    for _ in range(_SEGMENT_LIMIT):
+        found = _MARKER_AFTER_SCANS.search(data, at)
+        if found is None:
+            return True
+        marker, at = found[1][0], found.end()
+        if marker == _END:
+            return False
+        if marker not in _BARE:
+            at += int.from_bytes(data[at : at + 2], "big")
+    return False
 
 
 def _survey_header(data: bytes) -> bool:

@@ -20,6 +20,7 @@ class PhotoContents:
     Attributes:
         faces_unread: there is an output of `facedetection`, and it fits no model.
         faces_erased: how many faces were left out, since they were erased.
+        ends_early: the photo's file lacks its end, as a step has told.
     """
 
     analysis: ImageAnalysis | None = None
@@ -27,6 +28,7 @@ class PhotoContents:
     faces: list[Face] = field(default_factory=list)
     faces_unread: bool = False
     faces_erased: int = 0
+    ends_early: bool = False
     width: int = 0
     height: int = 0
 
@@ -63,13 +65,21 @@ def contents_of(outputs: Mapping[str, Any], size: tuple[int, int]) -> PhotoConte
     detected = outputs.get("facedetection")
     faces = detected.get("faces") if isinstance(detected, dict) else None
     erased = detected.get(ERASED_FACES) if isinstance(detected, dict) else None
+    analysis = _analysis(outputs)
+    text = _read(OcrText, outputs.get("ocr"))
+    told = (
+        analysis is not None and analysis.metadata.ends_early,
+        text is not None and text.ends_early,
+        isinstance(detected, dict) and detected.get("ends_early") is True,
+    )
     parsed = [_read(Face, face) for face in faces] if isinstance(faces, list) else []
     return PhotoContents(
-        analysis=_analysis(outputs),
-        text=_read(OcrText, outputs.get("ocr")),
+        analysis=analysis,
+        text=text,
         faces=[face for face in parsed if face is not None],
         faces_unread=not isinstance(faces, list) or None in parsed,
         faces_erased=erased if isinstance(erased, int) else 0,
+        ends_early=any(told),
         width=size[0],
         height=size[1],
     )

@@ -1,13 +1,15 @@
 """What engines return for a photo, with the field names of Azure Vision and Azure Face.
 
 Coordinates are pixels of the upright photo. Scores and confidences are from 0 to 1. None means that
-the engine does not tell; a confidence that can't be None is 0.0 then.
+the engine does not tell; a confidence that can't be None is 0.0 then. `page` says on which page of
+the photo's file something is, from 1 on; None if the file has one. `pages` says how many it has.
 """
 
 import re
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -41,6 +43,7 @@ class Tag(StepOutput):
     name: str
     confidence: float
     hint: str | None = None
+    page: int | None = None
 
 
 class Category(StepOutput):
@@ -49,6 +52,7 @@ class Category(StepOutput):
     name: str
     score: float
     landmarks: list[Tag] | None = None
+    page: int | None = None
 
 
 class Caption(StepOutput):
@@ -56,6 +60,7 @@ class Caption(StepOutput):
 
     text: str
     confidence: float
+    page: int | None = None
 
 
 class Description(StepOutput):
@@ -89,6 +94,7 @@ class FoundObject(StepOutput):
     confidence: float
     rectangle: Box
     parent: ObjectKind | None = None
+    page: int | None = None
 
 
 class Colors(StepOutput):
@@ -130,6 +136,7 @@ class PhotoMetadata(StepOutput):
     height: int
     format: str
     ends_early: bool | None = None
+    pages: int | None = None
 
 
 class ImageAnalysis(StepOutput):
@@ -184,6 +191,7 @@ class TextLine(Word):
     script: str | None = None
     unreadable: str | None = None
     style: TextStyle | None = None
+    page: int | None = None
 
 
 class OcrText(StepOutput):
@@ -194,6 +202,7 @@ class OcrText(StepOutput):
     language: str = ""
     model_version: str | None = None
     ends_early: bool | None = None
+    pages: int | None = None
 
 
 class Rectangle(StepOutput):
@@ -260,6 +269,7 @@ class Face(StepOutput):
     service_face_id: uuid.UUID | None = None
     service_face_until: datetime | None = None
     recognition_model: str | None = None
+    page: int | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -283,6 +293,7 @@ class FacePrint(StepOutput):
     model: str
     dimensions: int
     quality: float
+    page: int | None = None
 
 
 class FaceMatch(StepOutput):
@@ -296,12 +307,15 @@ class FaceMatch(StepOutput):
     matched_face_id: uuid.UUID
     confidence: float
     band: str
+    page: int | None = None
 
 
 _FACE_NAMESPACE = uuid.UUID("0d3c8a52-6f0e-5c1b-9a44-7e8b1d2f6a30")
 
 
-def name_face(job: tuple[str, str], photo_sha256: str, detector: str, box: Rectangle) -> uuid.UUID:
+def name_face(
+    job: tuple[str, str], photo_sha256: str, detector: str, box: Rectangle, page: int | None = None
+) -> uuid.UUID:
     """Return a face's id, which is always the same for one job, photo, detector and place.
 
     Args:
@@ -309,6 +323,43 @@ def name_face(job: tuple[str, str], photo_sha256: str, detector: str, box: Recta
         photo_sha256: of the photo's file.
         detector: name of the engine that found the face.
         box: where the face is.
+        page: of the file; a face on the first one has the same id as if there were no others.
     """
     parts = (*job, photo_sha256, detector, box.left, box.top, box.width, box.height)
-    return uuid.uuid5(_FACE_NAMESPACE, "\x1f".join(str(part) for part in parts))
+    later = (page,) if page is not None and page > 1 else ()
+    return uuid.uuid5(_FACE_NAMESPACE, "\x1f".join(str(part) for part in (*parts, *later)))
+
+
+OutputT = TypeVar("OutputT", bound=StepOutput)
+
+
+def on_page(found: OutputT, page: int | None) -> OutputT:
+    """Return an output in whose lists everything that can say its page does so."""
+    if page is None:
+        return found
+    lists = {
+        name: [
+            item.model_copy(update={"page": page}) if hasattr(item, "page") else item
+            for item in value
+        ]
+        for name, value in found
+        if isinstance(value, list)
+    }
+    return found.model_copy(update=lists)
+
+
+def joined(pages: Sequence[OutputT]) -> OutputT:
+    """Return one output of the outputs of several pages: the first one, with the lists of all."""
+    if len(pages) == 1:
+        return pages[0]
+    lists = {
+        name: [item for page in pages for item in getattr(page, name) or ()]
+        for name in type(pages[0]).model_fields
+        if any(isinstance(getattr(page, name), list) for page in pages)
+    }
+    texts = {
+        name: list(dict.fromkeys(items))
+        for name, items in lists.items()
+        if items and all(isinstance(item, str) for item in items)
+    }
+    return pages[0].model_copy(update={**lists, **texts})

@@ -2,8 +2,9 @@
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from imaginem import JobContext, PermanentError, StepOutput, step
+from imaginem import JobContext, PermanentError, Photo, StepOutput, step
 from imaginem.outputs import Face, Rectangle
 from steps.facedetection import facedetection
 
@@ -17,6 +18,7 @@ class FaceCrop(StepOutput):
     url: str
     width: int
     height: int
+    page: int | None = None
 
 
 class FaceCrops(StepOutput):
@@ -44,14 +46,24 @@ def facecrop(job: JobContext) -> FaceCrops:
     faces = [face for face in job.output(facedetection).faces if face.face_id is not None]
     if not faces:
         return FaceCrops(faces=[])
-    photo = job.image
-
-    def cut(face: Face) -> FaceCrop:
-        box = _inside(face.face_rectangle, photo.width, photo.height)
-        picture = photo.crop(box)
-        url = job.save_png(str(face.face_id), picture)
-        assert face.face_id is not None
-        return FaceCrop(face_id=face.face_id, url=url, width=picture.width, height=picture.height)
-
+    crops: list[FaceCrop] = []
     with ThreadPoolExecutor(_UPLOADS_AT_ONCE) as pool:
-        return FaceCrops(faces=list(pool.map(cut, faces)))
+        for page in sorted({face.page or 1 for face in faces}):
+            photo = job.image.on_page(page)
+            there = [face for face in faces if (face.page or 1) == page]
+            crops += pool.map(partial(_cut, job, photo), there)
+    return FaceCrops(faces=crops)
+
+
+def _cut(job: JobContext, photo: Photo, face: Face) -> FaceCrop:
+    box = _inside(face.face_rectangle, photo.width, photo.height)
+    picture = photo.crop(box)
+    url = job.save_png(str(face.face_id), picture)
+    assert face.face_id is not None
+    return FaceCrop(
+        face_id=face.face_id,
+        url=url,
+        width=picture.width,
+        height=picture.height,
+        page=face.page,
+    )

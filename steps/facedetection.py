@@ -10,20 +10,29 @@ class DetectedFaces(StepOutput):
     Attributes:
         erased_faces: how many more were left out, since they were erased; None for none.
         ends_early: the file lacks its end, so that a part of the photo is missing; None if not.
+        pages: how many pages the file has, if it has several.
     """
 
     faces: list[Face]
     erased_faces: int | None = None
     ends_early: bool | None = None
+    pages: int | None = None
 
 
 @step()
 def facedetection(job: JobContext) -> DetectedFaces:
     """Find the faces: rectangle, landmarks, head pose."""
-    photo, engine = job.image, job.faces
+    engine = job.faces
     faces_by_id = {}
     will_be_recognized = "faceprint" in job.pipeline
-    for face in engine.detect(photo, job.call, for_recognition=will_be_recognized):
-        face_id = name_face(job.key, photo.sha256, engine.name, face.face_rectangle)
-        faces_by_id[face_id] = face.model_copy(update={"face_id": face_id})
-    return DetectedFaces(faces=list(faces_by_id.values()), ends_early=photo.ends_early or None)
+    for photo in job.image.pages():
+        call = job.call_for(photo)
+        for face in engine.detect(photo, call, for_recognition=will_be_recognized):
+            where = face.face_rectangle
+            face_id = name_face(job.key, photo.sha256, engine.name, where, photo.page)
+            faces_by_id[face_id] = face.model_copy(update={"face_id": face_id, "page": photo.page})
+    return DetectedFaces(
+        faces=list(faces_by_id.values()),
+        ends_early=job.image.ends_early or None,
+        pages=job.image.page_count if job.image.page_count > 1 else None,
+    )

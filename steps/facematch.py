@@ -14,5 +14,8 @@ class FaceMatches(StepOutput):
 @step(requires=(faceprint,))
 def facematch(job: JobContext) -> FaceMatches:
     """Find faces of other photos that look like the ones in this photo."""
-    ids = [face.face_id for face in job.output(faceprint).faces]
-    return FaceMatches(matches=job.recognizer.match(job.key, ids, lambda: job.image, job.call))
+    pages = {face.face_id: face.page for face in job.output(faceprint).faces}
+    matches = job.recognizer.match(job.key, list(pages), lambda: job.image, job.call)
+    return FaceMatches(
+        matches=[each.model_copy(update={"page": pages.get(each.face_id)}) for each in matches]
+    )

@@ -15,4 +15,8 @@ class FacePrints(StepOutput):
 def faceprint(job: JobContext) -> FacePrints:
     """Enrol each face in the gallery, so that other photos' faces can match it."""
     faces = job.output(facedetection).faces
-    return FacePrints(faces=job.recognizer.enrol(job.key, job.image, faces, job.call))
+    prints = job.recognizer.enrol(job.key, job.image, faces, job.call)
+    pages = {face.face_id: face.page for face in faces}
+    return FacePrints(
+        faces=[each.model_copy(update={"page": pages.get(each.face_id)}) for each in prints]
+    )

@@ -14,7 +14,20 @@ from imaginem.redaction import without_query
 from imaginem.usecases.admission import Admission, Wish, admit
 
 PHOTO_ENDINGS = frozenset(
-    {".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif"}
+    {
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".gif",
+        ".bmp",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".heic",
+        ".heif",
+        ".avif",
+        ".pdf",
+    }
 )
 
 

@@ -1,11 +1,28 @@
 """What recognizers of every provider ask of the gallery when they match faces."""
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
 
 from imaginem.errors import PermanentError
-from imaginem.outputs import FaceMatch
+from imaginem.outputs import Face, FaceMatch
 from imaginem.ports import FaceGallery, Seen, best_of_each_group
+
+if TYPE_CHECKING:
+    from imaginem.images.decoding import Photo
+
+
+def by_page(photo: "Photo", faces: Sequence[Face]) -> "Iterator[tuple[Photo, list[Face]]]":
+    """Return each page that has faces, decoded, with its faces; one page at a time.
+
+    Args:
+        photo: any page of the file.
+        faces: found in it.
+    """
+    in_order = sorted(faces, key=lambda face: face.page or 1)
+    for page, group in groupby(in_order, key=lambda face: face.page or 1):
+        yield photo.on_page(page), list(group)
 
 
 def enrolled_qualities(

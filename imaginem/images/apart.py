@@ -16,6 +16,7 @@ from imaginem.errors import PermanentError, RetryableError
 from imaginem.images.conversion import Pixels
 from imaginem.images.limits import (
     CPU_SECONDS,
+    FRAME_LIMIT,
     OUT_OF_MEMORY,
     WALL_SECONDS,
     OverLimit,
@@ -41,15 +42,17 @@ class Decoded:
         pixels: upright.
         format: as of `format_of`.
         same_file: as of `holds_these_pixels`.
+        pages: how many the file has.
     """
 
     pixels: Pixels
     format: str
     same_file: bool
+    pages: int = 1
 
 
-def decode_apart(data: bytes) -> Decoded:
-    """Decode a photo in a child process; wait while another one is decoded so.
+def decode_apart(data: bytes, page: int = 1) -> Decoded:
+    """Decode a page of a photo in a child process; wait while another one is decoded so.
 
     Raises:
         OverLimit: it takes too much time or memory.
@@ -57,18 +60,18 @@ def decode_apart(data: bytes) -> Decoded:
         RetryableError: this machine has no room or no time for it now.
     """
     with _one_at_a_time:
-        return follow(start_child(), data)
+        return follow(start_child(page), data)
 
 
-def start_child() -> "subprocess.Popen[bytes]":
-    """Start a process that decodes the photo that it will be given.
+def start_child(page: int = 1) -> "subprocess.Popen[bytes]":
+    """Start a process that decodes a page of the photo that it will be given.
 
     Raises:
         RetryableError: it does not start.
     """
     try:
-        return subprocess.Popen(
-            [sys.executable, "-m", "imaginem.images.child"],
+        return subprocess.Popen(  # noqa: S603 - of what is ours: a number
+            [sys.executable, "-m", "imaginem.images.child", str(page)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -161,7 +164,8 @@ def _read(answer: BufferedReader) -> Decoded:
     info = {"icc_profile": profile} if profile else {}
     data = bytearray(width * height * 3)
     _fill(data, answer)
-    return Decoded(Pixels(width, height, data, info), header["format"], header["same_file"])
+    pixels = Pixels(width, height, data, info)
+    return Decoded(pixels, header["format"], header["same_file"], header["pages"])
 
 
 def _header(answer: BufferedReader) -> dict[str, Any]:
@@ -177,6 +181,7 @@ def _header(answer: BufferedReader) -> dict[str, Any]:
         "format": str(told.get("format", "")),
         "same_file": told.get("same_file") is True,
         "profile": int(told.get("profile", 0)),
+        "pages": min(max(int(told.get("pages", 1)), 1), FRAME_LIMIT),
     }
 
 

@@ -22,7 +22,9 @@ from imaginem.images.limits import (
     WALL_SECONDS,
     OverLimit,
 )
-from imaginem.images.opening import format_of, holds_these_pixels, opened_photo
+from imaginem.images.opening import format_of, holds_these_pixels
+from imaginem.images.pages import opened_page
+from imaginem.images.survey import is_pdf
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -31,9 +33,9 @@ _LIBRARIES_MB = 40
 """Address space of programs and libraries, most of which is never read."""
 
 
-def limit_this_process() -> None:
+def limit_this_process(libraries_mb: int = _LIBRARIES_MB) -> None:
     """Bound what this process may use; systems other than Linux bound less of it."""
-    most = (MEMORY_LIMIT_MB + _LIBRARIES_MB) * 2**20
+    most = (MEMORY_LIMIT_MB + libraries_mb) * 2**20
     for kind, limits in (
         (resource.RLIMIT_AS, (most, most)),
         (resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1)),
@@ -45,8 +47,8 @@ def limit_this_process() -> None:
     signal.alarm(round(WALL_SECONDS) + 5)
 
 
-def decode(data: bytes, out: BinaryIO) -> None:
-    """Write a photo's header and pixels, or why it can't be decoded."""
+def decode(data: bytes, out: BinaryIO, page: int = 1) -> None:
+    """Write a page's header and pixels, or why it can't be decoded."""
     from PIL import ImageOps
 
     begun = False
@@ -57,11 +59,11 @@ def decode(data: bytes, out: BinaryIO) -> None:
         out.write(json.dumps(header).encode() + b"\n")
 
     try:
-        with opened_photo(data) as opened:
+        with opened_page(data, page) as (opened, count):
             to_srgb = srgb_converter(opened)
             same_file = holds_these_pixels(opened) and to_srgb is None
             ImageOps.exif_transpose(opened, in_place=True)
-            _write(opened, to_srgb, same_file, begin, out)
+            _write(opened, to_srgb, {"same_file": same_file, "pages": count}, begin, out)
     except MemoryError:
         _refuse(out, begun, OUT_OF_MEMORY, "")
     except PermanentError as problem:
@@ -75,7 +77,7 @@ def decode(data: bytes, out: BinaryIO) -> None:
 def _write(
     upright: "Image.Image",
     to_srgb: ToSrgb | None,
-    same_file: bool,
+    more: dict[str, object],
     begin: Callable[[dict[str, object]], None],
     out: BinaryIO,
 ) -> None:
@@ -85,8 +87,8 @@ def _write(
             "width": upright.width,
             "height": upright.height,
             "format": format_of(upright),
-            "same_file": same_file,
             "profile": len(profile),
+            **more,
         }
     )
     out.write(profile)
@@ -102,4 +104,7 @@ def _refuse(out: BinaryIO, begun: bool, kind: str, text: str) -> None:
 
 if __name__ == "__main__":
     limit_this_process()
-    decode(sys.stdin.buffer.read(), sys.stdout.buffer)
+    given = sys.stdin.buffer.read()
+    if is_pdf(given):  # its decoder fills all the address space that it may have
+        limit_this_process(libraries_mb=0)
+    decode(given, sys.stdout.buffer, int(sys.argv[1]))

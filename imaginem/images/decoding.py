@@ -5,22 +5,23 @@ import io
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, cast
 
-from imaginem.images.apart import decode_apart
+from imaginem.images.apart import Decoded, decode_apart
 from imaginem.images.color_profiles import has_plain_profile, srgb_converter
 from imaginem.images.conversion import Pixels, rgb_pixels
-from imaginem.images.limits import PIXELS_IN_PLACE, check_bytes
+from imaginem.images.limits import PAGE_LIMIT, PIXELS_IN_PLACE, check_bytes
 from imaginem.images.opening import (
     format_of,
     holds_these_pixels,
     is_cut_short,
-    opened_counted,
     opened_photo,
 )
-from imaginem.images.survey import survey
+from imaginem.images.pages import opened_counted_page
+from imaginem.images.survey import is_pdf, survey
+from imaginem.images.survey.tiff import TIFF_STARTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +47,8 @@ class Photo:
         same_file: a JPEG file that holds exactly these pixels, metadata included; empty if the
             photo's own file does not, being of another format or turned by its Exif orientation.
         ends_early: the file is a JPEG that lacks its end; what is missing of the photo is grey.
+        page: which of the file's pages this is, from 1 on; None if the file has but one.
+        page_count: how many pages the file has.
     """
 
     def __init__(
@@ -56,12 +59,18 @@ class Photo:
         sha256: str,
         same_file: bytes = b"",
         ends_early: bool = False,
+        page: int = 1,
+        page_count: int = 1,
+        file: bytes = b"",
     ) -> None:
         self.pixels = pixels
         self.format = format_name
         self.sha256 = sha256
         self.same_file = same_file
         self.ends_early = ends_early
+        self.page = page if page_count > 1 else None
+        self.page_count = page_count
+        self._file = file  # of several pages, from which the others are decoded
 
     @property
     def width(self) -> int:
@@ -72,6 +81,37 @@ class Photo:
     def height(self) -> int:
         """Height in pixels."""
         return self.pixels.height
+
+    @property
+    def key(self) -> str:
+        """A text that is the same for the same page of the same file alone."""
+        return self.sha256 if self.page in (None, 1) else f"{self.sha256}-{self.page}"
+
+    @property
+    def page_numbers(self) -> range:
+        """The numbers of the file's pages, the first hundred at most."""
+        return range(1, min(self.page_count, PAGE_LIMIT) + 1)
+
+    def pages(self) -> "Iterator[Photo]":
+        """Return the pages of the file, the first hundred at most, one after the other.
+
+        Each is decoded when its turn comes, and nothing here keeps it.
+
+        Raises:
+            OverLimit, PermanentError, RetryableError: as of `decode_photo`.
+        """
+        for number in self.page_numbers:
+            yield self.on_page(number)
+
+    def on_page(self, number: int | None) -> "Photo":
+        """Return a page of the file, decoded; None is the first one.
+
+        Raises:
+            OverLimit, PermanentError, RetryableError: as of `decode_photo`.
+        """
+        if (number or 1) == (self.page or 1):
+            return self
+        return decode_photo(self._file, number or 1)
 
     @cached_property
     def array(self) -> "NDArray[np.uint8]":
@@ -108,8 +148,8 @@ class Photo:
         return rows
 
 
-def decode_photo(data: bytes) -> Photo:
-    """Return the photo in a file's bytes.
+def decode_photo(data: bytes, page: int = 1) -> Photo:
+    """Return the photo in a file's bytes; of a file of several pages one of them.
 
     What is large or unusual is decoded in a process of its own. While as many photos as may are
     decoded in this process, it waits.
@@ -117,42 +157,46 @@ def decode_photo(data: bytes) -> Photo:
     Raises:
         OverLimit: it has too many bytes, pixels, scans, frames, strips or tiles, or takes too much
             time or memory to decode.
-        PermanentError: the file is not a photo, or is damaged.
+        PermanentError: the file is not a photo, is damaged or encrypted, or has no such page.
         RetryableError: this machine has no room for it now.
     """
     check_bytes(data)
-    plain = survey(data)
+    # A later frame of a GIF file is made of all frames before it.
+    plain = survey(data) and (page == 1 or data.startswith(TIFF_STARTS))
     with _slots:
-        return (_decode_in_place(data) if plain else None) or _decode_apart(data)
+        return (_decode_in_place(data, page) if plain else None) or _decode_apart(data, page)
 
 
-def _decode_in_place(data: bytes) -> Photo | None:
+def _decode_in_place(data: bytes, page: int) -> Photo | None:
     """Return the photo; None if it has too many pixels, or too long a profile, for this process."""
     from PIL import ImageOps
 
-    with opened_counted(data) as opened:
+    with opened_counted_page(data, page) as (opened, count):
         if opened.width * opened.height > PIXELS_IN_PLACE or not has_plain_profile(opened):
             return None
         to_srgb = srgb_converter(opened)
         same_file = holds_these_pixels(opened) and to_srgb is None
         ImageOps.exif_transpose(opened, in_place=True)
-        return _photo(data, rgb_pixels(opened, to_srgb), format_of(opened), same_file)
+        decoded = Decoded(rgb_pixels(opened, to_srgb), format_of(opened), same_file, count)
+        return _photo(data, decoded, page)
 
 
-def _decode_apart(data: bytes) -> Photo:
-    decoded = decode_apart(data)
-    return _photo(data, decoded.pixels, decoded.format, decoded.same_file)
+def _decode_apart(data: bytes, page: int) -> Photo:
+    return _photo(data, decode_apart(data, page), page)
 
 
-def _photo(data: bytes, pixels: Pixels, format_name: str, same_file: bool) -> Photo:
+def _photo(data: bytes, decoded: Decoded, page: int) -> Photo:
     digest = hashlib.sha256(data).hexdigest()
     ends_early = is_cut_short(data)
     return Photo(
-        pixels,
-        format_name=format_name,
+        decoded.pixels,
+        format_name=decoded.format,
         sha256=digest,
-        same_file=data if same_file and not ends_early else b"",
+        same_file=data if decoded.same_file and not ends_early else b"",
         ends_early=ends_early,
+        page=page,
+        page_count=decoded.pages,
+        file=data if decoded.pages > 1 else b"",
     )
 
 
@@ -162,6 +206,9 @@ def check_photo(data: bytes) -> str:
     Raises:
         PermanentError: as of `decode_photo`, but damage after the header is not noticed.
     """
+    if is_pdf(data):  # it is opened where it can do no harm, when its pixels are wanted
+        check_bytes(data)
+        return "PDF"
     with opened_photo(data) as opened:
         return format_of(opened)
 

@@ -11,6 +11,10 @@ SCAN_LIMIT = 100
 """Most scans of a JPEG file: encoders write up to about twenty."""
 FRAME_LIMIT = 1_000
 """Most frames of an animation, or pages of a TIFF file."""
+PAGE_LIMIT = 100
+"""Most pages of a file that are looked at, the first ones of it."""
+PAGE_PIXELS = 16_000_000
+"""Most pixels that a page of a PDF file is rendered with; A4 at 200 dots an inch has 4 million."""
 PART_LIMIT = 100_000
 """Most strips or tiles of a TIFF file: a row a strip, in each of three colours, is still fine."""
 TILE_LIMIT = 2_000

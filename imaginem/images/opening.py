@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from imaginem.errors import PermanentError
 from imaginem.images.limits import check_bytes, check_pixels, too_many_pixels
-from imaginem.images.survey import looks_like_heif, survey
+from imaginem.images.survey import is_avif, looks_like_heif, survey
 from imaginem.images.survey.jpeg import END_OF_JPEG, ends_early
 from imaginem.redaction import one_line
 
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
-"""The formats that are decoded besides HEIF, by Pillow's names."""
+"""The formats that are decoded besides HEIF, AVIF and PDF, by Pillow's names."""
 
-# Pillow's decoders raise any of these on damaged files.
-_DAMAGE = (
+DAMAGE = (
     OSError,
     ValueError,
     ArithmeticError,
@@ -34,6 +33,7 @@ _DAMAGE = (
     struct.error,
     zlib.error,
 )
+"""What Pillow's decoders raise on damaged files."""
 _heif_lock = threading.Lock()
 _heif_ready = False
 
@@ -74,7 +74,9 @@ def opened_counted(data: bytes) -> "Iterator[Image.Image]":
     from PIL import Image, UnidentifiedImageError
 
     formats: tuple[str, ...] = FORMATS
-    if looks_like_heif(data):
+    if is_avif(data):
+        formats = ("AVIF",)
+    elif looks_like_heif(data):
         _register_heif()
         formats = ("HEIF",)
     bombs: tuple[type[BaseException], ...] = (
@@ -91,9 +93,10 @@ def opened_counted(data: bytes) -> "Iterator[Image.Image]":
         raise too_many_pixels("far too many") from None
     except UnidentifiedImageError:
         raise PermanentError(
-            "the file is not a photo that can be read: send JPEG, PNG, GIF, BMP, WEBP, TIFF or HEIC"
+            "the file is not a photo that can be read: send JPEG, PNG, GIF, BMP, WEBP, TIFF, HEIC, "
+            "AVIF or PDF"
         ) from None
-    except _DAMAGE as problem:
+    except DAMAGE as problem:
         told = one_line(str(problem), 300)
         raise PermanentError(f"the photo is damaged: {told}; send the original again") from None
 
@@ -104,7 +107,7 @@ def is_cut_short(data: bytes) -> bool:
 
 
 def format_of(opened: "Image.Image") -> str:
-    """Return an opened photo's format."""
+    """Return an opened photo's format, by Pillow's name of it."""
     # MPO: a JPEG file in which some phones keep a second picture.
     return "JPEG" if opened.format == "MPO" else str(opened.format)
 

@@ -106,7 +106,9 @@ class JobContext(Engines):
 
     @property
     def image(self) -> Photo:
-        """The photo: decoded once, upright, 8-bit RGB.
+        """The photo: decoded once, upright, 8-bit RGB; the first page of a file of several.
+
+        The others are at `image.pages()`.
 
         Raises:
             PermanentError: it can't be read or decoded; says why.
@@ -170,8 +172,19 @@ class JobContext(Engines):
     @property
     def call(self) -> CallContext:
         """What every engine call takes: `job.ocr.read(photo, job.call)`."""
+        return self.call_for(None)
+
+    def call_for(self, photo: Photo | None) -> CallContext:
+        """What an engine call for a page takes; for the first page it is `call`.
+
+        Engines that are paid for each call wait longer for a later page: the step would pay again
+        for those before.
+        """
         run = stored_run(self._definition.bookkeeping.run)
-        return CallContext(self.batch_id, self.job_id, self._message.current, run)
+        continues = photo is not None and photo.page not in (None, 1)
+        return CallContext(
+            self.batch_id, self.job_id, self._message.current, run, continues=continues
+        )
 
     @property
     def results(self) -> Results:

@@ -16,6 +16,7 @@ from imaginem.pipeline.offload import expand, is_linked
 from imaginem.pipeline.source import photo_sha256
 from imaginem.ports import Blobs, Box, JobKey, Services, SuppressedFace
 from imaginem.ports.erasing import plain_name, without_faces
+from imaginem.ports.face_places import place_in_file
 
 _FACE_IDS = ("faceid", "matchedfaceid")
 _EDGES = ("left", "top", "width", "height")
@@ -86,7 +87,10 @@ def _erased(
 
 
 def faces_in(value: Any) -> dict[uuid.UUID, Box | None]:
-    """Return the ids of faces that a JSON value names, with the boxes of those detected in it."""
+    """Return the ids of faces that a JSON value names, with the places of those detected in it.
+
+    A place is as of `place_in_file`.
+    """
     found: dict[uuid.UUID, Box | None] = {}
     for face_id, box in _named(value):
         found[face_id] = box or found.get(face_id)
@@ -102,7 +106,10 @@ def _named(value: Any) -> Iterator[tuple[uuid.UUID, Box | None]]:
     fields = {plain_name(str(name)): item for name, item in value.items()}
     for name in _FACE_IDS:
         if (face_id := _as_id(fields.get(name))) is not None:
-            yield face_id, _as_box(fields.get("facerectangle"))
+            box, page = _as_box(fields.get("facerectangle")), fields.get("page")
+            if box and isinstance(page, int):
+                box = place_in_file(box, page)
+            yield face_id, box
     for item in value.values():
         yield from _named(item)
 

@@ -23,12 +23,15 @@ class CallContext:
         job_id: of the job; empty when the call belongs to no job.
         step: name of the step, or the purpose of a call that belongs to no job.
         run: of the job; what is kept in its name is refused once that run was erased.
+        continues: this step has called before, for another page: going back to the queue would pay
+            for that again, so it waits for a service's quota.
     """
 
     batch_id: str
     job_id: str
     step: str
     run: str = ""
+    continues: bool = False
 
     @classmethod
     def without_job(cls, purpose: str) -> "CallContext":
@@ -115,7 +118,10 @@ class FaceRecognizer(Protocol):
     def enrol(
         self, key: JobKey, photo: "Photo", faces: Sequence[Face], call: CallContext
     ) -> list[FacePrint]:
-        """Put faces with face ids into the gallery, in place of the job's earlier faces."""
+        """Put faces with face ids into the gallery, in place of the job's earlier faces.
+
+        The faces may be on any pages of the photo's file: `by_page` gives each its page.
+        """
 
     def match(
         self,

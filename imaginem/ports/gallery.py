@@ -28,6 +28,7 @@ class EnrolledFace:
 
     Attributes:
         embedding: L2-normalised float32, as bytes; empty where a service keeps it.
+        rectangle: as of `place_in_file`.
     """
 
     face_id: uuid.UUID

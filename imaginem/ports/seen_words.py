@@ -23,11 +23,12 @@ def words_seen(outputs: Mapping[str, Any]) -> dict[str, float]:
         outputs: by step; they may be pre-filled with anything.
     """
     found = {}
-    lines = _items(outputs, "ocr", "lines")  # those that could not be read, too
-    share = sum(map(_area, lines)) / (_pixels(outputs) or float("inf"))
-    if len(lines) >= _LINES and share >= _TEXT_SHARE:
+    pages = _by_page(_items(outputs, "ocr", "lines"))  # those that could not be read, too
+    full = [sum(map(_area, lines)) for lines in pages if len(lines) >= _LINES]
+    share = max(full, default=0) / (_pixels(outputs) or float("inf"))
+    if share >= _TEXT_SHARE:
         found[DOCUMENT] = round(min(1.0, share / _TEXT_SHARE / 2), 4)
-    faces = len(_items(outputs, "facedetection", "faces"))
+    faces = max(map(len, _by_page(_items(outputs, "facedetection", "faces"))), default=0)
     if faces >= _FACES:
         found[CROWD] = round(min(1.0, faces / _FACES / 2), 4)
     return found
@@ -36,6 +37,14 @@ def words_seen(outputs: Mapping[str, Any]) -> dict[str, float]:
 def _items(outputs: Mapping[str, Any], step: str, name: str) -> list[Mapping[str, Any]]:
     value = _part(outputs.get(step), name)
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _by_page(items: list[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """Return what is on each page of the photo's file; many pages with a face are no crowd."""
+    pages: dict[str, list[Mapping[str, Any]]] = {}
+    for item in items:
+        pages.setdefault(str(item.get("page")), []).append(item)
+    return list(pages.values())
 
 
 def _part(value: Any, name: str) -> Any:

@@ -131,7 +131,22 @@ Box = tuple[float, float, float, float]
 
 
 def _faces(one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> Iterator[Change]:
-    """Pair faces whose rectangles overlap most; the rest were lost or added."""
+    """Pair faces whose rectangles overlap most on their page; the rest were lost or added."""
+    for page in sorted({_page(face) for face in (*one, *other)}):
+        was = [face for face in one if _page(face) == page]
+        now = [face for face in other if _page(face) == page]
+        where = f" on page {page}" if page > 1 else ""
+        yield from _faces_of_page(was, now, where)
+
+
+def _page(face: Mapping[str, Any]) -> int:
+    page = face.get("page")
+    return page if isinstance(page, int) else 1
+
+
+def _faces_of_page(
+    one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]], where: str
+) -> Iterator[Change]:
     lost = [box for face in one if (box := _rectangle(face))]
     added = [box for face in other if (box := _rectangle(face))]
     pairs = [(_overlap(was, now), was, now) for was in lost for now in added]
@@ -139,8 +154,10 @@ def _faces(one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> It
         if share >= _SAME_FACE and was in lost and now in added:
             lost.remove(was)
             added.remove(now)
-    yield from (Change("face", _place(box), _place(box), None) for box in lost)
-    yield from (Change("face", _place(box), None, _place(box)) for box in added)
+    for box in lost:
+        yield Change("face", _place(box) + where, _place(box) + where, None)
+    for box in added:
+        yield Change("face", _place(box) + where, None, _place(box) + where)
 
 
 def _rectangle(face: Mapping[str, Any]) -> Box | None:

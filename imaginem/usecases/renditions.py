@@ -9,6 +9,7 @@ from imaginem.images.decoding import decode_photo
 from imaginem.images.exif import read_exif
 from imaginem.images.limits import BYTE_LIMIT
 from imaginem.images.opening import opened_photo
+from imaginem.images.survey import is_pdf
 from imaginem.names import job_prefix
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.source import photo_containers, photo_file
@@ -79,11 +80,17 @@ def facts_of(services: Services, result: JobResult, *, gps: bool) -> dict[str, s
 def size_of(services: Services, result: JobResult) -> tuple[int, int]:
     """Return width and height of the upright photo in pixels, which coordinates refer to.
 
+    Of a file of several pages they are those of the first.
+
     Raises:
         NotFound: the photo is not in our storage.
         PermanentError: it can't be decoded.
     """
-    with opened_photo(original(services, result)) as opened:
+    data = original(services, result)
+    if is_pdf(data):  # its size is that of the rendered page
+        page = decode_photo(data)
+        return page.width, page.height
+    with opened_photo(data) as opened:
         width, height = opened.size
         # Pillow tells the size of an upright TIFF itself.
         turned = opened.format != "TIFF" and opened.getexif().get(_ORIENTATION, 1) in _TURNED

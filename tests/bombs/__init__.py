@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.bombs import heics, jpegs, others, pngs, tiffs
+from tests.bombs import heics, jpegs, others, pdfs, pngs, tiffs
 
 KINDS: dict[str, Callable[[], bytes]] = {
     **jpegs.KINDS,
@@ -10,5 +10,6 @@ KINDS: dict[str, Callable[[], bytes]] = {
     **tiffs.KINDS,
     **heics.KINDS,
     **others.KINDS,
+    **pdfs.KINDS,
 }
 """Makers of all bombs, by what they are."""

@@ -37,6 +37,8 @@ data = Path(sys.argv[1]).read_bytes()
 try:
     photo = decode_photo(data)
     photo.array  # as engines do
+    if photo.page_count > 1:
+        photo.on_page(min(photo.page_count, 100)).array
     told = f"{photo.width} x {photo.height}"
 except PermanentError as problem:
     told = str(problem)

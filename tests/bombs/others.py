@@ -21,6 +21,14 @@ def gif_frames(count: int) -> bytes:
     return _GIF + _GIF_FRAME * count + b"\x3b"
 
 
+def gif_of_frames(count: int, side: int) -> bytes:
+    """Return an animation each frame of which changes all pixels."""
+    frames = [Image.new("P", (side, side), number % 2) for number in range(count)]
+    for frame in frames:
+        frame.putpalette([0, 0, 0, 255, 255, 255])
+    return _saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
+
+
 def _gif_comments() -> bytes:
     return _GIF + b"\x21\xfe" + (b"\xff" + b"c" * 255) * 75_000 + b"\0" + _GIF_FRAME + b"\x3b"
 
@@ -72,20 +80,25 @@ def _full(kind: bytes, version: int, *parts: bytes) -> bytes:
     return _box(kind, bytes((version, 0, 0, 0)), *parts)
 
 
-_HEIC_TYPE = _box(b"ftyp", b"heic", bytes(4), b"mif1heic")
 _HANDLER = _full(b"hdlr", 0, bytes(4), b"pict", bytes(13))
 
 
 def heic(
-    items: int, side: int = 64, *, grid: tuple[int, int] | None = None, deep: int = 0
+    items: int,
+    side: int = 64,
+    *,
+    grid: tuple[int, int] | None = None,
+    deep: int = 0,
+    brand: bytes = b"heic",
 ) -> bytes:
-    """Return a HEIC file whose items have no pixels of their own.
+    """Return a HEIC or AVIF file whose items have no pixels of their own.
 
     Args:
         items: how many there are.
         side: pixels that each is said to have.
         grid: rows and columns of the first item, which is made of the others.
         deep: boxes around the property of the size.
+        brand: `heic` or `avif`.
     """
     kinds = [b"grid" if grid and not number else b"hvc1" for number in range(items)]
     entries = b"".join(
@@ -116,7 +129,8 @@ def heic(
         place = struct.pack(">BBHHHHHLL", 0x44, 0, 1, 1, 1, 0, 1, 0, len(layout))
         parts.append(_full(b"iloc", 1, place))
         parts.append(_box(b"idat", layout))
-    return _HEIC_TYPE + _full(b"meta", 0, *parts)
+    kind = _box(b"ftyp", brand, bytes(4), b"mif1" + brand)
+    return kind + _full(b"meta", 0, *parts)
 
 
 def bmp(width: int, height: int, body: bytes, compression: int = 1) -> bytes:
@@ -163,6 +177,13 @@ KINDS: dict[str, Callable[[], bytes]] = {
     "heic: 60,000 items": lambda: heic(60_000),
     "heic: 60000 x 60000 pixels": lambda: heic(1, 60_000),
     "heic: boxes 100,000 deep": lambda: heic(1, deep=100_000),
+    "avif: a grid of 65,025 tiles": lambda: heic(65_026, grid=(255, 255), brand=b"avif"),
+    "avif: 60,000 items": lambda: heic(60_000, brand=b"avif"),
+    "avif: 60000 x 60000 pixels": lambda: heic(1, 60_000, brand=b"avif"),
+    "avif: 64 megapixels": lambda: _saved(
+        Image.new("RGB", (8_000, 8_000), "teal"), "AVIF", speed=10
+    ),
+    "gif: 100 frames of 4 megapixels": lambda: gif_of_frames(100, 2_000),
     "bmp: 64 megapixels of runs": lambda: bmp(8_000, 8_000, b"\xff\0" * 260_000),
     "bmp: 9 million runs of a pixel": lambda: bmp(6_000, 4_000, b"\x01\0" * 9_000_000),
     "bmp: 4 million jumps to nowhere": lambda: bmp(1_000, 1_000, b"\0\2\0\0" * 4_000_000),

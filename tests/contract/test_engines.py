@@ -170,6 +170,29 @@ def test_one_person_is_found_and_nobody_else_until_erased(engines: Runtime) -> N
     assert engines.recognizer.match(key, ids, lambda: seen, CALL) == []
 
 
+def test_a_face_on_a_later_page_is_recognized_as_it_looks_there(engines: Runtime) -> None:
+    sheets = [photo(name).pil for name in ("grace_hopper.jpg", "biden.jpg")]
+    file = io.BytesIO()
+    sheets[0].save(file, "TIFF", save_all=True, append_images=sheets[1:])
+    key, scan = ("contract", "scan"), decode_photo(file.getvalue())
+    faces = [
+        face.model_copy(update={"page": page.page})
+        for page in scan.pages()
+        for face in named(engines, (*key[:1], f"scan {page.page}"), page)
+    ]
+    assert [face.page for face in faces] == [1, 2]
+    stripped = [face.model_copy(update={"service_face_id": None}) for face in faces]
+
+    prints = engines.recognizer.enrol(key, scan, stripped, CALL)
+
+    assert [each.face_id for each in prints] == [face.face_id for face in faces]
+    other, seen, ids = enrol(engines, "biden alone", "biden.jpg")
+    matches = engines.recognizer.match(other, ids, lambda: seen, CALL)
+    assert faces[1].face_id in {match.matched_face_id for match in matches}
+    engines.gallery.enrol(key, [])
+    engines.gallery.enrol(other, [])
+
+
 def test_enrolling_again_gives_the_same_faces(engines: Runtime) -> None:
     key, _seen, ids = enrol(engines, "grace", "grace_hopper.jpg")
     assert enrol(engines, "grace", "grace_hopper.jpg")[2] == ids

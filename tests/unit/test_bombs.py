@@ -14,11 +14,11 @@ from imaginem.errors import PermanentError
 from imaginem.images import decoding
 from imaginem.images.apart import decode_apart
 from imaginem.images.decoding import DECODES_AT_ONCE, check_photo, decode_photo
-from imaginem.images.limits import OverLimit
+from imaginem.images.limits import PAGE_PIXELS, OverLimit
 from imaginem.images.opening import opened_photo
 from imaginem.images.survey import survey
 from imaginem.testing import photo_bytes
-from tests.bombs import heics, jpegs, others, pngs, tiffs
+from tests.bombs import heics, jpegs, others, pdfs, pngs, tiffs
 from tests.dashboard import client, keep, web_services
 
 # Each is refused before a decoder sees it: what is counted, and its limit.
@@ -61,6 +61,8 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "WEBP frames": (others.KINDS["webp: 100,000 frames"], "more than 1,000 frames"),
     "WEBP pixels": (others.KINDS["webp: a canvas of 16383 x 16383"], "16383x16383 pixels"),
     "HEIC tiles": (lambda: others.heic(2_001, grid=(50, 40)), "2,000 items or tiles"),
+    "AVIF tiles": (lambda: others.heic(2_001, brand=b"avif"), "2,000 items or tiles"),
+    "AVIF pixels": (others.KINDS["avif: 60000 x 60000 pixels"], "60000x60000 pixels"),
     "HEIC pixels": (lambda: others.heic(1, 60_000), "60000x60000 pixels"),
     "BMP pixels": (others.KINDS["bmp: 2 billion pixels"], "2147483647x1 pixels"),
 }
@@ -90,9 +92,30 @@ def test_formats_that_we_do_not_know_are_not_decoded(name: str) -> None:
         decode_photo(others.KINDS[name]())
 
 
-def test_avif_is_not_decoded_though_pillow_could() -> None:
-    with pytest.raises(PermanentError, match="not a photo that can be read"):
-        decode_photo(saved(Image.new("RGB", (64, 48)), "AVIF"))
+def test_avif_is_decoded_in_a_child_process() -> None:
+    before = children_seconds()
+    photo = decode_photo(saved(Image.new("RGB", (64, 48), "teal"), "AVIF"))
+    assert children_seconds() > before
+    assert (photo.width, photo.height, photo.format) == (64, 48, "AVIF")
+    assert abs(photo.array.reshape(-1, 3).mean(0) - [0, 128, 128]).max() < 6
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("pdf: 2,000 pages", "2,000 pages; the limit is 1,000"),
+        ("pdf: encrypted", "the PDF is encrypted: save it without a password"),
+        ("pdf: 19 MB of nothing", "the PDF is damaged"),
+    ],
+)
+def test_a_pdf_that_cannot_be_shown_is_refused_with_the_reason(name: str, told: str) -> None:
+    with pytest.raises(PermanentError, match=told):
+        decode_photo(pdfs.KINDS[name]())
+
+
+def test_a_page_of_any_size_is_rendered_with_few_pixels() -> None:
+    photo = decode_photo(pdfs.KINDS["pdf: a page of a billion points"]())
+    assert photo.width * photo.height <= 1.01 * PAGE_PIXELS
 
 
 @pytest.mark.parametrize(
@@ -127,6 +150,8 @@ def test_scans_of_a_preview_after_the_picture_are_not_counted() -> None:
         others.bmp(2_000, 2_000, b"\xff\0" * 40_000),
         others.heic(1, 6_000),
         heics.HEIC,
+        others.heic(1, 6_000, brand=b"avif"),
+        pdfs.many_pages(1),
         heics.larger_stream(16_384, 16_384),
     ],
 )

@@ -2,13 +2,14 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 
 from imaginem.engines.azure.calls import Refused, Service
 from imaginem.engines.logs import logger_for
 from imaginem.engines.pacing import Pacer
-from imaginem.errors import PermanentError, RetryableError
+from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.ports import FACE_SEARCH, CallContext
 from imaginem.testing import MemoryServices, MemorySharedState, job_for, photo_bytes
 from steps.facedetection import facedetection
@@ -39,6 +40,24 @@ def test_a_call_for_a_job_has_step_and_job_in_its_span_and_only_the_step_in_metr
         "imaginem.call.seconds": [labels],
         "imaginem.cost": [labels],
     }
+
+
+def test_a_call_for_a_later_page_waits_for_a_quota_that_a_first_one_goes_back_for() -> None:
+    now, slept = [0.0], []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    pacer = Pacer(MemorySharedState(), "vision", 1.0, clock=lambda: now[0], sleep=sleep)
+    account = Service("vision", pacer, RecordingTelemetry())
+    pacer.hold_off(60.0)
+
+    with pytest.raises(Busy), account.call("read", CALL):
+        pass
+    with account.call("read", replace(CALL, continues=True)):
+        pass
+    assert sum(slept) >= 60
 
 
 def test_a_call_that_belongs_to_no_job_names_its_purpose_and_no_job() -> None:

@@ -128,3 +128,13 @@ def test_each_category_has_a_title_of_its_own() -> None:
 
     assert [category_named(title) for title in titles] == list(CATEGORIES)
     assert not [title for title in titles if "_" in title]
+
+
+def test_many_pages_with_a_face_are_no_crowd_and_few_lines_on_each_no_document() -> None:
+    faces = [{"face_id": str(number), "page": number} for number in range(1, 31)]
+    seen = outputs(lines=8, height=40)
+    seen["ocr"]["lines"] = [
+        {**line, "page": number} for number, line in enumerate(seen["ocr"]["lines"], 1)
+    ]
+
+    assert words_seen({**seen, "facedetection": {"faces": faces}}) == {}

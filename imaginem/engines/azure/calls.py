@@ -138,7 +138,7 @@ class Service:
             RetryableError: no answer, or a refusal whose reason may pass.
             PermanentError: the service refuses this photo.
         """
-        self._pacer.wait(wait_for_quota=wait_for_quota)
+        self._pacer.wait(wait_for_quota=wait_for_quota or context.continues)
         if ready:
             ready()
         labels = {"service": self.name, "operation": operation, "step": context.step}

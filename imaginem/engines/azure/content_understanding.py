@@ -78,7 +78,7 @@ class ContentVision:
                 ask=self._client.ask,
                 result="result",
                 model=self._analyzer.id,
-                photo_sha256=photo.sha256,
+                photo_key=photo.key,
             )
             return self._operations.run(operation, call)
         except OperationFailed as failed:

@@ -95,7 +95,7 @@ class DocumentOcr:
             ask=self._client.ask,
             result="analyzeResult",
             model=f"{MODEL} {API_VERSION}",
-            photo_sha256=photo.sha256,
+            photo_key=photo.key,
         )
         try:
             result = self._operations.run(operation, call)

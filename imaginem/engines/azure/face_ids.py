@@ -9,11 +9,13 @@ from imaginem.engines.azure.face_service import FaceService
 from imaginem.engines.azure.faces import read_faces
 from imaginem.engines.azure.limits import FACE
 from imaginem.engines.azure.payload import payload
+from imaginem.engines.enrolled import by_page
 from imaginem.engines.logs import logger_for
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import Photo
-from imaginem.outputs import Face, Rectangle
+from imaginem.outputs import Face
 from imaginem.ports import CallContext, FaceGallery, ServiceFaces
+from imaginem.ports.face_places import place_on_page
 
 _logger = logging.getLogger("imaginem.engines.azure")
 _OVERLAP = 0.3  # two rectangles of one face share at least this much of their union
@@ -92,18 +94,13 @@ class FaceIds:
         """Return new ids of the service for enrolled faces, found by their rectangles."""
         owners = self._gallery.owners(face_ids)
         faces = [
-            Face(
-                face_id=face_id,
-                face_rectangle=Rectangle(
-                    left=owner.rectangle[0],
-                    top=owner.rectangle[1],
-                    width=owner.rectangle[2],
-                    height=owner.rectangle[3],
-                ),
-            )
+            Face(face_id=face_id, face_rectangle=where, page=page)
             for face_id, owner in owners.items()
+            for where, page in (place_on_page(owner.rectangle),)
         ]
-        service_ids = ids_of(self.identified(photo(), faces, call))
+        service_ids: dict[uuid.UUID, tuple[str, datetime]] = {}
+        for shown, group in by_page(photo(), faces):
+            service_ids |= ids_of(self.identified(shown, group, call))
         self._known.note(service_ids)
         return {face_id: service_id for face_id, (service_id, _) in service_ids.items()}
 

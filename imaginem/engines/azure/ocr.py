@@ -45,7 +45,7 @@ class AzureOcr:
             ask=lambda number: fields(self._client.get_read_result(number)),
             result="analyzeResult",
             model=self.name,
-            photo_sha256=photo.sha256,
+            photo_key=photo.key,
         )
         try:
             return _read_text(self._operations.run(operation, call), sent)

@@ -56,7 +56,7 @@ class Operation:
         ask: returns the state of the operation with this id, and its result.
         result: the name of the result there.
         model: what does the work; a change of it makes another operation.
-        photo_sha256: of the photo's file.
+        photo_key: the photo's `key`: another page is another operation.
     """
 
     name: str
@@ -64,11 +64,11 @@ class Operation:
     ask: Callable[[str], Fields]
     result: str
     model: str
-    photo_sha256: str
+    photo_key: str
 
     def key(self, call: CallContext) -> str:
         """Return what the operation of this job's step and photo is kept under; tells nothing."""
-        parts = (call.batch_id, call.job_id, call.step, self.model, self.photo_sha256)
+        parts = (call.batch_id, call.job_id, call.step, self.model, self.photo_key)
         return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:40]
 
 

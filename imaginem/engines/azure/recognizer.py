@@ -9,6 +9,7 @@ our faces has which id at the service; the service knows our face ids and nothin
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from imaginem.config.settings import Settings
@@ -22,7 +23,7 @@ from imaginem.engines.azure.face_service import (
     FaceService,
     Similar,
 )
-from imaginem.engines.enrolled import best_matches, enrolled_qualities
+from imaginem.engines.enrolled import best_matches, by_page, enrolled_qualities
 from imaginem.engines.logs import logger_for
 from imaginem.engines.match_tiers import MatchTiers
 from imaginem.engines.parts import EngineParts
@@ -39,6 +40,7 @@ from imaginem.ports import (
     ServiceFaces,
     SimilarFace,
 )
+from imaginem.ports.face_places import place_in_file
 
 _logger = logging.getLogger("imaginem.engines.azure")
 # The service's three words on our scale of 0 to 1; see imaginem/engines/match_tiers.py.
@@ -85,12 +87,16 @@ class AzureRecognizer:
         """Put the faces into the gallery; one that the service can't add is left out."""
         if any(face.face_id is None for face in faces):
             raise PermanentError("job_output.facedetection.faces: a face has no face_id")
-        faces = self._ids.identified(photo, faces, call)
-        enrolled = [self._enrolled(photo, face) for face in faces]
+        known: list[Face] = []
+        for shown, group in by_page(photo, faces):
+            known += self._ids.identified(shown, group, replace(call, continues=bool(known)))
+        enrolled = [self._enrolled(photo, face) for face in known]
         self._gallery.enrol(key, enrolled, run=call.run)
-        self._known.note(ids_of(faces))
-        boxes = {face.face_id: face.rectangle for face in enrolled}
-        refused = self._lists.add(photo, boxes, call)
+        self._known.note(ids_of(known))
+        refused: dict[uuid.UUID, str] = {}
+        for shown, group in by_page(photo, known):
+            boxes = {face.face_id: _box(face) for face in group if face.face_id}
+            refused |= self._lists.add(shown, boxes, call)
         if refused:
             for face_id, reason in refused.items():
                 logger_for(_logger, call).warning("face %s is left out: %s", face_id, reason)
@@ -102,14 +108,13 @@ class AzureRecognizer:
         ]
 
     def _enrolled(self, photo: Photo, face: Face) -> EnrolledFace:
-        where = face.face_rectangle
         assert face.face_id is not None  # noqa: S101 - checked by enrol
         return EnrolledFace(
             face_id=face.face_id,
             model=self.name,
             embedding=b"",
             quality=_quality_of(face),
-            rectangle=(where.left, where.top, where.width, where.height),
+            rectangle=place_in_file(_box(face), face.page),
             photo_sha256=photo.sha256,
         )
 
@@ -249,6 +254,11 @@ def make_engine(parts: EngineParts) -> FaceRecognizer:
         tiers=MatchTiers(settings.match_threshold, settings.possible_threshold),
         match_limit=settings.match_limit,
     )
+
+
+def _box(face: Face) -> tuple[int, int, int, int]:
+    where = face.face_rectangle
+    return where.left, where.top, where.width, where.height
 
 
 def _quality_of(face: Face) -> float:

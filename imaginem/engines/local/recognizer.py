@@ -9,7 +9,7 @@ import numpy as np
 
 from imaginem.assets import AssetStore
 from imaginem.config.settings import Settings
-from imaginem.engines.enrolled import best_matches, enrolled_qualities
+from imaginem.engines.enrolled import best_matches, by_page, enrolled_qualities
 from imaginem.engines.local.embedding import align, describe, make_embedder
 from imaginem.engines.local.landmarks import FIVE, Landmarks
 from imaginem.engines.local.models import RuntimeSetting
@@ -32,6 +32,7 @@ from imaginem.ports import (
     Neighbor,
     SimilarFace,
 )
+from imaginem.ports.face_places import place_in_file
 
 _logger = logging.getLogger("imaginem.engines.local")
 
@@ -88,7 +89,7 @@ class FaceEmbedder:
             model=self.name,
             embedding=self._embedder.embed(aligned).tobytes(),
             quality=quality(face, aligned),
-            rectangle=(where.left, where.top, where.width, where.height),
+            rectangle=place_in_file((where.left, where.top, where.width, where.height), face.page),
             photo_sha256=photo.sha256,
         )
 
@@ -128,7 +129,11 @@ class LocalRecognizer:
         self, key: JobKey, photo: Photo, faces: Sequence[Face], call: CallContext
     ) -> list[FacePrint]:
         """Put the faces into the gallery as the job's faces."""
-        enrolled = [self._embedder.embed(photo, face) for face in faces]
+        enrolled = [
+            self._embedder.embed(shown, face)
+            for shown, group in by_page(photo, faces)
+            for face in group
+        ]
         self._gallery.enrol(key, enrolled, run=call.run)
         logger_for(_logger, call).debug("%s: %d faces enrolled", self.name, len(enrolled))
         return [

@@ -27,6 +27,23 @@ def looks_like_heif(data: bytes) -> bool:
     return data[4:8] == b"ftyp"
 
 
+def is_avif(data: bytes) -> bool:
+    """Tell whether a file of the family of HEIF is AVIF, by the brands in its first box."""
+    brands = data[8 : max(int.from_bytes(data[:4], "big"), 16)]
+    return looks_like_heif(data) and any(
+        brands[at : at + 4] in (b"avif", b"avis") for at in range(0, len(brands), 4)
+    )
+
+
+def is_pdf(data: bytes) -> bool:
+    """Tell whether a file is a PDF; before its first line there may be some junk."""
+    return b"%PDF-" in data[:1024] and not _is_known(data)
+
+
+def _is_known(data: bytes) -> bool:
+    return looks_like_heif(data) or any(data.startswith(starts) for starts, _ in _SURVEYS)
+
+
 def survey(data: bytes) -> bool:
     """Tell whether a photo's file is plain enough to be decoded in this process.
 
@@ -43,4 +60,4 @@ def survey(data: bytes) -> bool:
                 return count(data)
     except (struct.error, IndexError, OverflowError):  # offsets beyond every file, too
         return False
-    return True  # no format of ours: it is not decoded at all
+    return not is_pdf(data)  # what is no format of ours is not decoded at all

@@ -33,6 +33,8 @@ _FORMATS = {
     "WEBP": "image/webp",
     "TIFF": "image/tiff",
     "HEIF": "image/heif",
+    "AVIF": "image/avif",
+    "PDF": "application/pdf",
 }
 
 router = APIRouter(prefix="/api", tags=["images"])

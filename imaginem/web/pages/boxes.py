@@ -21,6 +21,7 @@ class PhotoContents:
         faces_unread: there is an output of `facedetection`, and it fits no model.
         faces_erased: how many faces were left out, since they were erased.
         ends_early: the photo's file lacks its end, as a step has told.
+        pages: how many pages the photo's file has, the first of which is shown.
     """
 
     analysis: ImageAnalysis | None = None
@@ -29,6 +30,7 @@ class PhotoContents:
     faces_unread: bool = False
     faces_erased: int = 0
     ends_early: bool = False
+    pages: int = 1
     width: int = 0
     height: int = 0
 
@@ -72,6 +74,11 @@ def contents_of(outputs: Mapping[str, Any], size: tuple[int, int]) -> PhotoConte
         text is not None and text.ends_early,
         isinstance(detected, dict) and detected.get("ends_early") is True,
     )
+    counts = (
+        analysis.metadata.pages if analysis else None,
+        text.pages if text else None,
+        detected.get("pages") if isinstance(detected, dict) else None,
+    )
     parsed = [_read(Face, face) for face in faces] if isinstance(faces, list) else []
     return PhotoContents(
         analysis=analysis,
@@ -80,6 +87,7 @@ def contents_of(outputs: Mapping[str, Any], size: tuple[int, int]) -> PhotoConte
         faces_unread=not isinstance(faces, list) or None in parsed,
         faces_erased=erased if isinstance(erased, int) else 0,
         ends_early=any(told),
+        pages=max((count for count in counts if isinstance(count, int)), default=1),
         width=size[0],
         height=size[1],
     )

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import HTMLResponse, Response
 
 from imaginem.errors import ImaginemError
+from imaginem.images.limits import PAGE_LIMIT
 from imaginem.pipeline.states import ENDED
 from imaginem.ports import DashboardServices, JobResult
 from imaginem.usecases.erase import forget_job
@@ -52,6 +53,7 @@ def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJ
         "cut_at": most if job.matches_may_have_more else 0,
         "looks": {step: look_of(view, step) for step in _SHOWN_STEPS},
         "polygon": polygon,
+        "page_limit": PAGE_LIMIT,
         "compared": present_comparison(compared) if compared else None,
         "raw": json.dumps(told, indent=2, ensure_ascii=False),
     }

@@ -26,6 +26,7 @@ PHOTO_ENDINGS = frozenset(
         ".heic",
         ".heif",
         ".avif",
+        ".jxl",
         ".pdf",
     }
 )

@@ -20,7 +20,7 @@ from imaginem.images.opening import (
     opened_photo,
 )
 from imaginem.images.pages import opened_counted_page
-from imaginem.images.survey import is_pdf, survey
+from imaginem.images.survey import opened_apart, survey
 from imaginem.images.survey.tiff import TIFF_STARTS
 
 if TYPE_CHECKING:
@@ -206,9 +206,9 @@ def check_photo(data: bytes) -> str:
     Raises:
         PermanentError: as of `decode_photo`, but damage after the header is not noticed.
     """
-    if is_pdf(data):  # it is opened where it can do no harm, when its pixels are wanted
+    if name := opened_apart(data):  # where it can do no harm, when its pixels are wanted
         check_bytes(data)
-        return "PDF"
+        return name
     with opened_photo(data) as opened:
         return format_of(opened)
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from imaginem.images.opening import opened_photo
-from imaginem.images.survey import is_pdf
+from imaginem.images.survey import opened_apart
 from imaginem.redaction import one_line
 
 # By their Exif 2.32 names, the fields that help a caseworker; others are of no use or too private.
@@ -37,7 +37,7 @@ def read_exif(data: bytes, *, gps: bool) -> dict[str, str]:
     """
     from PIL import ExifTags
 
-    if is_pdf(data):
+    if opened_apart(data):
         return {}
     with opened_photo(data) as opened:
         exif = opened.getexif()

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from imaginem.errors import PermanentError
+from imaginem.images.jpeg_xl import decoded_jpeg_xl
 from imaginem.images.limits import FRAME_LIMIT, PAGE_PIXELS, check_bytes, check_pixels, too_many
 from imaginem.images.opening import opened_counted
-from imaginem.images.survey import is_pdf, survey
+from imaginem.images.survey import is_jpeg_xl, is_pdf, survey
 from imaginem.images.survey.tiff import tiff_pages
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ def opened_page(data: bytes, page: int) -> "Iterator[tuple[Image.Image, int]]":
     check_bytes(data)
     if is_pdf(data):
         yield _rendered(data, page)
+        return
+    if is_jpeg_xl(data):
+        _check_page(page, 1)
+        yield decoded_jpeg_xl(data), 1
         return
     survey(data)
     with opened_counted_page(data, page) as opened:

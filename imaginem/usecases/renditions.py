@@ -9,7 +9,7 @@ from imaginem.images.decoding import decode_photo
 from imaginem.images.exif import read_exif
 from imaginem.images.limits import BYTE_LIMIT
 from imaginem.images.opening import opened_photo
-from imaginem.images.survey import is_pdf
+from imaginem.images.survey import opened_apart
 from imaginem.names import job_prefix
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.source import photo_containers, photo_file
@@ -87,9 +87,9 @@ def size_of(services: Services, result: JobResult) -> tuple[int, int]:
         PermanentError: it can't be decoded.
     """
     data = original(services, result)
-    if is_pdf(data):  # its size is that of the rendered page
-        page = decode_photo(data)
-        return page.width, page.height
+    if opened_apart(data):
+        photo = decode_photo(data)
+        return photo.width, photo.height
     with opened_photo(data) as opened:
         width, height = opened.size
         # Pillow tells the size of an upright TIFF itself.

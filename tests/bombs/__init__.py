@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.bombs import heics, jpegs, others, pdfs, pngs, tiffs
+from tests.bombs import heics, jpegs, jxls, others, pdfs, pngs, tiffs
 
 KINDS: dict[str, Callable[[], bytes]] = {
     **jpegs.KINDS,
@@ -11,5 +11,6 @@ KINDS: dict[str, Callable[[], bytes]] = {
     **heics.KINDS,
     **others.KINDS,
     **pdfs.KINDS,
+    **jxls.KINDS,
 }
 """Makers of all bombs, by what they are."""

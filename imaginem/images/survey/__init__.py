@@ -40,6 +40,16 @@ def is_pdf(data: bytes) -> bool:
     return b"%PDF-" in data[:1024] and not _is_known(data)
 
 
+def is_jpeg_xl(data: bytes) -> bool:
+    """Tell whether a file is JPEG XL (ISO/IEC 18181-2), as a bare stream or in boxes."""
+    return data.startswith((b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"))
+
+
+def opened_apart(data: bytes) -> str:
+    """Return the format of a file that no decoder in this process may open; else ""."""
+    return "PDF" if is_pdf(data) else "JXL" if is_jpeg_xl(data) else ""
+
+
 def _is_known(data: bytes) -> bool:
     return looks_like_heif(data) or any(data.startswith(starts) for starts, _ in _SURVEYS)
 
@@ -60,4 +70,4 @@ def survey(data: bytes) -> bool:
                 return count(data)
     except (struct.error, IndexError, OverflowError):  # offsets beyond every file, too
         return False
-    return not is_pdf(data)  # what is no format of ours is not decoded at all
+    return not opened_apart(data)  # what is no format of ours is not decoded at all

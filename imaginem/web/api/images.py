@@ -34,6 +34,7 @@ _FORMATS = {
     "TIFF": "image/tiff",
     "HEIF": "image/heif",
     "AVIF": "image/avif",
+    "JXL": "image/jxl",
     "PDF": "application/pdf",
 }
 

@@ -14,6 +14,7 @@ BY_ALEMBIC = "imaginem.sql.migrations.env"
 """Alembic runs this file; it can't be imported."""
 WITH_THE_LOCAL_ENGINE = {
     ("imaginem/images/decoding.py", "numpy"),
+    ("imaginem/images/jpeg_xl.py", "pylibjxl"),  # without it such a photo is refused with advice
     ("imaginem/sql/choosing.py", "imaginem"),  # its flat_index, which needs numpy
 }
 """What only photos and embeddings of the local engine need; its requirements bring it."""

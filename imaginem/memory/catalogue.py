@@ -2,11 +2,13 @@
 
 import uuid
 from collections import Counter
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from imaginem.memory.database import MemoryDatabase
 from imaginem.ports import FoundPhoto, JobResult, PhotoFilter, PhotoPage
-from imaginem.ports.cursors import cursor_to, read_job_cursor
+from imaginem.ports.cursors import cursor_after, cursor_to, read_hit_cursor, read_job_cursor
 from imaginem.ports.searchable import (
     TAGS_SHOWN,
     count_faces,
@@ -14,6 +16,14 @@ from imaginem.ports.searchable import (
     labels_in,
     name_of,
     text_in,
+)
+from imaginem.ports.text_search import (
+    Ask,
+    Sureness,
+    TextSearch,
+    met_by,
+    tokens_of,
+    words_of_keys,
 )
 
 
@@ -25,6 +35,8 @@ class MemoryCatalogue:
 
     def photos(self, wanted: PhotoFilter, cursor: str = "", limit: int = 48) -> PhotoPage:
         """List photos."""
+        if wanted.text:
+            return self._hits(wanted, cursor, limit)
         rows = sorted(self._matching(wanted), key=_place, reverse=True)
         if cursor:
             place = read_job_cursor(cursor)
@@ -35,6 +47,29 @@ class MemoryCatalogue:
             at, job = _place(shown[-1])
             next_cursor = cursor_to(at, job.hex)
         return PhotoPage([_photo(row) for row in shown], next_cursor)
+
+    def _hits(self, wanted: PhotoFilter, cursor: str, limit: int) -> PhotoPage:
+        """List photos with these words, surest first, newest first."""
+        least, before = read_hit_cursor(cursor) if cursor else (Sureness.EXACT, 0)
+        rows = sorted(self._matching(replace(wanted, text="")), key=_place)
+        hits = [
+            (ask.sureness, number, row)
+            for ask in TextSearch(wanted.text).asks(self, least)
+            for number, row in reversed(list(enumerate(rows)))
+            if _meets(_tokens(row), ask)
+            and not (cursor and ask.sureness is least and number >= before)
+        ]
+        shown = hits[:limit]
+        photos = [replace(_photo(row), sureness=sureness) for sureness, _, row in shown]
+        if len(hits) <= limit:
+            return PhotoPage(photos)
+        sureness, number, _ = shown[-1]
+        return PhotoPage(photos, cursor_after(sureness, str(number)))
+
+    def words_like(self, keys: Collection[str]) -> set[str]:
+        """Return the words of all photos that have one of these keys."""
+        tokens = {token for row in self._database.results.values() for token in _tokens(row)}
+        return words_of_keys(token for token in tokens if token.startswith(tuple(keys)))
 
     def labels(self, wanted: PhotoFilter, kind: str, limit: int = 50) -> list[tuple[str, int]]:
         """Count labels."""
@@ -47,10 +82,13 @@ class MemoryCatalogue:
         return sorted(counts.items(), key=lambda label: (-label[1], label[0]))[:limit]
 
     def _matching(self, wanted: PhotoFilter) -> list[JobResult]:
+        ask = TextSearch(wanted.text).widest(self) if wanted.text else None
         return [
             row
             for row in self._database.results.values()
-            if _matches(row, wanted) and self._database.may_see(row.batch_id, wanted.groups)
+            if _matches(row, wanted)
+            and self._database.may_see(row.batch_id, wanted.groups)
+            and (not wanted.text or (ask is not None and _meets(_tokens(row), ask)))
         ]
 
 
@@ -67,12 +105,19 @@ def _matches(row: JobResult, wanted: PhotoFilter) -> bool:
                 ("object", wanted.object),
             )
         )
-        and wanted.text.casefold() in text_in(row.job_output)
         and (wanted.faces is None or wanted.faces is found)
         and (wanted.since is None or at >= wanted.since)
         and (wanted.until is None or at < wanted.until)
         and wanted.batch in ("", row.batch_id)
     )
+
+
+def _tokens(row: JobResult) -> frozenset[str]:
+    return frozenset(tokens_of(text_in(row.job_output), labels_in(row.job_output), row.batch_id))
+
+
+def _meets(tokens: frozenset[str], ask: Ask) -> bool:
+    return met_by(ask.groups, tokens) and not (ask.without and met_by(ask.without, tokens))
 
 
 def _time(row: JobResult) -> datetime:

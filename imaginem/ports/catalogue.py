@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from imaginem.ports.batches import Groups
+from imaginem.ports.text_search import Sureness
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class PhotoFilter:
 
     Attributes:
         tag, category, object: a label of the photo, spelt exactly like this.
-        text: part of the text in the photo; upper and lower case are the same.
+        text: words in the photo, all of them, in any order; see `imaginem.ports.text_search`.
         faces: True for photos with faces, False for those in which they were looked for in vain.
         since, until: when the photo was processed: at or after `since`, before `until`.
         groups: the caller's; photos in batches of other groups are left out.
@@ -40,6 +41,8 @@ class FoundPhoto:
         tags: those of the highest confidence.
         unsuccessful: steps that failed or were skipped.
         kept: the photo itself is in our storage, so that it can be shown.
+        sureness: how sure it is that the words which were searched for are in it; None where no
+            words were searched for.
     """
 
     batch_id: str
@@ -50,11 +53,12 @@ class FoundPhoto:
     tags: Sequence[str] = ()
     unsuccessful: Sequence[str] = ()
     kept: bool = True
+    sureness: Sureness | None = None
 
 
 @dataclass(frozen=True)
 class PhotoPage:
-    """Some photos, newest first; `cursor` leads to the next ones and is empty at the end."""
+    """Some photos; `cursor` leads to the next ones and is empty at the end."""
 
     photos: Sequence[FoundPhoto]
     cursor: str = ""
@@ -64,7 +68,7 @@ class PhotoCatalogue(Protocol):
     """Finds photos that have a result; it reads what `Results` writes, and stores nothing."""
 
     def photos(self, wanted: PhotoFilter, cursor: str = "", limit: int = 48) -> PhotoPage:
-        """Return photos, newest first.
+        """Return photos, newest first; of those found by words, the surest hits before others.
 
         Raises:
             InvalidMessage: the cursor is not valid.

@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime
 
 from imaginem.errors import InvalidMessage
+from imaginem.ports.text_search import Sureness
 
 _NOT_VALID = "cursor is not valid: take it from the page before, or leave it out"
 
@@ -60,6 +61,22 @@ def read_names(text: str, count: int) -> tuple[str, ...]:
                 raise ValueError
         return tuple(names)
     except (ValueError, TypeError, RecursionError):
+        raise InvalidMessage(_NOT_VALID) from None
+
+
+def read_hit_cursor(text: str) -> tuple[Sureness, int]:
+    """Return how sure the last hit of the page before was, and its place.
+
+    Raises:
+        InvalidMessage: it is not valid.
+    """
+    sureness, place = read_names(text, 2)
+    try:
+        number = int(place)
+        if not 0 <= number < 2**63:  # a server's numbers
+            raise ValueError
+        return Sureness(sureness), number
+    except ValueError:
         raise InvalidMessage(_NOT_VALID) from None
 
 

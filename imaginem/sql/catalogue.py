@@ -3,31 +3,54 @@
 import uuid
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic_core import from_json
-from sqlalchemy import ColumnElement, and_, exists, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from imaginem.ports import FoundPhoto, PhotoFilter, PhotoPage
-from imaginem.ports.cursors import cursor_to, read_job_cursor
+from imaginem.ports.cursors import cursor_after, cursor_to, read_hit_cursor, read_job_cursor
 from imaginem.ports.searchable import FACE_STEP, TAGS_SHOWN, name_of
+from imaginem.ports.text_search import Sureness, TextSearch, marks_of
 from imaginem.sql.batches import hidden_from
 from imaginem.sql.database import Database
-from imaginem.sql.schema import Label, PipelineOutput
+from imaginem.sql.schema import Label, PhotoText, PipelineOutput
+from imaginem.sql.text_index import SessionWords, TextIndex, text_index_of
 from imaginem.sql.types import portions
 
 COUNTED_PHOTOS = 10_000
 """Of photos that fit a filter, the labels of so many are counted, the newest ones."""
 _KINDS = ("tag", "category", "object")
 _FEW = 5_000
+# All that a list shows, without the outputs, which are long.
+_SHOWN = (
+    PipelineOutput.job,
+    PipelineOutput.batch_id,
+    PipelineOutput.id,
+    PipelineOutput.image_parameters,
+    PipelineOutput.timestamp,
+    PipelineOutput.faces,
+    PipelineOutput.unfinished,
+    PipelineOutput.photo_url,
+)
 
 
 class SqlCatalogue:
-    """Photos that have a result."""
+    """Photos that have a result.
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    Args:
+        database: of the results.
+        index: finds words; None for the one that the server has.
+    """
+
+    def __init__(self, database: Database, index: TextIndex | None = None) -> None:
+        self._database, self._chosen = database, index
+
+    @property
+    def _index(self) -> TextIndex:
+        return self._chosen or text_index_of(self._database.engine.dialect.name)
 
     def photos(self, wanted: PhotoFilter, cursor: str = "", limit: int = 48) -> PhotoPage:
         """Return photos, newest first."""
@@ -35,17 +58,9 @@ class SqlCatalogue:
             return self._photos(session, wanted, cursor, limit)
 
     def _photos(self, session: Session, wanted: PhotoFilter, cursor: str, limit: int) -> PhotoPage:
-        # All that a list shows, without the outputs, which are long.
-        query = select(
-            PipelineOutput.job,
-            PipelineOutput.batch_id,
-            PipelineOutput.id,
-            PipelineOutput.image_parameters,
-            PipelineOutput.timestamp,
-            PipelineOutput.faces,
-            PipelineOutput.unfinished,
-            PipelineOutput.photo_url,
-        ).where(*_conditions(wanted, _rare_labels(session, wanted)))
+        if wanted.text:
+            return self._hits(session, wanted, cursor, limit)
+        query = select(*_SHOWN).where(*_conditions(wanted, _rare_labels(session, wanted)))
         if cursor:
             at, job = read_job_cursor(cursor)
             before = PipelineOutput.timestamp < at
@@ -59,21 +74,75 @@ class SqlCatalogue:
         next_cursor = cursor_to(shown[-1].timestamp, shown[-1].job.hex) if more else ""
         return PhotoPage([_photo(row, tags[row.job]) for row in shown], next_cursor)
 
+    def _hits(self, session: Session, wanted: PhotoFilter, cursor: str, limit: int) -> PhotoPage:
+        """Return photos with these words: the index names them, surest first, newest first."""
+        search, words = _search(wanted), SessionWords(session, self._index)
+        least, before = read_hit_cursor(cursor) if cursor else (Sureness.EXACT, None)
+        query = (
+            select(PhotoText.number, *_SHOWN)
+            .join(PipelineOutput, PipelineOutput.job == PhotoText.job)
+            .where(*_conditions(_beyond_tokens(wanted)))
+            .order_by(PhotoText.number.desc())
+        )
+        hits: list[tuple[Sureness, Any]] = []
+        for ask in search.asks(words, least):
+            here = self._index.restrict(query, ask)
+            if before is not None and ask.sureness is least:
+                here = here.where(PhotoText.number < before)
+            rows = session.execute(here.limit(limit + 1 - len(hits))).all()
+            hits += [(ask.sureness, row) for row in rows]
+            if len(hits) > limit:
+                break
+        shown = hits[:limit]
+        tags = _tags(session, [row.job for _, row in shown])
+        photos = [replace(_photo(row, tags[row.job]), sureness=sure) for sure, row in shown]
+        if len(hits) <= limit:
+            return PhotoPage(photos)
+        sureness, last = shown[-1]
+        return PhotoPage(photos, cursor_after(sureness, str(last.number)))
+
     def labels(self, wanted: PhotoFilter, kind: str, limit: int = 50) -> list[tuple[str, int]]:
         """Return the labels of these photos with their counts."""
         count = func.count()
         query = select(Label.name, count).where(Label.kind == kind)
-        if conditions := _conditions(wanted):
-            # SQLite would go through all labels of the kind if it could search for the kind.
-            of_kind = Label.kind.concat("") == kind
+        with self._database.session(reading=True) as session:
+            if (jobs := self._newest(session, wanted)) is not None:
+                # SQLite would go through all labels of the kind if it could search for the kind.
+                of_kind = Label.kind.concat("") == kind
+                query = select(Label.name, count).where(
+                    of_kind, Label.job.in_(jobs.limit(COUNTED_PHOTOS))
+                )
+            query = query.group_by(Label.name).order_by(count.desc(), Label.name).limit(limit)
+            return [(row[0], row[1]) for row in session.execute(query)]
+
+    def _newest(self, session: Session, wanted: PhotoFilter) -> Select[Any] | None:
+        """Return the query for the jobs of photos that fit, newest first; None if all do."""
+        if not wanted.text:
+            conditions = _conditions(wanted)
             newest = PipelineOutput.timestamp.desc()
             jobs = select(PipelineOutput.job).where(*conditions).order_by(newest)
-            query = select(Label.name, count).where(
-                of_kind, Label.job.in_(jobs.limit(COUNTED_PHOTOS))
-            )
-        query = query.group_by(Label.name).order_by(count.desc(), Label.name).limit(limit)
-        with self._database.session(reading=True) as session:
-            return [(row[0], row[1]) for row in session.execute(query)]
+            return jobs if conditions else None
+        ask = _search(wanted).widest(SessionWords(session, self._index))
+        if ask is None:
+            return select(PipelineOutput.job).where(false())
+        jobs = (
+            select(PhotoText.job)
+            .join(PipelineOutput, PipelineOutput.job == PhotoText.job)
+            .where(*_conditions(_beyond_tokens(wanted)))
+        )
+        hits: Select[Any] = self._index.restrict(jobs, ask)
+        return hits.order_by(PhotoText.number.desc())
+
+
+def _search(wanted: PhotoFilter) -> TextSearch:
+    """Return a filter's words, with the labels and the batch that the index knows as well."""
+    labels = [(kind, name) for kind in _KINDS if (name := getattr(wanted, kind))]
+    return TextSearch(wanted.text, marks_of(labels, wanted.batch))
+
+
+def _beyond_tokens(wanted: PhotoFilter) -> PhotoFilter:
+    """Return what a text index does not know of a filter."""
+    return replace(wanted, text="", tag="", category="", object="", batch="")
 
 
 def _rare_labels(session: Session, wanted: PhotoFilter) -> set[str]:
@@ -91,7 +160,7 @@ def _conditions(wanted: PhotoFilter, rare: Collection[str] = _KINDS) -> list[Col
     """Return a filter as SQL.
 
     Args:
-        wanted: the filter.
+        wanted: the filter; its text is what a text index is asked for.
         rare: kinds of labels whose photos are looked up; the photos are looked through for others.
     """
     conditions = [
@@ -99,9 +168,6 @@ def _conditions(wanted: PhotoFilter, rare: Collection[str] = _KINDS) -> list[Col
         for kind in _KINDS
         if getattr(wanted, kind)
     ]
-    if wanted.text:
-        text = wanted.text.casefold()  # as it is stored; see `text_in`
-        conditions.append(PipelineOutput.full_text.contains(text, autoescape=True))
     if wanted.faces:
         conditions.append(PipelineOutput.faces > 0)
     if wanted.faces is False:

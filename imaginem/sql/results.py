@@ -1,20 +1,23 @@
 """`pipeline_output`, and the labels and text that search needs."""
 
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from imaginem.ports import JobKey, JobResult, ResultOfAnotherRun
 from imaginem.ports.erasing import without_faces
 from imaginem.ports.searchable import count_faces, labels_in, text_in
+from imaginem.ports.text_search import tokens_of
 from imaginem.sql.batches import note_batch
 from imaginem.sql.database import Database
 from imaginem.sql.erased_runs import SqlErasedRuns
 from imaginem.sql.removal import LOCK
-from imaginem.sql.schema import Label, PipelineOutput, now
+from imaginem.sql.schema import Label, PhotoText, PipelineOutput, now
+from imaginem.sql.text_types import as_column
 from imaginem.sql.types import job_number, portions
 from imaginem.sql.upsert import upsert
 
@@ -22,16 +25,17 @@ from imaginem.sql.upsert import upsert
 class SqlResults:
     """Jobs' results in SQL."""
 
-    holds = (PipelineOutput.__tablename__, Label.__tablename__)
+    holds = (PipelineOutput.__tablename__, Label.__tablename__, PhotoText.__tablename__)
 
     def __init__(self, database: Database, erased: SqlErasedRuns) -> None:
         self._database, self._erased = database, erased
 
     def save(self, result: JobResult, *, replaces: str = "") -> None:
-        """Write a job's result and its labels, unless there is a result of another run."""
+        """Write a job's result and what it is searched by, unless another run has one."""
         key = (result.batch_id, result.id)
         self._database.check_key(key)
-        outputs, job = result.job_output, job_number(*key)
+        outputs, job, labels = result.job_output, job_number(*key), labels_in(result.job_output)
+        tokens = tokens_of(text_in(outputs), labels, result.batch_id)
         replaceable = PipelineOutput.run.in_(("", result.run, replaces))
         with self._erased.writing(key, result.run) as session:
             note_batch(session, result.batch_id)
@@ -58,11 +62,13 @@ class SqlResults:
             if not saved:
                 found = select(PipelineOutput.run).where(PipelineOutput.job == job)
                 raise ResultOfAnotherRun(session.scalar(found) or "")
-            session.execute(delete(Label).where(Label.job == job))
+            _forget_searchable(session, [job])
             session.add_all(
                 Label(job=job, kind=kind, name=name, confidence=confidence)
-                for (kind, name), confidence in labels_in(outputs).items()
+                for (kind, name), confidence in labels.items()
             )
+            if tokens:
+                session.add(PhotoText(job=job, tokens=as_column(tokens)))
 
     def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:
         """Remove faces from the matches in a result; the row is locked, so no newer one is lost."""
@@ -114,15 +120,21 @@ class SqlResults:
         with self._database.session() as session:
             found: Any = session.execute(delete(PipelineOutput).where(own, of_runs))
             if found.rowcount:
-                session.execute(delete(Label).where(Label.job == job_number(*key)))
+                _forget_searchable(session, [job_number(*key)])
 
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove results and labels of a batch's jobs."""
         jobs = [job_number(batch_id, job_id) for job_id in job_ids]
         for portion in portions(jobs):
             with self._database.session() as session:
-                session.execute(delete(Label).where(Label.job.in_(portion)))
+                _forget_searchable(session, portion)
                 session.execute(delete(PipelineOutput).where(PipelineOutput.job.in_(portion)))
+
+
+def _forget_searchable(session: Session, jobs: Sequence[uuid.UUID]) -> None:
+    """Remove what photos are searched by."""
+    for table in (Label, PhotoText):
+        session.execute(delete(table).where(table.job.in_(jobs)))
 
 
 def _result(row: PipelineOutput) -> JobResult:

@@ -1,7 +1,8 @@
 """Removes from SQLite's files what was deleted from its tables.
 
 `secure_delete` overwrites what is deleted where it lay in the database. The write-ahead log keeps
-older pages until it is emptied; a file that was made before knows nothing of either.
+older pages until it is emptied; a file that was made before knows nothing of either. The text index
+keeps the words of a removed photo in its older parts until these are merged.
 """
 
 import sqlite3
@@ -36,6 +37,7 @@ def write_anew(file: Path | None) -> bool:
         with closing(sqlite3.connect(file, timeout=_PATIENTLY, isolation_level=None)) as database:
             database.execute("PRAGMA secure_delete=ON")
             database.execute("PRAGMA synchronous=FULL")
+            _forget_removed_words(database)
             database.execute("VACUUM")
             blocked, _, _ = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
             return not blocked
@@ -47,3 +49,10 @@ def write_anew(file: Path | None) -> bool:
         raise ConfigurationError(
             f"{file} can't be written anew ({problem}): check the file, and its folder's rights"
         ) from None
+
+
+def _forget_removed_words(database: sqlite3.Connection) -> None:
+    """Merge all parts of the text index, so that removed words are nowhere in it."""
+    there = "SELECT 1 FROM sqlite_master WHERE name = 'photo_text_index'"
+    if database.execute(there).fetchone():
+        database.execute("INSERT INTO photo_text_index (photo_text_index) VALUES ('optimize')")

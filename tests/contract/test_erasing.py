@@ -56,6 +56,7 @@ PLACES = {
     "pipelinepoison",
     "pipeline_output",
     "photo_label",
+    "photo_text",
     "earlier_output",
     "submission",
     "face",

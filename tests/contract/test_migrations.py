@@ -17,6 +17,13 @@ from tests.postgres import Postgres
 from tests.stores import sql_stores
 
 
+def is_ours(name: str | None, kind: str, parents: object) -> bool:
+    """Leave text indexes out, with the tables that FTS5 makes: no metadata can describe them."""
+    if kind == "index":
+        return name != "ix_photo_text_tokens"
+    return kind != "table" or not str(name).startswith(("photo_text_index", "photo_text_words"))
+
+
 class TestMigrations:
     @pytest.fixture(params=["sqlite", "postgresql"])
     def address(self, request: pytest.FixtureRequest, tmp_path: Path) -> str:
@@ -30,7 +37,9 @@ class TestMigrations:
         upgrade(engine)
         upgrade(engine)  # again is no error
         with engine.connect() as connection:
-            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            context = MigrationContext.configure(
+                connection, opts={"compare_type": True, "include_name": is_ours}
+            )
             assert compare_metadata(context, Base.metadata) == []
             assert context.get_current_revision() == HEAD
         engine.dispose()

@@ -33,10 +33,11 @@ from imaginem.ports import (
     JobResult,
     PhotoFilter,
 )
-from imaginem.sql import Database, SqlServiceFaces
+from imaginem.sql import Database, SqlCatalogue, SqlServiceFaces
 from imaginem.sql.grant import grant_script
 from imaginem.sql.migrate import APPLICATION_LOCK, script
 from imaginem.sql.nearest import APPROXIMATE, HAS_VECTOR_INDEX, nearest_query
+from imaginem.sql.text_index import text_index_of
 from tests.contract.rows import face
 from tests.stores import Stores, sql_stores
 
@@ -78,7 +79,8 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 def use_everything(database: Database) -> None:
     """Call every method of the adapters, on rows that exist and on rows that don't."""
-    stores = sql_stores(database)
+    catalogue = SqlCatalogue(database, text_index_of("mssql"))
+    stores = replace(sql_stores(database), catalogue=catalogue)
     results, gallery = stores.results, stores.gallery
     known = SqlServiceFaces(database, "https://face.test")
     tags = {"generalclassification": {"tags": [{"name": "cat", "confidence": 0.9}]}}

@@ -15,6 +15,7 @@ from imaginem.sql.schema.jobs import (
     EarlierOutputRow,
     Label,
     PhotoBatch,
+    PhotoText,
     PipelineOutput,
     SubmissionRow,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "GalleryStateRow",
     "Label",
     "PhotoBatch",
+    "PhotoText",
     "PipelineOutput",
     "RemovalRow",
     "ReviewRow",

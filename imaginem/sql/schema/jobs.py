@@ -4,9 +4,11 @@ import uuid
 from datetime import datetime
 
 from sqlalchemy import (
+    BigInteger,
     Float,
     ForeignKey,
     Index,
+    Integer,
     PrimaryKeyConstraint,
     String,
     UnicodeText,
@@ -17,15 +19,18 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from imaginem.sql.schema.base import KEY, Base, now
+from imaginem.sql.text_types import tokens_type
 from imaginem.sql.types import UtcTime, exact
+
+_NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite counts in INTEGER alone
 
 
 class PipelineOutput(Base):
     """One job's result; `job` is its number in other tables, made of batch id and id.
 
     Attributes:
-        full_text: for search, in small letters (`str.casefold`); the text as the engine read it
-            is in `job_output`.
+        full_text: in small letters (`str.casefold`); the text as the engine read it is in
+            `job_output`, and what is searched in `photo_text`.
         problems: 1 if a step failed or was skipped.
         run: id of the run that wrote it; empty in rows of earlier versions.
     """
@@ -145,4 +150,30 @@ class Label(Base):
     __table_args__ = (
         PrimaryKeyConstraint("job", "kind", "name", name="pk_photo_label"),
         Index("ix_photo_label_kind_name", "kind", "name"),
+    )
+
+
+class PhotoText(Base):
+    """The searchable form of a photo that has words; a later result has a higher number.
+
+    Migrations alone make its text index: the table `photo_text_index` (FTS5) on SQLite, kept by
+    triggers, and a GIN index on PostgreSQL.
+
+    Attributes:
+        tokens: see `imaginem.ports.text_search`; the text index has what is in here.
+    """
+
+    __tablename__ = "photo_text"
+
+    number: Mapped[int] = mapped_column(_NUMBER, autoincrement=True)
+    job: Mapped[uuid.UUID] = mapped_column(
+        Uuid,
+        ForeignKey("pipeline_output.job", name="fk_photo_text_job", ondelete="CASCADE"),
+    )
+    tokens: Mapped[str] = mapped_column(tokens_type())
+
+    __table_args__ = (
+        PrimaryKeyConstraint("number", name="pk_photo_text"),
+        UniqueConstraint("job", name="uq_photo_text_job"),
+        {"sqlite_autoincrement": True},
     )

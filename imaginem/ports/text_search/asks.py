@@ -1,0 +1,206 @@
+"""What is asked of a text index: words with what may stand in their place, surest answers first."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from imaginem.ports.text_search.folding import Compound, compounds
+from imaginem.ports.text_search.likeness import (
+    SHORTEST_BEGINNING,
+    Sureness,
+    has_digit,
+    likeness,
+)
+from imaginem.ports.text_search.tokens import ARTICLES, keys_of, pairs_of, servant_names
+
+_MOST_ALIKE = 200
+"""Words that may stand in one word's place, the closest ones."""
+_MOST_WORDS = 12
+"""Words of a search; further ones are left out."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """One way in which a word may be in a photo: all of these tokens are there.
+
+    Attributes:
+        beginning: a token that begins with the one given will do.
+    """
+
+    tokens: tuple[str, ...]
+    beginning: bool = False
+
+
+Groups = tuple[tuple[Term, ...], ...]
+"""For each word the ways in which it may be there; every word must be there in one of them."""
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What one look-up in a text index asks for.
+
+    Attributes:
+        sureness: of its hits.
+        groups: of all words.
+        marks: tokens that must be there, too.
+        without: surer hits, which are left out.
+    """
+
+    sureness: Sureness
+    groups: Groups
+    marks: tuple[str, ...] = ()
+    without: Groups = ()
+
+
+class Vocabulary(Protocol):
+    """The words that there are in photos."""
+
+    def words_like(self, keys: Collection[str]) -> Collection[str]:
+        """Return the words of all tokens that begin with one of these keys."""
+
+
+@dataclass(frozen=True)
+class _Word:
+    """A word of a search.
+
+    Attributes:
+        text: the word, folded.
+        exact: ways in which it is there exactly.
+        loose: it finds longer words, and words that are alike.
+    """
+
+    text: str
+    exact: tuple[Term, ...]
+    loose: bool
+
+
+@dataclass
+class TextSearch:
+    """A search for words.
+
+    Args:
+        text: what a person typed.
+        marks: tokens of labels and the batch that must be there, too.
+    """
+
+    text: str
+    marks: Sequence[str] = ()
+    _words: list[_Word] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Cut the text into words."""
+        self._words = list(dict.fromkeys(_words_of(self.text)))[:_MOST_WORDS]
+
+    def asks(self, vocabulary: Vocabulary, least: Sureness = Sureness.EXACT) -> Iterator[Ask]:
+        """Yield what to ask an index for, surest first; each leaves out the hits of those before.
+
+        Args:
+            vocabulary: looked into when it comes to words that are alike.
+            least: surer ones are left out.
+        """
+        before: Groups = ()
+        for sureness, groups in self._tiers(vocabulary):
+            if groups != before and sureness.rank >= least.rank:
+                yield Ask(sureness, groups, tuple(self.marks), before)
+            before = groups
+
+    def widest(self, vocabulary: Vocabulary) -> Ask | None:
+        """Return what asks for all hits, however sure; None if no word is searched for."""
+        tiers = list(self._tiers(vocabulary))
+        return Ask(*tiers[-1], tuple(self.marks)) if tiers else None
+
+    def sureness_of(self, words: Collection[str]) -> Sureness | None:
+        """Return how sure it is that one of these words was searched for."""
+        found = [
+            sureness
+            for word in self._words
+            for each in words
+            if (sureness := _sureness(word, each, words)) is not None
+        ]
+        return min(found, key=lambda sureness: sureness.rank, default=None)
+
+    def _tiers(self, vocabulary: Vocabulary) -> Iterator[tuple[Sureness, Groups]]:
+        """Yield the words with what may stand in their place: more each time."""
+        if not self._words:
+            return
+        ways = [word.exact for word in self._words]
+        yield Sureness.EXACT, tuple(ways)
+        for number, word in enumerate(self._words):
+            if word.loose and len(word.text) >= SHORTEST_BEGINNING:
+                ways[number] += (Term((word.text,), beginning=True),)
+        yield Sureness.BEGINNING, tuple(ways)
+        keys = {key for word in self._words if word.loose for key in keys_of(word.text)}
+        known = sorted(vocabulary.words_like(keys)) if keys else []
+        alike = [_alike(word, known) if word.loose else {} for word in self._words]
+        for sureness in (Sureness.SIMILAR, Sureness.OTHER_SCRIPT):
+            for number, found in enumerate(alike):
+                ways[number] += tuple(Term((each,)) for each in found.get(sureness, ()))
+            if sureness is Sureness.OTHER_SCRIPT:
+                ways = self._without_articles(ways)
+            yield sureness, tuple(ways)
+
+    def _without_articles(self, ways: list[tuple[Term, ...]]) -> list[tuple[Term, ...]]:
+        """Leave out articles: other scripts write them together with the name, or not at all."""
+        kept = [
+            way for word, way in zip(self._words, ways, strict=True) if word.text not in ARTICLES
+        ]
+        return kept or ways
+
+
+def met_by(groups: Groups, tokens: Collection[str]) -> bool:
+    """Tell whether a photo with these tokens has every word."""
+    return all(any(_is_met(term, tokens) for term in ways) for ways in groups)
+
+
+def _is_met(term: Term, tokens: Collection[str]) -> bool:
+    if term.beginning:
+        return any(token.startswith(term.tokens[0]) for token in tokens)
+    return all(token in tokens for token in term.tokens)
+
+
+def _words_of(text: str) -> Iterator[_Word]:
+    every = list(compounds(text))
+    joined = {at: (end, name) for at, end, name in servant_names(every)}
+    at = 0
+    while at < len(every):
+        if at in joined:
+            end, name = joined[at]
+            parts = tuple(part for word in every[at:end] for part in word.parts)
+            yield _Word(name, (Term((name,)), Term(parts)), loose=True)
+            at = end
+        else:
+            yield _word(every[at])
+            at += 1
+
+
+def _word(word: Compound) -> _Word:
+    text = word.whole
+    if word.unspaced:
+        return _Word(text, (Term(pairs_of(text)),), loose=True)
+    exact = (Term((text,)), Term(word.parts)) if len(word.parts) > 1 else (Term((text,)),)
+    return _Word(text, exact, loose=not has_digit(text))
+
+
+def _alike(word: _Word, known: Sequence[str]) -> dict[Sureness, list[str]]:
+    """Return the words that are alike, by how sure that is."""
+    ranked = sorted(
+        (found[1], other, found[0])
+        for other in known
+        if other != word.text and (found := likeness(word.text, other)) is not None
+    )
+    alike: dict[Sureness, list[str]] = {}
+    for _, other, sureness in ranked:
+        if len(group := alike.setdefault(sureness, [])) < _MOST_ALIKE:
+            group.append(other)
+    return alike
+
+
+def _sureness(word: _Word, token: str, tokens: Collection[str]) -> Sureness | None:
+    if any(token in term.tokens and _is_met(term, tokens) for term in word.exact):
+        return Sureness.EXACT
+    if not word.loose:
+        return None
+    if len(word.text) >= SHORTEST_BEGINNING and token.startswith(word.text):
+        return Sureness.BEGINNING
+    found = likeness(word.text, token)
+    return found[0] if found else None

@@ -1,0 +1,92 @@
+"""The searchable form of a photo: tokens, of which a text index needs nothing but equality.
+
+- `maria`: a folded word; of scripts without spaces each letter, each pair of neighbours, the run.
+- `=mr|maria`, `~maria|maria`: a word by a key of its sound or its look; what begins with a key is
+  the list of words that may be alike.
+- `#…`: a label or the batch, hashed, so that words and labels are looked up together.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+
+from imaginem.ports.text_search.folding import Compound, compounds
+from imaginem.ports.text_search.likeness import SHORTEST_ALIKE
+from imaginem.ports.text_search.looks import look_key
+from imaginem.ports.text_search.sounds import sound_keys
+
+_MOST_WORDS = 5_000
+"""Different words of a photo that are found; a page of a book has five hundred."""
+_LONGEST_RUN = 24
+"""Letters of a run without spaces that may be a name."""
+_SERVANTS = frozenset({"abd", "abdu", "abdul", "abdel", "abdal", "abdol", "عبد"})
+ARTICLES = frozenset({"al", "el", "ul", "ال"})
+_BATCH = "batch"
+
+
+def tokens_of(text: str, labels: Iterable[tuple[str, str]], batch_id: str) -> list[str]:
+    """Return the tokens of a photo, each once; none if it has no words.
+
+    Args:
+        text: what was read in it.
+        labels: kind and name of each of its labels.
+        batch_id: of its batch.
+    """
+    words = list(dict.fromkeys(_words(compounds(text))))[:_MOST_WORDS]
+    if not words:
+        return []
+    keyed = [f"{key}{word}" for word in words for key in keys_of(word)]
+    return [*words, *keyed, *marks_of(labels, batch_id)]
+
+
+def marks_of(labels: Iterable[tuple[str, str]], batch_id: str = "") -> list[str]:
+    """Return the tokens of labels, and of a batch."""
+    named = [*labels, (_BATCH, batch_id)] if batch_id else list(labels)
+    return [f"#{hashlib.sha256('/'.join(mark).encode()).hexdigest()[:16]}" for mark in named]
+
+
+def keys_of(word: str) -> list[str]:
+    """Return with which letters those tokens begin that list a word with all that may be alike."""
+    if len(word) < SHORTEST_ALIKE or word.isdigit():
+        return []
+    return [f"~{look_key(word)}|", *(f"={key}|" for key in sorted(sound_keys(word)))]
+
+
+def words_of_keys(tokens: Iterable[str]) -> set[str]:
+    """Return the words of those tokens that list a word by a key."""
+    return {token.partition("|")[2] for token in tokens if token[:1] in ("=", "~")}
+
+
+def pairs_of(run: str) -> tuple[str, ...]:
+    """Return the tokens that must be there for a run of letters without spaces."""
+    if len(run) == 1:
+        return (run,)
+    return tuple(dict.fromkeys(run[at : at + 2] for at in range(len(run) - 1)))
+
+
+def servant_names(words: Sequence[Compound]) -> Iterator[tuple[int, int, str]]:
+    """Yield where a name of two or three words is that others write as one, such as Abd al-Rahman.
+
+    Yields:
+        The first of its words, the one after its last, and the name as one word.
+    """
+    for at, first in enumerate(words[:-1]):
+        if first.whole not in _SERVANTS:
+            continue
+        end = at + (3 if words[at + 1].whole in ARTICLES and at + 2 < len(words) else 2)
+        yield at, end, "".join(word.whole for word in words[at:end])
+
+
+def _words(found: Iterable[Compound]) -> Iterator[str]:
+    every = list(found)
+    for word in every:
+        if not word.unspaced:
+            yield from word.parts
+            yield word.whole
+            continue
+        (run,) = word.parts
+        yield from run
+        yield from pairs_of(run)
+        if len(run) <= _LONGEST_RUN:
+            yield run
+    for _, _, name in servant_names(every):
+        yield name

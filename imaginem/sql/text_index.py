@@ -1,0 +1,171 @@
+"""Asking a database's text index: FTS5 on SQLite, GIN on PostgreSQL; Azure SQL reads the tokens.
+
+Azure SQL fills its full-text indexes some time after a commit, cuts words by rules of a language,
+and makes such an index outside of transactions alone. So nothing relies on one there: a search by
+words goes through the tokens, as a search by text went through all texts before.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Any, Protocol
+
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    cast,
+    column,
+    literal_column,
+    not_,
+    or_,
+    select,
+    table,
+)
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.orm import Session
+
+from imaginem.ports.text_search import Ask, Term, words_of_keys
+from imaginem.ports.text_search.asks import Groups
+from imaginem.sql.schema import PhotoText
+
+_INDEX = table("photo_text_index", column("rowid"))
+_WORDS = table("photo_text_words", column("term"))
+_MOST_CANDIDATES = 5_000
+"""Words of one key that are compared; a name's key has hundreds in a million photos."""
+_SAMPLE = 500
+"""Photos whose words are read at once where an index does not list its words."""
+_ROUNDS = 10
+
+
+class TextIndex(Protocol):
+    """Finds rows of `photo_text`, and the words in them."""
+
+    def restrict(self, query: Any, ask: Ask) -> Any:
+        """Return a query that reads `photo_text`, with the condition that its rows meet this."""
+
+    def words_like(self, session: Session, keys: Collection[str]) -> set[str]:
+        """Return the words of tokens that begin with one of these keys."""
+
+
+def text_index_of(dialect: str) -> TextIndex:
+    """Return the text index of a server, by the name of its dialect."""
+    if dialect == "sqlite":
+        return Fts5()
+    return Gin() if dialect == "postgresql" else ReadTokens()
+
+
+class SessionWords:
+    """The vocabulary, as one transaction sees it."""
+
+    def __init__(self, session: Session, index: TextIndex) -> None:
+        self._session, self._index = session, index
+
+    def words_like(self, keys: Collection[str]) -> set[str]:
+        """Return the words of these keys."""
+        return self._index.words_like(self._session, keys)
+
+
+class Fts5:
+    """SQLite's full-text search; it yields rows by number, the highest first, as they are found."""
+
+    def restrict(self, query: Any, ask: Ask) -> Any:
+        """Let FTS5 find the rows' numbers."""
+        wanted = _as_text(ask.groups, ask.marks, self._term, " AND ", " OR ")
+        if ask.without:
+            wanted = f"({wanted}) NOT ({_as_text(ask.without, (), self._term, ' AND ', ' OR ')})"
+        found = literal_column("photo_text_index").op("MATCH")(wanted)
+        return query.join(_INDEX, _INDEX.c.rowid == PhotoText.number).where(found)
+
+    def words_like(self, session: Session, keys: Collection[str]) -> set[str]:
+        """Read the index's own list of tokens."""
+        found: set[str] = set()
+        for key in keys:
+            query = select(_WORDS.c.term).where(
+                _WORDS.c.term >= key, _WORDS.c.term < key[:-1] + chr(ord(key[-1]) + 1)
+            )
+            found |= words_of_keys(session.scalars(query.limit(_MOST_CANDIDATES)))
+        return found
+
+    def _term(self, term: Term) -> str:
+        quoted = " AND ".join('"' + token.replace('"', "") + '"' for token in term.tokens)
+        return f"{quoted}*" if term.beginning else f"({quoted})"
+
+
+class _ByCondition:
+    """An index that is asked by a condition on the column, and has no list of its words."""
+
+    def restrict(self, query: Any, ask: Ask) -> Any:
+        """Add the condition."""
+        return query.where(self._condition(ask.groups, ask.marks, ask.without))
+
+    def words_like(self, session: Session, keys: Collection[str]) -> set[str]:
+        """Return the words of the newest photos that have any, then of those that have others.
+
+        A word is missed that stands in older photos alone, each time beside one that is known.
+        """
+        found: set[str] = set()
+        listed = tuple(sorted(keys))
+        anything = (tuple(Term((key,), beginning=True) for key in listed),)
+        for _ in range(_ROUNDS):
+            known = tuple(Term((key + word,)) for word in sorted(found) for key in listed)
+            condition = self._condition(anything, (), (known,) if known else ())
+            newest = select(PhotoText.tokens).where(condition).order_by(PhotoText.number.desc())
+            rows = session.scalars(newest.limit(_SAMPLE)).all()
+            more = words_of_keys(
+                token for row in rows for token in row.split() if token.startswith(listed)
+            )
+            if more <= found:
+                break
+            found |= more
+        return found
+
+    def _condition(
+        self, groups: Groups, marks: Collection[str], without: Groups
+    ) -> ColumnElement[bool]:
+        raise NotImplementedError
+
+
+class Gin(_ByCondition):
+    """PostgreSQL's index of `tsvector`."""
+
+    def _condition(
+        self, groups: Groups, marks: Collection[str], without: Groups
+    ) -> ColumnElement[bool]:
+        wanted = _as_text(groups, marks, self._term, " & ", " | ")
+        if without:
+            wanted = f"{wanted} & !({_as_text(without, (), self._term, ' & ', ' | ')})"
+        return PhotoText.tokens.op("@@")(cast(wanted, TSQUERY))
+
+    def _term(self, term: Term) -> str:
+        quoted = ["'" + token.replace("\\", "").replace("'", "") + "'" for token in term.tokens]
+        return f"{quoted[0]}:*" if term.beginning else f"({' & '.join(quoted)})"
+
+
+class ReadTokens(_ByCondition):
+    """No index: all tokens are read."""
+
+    def _condition(
+        self, groups: Groups, marks: Collection[str], without: Groups
+    ) -> ColumnElement[bool]:
+        met = [or_(*map(self._term, ways)) for ways in groups]
+        met += [self._term(Term((mark,))) for mark in marks]
+        if without:
+            met.append(not_(and_(*(or_(*map(self._term, ways)) for ways in without))))
+        return and_(*met)
+
+    def _term(self, term: Term) -> ColumnElement[bool]:
+        end = "" if term.beginning else " "
+        there = [
+            PhotoText.tokens.contains(f" {each}{end}", autoescape=True) for each in term.tokens
+        ]
+        return and_(*there)
+
+
+def _as_text(
+    groups: Groups,
+    marks: Collection[str],
+    write: Callable[[Term], str],
+    both: str,
+    either: str,
+) -> str:
+    """Write groups in a query language whose operators are these."""
+    every = (*groups, *((Term((mark,)),) for mark in marks))
+    return both.join(f"({either.join(map(write, ways))})" for ways in every)

@@ -1,0 +1,218 @@
+"""Photos by the words in them: in memory, on each database, and without a text index, alike."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import create_engine, text
+
+from imaginem.errors import InvalidMessage
+from imaginem.ports import PhotoFilter
+from imaginem.ports.text_search import Sureness
+from imaginem.sql import Database, SqlCatalogue
+from imaginem.sql.migrate import _config, upgrade
+from imaginem.sql.text_index import ReadTokens
+from imaginem.sql.wiping import write_anew
+from tests.contract.rows import save
+from tests.stores import Stores, memory_stores, sql_stores
+
+EXACT, BEGINNING, SIMILAR, OTHER = Sureness
+# Words with what they find in `save_photos`. A database for each of them would take minutes.
+EXACTLY = {
+    "Lopez, Maria": ["card"],
+    "maria lopez": ["card"],
+    "María LÓPEZ": ["card"],
+    "lopez-garcia": ["card"],
+    "garcia nowhere": [],
+    "14": ["arabic", "card"],
+    "١٤": ["arabic", "card"],
+    "احمد على": ["arabic"],
+    "أَحمد": ["arabic"],
+    "international": ["cut"],
+    "obrien": ["cut"],
+    "O'Brien committee": ["cut"],
+    "東京": ["station"],
+    "京東": [],
+    "ようこそ": ["station"],
+    "２０２６": ["station"],
+    "%": [],
+    "  ": [],
+    "'; DROP TABLE photo_text; --": [],
+    '" OR * NOT (': [],
+    "12345": ["card"],
+    "1234": [],
+    "123456": [],
+    "12346": [],
+    "1": [],
+    "mittee": [],
+    "c": [],
+}
+ALIKE: dict[str, list[tuple[str, Sureness | None]]] = {
+    "hopper": [("hoper", SIMILAR), ("h0pper", SIMILAR), ("hop", None), ("happier 0", None)],
+    "burned": [("bumed", SIMILAR)],
+    "Mohamed": [("Muhammad", SIMILAR), ("محمد", OTHER), ("Μοχάμεντ", OTHER), ("מוחמד", OTHER)],
+    "محمد": [("مخمد", SIMILAR), ("Mohamed", OTHER), ("Мухаммед", OTHER)],
+    "Fatima": [("फ़ातिमा", OTHER), ("ፋጢማ", OTHER), ("파티마", OTHER)],
+    "al-Hassan": [("الحسن", OTHER)],
+    "Abdurrahman Omar": [("عمر عبد الرحمن", OTHER), ("عمر", None)],
+    "Abd al-Kareem": [("Abdalkareem", EXACT), ("Kareem, Abd al", EXACT)],
+    "Ivanov, Sergey": [("Иванов\nСергей", OTHER), ("Сергей", None)],
+}
+
+
+@pytest.fixture(params=("memory", "sqlite", "postgresql", "reading tokens"))
+def stores(request: pytest.FixtureRequest) -> Stores:
+    """The stores, on Azure SQL's way of searching, too: it needs nothing of a server."""
+    if request.param == "memory":
+        return memory_stores()
+    if request.param != "reading tokens":
+        return sql_stores(request.getfixturevalue(request.param))
+    database = request.getfixturevalue("sqlite")
+    return replace(sql_stores(database), catalogue=SqlCatalogue(database, ReadTokens()))
+
+
+def found(stores: Stores, words: str, **wanted: object) -> list[tuple[str, Sureness | None]]:
+    photos = stores.catalogue.photos(PhotoFilter(text=words, **wanted)).photos  # type: ignore[arg-type]
+    return [(photo.id, photo.sureness) for photo in photos]
+
+
+def ids(stores: Stores, words: str, **wanted: object) -> list[str]:
+    return [photo for photo, _ in found(stores, words, **wanted)]
+
+
+def save_photos(stores: Stores) -> None:
+    save(stores, ("b", "card"), text="Maria\nLOPEZ-Garcia, 14 años\nNº AB 12345", tags=["card"])
+    save(stores, ("b", "arabic"), text="الاسم: أحْمَد عليّ\nالعمر ١٤")
+    save(stores, ("c", "cut"), text="found by the Inter-\nnational Committee, O’Brien")
+    save(stores, ("c", "station"), text="東京駅へようこそ 2026年")
+    save(stores, ("c", "none"), tags=["card"])
+
+
+def test_all_words_are_found_in_any_order_and_form(stores: Stores) -> None:
+    save_photos(stores)
+    for words, hits in EXACTLY.items():
+        assert found(stores, words) == [(photo, EXACT) for photo in hits], words
+
+    save(stores, ("c", "whole"), text="Committ")
+    save(stores, ("c", "longer"), text="committees")
+    assert found(stores, "committ")[:3] == [
+        ("whole", EXACT),
+        ("longer", BEGINNING),
+        ("cut", BEGINNING),
+    ]
+
+
+def test_what_else_is_asked_for_must_hold_of_the_same_photo(stores: Stores) -> None:
+    save_photos(stores)
+    assert ids(stores, "14", tag="card") == ["card"]
+    assert ids(stores, "14", tag="card", batch="c") == []
+    assert ids(stores, "14", batch="b", faces=False) == ["arabic", "card"]
+    assert ids(stores, "14", tag="Card") == []
+    assert stores.catalogue.labels(PhotoFilter(text="14"), "tag") == [("card", 1)]
+    assert stores.catalogue.labels(PhotoFilter(text="%"), "tag") == []
+    assert stores.catalogue.labels(PhotoFilter(text="nobody"), "tag") == []
+    stores.batches.open_batch("red", "red")
+    save(stores, ("red", "hidden"), text="14")
+    assert ids(stores, "14", groups=frozenset({"red"})) == ["hidden", "arabic", "card"]
+    assert ids(stores, "14", groups=frozenset({"blue"})) == ["arabic", "card"]
+
+
+def test_words_go_with_the_result_that_had_them(stores: Stores) -> None:
+    save_photos(stores)
+    save(stores, ("b", "card"), text="Anna")
+    assert (ids(stores, "maria"), ids(stores, "anna")) == ([], ["card"])
+    stores.results.erase_batch("c", ["cut", "station"])
+    stores.results.erase(("b", "card"))
+    for words in ("anna", "annna", "анна", "obrien", "東京"):
+        assert ids(stores, words) == [], words
+    assert ids(stores, "14") == ["arabic"]
+
+
+def test_how_sure_a_hit_is_is_told(stores: Stores) -> None:
+    for number, hits in enumerate(ALIKE.values()):
+        for place, (written, _) in enumerate(hits):
+            save(stores, (f"{number}", f"{place}"), text=written)
+    for number, (words, hits) in enumerate(ALIKE.items()):
+        sure = {f"{place}": sureness for place, (_, sureness) in enumerate(hits) if sureness}
+        assert dict(found(stores, words, batch=f"{number}")) == sure, words
+
+
+def test_the_surest_come_first_and_pages_lead_through_all_once(stores: Stores) -> None:
+    texts = {"exact": "Ivan", "beginning": "Ivanov", "similar": "Iwan", "other": "Иван"}
+    for number in range(2):
+        for kind, each in texts.items():
+            save(stores, ("many", f"{kind}{number}"), text=f"{each} {number}")
+    seen: list[str] = []
+    cursor = ""
+    for _ in range(20):
+        page = stores.catalogue.photos(PhotoFilter(text="ivan", batch="many"), cursor, 3)
+        seen += [photo.id for photo in page.photos]
+        cursor = page.cursor
+        if not cursor:
+            break
+    assert seen == [f"{kind}{number}" for kind in texts for number in (1, 0)]
+    for wrong in ("x", "WyJleGFjdCIsICJ4Il0", "WyJzdXJlIiwgIjEiXQ"):
+        with pytest.raises(InvalidMessage, match="cursor"):
+            stores.catalogue.photos(PhotoFilter(text="ivan"), wrong)
+
+
+@pytest.mark.parametrize("server", ["sqlite", "postgresql"])
+def test_texts_from_before_are_found(
+    request: pytest.FixtureRequest, tmp_path: Path, server: str
+) -> None:
+    address = f"sqlite:///{tmp_path / 'imaginem.db'}"
+    if server == "postgresql":
+        address = request.getfixturevalue("postgres").database()
+    engine = create_engine(address)
+    with engine.begin() as connection:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "runs_of_faces")
+        for number, (job, words) in enumerate((("new", "Lopez\nMaria"), ("old", "maria"))):
+            day = f"2026-01-0{2 - number}"
+            values = {"id": job, "job": f"{number:032x}", "text": words, "day": day}
+            connection.execute(text(_OLD_ROW), values)
+        connection.execute(text(_OLD_LABEL), {"job": f"{0:032x}"})
+    upgrade(engine)
+    engine.dispose()
+    database = Database(address, tmp_path)
+    stores = sql_stores(database)
+    assert ids(stores, "maria") == ["new", "old"]
+    assert ids(stores, "María", tag="cat", batch="b") == ["new"]
+    assert ids(stores, "Мария") == ["new", "old"]
+    database.close()
+
+
+_OLD_ROW = (
+    "INSERT INTO pipeline_output (batch_id, id, job, processing_pipeline, image_url, photo_url, "
+    "image_parameters, job_output, unfinished, full_text, faces, timestamp) VALUES "
+    "('b', :id, :job, 'ocr', 'u', '', 'null', '{}', '', :text, 0, :day)"
+)
+_OLD_LABEL = "INSERT INTO photo_label (job, kind, name, confidence) VALUES (:job, 'tag', 'cat', 1)"
+
+
+def test_compacting_leaves_nothing_of_an_erased_text_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "imaginem.db"
+    database = Database("", tmp_path)
+    stores = sql_stores(database)
+    for number in range(60):
+        words = "Zarathustrova Xenophilia محمد" if number == 30 else f"kept words n{number}"
+        save(stores, ("b", f"{number}"), text=words)
+    stores.results.erase(("b", "30"))
+    database.close()
+
+    assert write_anew(file)
+
+    left = b"".join(each.read_bytes() for each in tmp_path.iterdir() if each.is_file())
+    assert b"n59" in left
+    for trace in (b"arathustrova", b"enophilia", "محمد".encode(), b"mmt|"):
+        assert trace not in left
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute(
+            "INSERT INTO photo_text_index (photo_text_index) VALUES ('integrity-check')"
+        )
+    assert len(ids(stores, "kept")) == 48
+    database.close()

@@ -31,6 +31,7 @@ PARTS = {
     "rivals": "benchmarks.rivals.photos",
     "search": "benchmarks.search.measure",
     "faces": "benchmarks.faces",
+    "text_search": "benchmarks.text_search",
     "dashboard": "benchmarks.dashboard",
     "pages": "benchmarks.pages",
     "quota": "benchmarks.quota",

@@ -18,6 +18,7 @@ class Options:
         jobs: jobs of trivial steps in each round.
         vectors: embeddings that are searched, ours and with other indexes.
         faces: faces in the gallery whose pages are timed.
+        texts: photos with words that are searched.
         galleries: sizes of the galleries that are searched; numbers with commas between.
         script_lines: drawn in each language, clean and as a photograph.
         script_languages: whose lines are drawn, with commas between; empty for all.
@@ -31,6 +32,7 @@ class Options:
     jobs: int = 200
     vectors: int = 100_000
     faces: int = 100_000
+    texts: int = 100_000
     galleries: tuple[int, ...] = (10_000, 100_000)
     script_lines: int = 200
     script_languages: str = ""

@@ -21,8 +21,17 @@ from benchmarks.options import Options, read_options
 from benchmarks.result import Result
 from benchmarks.search.crowd import DIMENSIONS, face_id
 from imaginem.host import Emulator, EmulatorPorts
+from imaginem.ports.text_search import tokens_of
 from imaginem.sql import Database
-from imaginem.sql.schema import FaceMatchRow, FaceRow, Label, PhotoBatch, PipelineOutput
+from imaginem.sql.schema import (
+    FaceMatchRow,
+    FaceRow,
+    Label,
+    PhotoBatch,
+    PhotoText,
+    PipelineOutput,
+)
+from imaginem.sql.text_types import as_column
 from imaginem.sql.types import job_number
 
 _FACES_A_PHOTO = 4
@@ -64,6 +73,7 @@ def fill(home: Path, faces: int) -> None:
         numbers = range(begin, min(begin + _PHOTOS_AT_ONCE, photos))
         with database.session() as session:
             session.execute(insert(PipelineOutput), [_photo(number) for number in numbers])
+            session.execute(insert(PhotoText), [_words(number) for number in numbers])
             session.execute(insert(Label), [row for one in numbers for row in _labels(one)])
             found = [number for one in numbers for number in _faces_of(one, faces)]
             rows = [_face(number, pool[number % len(pool)]) for number in found]
@@ -91,6 +101,13 @@ def _photo(photo: int) -> dict[str, Any]:
         "full_text": f"number {photo}",
         "faces": _FACES_A_PHOTO,
     }
+
+
+def _words(photo: int) -> dict[str, Any]:
+    row = _photo(photo)
+    labels = [(label["kind"], label["name"]) for label in _labels(photo)]
+    tokens = tokens_of(row["full_text"], labels, row["batch_id"])
+    return {"job": row["job"], "tokens": as_column(tokens)}
 
 
 def _labels(photo: int) -> Iterator[dict[str, Any]]:

@@ -82,13 +82,11 @@ class SqlCatalogue:
             select(PhotoText.number, *_SHOWN)
             .join(PipelineOutput, PipelineOutput.job == PhotoText.job)
             .where(*_conditions(_beyond_tokens(wanted)))
-            .order_by(PhotoText.number.desc())
         )
         hits: list[tuple[Sureness, Any]] = []
         for ask in search.asks(words, least):
-            here = self._index.restrict(query, ask)
-            if before is not None and ask.sureness is least:
-                here = here.where(PhotoText.number < before)
+            last = before if ask.sureness is least else None
+            here = self._index.newest(query, ask, last)
             rows = session.execute(here.limit(limit + 1 - len(hits))).all()
             hits += [(ask.sureness, row) for row in rows]
             if len(hits) > limit:
@@ -98,8 +96,8 @@ class SqlCatalogue:
         photos = [replace(_photo(row, tags[row.job]), sureness=sure) for sure, row in shown]
         if len(hits) <= limit:
             return PhotoPage(photos)
-        sureness, last = shown[-1]
-        return PhotoPage(photos, cursor_after(sureness, str(last.number)))
+        sureness, row = shown[-1]
+        return PhotoPage(photos, cursor_after(sureness, str(row.number)))
 
     def labels(self, wanted: PhotoFilter, kind: str, limit: int = 50) -> list[tuple[str, int]]:
         """Return the labels of these photos with their counts."""
@@ -130,8 +128,8 @@ class SqlCatalogue:
             .join(PipelineOutput, PipelineOutput.job == PhotoText.job)
             .where(*_conditions(_beyond_tokens(wanted)))
         )
-        hits: Select[Any] = self._index.restrict(jobs, ask)
-        return hits.order_by(PhotoText.number.desc())
+        hits: Select[Any] = self._index.newest(jobs, ask)
+        return hits
 
 
 def _search(wanted: PhotoFilter) -> TextSearch:

@@ -38,8 +38,17 @@ _ROUNDS = 10
 class TextIndex(Protocol):
     """Finds rows of `photo_text`, and the words in them."""
 
-    def restrict(self, query: Any, ask: Ask) -> Any:
-        """Return a query that reads `photo_text`, with the condition that its rows meet this."""
+    def newest(self, query: Any, ask: Ask, before: int | None = None) -> Any:
+        """Return a query that reads `photo_text` so that it has the rows that meet this.
+
+        Args:
+            query: joins other tables; has no order.
+            ask: what rows must meet.
+            before: a number; rows are left out that have this or a higher one.
+
+        Returns:
+            The query with condition and order: the highest number first.
+        """
 
     def words_like(self, session: Session, keys: Collection[str]) -> set[str]:
         """Return the words of tokens that begin with one of these keys."""
@@ -66,13 +75,16 @@ class SessionWords:
 class Fts5:
     """SQLite's full-text search; it yields rows by number, the highest first, as they are found."""
 
-    def restrict(self, query: Any, ask: Ask) -> Any:
-        """Let FTS5 find the rows' numbers."""
+    def newest(self, query: Any, ask: Ask, before: int | None = None) -> Any:
+        """Let FTS5 find the rows' numbers, in their order."""
         wanted = _as_text(ask.groups, ask.marks, self._term, " AND ", " OR ")
         if ask.without:
             wanted = f"({wanted}) NOT ({_as_text(ask.without, (), self._term, ' AND ', ' OR ')})"
         found = literal_column("photo_text_index").op("MATCH")(wanted)
-        return query.join(_INDEX, _INDEX.c.rowid == PhotoText.number).where(found)
+        query = query.join(_INDEX, _INDEX.c.rowid == PhotoText.number).where(found)
+        if before is not None:
+            query = query.where(_INDEX.c.rowid < before)
+        return query.order_by(_INDEX.c.rowid.desc())
 
     def words_like(self, session: Session, keys: Collection[str]) -> set[str]:
         """Read the index's own list of tokens."""
@@ -92,9 +104,12 @@ class Fts5:
 class _ByCondition:
     """An index that is asked by a condition on the column, and has no list of its words."""
 
-    def restrict(self, query: Any, ask: Ask) -> Any:
-        """Add the condition."""
-        return query.where(self._condition(ask.groups, ask.marks, ask.without))
+    def newest(self, query: Any, ask: Ask, before: int | None = None) -> Any:
+        """Add the condition and the order."""
+        query = query.where(self._condition(ask.groups, ask.marks, ask.without))
+        if before is not None:
+            query = query.where(PhotoText.number < before)
+        return query.order_by(PhotoText.number.desc())
 
     def words_like(self, session: Session, keys: Collection[str]) -> set[str]:
         """Return the words of the newest photos that have any, then of those that have others.

@@ -16,7 +16,7 @@ SHORTEST_ALIKE = 3
 _SHORTEST_LOOK = 4
 _FARTHEST_SOUND = 0.1
 """Share of a word's sounds that may differ within a script."""
-_FARTHEST_SCRIPT = 0.2
+_FARTHEST_SCRIPT = 0.13
 """The same between scripts; chosen by `make bench ARGS=text_search`, which tells precision."""
 _CLOSEST_LETTERS = 0.88
 """Jaro-Winkler's similarity, from which on one or two wrong letters are forgiven."""

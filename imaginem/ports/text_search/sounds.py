@@ -7,34 +7,48 @@ then compared one by one.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import product, zip_longest
 
 from anyascii import anyascii
 
 _MOST_KEYS = 8
 """Keys of a word: who spells a sound in several ways gives a word several of them."""
 _VOWELS = frozenset("aeiou")
-_UNWRITTEN_VOWELS = re.compile("[\u0590-\u05ff\u0600-\u06ff\u0700-\u074f\u0750-\u077f]")
+_ABJAD = re.compile("[\u0590-\u05ff\u0600-\u06ff\u0700-\u074f\u0750-\u077f]")
 _ARABIC = re.compile("[\u0600-\u06ff\u0750-\u077f]")
 _HEBREW = re.compile("[\u0590-\u05ff]")
 _HANGUL = re.compile("[\u1100-\u11ff\uac00-\ud7af]")
+_INDIAN = re.compile("[\u0900-\u0dff]")
 _TAMIL = re.compile("[\u0b80-\u0bff]")
-# `anyascii` reads single letters: these stand for one sound together, or are left out by it.
-_BEFORE = (
-    ("μπ", "b"),
-    ("ντ", "d"),
-    ("γκ", "g"),
-    ("τζ", "j"),
-    ("ου", "u"),
-    ("ευ", "ev"),
-    ("αυ", "av"),
-    ("χ", "kh"),
-    ("ا", "a"),
-    ("ڤ", "v"),
-    ("ஃப", "f"),
-    ("ஜ", "j"),
+_THAI = re.compile("[\u0e00-\u0eff]")
+# `anyascii` reads single letters: these stand for another sound together, or are left out by it.
+_BEFORE = tuple(
+    (re.compile(letters), sound)
+    for letters, sound in (
+        ("^μπ", "b"),
+        ("μπ", "mb"),
+        ("^ντ|ντ$", "d"),
+        ("^γκ", "g"),
+        ("γ(?=[γκχ])", "n"),
+        ("τζ", "j"),
+        ("ου", "u"),
+        ("([αε])υ", r"\1v"),
+        ("χ", "kh"),
+        ("дж", "j"),
+        ("ا", "a"),
+        ("ض", "ذ"),
+        ("ڤ", "v"),
+        ("ב", "b"),
+        ("[פף]", "p"),
+        ("ஃப", "f"),
+        ("ஜ", "j"),
+        ("[ก-ฮ]์", ""),
+        ("ญ", "น"),
+        ("([เแโใไ])([ก-ฮ])", r"\2\1"),
+    )
 )
 _SOUND = re.compile(
     "tsch|shch|sch|tch|tsh|dzh|zh|sh|ch|kh|gh|ph|th|dh|dj|dz|ts|tz|ck|qu|[aeiou']|[a-z]"
@@ -43,7 +57,7 @@ _CLASSES: dict[str, tuple[str, ...]] = {
     "b": ("b",),
     "p": ("b",),
     "f": ("f",),
-    "ph": ("f",),
+    "ph": ("f", "b"),
     "v": ("f", "", "b"),
     "w": ("", "f"),
     "m": ("m",),
@@ -81,33 +95,83 @@ _CLASSES: dict[str, tuple[str, ...]] = {
     "kh": ("", "k"),
 }
 _IN_SCRIPT: tuple[tuple[re.Pattern[str], dict[str, tuple[str, ...]]], ...] = (
-    (_ARABIC, {"w": ("",), "b": ("b",), "gh": ("k",), "j": ("k",)}),
+    (_ARABIC, {"w": ("",)}),
     (_HEBREW, {"v": ("", "f"), "p": ("b", "f"), "b": ("b", "f"), "k": ("k", "")}),
     (_HANGUL, {"p": ("b", "f"), "r": ("r", "l"), "l": ("l", "r")}),
-    (_TAMIL, {"k": ("k", ""), "p": ("b", "f"), "kh": ("k", "")}),
+    (_TAMIL, {"k": ("k", ""), "c": ("s", "k"), "p": ("b", "f"), "kh": ("k", "")}),
+    (
+        _THAI,
+        {
+            "ph": ("b",),
+            "th": ("t",),
+            "kh": ("k",),
+            "ch": ("s", "k"),
+            "r": ("r", "n"),
+            "l": ("l", "n"),
+        },
+    ),
 )
 _SERVANT = re.compile("['a]bd['aeou]*(?:l(?!l?a?h$)|(?=rr|ss|nn|tt|dd|zz))?")
 """The first part of names such as Abdurrahman: its vowels and the article differ by language."""
 
 
 @lru_cache(maxsize=50_000)
-def romanised(word: str) -> str:
-    """Return a folded word in Latin letters, as they are spoken one by one."""
+def sounds_of(word: str) -> tuple[str, ...]:
+    """Return a folded word's sounds, each in Latin letters; none twice in a row."""
     for letters, sound in _BEFORE:
-        word = word.replace(letters, sound)
-    latin = re.sub("[^a-z']", "", anyascii(word).lower().replace("`", "'"))
-    return re.sub(r"(.)\1+", r"\1", latin)
+        word = letters.sub(sound, word)
+    word = "".join(_with_vowels(word)) if _INDIAN.search(word) else word
+    # Scripts with a sign for each sound: two signs together are never a third sound.
+    abjad = leaves_vowels_out(word)
+    pieces = word if abjad or _INDIAN.search(word) else (word,)
+    sounds: list[str] = []
+    for piece in pieces:
+        latin = re.sub("[^a-z']", "", anyascii(piece).lower().replace("`", "'"))
+        for sound in _SOUND.findall(re.sub(r"(.)\1+", r"\1", latin)):
+            # Arabic and Hebrew have an unwritten vowel between two letters that are the same.
+            if not sounds or sounds[-1] != sound or (abjad and sound != "l"):
+                sounds.append(sound)
+    return tuple(_without_article(sounds))
+
+
+def _without_article(sounds: list[str]) -> list[str]:
+    """Return the sounds of a name such as Abdurrahman as if it were Abdrahman."""
+    spoken = "".join(sounds)
+    servant = _SERVANT.match(spoken)
+    if not servant or len(spoken) <= servant.end() + 1:
+        return sounds
+    left = servant.end()
+    while left > 0:
+        left -= len(sounds[0])
+        sounds = sounds[1:]
+    return ["a", "b", "d", *sounds]
+
+
+def romanised(word: str) -> str:
+    """Return a folded word in Latin letters."""
+    return "".join(sounds_of(word))
+
+
+def _with_vowels(word: str) -> Iterator[str]:
+    """Yield the letters of an Indian script, with the vowel that a consonant has by itself.
+
+    Blocks of Unicode have these letters in the same places: 0x02 is the nasal sign, from 0x15 on
+    are consonants, from 0x2A on those of the lips, from 0x3E on signs of other vowels or of none.
+    """
+    for letter, following in zip_longest(word, word[1:], fillvalue=" "):
+        place, after = ord(letter) % 0x80, ord(following) % 0x80
+        indian = _INDIAN.match(letter) is not None
+        if indian and place == 0x02:
+            yield "m" if 0x2A <= after <= 0x2E else "n"
+        else:
+            yield letter
+        if indian and 0x15 <= place <= 0x39 and not 0x3E <= after <= 0x4D:
+            yield "a"
 
 
 def leaves_vowels_out(word: str) -> bool:
     """Tell whether a word's script writes long vowels alone, as Arabic and Hebrew do."""
-    return _UNWRITTEN_VOWELS.search(word) is not None
-
-
-@lru_cache(maxsize=50_000)
-def sounds_of(word: str) -> tuple[str, ...]:
-    """Return a folded word's sounds, each in Latin letters."""
-    return tuple(_SOUND.findall(romanised(word)))
+    return _ABJAD.search(word) is not None
 
 
 @lru_cache(maxsize=50_000)
@@ -134,10 +198,6 @@ def sound_keys(word: str) -> frozenset[str]:
 
 def _keys(word: str) -> frozenset[str]:
     sounds, classes = list(sounds_of(word)), classes_of(word)
-    servant = _SERVANT.match("".join(sounds))
-    if servant and len("".join(sounds)) > servant.end() + 1:
-        rest = romanised(word)[servant.end() :]
-        return frozenset(f"bt{key.removeprefix('a')}" for key in _keys(rest))
     # A sound that may be of several classes is of the same one throughout a word.
     choices = {sound: of for sound, of in zip(sounds, classes, strict=True) if len(of) > 1}
     keys = set()
@@ -154,7 +214,6 @@ def _keys(word: str) -> frozenset[str]:
 
 
 _SAME_SOUNDS = {
-    "'": "a",
     "ph": "f",
     "ck": "k",
     "qu": "k",
@@ -172,67 +231,111 @@ _SAME_SOUNDS = {
     "gh": "g",
     "tz": "ts",
 }
-_GLIDES = {"w": "ouv", "v": "ouwfb", "y": "iej", "j": "yig"}
+_NEARLY = {
+    "w": "o u v",
+    "v": "o u w f b",
+    "y": "i e j",
+    "j": "y i g",
+    "'": "a e i o u",
+    "ch": "h k sh j",
+    "s": "sh",
+    "p": "f b",
+    "h": "g",
+    "final h": "a e o h",
+    "final y": "i e a y",
+}
+"""Sounds that languages write for each other."""
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """A sound of a word.
+
+    Attributes:
+        letters: in Latin letters.
+        classes: that it may be of.
+        loss: what it costs that the other word does not have it.
+        weight: its share of the word.
+    """
+
+    letters: str
+    classes: tuple[str, ...]
+    loss: float
+    weight: float
 
 
 def sound_distance(one: str, other: str) -> float:
     """Return how far two folded words sound apart, as a share of the longer: 0 (alike) to 1.
 
     Sounds are aligned as in Levenshtein's distance. What costs little: vowels, above all those that
-    a script leaves out, and sounds that languages take for each other.
+    the other script leaves out, and sounds that languages take for each other.
     """
-    left, right = _plain(one), _plain(other)
+    if one.startswith("ال") and len(one) > 4 and not other.startswith(("ال", "al", "el")):
+        one = one[2:]
+    if other.startswith("ال") and len(other) > 4 and not one.startswith(("ال", "al", "el")):
+        other = other[2:]
+    left, right = _heard(one, other), _heard(other, one)
     if not left or not right:
         return 1.0
-    free = leaves_vowels_out(one) or leaves_vowels_out(other)
-    loss = [_loss(left, place, free) for place in range(len(left))]
-    gain = [_loss(right, place, free) for place in range(len(right))]
     row = [0.0]
-    for cost in gain:
-        row.append(row[-1] + cost)
-    for place, sound in enumerate(left):
-        above, row = row, [row[0] + loss[place]]
+    for against in right:
+        row.append(row[-1] + against.loss)
+    for sound in left:
+        above, row = row, [row[0] + sound.loss]
         for column, against in enumerate(right):
             row.append(
                 min(
                     above[column] + _cost(sound, against),
-                    above[column + 1] + loss[place],
-                    row[column] + gain[column],
+                    above[column + 1] + sound.loss,
+                    row[column] + against.loss,
                 )
             )
-    longer = max(_weight(left), _weight(right))
+    longer = max(sum(sound.weight for sound in word) for word in (left, right))
     return min(1.0, row[-1] / longer)
 
 
-def _plain(word: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Return a word's sounds with their classes, spellings of one sound made the same."""
-    return [
-        (_SAME_SOUNDS.get(sound, sound), of)
-        for sound, of in zip(sounds_of(word), classes_of(word), strict=True)
-    ]
+def _heard(word: str, other: str) -> tuple[_Sound, ...]:
+    """Return a word's sounds, beside those of another one."""
+    unwritten = leaves_vowels_out(other) and not leaves_vowels_out(word)
+    return _heard_beside(word, unwritten)
 
 
-def _weight(word: Sequence[tuple[str, tuple[str, ...]]]) -> float:
-    return sum(0.4 if sound in _VOWELS else 1.0 for sound, _ in word)
+@lru_cache(maxsize=50_000)
+def _heard_beside(word: str, unwritten: bool) -> tuple[_Sound, ...]:
+    sounds, classes = sounds_of(word), classes_of(word)
+    free = _INDIAN.search(word) or _THAI.search(word)
+    heard = []
+    for place, (sound, of) in enumerate(zip(sounds, classes, strict=True)):
+        if sound in _VOWELS:
+            loss = _loss_of_vowel(sounds, place) if unwritten else 0.3
+            if free and sound == "a":
+                loss = 0.05
+            heard.append(_Sound(sound, of, loss, 0.4))
+        else:
+            loss = {"'": 0.1, "h": 0.35, "y": 0.35, "w": 0.35}.get(sound, 1.0)
+            spelt = _SAME_SOUNDS.get(sound, sound)
+            if place and place == len(sounds) - 1 and spelt in "hy" and leaves_vowels_out(word):
+                spelt, loss = f"final {spelt}", 0.15
+            heard.append(_Sound(spelt, of, loss, 1.0))
+    return tuple(heard)
 
 
-def _loss(word: Sequence[tuple[str, tuple[str, ...]]], place: int, free: bool) -> float:
-    """Return what it costs that a sound is missing in the other word."""
-    sound = word[place][0]
-    if sound in _VOWELS:
-        return 0.05 if free else 0.3
-    if sound in ("h", "y", "w"):
-        return 0.35
-    return 1.0
+def _loss_of_vowel(sounds: Sequence[str], place: int) -> float:
+    """Return what it costs that a script of consonants lacks a vowel: it writes long ones."""
+    if place == len(sounds) - 1:
+        return 0.4
+    return 0.3 if place and sounds[place - 1] in _VOWELS else 0.05
 
 
-def _cost(one: tuple[str, tuple[str, ...]], other: tuple[str, tuple[str, ...]]) -> float:
+def _cost(one: _Sound, other: _Sound) -> float:
     """Return what it costs that one sound stands where the other word has another."""
-    if one[0] == other[0]:
+    if one.letters == other.letters:
         return 0.0
-    if one[0] in _VOWELS and other[0] in _VOWELS:
+    if one.letters in _VOWELS and other.letters in _VOWELS:
         return 0.15
-    if other[0] in _GLIDES.get(one[0], "") or one[0] in _GLIDES.get(other[0], ""):
+    if (
+        other.letters in _NEARLY.get(one.letters, "").split()
+        or one.letters in _NEARLY.get(other.letters, "").split()
+    ):
         return 0.1
-    common = set(one[1]) & set(other[1]) - {""}
-    return 0.3 if common else 1.5
+    return 0.3 if set(one.classes) & set(other.classes) - {""} else 1.5

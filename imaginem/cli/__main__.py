@@ -19,6 +19,7 @@ from imaginem.cli import (
     poison,
     receipts,
     rerun,
+    search,
     serve,
     steps,
     tombstones,
@@ -38,6 +39,7 @@ steps.register(app)
 operate.register(app)
 compact.register(app)
 rerun.register(app)
+search.register(app)
 doctor.register(app)
 ai_emulator.register(app)
 app.add_typer(audit.audit_app, name="audit")

@@ -1,13 +1,34 @@
 """Searching photos by what was found in them."""
 
+from dataclasses import dataclass
+
+from imaginem.outputs import OcrText, TextLine, Word
 from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, PhotoFilter, PhotoPage
+from imaginem.ports.text_search import Sureness, TextSearch, word_tokens
 from imaginem.usecases.audit.acting import note
+
+
+@dataclass(frozen=True)
+class TextHit:
+    """A word on a photo that was searched for.
+
+    Attributes:
+        word: with its corners; a whole line where the engine tells no words.
+        line: number of its line, from 1 on.
+        sureness: how sure it is.
+    """
+
+    word: Word
+    line: int
+    sureness: Sureness
 
 
 def find_photos(
     services: DashboardServices, wanted: PhotoFilter, cursor: str = "", limit: int = 48
 ) -> PhotoPage:
-    """Return photos, newest first. What was asked for is not recorded: it may be a name.
+    """Return photos as `PhotoCatalogue.photos` does.
+
+    What was asked for is not recorded: it may be a name.
 
     Raises:
         InvalidMessage: the cursor is not valid.
@@ -23,3 +44,33 @@ def count_labels(
 ) -> list[tuple[str, int]]:
     """Return the labels of photos with their counts: numbers, which show nobody."""
     return services.catalogue.labels(wanted, kind, limit)
+
+
+def hits_on_photo(text: OcrText, words: str) -> list[TextHit]:
+    """Return where on a photo the words are that were searched for, in reading order.
+
+    Args:
+        text: that was read in the photo.
+        words: what was searched for.
+    """
+    search = TextSearch(words)
+    photo = frozenset(word_tokens(text.full_text))
+    hits = []
+    for number, line in enumerate(text.lines, 1):
+        if search.sureness_of(word_tokens(line.text), photo) is not None:
+            hits += _hits_in_line(search, photo, number, line)
+    return hits
+
+
+def _hits_in_line(
+    search: TextSearch, photo: frozenset[str], number: int, line: TextLine
+) -> list[TextHit]:
+    found = [
+        TextHit(word, number, sureness)
+        for word in line.words or [line]
+        if (sureness := search.sureness_of(word_tokens(word.text), photo)) is not None
+    ]
+    if found:
+        return found
+    sureness = search.sureness_of(word_tokens(line.text), photo)  # a name of several words
+    return [TextHit(line, number, sureness)] if sureness is not None else []

@@ -200,7 +200,8 @@ class Photo(Answer):
     """A photo in a list; `thumbnail` is empty if the photo could not be fetched.
 
     `faces` is 0 and `tags` are empty also where nobody looked: `unfinished` names steps that
-    failed or were skipped.
+    failed or were skipped. `sureness` tells of a photo that was found by words how sure it is that
+    they are in it; it is empty where no words were searched for.
     """
 
     batch_id: BatchId
@@ -211,10 +212,11 @@ class Photo(Answer):
     tags: list[str]
     unfinished: list[str]
     thumbnail: str = Field(examples=["/api/images/spring-2026/photo.jpg-1a2b3c4d/thumbnail"])
+    sureness: Literal["", "exact", "beginning", "similar", "other_script"] = ""
 
 
 class Photos(Answer):
-    """Some photos, newest first; `cursor` leads to the next ones, and is empty at the end."""
+    """Photos, the surest first, then the newest; `cursor` leads to the next, empty at the end."""
 
     images: list[Photo]
     cursor: str

@@ -136,6 +136,7 @@ def present_photo(photo: FoundPhoto) -> models.Photo:
         tags=list(photo.tags),
         unfinished=list(photo.unsuccessful),
         thumbnail=thumbnail_url(photo) if photo.kept else "",
+        sureness=photo.sureness.value if photo.sureness else "",
     )
 
 

@@ -7,7 +7,12 @@ the same once they are folded (`folding`); alike if they look alike (`looks`), o
 
 from imaginem.ports.text_search.asks import Ask, Term, TextSearch, Vocabulary, met_by
 from imaginem.ports.text_search.likeness import Sureness
-from imaginem.ports.text_search.tokens import marks_of, tokens_of, words_of_keys
+from imaginem.ports.text_search.tokens import (
+    marks_of,
+    tokens_of,
+    word_tokens,
+    words_of_keys,
+)
 
 __all__ = [
     "Ask",
@@ -18,5 +23,6 @@ __all__ = [
     "marks_of",
     "met_by",
     "tokens_of",
+    "word_tokens",
     "words_of_keys",
 ]

@@ -109,13 +109,18 @@ class TextSearch:
         tiers = list(self._tiers(vocabulary))
         return Ask(*tiers[-1], tuple(self.marks)) if tiers else None
 
-    def sureness_of(self, words: Collection[str]) -> Sureness | None:
-        """Return how sure it is that one of these words was searched for."""
+    def sureness_of(self, words: Collection[str], photo: Collection[str]) -> Sureness | None:
+        """Return how sure it is that some words of a photo were searched for.
+
+        Args:
+            words: of one place in the photo, as `word_tokens` returns them.
+            photo: all words of the photo: what was searched for may be in several places.
+        """
         found = [
             sureness
             for word in self._words
             for each in words
-            if (sureness := _sureness(word, each, words)) is not None
+            if (sureness := _sureness(word, each, photo)) is not None
         ]
         return min(found, key=lambda sureness: sureness.rank, default=None)
 
@@ -195,8 +200,8 @@ def _alike(word: _Word, known: Sequence[str]) -> dict[Sureness, list[str]]:
     return alike
 
 
-def _sureness(word: _Word, token: str, tokens: Collection[str]) -> Sureness | None:
-    if any(token in term.tokens and _is_met(term, tokens) for term in word.exact):
+def _sureness(word: _Word, token: str, photo: Collection[str]) -> Sureness | None:
+    if any(token in term.tokens and _is_met(term, photo) for term in word.exact):
         return Sureness.EXACT
     if not word.loose:
         return None

@@ -31,11 +31,16 @@ def tokens_of(text: str, labels: Iterable[tuple[str, str]], batch_id: str) -> li
         labels: kind and name of each of its labels.
         batch_id: of its batch.
     """
-    words = list(dict.fromkeys(_words(compounds(text))))[:_MOST_WORDS]
+    words = word_tokens(text)
     if not words:
         return []
     keyed = [f"{key}{word}" for word in words for key in keys_of(word)]
     return [*words, *keyed, *marks_of(labels, batch_id)]
+
+
+def word_tokens(text: str) -> list[str]:
+    """Return the tokens of a text that are words, each once."""
+    return list(dict.fromkeys(_words(compounds(text))))[:_MOST_WORDS]
 
 
 def marks_of(labels: Iterable[tuple[str, str]], batch_id: str = "") -> list[str]:

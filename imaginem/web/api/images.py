@@ -49,7 +49,7 @@ def images(
     cursor: Cursor = "",
     limit: Limit = 48,
 ) -> Photos:
-    """Find photos by their labels, text and faces, newest first."""
+    """Find photos by their labels, text and faces: the surest first, then the newest."""
     page = find_photos(services, wanted, cursor, limit)
     return Photos(images=[present_photo(photo) for photo in page.photos], cursor=page.cursor)
 

@@ -4,7 +4,7 @@ import json
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import HTMLResponse, Response
 
 from imaginem.errors import ImaginemError
@@ -18,6 +18,7 @@ from imaginem.usecases.jobs import photo_name, result_of, view_job
 from imaginem.usecases.looked import look_of
 from imaginem.usecases.renditions import facts_of, size_of, version_of
 from imaginem.usecases.rerun import comparison_of, prepare_rerun, rerun_job
+from imaginem.usecases.searching import hits_on_photo
 from imaginem.usecases.submit import run_again
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob
 from imaginem.web.pages.boxes import contents_of, polygon
@@ -32,14 +33,21 @@ router = APIRouter(prefix="/photos")
 
 
 @router.get("/{batch_id}/{job_id}")
-def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJob) -> HTMLResponse:
-    """Show a photo with the outputs of its job."""
+def photo(
+    caller: Viewer,
+    services: ServicesDep,
+    request: Request,
+    key: VisibleJob,
+    text: Annotated[str, Query(max_length=200)] = "",
+) -> HTMLResponse:
+    """Show a photo with the outputs of its job; a search's words are marked on it."""
     view, result = view_job(services, key, caller), services.results.read(key)
     most = services.core_settings.match_limit
     job = present_job(view, most)
     size, problem = _size(services, result)
     compared = comparison_of(services, key, caller)
     told = job.model_dump(mode="json", exclude={"looked"})  # the page says that in its places
+    contents = contents_of(job.job_output or {}, size)
     values = {
         "job": job,
         "purposes": services.core_settings.purposes,
@@ -48,9 +56,11 @@ def photo(caller: Viewer, services: ServicesDep, request: Request, key: VisibleJ
         "shown": result is not None and not problem,
         "problem": problem,
         "ended": job.state in ENDED,
-        "contents": contents_of(job.job_output or {}, size),
+        "contents": contents,
         "findings": findings_of(view),
         "cut_at": most if job.matches_may_have_more else 0,
+        "searched": text.strip(),
+        "hits": hits_on_photo(contents.text, text) if contents.text and text.strip() else [],
         "looks": {step: look_of(view, step) for step in _SHOWN_STEPS},
         "polygon": polygon,
         "page_limit": PAGE_LIMIT,

@@ -1,0 +1,132 @@
+"""How words are found: on the photo, on the pages and in other scripts."""
+
+import pytest
+
+from benchmarks.names import Found, measure, read_names, sample
+from imaginem.outputs import OcrText, TextLine, Word
+from imaginem.ports.text_search import Sureness, tokens_of
+from imaginem.ports.text_search.folding import compounds, fold
+from imaginem.ports.text_search.likeness import likeness
+from imaginem.usecases.searching import hits_on_photo
+from tests.dashboard import client, keep, web_services
+
+
+def line(*words: str) -> TextLine:
+    made = [
+        Word(text=word, confidence=0.9, polygon=[place, 0, place + 9, 0, place + 9, 9, place, 9])
+        for place, word in enumerate(words)
+    ]
+    box = [0, 0, 99, 0, 99, 9, 0, 9]
+    return TextLine(text=" ".join(words), confidence=0.9, polygon=box, words=made)
+
+
+def text_of(*lines: TextLine) -> OcrText:
+    return OcrText(full_text="\n".join(each.text for each in lines), lines=list(lines))
+
+
+class TestOnThePhoto:
+    def test_each_word_is_marked_with_how_sure_it_is(self) -> None:
+        read = text_of(line("Missing:", "Mohamed", "14"), line("محمد", "١٤"), line("Mohameds"))
+        hits = hits_on_photo(read, "Mohamed, 14")
+        assert [(hit.word.text, hit.line, hit.sureness.value) for hit in hits] == [
+            ("Mohamed", 1, "exact"),
+            ("14", 1, "exact"),
+            ("محمد", 2, "other_script"),
+            ("١٤", 2, "exact"),
+            ("Mohameds", 3, "beginning"),
+        ]
+
+    def test_a_line_is_marked_whose_words_are_not_told_or_are_one_name_together(self) -> None:
+        read = text_of(line("by", "عبد", "الله"), line("nothing"))
+        (hit,) = hits_on_photo(read, "Abdullah")
+        assert (hit.word, hit.sureness) == (read.lines[0], Sureness.OTHER_SCRIPT)
+        whole = TextLine(text="Maria Lopez", confidence=0.9, polygon=[])
+        assert [hit.word for hit in hits_on_photo(text_of(whole), "lopez")] == [whole]
+
+    def test_pages_and_api_tell_how_sure_a_hit_is_and_show_where_it_is(self) -> None:
+        services = web_services()
+        read = text_of(line("محمد"))
+        keep(services, ("b", "one"), {"ocr": read.model_dump()})
+        keep(services, ("b", "two"), {"ocr": text_of(line("Mohamed")).model_dump()})
+        local = client(services)
+
+        found = local.get("/api/images?text=Mohamed").json()["images"]
+        assert [(each["job_id"], each["sureness"]) for each in found] == [
+            ("two", "exact"),
+            ("one", "other_script"),
+        ]
+        assert local.get("/api/images").json()["images"][0]["sureness"] == ""
+        cards = local.get("/photos?text=Mohamed").text
+        assert cards.count("in another script") == 1
+        assert "/photos/b/one?text=Mohamed" in cards
+        page = local.get("/photos/b/one?text=Mohamed").text
+        assert (
+            '<polygon class="sure-other_script" data-box="hit-1" points="0,0 9,0 9,9 0,9"' in page
+        )
+        assert 'class="sure-' not in local.get("/photos/b/one").text
+        assert "is not marked" in local.get("/photos/b/one?text=Anna").text
+
+
+class TestFolding:
+    @pytest.mark.parametrize(
+        ("one", "other"),
+        [
+            ("STRASSE", "straße"),
+            ("Łódź", "lodz"),
+            ("İstanbul", "istanbul"),
+            ("Đặng", "dang"),
+            ("أحْمَد", "احمد"),
+            ("علیّ", "علي"),
+            ("فاطمـة", "فاطمه"),
+            ("٢٠٢٦", "2026"),
+            ("२०२६", "2026"),
+            ("ＡＢ１２", "ab12"),
+            ("Ёлкин", "елкин"),
+            ("Μαρία", "μαρια"),
+            ("שָׁלוֹם", "שלום"),
+            ("ﬁn", "fin"),
+            ("น้ำ", "น้ํา"),
+        ],
+    )
+    def test_letters_that_are_taken_for_the_same_are(self, one: str, other: str) -> None:
+        assert fold(one) == fold(other)
+
+    @pytest.mark.parametrize(
+        ("one", "other"), [("कि", "की"), ("กา", "กิ"), ("が", "か"), ("한", "하")]
+    )
+    def test_letters_that_are_others_stay_so(self, one: str, other: str) -> None:
+        assert fold(one) != fold(other)
+
+    def test_words_are_cut_as_people_read_them(self) -> None:
+        found = [word.parts for word in compounds("O’Brien, मोहम्मद 東京2026年 off_x AB-12 don't")]
+        assert found == [
+            ("o", "brien"),
+            ("मोहम्मद",),
+            ("東京",),
+            ("2026",),
+            ("年",),
+            ("off",),
+            ("x",),
+            ("ab", "12"),
+            ("don", "t"),
+        ]
+
+    def test_a_text_without_end_has_tokens_with_an_end(self) -> None:
+        assert len(tokens_of(" ".join(f"w{number}" for number in range(20_000)), [], "b")) < 20_000
+        assert max(map(len, tokens_of("x" * 100_000, [], "b"))) < 200
+
+
+class TestLikeness:
+    @pytest.mark.parametrize(
+        ("searched", "word"),
+        [("12345", "12346"), ("2026", "2O26"), ("ab12", "ab13"), ("a1", "al"), ("ali", "ила1")],
+    )
+    def test_numbers_are_like_nothing_else(self, searched: str, word: str) -> None:
+        assert likeness(searched, word) is None
+
+    def test_names_of_nine_scripts_are_found_and_most_of_what_is_found_is_right(self) -> None:
+        names = read_names()
+        found = sum(measure(names, sample(names, 150, seed=16)).values(), Found())
+        assert found.wanted > 600
+        assert found.recall > 0.8
+        assert found.precision > 0.75

@@ -6,6 +6,7 @@ words goes through the tokens, as a search by text went through all texts before
 """
 
 from collections.abc import Callable, Collection
+from itertools import pairwise
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -28,8 +29,14 @@ from imaginem.sql.schema import PhotoText
 
 _INDEX = table("photo_text_index", column("rowid"))
 _WORDS = table("photo_text_words", column("term"))
-_MOST_CANDIDATES = 5_000
-"""Words of one key that are compared; a name's key has hundreds in a million photos."""
+_MOST_CANDIDATES = 2_000
+"""Words of one key that are compared, in Latin letters, and as many in others."""
+_AFTER_Z = chr(ord("z") + 1)
+# By the plain number, PostgreSQL would read all photos from the newest on: it expects of a word
+# that it does not know that half a percent of them has it.
+_BY_NUMBER = (PhotoText.number + 0).desc()
+_MOST_PARAMETERS = 800
+"""Of one of the two conditions of a statement: SQL Server takes 2,100 parameters in all."""
 _SAMPLE = 500
 """Photos whose words are read at once where an index does not list its words."""
 _ROUNDS = 10
@@ -90,10 +97,11 @@ class Fts5:
         """Read the index's own list of tokens."""
         found: set[str] = set()
         for key in keys:
-            query = select(_WORDS.c.term).where(
-                _WORDS.c.term >= key, _WORDS.c.term < key[:-1] + chr(ord(key[-1]) + 1)
-            )
-            found |= words_of_keys(session.scalars(query.limit(_MOST_CANDIDATES)))
+            # Words in Latin letters come first: those of other scripts are not to be cut off.
+            ends = (key, f"{key}{_AFTER_Z}", key[:-1] + chr(ord(key[-1]) + 1))
+            for begin, end in pairwise(ends):
+                query = select(_WORDS.c.term).where(_WORDS.c.term >= begin, _WORDS.c.term < end)
+                found |= words_of_keys(session.scalars(query.limit(_MOST_CANDIDATES)))
         return found
 
     def _term(self, term: Term) -> str:
@@ -109,7 +117,7 @@ class _ByCondition:
         query = query.where(self._condition(ask.groups, ask.marks, ask.without))
         if before is not None:
             query = query.where(PhotoText.number < before)
-        return query.order_by(PhotoText.number.desc())
+        return query.order_by(_BY_NUMBER)
 
     def words_like(self, session: Session, keys: Collection[str]) -> set[str]:
         """Return the words of the newest photos that have any, then of those that have others.
@@ -117,20 +125,19 @@ class _ByCondition:
         A word is missed that stands in older photos alone, each time beside one that is known.
         """
         found: set[str] = set()
-        listed = tuple(sorted(keys))
-        anything = (tuple(Term((key,), beginning=True) for key in listed),)
+        begun = tuple(sorted(keys))
+        anything = (tuple(Term((key,), beginning=True) for key in begun),)
         for _ in range(_ROUNDS):
-            known = tuple(Term((key + word,)) for word in sorted(found) for key in listed)
+            known = tuple(Term((token,)) for token in sorted(found))
             condition = self._condition(anything, (), (known,) if known else ())
-            newest = select(PhotoText.tokens).where(condition).order_by(PhotoText.number.desc())
-            rows = session.scalars(newest.limit(_SAMPLE)).all()
-            more = words_of_keys(
-                token for row in rows for token in row.split() if token.startswith(listed)
+            rows = session.scalars(
+                select(PhotoText.tokens).where(condition).order_by(_BY_NUMBER).limit(_SAMPLE)
             )
+            more = {token for row in rows for token in row.split() if token.startswith(begun)}
             if more <= found:
                 break
             found |= more
-        return found
+        return words_of_keys(found)
 
     def _condition(
         self, groups: Groups, marks: Collection[str], without: Groups
@@ -160,11 +167,15 @@ class ReadTokens(_ByCondition):
     def _condition(
         self, groups: Groups, marks: Collection[str], without: Groups
     ) -> ColumnElement[bool]:
-        met = [or_(*map(self._term, ways)) for ways in groups]
+        met = [self._any(ways, len(groups)) for ways in groups]
         met += [self._term(Term((mark,))) for mark in marks]
         if without:
-            met.append(not_(and_(*(or_(*map(self._term, ways)) for ways in without))))
+            met.append(not_(and_(*(self._any(ways, len(without)) for ways in without))))
         return and_(*met)
+
+    def _any(self, ways: tuple[Term, ...], words: int) -> ColumnElement[bool]:
+        """Return the condition that a word is there in one of its surest ways."""
+        return or_(*map(self._term, ways[: _MOST_PARAMETERS // words]))
 
     def _term(self, term: Term) -> ColumnElement[bool]:
         end = "" if term.beginning else " "

@@ -9,6 +9,7 @@ from imaginem.ports.text_search.folding import compounds, fold
 from imaginem.ports.text_search.likeness import likeness
 from imaginem.usecases.searching import hits_on_photo
 from tests.dashboard import client, keep, web_services
+from tests.names_in_scripts import names_in_scripts
 
 
 def line(*words: str) -> TextLine:
@@ -22,6 +23,20 @@ def line(*words: str) -> TextLine:
 
 def text_of(*lines: TextLine) -> OcrText:
     return OcrText(full_text="\n".join(each.text for each in lines), lines=list(lines))
+
+
+def _word(text: str) -> str:
+    return next(compounds(text)).whole
+
+
+def _all_alike(name: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    return all(one == each or likeness(one, each) for one in name for each in other)
+
+
+def _are_one(names: list[tuple[str, ...]], one: str, other: str) -> bool:
+    """Tell whether two spellings are of one name, or of Latin ones such as Hasan and Hassan."""
+    latin = [{name[0] for name in names if word in name} for word in (one, other)]
+    return any(a == b or likeness(a, b) for a in latin[0] for b in latin[1])
 
 
 class TestOnThePhoto:
@@ -123,6 +138,23 @@ class TestLikeness:
     )
     def test_numbers_are_like_nothing_else(self, searched: str, word: str) -> None:
         assert likeness(searched, word) is None
+
+    def test_a_hundred_names_are_found_by_each_spelling_in_three_other_scripts(self) -> None:
+        names = [tuple(map(_word, spellings)) for spellings in names_in_scripts()]
+        found = {name: [other for other in names if _all_alike(name, other)] for name in names}
+        whole = [name for name in names if name in found[name]]
+        assert len(whole) >= 110, set(names) - set(whole)
+
+        pairs = [
+            (one, other)
+            for name in names
+            for one in name
+            for each in names
+            for other in each
+            if one != other and likeness(one, other)
+        ]
+        right = [pair for pair in pairs if _are_one(names, *pair)]
+        assert len(right) / len(pairs) > 0.8
 
     def test_names_of_nine_scripts_are_found_and_most_of_what_is_found_is_right(self) -> None:
         names = read_names()

@@ -6,8 +6,9 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
+from imaginem.ports.text_search.distance import sound_distance
 from imaginem.ports.text_search.looks import look_key
-from imaginem.ports.text_search.sounds import sound_distance, sound_keys
+from imaginem.ports.text_search.sounds import sound_keys
 
 SHORTEST_BEGINNING = 2
 """Letters of a word that finds longer words which begin with it."""

@@ -16,6 +16,11 @@ from imaginem.ports.text_search.sounds import sound_keys
 
 _MOST_WORDS = 5_000
 """Different words of a photo that are found; a page of a book has five hundred."""
+_LONGEST_TEXT = 400_000
+"""Characters of a text that are read; a page of a book has three thousand."""
+_MOST_MARKS = 2_000
+_MOST_BYTES = 900_000
+"""Of a photo's words and keys: a `tsvector` of PostgreSQL holds 1,048,575."""
 _LONGEST_RUN = 24
 """Letters of a run without spaces that may be a name."""
 _SERVANTS = frozenset({"abd", "abdu", "abdul", "abdel", "abdal", "abdol", "عبد"})
@@ -34,19 +39,27 @@ def tokens_of(text: str, labels: Iterable[tuple[str, str]], batch_id: str) -> li
     words = word_tokens(text)
     if not words:
         return []
-    keyed = [f"{key}{word}" for word in words for key in keys_of(word)]
-    return [*words, *keyed, *marks_of(labels, batch_id)]
+    found: list[str] = []
+    room = _MOST_BYTES
+    for word in words:
+        tokens = [word, *(f"{key}{word}" for key in keys_of(word))]
+        room -= sum(len(token.encode()) for token in tokens)
+        if room < 0:
+            break
+        found += tokens
+    return [*found, *marks_of(labels, batch_id)[:_MOST_MARKS]]
 
 
 def word_tokens(text: str) -> list[str]:
     """Return the tokens of a text that are words, each once."""
-    return list(dict.fromkeys(_words(compounds(text))))[:_MOST_WORDS]
+    return list(dict.fromkeys(_words(compounds(text[:_LONGEST_TEXT]))))[:_MOST_WORDS]
 
 
 def marks_of(labels: Iterable[tuple[str, str]], batch_id: str = "") -> list[str]:
     """Return the tokens of labels, and of a batch."""
-    named = [*labels, (_BATCH, batch_id)] if batch_id else list(labels)
-    return [f"#{hashlib.sha256('/'.join(mark).encode()).hexdigest()[:16]}" for mark in named]
+    named = [(_BATCH, batch_id), *labels] if batch_id else list(labels)
+    digests = (hashlib.sha256("/".join(mark).encode("utf-8", "surrogatepass")) for mark in named)
+    return [f"#{digest.hexdigest()[:16]}" for digest in digests]
 
 
 def keys_of(word: str) -> list[str]:

@@ -199,7 +199,9 @@ def test_compacting_leaves_nothing_of_an_erased_text_in_the_file(tmp_path: Path)
     database = Database("", tmp_path)
     stores = sql_stores(database)
     for number in range(60):
-        words = "Zarathustrova Xenophilia محمد" if number == 30 else f"kept words n{number}"
+        words = " ".join(f"kept n{number} w{number}x{each}" for each in range(100))
+        if number == 30:
+            words = "Zarathustrova Xenophilia محمد"
         save(stores, ("b", f"{number}"), text=words)
     stores.results.erase(("b", "30"))
     database.close()

@@ -76,7 +76,8 @@ class SqlCatalogue:
 
     def _hits(self, session: Session, wanted: PhotoFilter, cursor: str, limit: int) -> PhotoPage:
         """Return photos with these words: the index names them, surest first, newest first."""
-        search, words = _search(wanted), SessionWords(session, self._index)
+        search, index = _search(wanted), self._index
+        words = SessionWords(session, index)
         least, before = read_hit_cursor(cursor) if cursor else (Sureness.EXACT, None)
         query = (
             select(PhotoText.number, *_SHOWN)
@@ -86,7 +87,7 @@ class SqlCatalogue:
         hits: list[tuple[Sureness, Any]] = []
         for ask in search.asks(words, least):
             last = before if ask.sureness is least else None
-            here = self._index.newest(query, ask, last)
+            here = index.newest(session, query, ask, last)
             rows = session.execute(here.limit(limit + 1 - len(hits))).all()
             hits += [(ask.sureness, row) for row in rows]
             if len(hits) > limit:
@@ -120,7 +121,8 @@ class SqlCatalogue:
             newest = PipelineOutput.timestamp.desc()
             jobs = select(PipelineOutput.job).where(*conditions).order_by(newest)
             return jobs if conditions else None
-        ask = _search(wanted).widest(SessionWords(session, self._index))
+        index = self._index
+        ask = _search(wanted).widest(SessionWords(session, index))
         if ask is None:
             return select(PipelineOutput.job).where(false())
         jobs = (
@@ -128,7 +130,7 @@ class SqlCatalogue:
             .join(PipelineOutput, PipelineOutput.job == PhotoText.job)
             .where(*_conditions(_beyond_tokens(wanted)))
         )
-        hits: Select[Any] = self._index.newest(jobs, ask)
+        hits: Select[Any] = index.newest(session, jobs, ask)
         return hits
 
 

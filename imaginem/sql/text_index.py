@@ -5,7 +5,9 @@ and makes such an index outside of transactions alone. So nothing relies on one 
 words goes through the tokens, as a search by text went through all texts before.
 """
 
+import sys
 from collections.abc import Callable, Collection
+from functools import partial
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -31,6 +33,9 @@ _INDEX = table("photo_text_index", column("rowid"))
 _WORDS = table("photo_text_words", column("term"))
 _MOST_CANDIDATES = 2_000
 """Words of one key that are compared, in Latin letters, and as many in others."""
+_LISTED_BYTES = 3
+"""FTS5 lists beginnings of two and three letters (`prefix` in the migration)."""
+_MOST_BEGINNINGS = 300
 _AFTER_Z = chr(ord("z") + 1)
 # By the plain number, PostgreSQL would read all photos from the newest on: it expects of a word
 # that it does not know that half a percent of them has it.
@@ -45,10 +50,11 @@ _ROUNDS = 10
 class TextIndex(Protocol):
     """Finds rows of `photo_text`, and the words in them."""
 
-    def newest(self, query: Any, ask: Ask, before: int | None = None) -> Any:
+    def newest(self, session: Session, query: Any, ask: Ask, before: int | None = None) -> Any:
         """Return a query that reads `photo_text` so that it has the rows that meet this.
 
         Args:
+            session: in which the query will be sent.
             query: joins other tables; has no order.
             ask: what rows must meet.
             before: a number; rows are left out that have this or a higher one.
@@ -80,13 +86,20 @@ class SessionWords:
 
 
 class Fts5:
-    """SQLite's full-text search; it yields rows by number, the highest first, as they are found."""
+    """SQLite's full-text search: yields rows by number, the highest first, as they are found.
 
-    def newest(self, query: Any, ask: Ask, before: int | None = None) -> Any:
+    One of these serves one transaction.
+    """
+
+    def __init__(self) -> None:
+        self._beginnings: dict[str, list[str] | None] = {}
+
+    def newest(self, session: Session, query: Any, ask: Ask, before: int | None = None) -> Any:
         """Let FTS5 find the rows' numbers, in their order."""
-        wanted = _as_text(ask.groups, ask.marks, self._term, " AND ", " OR ")
+        write = partial(self._term, session)
+        wanted = _as_text(ask.groups, ask.marks, write, " AND ", " OR ")
         if ask.without:
-            wanted = f"({wanted}) NOT ({_as_text(ask.without, (), self._term, ' AND ', ' OR ')})"
+            wanted = f"({wanted}) NOT ({_as_text(ask.without, (), write, ' AND ', ' OR ')})"
         found = literal_column("photo_text_index").op("MATCH")(wanted)
         query = query.join(_INDEX, _INDEX.c.rowid == PhotoText.number).where(found)
         if before is not None:
@@ -104,15 +117,37 @@ class Fts5:
                 found |= words_of_keys(session.scalars(query.limit(_MOST_CANDIDATES)))
         return found
 
-    def _term(self, term: Term) -> str:
-        quoted = " AND ".join('"' + token.replace('"', "") + '"' for token in term.tokens)
-        return f"{quoted}*" if term.beginning else f"({quoted})"
+    def _term(self, session: Session, term: Term) -> str:
+        if not term.beginning:
+            return f"({' AND '.join(map(_quoted, term.tokens))})"
+        (begun,) = term.tokens
+        if begun not in self._beginnings:
+            self._beginnings[begun] = self._words_with(session, begun)
+        words = self._beginnings[begun]
+        if words is None:
+            return f"{_quoted(begun)}*"
+        # That a word begins with itself is told already: reading its photos twice takes time.
+        longer = [word for word in words if word != begun] or [begun]
+        return f"({' OR '.join(map(_quoted, longer))})"
+
+    def _words_with(self, session: Session, begun: str) -> list[str] | None:
+        """Return the words that begin like this; None where FTS5 should look for them.
+
+        For a beginning that it has no list of, FTS5 makes one of all photos with such words before
+        it yields the first of them.
+        """
+        if len(begun.encode()) <= _LISTED_BYTES:
+            return None
+        end = begun + chr(sys.maxunicode)
+        query = select(_WORDS.c.term).where(_WORDS.c.term >= begun, _WORDS.c.term < end)
+        words = list(session.scalars(query.limit(_MOST_BEGINNINGS + 1)))
+        return words if len(words) <= _MOST_BEGINNINGS else None
 
 
 class _ByCondition:
     """An index that is asked by a condition on the column, and has no list of its words."""
 
-    def newest(self, query: Any, ask: Ask, before: int | None = None) -> Any:
+    def newest(self, session: Session, query: Any, ask: Ask, before: int | None = None) -> Any:
         """Add the condition and the order."""
         query = query.where(self._condition(ask.groups, ask.marks, ask.without))
         if before is not None:
@@ -143,6 +178,10 @@ class _ByCondition:
         self, groups: Groups, marks: Collection[str], without: Groups
     ) -> ColumnElement[bool]:
         raise NotImplementedError
+
+
+def _quoted(token: str) -> str:
+    return '"' + token.replace('"', "") + '"'
 
 
 class Gin(_ByCondition):

@@ -1,5 +1,6 @@
 """Photos by the words in them: in memory, on each database, and without a text index, alike."""
 
+import random
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
@@ -157,6 +158,19 @@ def test_the_surest_come_first_and_pages_lead_through_all_once(stores: Stores) -
     for wrong in ("x", "WyJleGFjdCIsICJ4Il0", "WyJzdXJlIiwgIjEiXQ"):
         with pytest.raises(InvalidMessage, match="cursor"):
             stores.catalogue.photos(PhotoFilter(text="ivan"), wrong)
+
+
+def test_odd_texts_find_the_same_everywhere(sqlite: Database) -> None:
+    chance = random.Random(5)
+    letters = "aàbdé'-\"*()^:~=#|&!\\%_ 0٣अमुحمدмашα東京ก็ำ\n\u200f🏕️"
+    texts = ["".join(chance.choices(letters, k=chance.randrange(1, 30))) for _ in range(30)]
+    kept, memory = sql_stores(sqlite), memory_stores()
+    read = replace(kept, catalogue=SqlCatalogue(sqlite, ReadTokens()))
+    for number, words in enumerate(texts):
+        for stores in (kept, memory):
+            save(stores, ("b", f"{number}"), text=words)
+    for words in (*texts, *(each[: len(each) // 2] for each in texts)):
+        assert found(kept, words) == found(memory, words) == found(read, words), words
 
 
 @pytest.mark.parametrize("server", ["sqlite", "postgresql"])

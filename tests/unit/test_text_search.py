@@ -134,7 +134,14 @@ class TestFolding:
 class TestLikeness:
     @pytest.mark.parametrize(
         ("searched", "word"),
-        [("12345", "12346"), ("2026", "2O26"), ("ab12", "ab13"), ("a1", "al"), ("ali", "ила1")],
+        [
+            ("12345", "12346"),
+            ("2026", "2O26"),
+            ("h0pper", "hopper"),
+            ("ab12", "ab13"),
+            ("a1", "al"),
+            ("ali", "ила1"),
+        ],
     )
     def test_numbers_are_like_nothing_else(self, searched: str, word: str) -> None:
         assert likeness(searched, word) is None

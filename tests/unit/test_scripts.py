@@ -79,6 +79,8 @@ def test_what_pp_ocr_reads_well_is_read_by_nobody_else() -> None:
         ("Looking for my brother", 0.92, False),
         ("  :   i ", 0.98, False),  # Cyrillic, of which it reads next to nothing
         ("私の兄を探しています", 0.99, True),
+        ("私の兄を探", 0.99, True),  # letters far apart, in a low box
+        ("私の", 0.99, False),
         ("", 0.0, False),
     ],
 )

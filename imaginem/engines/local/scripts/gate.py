@@ -6,12 +6,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from imaginem.engines.local.scripts.alphabets import main_script
+
 Array = NDArray[Any]
 
 LEAST_SCORE = 0.93
 LEAST_DENSITY = 1.0
 """Letters in as much of a line as it is high. PP-OCR leaves blanks where it knows no letter, so
-that Cyrillic has 0 to 0.7 with a score of 0.98; Latin has 2.6 to 3.1, Chinese 1.2 to 1.4."""
+that Cyrillic has 0 to 0.7 with a score of 0.98; Latin has 2.6 to 3.1."""
+LEAST_DENSITY_OF_CHINESE = 0.5
+"""The same for letters that are as wide as high: 0.8 to 1.4, with punctuation between them less."""
+CHINESE = ("Hani", "Jpan")
+"""Scripts of such letters; PP-OCR does not write them for others with a high score."""
 
 
 _STANDS = 1.5
@@ -43,7 +49,8 @@ def _sides(corners: Array) -> tuple[float, float]:
 def is_dense(text: str, polygon: Sequence[int]) -> bool:
     """Tell whether a reading has as many letters and digits as its line has room for."""
     along, across = sides(polygon)
-    return sum(map(str.isalnum, text)) * across / along >= LEAST_DENSITY
+    least = LEAST_DENSITY_OF_CHINESE if main_script(text) in CHINESE else LEAST_DENSITY
+    return sum(map(str.isalnum, text)) * across / along >= least
 
 
 def is_read(text: str, score: float, polygon: Sequence[int]) -> bool:

@@ -20,7 +20,7 @@ from imaginem.engines.local.scripts.choosing import (
 )
 from imaginem.engines.local.scripts.cutting import cut_line
 from imaginem.engines.local.scripts.data import Reader
-from imaginem.engines.local.scripts.gate import is_dense, is_read
+from imaginem.engines.local.scripts.gate import CHINESE, is_dense, is_read
 from imaginem.engines.local.scripts.joining import joined
 from imaginem.engines.local.scripts.languages import suited
 from imaginem.engines.local.scripts.lines import (
@@ -35,8 +35,7 @@ from imaginem.outputs import TextLine
 Array = NDArray[Any]
 
 _LATIN = "Latn"
-_CHINESE = ("Hani", "Jpan")
-_KNOWN_TO_PP_OCR = (_LATIN, *_CHINESE, "")
+_KNOWN_TO_PP_OCR = (_LATIN, *CHINESE, "")
 """Scripts whose letters it knows all; it has some of Greek and loses those with marks."""
 _MOST_SEARCHES = 3
 """Lines of a photo for which every reader is asked, and none is sure: more are patterns."""
@@ -202,7 +201,7 @@ class _Photo:
         script = main_script(line.text)
         if line.confidence < _LEAST_SEEN or script not in _KNOWN_TO_PP_OCR:
             return False
-        if script in _CHINESE:
+        if script in CHINESE:
             return is_dense(line.text, line.polygon)
         if self._latin is None or sum(map(str.isalnum, line.text)) < 2:
             return False

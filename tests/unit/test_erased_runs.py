@@ -11,6 +11,7 @@ from imaginem import JobContext, JobResult
 from imaginem.engines.local.recognizer import LocalRecognizer
 from imaginem.engines.match_tiers import MatchTiers
 from imaginem.errors import NotFound, StorageUnavailable
+from imaginem.images.decoding import decode_photo
 from imaginem.message import JobMessage
 from imaginem.names import own_photo_metadata
 from imaginem.outputs import Face, Rectangle
@@ -157,7 +158,7 @@ def test_the_local_recognizer_enrols_nothing_for_an_erased_run(run: str) -> None
         match_limit=1,
     )
     seen = Face(face_rectangle=Rectangle(left=0, top=0, width=8, height=8))
-    photo: Any = None
+    photo = decode_photo(photo_bytes())
     call = JobContext(of_run(run), services).call
     services.erased.add_runs(KEY[0], {KEY[1]: ["another", run]})
     with pytest.raises(JobErased):

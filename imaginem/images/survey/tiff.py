@@ -140,9 +140,9 @@ def _pages(data: bytes, layout: _Layout, first: int) -> list[int]:
     while at and at not in seen:
         if len(seen) == FRAME_LIMIT:
             raise too_many(f"more than {FRAME_LIMIT:,}", "pages", FRAME_LIMIT)
-        seen[at] = None
         try:
             end = at + number_size + _tag_count(data, layout, at) * _step(layout)
+            seen[at] = None
             at = layout.number(data, layout.offset, end)
         except (struct.error, OverflowError):  # damaged; the pages before are what is decoded
             break

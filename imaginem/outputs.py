@@ -1,8 +1,9 @@
 """What engines return for a photo, with the field names of Azure Vision and Azure Face.
 
-Coordinates are pixels of the upright photo. Scores and confidences are from 0 to 1. None means that
-the engine does not tell; a confidence that can't be None is 0.0 then. `page` says on which page of
-the photo's file something is, from 1 on; None if the file has one. `pages` says how many it has.
+Coordinates are pixels of the photo, turned as its Exif says. Scores and confidences are from 0 to
+1. None means that the engine does not tell; a confidence that can't be None is 0.0 then. `page`
+says on which page of the photo's file something is, from 1 on; None if the file has one. `pages`
+says how many it has.
 """
 
 import re
@@ -162,6 +163,19 @@ class ImageAnalysis(StepOutput):
     not_looked_for: list[str] | None = None
 
 
+class Turn(StepOutput):
+    """How a photo was turned before it was looked at; coordinates are those of the photo as it was.
+
+    Attributes:
+        degrees: clockwise: 0, 90, 180 or 270.
+        confidence: how likely that is, by what the whole photo looks like; None where the photo's
+            file tells which way up it is.
+    """
+
+    degrees: int
+    confidence: float | None = None
+
+
 class Word(StepOutput):
     """A word and its four corners, clockwise from the top left: [x1, y1, … x4, y4], or []."""
 
@@ -195,7 +209,11 @@ class TextLine(Word):
 
 
 class OcrText(StepOutput):
-    """The text in a photo, in reading order; `ends_early` as of `PhotoMetadata`."""
+    """The text in a photo, in reading order; `ends_early` as of `PhotoMetadata`.
+
+    Attributes:
+        turn: how the photo was turned to be read, where the engine tells.
+    """
 
     full_text: str = ""
     lines: list[TextLine] = Field(default_factory=list)
@@ -203,6 +221,7 @@ class OcrText(StepOutput):
     model_version: str | None = None
     ends_early: bool | None = None
     pages: int | None = None
+    turn: Turn | None = None
 
 
 class Rectangle(StepOutput):
@@ -259,6 +278,7 @@ class Face(StepOutput):
         service_face_id: the service's own id of the face, where it gave one; it expires.
         service_face_until: when that id expires.
         recognition_model: that the id is for, where the service tells.
+        turn: how the photo was turned so that the face was upright, where the engine tells.
     """
 
     face_id: uuid.UUID | None = None
@@ -270,6 +290,7 @@ class Face(StepOutput):
     service_face_until: datetime | None = None
     recognition_model: str | None = None
     page: int | None = None
+    turn: Turn | None = None
 
     @model_validator(mode="before")
     @classmethod

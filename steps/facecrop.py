@@ -42,7 +42,7 @@ def _inside(where: Rectangle, width: int, height: int) -> tuple[int, int, int, i
 
 @step(requires=(facedetection,))
 def facecrop(job: JobContext) -> FaceCrops:
-    """Cut each detected face out of the photo and keep it as a PNG."""
+    """Cut each detected face out of the photo, upright, and keep it as a PNG."""
     faces = [face for face in job.output(facedetection).faces if face.face_id is not None]
     if not faces:
         return FaceCrops(faces=[])
@@ -57,7 +57,7 @@ def facecrop(job: JobContext) -> FaceCrops:
 
 def _cut(job: JobContext, photo: Photo, face: Face) -> FaceCrop:
     box = _inside(face.face_rectangle, photo.width, photo.height)
-    picture = photo.crop(box)
+    picture = photo.crop(box, face.turn.degrees if face.turn else 0)
     url = job.save_png(str(face.face_id), picture)
     assert face.face_id is not None
     return FaceCrop(

@@ -36,18 +36,20 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class Decoded:
-    """What a child returned.
+    """A decoded photo, as a child returned it.
 
     Attributes:
         pixels: upright.
         format: as of `format_of`.
         same_file: as of `holds_these_pixels`.
+        told_upright: as of `tells_which_way_up`.
         pages: how many the file has.
     """
 
     pixels: Pixels
     format: str
     same_file: bool
+    told_upright: bool
     pages: int = 1
 
 
@@ -165,7 +167,9 @@ def _read(answer: BufferedReader) -> Decoded:
     data = bytearray(width * height * 3)
     _fill(data, answer)
     pixels = Pixels(width, height, data, info)
-    return Decoded(pixels, header["format"], header["same_file"], header["pages"])
+    return Decoded(
+        pixels, header["format"], header["same_file"], header["told_upright"], header["pages"]
+    )
 
 
 def _header(answer: BufferedReader) -> dict[str, Any]:
@@ -180,6 +184,7 @@ def _header(answer: BufferedReader) -> dict[str, Any]:
         "height": max(int(told.get("height", 1)), 1),
         "format": str(told.get("format", "")),
         "same_file": told.get("same_file") is True,
+        "told_upright": told.get("told_upright") is True,
         "profile": int(told.get("profile", 0)),
         "pages": min(max(int(told.get("pages", 1)), 1), FRAME_LIMIT),
     }

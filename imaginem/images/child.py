@@ -22,7 +22,7 @@ from imaginem.images.limits import (
     WALL_SECONDS,
     OverLimit,
 )
-from imaginem.images.opening import format_of, holds_these_pixels
+from imaginem.images.opening import format_of, holds_these_pixels, tells_which_way_up
 from imaginem.images.pages import opened_page
 from imaginem.images.survey import is_pdf
 
@@ -61,9 +61,13 @@ def decode(data: bytes, out: BinaryIO, page: int = 1) -> None:
     try:
         with opened_page(data, page) as (opened, count):
             to_srgb = srgb_converter(opened)
-            same_file = holds_these_pixels(opened) and to_srgb is None
+            told: dict[str, object] = {
+                "same_file": holds_these_pixels(opened) and to_srgb is None,
+                "told_upright": tells_which_way_up(opened),
+                "pages": count,
+            }
             ImageOps.exif_transpose(opened, in_place=True)
-            _write(opened, to_srgb, {"same_file": same_file, "pages": count}, begin, out)
+            _write(opened, to_srgb, told, begin, out)
     except MemoryError:
         _refuse(out, begun, OUT_OF_MEMORY, "")
     except PermanentError as problem:

@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from imaginem.images.apart import Decoded, decode_apart
 from imaginem.images.color_profiles import has_plain_profile, srgb_converter
@@ -18,6 +18,7 @@ from imaginem.images.opening import (
     holds_these_pixels,
     is_cut_short,
     opened_photo,
+    tells_which_way_up,
 )
 from imaginem.images.pages import opened_counted_page
 from imaginem.images.survey import opened_apart, survey
@@ -33,6 +34,7 @@ DECODES_AT_ONCE = 2
 KEPT_SECONDS = 300.0
 """How long a decoded photo is kept in memory that no step asks for."""
 _slots = threading.BoundedSemaphore(DECODES_AT_ONCE)
+FoundT = TypeVar("FoundT")
 
 
 class Photo:
@@ -49,6 +51,7 @@ class Photo:
         ends_early: the file is a JPEG that lacks its end; what is missing of the photo is grey.
         page: which of the file's pages this is, from 1 on; None if the file has but one.
         page_count: how many pages the file has.
+        told_upright: whether its file told how it was to be turned.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Photo:
         page: int = 1,
         page_count: int = 1,
         file: bytes = b"",
+        told_upright: bool = False,
     ) -> None:
         self.pixels = pixels
         self.format = format_name
@@ -71,6 +75,22 @@ class Photo:
         self.page = page if page_count > 1 else None
         self.page_count = page_count
         self._file = file  # of several pages, from which the others are decoded
+        self.told_upright = told_upright
+        self._found: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def once(self, what: str, find: Callable[[], FoundT]) -> FoundT:
+        """Return what engines found out about the photo together: the first one, kept with it.
+
+        Args:
+            what: names it.
+            find: finds it out; others that want it wait.
+        """
+        with self._lock:
+            if what not in self._found:
+                self._found[what] = find()
+            found: FoundT = self._found[what]
+            return found
 
     @property
     def width(self) -> int:
@@ -128,14 +148,16 @@ class Photo:
         """The pixels as a Pillow image, made anew each time: it takes four bytes a pixel."""
         return self._rows(0, self.height)
 
-    def crop(self, box: tuple[int, int, int, int]) -> "Image.Image":
+    def crop(self, box: tuple[int, int, int, int], degrees: int = 0) -> "Image.Image":
         """Return a part; only its rows are copied.
 
         Args:
             box: left, top, right and bottom, as of Pillow; within the photo.
+            degrees: by which the part is turned clockwise: 0, 90, 180 or 270.
         """
         left, top, right, bottom = box
-        return self._rows(top, bottom).crop((left, 0, right, bottom - top))
+        part = self._rows(top, bottom).crop((left, 0, right, bottom - top))
+        return part.rotate(-degrees, expand=True) if degrees else part
 
     def _rows(self, top: int, bottom: int) -> "Image.Image":
         from PIL import Image
@@ -176,8 +198,9 @@ def _decode_in_place(data: bytes, page: int) -> Photo | None:
             return None
         to_srgb = srgb_converter(opened)
         same_file = holds_these_pixels(opened) and to_srgb is None
+        told = tells_which_way_up(opened)
         ImageOps.exif_transpose(opened, in_place=True)
-        decoded = Decoded(rgb_pixels(opened, to_srgb), format_of(opened), same_file, count)
+        decoded = Decoded(rgb_pixels(opened, to_srgb), format_of(opened), same_file, told, count)
         return _photo(data, decoded, page)
 
 
@@ -197,6 +220,7 @@ def _photo(data: bytes, decoded: Decoded, page: int) -> Photo:
         page=page,
         page_count=decoded.pages,
         file=data if decoded.pages > 1 else b"",
+        told_upright=decoded.told_upright,
     )
 
 

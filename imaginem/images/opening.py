@@ -34,6 +34,7 @@ DAMAGE = (
     zlib.error,
 )
 """What Pillow's decoders raise on damaged files."""
+_TURNED = range(2, 9)  # Exif orientations other than upright
 _heif_lock = threading.Lock()
 _heif_ready = False
 
@@ -110,6 +111,18 @@ def format_of(opened: "Image.Image") -> str:
     """Return an opened photo's format, by Pillow's name of it."""
     # MPO: a JPEG file in which some phones keep a second picture.
     return "JPEG" if opened.format == "MPO" else str(opened.format)
+
+
+def tells_which_way_up(opened: "Image.Image") -> bool:
+    """Tell whether a photo's file says how it is to be turned, which then is done.
+
+    That it is upright (1) says nothing: cameras that don't know write it, too.
+    """
+    from PIL import ExifTags
+
+    told = opened.getexif().get(ExifTags.Base.Orientation, 1)
+    # The HEIC decoder has turned the photo already.
+    return told in _TURNED or opened.info.get("original_orientation") in _TURNED
 
 
 def holds_these_pixels(opened: "Image.Image") -> bool:

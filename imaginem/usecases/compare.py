@@ -88,6 +88,8 @@ def _field(name: str, before: Any, after: Any, has_lines: bool) -> Iterator[Chan
         yield from _faces(one, other)
     elif name == "matches":
         yield from _labels("match", "matched_face_id", "confidence", one, other)
+    elif name == "turn":
+        yield from _turns(before, after)
     else:
         yield Change("field", name, _text(before), _text(after))
 
@@ -124,6 +126,16 @@ def _lines(one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]) -> It
         if kind != "equal":
             yield from (Change("line", text, text, None) for text in before[start:end])
             yield from (Change("line", text, None, text) for text in after[other_start:other_end])
+
+
+def _turns(before: Any, after: Any) -> Iterator[Change]:
+    """Tell where a photo was turned otherwise; that it was left as it lies is nothing new."""
+    was, is_now = (
+        f"{turn['degrees']}°" if isinstance(turn, dict) and turn.get("degrees") else None
+        for turn in (before, after)
+    )
+    if was != is_now:
+        yield Change("field", "turn", was, is_now)
 
 
 Box = tuple[float, float, float, float]

@@ -150,6 +150,7 @@ ENGLISH = {
     "photo.gps": "Show the place, if the file tells it",
     "photo.nothing": "Nothing found.",
     **LOOKED,
+    "photo.turned": "Looked at turned clockwise by {degrees}°.",
     "photo.erase": "Erase",
     "photo.erase.ask": (
         "Erase this photo for good, with its results and faces? This can't be undone."

@@ -191,6 +191,7 @@ def test_a_child_process_decodes_the_same_pixels(data: bytes) -> None:
     assert apart.pixels.data == here.pil.tobytes()
     assert apart.pixels.info.get("icc_profile") == here.pil.info.get("icc_profile")
     assert (apart.format, apart.same_file) == (here.format, bool(here.same_file))
+    assert apart.told_upright == here.told_upright == (b"Exif" in data)
 
 
 def children_seconds() -> float:

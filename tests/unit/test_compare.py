@@ -76,6 +76,15 @@ def test_other_fields_are_told_in_short() -> None:
     ]
 
 
+def test_a_photo_that_is_turned_otherwise_is_told_and_one_left_as_it_lies_is_not() -> None:
+    def seen(degrees: int) -> dict[str, Any]:
+        return {"lines": [], "turn": {"degrees": degrees, "confidence": 0.9}}
+
+    assert changes({"lines": []}, seen(0)) == []
+    assert changes({"lines": []}, seen(90)) == [("+", "field", "turn", None, "90°")]
+    assert changes(seen(90), seen(270)) == [("~", "field", "turn", "90°", "270°")]
+
+
 def test_a_step_that_is_new_or_gone_is_told_and_one_without_changes_is_not() -> None:
     found = compare({"a": {"x": 1}, "b": {"x": 1}}, {"b": {"x": 1}, "c": {"y": 2}})
     assert found == {

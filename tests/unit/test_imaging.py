@@ -2,9 +2,11 @@
 
 import io
 import struct
+import threading
 import weakref
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from PIL import Image
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import KEPT_SECONDS, Photo, PhotoCache, decode_photo
 from imaginem.images.limits import BYTE_LIMIT
+from imaginem.images.opening import tells_which_way_up
 from imaginem.testing import photo_bytes
 from tests.bombs.heics import HEIC
 
@@ -62,6 +65,7 @@ def test_photos_are_turned_upright(orientation: int) -> None:
     photo = decode_photo(saved(picture, "PNG", exif=exif))
 
     turned = orientation >= 5
+    assert photo.told_upright == (orientation > 1)
     assert (photo.width, photo.height) == ((20, 40) if turned else (40, 20))
     corners = {1: (0, 0), 2: (39, 0), 3: (39, 19), 4: (0, 19)} | {
         5: (0, 0),
@@ -70,6 +74,13 @@ def test_photos_are_turned_upright(orientation: int) -> None:
         8: (0, 39),
     }
     assert photo.pil.getpixel(corners[orientation]) == (0, 0, 0)
+
+
+def test_a_photo_that_the_heic_decoder_has_turned_already_told_how() -> None:
+    picture = Image.new("RGB", (4, 3))
+    assert not tells_which_way_up(picture)
+    picture.info["original_orientation"] = 6
+    assert tells_which_way_up(picture)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "I", "F"])
@@ -237,6 +248,23 @@ def test_a_photo_keeps_its_pixels_once() -> None:
     assert np.shares_memory(photo.array, kept) and photo.array.nbytes == kept.nbytes
     assert not photo.array.flags.writeable
     assert [each for each in vars(photo).values() if isinstance(each, Image.Image)] == []
+
+
+def test_what_engines_find_out_about_a_photo_is_found_out_once() -> None:
+    photo, looked, together = decode_photo(photo_bytes()), [], threading.Barrier(4)
+
+    def look() -> str:
+        looked.append("look")
+        return "upright"
+
+    def ask(_: int) -> str:
+        together.wait(timeout=10)
+        return photo.once("way up", look)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(ask, range(4))) == {"upright"}
+    assert looked == ["look"]
+    assert photo.once("another", lambda: 5) == 5
 
 
 def test_a_part_of_a_photo_is_what_pillow_cuts_out() -> None:

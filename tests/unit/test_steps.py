@@ -3,6 +3,7 @@
 import io
 import uuid
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -79,6 +80,26 @@ def test_a_crop_keeps_inside_the_photo() -> None:
     ).faces
 
     assert (crop.width, crop.height) == (10, 5)
+
+
+@pytest.mark.parametrize(("degrees", "size"), [(90, (10, 20)), (180, (20, 10)), (270, (10, 20))])
+def test_the_crop_of_a_face_in_a_photo_that_lies_on_its_side_is_upright(
+    degrees: int, size: tuple[int, int]
+) -> None:
+    picture = Image.new("RGB", (64, 48), "white")
+    forehead = {90: (5, 7, 10, 17), 180: (5, 12, 25, 17), 270: (20, 7, 25, 17)}[degrees]
+    picture.paste("black", forehead)
+    out, services = io.BytesIO(), MemoryServices()
+    picture.save(out, "PNG")
+    faces = [{**ORIGINAL_FACE, "Turn": {"degrees": degrees, "confidence": 0.9}}]
+    job = job_for(out.getvalue(), services=services, outputs={"facedetection": {"faces": faces}})
+
+    (crop,) = facecrop(job).faces
+    path = f"batch-1/job-1/{ORIGINAL_FACE['FaceId']}.png"
+    kept = Image.open(io.BytesIO(services.blobs.get("faces", path, 10_000)))
+    assert (crop.width, crop.height) == kept.size == size
+    assert np.asarray(kept.convert("L"))[: size[1] // 4].max() == 0  # black on top
+    assert np.asarray(kept.convert("L"))[size[1] // 2 :].min() == 255
 
 
 def test_a_face_outside_the_photo_is_told() -> None:

@@ -236,6 +236,18 @@ class TestHonesty:
         assert "Not looked for: facematch failed." in page
         assert "Nobody" not in page
 
+    def test_a_page_says_how_a_photo_was_turned_and_nothing_if_it_was_not(
+        self, services: MemoryServices, local: TestClient
+    ) -> None:
+        turn = {"degrees": 90, "confidence": 0.9}
+        where = {"left": 1, "top": 1, "width": 3, "height": 3}
+        found = {"face_rectangle": where, "turn": turn}
+        keep(services, ("b", "one"), {"ocr": {"turn": turn}, "facedetection": {"faces": [found]}})
+        keep(services, ("b", "two"), {"ocr": {"turn": {**turn, "degrees": 0}}})
+
+        assert local.get("/photos/b/one").text.count("Looked at turned clockwise by 90°.") == 2
+        assert "Looked at turned" not in local.get("/photos/b/two").text
+
     def test_operations_tells_until_when_a_service_answers(self) -> None:
         services = web_services()
         services.engine_notes = {"vision": "it ends on 2028-09-25"}

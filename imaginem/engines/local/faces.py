@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,13 +12,18 @@ from imaginem.config.settings import Settings
 from imaginem.engines.local.landmarks import FIVE, Landmarks, as_point
 from imaginem.engines.local.models import RuntimeSetting
 from imaginem.engines.local.mtcnn import Mtcnn
+from imaginem.engines.local.orientation import Orientation, OrientationFinder
 from imaginem.engines.local.photo_faults import photo_faults
+from imaginem.engines.local.quarter_turns import TURNS, WayBack, turned
 from imaginem.engines.logs import logger_for
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, FaceAttributes, Rectangle
 from imaginem.ports import CallContext, FaceEngine
 
+Array = NDArray[Any]
+
+_SMALL_SIDE = 320  # the longest, of a copy: only large faces are found in it, but quickly
 _logger = logging.getLogger("imaginem.engines.local")
 
 
@@ -34,34 +40,49 @@ class LocalFaces:
     def __init__(self, store: AssetStore, runtime: RuntimeSetting = "auto") -> None:
         self._detector = Mtcnn(store, runtime)
         self._landmarks = Landmarks(store, runtime)
+        self._orientation = OrientationFinder(store, runtime)
 
     @photo_faults("look for faces")
     def detect(
         self, photo: Photo, call: CallContext, *, for_recognition: bool = False
     ) -> list[Face]:
         """Return the faces, largest first; the detector needs no preparation for recognition."""
-        rgb = photo.array
+        orientation = self._orientation.of(photo)
+        degrees = self._turn(photo.array, orientation)
+        rgb = turned(photo.array, degrees)
+        way_back = WayBack((photo.width, photo.height), degrees)
         detection = self._detector.detect(rgb)
         faces = []
         for box, score, five in zip(
             detection.boxes, detection.scores, detection.points, strict=True
         ):
-            where = _inside(box, photo.width, photo.height)
+            where = _inside(box, rgb.shape[1], rgb.shape[0])
             if where is None:
                 continue
             points = self._landmarks.points(rgb, where)
             points |= {name: as_point(spot) for name, spot in zip(FIVE, five, strict=True)}
             pose = self._landmarks.pose(rgb, where, points)
-            faces.append(
-                Face(
-                    face_rectangle=where,
-                    face_landmarks=points,
-                    face_attributes=FaceAttributes(head_pose=pose),
-                    detection_confidence=round(float(score), 4),
-                )
+            face = Face(
+                face_rectangle=where,
+                face_landmarks=points,
+                face_attributes=FaceAttributes(head_pose=pose),
+                detection_confidence=round(float(score), 4),
             )
+            faces.append(way_back.face(face, orientation.told(degrees)))
         logger_for(_logger, call).debug("%s: %d faces", self.name, len(faces))
         return faces
+
+    def _turn(self, rgb: Array, orientation: Orientation) -> int:
+        """Return the turn that is sure, or the one in which a small copy shows most of faces."""
+        if orientation.is_sure:
+            return orientation.likeliest
+        small = _small(rgb)
+
+        def proof(degrees: int) -> float:
+            scores = self._detector.detect(turned(small, degrees)).scores
+            return float(scores.sum()) * orientation.share(degrees)
+
+        return max(TURNS, key=proof)  # the first of them, which is no turn, without faces
 
 
 def engine_name(settings: Settings) -> str:
@@ -74,7 +95,15 @@ def make_engine(parts: EngineParts) -> FaceEngine:
     return LocalFaces(AssetStore(parts.settings.assets), parts.settings.local_runtime)
 
 
-def _inside(box: NDArray[Any], width: int, height: int) -> Rectangle | None:
+def _small(rgb: Array) -> Array:
+    scale = _SMALL_SIDE / max(rgb.shape[:2])
+    if scale >= 1:
+        return rgb
+    size = [max(round(side * scale), 1) for side in (rgb.shape[1], rgb.shape[0])]
+    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+
+
+def _inside(box: Array, width: int, height: int) -> Rectangle | None:
     """Return the part of a box that lies in the photo; None if less than 2 pixels do."""
     left, top = np.clip(box[:2].round(), 0, (width, height)).astype(int)
     right, bottom = np.clip(box[2:].round(), 0, (width, height)).astype(int)

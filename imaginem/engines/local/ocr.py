@@ -1,7 +1,6 @@
 """The local OCR engine: PP-OCRv6 through RapidOCR."""
 
 import logging
-import statistics
 import threading
 from collections.abc import Sequence
 from functools import cached_property
@@ -16,13 +15,14 @@ from imaginem.config.ocr_languages import CODES
 from imaginem.config.settings import Settings
 from imaginem.engines.local.located import LocatedLines
 from imaginem.engines.local.models import RuntimeSetting, shared_model
+from imaginem.engines.local.orientation import OrientationFinder
 from imaginem.engines.local.photo_faults import photo_faults
 from imaginem.engines.local.scripts.alphabets import main_language
-from imaginem.engines.local.scripts.choosing import SURE
 from imaginem.engines.local.scripts.lines import FoundLine
 from imaginem.engines.local.scripts.photo import ScriptReader
 from imaginem.engines.local.scripts.ready import script_reader
 from imaginem.engines.local.text_reader import make_reader, padded, read_scores
+from imaginem.engines.local.upright_text import TextReader, read_upright
 from imaginem.engines.logs import logger_for
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
@@ -32,8 +32,6 @@ from imaginem.ports import CallContext, OcrEngine
 Array = NDArray[Any]
 
 _SMALL = 800  # photos with a shorter longest side are doubled: their letters are tiny
-_LEAST_SCORE = 0.5  # of a line that tells which way up the photo is
-_UPSIDE_DOWN = 0.7  # if the median score is lower, the photo is read upside down too
 _logger = logging.getLogger("imaginem.engines.local")
 
 
@@ -56,6 +54,7 @@ class LocalOcr:
     ) -> None:
         self._detection = shared_model(store, "ocr-detection.onnx", runtime)
         self._recognition = shared_model(store, "ocr-recognition.onnx", runtime)
+        self._orientation = OrientationFinder(store, runtime)
         self._store, self._languages = store, languages
         self._lock = threading.Lock()
 
@@ -74,38 +73,36 @@ class LocalOcr:
     @photo_faults("read its text")
     def read(self, photo: Photo, call: CallContext) -> OcrText:
         """Return the text in reading order; polygons are in the photo's pixels."""
-        bgr: Array = cv2.cvtColor(photo.array, cv2.COLOR_RGB2BGR)
-        scale = 2 if max(photo.width, photo.height) < _SMALL else 1
+        orientation = self._orientation.of(photo)
+        with self._lock:
+            reader = TextReader(self._lines_of, self._over)
+            lines, degrees = read_upright(photo.array, orientation, reader)
+        kept = [line for line in lines if _worth_keeping(line)]
+        logger_for(_logger, call).debug("%s: %d lines of text", self.name, len(kept))
+        return OcrText(
+            full_text="\n".join(line.text for line in kept if not line.unreadable),
+            lines=kept,
+            language=main_language(kept),
+            turn=orientation.told(degrees),
+        )
+
+    def _lines_of(self, rgb: Array) -> list[TextLine]:
+        """Return the lines of a picture, in its pixels."""
+        bgr: Array = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
+        scale = 2 if max(bgr.shape[:2]) < _SMALL else 1
         if scale > 1:
             bgr = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
         bgr = padded(bgr)
-        with self._lock:
-            found = self.located_lines(bgr)
-            lines = self._scripts.read(bgr, found)
-            known = [each.line for each in found if each.line.confidence >= _LEAST_SCORE]
-            if (
-                known
-                and _median_score(known) < _UPSIDE_DOWN
-                and 2 * sum(map(_is_sure, lines)) < len(found)
-                and self._reads_better_turned(bgr, known)
-            ):
-                turned = np.ascontiguousarray(bgr[::-1, ::-1])
-                over = self._scripts.read(turned, self.located_lines(turned))
-                lines = max(lines, _turned(over, bgr.shape[1], bgr.shape[0]), key=_median_score)
-        sides = photo.width, photo.height
-        kept = [_scaled(line, scale, sides) for line in lines if _worth_keeping(line)]
-        logger_for(_logger, call).debug("%s: %d lines of text", self.name, len(kept))
-        text = "\n".join(line.text for line in kept if not line.unreadable)
-        return OcrText(full_text=text, lines=kept, language=main_language(kept))
+        found = self.located_lines(bgr)
+        sides = rgb.shape[1], rgb.shape[0]
+        return [_scaled(line, scale, sides) for line in self._scripts.read(bgr, found)]
 
-    def _reads_better_turned(self, bgr: Array, lines: Sequence[TextLine]) -> bool:
-        """Tell whether the lines read better upside down; locating them anew would cost most."""
+    def _over(self, rgb: Array, lines: Sequence[TextLine]) -> float:
+        """Return how well lines read upside down; locating them anew would cost most."""
         boxes = [np.array(line.polygon, np.float32).reshape(4, 2) for line in lines]
-        crops = self._reader.crop_text_regions(bgr, boxes)
-        scores = read_scores(
-            self._reader, [np.ascontiguousarray(crop[::-1, ::-1]) for crop in crops]
-        )
-        return bool(scores) and statistics.median(scores) > _median_score(lines)
+        crops = self._reader.crop_text_regions(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), boxes)
+        over = [np.ascontiguousarray(crop[::-1, ::-1]) for crop in crops]
+        return sum(read_scores(self._reader, over)) / len(lines)
 
     def located_lines(self, bgr: Array) -> list[FoundLine]:
         """Return every line that was located, in reading order; the text of some is empty."""
@@ -154,15 +151,6 @@ def _polygon(corners: Any) -> list[int]:
     return [round(float(value)) for value in np.asarray(corners, float).reshape(-1)[:8]]
 
 
-def _median_score(lines: Sequence[TextLine]) -> float:
-    return statistics.median(line.confidence for line in lines) if lines else 0.0
-
-
-def _is_sure(line: TextLine) -> bool:
-    """Tell whether a line was read in a script that PP-OCR does not know."""
-    return line.script not in (None, "Latn", "Hani", "Jpan") and line.confidence >= SURE
-
-
 def _worth_keeping(line: TextLine) -> bool:
     """Tell text from patterns, which give single letters, no letters or a low score."""
     if line.unreadable:
@@ -185,17 +173,3 @@ def _scaled(line: TextLine, scale: int, sides: tuple[int, int]) -> TextLine:
     words = [_mapped(word, change) for word in line.words]
     scaled: TextLine = _mapped(line, change)
     return scaled.model_copy(update={"words": words})
-
-
-def _turned(lines: Sequence[TextLine], width: int, height: int) -> list[TextLine]:
-    """Return lines that were read upside down, in the upright photo's pixels."""
-
-    def change(index: int, value: int) -> int:
-        return (width if index % 2 == 0 else height) - 1 - value
-
-    return [
-        _mapped(line, change).model_copy(
-            update={"words": [_mapped(word, change) for word in line.words]}
-        )
-        for line in lines
-    ]

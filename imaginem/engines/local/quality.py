@@ -22,6 +22,12 @@ def _ramp(value: float, bounds: tuple[float, float]) -> float:
     return float(np.clip((value - low) / (high - low), 0, 1))
 
 
+def _height(face: Face) -> float:
+    """Return the height of a face in pixels; that of one that lies on a side is its width."""
+    where = face.face_rectangle
+    return where.width if face.turn and face.turn.degrees % 180 else where.height
+
+
 def quality(face: Face, aligned: NDArray[Any]) -> float:
     """Return 0 (useless) to 1 (good).
 
@@ -33,7 +39,7 @@ def quality(face: Face, aligned: NDArray[Any]) -> float:
     contrast = (grey - grey.mean()) / (grey.std() + 4) * 50
     sharpness = float(cv2.Laplacian(contrast, cv2.CV_32F).var())
     measures = [
-        _ramp(face.face_rectangle.height, _HEIGHT),
+        _ramp(_height(face), _HEIGHT),
         _ramp(float(np.log(max(sharpness, 1e-6))), _SHARPNESS),
         _ramp(float(grey.mean()), _BRIGHTNESS),
     ]

@@ -51,6 +51,17 @@ class PhotoContents:
         return self.text.lines if self.text else []
 
     @property
+    def text_turned(self) -> int:
+        """Degrees by which the photo was turned to be read; 0 if it was not."""
+        return self.text.turn.degrees if self.text and self.text.turn else 0
+
+    @property
+    def faces_turned(self) -> int:
+        """Degrees by which the photo was turned to find its faces; 0 if it was not."""
+        turns = [face.turn.degrees for face in self.faces if face.turn]
+        return turns[0] if turns else 0
+
+    @property
     def is_adult(self) -> bool:
         """Whether the photo is shown only after a warning."""
         adult = self.analysis.adult if self.analysis else None

@@ -95,6 +95,7 @@ NETWORKS: dict[str, Network] = {
         Measured(41.1, 43.1), Measured(19.0, 19.0, 6.0), bf16_harmless=True
     ),
     "open-nsfw.onnx": Network(Measured(30.1, 28.7), Measured(15.0, 16.0, 3.0), bf16_harmless=True),
+    "orientation.onnx": Network(Measured(5.3, 5.7)),
 }
 """By the names of `imaginem/assets/manifest.json`; any other network runs on onnxruntime."""
 

@@ -91,7 +91,7 @@ def test_a_photo_is_found_by_a_word_in_it(window: Window) -> None:
     page.get_by_role("link", name="page.png").first.click()
     line = page.get_by_role("button", name=re.compile("segmentation", re.IGNORECASE)).first
     line.hover()
-    expect(page.locator(".layer-words .lit").first).to_be_visible()
+    expect(page.locator(".layer-hits .lit").first).to_be_visible()
     window.shot("photo-words")
 
 

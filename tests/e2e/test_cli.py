@@ -232,7 +232,7 @@ def test_steps_are_listed_and_resolved(cli: CommandLine) -> None:
     assert {
         "name": "facecrop",
         "requires": ["facedetection"],
-        "summary": "Cut each detected face out of the photo and keep it as a PNG.",
+        "summary": "Cut each detected face out of the photo, upright, and keep it as a PNG.",
     } in listed
     assert "facedetection,faceprint,facematch,pipelineoutput" in cli(
         "resolve", "pipelineoutput", "facematch"
@@ -266,6 +266,7 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
         "engine for ocr",
         "engine for faces",
         "engine for prints",
+        "languages of text",
     ]
 
     (cli.app / ".imaginem" / "erased").touch()

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from imaginem.assets.convert.prelus import without_prelus
+from imaginem.engines.local.runtimes.prelus import without_prelus
 
 CHANNELS = 10
 PHOTO = np.random.default_rng(7).normal(size=(2, 3, 9, 11)).astype(np.float32)

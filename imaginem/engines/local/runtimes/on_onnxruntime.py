@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imaginem.assets.convert.prelus import without_prelus
+from imaginem.engines.local.runtimes.prelus import without_prelus
 from imaginem.engines.local.runtimes.session import Arrays, Session, Unusable
 
 

@@ -21,6 +21,7 @@ def worker_environment(extra: Mapping[str, str], workers: int = 1) -> dict[str, 
         "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
         # Huge pages where the system allows a process to ask for them: fewer to clear and find.
         "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+        "MALLOC_ARENA_MAX": "1",  # each would keep as much; one network runs at a time
     }
     return _environment({**kept, **extra})
 

@@ -26,7 +26,7 @@ from imaginem.ports.sends import noting_sends
 from imaginem.redaction import one_line
 
 _logger = logging.getLogger("imaginem.host.worker")
-_TRIM_ABOVE = 700 * 2**20
+_TRIM_ABOVE = 500 * 2**20
 """Bytes of resident memory from which freed memory is returned to the system."""
 _PAGE = 4096
 

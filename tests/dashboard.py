@@ -17,7 +17,7 @@ from imaginem.config.sections.pipeline import DEFAULT_PIPELINE
 from imaginem.outputs import FaceMatch
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import CoreSettings, EnrolledFace, JobKey, JobResult
-from imaginem.testing import MemoryServices, photo_bytes
+from imaginem.testing import MemoryServices, photo_bytes, run_all
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.intake import Upload, receive_photo
 from imaginem.web import make_app
@@ -47,6 +47,15 @@ def client(services: Any, access: str = "local", **headers: str) -> TestClient:
         await _app(access)(scope, receive, send)
 
     return TestClient(app, raise_server_exceptions=False, headers=headers)
+
+
+def client_after_one_job(services: MemoryServices) -> TestClient:
+    """Return a client of services in which job x of batch b has ended."""
+    api = client(services)
+    form = {"file": ("a.png", photo_bytes(), "image/png")}
+    api.post("/api/batches/b/images", files=form, data={"job_id": "x"})
+    run_all(services, default_registry)
+    return api
 
 
 def keep(

@@ -6,6 +6,7 @@ words goes through the tokens, as a search by text went through all texts before
 """
 
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from functools import partial
 from itertools import pairwise
@@ -144,7 +145,7 @@ class Fts5:
         return words if len(words) <= _MOST_BEGINNINGS else None
 
 
-class _ByCondition:
+class _ByCondition(ABC):
     """An index that is asked by a condition on the column, and has no list of its words."""
 
     def newest(self, session: Session, query: Any, ask: Ask, before: int | None = None) -> Any:
@@ -174,10 +175,11 @@ class _ByCondition:
             found |= more
         return words_of_keys(found)
 
+    @abstractmethod
     def _condition(
         self, groups: Groups, marks: Collection[str], without: Groups
     ) -> ColumnElement[bool]:
-        raise NotImplementedError
+        """Return which photos have a word of each group, all marks, and not all of `without`."""
 
 
 def _quoted(token: str) -> str:

@@ -17,7 +17,7 @@ from imaginem.names import own_photo_metadata
 from imaginem.outputs import Face, Rectangle
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
-from imaginem.ports import EnrolledFace, JobErased
+from imaginem.ports import EnrolledFace, JobErased, QueueItem
 from imaginem.testing import MemoryServices, message_for, photo_bytes
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.rerun import prepare_rerun, rerun_job
@@ -168,12 +168,18 @@ def test_the_local_recognizer_enrols_nothing_for_an_erased_run(run: str) -> None
     assert services.gallery.faces_of(KEY)
 
 
-def test_a_first_message_that_comes_again_opens_no_job_that_was_erased(yard: Yard) -> None:
+def received_of_an_erased_job(yard: Yard) -> QueueItem:
+    """Return a first message that was received, and whose job, run by another, was erased then."""
     yard.drop()
     (item,) = yard.services.queues.receive("first", 1, 0)
     yard.services.log.insert(KEY, {"job_state": "succeeded", "imaginem_run": "another"})
     yard.clock.move(timedelta(seconds=1))
     forget_job(yard.services, KEY)
+    return item
+
+
+def test_a_first_message_that_comes_again_opens_no_job_that_was_erased(yard: Yard) -> None:
+    item = received_of_an_erased_job(yard)
     inserted: list[object] = []
 
     def insert(key: Any, properties: Any) -> str:
@@ -189,11 +195,7 @@ def test_a_first_message_that_comes_again_opens_no_job_that_was_erased(yard: Yar
 def test_a_message_of_an_unknown_run_that_is_given_up_leaves_nothing(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    yard.drop()
-    (item,) = yard.services.queues.receive("first", 1, 0)
-    yard.services.log.insert(KEY, {"job_state": "succeeded", "imaginem_run": "another"})
-    yard.clock.move(timedelta(seconds=1))
-    forget_job(yard.services, KEY)
+    item = received_of_an_erased_job(yard)
     opened = {"imaginem_run": item.id, "imaginem_delivery": item.id, "job_state": "running"}
     yard.services.log.insert(KEY, {**opened, "first": "step 0: processing"})
     with monkeypatch.context() as broken:
@@ -208,11 +210,7 @@ def test_a_message_of_an_unknown_run_that_is_given_up_leaves_nothing(
 
 
 def test_one_that_dies_at_each_look_and_is_given_up_is_known_by_when_it_was_put(yard: Yard) -> None:
-    yard.drop()
-    (item,) = yard.services.queues.receive("first", 1, 0)
-    yard.services.log.insert(KEY, {"job_state": "succeeded", "imaginem_run": "another"})
-    yard.clock.move(timedelta(seconds=1))
-    forget_job(yard.services, KEY)
+    item = received_of_an_erased_job(yard)
     covers = yard.services.erased.covers
 
     def dies(*_: object) -> bool:

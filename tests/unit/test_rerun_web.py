@@ -8,8 +8,8 @@ from fastapi.testclient import TestClient
 from imaginem.outputs import OcrText, TextLine
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import CallContext
-from imaginem.testing import MemoryServices, photo_bytes, run_all
-from tests.dashboard import client, principal, web_services
+from imaginem.testing import MemoryServices, run_all
+from tests.dashboard import client, client_after_one_job, principal, web_services
 
 
 class Reader:
@@ -33,12 +33,7 @@ def services() -> MemoryServices:
 
 @pytest.fixture
 def api(services: MemoryServices) -> TestClient:
-    """A client of services in which one job has ended."""
-    api = client(services)
-    form = {"file": ("a.png", photo_bytes(), "image/png")}
-    api.post("/api/batches/b/images", files=form, data={"job_id": "x"})
-    run_all(services, default_registry)
-    return api
+    return client_after_one_job(services)
 
 
 def test_a_job_is_run_again_with_another_engine_and_compared(

@@ -18,11 +18,10 @@ from imaginem.cli.report import result_table
 from imaginem.config.settings import read_settings
 from imaginem.engines.local.scripts.alphabets import unreadable
 from imaginem.outputs import OcrText, TextLine
-from imaginem.pipeline.steps import default_registry
 from imaginem.ports import CallContext
 from imaginem.runtime import Runtime
-from imaginem.testing import MemoryServices, photo_bytes, run_all
-from tests.dashboard import client, web_services
+from imaginem.testing import MemoryServices
+from tests.dashboard import client_after_one_job, web_services
 
 SAID = "text in Hebrew, not readable here"
 READ = TextLine(text="מגן דוד אדום", polygon=[0] * 8, confidence=0.9, script="Hebr", language="he")
@@ -52,12 +51,7 @@ def services() -> MemoryServices:
 
 @pytest.fixture
 def api(services: MemoryServices) -> TestClient:
-    """A client of services in which one job has ended."""
-    api = client(services)
-    form = {"file": ("a.png", photo_bytes(), "image/png")}
-    api.post("/api/batches/b/images", files=form, data={"job_id": "x"})
-    run_all(services, default_registry)
-    return api
+    return client_after_one_job(services)
 
 
 def test_the_page_says_it(api: TestClient) -> None:

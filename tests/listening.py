@@ -6,8 +6,9 @@ from concurrent.futures import Future
 from typing import Any
 
 from imaginem.host.config import HostConfig
-from imaginem.host.listener import QueueListener, Surroundings
+from imaginem.host.listener import QueueListener
 from imaginem.host.poller import Poller
+from imaginem.host.surroundings import Surroundings
 from imaginem.host.triggers import Trigger
 from imaginem.host.turns import Turns
 from imaginem.host.worker_process import Sent
@@ -39,7 +40,12 @@ class Pool:
 
 
 def listening(
-    queues: Queues, queue: str, around: Surroundings | None = None, **rules: Any
+    queues: Queues,
+    queue: str,
+    around: Surroundings | None = None,
+    *,
+    rest: float | None = None,
+    **rules: Any,
 ) -> tuple[QueueListener, Pool]:
     """Return a listener, and the workers to which it gives its messages."""
     pool = Pool()
@@ -47,7 +53,7 @@ def listening(
         **{"batch_size": 4, "new_batch_threshold": 2, "max_polling_interval": 0.02} | rules
     )
     trigger = Trigger("f", "queue", "message", queue=queue)
-    return QueueListener(trigger, queues, pool, config, around), pool  # type: ignore[arg-type]
+    return QueueListener(trigger, queues, pool, config, around, rest), pool  # type: ignore[arg-type]
 
 
 def eventually(condition: Callable[[], object]) -> None:

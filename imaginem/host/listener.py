@@ -6,17 +6,16 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import partial
 
 from imaginem.errors import NotFound, StorageUnavailable
 from imaginem.host.config import HostConfig
-from imaginem.host.duplicates import Place, SeenThrough, place_of
+from imaginem.host.duplicates import Place, place_of
 from imaginem.host.lanes import Lane
-from imaginem.host.leases import LEASE_SECONDS, Lease, Leases, Unbegun, redelivery_delay
+from imaginem.host.leases import LEASE_SECONDS, Lease, Leases, redelivery_delay
 from imaginem.host.steady import wait_until
+from imaginem.host.surroundings import Surroundings
 from imaginem.host.triggers import Trigger
-from imaginem.host.turns import Turns
 from imaginem.host.worker_process import Sent
 from imaginem.ports import QueueItem, Queues
 
@@ -27,27 +26,9 @@ _COPY_DELAY = 30.0
 """Delay of a copy for which there is no room while the first one runs."""
 
 
-def _inline(call: Callable[[], object]) -> None:
-    call()
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What the listeners of one host share.
-
-    Attributes:
-        seen: messages that were seen through; their copies are dropped.
-        turns: is told what came and what is to come.
-        aside: makes a call to storage for which nobody has to wait.
-        on_ended: called when a function has ended, with the queues to which it has sent.
-        unbegun: deliveries that no worker began.
-    """
-
-    seen: SeenThrough = field(default_factory=SeenThrough)
-    turns: Turns | None = None
-    aside: Callable[[Callable[[], object]], None] = _inline
-    on_ended: Callable[[Sequence[str]], None] = lambda sent: None
-    unbegun: Unbegun = field(default_factory=Unbegun)
+def is_poison(queue: str) -> bool:
+    """Tell whether a queue holds messages that failed on every try."""
+    return queue.endswith("-poison")
 
 
 class QueueListener:
@@ -59,8 +40,8 @@ class QueueListener:
         lane: to the workers that run the function.
         config: the rules of `host.json`.
         around: what the listeners of one host share.
-        woken: somebody calls `wake` when a message should have come, so that the listener need
-            not poll often by itself.
+        rest: seconds from a poll to the next, if somebody calls `wake` when a message should have
+            come; None to poll often after messages, and less and less often without.
     """
 
     def __init__(
@@ -70,14 +51,14 @@ class QueueListener:
         lane: Lane,
         config: HostConfig,
         around: Surroundings | None = None,
-        *,
-        woken: bool = False,
+        rest: float | None = None,
     ) -> None:
         self._trigger, self._queues, self._lane, self._config = trigger, queues, lane, config
         self._around = around or Surroundings()
         self._random = random.Random()  # noqa: S311 - spreads polls, protects nothing
         self._leases = Leases()
-        self._shortest_pause = config.max_polling_interval if woken else _SHORTEST_PAUSE
+        self._longest_pause = rest or config.max_polling_interval
+        self._shortest_pause = rest or _SHORTEST_PAUSE
         self._pause = self._shortest_pause
         self._next_poll = 0.0
 
@@ -85,10 +66,6 @@ class QueueListener:
     def queue(self) -> str:
         """The queue's name."""
         return self._trigger.queue
-
-    @property
-    def _is_poison(self) -> bool:
-        return self.queue.endswith("-poison")
 
     def wake(self) -> None:
         """Make the next poll due now."""
@@ -112,7 +89,7 @@ class QueueListener:
             items = self._receive()
             more = len(items) == self._config.batch_size
         except BaseException:
-            self._next_poll = time.monotonic() + self._config.max_polling_interval
+            self._next_poll = time.monotonic() + self._longest_pause
             raise
         if more:
             self._next_poll, self._pause = 0.0, self._shortest_pause
@@ -121,7 +98,7 @@ class QueueListener:
             self._next_poll = min(self._next_poll, time.monotonic() + self._pause)
             # As in the Functions host: a random factor keeps instances from polling together.
             longer = self._pause * self._random.uniform(1.2, 2.0)
-            self._pause = min(longer, self._config.max_polling_interval)
+            self._pause = min(longer, self._longest_pause)
         places = [self._place(item) for item in items]
         self._note(items, places, more)
         for item, place in zip(items, places, strict=True):
@@ -139,7 +116,7 @@ class QueueListener:
             return []
 
     def _place(self, item: QueueItem) -> Place:
-        if self._is_poison:
+        if is_poison(self.queue):
             return Place(run=item.id)
         return place_of(self.queue, item.id, item.body)
 
@@ -169,7 +146,7 @@ class QueueListener:
                     self._around.aside(partial(self._give_back, lease, _COPY_DELAY))
             elif place.key in self._around.seen:
                 self._around.aside(partial(self._drop, lease))
-            elif self._tries(item) > self._config.max_dequeue_count and not self._is_poison:
+            elif self._tries(item) > self._config.max_dequeue_count and not is_poison(self.queue):
                 self._around.aside(partial(self._finish, lease, "delivered too often"))
             else:
                 self._submit(item)
@@ -210,7 +187,7 @@ class QueueListener:
             if self._around.turns:
                 self._around.turns.went_on(lease.place.run, sent)
             self._end(lease, lambda item: self._queues.delete(self.queue, item), done=True)
-        elif self._is_poison:
+        elif is_poison(self.queue):
             self._end(lease, lambda item: None)  # it has no poison queue; its lease runs out
         elif count >= most:
             self._log(lease, f"is poisoned after {count} tries: {error}")
@@ -226,7 +203,9 @@ class QueueListener:
         _logger.warning("%s: a message %s", self.queue, what, extra=job)
 
     def _poison(self, item: QueueItem) -> None:
-        self._queues.send(f"{self.queue}-poison", item.body)
+        queue = f"{self.queue}-poison"
+        self._queues.send(queue, item.body)
+        self._around.on_sent(queue)
         self._queues.delete(self.queue, item)
 
     def _drop(self, lease: Lease) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from imaginem.errors import ConfigurationError, StorageUnavailable
+from imaginem.functions import BLOB_POISON_QUEUE
 from imaginem.host.blobs import BlobListener
 from imaginem.host.config import HostConfig, read_host_config
 from imaginem.host.duplicates import SeenThrough
@@ -18,10 +19,11 @@ from imaginem.host.http_process import HttpProcess
 from imaginem.host.http_watch import HttpWatch
 from imaginem.host.lanes import Lane
 from imaginem.host.leases import Unbegun
-from imaginem.host.listener import QueueListener, Surroundings
+from imaginem.host.listener import QueueListener, is_poison
 from imaginem.host.poller import Poller
 from imaginem.host.pool import STOP_SECONDS, WorkerPool
 from imaginem.host.steady import Crew, SteadyThread
+from imaginem.host.surroundings import Surroundings
 from imaginem.host.timers import Timer
 from imaginem.host.triggers import Trigger
 from imaginem.host.turns import Turns
@@ -29,6 +31,8 @@ from imaginem.host.worker_process import WorkerOptions
 from imaginem.ports import Blobs, Queues
 
 _logger = logging.getLogger("imaginem.host")
+_POISON_REST = 10.0
+"""Seconds between looks into a queue to which nobody but a listener of this host sends."""
 _RENEW_EVERY = 5.0  # seconds
 _ASIDE = 4  # threads that delete and return messages
 _LEAVE_SECONDS = 10.0
@@ -166,10 +170,15 @@ class Session:
         triggers.sort(key=lambda trigger: place.get(trigger.queue, -1))
         for name in ("steps", "poison"):  # slow polls of one kind must not delay the other
             lane = Lane(self.pool, name)
-            own = [t for t in triggers if t.queue.endswith("-poison") is (name == "poison")]
+            own = [t for t in triggers if is_poison(t.queue) is (name == "poison")]
             turns = Turns([trigger.queue for trigger in own])
             around = Surroundings(
-                self._seen, turns, self._aside.submit, self._wake_listeners, self._unbegun
+                self._seen,
+                turns,
+                self._aside.submit,
+                self._wake_listeners,
+                self._on_sent,
+                self._unbegun,
             )
             listeners = [self._listening_to(trigger, lane, around) for trigger in own]
             self._pollers.append(Poller(name, listeners, lane, turns))
@@ -179,8 +188,12 @@ class Session:
 
     def _listening_to(self, trigger: Trigger, lane: Lane, around: Surroundings) -> QueueListener:
         self._queues.create(trigger.queue)  # on Azure the deployment creates them
-        woken = trigger.queue in self._options.order[1:]
-        listener = QueueListener(trigger, self._queues, lane, self.config, around, woken=woken)
+        rest = None
+        if trigger.queue in self._options.order[1:]:
+            rest = self.config.max_polling_interval
+        elif is_poison(trigger.queue) and trigger.queue != BLOB_POISON_QUEUE:
+            rest = max(self.config.max_polling_interval, _POISON_REST)
+        listener = QueueListener(trigger, self._queues, lane, self.config, around, rest)
         self._listeners[trigger.queue] = listener
         return listener
 
@@ -191,6 +204,9 @@ class Session:
                 listener.wake()
         for poller in self._pollers:
             poller.wake()
+
+    def _on_sent(self, queue: str) -> None:
+        self._wake_listeners([queue])
 
     def _renew(self) -> None:
         """Renew leases until the session closes."""

@@ -169,6 +169,8 @@ class SqlSuppressedFaces:
 
 
 def _is_any(session: Session, batch_id: str) -> bool:
+    if session.scalar(select(SuppressedFaceRow.face).limit(1)) is None:
+        return False  # asked several times a photo, and so it is nearly everywhere
     query = select(SuppressedFaceRow.face).where(_in_group_of(session, batch_id)).limit(1)
     return session.scalar(query) is not None
 

@@ -23,7 +23,8 @@ from imaginem.errors import Busy, PermanentError, StorageUnavailable
 from imaginem.functions import add_drops, add_steps
 from imaginem.host.arguments import argument_of
 from imaginem.host.config import HostConfig
-from imaginem.host.listener import QueueListener, Surroundings
+from imaginem.host.listener import QueueListener
+from imaginem.host.surroundings import Surroundings
 from imaginem.host.triggers import Trigger
 from imaginem.host.worker import tell_failure
 from imaginem.pipeline.steps import default_registry

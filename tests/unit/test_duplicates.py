@@ -9,7 +9,8 @@ import pytest
 from imaginem.errors import NotFound, StorageUnavailable
 from imaginem.host.duplicates import SeenThrough, place_of
 from imaginem.host.leases import redelivery_delay
-from imaginem.host.listener import QueueListener, Surroundings
+from imaginem.host.listener import QueueListener
+from imaginem.host.surroundings import Surroundings
 from imaginem.pipeline.retries import failed_try
 from imaginem.ports import QueueItem
 from imaginem.ports.log_lines import LabelledLines

@@ -15,8 +15,9 @@ from imaginem.errors import ConfigurationError
 from imaginem.host import leases as leases_module
 from imaginem.host.config import HostConfig, read_host_config
 from imaginem.host.http import HttpHost, route_pattern
-from imaginem.host.listener import QueueListener, Surroundings
+from imaginem.host.listener import QueueListener
 from imaginem.host.poller import Poller
+from imaginem.host.surroundings import Surroundings
 from imaginem.host.timers import next_run
 from imaginem.host.triggers import Bound, Trigger
 from imaginem.pipeline.steps import default_registry
@@ -310,6 +311,33 @@ def test_a_listener_says_to_which_queues_a_function_has_sent(queues: MemoryQueue
     pool.calls[1][1].set_result([])
     pool.calls[2][1].set_result(None)  # nobody knows: what follows may have been sent to
     assert told == [["pipelineoutput"], [], ["ocr"]]
+
+
+def test_a_listener_says_that_it_has_put_a_message_on_a_poison_queue(
+    queues: MemoryQueues,
+) -> None:
+    sent: list[tuple[str, int | None]] = []
+
+    def note(queue: str) -> None:
+        sent.append((queue, queues.count(queue)))
+
+    queues.send("work", "body")
+    listener, pool = listening(queues, "work", Surroundings(on_sent=note), max_dequeue_count=1)
+    look(listener)
+    pool.calls[0][1].set_exception(RuntimeError("no"))
+    assert sent == [("work-poison", 1)]
+
+
+def test_a_listener_that_is_woken_rests_between_its_looks(queues: MemoryQueues) -> None:
+    listener, pool = listening(queues, "work-poison", rest=60)
+    listener.poll()
+    assert listener.due_in(time.monotonic()) > 50
+    queues.send("work-poison", "body")
+    listener.wake()
+    assert listener.due_in(time.monotonic()) <= 0
+    listener.poll()
+    assert len(pool.calls) == 1
+    assert listener.due_in(time.monotonic()) > 50
 
 
 def test_a_failed_message_comes_back_and_is_poisoned_in_the_end(

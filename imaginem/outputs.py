@@ -131,6 +131,8 @@ class PhotoMetadata(StepOutput):
 
     Attributes:
         ends_early: the file lacks its end, so that a part of the photo is missing; None if not.
+        pages: how many pages the file has, if it has several.
+        unread_pages: numbers of those that can't be decoded; None for none.
     """
 
     width: int
@@ -138,6 +140,7 @@ class PhotoMetadata(StepOutput):
     format: str
     ends_early: bool | None = None
     pages: int | None = None
+    unread_pages: list[int] | None = None
 
 
 class ImageAnalysis(StepOutput):
@@ -209,7 +212,7 @@ class TextLine(Word):
 
 
 class OcrText(StepOutput):
-    """The text in a photo, in reading order; `ends_early` as of `PhotoMetadata`.
+    """The text in a photo, in reading order; `ends_early` and pages as of `PhotoMetadata`.
 
     Attributes:
         turn: how the photo was turned to be read, where the engine tells.
@@ -221,6 +224,7 @@ class OcrText(StepOutput):
     model_version: str | None = None
     ends_early: bool | None = None
     pages: int | None = None
+    unread_pages: list[int] | None = None
     turn: Turn | None = None
 
 

@@ -11,12 +11,14 @@ class DetectedFaces(StepOutput):
         erased_faces: how many more were left out, since they were erased; None for none.
         ends_early: the file lacks its end, so that a part of the photo is missing; None if not.
         pages: how many pages the file has, if it has several.
+        unread_pages: numbers of those that can't be decoded; None for none.
     """
 
     faces: list[Face]
     erased_faces: int | None = None
     ends_early: bool | None = None
     pages: int | None = None
+    unread_pages: list[int] | None = None
 
 
 @step()
@@ -35,4 +37,5 @@ def facedetection(job: JobContext) -> DetectedFaces:
         faces=list(faces_by_id.values()),
         ends_early=job.image.ends_early or None,
         pages=job.image.page_count if job.image.page_count > 1 else None,
+        unread_pages=sorted(job.image.unread_pages) or None,
     )

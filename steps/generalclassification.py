@@ -19,6 +19,7 @@ def generalclassification(job: JobContext) -> ImageAnalysis:
         update={
             "ends_early": job.image.ends_early or None,
             "pages": job.image.page_count if several else None,
+            "unread_pages": sorted(job.image.unread_pages) or None,
         }
     )
     return found.model_copy(update={"metadata": metadata})

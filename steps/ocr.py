@@ -18,5 +18,6 @@ def ocr(job: JobContext) -> OcrText:
             "language": longest.language,
             "ends_early": job.image.ends_early or None,
             "pages": job.image.page_count if several else None,
+            "unread_pages": sorted(job.image.unread_pages) or None,
         }
     )

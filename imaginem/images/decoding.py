@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from imaginem.errors import PermanentError
 from imaginem.images.apart import Decoded, decode_apart
 from imaginem.images.color_profiles import has_plain_profile, srgb_converter
 from imaginem.images.conversion import Pixels, rgb_pixels
@@ -52,6 +53,7 @@ class Photo:
         page: which of the file's pages this is, from 1 on; None if the file has but one.
         page_count: how many pages the file has.
         told_upright: whether its file told how it was to be turned.
+        unread_pages: numbers of the file's pages that `pages` met, and that can't be decoded.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Photo:
         self.page_count = page_count
         self._file = file  # of several pages, from which the others are decoded
         self.told_upright = told_upright
+        self.unread_pages: set[int] = set()
         self._found: dict[str, Any] = {}
         self._lock = threading.Lock()
 
@@ -115,13 +118,19 @@ class Photo:
     def pages(self) -> "Iterator[Photo]":
         """Return the pages of the file, the first hundred at most, one after the other.
 
-        Each is decoded when its turn comes, and nothing here keeps it.
+        Each is decoded when its turn comes, and nothing here keeps it. One that is damaged, or over
+        a limit, is left out and told in `unread_pages`: it is to cost none of the others.
 
         Raises:
-            OverLimit, PermanentError, RetryableError: as of `decode_photo`.
+            RetryableError: as of `decode_photo`.
         """
         for number in self.page_numbers:
-            yield self.on_page(number)
+            try:
+                photo = self.on_page(number)
+            except PermanentError:
+                self.unread_pages.add(number)
+            else:
+                yield photo
 
     def on_page(self, number: int | None) -> "Photo":
         """Return a page of the file, decoded; None is the first one.

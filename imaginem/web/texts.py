@@ -177,6 +177,7 @@ ENGLISH = {
     "compare.output": "output",
     "photo.pages": "This file has {count} pages. The first one is shown here.",
     "photo.pages.first": "Only the first {count} were looked at.",
+    "photo.pages.unread": "Not looked at, since they are damaged or too large: pages {pages}.",
     "photo.page": "page {number}",
     "photo.ends_early": "The file ends early: a part of this photo is missing.",
     "photo.running": "This photo is still at work.",

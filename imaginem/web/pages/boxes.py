@@ -22,6 +22,7 @@ class PhotoContents:
         faces_erased: how many faces were left out, since they were erased.
         ends_early: the photo's file lacks its end, as a step has told.
         pages: how many pages the photo's file has, the first of which is shown.
+        unread_pages: numbers of those that could not be decoded, as a step has told.
     """
 
     analysis: ImageAnalysis | None = None
@@ -31,6 +32,7 @@ class PhotoContents:
     faces_erased: int = 0
     ends_early: bool = False
     pages: int = 1
+    unread_pages: list[int] = field(default_factory=list)
     width: int = 0
     height: int = 0
 
@@ -90,6 +92,11 @@ def contents_of(outputs: Mapping[str, Any], size: tuple[int, int]) -> PhotoConte
         text.pages if text else None,
         detected.get("pages") if isinstance(detected, dict) else None,
     )
+    unread = (
+        analysis.metadata.unread_pages if analysis else None,
+        text.unread_pages if text else None,
+        detected.get("unread_pages") if isinstance(detected, dict) else None,
+    )
     parsed = [_read(Face, face) for face in faces] if isinstance(faces, list) else []
     return PhotoContents(
         analysis=analysis,
@@ -99,6 +106,15 @@ def contents_of(outputs: Mapping[str, Any], size: tuple[int, int]) -> PhotoConte
         faces_erased=erased if isinstance(erased, int) else 0,
         ends_early=any(told),
         pages=max((count for count in counts if isinstance(count, int)), default=1),
+        unread_pages=sorted(
+            {
+                page
+                for pages in unread
+                if isinstance(pages, list)
+                for page in pages
+                if type(page) is int
+            }
+        ),
         width=size[0],
         height=size[1],
     )

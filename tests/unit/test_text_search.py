@@ -1,10 +1,12 @@
 """How words are found: on the photo, on the pages and in other scripts."""
 
+from collections.abc import Collection
+
 import pytest
 
 from benchmarks.names import Found, measure, read_names, sample
 from imaginem.outputs import OcrText, TextLine, Word
-from imaginem.ports.text_search import Sureness, tokens_of
+from imaginem.ports.text_search import Sureness, TextSearch, met_by, tokens_of, words_of_keys
 from imaginem.ports.text_search.folding import compounds, fold
 from imaginem.ports.text_search.likeness import likeness
 from imaginem.usecases.searching import hits_on_photo
@@ -169,3 +171,42 @@ class TestLikeness:
         assert found.wanted > 600
         assert found.recall > 0.8
         assert found.precision > 0.75
+
+
+class TestWholeSearches:
+    def test_every_name_is_found_in_a_line_without_spaces_however_long_it_is(self) -> None:
+        thai = "ประกาศตามหาบุคคลสูญหายในพื้นที่จังหวัดเชียงใหม่และจังหวัดใกล้เคียงติดต่อคุณสมชาย"
+        chinese = "寻人启事" * 40 + "张伟"
+        assert len(thai) > 64
+        assert sureness_in(thai, "สมชาย") == sureness_in(thai, "ประกาศ") == "exact"
+        assert sureness_in(chinese, "张伟") == "exact"
+        assert sureness_in(chinese, "王伟") is None
+
+    @pytest.mark.parametrize(
+        ("searched", "photo"),
+        [
+            ("Ahmed bin Ali", "أحمد بن علي"),
+            ("أحمد بن علي", "Ahmed bin Ali"),
+            ("Ahmad ibn Ali", "أحمد بن علي"),
+            ("bin Laden", "بن لادن"),
+            ("Meir ben David", "מאיר בן דוד"),
+        ],
+    )
+    def test_a_name_with_son_of_is_found_in_other_scripts(self, searched: str, photo: str) -> None:
+        assert sureness_in(photo, searched) == "other_script"
+
+    def test_who_is_called_ben_is_not_found_by_his_other_name_alone(self) -> None:
+        assert sureness_in("John Smith", "Ben Smith") is None
+        assert sureness_in("John Smith", "Smith, Ben") is None
+
+
+def sureness_in(photo: str, searched: str) -> str | None:
+    """Return how sure it is that a photo with this text has all words; None if it has not."""
+    tokens = set(tokens_of(photo, [], "b"))
+
+    class Words:
+        def words_like(self, keys: Collection[str]) -> set[str]:
+            return words_of_keys(token for token in tokens if token.startswith(tuple(keys)))
+
+    asks = TextSearch(searched).asks(Words())
+    return next((str(ask.sureness) for ask in asks if met_by(ask.groups, tokens)), None)

@@ -11,7 +11,14 @@ from imaginem.ports.text_search.likeness import (
     has_digit,
     likeness,
 )
-from imaginem.ports.text_search.tokens import ARTICLES, keys_of, pairs_of, servant_names
+from imaginem.ports.text_search.tokens import (
+    ARTICLES,
+    SON_OR_NAME,
+    SONS_OF,
+    keys_of,
+    pairs_of,
+    servant_names,
+)
 
 _MOST_ALIKE = 200
 """Words that may stand in one word's place, the closest ones."""
@@ -145,11 +152,17 @@ class TextSearch:
             yield sureness, tuple(ways)
 
     def _without_articles(self, ways: list[tuple[Term, ...]]) -> list[tuple[Term, ...]]:
-        """Leave out articles: other scripts write them together with the name, or not at all."""
-        kept = [
-            way for word, way in zip(self._words, ways, strict=True) if word.text not in ARTICLES
-        ]
+        """Leave out articles: other scripts write them together with the name, or not at all.
+
+        So are words for "son of", which are too short to be alike in two scripts.
+        """
+        kept = [way for at, way in enumerate(ways) if not self._may_be_missing(at)]
         return kept or ways
+
+    def _may_be_missing(self, at: int) -> bool:
+        text = self._words[at].text
+        within = 0 < at < len(self._words) - 1  # who is called Ben does not lose his name
+        return text in ARTICLES or text in SONS_OF or (within and text == SON_OR_NAME)
 
 
 def met_by(groups: Groups, tokens: Collection[str]) -> bool:

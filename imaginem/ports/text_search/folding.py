@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 LONGEST = 64
-"""Characters of a word that count: longer ones are cut, in photos and in searches alike."""
+"""Characters of a word that count: longer ones are cut, in photos and in searches alike. Runs of
+scripts without spaces are no words: they are taken piece by piece."""
 
 _LETTERS = str.maketrans(
     {
@@ -111,6 +112,15 @@ def compounds(text: str) -> Iterator[Compound]:
     """Yield the words of a text in its order; one that is cut by the line's end is one word."""
     for found in _WORD.finditer(_CUT.sub("-", fold(text))):
         if found["run"]:
-            yield Compound((found["run"][:LONGEST],), unspaced=True)
+            yield from _pieces(found["run"])
         else:
             yield Compound(tuple(part[:LONGEST] for part in re.split("['-]", found[0])))
+
+
+def _pieces(run: str) -> Iterator[Compound]:
+    """Yield a run of letters without spaces: a line of Thai is one, and longer than any word.
+
+    Pieces share a letter, so that each pair of neighbours is in one of them.
+    """
+    for start in range(0, max(len(run) - 1, 1), LONGEST - 1):
+        yield Compound((run[start : start + LONGEST],), unspaced=True)

@@ -25,6 +25,9 @@ _LONGEST_RUN = 24
 """Letters of a run without spaces that may be a name."""
 _SERVANTS = frozenset({"abd", "abdu", "abdul", "abdel", "abdal", "abdol", "عبد"})
 ARTICLES = frozenset({"al", "el", "ul", "ال"})
+SON_OR_NAME = "ben"
+SONS_OF = frozenset({"bin", "ibn", "bint", "بن", "ابن", "بنت", "бин", "ибн", "בן", "בת"})
+"""Within names: son or daughter of."""
 _BATCH = "batch"
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from imaginem.cli.shared import App, Exit, Json, exit_on_error, fail, make_runtime, out, print_json
 from imaginem.ports import FoundPhoto, PhotoFilter
-from imaginem.ports.text_search import Sureness
+from imaginem.ports.text_search import Sureness, word_tokens
 from imaginem.usecases.searching import find_photos
 
 _TOLD = {
@@ -20,6 +20,8 @@ _TOLD = {
     Sureness.SIMILAR: "similar",
     Sureness.OTHER_SCRIPT: "in another script",
 }
+_MOST = 1_000
+"""Photos that are told at once."""
 
 
 def register(app: typer.Typer) -> None:
@@ -31,21 +33,25 @@ def search(
     words: Annotated[list[str], typer.Argument(help="All of them are in the photo.")],
     batch: Annotated[str, typer.Option("--batch", help="In this batch alone.")] = "",
     tag: Annotated[str, typer.Option("--tag", help="With this tag.")] = "",
-    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Photos at most.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST, help="Photos at most.")] = 50,
     as_json: Json = False,
     app: App = Path(),
 ) -> None:
     """Find photos by the words in them, in any script; the surest first, then the newest."""
+    text = " ".join(words)
+    if not word_tokens(text):  # else all photos would be hits, or none have these words
+        fail("there is no word to search for: give one with letters or digits", Exit.USAGE)
     with exit_on_error():
         runtime = make_runtime(app)
-        wanted = PhotoFilter(text=" ".join(words), batch=batch, tag=tag)
+        wanted = PhotoFilter(text=text, batch=batch, tag=tag)
         page = find_photos(runtime, wanted, limit=limit)
     if as_json:
         print_json([_as_json(photo) for photo in page.photos])
     elif page.photos:
         out.print(_table(page.photos))
         if page.cursor:
-            out.print(f"there are more: --limit {limit * 2} shows them", highlight=False)
+            more = f"--limit {limit * 2} shows them" if limit * 2 <= _MOST else "name more words"
+            out.print(f"there are more: {more}", highlight=False)
     if not page.photos:
         fail("no photo has these words", Exit.FAILED)
 

@@ -29,3 +29,22 @@ def test_photos_are_told_with_how_sure_they_are(
     assert "in another script" in cli("Mohamed", "--batch", name).stdout
     nothing = cli("nobody", "--batch", name)
     assert (nothing.exit_code, json.loads(cli("nobody", "--json").stdout)) == (1, [])
+
+
+@pytest.mark.parametrize("words", ["", "  ", '"', "\u200b", "😀"])
+def test_a_search_without_any_word_is_refused_instead_of_showing_every_photo(
+    runtime: Runtime,
+    own_azurite: Emulator,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    words: str,
+) -> None:
+    outputs = {"ocr": {"full_text": "Maria"}}
+    runtime.results.save(JobResult(name, "one", ("ocr",), "https://x.test/a", None, outputs))
+    cli = terminal(monkeypatch, own_azurite, runtime.settings.home, "search")
+
+    told = cli(words, "--batch", name)
+
+    assert told.exit_code == 2
+    assert "no word to search for" in told.stderr
+    assert "one" not in told.stdout

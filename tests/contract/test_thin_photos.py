@@ -56,6 +56,40 @@ def test_the_text_on_a_thin_photo_lies_within_the_photo(store: AssetStore) -> No
     assert abs(line.polygon[0] - photo.width // 8) < 12
 
 
+def written(size: tuple[int, int], lines: dict[tuple[int, int], str]) -> Photo:
+    """Return a picture with lines of text of 24 pixels at these places."""
+    picture = Image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(picture)
+    for place, line in lines.items():
+        draw.text(place, line, "black", font=ImageFont.load_default(24))
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return decode_photo(out.getvalue())
+
+
+def test_every_line_of_a_screenshot_that_was_scrolled_is_read(store: AssetStore) -> None:
+    lines = {(30, 30 + 410 * number): f"Person Number{number}" for number in range(20)}
+
+    found = LocalOcr(store).read(written((800, 8_200), lines), CALL).lines
+
+    assert [line.text.replace(" ", "") for line in found] == [
+        line.replace(" ", "") for line in lines.values()
+    ]
+    for line, (left, top) in zip(found, lines, strict=True):
+        assert abs(line.polygon[0] - left) < 20
+        assert abs(line.polygon[1] - top) < 20
+
+
+def test_a_panorama_is_read_line_by_line_and_its_words_are_not_cut(store: AssetStore) -> None:
+    above, below = "MISSING PERSON " * 20, "PLEASE CALL " * 22
+
+    found = LocalOcr(store).read(written((9_000, 140), {(9, 9): above, (9, 90): below}), CALL)
+
+    words = found.full_text.split()
+    assert {*words[: words.index("PLEASE")]} == {"MISSING", "PERSON"}
+    assert {*words[words.index("PLEASE") :]} == {"PLEASE", "CALL"}
+
+
 def outcome(services: MemoryServices, data: bytes) -> dict[str, str]:
     """Return the state of a photo's job, and how each of its steps ended."""
     url = services.blobs.put("inputimages", "photo.png", data, "image/png")

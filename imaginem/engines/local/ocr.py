@@ -3,7 +3,9 @@
 import logging
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -14,6 +16,7 @@ from imaginem.assets import AssetStore
 from imaginem.config.ocr_languages import CODES
 from imaginem.config.settings import Settings
 from imaginem.engines.local.located import LocatedLines
+from imaginem.engines.local.long_pictures import cuts, part, row_by_row
 from imaginem.engines.local.models import RuntimeSetting, shared_model
 from imaginem.engines.local.orientation import OrientationFinder
 from imaginem.engines.local.photo_faults import photo_faults
@@ -106,6 +109,19 @@ class LocalOcr:
 
     def located_lines(self, bgr: Array) -> list[FoundLine]:
         """Return every line that was located, in reading order; the text of some is empty."""
+        places = cuts(bgr)
+        found = []
+        for start, end in pairwise(places):
+            piece, corner = part(bgr, start, end)
+            found += [_moved(each, corner) for each in self._located_in(piece)]
+        if len(places) == 2 or bgr.shape[0] >= bgr.shape[1]:
+            return found
+        boxes = [np.array(each.line.polygon).reshape(4, 2) for each in found]
+        centres = [(float(box[:, 0].mean()), float(box[:, 1].mean())) for box in boxes]
+        order = row_by_row(centres, [float(np.ptp(box[:, 1])) for box in boxes])
+        return [found[number] for number in order]
+
+    def _located_in(self, bgr: Array) -> list[FoundLine]:
         located = self._located
         result = self._reader(bgr, return_word_box=True, use_cls=False)
         is_read = [
@@ -156,6 +172,19 @@ def _worth_keeping(line: TextLine) -> bool:
     if line.unreadable:
         return True
     return sum(c.isalnum() for c in line.text) > 1
+
+
+def _moved(found: FoundLine, corner: tuple[int, int]) -> FoundLine:
+    """Return a line of a piece of a picture, in the picture's pixels."""
+    if not any(corner):
+        return found
+
+    def change(index: int, value: int) -> int:
+        return value + corner[index % 2]
+
+    words = [_mapped(word, change) for word in found.line.words]
+    line = _mapped(found.line, change).model_copy(update={"words": words})
+    return replace(found, line=line)
 
 
 def _mapped(word: Any, change: Any) -> Any:

@@ -111,6 +111,18 @@ def test_a_face_is_found_where_the_photo_alone_does_not_tell_how_it_lies(
     assert face.turn is not None and face.turn.degrees == 360 - clockwise
 
 
+@pytest.mark.parametrize("told", [3, 6, 8])
+def test_a_face_is_found_where_exif_tells_what_is_no_longer_so(
+    store: AssetStore, told: int
+) -> None:
+    """As in photos whose pixels a program turned without a change of what Exif tells."""
+    photo = photo_of(store, "biden.jpg", orientation=told)
+    (face,) = LocalFaces(store).detect(photo, CALL)
+
+    assert photo.told_upright
+    assert face.turn is not None and face.turn.degrees == {3: 180, 6: 270, 8: 90}[told]
+
+
 def test_no_sample_photo_that_is_upright_is_turned(store: AssetStore) -> None:
     finder = OrientationFinder(store)
     for asset in store.manifest.of_kind("sample"):

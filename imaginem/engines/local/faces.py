@@ -48,7 +48,17 @@ class LocalFaces:
     ) -> list[Face]:
         """Return the faces, largest first; the detector needs no preparation for recognition."""
         orientation = self._orientation.of(photo)
-        degrees = self._turn(photo.array, orientation)
+        faces = self._found(photo, orientation, self._turn(photo.array, orientation))
+        if not faces and photo.told_upright:
+            # Programs that turn a photo's pixels may leave what its Exif told of them before.
+            looks = self._orientation.by_looks(photo)
+            degrees = self._turn(photo.array, looks)
+            faces = self._found(photo, looks, degrees) if degrees else []
+        logger_for(_logger, call).debug("%s: %d faces", self.name, len(faces))
+        return faces
+
+    def _found(self, photo: Photo, orientation: Orientation, degrees: int) -> list[Face]:
+        """Return the faces of a photo that is turned first."""
         rgb = turned(photo.array, degrees)
         way_back = WayBack((photo.width, photo.height), degrees)
         detection = self._detector.detect(rgb)
@@ -69,7 +79,6 @@ class LocalFaces:
                 detection_confidence=round(float(score), 4),
             )
             faces.append(way_back.face(face, orientation.told(degrees)))
-        logger_for(_logger, call).debug("%s: %d faces", self.name, len(faces))
         return faces
 
     def _turn(self, rgb: Array, orientation: Orientation) -> int:

@@ -81,6 +81,10 @@ class OrientationFinder:
         """Return which way a photo lies; it is found out once, and kept with the photo."""
         if photo.told_upright or min(photo.width, photo.height) < _SMALLEST:
             return AS_IT_LIES
+        return self.by_looks(photo)
+
+    def by_looks(self, photo: Photo) -> Orientation:
+        """Return which way a photo lies, whatever its file tells."""
         return photo.once("orientation", lambda: self._find(photo.array))
 
     def _find(self, rgb: Array) -> Orientation:

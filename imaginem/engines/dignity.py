@@ -15,27 +15,56 @@ def _listed(words: str) -> frozenset[str]:
 
 
 UNDERWEAR = _listed(
-    "bikini bikinis bra bras brassiere brassieres briefs corset diaper girdle hosiery lingerie "
-    "loincloth maillot nappy negligee nightgown nightie nightwear nylons panties pantyhose "
-    "stockings swimsuit swimwear thong tights underclothes undergarment undergarments underpants "
-    "undershirt underwear undies"
+    "beachwear bikini bikinis bodysuit bra bras brassiere brassieres briefs camisole chemise "
+    "corset diaper diapers girdle hosiery jockstrap knickers leotard lingerie loincloth "
+    "maillot nappies nappy negligee nightgown nightie nightwear nylons pantie panties panty "
+    "pantyhose speedo stockings swimsuit swimsuits swimwear thong tights underclothes undergarment "
+    "undergarments underpants undershirt underwear undies"
 )
 """Refused wherever the word stands; "swimming trunks" and the like are in `_PHRASES`."""
 BODY = _listed(
-    "abdomen ankle arm armpit barechested belly bicep biceps bosom breast breasts butt buttock "
-    "buttocks cheek chest chin cleavage elbow eyebrow eyebrows eyelash eyelashes eyelid "
-    "flesh forehead groin hip hips jaw knee leg legs lip lips naked nape navel neck nipple nipples "
-    "nude nudity pelvis shirtless shoulder shoulders skin stomach thigh thighs throat toe torso "
-    "waist wrist"
+    "abdomen ankle arm armpit barechested barefeet barefoot belly bellies bicep biceps body bosom "
+    "breast bust butt buttock cheek chest chin cleavage elbow eyebrow eyelash eyelid finger flesh "
+    "foot feet forehead genital genitals groin hip jaw knee leg lip mouth naked nape navel neck "
+    "nipple nose nude nudist nudity pelvis penis shirtless shoulder skin stomach thigh throat toe "
+    "topless torso vagina waist wrist"
 )
-"""Refused as the last word, which names the thing: "human leg", and not "leg warmer"."""
+"""Refused as the last word, which names the thing, in the plural too: "human leg", "legs", and not
+"leg warmer"."""
 GROOMING = _listed("concealer cosmetics eyeliner eyeshadow lipstick makeup mascara wig wigs")
 """Refused wherever the word stands."""
-_PHRASES = frozenset({"make up", "lip gloss", "face powder", "hair spray", "swimming trunks"})
-_NO_BODY = frozenset(
-    {"chicken breast", "ice chest", "medicine chest", "table leg", "treasure chest"}
+_PHRASES = frozenset(
+    {
+        "bare chested",
+        "bathing suit",
+        "body part",
+        "body parts",
+        "boxer shorts",
+        "face powder",
+        "g string",
+        "hair spray",
+        "lip gloss",
+        "make up",
+        "nail polish",
+        "swim suit",
+        "swimming trunks",
+    }
 )
-_BARE = BODY & _listed("barechested breasts buttocks cleavage naked nude nudity shirtless")
+_NO_BODY = frozenset(
+    {
+        "car body",
+        "chicken breast",
+        "ice chest",
+        "medicine chest",
+        "river mouth",
+        "table leg",
+        "treasure chest",
+    }
+)
+_BARE = _listed(
+    "barechested breasts buttocks cleavage genitals naked nude nudist nudity penis shirtless "
+    "topless vagina"
+)
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -45,7 +74,7 @@ def is_refused(name: str) -> bool:
     plain = " ".join(words)
     if not words or plain in _NO_BODY:
         return False
-    return words[-1] in BODY or _has_garment(words)
+    return not BODY.isdisjoint({words[-1], words[-1].removesuffix("s")}) or _has_garment(words)
 
 
 def tells_of_bodies(sentence: str) -> bool:

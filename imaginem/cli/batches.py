@@ -155,7 +155,7 @@ def export(
         state_purpose(purpose)
         rows = list(as_rows(runtime, batch, EVERYTHING))
         if not rows:
-            fail(f"there are no results of batch {batch} yet; see `imaginem status {batch}`")
+            fail(f"there are no results of batch {batch}; see `imaginem status {batch}`")
         tell_unfinished(runtime, batch, {row["job_id"] for row in rows})
         if not csv and to is None:
             print_json(rows)

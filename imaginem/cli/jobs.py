@@ -263,7 +263,7 @@ def results(
         saved = [each for each in runtime.results.batch(batch) if job in ("", each.id)]
         if not saved:
             what = f"job {job} in batch {batch}" if job else f"batch {batch}"
-            fail(f"there are no results of {what} yet; see `imaginem status {batch}`")
+            fail(f"there are no results of {what}; see `imaginem status {batch}`")
         if not job:
             tell_unfinished(runtime, batch, {result.id for result in saved})
         if compare:

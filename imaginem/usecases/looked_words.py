@@ -21,7 +21,7 @@ WORDS = {
     "looked.ended": "Not looked for: the job ended before {step}.",
     "looked.lost": "Not looked for: the job never began. Run it again.",
     "looked.unwritten_yet": "{step} is done. What it found is shown once the job has ended.",
-    "looked.unwritten": "{step} is done, but the job ended before its result was written.",
+    "looked.unwritten": "{step} is done, but no result of the job was written: see its steps.",
     "looked.no_output": "Not known: the result has nothing of {step}.",
     "looked.no_step": "Not looked for: {step} is no step of this job.",
     "looked.unreadable": "What the step found can't be shown here: see the raw JSON.",

@@ -289,7 +289,7 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
         (["submit", "https://x.test/a.jpg", "--pipeline", "OCR"], 2, "did you mean ocr?"),
         (["submit", "https://x.test/a.jpg", "--pipeline", "OCR", "--raw"], 1, "is no queue name"),
         (["status", "nothing"], 1, "there is no batch nothing"),
-        (["results", "nothing"], 1, "there are no results of batch nothing yet"),
+        (["results", "nothing"], 1, "there are no results of batch nothing;"),
         (["new-step", "Bad-Name"], 2, "can't be a step's name"),
         (["new-step", "lambda"], 2, "it is a word of Python"),
         (["new-step", "ocr"], 2, "exists already"),

@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from imaginem.pipeline.steps import default_registry
+from imaginem.testing import run_all
 from imaginem.usecases.jobs import JobView, StepView
 from imaginem.usecases.looked import Looked, look_of
+from tests.dashboard import client, send_photo, web_services
 
 
 def job(state: str, step: str = "", outputs: Mapping[str, Any] | None = None) -> JobView:
@@ -50,3 +53,14 @@ def test_a_step_that_the_job_does_not_have_did_not_look() -> None:
 @pytest.mark.parametrize("state", ["queued", "running", "failed"])
 def test_an_output_counts_whatever_a_later_run_does(state: str) -> None:
     assert look_of(job(state, "waiting", {"ocr": {"full_text": ""}}), "ocr").is_done
+
+
+def test_a_job_whose_steps_write_no_result_is_not_told_to_have_ended_too_early() -> None:
+    services = web_services()
+    send_photo(services, ("b", "one"), ("ocr",))
+    run_all(services, default_registry)
+    job = client(services).get("/api/jobs/b/one").json()
+    assert (job["state"], job["looked"]["text"]["how"]) == ("succeeded", "unwritten")
+    assert job["looked"]["text"]["told"] == (
+        "ocr is done, but no result of the job was written: see its steps."
+    )

@@ -54,7 +54,7 @@ def export(
     """
     rows = list(as_rows(services, batch_id, caller))
     if not rows:
-        raise HTTPException(404, f"there are no results of batch {batch_id} yet")
+        raise HTTPException(404, f"there are no results of batch {batch_id}")
     left = without_result(services, batch_id, [row["job_id"] for row in rows])
     headers = {
         "Content-Disposition": attachment(f"{batch_id}.{format}"),

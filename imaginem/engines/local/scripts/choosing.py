@@ -1,6 +1,7 @@
 """Which script a line is in: that of the reader which is surest of it."""
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from imaginem.engines.local.scripts.alphabets import scripts_in, share
 from imaginem.engines.local.scripts.data import Data, Reader
-from imaginem.engines.local.scripts.tesseract import Reading
+from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
 
 Array = NDArray[Any]
 ReadLine = Callable[[Array, Data], Reading]
@@ -22,6 +23,8 @@ BELIEVED_AGAIN = 0.5
 """The same where the photo has lines in that script already."""
 _DISCOUNTS = {"Thai": 0.8}
 """Its data is as sure of any other script's letters: 0.63 to 0.81."""
+_NUMBER = re.compile(r"[\d.,:;/()+\-]*\d{3}[\d.,:;/()+\-]*", re.ASCII)
+"""A word that is a number, a date or a part of a telephone number: all readers know figures."""
 _LEAST_LETTERS = 0.5
 """Share of a line's signs that are letters of its script; a line with a date has fewer."""
 
@@ -36,6 +39,19 @@ def _likeness(text: str, script: str) -> float:
     return share(text, script) * min(1.0, own / max(signs, 1) / _LEAST_LETTERS)
 
 
+def _without_numbers(reading: Reading) -> tuple[str, float]:
+    """Return the words of a reading and how sure they are; numbers tell nothing of its script."""
+    words = [word for word in reading.words if not _NUMBER.fullmatch(word.text)]
+    if len(words) == len(reading.words) or not any(map(_has_letters, words)):
+        return reading.text, reading.confidence
+    sure = sum(len(word.text) * word.confidence for word in words)
+    return " ".join(word.text for word in words), sure / sum(len(word.text) for word in words)
+
+
+def _has_letters(word: ReadWord) -> bool:
+    return any(map(str.isalpha, word.text))
+
+
 @dataclass(frozen=True)
 class Answer:
     """What a reader read, and how far it can be believed, from 0 to 1."""
@@ -43,6 +59,11 @@ class Answer:
     reader: Reader
     reading: Reading
     belief: float
+
+    @property
+    def has_number(self) -> bool:
+        """Whether there is a number among its words."""
+        return any(_NUMBER.fullmatch(word.text) for word in self.reading.words)
 
 
 class ScriptChooser:
@@ -67,22 +88,28 @@ class ScriptChooser:
     def answer(self, line: Array, reader: Reader) -> Answer:
         """Return what one reader makes of a line."""
         reading = self._read(line, reader.data)
-        belief = reading.confidence * _likeness(reading.text, reader.script)
+        words, confidence = _without_numbers(reading)
+        belief = confidence * _likeness(words, reader.script)
         return Answer(reader, reading, belief * _DISCOUNTS.get(reader.script, 1.0))
 
-    def best(self, line: Array, scripts: Sequence[str]) -> Answer | None:
+    def best(
+        self, line: Array, scripts: Sequence[str], known: Collection[str] = ()
+    ) -> Answer | None:
         """Return the answer that is believed most; None where nobody reads anything.
 
         Args:
             line: as `cut_line` returns it.
             scripts: to try, in this order, until a reader is sure.
+            known: those that other lines of the photo are in.
         """
         best: Answer | None = None
         for script in scripts:
             answer = self.answer(line, self._first[script])
             if best is None or answer.belief > best.belief:
                 best = answer
-            if best.belief >= SURE:
+            # Beside a number there are few letters to be sure of: others may be surer.
+            is_enough = not best.has_number or best.reader.script in known
+            if best.belief >= SURE and is_enough:
                 break
         return best if best is not None and best.belief > 0 else None
 

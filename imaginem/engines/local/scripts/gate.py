@@ -16,6 +16,10 @@ LEAST_DENSITY = 1.0
 that Cyrillic has 0 to 0.7 with a score of 0.98; Latin has 2.6 to 3.1."""
 LEAST_DENSITY_OF_CHINESE = 0.5
 """The same for letters that are as wide as high: 0.8 to 1.4, with punctuation between them less."""
+LEAST_SCORE_OF_NUMBERS = 0.97
+LEAST_SIGNS_OF_NUMBERS = 1.45
+"""The two for a line that is mostly a number, all signs counted: numbers alone have 1.6 to 2 in as
+much of a line as it is high; those with a name beside them that PP-OCR leaves out have 1.2."""
 CHINESE = ("Hani", "Jpan")
 """Scripts of such letters; PP-OCR does not write them for others with a high score."""
 
@@ -55,4 +59,14 @@ def is_dense(text: str, polygon: Sequence[int]) -> bool:
 
 def is_read(text: str, score: float, polygon: Sequence[int]) -> bool:
     """Tell whether PP-OCR's answer can be kept without a second reading."""
+    if is_mostly_number(text) and main_script(text) not in CHINESE:
+        # It is sure of a telephone number, and of the line that has a name before it.
+        along, across = sides(polygon)
+        signs = sum(not sign.isspace() for sign in text)
+        return score >= LEAST_SCORE_OF_NUMBERS and signs * across / along >= LEAST_SIGNS_OF_NUMBERS
     return score >= LEAST_SCORE and is_dense(text, polygon)
+
+
+def is_mostly_number(text: str) -> bool:
+    """Tell whether a line has more digits than letters."""
+    return sum(map(str.isdigit, text)) > max(2, sum(map(str.isalpha, text)))

@@ -20,7 +20,7 @@ from imaginem.engines.local.scripts.choosing import (
 )
 from imaginem.engines.local.scripts.cutting import cut_line
 from imaginem.engines.local.scripts.data import Reader
-from imaginem.engines.local.scripts.gate import CHINESE, is_dense, is_read
+from imaginem.engines.local.scripts.gate import CHINESE, is_dense, is_mostly_number, is_read
 from imaginem.engines.local.scripts.joining import joined
 from imaginem.engines.local.scripts.languages import suited
 from imaginem.engines.local.scripts.lines import (
@@ -165,7 +165,7 @@ class _Photo:
             self._read[number] = with_script(found.line)
             return
         scripts = self._to_try(found)
-        best = self._chooser.best(self._cut(number), scripts) if scripts else None
+        best = self._chooser.best(self._cut(number), scripts, self._scripts) if scripts else None
         if best is not None and self._is_believed(best, found):
             self._answers[number] = best
             script = best.reader.script
@@ -206,7 +206,10 @@ class _Photo:
         if self._latin is None or sum(map(str.isalnum, line.text)) < 2:
             return False
         reading = self._chooser.answer(self._cut(number), self._latin).reading
-        return reading.confidence >= BELIEVED_AGAIN and alike(reading.text, line.text)
+        seen, read = reading.text, line.text
+        if is_mostly_number(read):  # the same number is not the same name before it
+            seen, read = ("".join(filter(str.isalpha, text)) for text in (seen, read))
+        return reading.confidence >= BELIEVED_AGAIN and alike(seen, read)
 
     def _to_try(self, found: FoundLine) -> list[str]:
         """Return the scripts of the photo, then those to look among if the line is long enough."""

@@ -1,0 +1,95 @@
+"""Names beside numbers: PP-OCR is sure of the number, and leaves the name out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from numpy.typing import NDArray
+
+from imaginem.engines.local.scripts.data import Data
+from imaginem.engines.local.scripts.gate import is_read
+from imaginem.engines.local.scripts.lines import FoundLine
+from imaginem.engines.local.scripts.photo import ScriptReader
+from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
+from imaginem.outputs import TextLine
+from tests.unit.test_scripts import PHOTO, box, found, reader
+
+Words = Mapping[str, float]
+
+
+def read(line: FoundLine, readings: Mapping[str, Words]) -> TextLine:
+    """Return how a line is told whose words each language's reader reads so."""
+
+    def reading(_: NDArray[Any], data: Data) -> Reading:
+        words = readings[data.names[0]]
+        told = tuple(ReadWord(text, sure, 0, 1) for text, sure in words.items())
+        return Reading(" ".join(words), sum(words.values()) / len(words), told)
+
+    (told,) = ScriptReader([reader(language) for language in readings], reading).read(PHOTO, [line])
+    return told
+
+
+@pytest.mark.parametrize(
+    ("text", "score", "width", "is_kept"),
+    [
+        ("0770 123456", 0.98, 330, False),  # and a name, for which there is room
+        ("0770 123456", 0.99, 240, True),
+        ("1985-03-12", 0.99, 200, True),
+        ("12:45 23:10", 0.98, 220, True),
+        ("Tel 0770 123456", 0.99, 300, True),
+        ("THT 98765 43210", 0.94, 280, False),
+        ("2026年3月5日", 0.94, 240, True),
+    ],
+)
+def test_a_number_is_kept_if_nothing_else_has_room_in_its_line(
+    text: str, score: float, width: int, is_kept: bool
+) -> None:
+    assert is_read(text, score, box(0, 0, width)) is is_kept
+
+
+@pytest.mark.parametrize(
+    ("language", "name", "seen"),
+    [("ru", "Мария", "Mapua"), ("am", "ዮሐንስ", "vh?u"), ("he", "דוד", "TIT"), ("ar", "محمد", "le")],
+)
+def test_a_name_before_a_long_number_is_read_in_its_script(
+    language: str, name: str, seen: str
+) -> None:
+    line = found(" 0770 123456", 0.98, box(0, 0, 330))
+    told = read(
+        line,
+        {
+            language: {name: 0.9, "0770": 0.96, "123456": 0.96},
+            "vi": {seen: 0.5, "0770": 0.96, "123456": 0.96},
+        },
+    )
+    assert told.text == f"{name} 0770 123456"
+
+
+def test_a_number_does_not_make_letters_sure_that_are_not() -> None:
+    line = found("0770 123456", 0.98, box(0, 0, 330))
+    told = read(
+        line,
+        {
+            "am": {"ፔኸፔሰ": 0.4, "0770": 0.98, "123456": 0.98},
+            "vi": {"le": 0.3, "0770": 0.98, "123456": 0.98},
+        },
+    )
+    assert told.text == "0770 123456"
+
+
+def test_every_reader_is_asked_about_the_few_letters_beside_a_number() -> None:
+    line = found("0770 123456 v", 0.9, box(0, 0, 330))
+    told = read(
+        line,
+        {
+            "am": {"ከገህዘ": 0.8, "0770": 0.96, "123456": 0.96},
+            "ru": {"Мария": 0.94, "0770": 0.96, "123456": 0.96},
+        },
+    )
+    assert told.text == "Мария 0770 123456"
+
+
+def test_a_number_and_latin_letters_that_another_reader_sees_too_stay_as_they_are() -> None:
+    line = found("No. 4711 / 23", 0.94, box(0, 0, 240))
+    told = read(line, {"el": {"Νοο.": 0.92, "4711": 0.9}, "vi": {"No.4711/23": 0.91}})
+    assert (told.text, told.script) == ("No. 4711 / 23", "Latn")

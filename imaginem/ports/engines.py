@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from imaginem.outputs import Face, FaceMatch, FacePrint, ImageAnalysis, OcrText
+from imaginem.ports.outputs.analysis import ImageAnalysis
+from imaginem.ports.outputs.faces import Face, FaceMatch, FacePrint
+from imaginem.ports.outputs.text import OcrText
 from imaginem.ports.storage import JobKey
 
 if TYPE_CHECKING:

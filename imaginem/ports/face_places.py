@@ -4,7 +4,7 @@ Both are kept as one box, as if the pages lay below each other, far apart. So bo
 never overlap, wherever boxes are compared: when a face was erased, and is found again.
 """
 
-from imaginem.outputs import Rectangle
+from imaginem.ports.outputs.faces import Rectangle
 from imaginem.ports.suppressed_faces import Box
 
 _APART = 10_000_000

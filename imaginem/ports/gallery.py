@@ -5,9 +5,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from imaginem.outputs import FaceMatch
 from imaginem.ports.batches import Groups
 from imaginem.ports.erasing import Erasable
+from imaginem.ports.outputs.faces import FaceMatch
 from imaginem.ports.storage import JobKey
 
 InPhoto = tuple[str, int, int, int, int] | uuid.UUID

@@ -10,7 +10,7 @@ import azure.functions as func
 from benchmarks.step_execution import recorded
 from imaginem.functions import add_steps
 from imaginem.host import EmulatorPorts
-from imaginem.images.decoding import PhotoCache
+from imaginem.images.photo_cache import PhotoCache
 from imaginem.message import JobMessage
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.steps import Registry

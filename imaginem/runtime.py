@@ -17,7 +17,7 @@ from imaginem.config.identity import credential, get_token
 from imaginem.config.retirement import notes
 from imaginem.config.settings import Settings, choosing, read_settings
 from imaginem.engines.parts import EngineParts
-from imaginem.images.decoding import PhotoCache
+from imaginem.images.photo_cache import PhotoCache
 from imaginem.pipeline.alarms import ThreadAlarms
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.engine_choices import NotedEngineChoices

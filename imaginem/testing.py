@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from imaginem.config.engine_table import ENGINE_TABLE, EngineTable
 from imaginem.errors import ConfigurationError, PermanentError
-from imaginem.images.decoding import PhotoCache
+from imaginem.images.photo_cache import PhotoCache
 from imaginem.memory.alarms import MemoryAlarms
 from imaginem.memory.audit import MemoryAuditTrail
 from imaginem.memory.drops import MemoryDrops

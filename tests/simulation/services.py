@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from imaginem.images.decoding import PhotoCache
+from imaginem.images.photo_cache import PhotoCache
 from imaginem.memory.audit import MemoryAuditTrail
 from imaginem.memory.drops import MemoryDrops
 from imaginem.memory.installation_key import MemoryInstallationKey

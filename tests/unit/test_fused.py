@@ -9,7 +9,7 @@ import pytest
 
 from imaginem import JobContext, PermanentError, RetryableError, step
 from imaginem.errors import Busy, StorageUnavailable
-from imaginem.images.decoding import PhotoCache
+from imaginem.images.photo_cache import PhotoCache
 from imaginem.message import JobMessage, decode_message
 from imaginem.pipeline.fused import BUDGET_SECONDS, LOOK_AGAIN_SECONDS
 from imaginem.pipeline.poison import bury

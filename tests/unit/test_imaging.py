@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from imaginem.errors import PermanentError
-from imaginem.images.decoding import KEPT_SECONDS, Photo, PhotoCache, decode_photo
+from imaginem.images.decoding import Photo, decode_photo
 from imaginem.images.limits import BYTE_LIMIT
 from imaginem.images.opening import tells_which_way_up
+from imaginem.images.photo_cache import KEPT_SECONDS, PhotoCache
 from imaginem.testing import photo_bytes
 from tests.bombs.heics import HEIC
 

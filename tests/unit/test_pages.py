@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 from imaginem.errors import PermanentError
-from imaginem.images.decoding import Photo, PhotoCache, check_photo, decode_photo
+from imaginem.images.decoding import Photo, check_photo, decode_photo
 from imaginem.images.limits import PAGE_LIMIT
+from imaginem.images.photo_cache import PhotoCache
 from imaginem.outputs import ImageAnalysis, OcrText, PhotoMetadata, Tag, TextLine
 from imaginem.pipeline.erased_faces import faces_in
 from imaginem.pipeline.steps import default_registry

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from imaginem import JobContext, PermanentError, RetryableError
-from imaginem.images.decoding import PhotoCache
 from imaginem.images.limits import BYTE_LIMIT
+from imaginem.images.photo_cache import PhotoCache
 from imaginem.testing import message_for, photo_bytes
 from tests.workbench import Bench, Found
 

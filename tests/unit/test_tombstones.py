@@ -11,7 +11,7 @@ import pytest
 
 from imaginem import JobContext, JobResult
 from imaginem.errors import NotFound, StorageUnavailable
-from imaginem.images.decoding import PhotoCache
+from imaginem.images.photo_cache import PhotoCache
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.ports import EnrolledFace, PoisonFilter, QueueItem

@@ -1,7 +1,7 @@
-"""A job's row in `pipelinelogs`: every property name, typed for writing and reading.
+"""A job's row in `pipelinelogs`: every property, typed for writing and reading.
 
 `RowChange` is what one write sets, `ProgressRow` what a read gives. The storage port below
-carries plain properties; nothing but this module knows what they are called.
+carries plain properties; nothing but this module writes and reads them by their names.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,27 +12,11 @@ from typing import Any, TypeVar
 
 from imaginem.message import DroppedPhoto, JobMessage
 from imaginem.names import property_name, step_properties
+from imaginem.pipeline import row_names
 from imaginem.pipeline.states import ENDED, JobState, StepState
 from imaginem.ports import JobKey, JobLog, LogEntry
 
-_IMAGE_URL = "image_url"
-_PIPELINE = "processing_pipeline"
-_JOB_STATE = "job_state"
-_JOB_OUTPUT = "job_output"
-_RUN = "imaginem_run"
-_DELIVERY = "imaginem_delivery"
-_PUT = "imaginem_put"
-_PREVIOUS_RUNS = "imaginem_previous_runs"
-_MESSAGE = "imaginem_message"
-_PHOTO = "imaginem_photo"
-_NOT_BEFORE = "not_before"
-_SOURCE = "photo_source"
-_ETAG = "photo_etag"
-_SHA256 = "photo_sha256"
-_REPLACED = "photo_replaced"
 _RUNS_REMEMBERED = 20
-PHOTO_PROPERTIES = (_IMAGE_URL, _PHOTO, _SOURCE, _ETAG, _SHA256)
-"""The properties to ask for when only a job's photo is wanted."""
 
 StateT = TypeVar("StateT", bound=StrEnum)
 
@@ -56,12 +40,11 @@ class StepChange:
 
     def properties(self) -> dict[str, str]:
         """Return it as properties of the row."""
-        name = property_name(self.queue)
-        changed = {name: f"step {self.index}: {self.state}"}
+        changed = {property_name(self.queue): f"step {self.index}: {self.state}"}
         if self.reason is not None:
-            changed[_reason_property(self.queue)] = self.reason
+            changed[row_names.reason_property(self.queue)] = self.reason
         if self.output is not None:
-            changed[f"{name}_output"] = self.output
+            changed[row_names.output_property(self.queue)] = self.output
         return changed
 
 
@@ -100,22 +83,23 @@ class RowChange:
 
     def properties(self) -> dict[str, str]:
         """Return it as properties of the row."""
+        earlier = None if self.previous_runs is None else " ".join(self.previous_runs)
         values = {
-            _IMAGE_URL: self.image_url,
-            _PIPELINE: None if self.pipeline is None else ",".join(self.pipeline),
-            _JOB_STATE: None if self.job_state is None else str(self.job_state),
-            _JOB_OUTPUT: self.job_output,
-            _RUN: self.run,
-            _DELIVERY: self.delivery,
-            _PREVIOUS_RUNS: None if self.previous_runs is None else " ".join(self.previous_runs),
-            _SOURCE: self.dropped.source if self.dropped else None,
-            _ETAG: self.dropped.etag if self.dropped else None,
-            _SHA256: self.dropped.sha256 if self.dropped else None,
-            _REPLACED: self.replaced,
-            _MESSAGE: self.message,
-            _PHOTO: self.photo,
-            _NOT_BEFORE: self.not_before,
-            _PUT: self.put,
+            row_names.IMAGE_URL: self.image_url,
+            row_names.PIPELINE: None if self.pipeline is None else ",".join(self.pipeline),
+            row_names.JOB_STATE: None if self.job_state is None else str(self.job_state),
+            row_names.JOB_OUTPUT: self.job_output,
+            row_names.RUN: self.run,
+            row_names.DELIVERY: self.delivery,
+            row_names.PREVIOUS_RUNS: earlier,
+            row_names.SOURCE: self.dropped.source if self.dropped else None,
+            row_names.ETAG: self.dropped.etag if self.dropped else None,
+            row_names.SHA256: self.dropped.sha256 if self.dropped else None,
+            row_names.REPLACED: self.replaced,
+            row_names.MESSAGE: self.message,
+            row_names.PHOTO: self.photo,
+            row_names.NOT_BEFORE: self.not_before,
+            row_names.PUT: self.put,
         }
         changed = {name: value for name, value in values.items() if value is not None}
         for step in self.steps:
@@ -161,7 +145,7 @@ class ProgressRow:
     @property
     def job_state(self) -> JobState:
         """How the job stands; a word that we don't know, written by hand, counts as running."""
-        return _known(JobState, self._text(_JOB_STATE), JobState.RUNNING)
+        return _known(JobState, self._text(row_names.JOB_STATE), JobState.RUNNING)
 
     @property
     def has_ended(self) -> bool:
@@ -171,67 +155,67 @@ class ProgressRow:
     @property
     def image_url(self) -> str:
         """Address of the photo, without its query."""
-        return self._text(_IMAGE_URL)
+        return self._text(row_names.IMAGE_URL)
 
     @property
     def dropped(self) -> DroppedPhoto | None:
         """The photo as it was dropped; None for one that was sent in another way."""
-        source, etag = self._text(_SOURCE), self._text(_ETAG)
+        source, etag = self._text(row_names.SOURCE), self._text(row_names.ETAG)
         if not (source and etag):
             return None
-        return DroppedPhoto(source=source, etag=etag, sha256=self._text(_SHA256))
+        return DroppedPhoto(source=source, etag=etag, sha256=self._text(row_names.SHA256))
 
     @property
     def replaced(self) -> str:
         """When the photo was found to be replaced by another one; empty if it was not."""
-        return self._text(_REPLACED)
+        return self._text(row_names.REPLACED)
 
     @property
     def pipeline(self) -> list[str]:
         """Names of the job's queues, in order."""
-        return [name for name in self._text(_PIPELINE).split(",") if name]
+        return [name for name in self._text(row_names.PIPELINE).split(",") if name]
 
     @property
     def job_output(self) -> str:
         """The final message as JSON text, or a link to it; empty as long as there is none."""
-        return self._text(_JOB_OUTPUT)
+        return self._text(row_names.JOB_OUTPUT)
 
     @property
     def run(self) -> str:
         """Id of the queue message that started the run; empty for a job that never began."""
-        return self._text(_RUN)
+        return self._text(row_names.RUN)
 
     @property
     def delivery(self) -> str:
         """Id of the queue message whose holder wrote last."""
-        return self._text(_DELIVERY)
+        return self._text(row_names.DELIVERY)
 
     @property
     def put(self) -> datetime | None:
         """When the run's first message was put on its queue, if that is known."""
-        text = self._text(_PUT)
+        text = self._text(row_names.PUT)
         return datetime.fromisoformat(text) if text else None
 
     @property
     def previous_runs(self) -> list[str]:
         """Earlier runs of the job, the latest first."""
-        return self._text(_PREVIOUS_RUNS).split()
+        return self._text(row_names.PREVIOUS_RUNS).split()
 
     @property
     def message(self) -> str:
         """What only the run's first message knew, as `resuming` wrote it; empty in old rows."""
-        return self._text(_MESSAGE)
+        return self._text(row_names.MESSAGE)
 
     @property
     def photo(self) -> str:
         """Where a photo from elsewhere is kept, as `resuming` wrote it; empty for other photos."""
-        return self._text(_PHOTO)
+        return self._text(row_names.PHOTO)
 
     @property
     def not_before(self) -> datetime | None:
         """When the message of a delayed retry comes; None if none is known to be delayed."""
         try:
-            moment = datetime.fromisoformat(self._text(_NOT_BEFORE))
+            moment = datetime.fromisoformat(self._text(row_names.NOT_BEFORE))
         except ValueError:
             return None
         return moment if moment.tzinfo else None
@@ -254,7 +238,7 @@ class ProgressRow:
 
     def reason_of(self, queue: str) -> str:
         """Return why a step stands so, in one line; empty when there is nothing to say."""
-        return self._text(_reason_property(queue))
+        return self._text(row_names.reason_property(queue))
 
     def problems(self) -> list[tuple[str, str]]:
         """Return the steps that have a reason, in the pipeline's order, each with it."""
@@ -268,7 +252,7 @@ class ProgressRow:
 
     def output_of(self, queue: str) -> str:
         """Return a step's output as JSON text, or a link to it; empty if it has none."""
-        return self._text(f"{property_name(queue)}_output")
+        return self._text(row_names.output_property(queue))
 
     def as_json(self) -> dict[str, Any]:
         """Return ids and every property, as the table has them."""
@@ -295,12 +279,8 @@ def read_row(log: JobLog, key: JobKey) -> ProgressRow | None:
 
 def progress_properties(queues: Iterable[str]) -> list[str]:
     """Return the properties to ask for when outputs aren't wanted, which can be large."""
-    names = [name for q in queues for name in (property_name(q), _reason_property(q))]
-    return [_JOB_STATE, _PIPELINE, _RUN, _PREVIOUS_RUNS, _NOT_BEFORE, *names]
-
-
-def _reason_property(queue: str) -> str:
-    return f"{property_name(queue)}_exception"
+    names = [name for q in queues for name in (property_name(q), row_names.reason_property(q))]
+    return [*row_names.PROGRESS_PROPERTIES, *names]
 
 
 def _known(kind: type[StateT], word: str, otherwise: StateT) -> StateT:

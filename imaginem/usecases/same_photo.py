@@ -17,7 +17,8 @@ from imaginem.images.limits import BYTE_LIMIT
 from imaginem.names import is_own_photo, job_prefix
 from imaginem.pipeline.barred import digest_of
 from imaginem.pipeline.open_batches import NotedBatches
-from imaginem.pipeline.progress_row import PHOTO_PROPERTIES, ProgressRow
+from imaginem.pipeline.progress_row import ProgressRow
+from imaginem.pipeline.row_names import PHOTO_PROPERTIES
 from imaginem.pipeline.source import names_of_digest, photo_containers
 from imaginem.ports import BlobInfo, DashboardServices, JobKey, LandedJob
 from imaginem.usecases.refused_drops import batch_of_blob

@@ -16,6 +16,7 @@ from imaginem.ports.audit import (
 from imaginem.ports.barred import BarredPhoto, BarredPhotos
 from imaginem.ports.batches import Batches, BatchInfo, BatchPage, Groups
 from imaginem.ports.catalogue import FoundPhoto, PhotoCatalogue, PhotoFilter, PhotoPage
+from imaginem.ports.core_settings import CoreSettings, Fusion, RetentionDays
 from imaginem.ports.drops import Drop, Drops
 from imaginem.ports.earlier import EARLIER_KEPT, EarlierOutput, EarlierOutputs
 from imaginem.ports.engines import (
@@ -62,15 +63,12 @@ from imaginem.ports.reviews import FacePair, Review, Reviews
 from imaginem.ports.service_faces import FaceList, ServiceFace, ServiceFaces
 from imaginem.ports.services import (
     Cancellations,
-    CoreSettings,
     DashboardServices,
     EngineChoices,
     Fetcher,
-    Fusion,
     MaintenanceJob,
     OpenBatches,
     Photos,
-    RetentionDays,
     Services,
 )
 from imaginem.ports.storage import (

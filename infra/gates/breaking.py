@@ -5,9 +5,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.gates.breaks import files, platform, template
+from infra.gates.breaks import deploying, files, platform, template
 
-BREAKS = (*files.BREAKS, *platform.FLEX, *platform.WORKFLOW, *platform.AGAIN, *template.TEMPLATE)
+BREAKS = (*files.BREAKS, *platform.FLEX, *deploying.WORKFLOW, *deploying.AGAIN, *template.TEMPLATE)
 
 
 def unreported(folder: Path, check: Callable[[Path], list[str]]) -> list[str]:

@@ -3,6 +3,8 @@
 import os
 from collections.abc import Mapping
 
+from imaginem.config.worker_processes import PROCESS_COUNT
+
 
 def worker_environment(extra: Mapping[str, str], workers: int = 1) -> dict[str, str]:
     """Return the environment variables of a worker: memory that networks work in is kept.
@@ -16,7 +18,7 @@ def worker_environment(extra: Mapping[str, str], workers: int = 1) -> dict[str, 
         workers: how many there are.
     """
     kept = {
-        "FUNCTIONS_WORKER_PROCESS_COUNT": str(workers),
+        PROCESS_COUNT: str(workers),
         "MALLOC_MMAP_THRESHOLD_": str(16 * 2**20),
         "MALLOC_TRIM_THRESHOLD_": str(256 * 2**20),
         # Huge pages where the system allows a process to ask for them: fewer to clear and find.

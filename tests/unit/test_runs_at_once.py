@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from imaginem.config.worker_processes import worker_processes
 from imaginem.engines.local.models import Model, runs_at_once
 from imaginem.engines.local.runtimes.session import Arrays, Session
 from imaginem.host.environment import worker_environment
@@ -57,4 +58,13 @@ def test_a_network_waits_while_all_processors_run_others() -> None:
 
 
 def test_workers_are_told_how_many_they_are() -> None:
-    assert worker_environment({}, 3)["FUNCTIONS_WORKER_PROCESS_COUNT"] == "3"
+    environment = worker_environment({}, 3)
+
+    assert environment["FUNCTIONS_WORKER_PROCESS_COUNT"] == "3"
+    assert worker_processes(environment) == 3
+
+
+@pytest.mark.parametrize("told", ["", "0", "-2", "two", "²"])
+def test_a_worker_that_is_told_nothing_of_use_takes_itself_for_the_only_one(told: str) -> None:
+    assert worker_processes({"FUNCTIONS_WORKER_PROCESS_COUNT": told}) == 1
+    assert worker_processes({}) == 1

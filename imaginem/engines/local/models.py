@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from imaginem.config.worker_processes import worker_processes
 from imaginem.engines.local.runtimes import on_onnxruntime, on_openvino
 from imaginem.engines.local.runtimes.choices import Choice, choose
 from imaginem.engines.local.runtimes.session import Session, Unusable
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 RuntimeSetting = Literal["auto", "onnxruntime", "openvino"]
 """The values of LOCAL_RUNTIME."""
 _COMPILED = "compiled"  # the folder of compiled networks, in that of assets
-_PROCESSES = "FUNCTIONS_WORKER_PROCESS_COUNT"  # as Azure Functions calls it; our host sets it too
 
 
 def runs_at_once(processors: int, processes: int) -> int:
@@ -41,9 +41,8 @@ def runs_at_once(processors: int, processes: int) -> int:
 @cache
 def _turns() -> threading.Semaphore:
     processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-    told = os.environ.get(_PROCESSES, "")
-    processes = max(1, int(told)) if told.isdecimal() else 1
-    return threading.BoundedSemaphore(runs_at_once(processors or os.cpu_count() or 1, processes))
+    runs = runs_at_once(processors or os.cpu_count() or 1, worker_processes())
+    return threading.BoundedSemaphore(runs)
 
 
 def shared_model(

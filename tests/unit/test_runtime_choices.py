@@ -1,5 +1,7 @@
 """Which runtime a network gets, and the compiled networks that are kept on disk."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -105,6 +107,19 @@ def test_old_versions_go(tmp_path: Path, network: Path) -> None:
     assert len(list(tmp_path.glob("*.compiled"))) == 4
     assert CompiledCache(tmp_path, "1.8").read(network) == COMPILED
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_what_a_killed_process_left_half_written_goes_after_an_hour(
+    tmp_path: Path, network: Path
+) -> None:
+    abandoned, at_work = tmp_path / "abandoned.part", tmp_path / "at-work.part"
+    for file, minutes in ((abandoned, 61), (at_work, 59)):
+        file.write_bytes(b"half of a netw")
+        os.utime(file, (time.time() - 60 * minutes,) * 2)
+
+    CompiledCache(tmp_path, "1.0").write(network, COMPILED)
+
+    assert list(tmp_path.glob("*.part")) == [at_work]
 
 
 def test_the_setting_takes_three_words() -> None:

@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ _logger = logging.getLogger("imaginem.engines.local")
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _LENGTH_BYTES = 4
 _KEPT = 4  # of one network, so that machines of several kinds may share a folder
+_PARTIAL = ".part"
+_ABANDONED_SECONDS = 3600.0
+"""Nobody writes for as long; on a folder that is shared, clocks may differ by less."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ class CompiledCache:
         place = self._place(network)
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=self._folder, suffix=".part")
+            self._drop_abandoned()
+            handle, name = tempfile.mkstemp(dir=self._folder, suffix=_PARTIAL)
         except OSError:
             return
         partial = Path(name)
@@ -109,3 +114,10 @@ class CompiledCache:
             )
             for file in files[:-_KEPT]:
                 file.unlink()
+
+    def _drop_abandoned(self) -> None:
+        """Remove what processes left half-written that were killed."""
+        for file in self._folder.glob(f"*{_PARTIAL}"):
+            with suppress(OSError):  # as above
+                if time.time() - file.stat().st_mtime > _ABANDONED_SECONDS:
+                    file.unlink()

@@ -16,6 +16,7 @@ from rich.table import Table
 from benchmarks.baseline import check_commit
 from benchmarks.options import read_options
 from benchmarks.result import Result, missing
+from imaginem.errors import ConfigurationError
 
 PARTS = {
     "step_execution": "benchmarks.step_execution",
@@ -69,6 +70,8 @@ def measure_part(name: str, module: str, console: Console) -> list[Result]:
     """Return the results of a part; one that breaks does not take the others with it."""
     try:
         measured: list[Result] = importlib.import_module(module).run()
+    except ConfigurationError as problem:  # it says what to do
+        return [replace(missing(name, str(problem)), kept=False)]
     except Exception as problem:
         console.print_exception()
         return [replace(missing(name, f"{type(problem).__name__}: {problem}"), kept=False)]

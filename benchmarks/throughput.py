@@ -18,6 +18,7 @@ from benchmarks.baseline import checked_out
 from benchmarks.installation import Installation, installed
 from benchmarks.options import Options, read_options
 from benchmarks.result import Result
+from imaginem.config.settings import read_settings
 from imaginem.engines.local.runtimes.choices import Processor
 from imaginem.engines.local.runtimes.on_openvino import processor
 from imaginem.names import own_photo_metadata
@@ -117,9 +118,9 @@ def in_turn(systems: dict[str, Callable[[], float]], rounds: int) -> list[dict[s
 def run(options: Options | None = None) -> list[Result]:
     """Return ratios, shares of time, and memory."""
     options = options or read_options()
+    photos = bare_loop.photos(read_settings(), options.photos)  # one may be missing: say so at once
     with ExitStack() as stack:
         ours = stack.enter_context(installed())
-        photos = bare_loop.photos(ours.runtime.settings, options.photos)
         first_photo = send_photos(ours.runtime, photos[:1])
         stack.enter_context(_standing_by(ours, photos))
         peak = stack.enter_context(_peak_memory(ours))

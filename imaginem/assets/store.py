@@ -29,7 +29,8 @@ class AssetStore:
         asset = self.manifest.assets[name]
         path = self.place(asset)
         if path is None or not path.is_file() or path.stat().st_size != asset.size:
-            raise ConfigurationError(f"{name} is missing: run `imaginem assets fetch`")
+            options = " --bench" if asset.kind == "bench" else ""
+            raise ConfigurationError(f"{name} is missing: run `imaginem assets fetch{options}`")
         return path
 
     def place(self, asset: Asset) -> Path | None:

@@ -17,6 +17,7 @@ from benchmarks.rivals.scripts.asking import asked
 from benchmarks.rivals.scripts.judging import faces_right, pairs_right, words_right
 from benchmarks.search.crowd import POSSIBLE, write_crowd
 from benchmarks.throughput import in_turn
+from imaginem.assets.manifest import load_manifest
 
 
 def test_sizes_and_the_commit_to_compare_with_come_from_the_environment() -> None:
@@ -66,6 +67,22 @@ def test_a_part_that_breaks_is_told_in_the_table_and_missed() -> None:
 
     assert (row.name, row.value, row.kept) == ("search", None, False)
     assert "No module named 'benchmarks.nowhere'" in row.shown
+
+
+def test_a_photo_that_was_not_fetched_is_told_plainly_before_anything_starts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    samples = [asset for asset in load_manifest().of_kind("sample") if not asset.installed]
+    for asset in samples:
+        with (tmp_path / asset.file_name).open("wb") as file:
+            file.truncate(asset.size)
+    monkeypatch.setenv("IMAGINEM_ASSETS", str(tmp_path))
+    console = Console(record=True, quiet=True)
+
+    (row,) = measure_part("throughput", PARTS["throughput"], console)
+
+    assert row.shown == "not measured: group1.jpg is missing: run `imaginem assets fetch --bench`"
+    assert (row.kept, console.export_text()) == (False, "")
 
 
 def test_the_machine_is_stated() -> None:

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from imaginem.cli.compact import compacting_of
 from imaginem.config.settings import read_settings
@@ -24,8 +25,9 @@ from imaginem.runtime import Runtime
 from imaginem.sql import Database
 from imaginem.sql.changes import GalleryState
 from imaginem.sql.face_index import SqlFaceIndex
+from imaginem.sql.flat_index import search
 from imaginem.sql.flat_index.by_size import SearchBySize
-from imaginem.sql.flat_index.codes import Floats, encode, most_bits, rotation
+from imaginem.sql.flat_index.codes import Codes, Floats, encode, most_bits, rotation
 from imaginem.sql.flat_index.file import IndexWriter, MappedFile
 from imaginem.sql.flat_index.layout import SUMS_AT, Places
 from imaginem.sql.flat_index.locks import locked
@@ -211,6 +213,7 @@ class TestExactness:
         for part in (slice(0, 10_000), slice(10_000, 16_500)):
             writer.add(numbers[part], encode(faces[part]))
         writer.finish(state)
+        writer.put_in_place()
         writer.close()
         mapped = MappedFile(tmp_path / "index")
         assert mapped.is_sound()
@@ -303,20 +306,24 @@ class TestDamage:
         os.truncate(copied.file, size)
         copied.check(directions(20))
 
+    @pytest.mark.parametrize("names", ["when whole", "from the first"])
     @pytest.mark.parametrize("often", [1, 99])
     def test_a_folder_that_is_removed_while_the_file_is_made_hides_no_face(
-        self, copied: World, monkeypatch: pytest.MonkeyPatch, often: int
+        self, copied: World, monkeypatch: pytest.MonkeyPatch, often: int, names: str
     ) -> None:
         finish, left, probe = IndexWriter.finish, often, directions(1)[0].tobytes()
         begun: list[IndexWriter] = []
+        if names == "from the first":
+            monkeypatch.delattr(os, "O_TMPFILE", raising=False)
 
         def without_folder(writer: IndexWriter, state: GalleryState) -> None:
             nonlocal left
             left -= 1
             if left >= 0:
                 shutil.rmtree(copied.folder)
-                copied.folder.mkdir()  # by another process, which has begun a file of its own
-                begun.append(IndexWriter.create(copied.path, "m", 512, state))
+                if names == "from the first":  # another process has begun a file of its own
+                    copied.folder.mkdir()
+                    begun.append(IndexWriter.create(copied.path, "m", 512, state))
             finish(writer, state)
 
         copied.file.unlink()
@@ -366,7 +373,7 @@ assert not mapped.is_whole()
         done = subprocess.run([sys.executable, "-c", script], check=False)
         assert done.returncode == 0
 
-    @pytest.mark.parametrize("change", ["make", "add", "remove"])
+    @pytest.mark.parametrize("change", ["make", "make in place", "add", "remove"])
     def test_a_process_killed_at_any_write_leaves_a_file_that_is_put_right(
         self, copied: World, monkeypatch: pytest.MonkeyPatch, change: str
     ) -> None:
@@ -384,8 +391,12 @@ assert not mapped.is_whole()
                 raise Killed
             return write(file, raw, at)
 
+        if change == "make in place":
+            monkeypatch.delattr(
+                os, "O_TMPFILE", raising=False
+            )  # as where there are no files without a name
         for allowed in range(100):
-            if change == "make":
+            if change.startswith("make"):
                 copied.file.unlink()
             elif change == "add":
                 copied.enrol(directions(1, seed=100 + allowed))
@@ -585,6 +596,80 @@ class TestErasure:
         copied.gallery.remove(gone)
         assert _traces(copied, people[:1]) == []
         copied.check(people)
+
+    @pytest.mark.skipif(not hasattr(os, "O_TMPFILE"), reason="every file has a name here")
+    @pytest.mark.parametrize("step", ["finish", "put_in_place"])
+    def test_nothing_of_a_face_is_left_that_is_erased_while_a_process_makes_the_file_and_is_killed(
+        self, copied: World, monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
+        people, add, before = directions(20), IndexWriter.add, getattr(IndexWriter, step)
+        gone = [each.face_id for each in copied.exactly(people[0])]
+
+        class Killed(BaseException):
+            """The process ends here."""
+
+        def erased(writer: IndexWriter, numbers: NDArray[np.int64], codes: Codes) -> None:
+            add(writer, numbers, codes)
+            copied.gallery.remove(gone)
+            gone.clear()
+
+        def killed(writer: IndexWriter, *args: object) -> None:
+            before(writer, *args)
+            raise Killed
+
+        copied.file.unlink()
+        with monkeypatch.context() as broken, pytest.raises(Killed):
+            broken.setattr(search, "_ERASURE_WAITS", 0.05)
+            broken.setattr(IndexWriter, "add", erased)
+            broken.setattr(IndexWriter, step, killed)
+            copied.new_index().nearest("m", people[0].tobytes(), min_similarity=POSSIBLE, limit=9)
+        assert _traces(copied, people[:1]) == []
+        assert len(list(copied.folder.glob("*.faces"))) == (step == "put_in_place")
+        copied.check(people)
+
+    @pytest.mark.parametrize("when", ["add", "finish", "put_in_place"])
+    def test_an_erasure_while_a_file_is_made_stops_nobody_and_leaves_nothing(
+        self, copied: World, monkeypatch: pytest.MonkeyPatch, when: str
+    ) -> None:
+        people, made = directions(20), 0
+        gone = [each.face_id for each in copied.exactly(people[0])]
+        before, create = getattr(IndexWriter, when), IndexWriter.create
+
+        def erasing(writer: IndexWriter, *args: object) -> None:
+            before(writer, *args)
+            copied.gallery.remove(gone)
+            gone.clear()
+
+        def counted(path: Path, model: str, dimensions: int, state: GalleryState) -> IndexWriter:
+            nonlocal made
+            made += 1
+            return create(path, model, dimensions, state)
+
+        copied.file.unlink()
+        index = copied.new_index()
+        with monkeypatch.context() as slow:
+            slow.setattr(search, "_ERASURE_WAITS", 0.05)
+            slow.setattr(IndexWriter, when, erasing)
+            slow.setattr(IndexWriter, "create", counted)
+            found = index.nearest("m", people[0].tobytes(), min_similarity=POSSIBLE, limit=9)
+        assert (found, made) == ([], 1)
+        assert _traces(copied, people[:1]) == []
+        copied.check(people)
+
+    def test_an_erasure_waits_for_a_file_that_has_no_name_yet(
+        self, copied: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        waits: list[Path] = []
+
+        @contextmanager
+        def waiting(path: Path, seconds: float) -> Iterator[bool]:
+            waits.append(path)
+            yield False
+
+        copied.file.unlink()
+        monkeypatch.setattr(search, "locked", waiting)
+        copied.new_index().forget_removed()
+        assert waits == [copied.path.with_suffix(".lock")]
 
     def test_where_nobody_searched_nothing_is_made(self, world: World) -> None:
         ids = world.enrol(directions(2))

@@ -2,6 +2,9 @@
 
 Readers map it, and take no lock. A writer holds its lock, and marks it as not whole before the
 first change and as whole after the last one: who finds it otherwise knows that a writer was killed.
+
+A new file gets its name when it is whole, on systems that know files without one (Linux): of a
+writer that is killed before, nothing is left.
 """
 
 import mmap
@@ -35,12 +38,16 @@ _MODULUS = 1 << 64
 class MappedFile:
     """An index file as this process has mapped it.
 
+    Args:
+        path: of the file.
+        header: as its writer knows it; None: what the file says.
+
     Raises:
         OSError: there is none.
         ValueError: it is empty.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, header: Header | None = None) -> None:
         self._path = path
         file = os.open(path, os.O_RDONLY)
         try:
@@ -49,7 +56,7 @@ class MappedFile:
             self._map = mmap.mmap(file, 0, prot=mmap.PROT_READ)
         finally:
             os.close(file)
-        header = self.header()
+        header = header or self.header()
         fits = header is not None and Places(header.dimensions).size(header.used) <= len(self._map)
         self._count = -(-header.used // SLOTS) if header is not None and fits else 0
         self.segments: list[Segment] = (
@@ -92,11 +99,13 @@ class IndexWriter:
     Args:
         path: of the file.
         header: that it has now.
+        nameless: descriptor of a file that is not in its place yet.
     """
 
-    def __init__(self, path: Path, header: Header) -> None:
-        self._file = os.open(path, os.O_RDWR)
+    def __init__(self, path: Path, header: Header, nameless: int | None = None) -> None:
+        self._file = os.open(path, os.O_RDWR) if nameless is None else nameless
         self._path = path
+        self._opened = path if nameless is None else _descriptor(nameless)
         self.header = replace(header, whole=False)
         self._places = Places(header.dimensions)
         self._removed = False
@@ -104,16 +113,36 @@ class IndexWriter:
 
     @staticmethod
     def create(path: Path, model: str, dimensions: int, state: GalleryState) -> "IndexWriter":
-        """Put an empty file in the place of one that is there."""
+        """Remove the file that is there, and begin an empty one, for `put_in_place`."""
         path.unlink(missing_ok=True)
         header = Header(model, dimensions, False, state)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        nameless = _open_nameless(path.parent)
+        if nameless is None:
+            path.touch(0o600, exist_ok=False)
+        writer = IndexWriter(path, header, nameless)
         try:
-            os.pwrite(file, header.packed(), 0)
-            _allocate(file, 0, Places(dimensions).segment(0), HEADER_SIZE)
-        finally:
-            os.close(file)
-        return IndexWriter(path, header)
+            os.pwrite(writer._file, header.packed(), 0)
+            _allocate(writer._file, 0, Places(dimensions).segment(0), HEADER_SIZE)
+        except BaseException:
+            writer.close()
+            raise
+        return writer
+
+    def put_in_place(self) -> None:
+        """Give a file that was created its name.
+
+        Raises:
+            FileNotFoundError: the folder was removed meanwhile, or another process has begun one.
+        """
+        if self._opened == self._path:
+            return
+        self._path.unlink(missing_ok=True)
+        try:
+            # Python follows the link of a descriptor only if a folder is given, here any.
+            os.link(self._opened, self._path, src_dir_fd=self._file, follow_symlinks=True)
+        except FileExistsError:
+            raise FileNotFoundError(self._path) from None
+        self._opened = self._path
 
     def add(self, numbers: NDArray[np.int64], codes: Codes) -> None:
         """Append faces; their numbers are above all numbers that were added before."""
@@ -171,7 +200,7 @@ class IndexWriter:
         """Overwrite faces with zeros; those that are not there are none."""
         if not len(numbers):
             return
-        mapped = MappedFile(self._path)
+        mapped = MappedFile(self._opened, self.header)
         for place, segment in enumerate(mapped.segments):
             slots = np.flatnonzero(np.isin(segment.numbers, numbers) & (segment.numbers > 0))
             if not len(slots):
@@ -224,6 +253,26 @@ class IndexWriter:
 
     def _write(self, raw: bytes, at: int) -> None:
         os.pwrite(self._file, raw, at)
+
+
+def _open_nameless(folder: Path) -> int | None:
+    """Open a new file that has no name; None where there are no such files."""
+    flag: int | None = getattr(os, "O_TMPFILE", None)
+    if flag is None:
+        return None
+    try:
+        file = os.open(folder, os.O_RDWR | flag, 0o600)
+    except OSError:  # this kind of disk knows none, or it will be told when one with a name is made
+        return None
+    if _descriptor(file).exists():
+        return file
+    os.close(file)
+    return None
+
+
+def _descriptor(file: int) -> Path:
+    """Return a path that leads to an open file."""
+    return Path(f"/proc/self/fd/{file}")
 
 
 def _allocate(file: int, start: int, size: int, zeros_from: int) -> None:

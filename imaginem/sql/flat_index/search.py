@@ -28,6 +28,7 @@ _SEARCH_WAITS = 60.0
 _ERASURE_WAITS = 10.0
 _TRIES = 5
 SUFFIX = ".faces"
+_LOCK = ".lock"
 
 
 class FileSearch:
@@ -69,11 +70,16 @@ class FileSearch:
         """Overwrite removed faces in all files; remove files that can't be trusted."""
         if not self._folder.is_dir():
             return
-        for path in self._folder.glob(f"*{SUFFIX}"):
+        for path in self._paths():
             # Who holds the lock for longer brings the file up to date before it lets go.
             with suppress(FileNotFoundError), self._writing(path, _ERASURE_WAITS) as held:
                 if held:
                     self._bring_or_remove(path)
+
+    def _paths(self) -> set[Path]:
+        """Return where files are, and where they are being made: those have a lock alone."""
+        locks = self._folder.glob(f"*{_LOCK}")
+        return {*self._folder.glob(f"*{SUFFIX}"), *(lock.with_suffix(SUFFIX) for lock in locks)}
 
     def remove(self, kind: Kind) -> None:
         """Remove the file of a kind."""
@@ -134,29 +140,41 @@ class FileSearch:
 
     def _bring(self, path: Path, header: Header) -> bool:
         """Bring a whole file up to date; return False if it must be made anew."""
-        with self._database.session(reading=True) as session:
-            state = state_of(session)
-            gone = removed_since(session, header.state)
-        sparse = header.used > 2 * header.live and header.used > 4 * SLOTS
-        if gone is None or sparse:
+        if header.used > 2 * header.live and header.used > 4 * SLOTS:  # most of it is zeros
             return False
         writer = IndexWriter(path, header)
         try:
-            writer.remove(np.array(gone, np.int64))
-            self._add_new(writer)
-            writer.finish(state)
+            return self._finish(writer, header.state)
         finally:
             writer.close()
+
+    def _finish(self, writer: IndexWriter, since: GalleryState) -> bool:
+        """Write what has changed since a state; return False if nobody knows what was removed."""
+        with self._database.session(reading=True) as session:
+            state = state_of(session)
+            gone = removed_since(session, since)
+        if gone is None:
+            return False
+        writer.remove(np.array(gone, np.int64))
+        self._add_new(writer)
+        writer.finish(state)
         return True
 
     def _make(self, kind: Kind, path: Path) -> None:
-        """Make a file with all faces of a kind."""
+        """Make a file with all faces of a kind, but those that are removed meanwhile.
+
+        Raises:
+            FileNotFoundError: the folder was removed, or so many faces that nobody knows which.
+        """
         with self._database.session(reading=True) as session:
             state = state_of(session)
         writer = IndexWriter.create(path, kind.model, kind.dimensions, state)
         try:
             self._add_new(writer)
-            writer.finish(state)
+            if not self._finish(writer, state):
+                path.unlink(missing_ok=True)
+                raise FileNotFoundError(path)
+            writer.put_in_place()
         finally:
             writer.close()
 
@@ -183,7 +201,7 @@ class FileSearch:
         """
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with locked(path.with_suffix(".lock"), seconds) as held:
+            with locked(path.with_suffix(_LOCK), seconds) as held:
                 yield held
         except FileNotFoundError:  # somebody removes the folder
             raise

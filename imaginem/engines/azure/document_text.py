@@ -10,7 +10,6 @@ from imaginem.engines.azure.reading import Fields, named, number, numbers, objec
 from imaginem.errors import PermanentError
 from imaginem.outputs import OcrText, TextLine, TextStyle, Word
 
-_CORNER_NUMBERS = 8  # x and y of four corners
 Span = tuple[int, int]
 """Where in the whole text something begins and ends."""
 
@@ -106,7 +105,7 @@ def _line(
     return TextLine(
         text=text(line.get("content")) or " ".join(word.text for word in kept),
         confidence=round(sum(told) / len(told), 4) if told else 0.0,
-        polygon=_polygon(line.get("polygon"), sent),
+        polygon=sent.corners(numbers(line.get("polygon"))),
         words=kept,
         language=marks.language_at(place),
         style=marks.style_at(place),
@@ -117,18 +116,8 @@ def _word(word: Fields, sent: Payload) -> Word:
     return Word(
         text=text(word.get("content")),
         confidence=number(word.get("confidence")) or 0.0,
-        polygon=_polygon(word.get("polygon"), sent),
+        polygon=sent.corners(numbers(word.get("polygon"))),
     )
-
-
-def _polygon(box: object, sent: Payload) -> list[int]:
-    """Return the corners in the photo's pixels; none unless all four are told."""
-    corners = numbers(box)
-    if len(corners) != _CORNER_NUMBERS:
-        return []
-    return [
-        round(sent.y(value) if index % 2 else sent.x(value)) for index, value in enumerate(corners)
-    ]
 
 
 def _spans(value: object) -> list[Span]:

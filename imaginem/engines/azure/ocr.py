@@ -18,8 +18,6 @@ from imaginem.images.decoding import Photo
 from imaginem.outputs import OcrText, TextLine, TextStyle, Word
 from imaginem.ports import CallContext, OcrEngine
 
-_CORNER_NUMBERS = 8  # x and y of four corners
-
 
 class AzureOcr:
     """Reads text. Read works in the background, and is asked for its result until it is done.
@@ -117,7 +115,7 @@ def _line(line: Fields, sent: Payload) -> TextLine:
     return TextLine(
         text=text(line.get("text")) or " ".join(word.text for word in kept),
         confidence=round(sum(told) / len(told), 4) if told else 0.0,
-        polygon=_polygon(line.get("boundingBox"), sent),
+        polygon=sent.corners(numbers(line.get("boundingBox"))),
         words=kept,
         language=text(line.get("language")) or None,
         style=_style(fields(line.get("appearance"))),
@@ -128,7 +126,7 @@ def _word(word: Fields, sent: Payload) -> Word:
     return Word(
         text=text(word.get("text")),
         confidence=number(word.get("confidence")) or 0.0,
-        polygon=_polygon(word.get("boundingBox"), sent),
+        polygon=sent.corners(numbers(word.get("boundingBox"))),
     )
 
 
@@ -147,13 +145,3 @@ def _language(pages: Sequence[Fields], lines: Sequence[TextLine]) -> str:
         return told[0]
     most = Counter(line.language for line in lines if line.language).most_common(1)
     return most[0][0] if most else ""
-
-
-def _polygon(box: object, sent: Payload) -> list[int]:
-    """Return the corners in the photo's pixels; none unless all four are told."""
-    corners = numbers(box)
-    if len(corners) != _CORNER_NUMBERS:
-        return []
-    return [
-        round(sent.y(value) if index % 2 else sent.x(value)) for index, value in enumerate(corners)
-    ]

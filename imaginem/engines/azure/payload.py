@@ -6,6 +6,7 @@ time. Anything else is encoded anew.
 
 import io
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 _MOST_SENT = BYTE_LIMIT
 """Most bytes of a file that we send, though Read takes 500 MB: as many as a photo of ours may have.
 So each fits as it is, two of them fill no worker, and an upload takes seconds."""
+_CORNER_NUMBERS = 8  # x and y of four corners
 _BEST, _QUALITIES = 95, (92, 85)
 _SHRINK_AT_MOST = 0.9  # each further try is this much smaller, or smaller still
 
@@ -55,6 +57,18 @@ class Payload:
     def y(self, value: float) -> float:
         """Return a y of the file as a y of the photo."""
         return self.top + value * self.down
+
+    def corners(self, told: Sequence[float]) -> list[int]:
+        """Return four corners in the photo's pixels; none unless all of them are told.
+
+        Args:
+            told: x and y of each corner in turn, in the file's pixels.
+        """
+        if len(told) != _CORNER_NUMBERS:
+            return []
+        return [
+            round(self.y(value) if index % 2 else self.x(value)) for index, value in enumerate(told)
+        ]
 
     def in_file(self, where: Rectangle) -> Rectangle:
         """Return a rectangle of the photo in the file's pixels, cut off at the file's edges."""

@@ -49,7 +49,7 @@ def sweep_finally(
         services: where it is looked for.
         queues: of the steps.
         now: the moment.
-        at_rest: nothing is at work: no need to wait if no message is on a queue either.
+        at_rest: nothing is at work, and no message waits: there is nothing to wait for.
 
     Returns:
         How many receipts were made final.
@@ -58,8 +58,6 @@ def sweep_finally(
     if not planned:
         return 0
     moment = (now or datetime.now(UTC)).astimezone(UTC)
-    if at_rest and any(services.queues.count(queue) for queue in queues):
-        return 0
     oldest = None if at_rest else _oldest_message(services, queues)
     count = 0
     for receipt_id, entries in planned.items():

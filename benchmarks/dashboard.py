@@ -79,7 +79,7 @@ _PAINTED = """() => new Promise((resolve) => {
 def _fill(home: Path) -> None:
     """Save the results of 10,000 jobs."""
     database = Database("", home)
-    results = SqlResults(database, SqlErasedRuns(database, lambda *words: "/".join(words)))
+    results = SqlResults(database, SqlErasedRuns(database))
     for number in range(PHOTOS):
         tags = [{"name": f"tag{(number * step) % 200}", "confidence": 0.9} for step in range(1, 9)]
         outputs = {

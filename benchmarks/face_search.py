@@ -226,10 +226,7 @@ def _delete(database: Any, index: Any, queries: Floats, search: Any) -> dict[str
     """Remove the nearest face of each query, and search again."""
     from imaginem.sql import SqlErasedRuns, SqlGallery, SqlSuppressedFaces
 
-    def mark(*words: str) -> str:
-        return "/".join(words)
-
-    erased, suppressed = SqlErasedRuns(database, mark), SqlSuppressedFaces(database, mark)
+    erased, suppressed = SqlErasedRuns(database), SqlSuppressedFaces(database)
     gallery = SqlGallery(database, index, erased, suppressed)
     seconds, wrong = [], 0
     for query in queries:

@@ -271,7 +271,7 @@ class Runtime(Engines):
         """Which runs were erased, in SQL."""
         from imaginem.sql import SqlErasedRuns
 
-        return SqlErasedRuns(self.database, self._mark)
+        return SqlErasedRuns(self.database)
 
     @_Once
     def results(self) -> Results:
@@ -350,7 +350,7 @@ class Runtime(Engines):
         """Which faces were erased from photos that stay, in SQL."""
         from imaginem.sql import SqlSuppressedFaces
 
-        return SqlSuppressedFaces(self.database, self._mark)
+        return SqlSuppressedFaces(self.database)
 
     @property
     def erasables(self) -> Sequence[Erasable]:

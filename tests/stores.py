@@ -70,13 +70,13 @@ def memory_stores() -> Stores:
 
 def sql_gallery(database: Database, index: FaceIndex) -> SqlGallery:
     """Return a gallery with an index of the test's own."""
-    return SqlGallery(database, index, erased_runs(database), SqlSuppressedFaces(database, keyed))
+    return SqlGallery(database, index, SqlErasedRuns(database), SqlSuppressedFaces(database))
 
 
 def sql_stores(database: Database, index: FaceIndex | None = None) -> Stores:
     """Return the SQL adapters, with the usual index or another one."""
-    index, erased = index or face_index_of(database, index_folder(database)), erased_runs(database)
-    suppressed = SqlSuppressedFaces(database, keyed)
+    index = index or face_index_of(database, index_folder(database))
+    erased, suppressed = SqlErasedRuns(database), SqlSuppressedFaces(database)
     return Stores(
         results=SqlResults(database, erased),
         catalogue=SqlCatalogue(database),
@@ -103,12 +103,3 @@ def index_by_file(database: Database) -> FaceIndex:
     folder = index_folder(database)
     search = SearchBySize(database, folder, most_in_memory=0)
     return SqlFaceIndex(database, lambda session: search, folder)
-
-
-def erased_runs(database: Database) -> SqlErasedRuns:
-    """Return the marks of erased runs, named by plain hashes."""
-
-    def mark(*words: str) -> str:
-        return hashlib.sha256(json.dumps(words).encode()).hexdigest()
-
-    return SqlErasedRuns(database, mark)

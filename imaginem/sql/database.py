@@ -50,8 +50,7 @@ class Database:
         get_token: takes an identity's client id, empty for the app's own, and returns a token for
             Azure SQL; called where the address names no user.
         driver: for Azure SQL, `pyodbc` or `mssql-python`; see `sqlalchemy_url`.
-        mark: returns what stands for some words, so that what was erased is told by its mark
-            alone; called once something was erased, since it may have to read a key from storage.
+        mark: what the method `mark` calls; None where nothing is ever erased.
     """
 
     def __init__(
@@ -68,9 +67,18 @@ class Database:
         self._address = address or f"sqlite:///{(home / 'imaginem.db').absolute()}"
         self._get_token = get_token
         self._driver = driver
-        self._info = {MARK: mark}
+        self._mark = mark
         self._engine: Engine | None = None
         self._lock = threading.Lock()
+
+    def mark(self, *words: str) -> str:
+        """Return what stands for some words, so that what was erased is told by its mark alone.
+
+        Ask only where something was erased: the key may have to be read from storage.
+        """
+        if self._mark is None:
+            raise ConfigurationError("this database was opened without a key for erasures")
+        return self._mark(*words)
 
     @property
     def file(self) -> Path | None:
@@ -147,7 +155,7 @@ class Database:
             PermanentError: it can't hold these values.
         """
         bind = self.engine.execution_options(**{_READING: reading})
-        made = Session(bind, expire_on_commit=False, info=self._info)
+        made = Session(bind, expire_on_commit=False, info={MARK: self.mark})
         with self.clear_errors(), made as session, session.begin():
             _connect(session)
             yield session

@@ -8,7 +8,7 @@ SQLite has one writer at a time anyway (`BEGIN IMMEDIATE`). PostgreSQL takes a l
 that, which writers share. SQL Server locks the place that the mark has, or would have.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from sqlalchemy import func, insert, select
@@ -25,16 +25,10 @@ _POSTGRESQL_LOCK = 0x65726173  # any number that no other program uses in this d
 
 
 class SqlErasedRuns:
-    """The table `erased_run`.
+    """The table `erased_run` of a database."""
 
-    Args:
-        database: that has it.
-        mark: returns what stands for some words; called once something was erased, since it may
-            have to read a key from storage.
-    """
-
-    def __init__(self, database: Database, mark: Callable[..., str]) -> None:
-        self._database, self._mark = database, mark
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self._any = False
 
     def lay(self, batch_id: str, runs: Mapping[str, Collection[str]]) -> None:
@@ -84,7 +78,7 @@ class SqlErasedRuns:
             yield session
 
     def _of(self, key: JobKey, run: str) -> str:
-        return self._mark("run", *key, run)
+        return self._database.mark("run", *key, run)
 
 
 def _first_mark(session: Session) -> str | None:

@@ -1,7 +1,7 @@
 """Faces that were erased from photos that stay, in SQL."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
@@ -14,25 +14,17 @@ from imaginem.sql.schema import SuppressedFaceRow
 from imaginem.sql.types import portions
 from imaginem.sql.upsert import upsert
 
-Mark = Callable[..., str]
-"""Returns what stands for some words, as `ErasedJobs.mark` does."""
 _FINISHED = {"face_id": None, "batch_id": "", "job_id": ""}
 _NOWHERE = (0, 0, 0, 0)
 
 
 class SqlSuppressedFaces:
-    """Suppressed faces in SQL.
-
-    Args:
-        database: where they are.
-        mark: asked only where a face is, or will be, suppressed: its key lies in storage.
-    """
+    """Suppressed faces in SQL; a mark is asked for only where one is, or will be, suppressed."""
 
     holds = (SuppressedFaceRow.__tablename__,)
 
-    def __init__(self, database: Database, mark: Mark) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._mark = mark
 
     def suppress(self, face: SuppressedFace) -> None:
         """Commit that a face is erased; one that is known keeps its photo and place."""
@@ -161,11 +153,11 @@ class SqlSuppressedFaces:
             session.execute(update(SuppressedFaceRow).where(unfinished, *named).values(**_FINISHED))
 
     def _face(self, face_id: uuid.UUID) -> str:
-        return self._mark("face", str(face_id))
+        return self._database.mark("face", str(face_id))
 
     def _photo(self, sha256: str) -> str:
         """Return the keyed hash of a photo's hash; empty if that is not known."""
-        return self._mark("photo", sha256) if sha256 else ""
+        return self._database.mark("photo", sha256) if sha256 else ""
 
 
 def _is_any(session: Session, batch_id: str) -> bool:

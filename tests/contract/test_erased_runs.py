@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import event, func, select
 
 from imaginem.ports import EarlierOutput, JobErased, JobResult
-from imaginem.sql import Database, SqlErasedRuns, SqlGallery, SqlSuppressedFaces
+from imaginem.sql import Database, SqlErasedRuns
 from imaginem.sql.schema import ErasedRunRow
 from tests.contract.rows import ONE, TWO, face
-from tests.stores import Stores, erased_runs, sql_stores
+from tests.stores import Stores, keyed, sql_stores
 
 RUN = "run-1"
 FACE = face(1, 0)
@@ -67,7 +67,7 @@ def test_what_is_written_while_its_run_is_erased_is_committed_before_that_and_go
     database: Database, tmp_path: Path, table: str, first: bool
 ) -> None:
     address = database.engine.url.render_as_string(hide_password=False)
-    other = Database(address, tmp_path)
+    other = Database(address, tmp_path, mark=keyed)
     mine, theirs = sql_stores(database), sql_stores(other)
     if not first:
         theirs.erased_runs.lay("another", {"job": {"run"}})
@@ -100,11 +100,11 @@ def test_writers_do_not_wait_for_each_other_on_a_server(
     postgresql: Database, tmp_path: Path
 ) -> None:
     address = postgresql.engine.url.render_as_string(hide_password=False)
-    other = Database(address, tmp_path)
+    other = Database(address, tmp_path, mark=keyed)
     patience = "SET LOCAL lock_timeout = 2000"
     event.listen(other.engine, "begin", lambda connection: connection.exec_driver_sql(patience))
     stores = sql_stores(other)
-    with erased_runs(postgresql).writing(ONE, RUN):
+    with SqlErasedRuns(postgresql).writing(ONE, RUN):
         stores.gallery.enrol(TWO, [FACE], run=RUN)
     assert stores.gallery.faces_of(TWO)
     other.close()
@@ -122,7 +122,7 @@ def test_many_runs_are_erased_at_once_by_two(database: Database) -> None:
 class TestCost:
     """Most databases never erase anything: a step pays one query, and reads no key."""
 
-    def test_the_key_is_not_read_before_anything_was_erased(self, sqlite: Database) -> None:
+    def test_the_key_is_not_read_before_anything_was_erased(self, tmp_path: Path) -> None:
         asked: list[tuple[str, ...]] = []
         statements: list[str] = []
 
@@ -130,12 +130,11 @@ class TestCost:
             asked.append(words)
             return words[-1]
 
-        erased = SqlErasedRuns(sqlite, mark)
-        stores = sql_stores(sqlite)
-        suppressed = SqlSuppressedFaces(sqlite, mark)
-        gallery = SqlGallery(sqlite, stores.face_index, erased, suppressed)
+        database = Database("", tmp_path, mark=mark)
+        stores = sql_stores(database)
+        gallery, erased = stores.gallery, stores.erased_runs
         event.listen(
-            sqlite.engine,
+            database.engine,
             "before_cursor_execute",
             lambda connection, cursor, statement, *_: statements.append(statement),
         )
@@ -152,16 +151,21 @@ class TestCost:
         gallery.enrol(ONE, [FACE], run=RUN)
         assert asked == [("run", *ONE, RUN)] * 2
         assert sum("erased_run" in statement for statement in statements) == 1
+        database.close()
 
-    def test_the_key_is_read_while_no_transaction_is_open(self, sqlite: Database) -> None:
+    def test_the_key_is_read_while_no_transaction_is_open(
+        self, sqlite: Database, tmp_path: Path
+    ) -> None:
         sql_stores(sqlite).erased_runs.lay("b", {"job": {"another"}})
 
         def mark(*words: str) -> str:
             with sqlite.session():  # would wait for a writer
                 return words[-1]
 
-        with SqlErasedRuns(sqlite, mark).writing(ONE, RUN) as session:
+        database = Database("", tmp_path, mark=mark)
+        with SqlErasedRuns(database).writing(ONE, RUN) as session:
             assert session.is_active
+        database.close()
 
 
 def test_runs_of_a_backup_are_added(stores: Stores) -> None:

@@ -20,7 +20,7 @@ from imaginem.sql import Database
 from imaginem.testing import MemoryServices, photo_bytes, run_all
 from imaginem.web import make_app
 from tests.dashboard import PIPELINE, client, face, pair
-from tests.stores import sql_stores
+from tests.stores import keyed, sql_stores
 
 CHECKS = (
     not_a_server_error,
@@ -32,7 +32,7 @@ CHECKS = (
 
 def _app() -> Any:
     """Return an app with a batch, faces that match, and something poisoned."""
-    database = Database("", Path(tempfile.mkdtemp()))
+    database = Database("", Path(tempfile.mkdtemp()), mark=keyed)
     services = MemoryServices(
         core_settings=CoreSettings(default_pipeline=PIPELINE), **vars(sql_stores(database))
     )

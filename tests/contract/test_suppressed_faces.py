@@ -17,7 +17,7 @@ from imaginem.storage import AzurePoisonLog
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.forget_face import forget_face
 from tests.contract.rows import ONE, THREE, TWO, face
-from tests.stores import Stores, sql_stores
+from tests.stores import Stores, keyed, sql_stores
 from tests.studio import Studio
 
 BOX, NEAR, FAR = (0, 0, 100, 100), (0, 0, 100, 50), (0, 0, 100, 49)
@@ -148,8 +148,8 @@ def test_local_models_leave_an_erased_face_out(tmp_path: Path) -> None:
     picture = picture.rotate(90, expand=True)
     picture.save(out, "JPEG", quality=90, exif=exif)
     runtime = Runtime(read_settings({"IMAGINEM_HOME": str(tmp_path)}))
+    runtime.made["database"] = Database("", tmp_path, mark=keyed)
     stores = sql_stores(runtime.database)
-    runtime.made["suppressed_faces"] = stores.suppressed_faces
     studio = Studio(**vars(stores))
     studio.services.faces, studio.services.recognizer = runtime.faces, runtime.recognizer
     first = studio.develop(("a", "one"), out.getvalue())

@@ -39,7 +39,7 @@ from imaginem.sql.migrate import APPLICATION_LOCK, script
 from imaginem.sql.nearest import APPROXIMATE, HAS_VECTOR_INDEX, nearest_query
 from imaginem.sql.text_index import text_index_of
 from tests.contract.rows import face
-from tests.stores import Stores, sql_stores
+from tests.stores import Stores, keyed, sql_stores
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def statements(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
             options = {"render_postcompile": True}
             found[str(statement.compile(dialect=dialect, compile_kwargs=options))] = None
 
-    database = Database("", tmp_path_factory.mktemp("statements"))
+    database = Database("", tmp_path_factory.mktemp("statements"), mark=keyed)
     event.listen(database.engine, "before_execute", keep)
     use_everything(database)
     database.close()
@@ -237,7 +237,7 @@ def both_ways(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str]]
         sent, _values = detect_and_convert_parameters(str(made), made.params)
         found.append((str(statement.compile(dialect=ours, compile_kwargs=options)), sent))
 
-    database = Database("", tmp_path_factory.mktemp("both"))
+    database = Database("", tmp_path_factory.mktemp("both"), mark=keyed)
     event.listen(database.engine, "before_execute", keep)
     use_everything(database)
     database.close()

@@ -29,7 +29,7 @@ from imaginem.ports.log_lines import AddLabels, LabelledLines
 from imaginem.sql import Database
 from imaginem.testing import MemoryQueues, MemoryServices, photo_bytes
 from tests.dashboard import PIPELINE, principal
-from tests.stores import sql_stores
+from tests.stores import keyed, sql_stores
 
 MARKS = {"red": "zrubra", "blue": "zcaeru", "": "zopena"}
 """What everything of a group has in its name; the group without a name is everybody's."""
@@ -177,7 +177,9 @@ class World:
         self.now = 0.0
         self.mood = Mood()
         self._folder = tempfile.TemporaryDirectory() if sqlite else None
-        stores = sql_stores(Database("", Path(self._folder.name))) if self._folder else None
+        stores = None
+        if self._folder:
+            stores = sql_stores(Database("", Path(self._folder.name), mark=keyed))
         self.services = MemoryServices(
             core_settings=CoreSettings(default_pipeline=PIPELINE, max_attempts=2),
             queues=MemoryQueues(clock=lambda: self.now),

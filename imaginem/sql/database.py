@@ -1,7 +1,6 @@
 """The connection to SQL: SQLite embedded by default, Azure SQL or PostgreSQL by address."""
 
 import random
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,11 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
-from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor
+from sqlalchemy import URL, Connection, Engine, create_engine, inspect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from imaginem.errors import ConfigurationError, PermanentError, RetryableError, disk_full
 from imaginem.ports import JobKey
@@ -25,14 +22,13 @@ from imaginem.sql.address import (
     sqlalchemy_url,
     wants_token,
 )
-from imaginem.sql.faults import is_locked, is_transient, meaning
+from imaginem.sql.faults import is_transient, meaning
 from imaginem.sql.migrations import HEAD
+from imaginem.sql.sqlite_file import READING, prepare_sqlite
 
 MARK = "mark"
 """Where a session's `info` has the database's `mark`."""
 
-_BUSY_SECONDS = 30
-_READING = "imaginem_reading"
 _CONNECT_TRIES = 3
 _CONNECT_PAUSE = 1.0
 _RECYCLE_SECONDS = 1500  # Azure SQL's gateway closes idle connections after half an hour
@@ -132,8 +128,7 @@ class Database:
                 "sqlite, postgresql+psycopg, mssql+pyodbc or mssql+mssqlpython"
             ) from None
         if engine.dialect.name == "sqlite":
-            event.listen(engine, "connect", _prepare_sqlite)
-            event.listen(engine, "begin", _begin)
+            prepare_sqlite(engine)
         if self._get_token is not None and wants_token(engine.url):
             log_in_with(engine, partial(self._get_token, identity_of(self._address)))
         if engine.dialect.driver == "mssqlpython":
@@ -154,7 +149,7 @@ class Database:
             RetryableError: the database is down or busy.
             PermanentError: it can't hold these values.
         """
-        bind = self.engine.execution_options(**{_READING: reading})
+        bind = self.engine.execution_options(**{READING: reading})
         made = Session(bind, expire_on_commit=False, info={MARK: self.mark})
         with self.clear_errors(), made as session, session.begin():
             _connect(session)
@@ -262,45 +257,3 @@ def read_revision(connection: Connection) -> str:
     if not inspect(connection).has_table("alembic_version"):
         return ""
     return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
-
-
-def _prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-    """Let readers and one writer work at once; we begin transactions ourselves."""
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    for pragma in (
-        f"busy_timeout={_BUSY_SECONDS * 1000}",
-        "synchronous=NORMAL",
-        "foreign_keys=ON",
-        "secure_delete=ON",  # or what is deleted stays readable in the file
-    ):
-        cursor.execute(f"PRAGMA {pragma}")
-    _use_write_ahead_log(cursor)
-    cursor.close()
-
-
-def _use_write_ahead_log(cursor: DBAPICursor) -> None:
-    """Switch the file to WAL, which it stays in; only a new file needs it.
-
-    SQLite does not wait for this switch as it waits for locks: of processes that open a new
-    file at once, all but one get the error that it is locked.
-    """
-    deadline = time.monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode")
-            row = cursor.fetchone()
-            if row is not None and row[0] == "wal":
-                return
-            cursor.execute("PRAGMA journal_mode=WAL")
-            return
-        except sqlite3.OperationalError as problem:
-            if not is_locked(problem) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-
-
-def _begin(connection: Connection) -> None:
-    """Take the write lock at once unless the session only reads: later it would not wait."""
-    reading = connection.get_execution_options().get(_READING)
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

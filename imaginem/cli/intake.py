@@ -7,29 +7,12 @@ from pathlib import Path
 
 from imaginem.cli.shared import Exit, fail
 from imaginem.errors import ConfigurationError
+from imaginem.images.limits import FILE_ENDINGS
 from imaginem.pipeline.barred import PhotoBarred
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices
 from imaginem.redaction import without_query
 from imaginem.usecases.admission import Admission, Wish, admit
-
-PHOTO_ENDINGS = frozenset(
-    {
-        ".jpg",
-        ".jpeg",
-        ".png",
-        ".gif",
-        ".bmp",
-        ".webp",
-        ".tif",
-        ".tiff",
-        ".heic",
-        ".heif",
-        ".avif",
-        ".jxl",
-        ".pdf",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -80,7 +63,7 @@ def find_sources(arguments: Sequence[str]) -> list[Source]:
 
 def _photos(folder: Path) -> Iterator[Path]:
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return (file for file in files if file.suffix.lower() in PHOTO_ENDINGS)
+    return (file for file in files if file.suffix.lower() in FILE_ENDINGS)
 
 
 def whole_pipeline(names: Sequence[str], registry: Registry) -> list[str]:

@@ -2,6 +2,11 @@
 
 from imaginem.errors import PermanentError
 
+FILE_ENDINGS = (
+    *(".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
+    *(".heic", ".heif", ".avif", ".jxl", ".pdf"),
+)
+"""How names of files end that are taken from a folder, and may be chosen on pages."""
 PIXEL_LIMIT = 64_000_000
 """Most pixels of a photo: more than phones of 50 megapixels take, less than fills a worker."""
 BYTE_LIMIT = 20 * 1024 * 1024

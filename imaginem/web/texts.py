@@ -43,7 +43,9 @@ ENGLISH = {
     "upload.send": "Upload",
     "upload.none": "No photos chosen yet.",
     "upload.chosen": "{count} photos chosen, {size}.",
-    "upload.skipped": "{count} files were left out: no photos, or chosen already.",
+    "upload.skipped": "{count} files were left out, as they are no photos or were chosen "
+    "already: {names}",
+    "upload.skipped_one": "1 file was left out, as it is no photo or was chosen already: {names}",
     "upload.progress": "Total progress",
     "upload.list": "Photos",
     "upload.waiting": "waiting",

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from imaginem.images.limits import FILE_ENDINGS
 from imaginem.testing import photo_bytes
 from tests.browser.conftest import Dashboard, Window, dashboard_at
 from tests.conftest import ROOT
@@ -169,6 +170,22 @@ class TestUpload:
         window.shot("upload-refused")
         page.get_by_role("link", name="See the progress").click()
         expect(page.get_by_text("1 of 1 photos ended")).to_be_visible(timeout=60_000)
+
+    def test_each_format_that_is_named_can_be_chosen_and_what_is_left_out_is_named(
+        self, window: Window, tmp_path: Path
+    ) -> None:
+        page = window.open("/upload?batch=formats")
+        files = [tmp_path / f"photo{ending.upper()}" for ending in FILE_ENDINGS]
+        for each in [*files, tmp_path / "notes.txt"]:
+            each.write_bytes(each.name.encode())
+        page.locator("#files").set_input_files([*files, tmp_path / "notes.txt"])
+        expect(page.locator(".uploads li")).to_have_count(len(FILE_ENDINGS))
+        told = "1 file was left out, as it is no photo or was chosen already: notes.txt"
+        expect(page.locator("#chosen")).to_contain_text(told)
+        page.locator("#files").set_input_files(files[:4])
+        expect(page.locator("#chosen")).to_contain_text("5 files were left out")
+        expect(page.locator("#chosen")).to_contain_text("notes.txt, photo.JPG, photo.JPEG, …")
+        window.shot("upload-formats")
 
     def test_a_photo_that_was_not_sent_is_tried_again(self, window: Window, tmp_path: Path) -> None:
         window.expected = ["503"]

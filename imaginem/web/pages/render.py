@@ -10,6 +10,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 from imaginem.assets.nodejs import find_package
+from imaginem.images.limits import FILE_ENDINGS
 from imaginem.ports.categories import category_title
 from imaginem.usecases.access import Caller
 from imaginem.web import texts
@@ -74,6 +75,7 @@ def _environment() -> "Environment":
     environment.globals.update(
         t=texts.translator(),
         marks=texts.MARKS,
+        photo_files=",".join(("image/*", *FILE_ENDINGS)),
         language=texts.LANGUAGE,
         direction=texts.DIRECTION,
         static=static_url,

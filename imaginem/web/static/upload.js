@@ -3,8 +3,8 @@
 
 const AT_ONCE = 4;
 const TRIES = 3;
+const SKIPPED_SHOWN = 3;
 const DONE = ["sent", "there"];
-const PHOTO = /\.(jpe?g|png|gif|bmp|webp|tiff?|hei[cf])$/i;
 
 const form = document.getElementById("upload");
 const list = document.getElementById("list");
@@ -14,9 +14,10 @@ const chosen = document.getElementById("chosen");
 const follow = document.getElementById("open");
 const total = document.getElementById("total");
 const texts = form.dataset;
+const endings = document.getElementById("files").accept.split(",").filter((each) => each.startsWith("."));
 const photos = [];
 let sending = 0;
-let skipped = 0;
+const skipped = [];
 let plan = null; // batch, steps and group, as they were when the upload began
 
 function size(bytes) {
@@ -78,12 +79,17 @@ function row(photo) {
   list.append(item);
 }
 
+// Browsers know no type for some formats, and another one than an image's for PDF.
+function looksLikePhoto(name) {
+  return endings.some((ending) => name.toLowerCase().endsWith(ending));
+}
+
 function add(files) {
   for (const file of files) {
     const name = file.webkitRelativePath || file.name;
     const twice = photos.some((each) => each.name === name && each.file.size === file.size);
-    if (twice || (!file.type.startsWith("image/") && !PHOTO.test(file.name))) {
-      skipped += 1;
+    if (twice || !(file.type.startsWith("image/") || looksLikePhoto(file.name))) {
+      skipped.push(name);
       continue;
     }
     const large = file.size > Number(texts.limit);
@@ -117,7 +123,12 @@ function update() {
     const bytes = photos.reduce((sum, photo) => sum + photo.file.size, 0);
     told = fill(texts.chosen, { count: photos.length, size: size(bytes) });
   }
-  if (skipped) told += ` ${fill(texts.skipped, { count: skipped })}`;
+  if (skipped.length) {
+    const more = skipped.length > SKIPPED_SHOWN ? ", …" : "";
+    const names = skipped.slice(0, SKIPPED_SHOWN).join(", ") + more;
+    const skippedText = skipped.length === 1 ? texts.skippedOne : texts.skipped;
+    told += ` ${fill(skippedText, { count: skipped.length, names })}`;
+  }
   // Screen readers say whatever is put here, even if it is what was there.
   if (chosen.textContent !== told) chosen.textContent = told;
   total.hidden = !sent && !there && !sending;

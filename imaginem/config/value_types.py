@@ -67,8 +67,11 @@ def _known_languages(codes: tuple[str, ...]) -> tuple[str, ...]:
     named = tuple(dict.fromkeys(code.lower() for code in codes))
     if named == ("none",):
         return ()
-    if not set(named) <= set(CODES):
-        raise ValueError
+    for code in named:
+        if code not in CODES:
+            raise ValueError(
+                f"{code} is none of them; Latin, Chinese and Japanese letters are always read"
+            )
     return named
 
 

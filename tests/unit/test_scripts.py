@@ -432,3 +432,5 @@ def test_ocr_languages_names_what_is_read_besides() -> None:
     assert read_settings({"OCR_LANGUAGES": "none"}).ocr_languages == ()
     with pytest.raises(ConfigurationError, match=r"OCR_LANGUAGES is 'ar,klingon': give none, or"):
         read_settings({"OCR_LANGUAGES": "ar,klingon"})
+    with pytest.raises(ConfigurationError, match=r"\(en is none of them; Latin, .* always read\)"):
+        read_settings({"OCR_LANGUAGES": "ar,EN"})

@@ -166,7 +166,7 @@ class Host:
 
     def _begin_session(self) -> None:
         what = "workers and HTTP" if self._options.port else "workers"
-        _logger.info("starting %s (%d processes that run functions)", what, self._options.workers)
+        _logger.info("starting %s (processes that run functions: %d)", what, self._options.workers)
         self._session = Session(
             self._options, self._queues, self._blobs, self._listener, self._unbegun
         )

@@ -116,5 +116,6 @@ def log_to(stream: IO[str]) -> None:
     handler.addFilter(AddLabels())
     handler.setFormatter(LabelledLines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    logging.getLogger("azure").setLevel(logging.WARNING)
+    for talkative in ("azure", "alembic"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     logging.getLogger("urllib3.connectionpool").addFilter(_is_of_use)

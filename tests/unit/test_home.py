@@ -365,7 +365,7 @@ def test_a_start_says_what_it_is_doing(tmp_path: Path, caplog: pytest.LogCapture
         host_on(emulator, tmp_path).start()
     assert caplog.messages == [
         "starting the storage emulator on ports 10000 to 10002",
-        "starting workers (2 processes that run functions)",
+        "starting workers (processes that run functions: 2)",
     ]
 
 

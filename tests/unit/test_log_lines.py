@@ -96,6 +96,17 @@ class TestLines:
         logger.warning("Retrying after connection broken")
         assert capsys.readouterr().err.count("\n") == 1
 
+    def test_what_migrations_do_step_by_step_is_not_told(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(logging.getLogger(), "handlers", [])
+        monkeypatch.setattr(logging.getLogger(), "level", logging.WARNING)
+        monkeypatch.setattr(logging.getLogger("alembic"), "level", logging.NOTSET)
+        log_to(sys.stderr)
+        logging.getLogger("alembic.runtime.migration").info("Context impl SQLiteImpl.")
+        logging.getLogger("alembic.runtime.migration").warning("a table is missing")
+        assert capsys.readouterr().err.count("\n") == 1
+
     def test_secrets_are_taken_out_of_message_and_stack(self, log: io.StringIO) -> None:
         try:
             raise ValueError("https://x.test/a?sig=verysecret AccountKey=verysecret")

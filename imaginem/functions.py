@@ -9,7 +9,7 @@ import azure.functions as func
 
 from imaginem.config.retirement import log_retirements
 from imaginem.config.settings import Settings, read_settings
-from imaginem.config.startup import check_start
+from imaginem.config.startup import check_start, log_unknown_steps
 from imaginem.names import is_own_photo
 from imaginem.pipeline.maintenance import run_maintenance
 from imaginem.pipeline.poison import bury
@@ -47,6 +47,7 @@ def add_steps(
         settings = read_settings()
         check_start(settings)  # wrong settings show at the start, not at the first message
         log_retirements(settings, datetime.now(UTC).date())
+        log_unknown_steps(settings, registry.names())
     for step in registry:
         _add(app, step.name, step.name, _step_function(step, registry, services))
         poisoned = _poison_function(step.name, services)

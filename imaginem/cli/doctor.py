@@ -21,6 +21,7 @@ from imaginem.cli.shared import (
 )
 from imaginem.config.retirement import Retirement, retirements
 from imaginem.config.settings import Settings
+from imaginem.config.startup import unknown_steps
 from imaginem.errors import ConfigurationError, ImaginemError, StorageSilent, free_bytes
 from imaginem.host.emulator import emulator_package
 from imaginem.host.identity import check_identity
@@ -165,14 +166,9 @@ def check_pipeline(settings: Settings, known: Sequence[str]) -> None:
     Raises:
         ConfigurationError: there is none of some names; tells which.
     """
-    fused = sorted(name for group in settings.fusion.groups for name in group)
-    for setting, names in (("PIPELINE_DEFINITION", settings.pipeline), ("PIPELINE_FUSION", fused)):
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise ConfigurationError(
-                f"{setting} names {', '.join(unknown)}, which no step serves: correct it, or add "
-                "the step"
-            )
+    problems = unknown_steps(settings, known)
+    if problems:
+        raise ConfigurationError("; ".join(problems))
 
 
 def _step_names(app: Path) -> list[str]:

@@ -1,12 +1,14 @@
-"""What must hold on Azure before the first message comes: checked when the app starts."""
+"""What is looked at when the app starts, before the first message comes."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Collection, Iterable
 from importlib.util import find_spec
 
 from imaginem.config.engine_table import EngineTable, Provider
 from imaginem.config.settings import Settings
 from imaginem.errors import ConfigurationError
 
+_logger = logging.getLogger("imaginem.config")
 _BUILD = "build the package with the local engine (make package ENGINES=local)"
 _REQUIRE = "add it to requirements.txt"
 
@@ -22,6 +24,33 @@ def check_start(settings: Settings) -> None:
     problems = [*_database_problems(settings), *_engine_problems(settings)]
     if problems:
         raise ConfigurationError("the app can't start on Azure: " + "; ".join(problems))
+
+
+def unknown_steps(settings: Settings, known: Collection[str]) -> list[str]:
+    """Return a line for each setting that names steps which the app does not have.
+
+    They may be steps of another app on the same storage, so it starts with them.
+
+    Args:
+        settings: of the app.
+        known: names of the app's steps.
+    """
+    fused = sorted(name for group in settings.fusion.groups for name in group)
+    named = {"PIPELINE_DEFINITION": settings.pipeline, "PIPELINE_FUSION": fused}
+    unknown = {
+        setting: [name for name in names if name not in known] for setting, names in named.items()
+    }
+    return [
+        f"{setting} names {', '.join(names)}, which no step serves: correct it, or add the step"
+        for setting, names in unknown.items()
+        if names
+    ]
+
+
+def log_unknown_steps(settings: Settings, known: Collection[str]) -> None:
+    """Write a warning for each line of `unknown_steps`."""
+    for line in unknown_steps(settings, known):
+        _logger.warning("%s", line)
 
 
 def _database_problems(settings: Settings) -> list[str]:

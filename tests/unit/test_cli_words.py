@@ -2,6 +2,7 @@
 
 import io
 
+import azure.functions as func
 import pytest
 import typer
 from azure.core.exceptions import ServiceRequestError
@@ -13,6 +14,7 @@ from imaginem.cli.progress import render, show_view, tell_unfinished
 from imaginem.cli.shared import exit_on_error
 from imaginem.config.settings import read_settings
 from imaginem.errors import ConfigurationError, StorageSilent
+from imaginem.functions import add_steps
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import PoisonEntry
@@ -84,6 +86,16 @@ class TestNamesOfSteps:
         wrong = right | {name: right[name].replace("ocr", "orc")}
         with pytest.raises(ConfigurationError, match=f"{name} names orc, which no step serves"):
             doctor.check_pipeline(read_settings(wrong), ["ocr", "facecrop"])
+
+    @pytest.mark.parametrize("name", ["PIPELINE_DEFINITION", "PIPELINE_FUSION"])
+    def test_the_start_of_the_app_warns_of_it(
+        self, name: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setenv(name, "ocr+orc" if name == "PIPELINE_FUSION" else "ocr,orc")
+        add_steps(func.FunctionApp(), default_registry)
+        assert caplog.messages == [
+            f"{name} names orc, which no step serves: correct it, or add the step"
+        ]
 
 
 class TestJobsThatWait:

@@ -149,7 +149,11 @@ def run() -> list[Result]:
     chosen = options.script_languages.split(",") if options.script_languages else [*TEXTS, *UNKNOWN]
     results: list[Result] = []
     for language in chosen:
-        if not fonts.of(language):
+        if language not in TEXTS and language not in UNKNOWN:
+            known = ", ".join((*TEXTS, *UNKNOWN))
+            reason = f"SCRIPT_LANGUAGES: there are no texts in it, only in {known}"
+            results.append(missing(f"{language}: character errors", reason))
+        elif not fonts.of(language):
             results.append(missing(f"{language}: character errors", "no font of it is installed"))
         else:
             results += rows(readers, language, options.script_lines, fonts)

@@ -50,6 +50,17 @@ def test_a_commit_that_is_there_can_be_compared_with() -> None:
     check_commit("HEAD")
 
 
+def test_a_language_without_texts_is_named_with_those_that_have_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SCRIPT_LANGUAGES", "xx")
+
+    (row,) = importlib.import_module(PARTS["scripts"]).run()
+
+    assert row.name == "xx: character errors"
+    assert "there are no texts in it, only in ar, fa, ur" in row.shown
+
+
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_has_its_measurement(part: str) -> None:
     assert callable(importlib.import_module(PARTS[part]).run)

@@ -130,10 +130,16 @@ def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
     if settings.uses_emulator:
         yield Check("node for the storage emulator", node_command)
         yield Check("storage emulator", lambda: emulator_package(app))
+    yield from local_checks(settings)
+    yield from engine_checks(runtime)
+
+
+def local_checks(settings: Settings) -> Iterator[Check]:
+    """Return a check of each thing that local engines need; none where none is chosen."""
     providers = settings.engine_table.providers(settings.engine_choices)
     if any(provider.needs_weights for _, provider in providers):
         yield Check("weights", lambda: _check_weights(AssetStore(settings.assets)))
-    yield from engine_checks(runtime)
+        yield Check("runtime of networks", lambda: _check_runtime(settings))
 
 
 def with_advice(check: Check, settings: Settings) -> Check:
@@ -169,6 +175,12 @@ def check_pipeline(settings: Settings, known: Sequence[str]) -> None:
     problems = unknown_steps(settings, known)
     if problems:
         raise ConfigurationError("; ".join(problems))
+
+
+def _check_runtime(settings: Settings) -> None:
+    from imaginem.engines.local.models import check_runtime  # loads numpy
+
+    check_runtime(settings.local_runtime)
 
 
 def _step_names(app: Path) -> list[str]:

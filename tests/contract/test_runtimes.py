@@ -12,6 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from imaginem.cli.doctor import local_checks
 from imaginem.config.settings import read_settings
 from imaginem.engines.local import models
 from imaginem.engines.local.models import Model, RuntimeSetting
@@ -23,6 +24,7 @@ from imaginem.outputs import Face, Rectangle
 from imaginem.ports import CallContext
 from imaginem.runtime import Runtime
 from imaginem.testing import photo_bytes
+from imaginem.usecases.health import examine
 
 FACE = Face(face_rectangle=Rectangle(left=2, top=2, width=8, height=8))
 RUNTIMES: tuple[RuntimeSetting, ...] = ("auto", "onnxruntime", "openvino")
@@ -143,6 +145,19 @@ def test_openvino_by_order_says_that_it_is_missing(network: Path, tmp_path: Path
 
     with pytest.raises(ConfigurationError, match=r"LOCAL_RUNTIME is openvino.*set LOCAL_RUNTIME"):
         model.run({"number": numbers(2)})
+
+
+@pytest.mark.usefixtures("no_openvino")
+def test_the_doctor_finds_that_openvino_by_order_is_missing(tmp_path: Path) -> None:
+    home = {"IMAGINEM_HOME": str(tmp_path)}
+    told = {}
+    for setting in ("auto", "onnxruntime", "openvino"):
+        settings = read_settings(home | {"LOCAL_RUNTIME": setting})
+        checks = [each for each in local_checks(settings) if each.name == "runtime of networks"]
+        told[setting] = [finding.problem for finding in examine(checks)]
+
+    assert told["auto"] == told["onnxruntime"] == [""]
+    assert "set LOCAL_RUNTIME to auto" in told["openvino"][0]
 
 
 @pytest.mark.usefixtures("no_openvino")

@@ -262,6 +262,7 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
         "database",
         "home",
         "weights",
+        "runtime of networks",
         "engine for vision",
         "engine for ocr",
         "engine for faces",

@@ -59,6 +59,27 @@ def shared_model(
     return opened_once(path or store.path(name), name, runtime, store.folder / _COMPILED)
 
 
+def check_runtime(runtime: RuntimeSetting) -> None:
+    """Check that the runtime that LOCAL_RUNTIME demands can be used, without opening a network.
+
+    Raises:
+        ConfigurationError: it is OpenVINO, which is not installed or does not load here.
+    """
+    if runtime != "openvino":
+        return
+    try:
+        on_openvino.processor()
+    except Unusable as problem:
+        raise _without_openvino(problem) from None
+
+
+def _without_openvino(problem: Unusable) -> ConfigurationError:
+    return ConfigurationError(
+        f"LOCAL_RUNTIME is openvino, which can't be used ({problem}): `pip install "
+        "-r requirements-local.txt`, or set LOCAL_RUNTIME to auto"
+    )
+
+
 class Model:
     """A network; it is opened for the first run and shared by all threads.
 
@@ -122,10 +143,7 @@ class Model:
                     return on_openvino.open_network(self._path, choice.precision, self._compiled)
             except Unusable as problem:
                 if self._runtime == "openvino":
-                    raise ConfigurationError(
-                        f"LOCAL_RUNTIME is openvino, which can't be used ({problem}): `pip install "
-                        "-r requirements-local.txt`, or set LOCAL_RUNTIME to auto"
-                    ) from None
+                    raise _without_openvino(problem) from None
         try:
             return on_onnxruntime.open_network(self._path)
         except Unusable:

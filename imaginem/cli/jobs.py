@@ -124,7 +124,8 @@ def submit(
         else:
             sent = sum(job.sent for _, job in submitted)
             there = f", {len(submitted) - sent} already" if sent < len(submitted) else ""
-            line = f"{sent} jobs sent{there} in batch {batch_id}; see `imaginem status {batch_id}`"
+            jobs = "1 job" if sent == 1 else f"{sent} jobs"
+            line = f"{jobs} sent{there} in batch {batch_id}; see `imaginem status {batch_id}`"
             out.print(line, soft_wrap=True)
         if barred:
             raise typer.Exit(int(Exit.FAILED))

@@ -206,15 +206,19 @@ def _tags(result: JobResult) -> str:
 def _text(result: JobResult) -> str:
     """Return the first two lines of a photo's text, cut at 48 characters.
 
-    Text that was seen and can't be read is said after what was read.
+    Text that was seen and can't be read is said after what was read. Whatever is left out, an
+    ellipsis says so.
     """
     output = result.job_output.get("ocr")
     text = output.get("full_text", "") if isinstance(output, dict) else ""
     lines = _list(result.job_output, "ocr", "lines")
     unread = [line.get("unreadable") for line in lines if isinstance(line, dict)]
     said = dict.fromkeys(each for each in unread if isinstance(each, str))
-    first = " / ".join([*text.splitlines(), *said][:2])
-    return first if len(first) <= 48 else first[:47] + "…"
+    found = [*text.splitlines(), *said]
+    first = " / ".join(found[:2])
+    if len(first) > 48:
+        return first[:47] + "…"
+    return f"{first} …" if len(found) > 2 else first
 
 
 def result_json(runtime: Runtime, result: JobResult, *, links: bool) -> dict[str, Any]:

@@ -180,7 +180,7 @@ def test_photos_are_submitted_watched_and_read(
     again = cli("submit", str(folder), "--batch", "mine", "--pipeline", steps)
     assert f"already there (succeeded), job {cup}" in again
     assert "0 jobs sent, 2 already in batch mine" in again
-    assert "2 jobs sent" in cli("submit", str(folder), "--batch", "mine", "--again")
+    assert "2 jobs sent in batch" in cli("submit", str(folder), "--batch", "mine", "--again")
 
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health") as answer:
         assert json.load(answer)["status"] == "ok"

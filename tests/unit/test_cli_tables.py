@@ -43,6 +43,24 @@ def test_a_table_tells_what_was_not_found_from_what_nobody_looked_for() -> None:
     assert "Not looked for: facematch is no step of this job." in shown.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Maria\nLopez", "Maria / Lopez"),
+        ("Maria\nLopez\nBogota", "Maria / Lopez …"),
+        (f"Maria\n{'x' * 48}", f"Maria / {'x' * 39}…"),
+    ],
+)
+def test_text_of_which_lines_are_left_out_says_so(text: str, shown: str) -> None:
+    services = web_services()
+    outputs = {"ocr": {"full_text": text}}
+    services.results.save(JobResult("spring", "job", ["ocr"], "", {}, outputs))
+    told = io.StringIO()
+    Console(file=told, width=200).print(result_table(cast(Runtime, services), "spring", ["job"]))
+
+    assert f" {shown} " in told.getvalue()
+
+
 def test_a_dropped_photo_tells_where_it_lay_and_that_it_was_replaced(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -13,6 +13,7 @@ from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices
 from imaginem.redaction import without_query
 from imaginem.usecases.admission import Admission, Wish, admit
+from imaginem.usecases.intake import no_such_step
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,7 @@ def whole_pipeline(names: Sequence[str], registry: Registry) -> list[str]:
     """
     for name in names:
         if name not in registry:
-            known = f"; steps are {', '.join(registry.names())}"
-            fail(
-                f"--pipeline: no step is named {name!r}{registry.suggestion(name.lower()) or known}"
-                " (with --raw, steps are taken as they are given, and the job is handed over to "
-                "such a queue)",
-                Exit.USAGE,
-            )
+            fail(f"--pipeline: {no_such_step(registry, name, '--raw')}", Exit.USAGE)
     return registry.resolve(names)
 
 

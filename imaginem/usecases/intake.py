@@ -25,11 +25,12 @@ class Upload:
     Attributes:
         read: returns the file's bytes; called only once the other checks have passed.
         filename: the sender's, with folders or without.
-        pipeline: names of steps, and of queues that other apps serve; empty for the default.
+        pipeline: names of steps; what they require is added. Empty for the default.
         job_id: the sender's choice; empty for one made of name and content.
         again: send the job once more if the same photo's has ended.
         replace: take the chosen id from another photo.
         group: who may see the batch, if this is its first photo; empty for everybody.
+        raw: take the pipeline as it is given: other names are queues that other apps serve.
     """
 
     batch_id: str
@@ -40,6 +41,7 @@ class Upload:
     again: bool = False
     replace: bool = False
     group: str = ""
+    raw: bool = False
 
 
 def receive_photo(
@@ -50,12 +52,13 @@ def receive_photo(
     Raises:
         JobIdTaken: another photo has the id that was chosen.
         NotFound: the batch is another group's, which the caller may not see.
-        InvalidMessage: an id or the pipeline is not valid, or the caller is not in the group.
+        InvalidMessage: an id is not valid, a name in the pipeline is no step's, or the caller is
+            not in the group.
         PermanentError: the batch was cancelled, or belongs to another group.
     """
     if not caller.may_see(upload.group):
         raise InvalidMessage("group: you are not in this group")
-    pipeline = _whole_pipeline(services, registry, upload.pipeline)
+    pipeline = _whole_pipeline(services, registry, upload)
     check_first_step(registry, pipeline[0])
     data = upload.read()
     name = _file_name(upload.filename)
@@ -113,16 +116,36 @@ def _check_valid(services: DashboardServices, key: JobKey, pipeline: Sequence[st
 
 
 def _whole_pipeline(
-    services: DashboardServices, registry: Registry, wanted: Sequence[str]
-) -> list[str]:
-    """Return the wanted steps and those they require, then the queues of other apps."""
-    own = [name for name in wanted if name in registry]
-    others = [name for name in wanted if name not in registry]
-    steps = [*registry.resolve(own), *others] if wanted else []
-    pipeline = steps or list(services.core_settings.default_pipeline)
+    services: DashboardServices, registry: Registry, upload: Upload
+) -> Sequence[str]:
+    """Return the wanted steps and those they require, or the pipeline of the settings."""
+    wanted = upload.pipeline
+    if wanted and not upload.raw:
+        for name in wanted:
+            if name not in registry:
+                raise InvalidMessage(f"pipeline: {no_such_step(registry, name, 'raw=true')}")
+        wanted = registry.resolve(wanted)
+    pipeline = wanted or services.core_settings.default_pipeline
     if not pipeline:  # settings always name one; services that an embedder makes may not
         raise InvalidMessage("pipeline: name one step at least, or set PIPELINE_DEFINITION")
     return pipeline
+
+
+def no_such_step(registry: Registry, name: str, raw: str) -> str:
+    """Return the refusal of a name in a chosen pipeline that is no step's.
+
+    A misspelt step would be taken for another app's queue, and its job handed over to nobody.
+
+    Args:
+        registry: knows the steps.
+        name: that was given.
+        raw: how to say that it is another app's queue.
+    """
+    known = f"; steps are {', '.join(registry.names())}"
+    return (
+        f"no step is named {name!r}{registry.suggestion(name.lower()) or known} (with {raw}, steps "
+        "are taken as they are given, and the job is handed over to such a queue)"
+    )
 
 
 def check_first_step(registry: Registry, queue: str) -> None:

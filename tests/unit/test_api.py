@@ -151,9 +151,28 @@ class TestUpload:
         assert "no step is named" in send(api, photo_bytes(), pipeline="No!").json()["detail"]
         told = send(api, photo_bytes(), pipeline="facedetecton").json()["detail"]
         assert "did you mean facedetection?" in told
-        assert "queue name" in send(api, photo_bytes(), pipeline="ocr,No!").json()["detail"]
+        odd = send(api, photo_bytes(), pipeline="ocr,No!", raw="true").json()["detail"]
+        assert "queue name" in odd
         assert services.blobs.list("inputimages", "") == []
         assert send(api, photo_bytes(), pipeline="").status_code == 201
+
+    @pytest.mark.parametrize("pipeline", ["ocrr", "facedetection,ocrr", "OCR,facedetection"])
+    def test_a_misspelt_step_anywhere_in_the_pipeline_is_refused_as_the_command_line_does(
+        self, services: MemoryServices, api: TestClient, pipeline: str
+    ) -> None:
+        refused = send(api, photo_bytes(), pipeline=pipeline)
+        assert refused.status_code == 422
+        told = refused.json()["detail"]
+        assert told.startswith("pipeline: no step is named ")
+        assert ": did you mean ocr? (with raw=true, steps are taken as they are given" in told
+        assert services.blobs.list("inputimages", "") == []
+
+    def test_a_queue_of_another_app_is_taken_where_the_sender_says_so(
+        self, services: MemoryServices, api: TestClient
+    ) -> None:
+        job = send(api, photo_bytes(), pipeline="ocr,theirs", raw="true").json()
+        run_all(services, default_registry)
+        assert api.get(job["url"]).json()["state"] == "handed_over"
 
     def test_a_message_may_be_sent_as_it_is(
         self, services: MemoryServices, api: TestClient

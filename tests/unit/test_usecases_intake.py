@@ -66,7 +66,6 @@ class TestReceivePhoto:
         [
             ((), list(PIPELINE)),
             (("facecrop",), ["facedetection", "facecrop"]),
-            (("ocr", "outside"), ["ocr", "outside"]),
         ],
     )
     def test_a_pipeline_gets_what_its_steps_need(
@@ -75,6 +74,12 @@ class TestReceivePhoto:
         receive(services, pipeline=wanted)
         (message,) = queued(services, steps[0])
         assert message["job_definition"]["processing_pipeline"] == steps
+
+    def test_a_raw_pipeline_is_taken_as_it_is_given(self, services: MemoryServices) -> None:
+        wanted = ("facecrop", "outside", "ocr")
+        receive(services, pipeline=wanted, raw=True)
+        (message,) = queued(services, "facecrop")
+        assert tuple(message["job_definition"]["processing_pipeline"]) == wanted
 
     @pytest.mark.parametrize(
         ("changes", "error", "reason"),

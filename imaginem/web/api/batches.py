@@ -54,6 +54,9 @@ def upload(
     pipeline: Annotated[
         str, Form(description="Steps, separated by commas; those they require are added.")
     ] = "",
+    raw: Annotated[
+        bool, Form(description="Take the steps as they are given; others are other apps' queues.")
+    ] = False,
     job_id: Annotated[
         str, Form(description="Refused if another photo has it; made of name and content if empty.")
     ] = "",
@@ -77,6 +80,7 @@ def upload(
         read=partial(read_upload, file),
         filename=file.filename or "",
         pipeline=[name for part in pipeline.split(",") if (name := part.strip())],
+        raw=raw,
         job_id=job_id,
         again=again,
         replace=replace,

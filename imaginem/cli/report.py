@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
-from imaginem.outputs import Tag
 from imaginem.ports import DashboardServices, JobKey, JobResult
+from imaginem.ports.seen_words import words_seen
 from imaginem.redaction import redact_shown
 from imaginem.runtime import Runtime
 from imaginem.usecases.access import EVERYTHING
@@ -33,9 +35,12 @@ _IN_VAIN = {
     "nobody": "nobody",
 }
 _UNKNOWN = {"unsuccessful": "failed", "no_step": "not asked"}
-_COLUMNS = {"photo": 16, "tags": 12, "text": 12, "faces": 6, "looks like": 16}
+_COLUMNS = {"photo": 16, "tags": 14, "text": 12, "faces": 6, "looks like": 16}
 """Columns, each with the width that it has at least."""
 _TABLE_WIDTH = 80
+_BESIDE_CELLS = 16
+"""Columns of such a table that its spaces take: three between cells, two at each end."""
+_TAGS_SHOWN = 3
 _KEPT = "Of a face, the {} best matches are kept: there may be more."
 _WHY = "`imaginem status BATCH JOB` tells more:"
 
@@ -119,17 +124,38 @@ class ResultTable:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Return what is printed, as wide as the terminal allows."""
-        yield self._table() if options.max_width >= _TABLE_WIDTH else self._blocks()
+        width = options.max_width
+        yield self._table(width) if width >= _TABLE_WIDTH else self._blocks()
 
-    def _table(self) -> Table:
+    def _table(self, room: int) -> Table:
         table = Table(title=self._title, box=box.SIMPLE_HEAD, padding=(0, 1))
-        for name, width in _COLUMNS.items():
+        for name, width in self._widths(room - _BESIDE_CELLS).items():
             justify: Literal["left", "right"] = "right" if name == "faces" else "left"
-            table.add_column(name, overflow="fold", min_width=width, justify=justify)
+            table.add_column(name, overflow="fold", width=width, justify=justify)
         for row in self._rows:
             table.add_row(*(row.get(name, "") for name in _COLUMNS))
         table.caption = "\n".join(self._notes) or None
         return table
+
+    def _widths(self, room: int) -> dict[str, int]:
+        """Return the width of each column: the least that it has, and what others leave it.
+
+        First whole words have room, the shorter ones before; then cells of most lines grow.
+        Rich itself would make the table wider than the terminal, and cut letters off at its edge.
+        """
+        cells = {
+            name: "\n".join(Text.from_markup(row.get(name, "")).plain for row in self._rows)
+            for name in _COLUMNS
+        }
+        widths = dict(_COLUMNS)
+        more = {name: _widest(cells[name].split()) - width for name, width in widths.items()}
+        for name in sorted(more, key=lambda name: more[name]):
+            widths[name] += max(0, min(more[name], room - sum(widths.values())))
+        lines = {name: _widest(cells[name].splitlines()) for name in widths}
+        for _ in range(room - sum(widths.values())):
+            name = max(widths, key=lambda name: lines[name] / widths[name])
+            widths[name] += lines[name] > widths[name]
+        return widths
 
     def _blocks(self) -> Group:
         blocks: list[RenderableType] = []
@@ -141,6 +167,10 @@ class ResultTable:
                 block.add_row(name, row.get(name, ""))
             blocks += [block, ""]
         return Group(self._title, "", *blocks, *self._notes)
+
+
+def _widest(texts: Iterable[str]) -> int:
+    return max(map(cell_len, texts), default=0)
 
 
 def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> ResultTable:
@@ -196,11 +226,17 @@ def _list(outputs: Mapping[str, Any], step: str, name: str) -> list[Any]:
 
 
 def _tags(result: JobResult) -> str:
-    """Return the first three tags with their confidence."""
-    tags = [
-        Tag.model_validate(tag) for tag in _list(result.job_output, "generalclassification", "tags")
-    ]
-    return ", ".join(f"{tag.name} {tag.confidence:.2f}" for tag in tags[:3])
+    """Return the first three tags with their confidence, then those that text and faces give."""
+    listed = _list(result.job_output, "generalclassification", "tags")
+    engines: dict[str, float] = {}  # a file of several pages may have a tag more than once
+    for tag in listed:
+        if isinstance(tag, dict) and isinstance(tag.get("confidence"), int | float):
+            name = str(tag.get("name"))
+            engines[name] = max(engines.get(name, 0.0), tag["confidence"])
+    seen = words_seen(result.job_output)
+    shown = dict(list(engines.items())[:_TAGS_SHOWN])
+    shown |= {word: engines.get(word, confidence) for word, confidence in seen.items()}
+    return ", ".join(f"{name} {confidence:.2f}" for name, confidence in shown.items())
 
 
 def _text(result: JobResult) -> str:

@@ -109,3 +109,51 @@ def test_no_column_of_results_is_a_letter_wide_however_narrow_the_terminal(width
     for whole in ("mountain", "segmentation", "match", "another-a-", "looks like"):
         assert whole in told
     assert "asked" in told  # nobody looked for faces
+
+
+def shown_at(width: int, job: str, other: str) -> str:
+    """Return the results of a job with tags and a match, as a terminal of this width shows them."""
+    services = web_services()
+    names = ("mountain", "photograph", "clothing", "tree")
+    tags = [{"name": name, "confidence": 0.9} for name in names]
+    size = {"width": 320, "height": 240, "format": "PNG"}
+    rows = [{"polygon": [0, y, 300, y, 300, y + 30, 0, y + 30]} for y in range(0, 240, 40)]
+    outputs = {
+        "generalclassification": {"tags": tags, "metadata": size},
+        "ocr": {"full_text": "Region-based segmentation of images", "lines": rows},
+        "facedetection": {"faces": [{}] * 9},
+    }
+    services.results.save(JobResult("spring", job, list(outputs), "", {}, outputs))
+    pair(services, face(services, ("spring", job), "one"), face(services, ("spring", other), "two"))
+    shown = io.StringIO()
+    Console(file=shown, width=width).print(result_table(cast(Runtime, services), "spring", [job]))
+    return shown.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+def test_results_have_the_tags_that_text_and_faces_give_as_pages_do(width: int) -> None:
+    told = shown_at(width, "one", "two")
+    assert "document" in told
+    assert "crowd" in told
+    assert "mountain" in told
+
+
+@pytest.mark.parametrize("width", range(80, 160, 7))
+def test_no_letter_of_results_is_cut_off_at_the_edge_of_a_terminal(width: int) -> None:
+    job = "a-photo-of-the-whole-family-by-the-lake-in-the-evening.jpg-0930e3aa"
+    lines = shown_at(width, job, f"another-{job}").splitlines()
+    (head,) = [line for line in lines if "looks like" in line]
+    left, right = head.index("tags"), head.index("looks like")
+    below = lines[lines.index(head) + 2 :]
+    assert "".join(line[:left].strip() for line in below) == job
+    match = "".join(line[right:].rstrip().ljust(1) for line in below).replace(" ", "")
+    assert match == f"another-{job}0.81match"
+
+
+def test_odd_tags_of_a_sender_stop_no_table() -> None:
+    services = web_services()
+    outputs = {"generalclassification": {"tags": ["odd", {"name": "cat", "confidence": 0.9}, {}]}}
+    services.results.save(JobResult("spring", "one", list(outputs), "", {}, outputs))
+    shown = io.StringIO()
+    Console(file=shown, width=80).print(result_table(cast(Runtime, services), "spring", ["one"]))
+    assert "cat 0.90" in shown.getvalue()

@@ -1,7 +1,6 @@
 """`imaginem cancel`, `export`, `forget` and `faces search`."""
 
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -194,7 +193,7 @@ def search(photo: Path, as_json: Json = False, purpose: Purpose = "", app: App =
 def show_search(found: FaceSearch, console: Console) -> None:
     """Print who looks like the faces of a photo, and what could not be said."""
     if found.faces:
-        console.print(_face_table(found.faces), markup=False)
+        console.print(_face_table(found), markup=False)
     elif not found.not_compared:
         console.print("no face was found in this photo")
     if found.has_other_models:
@@ -232,11 +231,12 @@ def _as_json(number: int, face: SearchedFace) -> dict[str, Any]:
     }
 
 
-def _face_table(faces: Sequence[SearchedFace]) -> Table:
+def _face_table(search: FaceSearch) -> Table:
+    nobody = "nobody was found" if search.has_other_models else "nobody looks like this face"
     table = Table("face", "batch", "photo", "confidence", "", box=None, padding=(0, 1))
-    for number, face in enumerate(faces, 1):
+    for number, face in enumerate(search.faces, 1):
         if not face.matches:
-            table.add_row(str(number), "-", "nobody looks like this face", "", "")
+            table.add_row(str(number), "-", nobody, "", "")
         for match in face.matches:
             confidence = f"{match.confidence:.2f}"
             told = "same photo" if match.same_photo else match.band

@@ -20,6 +20,7 @@ from imaginem.usecases.alike import ReviewedMatch, may_have_more
 from imaginem.usecases.faces import matches_of_job
 from imaginem.usecases.findings import FOUND, Finding, findings_in
 from imaginem.usecases.jobs import photo_name, visible_outputs
+from imaginem.usecases.other_models import OtherModels
 from imaginem.usecases.submit import job_id_of
 
 _UNSOUGHT = "?"
@@ -34,7 +35,11 @@ _IN_VAIN = {
     "not_compared": "not comparable",
     "nobody": "nobody",
 }
-_UNKNOWN = {"unsuccessful": "failed", "no_step": "not asked"}
+_UNKNOWN = {
+    "unsuccessful": "failed",
+    "no_step": "not asked",
+    "nobody_comparable": "not all compared",
+}
 _COLUMNS = {"photo": 16, "tags": 14, "text": 12, "faces": 6, "looks like": 16}
 """Columns, each with the width that it has at least."""
 _TABLE_WIDTH = 80
@@ -176,12 +181,13 @@ def _widest(texts: Iterable[str]) -> int:
 def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> ResultTable:
     """Return a table of the results of these jobs.
 
-    A cell says `-`, `0`, `nobody` or `no face` if it was looked for in vain; `failed`, `not asked`
-    or `?` if nobody has looked, and then the notes say more.
+    A cell says `-`, `0`, `nobody` or `no face` if it was looked for in vain; `failed`, `not asked`,
+    `not all compared` or `?` if nobody has looked, or not at everything: then the notes say more.
     """
     rows: list[dict[str, str]] = []
     unknown: set[str] = set()
     most, cut = runtime.core_settings.match_limit, False
+    others = OtherModels(runtime, EVERYTHING)
     for job_id in sorted(ids):
         key = (batch_id, job_id)
         result = runtime.results.read(key)
@@ -191,7 +197,8 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> ResultT
         matches = matches_of_job(runtime, key, EVERYTHING)
         matched = _photos_of(matches)
         similar = [f"{escape(each.job_id)} {each.confidence:.2f} {each.told}" for each in matched]
-        told = findings_in(result, has_matches=bool(matched))
+        other_models = not matched and others.are_beside(result.job_output)
+        told = findings_in(result, has_matches=bool(matched), other_models=other_models)
         count = len(_list(result.job_output, "facedetection", "faces"))
         cells = {
             "photo": escape(_photo(result)),

@@ -19,6 +19,7 @@ from imaginem.usecases.audit.acting import note
 from imaginem.usecases.findings import FOUND, findings_in
 from imaginem.usecases.jobs import given_name
 from imaginem.usecases.looked import has_looked
+from imaginem.usecases.other_models import OtherModels
 
 COLUMNS = (
     "batch_id",
@@ -67,22 +68,22 @@ needs no mark: where it separates cells, the quotes hold.
 def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Iterator[dict[str, Any]]:
     """Yield a row for each result of a batch, in the order of job ids; lists stay lists.
 
-    `matches_told` says why there is no match: nobody looks alike, there is no face, or nobody has
-    looked.
+    `matches_told` says why there is no match: nobody looks alike, there is no face, nobody has
+    looked, or not at all faces of the gallery.
     `not_looked_for` names the columns whose step did not look, so that empty there is not nothing.
     `matches` has no photo of which a person said that its face is another one: `rejected` has it;
     and none that is the very same photo, sent again: `copies` has it.
     Matches in batches that the caller may not see are left out.
     """
     note(services, AuditDeed.EXPORTED, AuditSubject.BATCH, batch_id)
-    results = services.results.batch(batch_id)
+    results, others = services.results.batch(batch_id), OtherModels(services, caller)
     while chunk := list(islice(results, _CHUNK)):
         keys = [(batch_id, result.id) for result in chunk]
         faces = services.gallery.faces_of(*keys)
         alike = _photos_alike(services, faces, caller)
         enrolled = Counter(face.job_id for face in faces)
         for result in chunk:
-            yield _row(result, enrolled[result.id], alike.get(result.id, _PhotosAlike()))
+            yield _row(result, enrolled[result.id], alike.get(result.id, _PhotosAlike()), others)
 
 
 @dataclass
@@ -151,13 +152,16 @@ def _cell(value: Any) -> str:
     return f"'{marked}" if marked.startswith(("\t", "\r", "\n")) else marked
 
 
-def _row(result: JobResult, enrolled: int, alike: _PhotosAlike) -> dict[str, Any]:
+def _row(
+    result: JobResult, enrolled: int, alike: _PhotosAlike, others: OtherModels
+) -> dict[str, Any]:
     classification = result.job_output.get("generalclassification")
     tags = _names(classification, "tags", "name")
     captions = _names(_part(classification, "description"), "captions", "text")
     faces = max(count_faces(result.job_output), enrolled)
     has_matches = bool(alike.standing or alike.rejected or alike.copies)
-    told = findings_in(result, has_matches=has_matches)["matches"]
+    other_models = not has_matches and others.are_beside(result.job_output)
+    told = findings_in(result, has_matches=has_matches, other_models=other_models)["matches"]
     unsought = [column for column, by in _SOUGHT_BY.items() if not has_looked(result, *by)]
     return {
         "batch_id": result.batch_id,

@@ -5,6 +5,7 @@ Pages, API, command line and exports tell it in the same words.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from imaginem.ports import JobResult
@@ -23,7 +24,8 @@ class Finding:
 
     Attributes:
         how: `found`; `nothing`, `no_face`, `erased`, `nothing_to_compare`, `not_compared` and
-            `nobody` if it was looked for in vain; `not_read` for text that can't be read; else one
+            `nobody` if it was looked for in vain; `nobody_comparable` if so, but other faces of the
+            gallery were not compared; `not_read` for text that can't be read; else one
             of `Looked`, or `unreadable` or `unsought` if an output does not tell.
         step: that looks for it.
         reason: why the step failed or was skipped, if that is known.
@@ -41,27 +43,36 @@ class Finding:
 
 def findings_of(job: JobView) -> dict[str, Finding]:
     """Return what is told of `tags`, `text`, `faces` and `matches` of a job."""
-    return _findings(job.outputs or {}, lambda step: look_of(job, step), bool(job.matches))
+    look_at = partial(look_of, job)
+    return _findings(
+        job.outputs or {}, look_at, has_matches=bool(job.matches), other_models=job.other_models
+    )
 
 
-def findings_in(result: JobResult, *, has_matches: bool) -> dict[str, Finding]:
+def findings_in(result: JobResult, *, has_matches: bool, other_models: bool) -> dict[str, Finding]:
     """Return the same by a job's result alone.
 
     Args:
         result: of the job.
         has_matches: whether there are faces that look like the job's.
+        other_models: whether the gallery has faces that could not be compared with them.
     """
-    return _findings(result.job_output, lambda step: look_in_result(result, step), has_matches)
+    look_at = partial(look_in_result, result)
+    return _findings(result.job_output, look_at, has_matches=has_matches, other_models=other_models)
 
 
 def _findings(
-    outputs: Mapping[str, Any], look_at: Callable[[str], Look], has_matches: bool
+    outputs: Mapping[str, Any],
+    look_at: Callable[[str], Look],
+    *,
+    has_matches: bool,
+    other_models: bool,
 ) -> dict[str, Finding]:
     def told(step: str, found: str) -> Finding:
         look = look_at(step)
         return Finding(found if look.is_done else look.how, look.step, look.reason)
 
-    matches = told("facematch", _matches(outputs))
+    matches = told("facematch", _matches(outputs, other_models))
     return {
         "tags": told("generalclassification", _tags(outputs)),
         "text": told("ocr", _text(_part(outputs, "ocr"))),
@@ -105,9 +116,11 @@ def _faces(outputs: Mapping[str, Any]) -> str:
     return "erased" if detected.get(ERASED_FACES) else "no_face"
 
 
-def _matches(outputs: Mapping[str, Any]) -> str:
+def _matches(outputs: Mapping[str, Any], other_models: bool) -> str:
     """Return what is told where nobody was found to look like a photo's faces."""
     detected, compared = _part(outputs, "facedetection"), _part(outputs, "faceprint")
     if detected.get("faces") == []:
         return "nothing_to_compare"
-    return "not_compared" if compared.get("faces") == [] else "nobody"
+    if compared.get("faces") == []:
+        return "not_compared"
+    return "nobody_comparable" if other_models else "nobody"

@@ -21,6 +21,7 @@ from imaginem.usecases.access import Caller
 from imaginem.usecases.alike import ReviewedMatch
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.faces import matches_of_job
+from imaginem.usecases.other_models import OtherModels
 from imaginem.usecases.submit import is_at_work
 
 
@@ -42,6 +43,7 @@ class JobView:
         replaced: when that blob was found to hold another photo; empty if it does not.
         outputs: by step; None as long as there is no result.
         matches: faces that look like the job's, best first.
+        other_models: there are none, and other models' faces were not compared.
     """
 
     batch_id: str
@@ -54,6 +56,7 @@ class JobView:
     matches: Sequence[ReviewedMatch]
     source: str = ""
     replaced: str = ""
+    other_models: bool = False
 
 
 def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobView:
@@ -66,7 +69,8 @@ def view_job(services: DashboardServices, key: JobKey, caller: Caller) -> JobVie
     note(services, AuditDeed.VIEWED, AuditSubject.JOB, *key)
     matches = matches_of_job(services, key, caller)
     outputs = None if job.outputs is None else visible_outputs(job.outputs, matches)
-    return replace(job, matches=matches, outputs=outputs)
+    other_models = not matches and OtherModels(services, caller).are_beside(outputs or {})
+    return replace(job, matches=matches, outputs=outputs, other_models=other_models)
 
 
 def steps_of_job(services: DashboardServices, key: JobKey) -> JobView:

@@ -15,6 +15,7 @@ from imaginem.ports import DashboardServices, JobResult
 from imaginem.usecases.access import Caller
 from imaginem.usecases.faces import owner_of
 from imaginem.usecases.jobs import JobView, steps_of_job
+from imaginem.usecases.other_models import OtherModels
 
 
 class Looked(StrEnum):
@@ -105,6 +106,21 @@ def look_of_face(services: DashboardServices, face_id: uuid.UUID, caller: Caller
         return look_of(steps_of_job(services, owner.key), "facematch")
     except NotFound:  # faces may be kept for longer than what else is known of their job
         return Look("facematch", Looked.NO_OUTPUT)
+
+
+def found_nobody(
+    services: DashboardServices, face_id: uuid.UUID, look: Look, caller: Caller
+) -> str:
+    """Return how it is told that no face looks like one of the gallery, as of `Finding`.
+
+    Raises:
+        NotFound: the face is not in the gallery, or hidden from the caller.
+    """
+    if not look.is_done:
+        return look.how
+    result = services.results.read(owner_of(services, face_id, caller).key)
+    outputs = result.job_output if result else {}
+    return "nobody_comparable" if OtherModels(services, caller).are_beside(outputs) else "nobody"
 
 
 _BEFORE = {"facematch": ("facedetection", "faceprint")}

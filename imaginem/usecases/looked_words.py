@@ -9,6 +9,10 @@ WORDS = {
     "looked.nothing_to_compare": "There is no face to compare.",
     "looked.not_compared": "None of the faces in this photo can be compared.",
     "looked.nobody": "Nobody in the gallery looks like these faces.",
+    "looked.nobody_comparable": (
+        "Nobody was found who looks like these faces, but the gallery also has faces of another "
+        "model: they were not compared."
+    ),
     "looked.queued": "Not looked for yet: the job waits for its first step.",
     "looked.waiting": "Not looked for yet: {step} waits for its turn.",
     "looked.processing": "Not looked for yet: {step} is at work.",

@@ -156,8 +156,9 @@ class Finding(Answer):
 
     Attributes:
         how: `found`; `nothing`, `no_face`, `erased`, `nothing_to_compare`, `not_compared` or
-            `nobody` if it was looked for in vain; anything else, such as `failed` or `no_step`, if
-            it is not known.
+            `nobody` if it was looked for in vain; `nobody_comparable` if so, and faces of another
+            model were not compared; anything else, such as `failed` or `no_step`, if it is not
+            known.
         step: that looks for it.
         told: the same as a sentence.
     """

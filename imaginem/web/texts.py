@@ -221,7 +221,12 @@ ENGLISH = {
         "Their photos must be run again first."
     ),
     "faces.cut": "The {count} best are shown: there may be more.",
-    "faces.similar.none": "Nobody in the gallery looks like this face.",
+    "faces.nobody": "Nobody in the gallery looks like this face.",
+    "faces.nobody_found": "Nobody was found who looks like this face.",
+    "faces.nobody_comparable": (
+        "Nobody was found who looks like this face, but the gallery also has faces of another "
+        "model: they were not compared."
+    ),
     "faces.pick": "Or pick a face",
     "faces.pick.none": "There are no faces yet.",
     "faces.pick.cut": "The {count} newest are shown: others are on the pages of their photos.",

@@ -2,6 +2,7 @@
 
 import html
 import io
+import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -10,10 +11,10 @@ import pytest
 from rich.console import Console
 
 from imaginem.cli.report import result_table
-from imaginem.ports import JobKey
+from imaginem.ports import EnrolledFace, JobKey
 from imaginem.runtime import Runtime
 from imaginem.testing import MemoryServices
-from imaginem.usecases.access import EVERYTHING
+from imaginem.usecases.access import EVERYTHING, Caller
 from imaginem.usecases.export import as_rows
 from imaginem.usecases.findings import findings_in, findings_of
 from imaginem.usecases.jobs import view_job
@@ -79,7 +80,8 @@ def test_every_surface_tells_which_it_is(services: MemoryServices, case: str) ->
     assert client(services).get("/api/jobs/b/one").json()["looked"]["matches"]["told"] == in_page
     (row,) = as_rows(services, "b", EVERYTHING)
     assert row["matches_told"] == sentence
-    assert findings_in(result, has_matches=False)["matches"].told == sentence
+    told = findings_in(result, has_matches=False, other_models=False)
+    assert told["matches"].told == sentence
     shown = io.StringIO()
     table = result_table(cast(Runtime, services), "b", ["one"])
     Console(file=shown, width=120).print(table)
@@ -114,6 +116,63 @@ def test_text_that_can_not_be_read_is_not_told_as_nothing(services: MemoryServic
     keep(services, KEY, {"ocr": {"full_text": "", "lines": [line]}})
     told = client(services).get("/api/jobs/b/one").json()["looked"]["text"]
     assert told["told"] == "There is text in this photo that can't be read here."
+
+
+def with_model(model: str) -> dict[str, Any]:
+    """Return the outputs of a job whose face nobody looks like."""
+    found = outputs(1)
+    found["faceprint"]["faces"] = [{"model": model}]
+    return found
+
+
+def test_faces_of_another_model_are_never_told_as_unlike(services: MemoryServices) -> None:
+    """They were not compared: "nobody looks like these faces" would be false everywhere."""
+    shown = face(services, KEY)
+    keep(services, KEY, with_model("m"))
+    face(services, ("b", "alike in vain"))
+    browser = client(services)
+    assert NOBODY in browser.get("/photos/b/one").text
+    other = EnrolledFace(uuid.uuid4(), "of before", b"", 0.9, (1, 2, 3, 4))
+    services.gallery.enrol(("b", "old"), [other])
+
+    told = browser.get("/api/jobs/b/one").json()["looked"]["matches"]
+    assert told["how"] == "nobody_comparable"
+    assert "faces of another model: they were not compared" in told["told"]
+    page = browser.get("/photos/b/one").text
+    assert told["told"] in page
+    (row,) = as_rows(services, "b", EVERYTHING)
+    assert row["matches_told"] == told["told"]
+    text = io.StringIO()
+    table = result_table(cast(Runtime, services), "b", ["one"])
+    Console(file=text, width=200).print(table)
+    assert "not all compared" in text.getvalue()
+    assert told["told"] in " ".join(text.getvalue().split())
+    assert browser.get(f"/api/faces/{shown}/matches").headers["X-Looked"] == "nobody_comparable"
+    of_face = browser.get(f"/faces?face={shown}").text
+    assert "faces of another model: they were not compared" in of_face
+    assert not [
+        each for each in (page, of_face, text.getvalue()) if "Nobody in the gallery" in each
+    ]
+
+
+def test_faces_of_another_model_that_a_caller_may_not_see_are_not_told_of(
+    services: MemoryServices,
+) -> None:
+    keep(services, KEY, with_model("m"))
+    services.batches.open_batch("hidden", "red")
+    other = EnrolledFace(uuid.uuid4(), "of before", b"", 0.9, (1, 2, 3, 4))
+    services.gallery.enrol(("hidden", "old"), [other])
+    for groups, how in ((frozenset[str](), "nobody"), (frozenset({"red"}), "nobody_comparable")):
+        caller = Caller("Ann", "viewer", groups)
+        assert findings_of(view_job(services, KEY, caller))["matches"].how == how
+
+
+def test_a_face_that_a_face_looks_like_needs_no_such_words(services: MemoryServices) -> None:
+    shown = face(services, KEY)
+    pair(services, shown, face(services, ("b", "two")))
+    keep(services, KEY, with_model("another"))
+    assert findings_of(view_job(services, KEY, EVERYTHING))["matches"].how == "found"
+    assert "X-Looked" not in client(services).get(f"/api/faces/{shown}/matches").headers
 
 
 def test_who_was_found_is_told_as_found(services: MemoryServices) -> None:

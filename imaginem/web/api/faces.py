@@ -10,7 +10,7 @@ from imaginem.errors import InvalidMessage
 from imaginem.ports import SEARCH_LIMIT
 from imaginem.usecases.faces import face_image, matches_of_face, review_pair, search_faces
 from imaginem.usecases.forget_face import forget_face
-from imaginem.usecases.looked import look_of_face
+from imaginem.usecases.looked import Looked, found_nobody, look_of_face
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
 from imaginem.web.files import PICTURE, file_response
 from imaginem.web.models import FaceSearch, Match, VerdictAsked
@@ -48,12 +48,14 @@ def matches(
 ) -> list[Match]:
     """List the faces that look like a face of the gallery, best first.
 
-    Where its own photo was not compared with the gallery, the header `X-Looked` says why.
+    Where its own photo was not compared with the gallery, or none is alike and not all faces could
+    be compared (`nobody_comparable`), the header `X-Looked` says so.
     """
     found = matches_of_face(services, face_id, caller)
     look = look_of_face(services, face_id, caller)
-    if not look.is_done:
-        response.headers["X-Looked"] = look.how
+    told = found_nobody(services, face_id, look, caller) if not found else look.how
+    if told not in ("nobody", Looked.DONE):
+        response.headers["X-Looked"] = told
     return present_matches(found)
 
 

@@ -17,7 +17,7 @@ from imaginem.usecases.faces import (
     review_pair,
     search_faces,
 )
-from imaginem.usecases.looked import look_of_face
+from imaginem.usecases.looked import found_nobody, look_of_face
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
 from imaginem.web.pages.render import render
 from imaginem.web.presenters import present_match, present_matches, present_search
@@ -50,13 +50,15 @@ def faces(
 def _chosen(services: DashboardServices, face_id: uuid.UUID, caller: Caller) -> dict[str, Any]:
     owner = owner_of(services, face_id, caller)
     matches, most = matches_of_face(services, face_id, caller), services.core_settings.match_limit
+    look = look_of_face(services, face_id, caller)
     return {
         "face": face_id,
         "batch_id": owner.batch_id,
         "job_id": owner.job_id,
         "matches": present_matches(matches),
         "cut_at": most if may_have_more(matches, most) else 0,
-        "look": look_of_face(services, face_id, caller),
+        "look": look,
+        "nobody": "" if matches else found_nobody(services, face_id, look, caller),
     }
 
 

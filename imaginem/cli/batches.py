@@ -24,6 +24,7 @@ from imaginem.cli.shared import (
     out,
     print_json,
 )
+from imaginem.images.limits import PAGE_LIMIT
 from imaginem.ports import JobKey
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.audit.acting import state_purpose
@@ -196,6 +197,8 @@ def show_search(found: FaceSearch, console: Console) -> None:
         console.print(_face_table(found), markup=False)
     elif not found.not_compared:
         console.print("no face was found in this photo")
+    if found.pages > PAGE_LIMIT:
+        console.print(f"only the first {PAGE_LIMIT} of {found.pages} pages were looked at")
     if found.has_other_models:
         console.print(
             "some faces of the gallery were enrolled by another model, and not compared: run their "
@@ -213,6 +216,7 @@ def _as_json(number: int, face: SearchedFace) -> dict[str, Any]:
     return {
         "face": number,
         "rectangle": face.rectangle.model_dump(),
+        **({"page": face.page} if face.page else {}),
         "matches": [
             {
                 "face_id": match.matched_face_id,
@@ -235,11 +239,12 @@ def _face_table(search: FaceSearch) -> Table:
     nobody = "nobody was found" if search.has_other_models else "nobody looks like this face"
     table = Table("face", "batch", "photo", "confidence", "", box=None, padding=(0, 1))
     for number, face in enumerate(search.faces, 1):
+        shown = f"{number} (page {face.page})" if face.page else str(number)
         if not face.matches:
-            table.add_row(str(number), "-", nobody, "", "")
+            table.add_row(shown, "-", nobody, "", "")
         for match in face.matches:
             confidence = f"{match.confidence:.2f}"
             told = "same photo" if match.same_photo else match.band
             told += copies_told(len(match.copies), may_have_more=match.may_have_more_copies)
-            table.add_row(str(number), match.batch_id, match.job_id, confidence, told)
+            table.add_row(shown, match.batch_id, match.job_id, confidence, told)
     return table

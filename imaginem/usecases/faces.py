@@ -4,7 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imaginem.errors import NotFound
 from imaginem.images.decoding import decode_photo
@@ -43,11 +43,13 @@ class SearchedFace:
 
     Attributes:
         not_shown: how many more look like it; a search finds `SEARCH_LIMIT` of each group at most.
+        page: of the photo's file, from 1 on; None if that has one.
     """
 
     rectangle: Rectangle
     matches: Sequence[ReviewedMatch]
     not_shown: int = 0
+    page: int | None = None
 
     @property
     def may_have_more(self) -> bool:
@@ -59,9 +61,12 @@ class SearchedFace:
 class FaceSearch:
     """The faces of a photo; width and height, in pixels, are those of the upright photo.
 
+    Of a file of several pages they are those of the first.
+
     Attributes:
         not_compared: faces that were found in it, and that the engine can't compare.
         has_other_models: another model enrolled some faces of the gallery: those were not compared.
+        pages: how many the file has; the first hundred at most were looked at.
     """
 
     width: int
@@ -69,12 +74,13 @@ class FaceSearch:
     faces: Sequence[SearchedFace]
     not_compared: int = 0
     has_other_models: bool = False
+    pages: int = 1
 
 
 def search_faces(
     services: DashboardServices, photo: bytes, caller: Caller, limit: int = SEARCH_LIMIT
 ) -> FaceSearch:
-    """Return the faces of a photo, each with who looks like it; nothing is kept.
+    """Return the faces of a photo, page by page, each with who looks like it; nothing is kept.
 
     Args:
         services: their engines and gallery are used.
@@ -84,13 +90,18 @@ def search_faces(
             are not counted.
 
     Raises:
-        PermanentError: the photo can't be decoded.
+        PermanentError: a page of the photo can't be decoded.
     """
     note(services, AuditDeed.SEARCHED_FACES, AuditSubject.PHOTOS)
     decoded = decode_photo(photo)
-    detected = services.faces.detect(decoded, FACE_SEARCH, for_recognition=True)
-    similar = services.recognizer.search(decoded, detected, FACE_SEARCH)
-    ids = {neighbor.face_id for _, neighbors in similar for neighbor in neighbors}
+    detected, similar = 0, []
+    for page in decoded.pages():
+        call = replace(FACE_SEARCH, continues=page.page not in (None, 1))
+        faces = services.faces.detect(page, call, for_recognition=True)
+        detected += len(faces)
+        found = services.recognizer.search(page, faces, call) if faces else []
+        similar += [(face, page.page, neighbors) for face, neighbors in found]
+    ids = {neighbor.face_id for *_, neighbors in similar for neighbor in neighbors}
     owners = visible_owners(services, ids, caller)
     digest = hashlib.sha256(photo).hexdigest()
     sent = services.submissions.photos({owner.key for owner in owners.values()})
@@ -103,17 +114,20 @@ def search_faces(
         width=decoded.width,
         height=decoded.height,
         faces=[
-            _searched(face.face_rectangle, _owned(neighbors, owners, copies), limit)
-            for face, neighbors in similar
+            _searched(face.face_rectangle, page, _owned(neighbors, owners, copies), limit)
+            for face, page, neighbors in similar
         ],
-        not_compared=len(detected) - len(similar),
-        has_other_models=bool(detected)
+        not_compared=detected - len(similar),
+        has_other_models=detected > 0
         and services.gallery.has_other_models(services.recognizer.name, caller.groups),
+        pages=decoded.page_count,
     )
 
 
-def _searched(rectangle: Rectangle, matches: Sequence[ReviewedMatch], limit: int) -> SearchedFace:
-    return SearchedFace(rectangle, matches[:limit], max(0, len(matches) - limit))
+def _searched(
+    rectangle: Rectangle, page: int | None, matches: Sequence[ReviewedMatch], limit: int
+) -> SearchedFace:
+    return SearchedFace(rectangle, matches[:limit], max(0, len(matches) - limit), page)
 
 
 def _owned(

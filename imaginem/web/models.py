@@ -236,17 +236,21 @@ class FoundFace(Answer):
     Attributes:
         not_shown: how many more look like it than were asked for.
         may_have_more: so many were found that there may be more.
+        page: of the photo's file, from 1 on; null if that has one.
     """
 
     rectangle: tuple[int, int, int, int]
     matches: list[Match]
     not_shown: int = 0
     may_have_more: bool = False
+    page: int | None = None
 
 
 class FaceSearch(Answer):
-    """The faces of the photo that was sent; nothing of it is kept.
+    """The faces of the photo that was sent, page by page; nothing of it is kept.
 
+    `width` and `height` are those of the first of its file's `pages`, of which at most a hundred
+    were looked at;
     `not_compared` counts faces that were found in it, and that the engine can't compare;
     `has_other_models` tells that another model enrolled some faces of the gallery, which were not
     compared.
@@ -257,6 +261,7 @@ class FaceSearch(Answer):
     faces: list[FoundFace]
     not_compared: int = 0
     has_other_models: bool = False
+    pages: int = 1
 
 
 class VerdictAsked(BaseModel):

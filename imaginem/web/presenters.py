@@ -112,6 +112,7 @@ def present_search(search: FaceSearch) -> models.FaceSearch:
         faces=faces,
         not_compared=search.not_compared,
         has_other_models=search.has_other_models,
+        pages=search.pages,
     )
 
 
@@ -122,6 +123,7 @@ def _present_searched(face: SearchedFace) -> models.FoundFace:
         matches=present_matches(face.matches),
         not_shown=face.not_shown,
         may_have_more=face.may_have_more,
+        page=face.page,
     )
 
 

@@ -214,6 +214,11 @@ ENGLISH = {
     "faces.found": "{count} faces in this photo",
     "faces.found.one": "1 face in this photo",
     "faces.found.none": "No face was found in this photo.",
+    "faces.found.in_file": "{count} faces on its pages",
+    "faces.found.one_in_file": "1 face on its pages",
+    "faces.found.none_in_file": "No face was found on its pages.",
+    "faces.pages": "This file has {count} pages: all were looked at.",
+    "faces.pages.first": "This file has {count} pages: the first {looked} were looked at.",
     "faces.not_compared": "{count} faces were found in this photo that can't be compared.",
     "faces.not_compared.one": "1 face was found in this photo that can't be compared.",
     "faces.other_models": (

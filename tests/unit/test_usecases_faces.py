@@ -8,12 +8,14 @@ from dataclasses import replace
 from typing import cast
 
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from imaginem.cli.batches import show_search
 from imaginem.cli.report import copies_told, matched_photos, result_table
 from imaginem.errors import NotFound, PermanentError
 from imaginem.images.decoding import Photo
+from imaginem.images.limits import PAGE_LIMIT
 from imaginem.names import job_prefix
 from imaginem.outputs import Face, Rectangle
 from imaginem.ports import SEARCH_LIMIT, CallContext, EnrolledFace, SimilarFace
@@ -36,6 +38,14 @@ from tests.dashboard import client, enrol, face, keep, pair, web_services
 PAGE = "photos/open/mine"
 ANN = Caller("Ann", "caseworker", frozenset({"red-group"}))
 BOB = Caller("Bob", "caseworker", frozenset({"blue-group"}))
+
+
+def pages_bytes(count: int) -> bytes:
+    """Return a TIFF file whose pages are 40 pixels high, and 80 to 240 wide."""
+    pages = [Image.new("RGB", (80 + 40 * (number % 5), 40), "teal") for number in range(count)]
+    out = io.BytesIO()
+    pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:])
+    return out.getvalue()
 
 
 class Recognizer(FakeRecognizer):
@@ -100,6 +110,51 @@ class TestSearch:
         services.recognizer = Recognizer(red, *others)
         assert [m.matched_face_id for m in _search(services, BOB, 2)] == others[:2]
         assert len(_search(services, BOB)) == 3
+
+    def test_faces_of_every_page_are_searched_with_and_say_their_page(
+        self, services: MemoryServices, open_: uuid.UUID
+    ) -> None:
+        services.recognizer = Recognizer(open_)
+        file = pages_bytes(3)
+        found = search_faces(services, file, EVERYTHING)
+        assert [(face.page, face.rectangle.left) for face in found.faces] == [
+            (1, 20),
+            (2, 30),
+            (3, 40),
+        ]
+        assert (found.pages, found.width) == (3, 80)
+        upload = {"file": ("a.tif", file, "image/tiff")}
+        told = client(services).post("/api/faces/search", files=upload).json()
+        assert [face["page"] for face in told["faces"]] == [1, 2, 3]
+        page = client(services).post("/faces/search", files=upload).text
+        assert "This file has 3 pages: all were looked at." in page
+        assert "3 faces on its pages" in page
+        assert page.count("<small>page ") == 3
+        assert page.count("<canvas") == 1  # what a browser would draw is of the first page
+        shown = io.StringIO()
+        show_search(found, Console(file=shown, width=100))
+        assert "2 (page 2)" in shown.getvalue()
+
+    def test_a_file_of_one_page_tells_none(
+        self, services: MemoryServices, open_: uuid.UUID
+    ) -> None:
+        services.recognizer = Recognizer(open_)
+        (found,) = search_faces(services, photo_bytes(), EVERYTHING).faces
+        assert found.page is None
+
+    def test_pages_beyond_those_that_the_pipeline_looks_at_are_told(
+        self, services: MemoryServices
+    ) -> None:
+        file = pages_bytes(PAGE_LIMIT + 2)
+        upload = {"file": ("a.tif", file, "image/tiff")}
+        page = client(services).post("/faces/search", files=upload).text
+        told = f"This file has {PAGE_LIMIT + 2} pages: the first {PAGE_LIMIT} were looked at."
+        assert told in page
+        shown = io.StringIO()
+        found = search_faces(services, file, EVERYTHING)
+        show_search(found, Console(file=shown, width=100))
+        assert len(found.faces) == PAGE_LIMIT
+        assert f"the first {PAGE_LIMIT} of {PAGE_LIMIT + 2} pages" in shown.getvalue()
 
     def test_what_is_no_photo_is_refused(self, services: MemoryServices) -> None:
         with pytest.raises(PermanentError):

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse
 
+from imaginem.images.limits import PAGE_LIMIT
 from imaginem.ports import DashboardServices
 from imaginem.usecases.access import Caller
 from imaginem.usecases.alike import may_have_more
@@ -74,7 +75,9 @@ async def search(
     """Show the faces that look like those of a photo."""
     state_purpose(purpose)
     faces = await web.turns.run(lambda: search_faces(services, read_upload(file), caller))
-    return render(request, "_search.html", {"search": present_search(faces)})
+    return render(
+        request, "_search.html", {"search": present_search(faces), "page_limit": PAGE_LIMIT}
+    )
 
 
 @router.post("/{face_id}/matches/{other_id}")

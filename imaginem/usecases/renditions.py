@@ -77,18 +77,21 @@ def facts_of(services: Services, result: JobResult, *, gps: bool) -> dict[str, s
     return read_exif(original(services, result), gps=gps)
 
 
-def size_of(services: Services, result: JobResult) -> tuple[int, int]:
+def size_of(services: Services, result: JobResult, page: int = 1) -> tuple[int, int]:
     """Return width and height of the upright photo in pixels, which coordinates refer to.
 
-    Of a file of several pages they are those of the first.
+    Args:
+        services: where the photo is.
+        result: of the photo's job.
+        page: of its file, from 1 on.
 
     Raises:
         NotFound: the photo is not in our storage.
-        PermanentError: it can't be decoded.
+        PermanentError: it can't be decoded, or has no such page.
     """
     data = original(services, result)
-    if opened_apart(data):
-        photo = decode_photo(data)
+    if page > 1 or opened_apart(data):
+        photo = decode_photo(data, page)
         return photo.width, photo.height
     with opened_photo(data) as opened:
         width, height = opened.size
@@ -97,36 +100,40 @@ def size_of(services: Services, result: JobResult) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
-def kept_rendition(services: Services, result: JobResult, size: str) -> Rendition | None:
+def kept_rendition(
+    services: Services, result: JobResult, size: str, page: int = 1
+) -> Rendition | None:
     """Return a smaller copy of a photo if it was made before; asked first, it records the view.
 
     Args:
         services: where copies are.
         result: of the photo's job.
         size: a name of `SIZES`.
+        page: of the photo's file, from 1 on.
     """
     note(services, AuditDeed.VIEWED, AuditSubject.JOB, result.batch_id, result.id)
     try:
-        data = services.blobs.get(CONTAINER, _name(result, size), BYTE_LIMIT)
+        data = services.blobs.get(CONTAINER, _name(result, size, page), BYTE_LIMIT)
     except NotFound:
         return None
     return Rendition(data, version_of(result))
 
 
-def make_rendition(services: Services, result: JobResult, size: str) -> Rendition:
+def make_rendition(services: Services, result: JobResult, size: str, page: int = 1) -> Rendition:
     """Make a smaller copy of a photo, upright and without metadata, and keep it.
 
     Args:
         services: where photos and copies are.
         result: of the photo's job.
         size: a name of `SIZES`.
+        page: of the photo's file, from 1 on.
 
     Raises:
         NotFound: the photo is not in our storage.
-        PermanentError: it can't be decoded.
+        PermanentError: it can't be decoded, or has no such page.
     """
-    data = _shrink(decode_photo(original(services, result)).pil, size)
-    name = _name(result, size)
+    data = _shrink(decode_photo(original(services, result), page).pil, size)
+    name = _name(result, size, page)
     services.blobs.put(CONTAINER, name, data, MEDIA_TYPE)
     if services.results.read((result.batch_id, result.id)) is None:  # erased meanwhile
         services.blobs.delete(CONTAINER, name)
@@ -134,8 +141,9 @@ def make_rendition(services: Services, result: JobResult, size: str) -> Renditio
     return Rendition(data, version_of(result))
 
 
-def _name(result: JobResult, size: str) -> str:
-    return f"{job_prefix(result.batch_id, result.id)}{size}-{version_of(result)}.jpg"
+def _name(result: JobResult, size: str, page: int) -> str:
+    later = f"-{page}" if page > 1 else ""
+    return f"{job_prefix(result.batch_id, result.id)}{size}-{version_of(result)}{later}.jpg"
 
 
 def _shrink(picture: "Image.Image", size: str) -> bytes:

@@ -16,11 +16,13 @@ class TextHit:
         word: with its corners; a whole line where the engine tells no words.
         line: number of its line, from 1 on.
         sureness: how sure it is.
+        page: of the photo's file, from 1 on; None if that has one.
     """
 
     word: Word
     line: int
     sureness: Sureness
+    page: int | None = None
 
 
 def find_photos(
@@ -66,11 +68,11 @@ def _hits_in_line(
     search: TextSearch, photo: frozenset[str], number: int, line: TextLine
 ) -> list[TextHit]:
     found = [
-        TextHit(word, number, sureness)
+        TextHit(word, number, sureness, line.page)
         for word in line.words or [line]
         if (sureness := search.sureness_of(word_tokens(word.text), photo)) is not None
     ]
     if found:
         return found
     sureness = search.sureness_of(word_tokens(line.text), photo)  # a name of several words
-    return [TextHit(line, number, sureness)] if sureness is not None else []
+    return [TextHit(line, number, sureness, line.page)] if sureness is not None else []

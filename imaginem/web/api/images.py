@@ -8,6 +8,7 @@ from fastapi.responses import Response
 
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import check_photo
+from imaginem.images.limits import PAGE_LIMIT
 from imaginem.usecases.jobs import photo_name, result_of
 from imaginem.usecases.renditions import (
     MEDIA_TYPE,
@@ -120,10 +121,11 @@ async def smaller(
     key: VisibleJob,
     request: Request,
     size: Size,
+    page: Annotated[int, Query(ge=1, le=PAGE_LIMIT, description="Of the photo's file.")] = 1,
 ) -> Response:
     """Show a photo, upright, as JPEG: `thumbnail` (320 pixels) or `view` (1,600)."""
     result = await run_in_threadpool(result_of, services, key)
-    copy = await run_in_threadpool(kept_rendition, services, result, size)
+    copy = await run_in_threadpool(kept_rendition, services, result, size, page)
     if copy is None:
-        copy = await web.turns.run(lambda: make_rendition(services, result, size))
-    return file_response(request, copy.data, MEDIA_TYPE, f"{size}-{copy.version}")
+        copy = await web.turns.run(lambda: make_rendition(services, result, size, page))
+    return file_response(request, copy.data, MEDIA_TYPE, f"{size}-{copy.version}-{page}")

@@ -1,14 +1,16 @@
 """What a photo's page shows of the outputs: boxes on the photo, and lists beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, ValidationError
 
-from imaginem.outputs import Face, FoundObject, ImageAnalysis, OcrText, Tag, TextLine
+from imaginem.outputs import Caption, Face, FoundObject, ImageAnalysis, OcrText, Tag, TextLine
 from imaginem.ports.erasing import ERASED_FACES
 from imaginem.ports.seen_words import words_seen
+from imaginem.usecases.searching import TextHit
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -21,7 +23,7 @@ class PhotoContents:
         faces_unread: there is an output of `facedetection`, and it fits no model.
         faces_erased: how many faces were left out, since they were erased.
         ends_early: the photo's file lacks its end, as a step has told.
-        pages: how many pages the photo's file has, the first of which is shown.
+        pages: how many pages the photo's file has.
         unread_pages: numbers of those that could not be decoded, as a step has told.
     """
 
@@ -33,8 +35,6 @@ class PhotoContents:
     ends_early: bool = False
     pages: int = 1
     unread_pages: list[int] = field(default_factory=list)
-    width: int = 0
-    height: int = 0
 
     @property
     def objects(self) -> list[FoundObject]:
@@ -70,13 +70,51 @@ class PhotoContents:
         return adult is not None and bool(adult.is_adult_content or adult.is_gory_content)
 
 
-def contents_of(outputs: Mapping[str, Any], size: tuple[int, int]) -> PhotoContents:
-    """Read a job's outputs.
+@dataclass(frozen=True)
+class ShownPage:
+    """The page of a photo's file that is shown, and which boxes are on it.
 
-    Args:
-        outputs: by step.
-        size: width and height of the upright photo, to which coordinates refer.
+    Attributes:
+        number: of the page, from 1 on.
+        contents: of all pages.
+        hits: of a search, on all pages.
+        searched: the words that were searched for.
     """
+
+    number: int
+    contents: PhotoContents
+    hits: Sequence[TextHit]
+    searched: str
+
+    def has(self, item: Caption | TextHit | Face | FoundObject | TextLine) -> bool:
+        """Tell whether something is on this page."""
+        return (item.page or 1) == self.number
+
+    @property
+    def caption(self) -> str:
+        """The first sentence that describes this page; empty if there is none."""
+        analysis = self.contents.analysis
+        captions = analysis.description.captions if analysis else []
+        return next((caption.text for caption in captions if self.has(caption)), "")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many boxes of each layer are on it."""
+        return {
+            "hits": sum(map(self.has, self.hits)),
+            "faces": sum(map(self.has, self.contents.faces)),
+            "objects": sum(map(self.has, self.contents.objects)),
+            "words": sum(map(self.has, self.contents.lines)),
+        }
+
+    def link(self, number: int) -> str:
+        """Return the address of another page, from this one."""
+        searched = {"text": self.searched} if self.searched else {}
+        return f"?{urlencode({**searched, 'page': number})}"
+
+
+def contents_of(outputs: Mapping[str, Any]) -> PhotoContents:
+    """Read a job's outputs, by step."""
     detected = outputs.get("facedetection")
     faces = detected.get("faces") if isinstance(detected, dict) else None
     erased = detected.get(ERASED_FACES) if isinstance(detected, dict) else None
@@ -115,8 +153,6 @@ def contents_of(outputs: Mapping[str, Any], size: tuple[int, int]) -> PhotoConte
                 if type(page) is int
             }
         ),
-        width=size[0],
-        height=size[1],
     )
 
 

@@ -21,7 +21,7 @@ from imaginem.usecases.rerun import comparison_of, prepare_rerun, rerun_job
 from imaginem.usecases.searching import hits_on_photo
 from imaginem.usecases.submit import run_again
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob
-from imaginem.web.pages.boxes import contents_of, polygon
+from imaginem.web.pages.boxes import ShownPage, contents_of, polygon
 from imaginem.web.pages.render import render
 from imaginem.web.presenters import present_comparison, present_job
 from imaginem.web.requests import check_place_role
@@ -39,15 +39,21 @@ def photo(
     request: Request,
     key: VisibleJob,
     text: Annotated[str, Query(max_length=200)] = "",
+    page: Annotated[int | None, Query(ge=1, le=PAGE_LIMIT)] = None,
 ) -> HTMLResponse:
-    """Show a photo with the outputs of its job; a search's words are marked on it."""
+    """Show a page of a photo with the outputs of its job; a search's words are marked on it."""
     view, result = view_job(services, key, caller), services.results.read(key)
     most = services.core_settings.match_limit
     job = present_job(view, most)
-    size, problem = _size(services, result)
     compared = comparison_of(services, key, caller)
     told = job.model_dump(mode="json", exclude={"looked"})  # the page says that in its places
-    contents = contents_of(job.job_output or {}, size)
+    contents = contents_of(job.job_output or {})
+    searched = text.strip()
+    hits = hits_on_photo(contents.text, searched) if contents.text and searched else []
+    shown = ShownPage(
+        page or next((hit.page for hit in hits if hit.page), 1), contents, hits, searched
+    )
+    size, problem = _size(services, result, shown.number)
     values = {
         "job": job,
         "purposes": services.core_settings.purposes,
@@ -59,8 +65,11 @@ def photo(
         "contents": contents,
         "findings": findings_of(view),
         "cut_at": most if job.matches_may_have_more else 0,
-        "searched": text.strip(),
-        "hits": hits_on_photo(contents.text, text) if contents.text and text.strip() else [],
+        "searched": searched,
+        "hits": hits,
+        "size": size,
+        "page": shown,
+        "pages": min(contents.pages, PAGE_LIMIT),
         "looks": {step: look_of(view, step) for step in _SHOWN_STEPS},
         "polygon": polygon,
         "page_limit": PAGE_LIMIT,
@@ -70,12 +79,14 @@ def photo(
     return render(request, "photo.html", values)
 
 
-def _size(services: DashboardServices, result: JobResult | None) -> tuple[tuple[int, int], str]:
+def _size(
+    services: DashboardServices, result: JobResult | None, page: int
+) -> tuple[tuple[int, int], str]:
     """Return width and height; if they can't be read, 0 for both, and why."""
     if result is None:
         return (0, 0), ""
     try:
-        return size_of(services, result), ""
+        return size_of(services, result, page), ""
     except ImaginemError as problem:
         return (0, 0), str(problem)
 

@@ -2,12 +2,15 @@
 
 import os
 import shutil
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -19,20 +22,32 @@ from playwright.sync_api import (
 
 from imaginem.assets import AssetStore
 from imaginem.host import Emulator, EmulatorPorts
+from imaginem.pipeline.steps import default_registry
+from imaginem.testing import MemoryServices
+from imaginem.web import make_app
 from tests.conftest import ROOT
 from tests.installation import Installation
 
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+"""What axe-core knows of WCAG 2.2 AA: as much as a program can tell."""
 SHOTS = ROOT / "test-output"
 expect.set_options(timeout=20_000)
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 class Dashboard:
-    """The pages of an installation."""
+    """The pages of an installation, or of services in memory."""
 
-    def __init__(self, installation: Installation, port: int) -> None:
-        self.installation = installation
+    def __init__(self, installation: Installation | None, port: int) -> None:
+        self._installation = installation
         self.address = f"http://127.0.0.1:{port}"
+
+    @property
+    def installation(self) -> Installation:
+        """The installation whose pages these are."""
+        assert self._installation is not None
+        return self._installation
 
     def samples(self, *names: str) -> list[Path]:
         store = AssetStore(self.installation.settings.assets)
@@ -48,6 +63,22 @@ def dashboard_at(folder: Path, workers: int) -> Iterator[Dashboard]:
         made.start()
         yield Dashboard(made, port)
         made.stop()
+
+
+@contextmanager
+def in_memory(services: MemoryServices) -> Iterator[Dashboard]:
+    """Serve the pages of services in memory: that is quick."""
+    app = make_app(default_registry, "local", lambda: services)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    deadline = time.monotonic() + 30
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (listening,) = server.servers
+    yield Dashboard(None, listening.sockets[0].getsockname()[1])
+    server.should_exit = True
+    thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +136,29 @@ class Window:
     def shot(self, name: str, *, whole: bool = False) -> None:
         SHOTS.mkdir(exist_ok=True)
         self.page.screenshot(path=SHOTS / f"{name}.png", full_page=whole)
+
+    def both(self, name: str) -> None:
+        """Take a picture on a desk, and one on a phone at night; nobody is barred on either."""
+        for width in (1280, 390):
+            self.page.set_viewport_size({"width": width, "height": 900})
+            self.shot(f"{name}-{width}", whole=True)
+            assert self.page.evaluate("document.documentElement.scrollWidth") <= width
+            for scheme in ("light", "dark"):
+                self.page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
+                self.page.wait_for_timeout(300)  # colours fade
+                assert self.hindrances() == []
+        self.page.emulate_media(color_scheme="light")
+        self.page.set_viewport_size({"width": 1280, "height": 900})
+
+    def hindrances(self) -> list[str]:
+        """Return what bars somebody from the page that is open, as axe-core tells it."""
+        self.page.evaluate(AXE.read_text("utf-8"))
+        found = self.page.evaluate(f"axe.run({{runOnly: {RULES}, resultTypes: ['violations']}})")
+        return [
+            f"{each['impact']} {each['id']}: {each['help']}: {each['nodes'][0]['html'][:200]} "
+            f"{each['nodes'][0].get('failureSummary')}"
+            for each in found["violations"]
+        ]
 
     def drop(self, selector: str, files: list[Path]) -> None:
         """Drag files from the desktop onto an element, as the browser's own protocol does."""

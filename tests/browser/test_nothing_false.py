@@ -3,24 +3,19 @@
 Served from memory, so that it is quick.
 """
 
-import threading
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-import uvicorn
 from playwright.sync_api import expect
 
 from imaginem.images.decoding import Photo
 from imaginem.names import job_prefix
 from imaginem.outputs import Face
-from imaginem.pipeline.steps import default_registry
 from imaginem.ports import CallContext, SimilarFace
 from imaginem.testing import FakeRecognizer, MemoryServices, photo_bytes
-from imaginem.web import make_app
-from tests.browser.conftest import Dashboard, Window
+from tests.browser.conftest import Dashboard, Window, in_memory
 from tests.dashboard import enrol, face, keep, pair, web_services
 
 FACE = {"face_rectangle": {"left": 30, "top": 20, "width": 60, "height": 60}}
@@ -38,13 +33,6 @@ class Recognizer(FakeRecognizer):
     ) -> list[tuple[Face, list[SimilarFace]]]:
         """Return the same faces for each."""
         return [(each, self._similar) for each in faces]
-
-
-class InMemory(Dashboard):
-    """The pages of services in memory."""
-
-    def __init__(self, port: int, services: MemoryServices) -> None:
-        self.address, self.services = f"http://127.0.0.1:{port}", services
 
 
 def crop(services: MemoryServices, batch: str, job: str, face_id: uuid.UUID) -> None:
@@ -71,6 +59,8 @@ def filled() -> MemoryServices:
     photo = photo_bytes(320, 240)
     keep(services, ("b", "mine.jpg"), outputs, photo=photo)
     keep(services, ("b", "nobody.jpg"), outputs, photo=photo)
+    elsewhere = {**outputs, "faceprint": {"faces": [{"model": "another"}]}}
+    keep(services, ("b", "other-model.jpg"), elsewhere, photo=photo)
     none = {**outputs, "facedetection": {"faces": []}, "faceprint": {"faces": []}}
     keep(services, ("b", "no-face.jpg"), none, photo=photo)
     failed = ("facedetection", "facecrop", "faceprint", "facematch")
@@ -80,27 +70,9 @@ def filled() -> MemoryServices:
 
 
 @pytest.fixture(scope="module")
-def dashboard() -> Iterator[InMemory]:
-    services = filled()
-    app = make_app(default_registry, "local", lambda: services)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    deadline = time.monotonic() + 30
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.01)
-    (listening,) = server.servers
-    yield InMemory(listening.sockets[0].getsockname()[1], services)
-    server.should_exit = True
-    thread.join()
-
-
-def both(window: Window, name: str) -> None:
-    """Take a picture on a desk and on a phone."""
-    for width in (1280, 390):
-        window.page.set_viewport_size({"width": width, "height": 900})
-        window.shot(f"{name}-{width}", whole=True)
-    window.page.set_viewport_size({"width": 1280, "height": 900})
+def dashboard() -> Iterator[Dashboard]:
+    with in_memory(filled()) as made:
+        yield made
 
 
 def test_what_was_found_goes_with_the_next_search_even_if_that_fails(
@@ -117,7 +89,7 @@ def test_what_was_found_goes_with_the_next_search_even_if_that_fails(
     found = page.locator("#found .match")
     expect(found).to_have_count(2)
     expect(page.locator("#found")).to_contain_text(f"and {COPIES} copies")
-    both(window, "search-copies")
+    window.both("search-copies")
 
     chosen.set_input_files(bad)  # what is shown would be told of this photo now
     expect(found).to_have_count(0)
@@ -128,7 +100,7 @@ def test_what_was_found_goes_with_the_next_search_even_if_that_fails(
     find.click()  # the same file, so that nothing but the failure clears
     expect(page.locator("#found [role=alert]")).to_contain_text("That did not work")
     expect(found).to_have_count(0)
-    both(window, "search-failed")
+    window.both("search-failed")
 
 
 def test_a_rejected_pair_loses_its_badge_at_once_and_for_good(window: Window) -> None:
@@ -142,7 +114,7 @@ def test_a_rejected_pair_loses_its_badge_at_once_and_for_good(window: Window) ->
         expect(once.locator(".badge")).to_have_text("not the same")
         page.reload()
     expect(page.locator(".match").last).to_contain_text("once.jpg")
-    both(window, "photo-rejected")
+    window.both("photo-rejected")
 
 
 @pytest.mark.parametrize(
@@ -150,6 +122,11 @@ def test_a_rejected_pair_loses_its_badge_at_once_and_for_good(window: Window) ->
     [
         ("nobody", "Nobody in the gallery looks like these faces."),
         ("no-face", "There is no face to compare."),
+        (
+            "other-model",
+            "Nobody was found who looks like these faces, but the gallery also has faces of "
+            "another model: they were not compared.",
+        ),
         ("failed", "Not looked for: facedetection failed."),
     ],
 )
@@ -159,4 +136,4 @@ def test_each_reason_for_no_match_has_its_own_sentence(
     page = window.open(f"/photos/b/{name}.jpg")
     section = page.locator("section", has=page.get_by_role("heading", name="Looks like"))
     expect(section.locator("p")).to_have_text(told)
-    both(window, f"photo-{name}")
+    window.both(f"photo-{name}")

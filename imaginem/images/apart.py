@@ -15,6 +15,7 @@ from typing import Any, cast
 from imaginem.errors import PermanentError, RetryableError
 from imaginem.images.conversion import Pixels
 from imaginem.images.limits import (
+    AHEAD_PIXELS,
     CPU_SECONDS,
     FRAME_LIMIT,
     OUT_OF_MEMORY,
@@ -57,23 +58,37 @@ def decode_apart(data: bytes, page: int = 1) -> Decoded:
     """Decode a page of a photo in a child process; wait while another one is decoded so.
 
     Raises:
+        OverLimit, PermanentError, RetryableError: as of `decode_pages_apart`.
+    """
+    return decode_pages_apart(data, page, 1)[0]
+
+
+def decode_pages_apart(data: bytes, page: int, most: int) -> list[Decoded]:
+    """Decode a page, and of an animation some after it, which is cheaper than one by one.
+
+    Args:
+        data: the photo's file.
+        page: the first one, from 1 on.
+        most: pages that are wanted at most.
+
+    Raises:
         OverLimit: it takes too much time or memory.
         PermanentError: it can't be decoded.
         RetryableError: this machine has no room or no time for it now.
     """
     with _one_at_a_time:
-        return follow(start_child(page), data)
+        return follow_pages(start_child(page, most), data, most)
 
 
-def start_child(page: int = 1) -> "subprocess.Popen[bytes]":
-    """Start a process that decodes a page of the photo that it will be given.
+def start_child(page: int = 1, most: int = 1) -> "subprocess.Popen[bytes]":
+    """Start a process that decodes pages of the photo that it will be given.
 
     Raises:
         RetryableError: it does not start.
     """
     try:
-        return subprocess.Popen(  # noqa: S603 - of what is ours: a number
-            [sys.executable, "-m", "imaginem.images.child", str(page)],
+        return subprocess.Popen(  # noqa: S603 - of what is ours: numbers
+            [sys.executable, "-m", "imaginem.images.child", str(page), str(most)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -94,11 +109,19 @@ def _environment() -> Mapping[str, str]:
 def follow(
     process: "subprocess.Popen[bytes]", data: bytes, seconds: float = WALL_SECONDS
 ) -> Decoded:
+    """Give a child its photo, and read its page; as `follow_pages`."""
+    return follow_pages(process, data, 1, seconds)[0]
+
+
+def follow_pages(
+    process: "subprocess.Popen[bytes]", data: bytes, most: int, seconds: float = WALL_SECONDS
+) -> list[Decoded]:
     """Give a child its photo, and read what it makes of it; then it has ended.
 
     Args:
         process: the child.
         data: the photo's file.
+        most: pages that it was asked for.
         seconds: that it may take.
 
     Raises:
@@ -119,7 +142,7 @@ def follow(
                 process.stdin.write(data)
                 process.stdin.close()
             try:
-                return _read(cast(BufferedReader, process.stdout))
+                return _read_pages(cast(BufferedReader, process.stdout), most)
             except EOFError:
                 process.kill()
     finally:
@@ -146,6 +169,23 @@ def _reason(code: int, late: bool) -> Exception:
             "machine has too little memory: try it later"
         )
     return out_of_memory()
+
+
+def _read_pages(answer: BufferedReader, most: int) -> list[Decoded]:
+    """Read the first page, and those that follow it whole, within what they may take of memory.
+
+    Raises:
+        EOFError: the first one ends early.
+    """
+    pages = [_read(answer)]
+    left = AHEAD_PIXELS
+    with suppress(EOFError):
+        while len(pages) < most:
+            left -= pages[-1].pixels.width * pages[-1].pixels.height
+            if left <= 0:
+                break
+            pages.append(_read(answer))
+    return pages
 
 
 def _read(answer: BufferedReader) -> Decoded:

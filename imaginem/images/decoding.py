@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from imaginem.errors import PermanentError
-from imaginem.images.apart import Decoded, decode_apart
+from imaginem.images.apart import Decoded, decode_pages_apart
 from imaginem.images.color_profiles import has_plain_profile, srgb_converter
 from imaginem.images.conversion import Pixels, rgb_pixels
 from imaginem.images.limits import PAGE_LIMIT, PIXELS_IN_PLACE, check_bytes
@@ -77,6 +77,8 @@ class Photo:
         self.unread_pages: set[int] = set()
         self._found: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._ahead: dict[int, Photo] = {}
+        self._turning = threading.Lock()
 
     def once(self, what: str, find: Callable[[], FoundT]) -> FoundT:
         """Return what engines found out about the photo together: the first one, kept with it.
@@ -134,9 +136,14 @@ class Photo:
         Raises:
             OverLimit, PermanentError, RetryableError: as of `decode_photo`.
         """
-        if (number or 1) == (self.page or 1):
+        # Frames of an animation come several at once; those after this one wait here.
+        number = number or 1
+        if number == (self.page or 1):
             return self
-        return decode_photo(self._file, number or 1)
+        with self._turning:
+            if number not in self._ahead:
+                self._ahead = dict(enumerate(decode_pages(self._file, number), number))
+            return self._ahead.pop(number)
 
     @cached_property
     def array(self) -> "NDArray[np.uint8]":
@@ -187,11 +194,28 @@ def decode_photo(data: bytes, page: int = 1) -> Photo:
         PermanentError: the file is not a photo, is damaged or encrypted, or has no such page.
         RetryableError: this machine has no room for it now.
     """
+    return _decode(data, page, 1)[0]
+
+
+def decode_pages(data: bytes, page: int) -> list[Photo]:
+    """Return a page, and of an animation those after it that are best decoded with it.
+
+    Raises:
+        OverLimit, PermanentError, RetryableError: as of `decode_photo`, by the page itself.
+    """
+    return _decode(data, page, max(PAGE_LIMIT - page + 1, 1))
+
+
+def _decode(data: bytes, page: int, most: int) -> list[Photo]:
     check_bytes(data)
     # A later frame of a GIF file is made of all frames before it.
     plain = survey(data) and (page == 1 or data.startswith(TIFF_STARTS))
     with _slots:
-        return (_decode_in_place(data, page) if plain else None) or _decode_apart(data, page)
+        here = _decode_in_place(data, page) if plain else None
+        if here is not None:
+            return [here]
+        apart = decode_pages_apart(data, page, most)
+        return [_photo(data, decoded, number) for number, decoded in enumerate(apart, page)]
 
 
 def _decode_in_place(data: bytes, page: int) -> Photo | None:
@@ -207,10 +231,6 @@ def _decode_in_place(data: bytes, page: int) -> Photo | None:
         ImageOps.exif_transpose(opened, in_place=True)
         decoded = Decoded(rgb_pixels(opened, to_srgb), format_of(opened), same_file, told, count)
         return _photo(data, decoded, page)
-
-
-def _decode_apart(data: bytes, page: int) -> Photo:
-    return _photo(data, decode_apart(data, page), page)
 
 
 def _photo(data: bytes, decoded: Decoded, page: int) -> Photo:

@@ -18,6 +18,8 @@ FRAME_LIMIT = 1_000
 """Most frames of an animation, or pages of a TIFF file."""
 PAGE_LIMIT = 100
 """Most pages of a file that are looked at, the first ones of it."""
+AHEAD_PIXELS = 8_000_000
+"""Most pixels of the frames of an animation that are decoded together, and wait for their turn."""
 PAGE_PIXELS = 16_000_000
 """Most pixels that a page of a PDF file is rendered with; A4 at 200 dots an inch has 4 million."""
 PART_LIMIT = 100_000

@@ -1,6 +1,7 @@
 """Files of several pages: each page is looked at, and everything says on which page it is."""
 
 import io
+import subprocess
 import uuid
 from collections.abc import Sequence
 from typing import Any
@@ -84,6 +85,52 @@ def test_a_page_of_a_pdf_has_200_dots_an_inch() -> None:
     assert photo.width - 160 in (0, 1)  # a part of a pixel is one
     assert photo.height - 120 in (0, 1)
     assert photo.format == "PDF"
+
+
+def animation(count: int, side: int) -> bytes:
+    """Return a GIF file in which each frame changes a part of the one before."""
+    frames = [Image.new("RGB", (side, side), "white")]
+    for number in range(1, count):
+        frame = frames[-1].copy()
+        at = number * side // count
+        frame.paste(COLORS[number % len(COLORS)], (at, 0, at + side // count, side))
+        frames.append(frame)
+    out = io.BytesIO()
+    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], transparency=0)
+    return out.getvalue()
+
+
+def test_frames_that_are_decoded_together_are_those_that_are_decoded_alone() -> None:
+    file = animation(12, 120)
+    together = [page.pixels.data for page in decode_photo(file).pages()]
+    assert together == [decode_photo(file, number).pixels.data for number in range(1, 13)]
+
+
+@pytest.mark.parametrize(("side", "processes"), [(100, 1), (1000, 2), (2000, 11)])
+def test_frames_of_an_animation_share_processes_as_far_as_memory_allows(
+    monkeypatch: pytest.MonkeyPatch, side: int, processes: int
+) -> None:
+    """One for each frame, which decodes all frames before it again, would take ever longer."""
+    started, start = [], subprocess.Popen
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        started.append(arguments)
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", counted)
+    photo = decode_photo(animation(12, side))
+    assert [page.page for page in photo.pages()] == list(range(1, 13))
+    assert len(started) <= processes
+
+
+def test_a_damaged_frame_costs_none_of_those_before_it() -> None:
+    file = animation(4, 100)
+    photo = decode_photo(file)
+    whole = [photo.on_page(number).pixels.data for number in (2, 3)]
+    photo = decode_photo(file[:-40])
+    assert [photo.on_page(number).pixels.data for number in (2, 3)] == whole
+    with pytest.raises(PermanentError):
+        photo.on_page(4)
 
 
 @pytest.mark.parametrize("format_name", ["PNG", "JPEG", "TIFF", "GIF"])

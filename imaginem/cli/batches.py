@@ -199,6 +199,9 @@ def show_search(found: FaceSearch, console: Console) -> None:
         console.print("no face was found in this photo")
     if found.pages > PAGE_LIMIT:
         console.print(f"only the first {PAGE_LIMIT} of {found.pages} pages were looked at")
+    if found.unread_pages:
+        pages = ", ".join(map(str, found.unread_pages))
+        console.print(f"pages that can't be read, and were left out: {pages}")
     if found.has_other_models:
         console.print(
             "some faces of the gallery were enrolled by another model, and not compared: run their "

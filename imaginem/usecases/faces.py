@@ -67,6 +67,7 @@ class FaceSearch:
         not_compared: faces that were found in it, and that the engine can't compare.
         has_other_models: another model enrolled some faces of the gallery: those were not compared.
         pages: how many the file has; the first hundred at most were looked at.
+        unread_pages: numbers of those that could not be decoded.
     """
 
     width: int
@@ -75,6 +76,7 @@ class FaceSearch:
     not_compared: int = 0
     has_other_models: bool = False
     pages: int = 1
+    unread_pages: Sequence[int] = ()
 
 
 def search_faces(
@@ -90,7 +92,7 @@ def search_faces(
             are not counted.
 
     Raises:
-        PermanentError: a page of the photo can't be decoded.
+        PermanentError: the photo can't be decoded; a later page that can't is left out.
     """
     note(services, AuditDeed.SEARCHED_FACES, AuditSubject.PHOTOS)
     decoded = decode_photo(photo)
@@ -121,6 +123,7 @@ def search_faces(
         has_other_models=detected > 0
         and services.gallery.has_other_models(services.recognizer.name, caller.groups),
         pages=decoded.page_count,
+        unread_pages=sorted(decoded.unread_pages),
     )
 
 

@@ -250,7 +250,7 @@ class FaceSearch(Answer):
     """The faces of the photo that was sent, page by page; nothing of it is kept.
 
     `width` and `height` are those of the first of its file's `pages`, of which at most a hundred
-    were looked at;
+    were looked at, and `unread_pages` could not be;
     `not_compared` counts faces that were found in it, and that the engine can't compare;
     `has_other_models` tells that another model enrolled some faces of the gallery, which were not
     compared.
@@ -262,6 +262,7 @@ class FaceSearch(Answer):
     not_compared: int = 0
     has_other_models: bool = False
     pages: int = 1
+    unread_pages: list[int] = []
 
 
 class VerdictAsked(BaseModel):

@@ -113,6 +113,7 @@ def present_search(search: FaceSearch) -> models.FaceSearch:
         not_compared=search.not_compared,
         has_other_models=search.has_other_models,
         pages=search.pages,
+        unread_pages=list(search.unread_pages),
     )
 
 

@@ -222,6 +222,7 @@ ENGLISH = {
     "faces.found.one_in_file": "1 face on its pages",
     "faces.found.none_in_file": "No face was found on its pages.",
     "faces.pages": "This file has {count} pages: all were looked at.",
+    "faces.pages.some": "This file has {count} pages.",
     "faces.pages.first": "This file has {count} pages: the first {looked} were looked at.",
     "faces.not_compared": "{count} faces were found in this photo that can't be compared.",
     "faces.not_compared.one": "1 face was found in this photo that can't be compared.",

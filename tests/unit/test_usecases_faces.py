@@ -135,6 +135,22 @@ class TestSearch:
         show_search(found, Console(file=shown, width=100))
         assert "2 (page 2)" in shown.getvalue()
 
+    def test_pages_that_can_not_be_read_are_told(self, services: MemoryServices) -> None:
+        frames = [Image.effect_noise((80, 40), 90).convert("P") for _ in range(3)]
+        out = io.BytesIO()
+        frames[0].save(out, "GIF", save_all=True, append_images=frames[1:])
+        file = out.getvalue()[:-1000]
+        found = search_faces(services, file, EVERYTHING)
+        assert [face.page for face in found.faces] == [1, 2]
+        upload = {"file": ("a.gif", file, "image/gif")}
+        page = client(services).post("/faces/search", files=upload).text
+        assert "all were looked at" not in page
+        told = client(services).post("/api/faces/search", files=upload).json()
+        assert (told["pages"], told["unread_pages"]) == (3, [3])
+        shown = io.StringIO()
+        show_search(found, Console(file=shown, width=100))
+        assert "pages that can't be read, and were left out: 3" in shown.getvalue()
+
     def test_a_file_of_one_page_tells_none(
         self, services: MemoryServices, open_: uuid.UUID
     ) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from imaginem.images.decoding import Photo
     from imaginem.outputs import StepOutput
     from imaginem.pipeline.context import JobContext
+    from imaginem.pipeline.means import StepParameters, StepSettings
     from imaginem.pipeline.steps import Step, step
     from imaginem.ports import JobResult
 
@@ -23,6 +24,8 @@ _HOMES = {
     "RetryableError": "imaginem.errors",
     "Step": "imaginem.pipeline.steps",
     "StepOutput": "imaginem.outputs",
+    "StepParameters": "imaginem.pipeline.means",
+    "StepSettings": "imaginem.pipeline.means",
     "step": "imaginem.pipeline.steps",
 }
 __all__ = [
@@ -33,6 +36,8 @@ __all__ = [
     "RetryableError",
     "Step",
     "StepOutput",
+    "StepParameters",
+    "StepSettings",
     "step",
 ]
 __version__ = "0.1.0"

@@ -1,6 +1,7 @@
 """Binds a registry of steps to an Azure Functions app (Python v2 model)."""
 
 import logging
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,7 @@ from imaginem.config.settings import Settings, read_settings
 from imaginem.config.startup import check_start, log_unknown_steps
 from imaginem.names import is_own_photo
 from imaginem.pipeline.maintenance import run_maintenance
+from imaginem.pipeline.means import check_settings
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
 from imaginem.pipeline.steps import Registry
@@ -45,6 +47,7 @@ def add_steps(
     """
     if services is default_runtime:
         settings = read_settings()
+        check_settings(registry.settings(), os.environ, Settings.declared())
         check_start(settings)  # wrong settings show at the start, not at the first message
         log_retirements(settings, datetime.now(UTC).date())
         log_unknown_steps(settings, registry.names())

@@ -106,7 +106,7 @@ class JobInput(BaseModel):
 
 
 class JobDefinition(BaseModel):
-    """The photo of a job, the steps to run, and which of them is next."""
+    """The photo of a job, the steps to run, which of them is next, and what is said to each."""
 
     model_config = ConfigDict(extra="allow", populate_by_name=True)
 
@@ -115,6 +115,7 @@ class JobDefinition(BaseModel):
     input: JobInput
     processing_pipeline: Annotated[list[str], Field(min_length=1, max_length=PIPELINE_LIMIT)]
     processing_step: Annotated[int, Field(ge=0)] = 0
+    step_parameters: dict[str, dict[str, Any]] = Field(default_factory=dict)
     bookkeeping: Annotated[
         Bookkeeping, BeforeValidator(_own_bookkeeping), Field(alias="_imaginem")
     ] = Field(default_factory=Bookkeeping)
@@ -249,6 +250,8 @@ def decode_message(body: str | bytes, default_pipeline: Sequence[str]) -> JobMes
         "processing_step": 0,
         "_imaginem": {},
     }
+    if definition.get("step_parameters", {}) is None:
+        del definition["step_parameters"]
     definition |= {name: item for name, item in defaults.items() if definition.get(name) is None}
     outputs = {} if value.get("job_output") is None else value["job_output"]
     try:

@@ -3,6 +3,7 @@
 Longer than other modules: it has one short factory for each port, and little else.
 """
 
+import os
 import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -104,10 +105,12 @@ class Runtime(Engines):
 
     Args:
         settings: of the app; their table of engines says which kinds there are.
+        environment: where the settings of steps are read; this process's by default.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, environment: Mapping[str, str] | None = None) -> None:
         self.settings = settings
+        self.environment = os.environ if environment is None else environment
         self.lock = threading.RLock()
         self.made: dict[str, Any] = {}
         self.engines: dict[str, Any] = {}

@@ -7,7 +7,7 @@ The fakes here pass the same contract suite as the real adapters.
 import io
 import pkgutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from PIL import Image
@@ -41,6 +41,7 @@ from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.engine_choices import NotedEngineChoices
 from imaginem.pipeline.erased import NotedErasures
+from imaginem.pipeline.means import setting_name
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
 from imaginem.pipeline.steps import Registry
@@ -87,6 +88,9 @@ __all__ = [
 ]
 
 
+_TESTED = "steptotest"
+
+
 def no_network(url: str) -> bytes:
     """Refuse to fetch."""
     raise PermanentError(f"{url}: tests fetch nothing")
@@ -102,6 +106,7 @@ class MemoryServices(MemoryStores, Engines):
     """
 
     core_settings: CoreSettings = field(default_factory=CoreSettings)
+    environment: Mapping[str, str] = field(default_factory=dict)
     queues: MemoryQueues = field(default_factory=MemoryQueues)
     blobs: MemoryBlobs = field(default_factory=MemoryBlobs)
     log: MemoryLog = field(default_factory=MemoryLog)
@@ -193,6 +198,7 @@ def message_for(
     batch_id: str = "batch-1",
     step: int = 0,
     outputs: Mapping[str, Any] | None = None,
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> JobMessage:
     """Return a job message as a sender writes it."""
     value = {
@@ -202,6 +208,7 @@ def message_for(
             "input": {"image_url": image_url},
             "processing_pipeline": list(pipeline),
             "processing_step": step,
+            "step_parameters": parameters,
         },
         "job_output": dict(outputs or {}),
     }
@@ -213,6 +220,8 @@ def job_for(
     *,
     outputs: Mapping[str, Any] | None = None,
     services: MemoryServices | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> JobContext:
     """Return a job to call a step with: `blurriness(job_for(photo))`.
 
@@ -220,12 +229,18 @@ def job_for(
         photo: the photo's file; a plain one by default.
         outputs: outputs of earlier steps, as JSON values by step name.
         services: where engines and storage come from; all in memory by default.
+        parameters: what the job says to the step, by the names of fields.
+        settings: the step's settings as texts, by the names of fields.
     """
     services = services or MemoryServices()
+    if settings:
+        texts = {setting_name(_TESTED, name): text for name, text in settings.items()}
+        services = replace(services, environment={**services.environment, **texts})
     data = photo_bytes() if photo is None else photo
     container = services.core_settings.input_container
     url = services.blobs.put(container, "batch-1/photo", data, "image/png")
-    message = message_for(url, ["steptotest"], outputs=outputs)
+    said = {_TESTED: parameters} if parameters else None
+    message = message_for(url, [_TESTED], outputs=outputs, parameters=said)
     return JobContext(message, services)
 
 

@@ -1,5 +1,6 @@
 """`imaginem doctor`."""
 
+import os
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from imaginem.config.startup import unknown_steps
 from imaginem.errors import ConfigurationError, ImaginemError, StorageSilent, free_bytes
 from imaginem.host.emulator import emulator_package
 from imaginem.host.identity import check_identity
+from imaginem.pipeline.means import check_settings
 from imaginem.runtime import Runtime
 from imaginem.usecases.health import (
     Check,
@@ -121,6 +123,7 @@ def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
     settings = runtime.settings
     yield Check("disk", lambda: _check_room(settings.home.absolute()))
     yield Check("pipeline", lambda: check_pipeline(settings, _step_names(app)))
+    yield Check("settings of steps", lambda: _check_steps(app))
     for check in ServiceChecks(runtime, settings.pipeline).checks():
         yield with_advice(check, settings)
     if home_matters(settings):
@@ -160,6 +163,10 @@ def _check_room(home: Path) -> None:
         raise ConfigurationError(
             f"IMAGINEM_HOME {home} has {free / 1e6:.0f} MB free, which photos soon fill: make room"
         )
+
+
+def _check_steps(app: Path) -> None:
+    check_settings(load_registry(app).settings(), os.environ, Settings.declared())
 
 
 def check_pipeline(settings: Settings, known: Sequence[str]) -> None:

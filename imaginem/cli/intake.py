@@ -1,14 +1,18 @@
 """Find photos on the disk or on the web, and submit them as jobs."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic_core import from_json
 
 from imaginem.cli.shared import Exit, fail
-from imaginem.errors import ConfigurationError
+from imaginem.errors import ConfigurationError, InvalidMessage
 from imaginem.images.limits import FILE_ENDINGS
 from imaginem.pipeline.barred import PhotoBarred
+from imaginem.pipeline.means import FIELD, checked_parameters
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices
 from imaginem.redaction import without_query
@@ -88,6 +92,35 @@ def check_pipeline_steps(names: Sequence[str], registry: Registry) -> list[str]:
     ]
 
 
+def said_to_steps(
+    settings: Sequence[str], pipeline: Sequence[str], registry: Registry
+) -> dict[str, dict[str, Any]]:
+    """Return what `--set STEP.NAME=VALUE` says, checked; exits with code 2 if one is wrong.
+
+    A value that begins as JSON lists, objects and texts do is JSON; any other is text, of which the
+    step's model makes numbers.
+    """
+    given: dict[str, dict[str, Any]] = {}
+    for each in settings:
+        found = re.fullmatch(r"([a-z0-9]+)\.(\w+)=(.*)", each, re.DOTALL)
+        if found is None:
+            fail(f"--set: {each!r} is not of the form STEP.NAME=VALUE", Exit.USAGE)
+            continue
+        step, name, text = found.groups()
+        value: Any = text
+        if text.startswith(("[", "{", '"')):
+            try:
+                value = from_json(text)
+            except ValueError as problem:
+                fail(f"--set: the value of {step}.{name} is not JSON: {problem}", Exit.USAGE)
+        given.setdefault(step, {})[name] = value
+    try:
+        return checked_parameters(given, pipeline, registry.parameters())
+    except InvalidMessage as problem:
+        fail(f"--set: {str(problem).removeprefix(f'{FIELD}.')}", Exit.USAGE)
+        return {}
+
+
 def submit_one(
     services: DashboardServices,
     source: Source,
@@ -95,10 +128,14 @@ def submit_one(
     pipeline: Sequence[str],
     *,
     again: bool = False,
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Admission:
     """Submit a photo, unless its job is there. Raises the errors of `admit`."""
     photo = source.url if source.path is None else source.path.read_bytes()
-    return admit(services, Wish(batch_id, source.name, photo, pipeline, again=again))
+    wish = Wish(
+        batch_id, source.name, photo, pipeline, again=again, step_parameters=parameters or {}
+    )
+    return admit(services, wish)
 
 
 def submit_each(
@@ -108,6 +145,7 @@ def submit_each(
     pipeline: Sequence[str],
     *,
     again: bool = False,
+    parameters: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> tuple[list[tuple[Source, Admission]], list[str]]:
     """Submit photos, unless their jobs are there. Raises the errors of `admit`.
 
@@ -118,7 +156,9 @@ def submit_each(
     barred: list[str] = []
     for source in sources:
         try:
-            job = submit_one(services, source, batch_id, pipeline, again=again)
+            job = submit_one(
+                services, source, batch_id, pipeline, again=again, parameters=parameters
+            )
             submitted.append((source, job))
         except PhotoBarred as problem:
             barred.append(str(problem))

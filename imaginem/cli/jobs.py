@@ -19,6 +19,7 @@ from imaginem.cli.intake import (
     Source,
     check_pipeline_steps,
     find_sources,
+    said_to_steps,
     submit_each,
     whole_pipeline,
 )
@@ -44,13 +45,14 @@ from imaginem.redaction import redact_shown
 from imaginem.runtime import Runtime
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.admission import Admission
+from imaginem.usecases.at_work import at_work
 from imaginem.usecases.audit.acting import note, state_purpose
 from imaginem.usecases.jobs import photo_name, view_job
 from imaginem.usecases.progress import (
     BatchProgress,
     as_json,
 )
-from imaginem.usecases.submit import at_work, new_batch
+from imaginem.usecases.submit import new_batch
 from imaginem.usecases.waiting import progress_of
 
 _POISON_COUNTED = 100
@@ -78,6 +80,10 @@ def submit(
         bool,
         typer.Option("--raw", help="Take the steps as they are given; others are other apps'."),
     ] = False,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="STEP.NAME=VALUE", help="Say something to a step."),
+    ] = None,
     again: Annotated[
         bool,
         typer.Option("--again", help="Also photos whose jobs have ended in this batch."),
@@ -98,6 +104,7 @@ def submit(
         steps = steps or list(runtime.settings.pipeline)
         for warning in check_pipeline_steps(steps, registry):
             err.print(f"[yellow]note:[/] {warning}", soft_wrap=True)
+        parameters = said_to_steps(set_ or (), steps, registry)
         batch_id = batch or new_batch()
         sources = find_sources(photos)
         submitted, barred = submit_each(
@@ -106,6 +113,7 @@ def submit(
             batch_id,
             steps,
             again=again,
+            parameters=parameters,
         )
         for problem in barred:
             err.print(f"[bold red]error:[/] {escape(problem)}", soft_wrap=True)

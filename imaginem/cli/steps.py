@@ -1,14 +1,16 @@
 """`imaginem steps`, `resolve` and `new-step`."""
 
+from collections.abc import Mapping
 from keyword import iskeyword
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
 from imaginem.cli.shared import App, Exit, Json, exit_on_error, fail, load_registry, out, print_json
 from imaginem.names import STEP_NAME
+from imaginem.pipeline.means import described, setting_name
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -27,7 +29,16 @@ def steps(as_json: Json = False, app: App = Path()) -> None:
     if as_json:
         print_json(
             [
-                {"name": s.name, "requires": [n.name for n in s.requires], "summary": s.summary}
+                {
+                    "name": s.name,
+                    "requires": [n.name for n in s.requires],
+                    "summary": s.summary,
+                    "settings": [
+                        {**told, "variable": setting_name(s.name, told["name"])}
+                        for told in described(s.settings)
+                    ],
+                    "parameters": described(s.parameters),
+                }
                 for s in registry
             ]
         )
@@ -36,6 +47,18 @@ def steps(as_json: Json = False, app: App = Path()) -> None:
     for step in registry:
         table.add_row(step.name, ", ".join(n.name for n in step.requires) or "-", step.summary)
     out.print(table)
+    for step in registry:
+        for told in described(step.settings):
+            _tell_means("setting", setting_name(step.name, told["name"]), told)
+        for told in described(step.parameters):
+            _tell_means("parameter", f"{step.name}.{told['name']}", told)
+
+
+def _tell_means(what: str, name: str, told: Mapping[str, Any]) -> None:
+    """Print a setting or a parameter of a step."""
+    usual = "needed" if told["required"] else f"{told['default']} by default"
+    means = f": {told['means']}" if told["means"] else ""
+    out.print(f"{what} {name} ({told['type']}, {usual}){means}", markup=False, highlight=False)
 
 
 def resolve(

@@ -12,6 +12,12 @@ from imaginem.errors import PermanentError
 from imaginem.images.decoding import Photo, encode_png
 from imaginem.message import JobMessage, explain
 from imaginem.names import job_prefix, stored_run
+from imaginem.pipeline.means import (
+    ParametersT,
+    SettingsT,
+    read_parameters,
+    read_settings_of,
+)
 from imaginem.pipeline.offload import expand, expand_all
 from imaginem.pipeline.source import photo_url, read_photo
 from imaginem.pipeline.steps import OutputT, Step
@@ -87,6 +93,29 @@ class JobContext(Engines):
     def image_parameters(self) -> Any:
         """What the sender said about the photo, untouched."""
         return self._definition.input.image_parameters
+
+    def parameters(self, model: type[ParametersT]) -> ParametersT:
+        """Return what the job's sender says to this step, or the defaults.
+
+        Args:
+            model: that the step declares with `@step(parameters=…)`.
+
+        Raises:
+            InvalidMessage: a value is wrong, or one that is needed is missing: the step fails.
+        """
+        name = self._message.current
+        return read_parameters(name, model, self._definition.step_parameters.get(name))
+
+    def settings(self, model: type[SettingsT]) -> SettingsT:
+        """Return the step's settings, from environment variables called after step and field.
+
+        Args:
+            model: that the step declares with `@step(settings=…)`.
+
+        Raises:
+            ConfigurationError: one is wrong or missing.
+        """
+        return read_settings_of(self._message.current, model, self._services.environment)
 
     @property
     def image_classifiers(self) -> Any:

@@ -4,7 +4,8 @@ What only the message knew is written into the row by the insert that opens a ru
 fields, the outputs that it came with, its photo. What steps find stands in the row anyway. The
 query of a photo's address is a secret and is not kept: a photo from elsewhere can be fetched
 again only if its address had none, or if it has been fetched already. Secrets among the sender's
-`image_parameters` are not kept either: a step that needs one fails in a run that is made so.
+`image_parameters` and `step_parameters` are not kept either: a step that needs one fails in a run
+that is made so.
 """
 
 from typing import Any
@@ -56,6 +57,8 @@ def without_secrets(message: JobMessage) -> dict[str, Any]:
             part.update(redact_values({name: part[name]}))
     if "image_parameters" in given:
         given["image_parameters"] = redact_values(given["image_parameters"])
+    if definition.step_parameters:
+        value["job_definition"]["step_parameters"] = redact_values(definition.step_parameters)
     return value
 
 

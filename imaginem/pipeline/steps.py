@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from imaginem.errors import RegistrationError
 from imaginem.names import STEP_NAME
 from imaginem.outputs import StepOutput
+from imaginem.pipeline.means import StepParameters, StepSettings, check_kind
 
 ContextT = TypeVar("ContextT")
 OutputT = TypeVar("OutputT", bound=StepOutput)
@@ -26,6 +27,8 @@ class Step(Generic[ContextT, OutputT]):
         finalizer: True for a step that reports on the job instead of the photo, and so says
             nothing about whether the job succeeded.
         alone: True for a step that always has a delivery of its own.
+        settings: the model of its settings; None if it has none.
+        parameters: the model of what a job may say to it; None if that is nothing.
         summary: first line of its docstring.
     """
 
@@ -36,12 +39,16 @@ class Step(Generic[ContextT, OutputT]):
         requires: Sequence["Step[Any, Any]"],
         finalizer: bool,
         alone: bool,
+        settings: type[StepSettings] | None = None,
+        parameters: type[StepParameters] | None = None,
     ) -> None:
         self.name = function.__name__
         self.output_type = output_type
         self.requires = tuple(requires)
         self.finalizer = finalizer
         self.alone = alone
+        self.settings = settings
+        self.parameters = parameters
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
         self._function = function
         self.__doc__ = function.__doc__
@@ -120,6 +127,16 @@ class Registry:
         """Tell whether a step has this name."""
         return name in self._steps
 
+    def settings(self) -> Iterator[tuple[str, type[StepSettings]]]:
+        """Yield the steps that have settings, with the models of these."""
+        for step in self:
+            if step.settings is not None:
+                yield step.name, step.settings
+
+    def parameters(self) -> dict[str, type[StepParameters] | None]:
+        """Return the models of the steps' parameters, by all steps' names."""
+        return {step.name: step.parameters for step in self}
+
     def names(self) -> list[str]:
         """Return the steps' names."""
         return list(self._steps)
@@ -134,6 +151,8 @@ def step(
     requires: Sequence[AnyStep] = (),
     finalizer: bool = False,
     alone: bool = False,
+    settings: type[StepSettings] | None = None,
+    parameters: type[StepParameters] | None = None,
     registry: Registry | None = None,
 ) -> Callable[[Callable[[ContextT], OutputT]], Step[ContextT, OutputT]]:
     """Make a function a step of the pipeline.
@@ -143,6 +162,8 @@ def step(
         finalizer: the step reports on the job; it doesn't count for `job_state`.
         alone: the step never shares a delivery with the steps around it: for one that takes
             minutes, or much memory.
+        settings: what it reads with `job.settings(…)`; checked when the app starts.
+        parameters: what it reads with `job.parameters(…)`; checked before a job is sent.
         registry: where to register it, for tests.
 
     Raises:
@@ -150,7 +171,12 @@ def step(
     """
 
     def register(function: Callable[[ContextT], OutputT]) -> Step[ContextT, OutputT]:
-        registered = Step(function, _output_type(function), requires, finalizer, alone)
+        name = function.__name__
+        check_kind(name, "settings", settings, StepSettings)
+        check_kind(name, "parameters", parameters, StepParameters)
+        registered = Step(
+            function, _output_type(function), requires, finalizer, alone, settings, parameters
+        )
         (default_registry if registry is None else registry).add(registered)
         return registered
 

@@ -107,6 +107,10 @@ class Services(Engines, Protocol):
         """Return the numbers and names of the settings."""
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """Return the texts that settings of steps are read from, by name."""
+
+    @property
     def queues(self) -> Queues:
         """Return the queues."""
 

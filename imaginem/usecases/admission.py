@@ -6,9 +6,10 @@ want one id at the same time only one gets it.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from imaginem.errors import PermanentError, StorageUnavailable
@@ -17,9 +18,10 @@ from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.source import forget_photos_but
 from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, JobKey, Submission
 from imaginem.redaction import without_query
+from imaginem.usecases.at_work import is_at_work, is_lost
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.jobs import photo_name, state_of_job
-from imaginem.usecases.submit import check_open, is_at_work, is_lost, job_id_of, submit_photo
+from imaginem.usecases.submit import check_open, job_id_of, submit_photo
 from imaginem.usecases.unsent import withdraw
 
 _DIGITS = (8, 16, 32)
@@ -51,6 +53,7 @@ class Wish:
         job_id: the sender's choice; empty for one made of name and content.
         again: send the job once more if the same photo's has ended.
         replace: take the chosen id from another photo.
+        step_parameters: what is said to steps, by their names.
     """
 
     batch_id: str
@@ -60,6 +63,7 @@ class Wish:
     job_id: str = ""
     again: bool = False
     replace: bool = False
+    step_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -196,7 +200,15 @@ def _send(
 ) -> Admission:
     """Store a photo and send its job; if that fails, the id is free or its former owner's again."""
     try:
-        run = submit_photo(services, key, wish.name, wish.photo, wish.pipeline, photo_digest=digest)
+        run = submit_photo(
+            services,
+            key,
+            wish.name,
+            wish.photo,
+            wish.pipeline,
+            step_parameters=wish.step_parameters,
+            photo_digest=digest,
+        )
     except Exception:
         if before is None:
             withdraw(services, key)

@@ -7,10 +7,10 @@ from imaginem.errors import NotFound
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import ENDED
 from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, Deed
+from imaginem.usecases.at_work import at_work
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.landing import decide
 from imaginem.usecases.progress import read_batch, summarise
-from imaginem.usecases.submit import at_work
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Makes jobs of what callers send, a photo or a job message, after checking it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic_core import to_json
@@ -9,6 +9,7 @@ from pydantic_core import to_json
 from imaginem.errors import InvalidMessage, NotFound, PermanentError
 from imaginem.message import JobMessage, decode_message
 from imaginem.names import job_prefix
+from imaginem.pipeline.means import checked_parameters
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, JobKey
 from imaginem.redaction import without_query
@@ -31,6 +32,7 @@ class Upload:
         replace: take the chosen id from another photo.
         group: who may see the batch, if this is its first photo; empty for everybody.
         raw: take the pipeline as it is given: other names are queues that other apps serve.
+        step_parameters: what is said to steps, by their names.
     """
 
     batch_id: str
@@ -42,6 +44,7 @@ class Upload:
     replace: bool = False
     group: str = ""
     raw: bool = False
+    step_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def receive_photo(
@@ -60,6 +63,7 @@ def receive_photo(
         raise InvalidMessage("group: you are not in this group")
     pipeline = _whole_pipeline(services, registry, upload)
     check_first_step(registry, pipeline[0])
+    said = checked_parameters(upload.step_parameters, pipeline, registry.parameters())
     data = upload.read()
     name = _file_name(upload.filename)
     _check_valid(services, (upload.batch_id, upload.job_id or job_id_of(name)), pipeline)
@@ -72,6 +76,7 @@ def receive_photo(
         job_id=upload.job_id,
         again=upload.again,
         replace=upload.replace,
+        step_parameters=said,
     )
     return admit(services, wish)
 
@@ -181,6 +186,9 @@ def receive_message(
     definition = decoded.job_definition
     check_photo_address(services, definition, caller)
     check_first_step(registry, decoded.current)
+    checked_parameters(
+        definition.step_parameters, definition.processing_pipeline, registry.parameters()
+    )
     _enter_batch(services, definition.batch_id, caller)
     note(services, AuditDeed.SUBMITTED, AuditSubject.BATCH, definition.batch_id)
     run = send_message(services, decoded, _photo_of(services, decoded))

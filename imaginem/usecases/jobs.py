@@ -19,10 +19,10 @@ from imaginem.ports import (
 from imaginem.redaction import redact_shown
 from imaginem.usecases.access import Caller
 from imaginem.usecases.alike import ReviewedMatch
+from imaginem.usecases.at_work import is_at_work
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.faces import matches_of_job
 from imaginem.usecases.other_models import OtherModels
-from imaginem.usecases.submit import is_at_work
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import CONCLUDED
 from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, PoisonEntry, Submission
 from imaginem.redaction import redact, redact_shown
+from imaginem.usecases.at_work import is_at_work
 from imaginem.usecases.audit.acting import note
-from imaginem.usecases.submit import check_open, is_at_work, send_message
+from imaginem.usecases.submit import check_open, send_message
 
 KINDS = ("invalid", "exhausted", "defect", "lost")
 """Why a message was kept: it is none, its tries are used up, its step has a defect, or it was

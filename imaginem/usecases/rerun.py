@@ -27,10 +27,11 @@ from imaginem.ports import (
     JobKey,
 )
 from imaginem.usecases.access import Caller, hidden_batches
+from imaginem.usecases.at_work import at_work, is_at_work
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.compare import Change, compare
 from imaginem.usecases.pace import Pace
-from imaginem.usecases.submit import at_work, check_open, is_at_work, send_message
+from imaginem.usecases.submit import check_open, send_message
 
 
 class StillAtWork(PermanentError):

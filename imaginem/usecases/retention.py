@@ -18,11 +18,11 @@ from imaginem.ports import (
     PoisonFilter,
     SharedState,
 )
+from imaginem.usecases.at_work import is_at_work
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.erase import forget_job
 from imaginem.usecases.poison import drop_found
 from imaginem.usecases.renditions import CONTAINER as THUMBNAILS
-from imaginem.usecases.submit import is_at_work
 
 _logger = logging.getLogger("imaginem.retention")
 _CURSOR = "retention-cursor"

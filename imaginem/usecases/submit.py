@@ -1,9 +1,9 @@
-"""Submit a photo as a job, run a job again, and tell which jobs have not ended."""
+"""Submit a photo as a job, and run a job again."""
 
 import re
 import uuid
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -21,15 +21,14 @@ from imaginem.pipeline.offload import expand
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.resuming import kept_of
 from imaginem.pipeline.source import keep_photo, place_of_photo
-from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, JobKey, JobResult, Submission
+from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, JobKey, Submission
 from imaginem.redaction import redact_values
+from imaginem.usecases.at_work import is_at_work
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.landing import land_and_send
 from imaginem.usecases.unsent import withdraw
 
 _LONGEST_ID = 150
-_LOST_AFTER = timedelta(days=7)
-"""Age from which a job without a row no longer counts as waiting: its message must be lost."""
 
 
 def new_batch() -> str:
@@ -50,6 +49,7 @@ def submit_photo(
     pipeline: Sequence[str],
     *,
     parameters: dict[str, Any] | None = None,
+    step_parameters: Mapping[str, Mapping[str, Any]] | None = None,
     photo_digest: str | None = None,
     replay_of: str = "",
 ) -> str:
@@ -62,6 +62,7 @@ def submit_photo(
         photo: the file's bytes, or an address.
         pipeline: names of the queues that the job visits.
         parameters: further `image_parameters`, passed through to the result.
+        step_parameters: what is said to steps, by their names.
         photo_digest: SHA-256 of a photo for which the job's id was claimed.
         replay_of: the run that it does again.
 
@@ -75,7 +76,8 @@ def submit_photo(
         image_parameters["size"] = len(photo)
     url = photo if isinstance(photo, str) else "https://localhost/"  # until it is stored
     message = decode_message(
-        _message(key, url, image_parameters, pipeline), services.core_settings.default_pipeline
+        _message(key, url, image_parameters, pipeline, step_parameters),
+        services.core_settings.default_pipeline,
     )
     message = message.noting(replay_of=replay_of) if replay_of else message
     check_open(services, key[0])
@@ -188,7 +190,11 @@ def record_sent(
 
 
 def _message(
-    key: JobKey, url: str, image_parameters: dict[str, Any], pipeline: Sequence[str]
+    key: JobKey,
+    url: str,
+    image_parameters: dict[str, Any],
+    pipeline: Sequence[str],
+    step_parameters: Mapping[str, Mapping[str, Any]] | None,
 ) -> bytes:
     return to_json(
         {
@@ -198,6 +204,7 @@ def _message(
                 "input": {"image_url": url, "image_parameters": image_parameters},
                 "processing_pipeline": list(pipeline),
                 "processing_step": 0,
+                **({"step_parameters": step_parameters} if step_parameters else {}),
             },
             "job_output": {},
         }
@@ -259,42 +266,3 @@ def _as_sent(services: DashboardServices, row: ProgressRow | None) -> JobMessage
     pipeline = message.job_definition.processing_pipeline
     outputs = {name: output for name, output in message.job_output.items() if name not in pipeline}
     return message.with_outputs(outputs).at_step(0)
-
-
-def is_at_work(row: ProgressRow | None, sent: Submission | None) -> bool:
-    """Tell whether a job has not ended, or a newer run of it waits for its first step."""
-    if row is not None and not row.has_ended:
-        return True
-    return sent is not None and _waits(row, sent)
-
-
-def is_lost(row: ProgressRow | None, sent: Submission, result: JobResult | None) -> bool:
-    """Tell whether a job that was sent long ago never began: its message must be lost."""
-    return row is None and result is None and not _waits(row, sent)
-
-
-def _waits(row: ProgressRow | None, sent: Submission) -> bool:
-    """Tell whether the latest run of a job waits for its first step."""
-    if row is None:
-        return datetime.now(UTC) - sent.since < _LOST_AFTER
-    if not row.run:  # poisoned before its first step; waits if it was replayed afterwards
-        return row.updated is not None and sent.since > row.updated
-    return bool(sent.run) and not row.has_begun(sent.run)
-
-
-def at_work(
-    services: DashboardServices, batch_id: str, rows: Iterable[ProgressRow]
-) -> dict[str, str]:
-    """Return the state of each of a batch's jobs that has not ended, by job id.
-
-    Args:
-        services: keep the submissions.
-        batch_id: of the batch.
-        rows: the batch's rows; a job whose latest run is not in its row is `queued`.
-    """
-    known = {row.job_id: row for row in rows}
-    working = {name: str(row.job_state) for name, row in known.items() if not row.has_ended}
-    for name, sent in services.submissions.submissions(batch_id).items():
-        if _waits(known.get(name), sent):
-            working[name] = "queued"
-    return working

@@ -3,8 +3,8 @@
 from collections.abc import Collection
 
 from imaginem.ports import DashboardServices
+from imaginem.usecases.at_work import at_work
 from imaginem.usecases.progress import BatchProgress, read_batch, summarise, with_waiting
-from imaginem.usecases.submit import at_work
 
 
 def progress_of(services: DashboardServices, batch_id: str) -> BatchProgress:

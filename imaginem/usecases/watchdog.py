@@ -24,9 +24,9 @@ from imaginem.pipeline.resuming import QUERY_LOST, bare_message, kept_message, m
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import DashboardServices, JobKey, Queues
 from imaginem.redaction import one_line
+from imaginem.usecases.at_work import at_work
 from imaginem.usecases.erase import complete_erasure
 from imaginem.usecases.progress import read_batch
-from imaginem.usecases.submit import at_work
 from imaginem.usecases.unsent import withdraw
 
 SENDS = 3

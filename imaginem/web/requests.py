@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, File, Form, HTTPException, Query, Request, UploadFile
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import check_photo
 from imaginem.images.limits import BYTE_LIMIT, BYTE_LIMIT_MB, OverLimit
+from imaginem.message import explain
 from imaginem.ports import PhotoFilter, PoisonFilter
 from imaginem.ports.categories import category_named
 from imaginem.usecases.access import Caller
@@ -20,6 +21,7 @@ from imaginem.web.poison_models import Kind
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 Cursor = Annotated[str, Query(max_length=2000, description="`cursor` of the page before.")]
 Label = Annotated[str, Query(max_length=200)]
+_STEP_PARAMETERS = TypeAdapter(dict[str, dict[str, Any]])
 SEARCHED_MATCHES = 20
 """Matches that are shown for each face of a photo that was searched with."""
 # Forms send empty fields too.
@@ -50,6 +52,22 @@ def read_upload(file: UploadFile) -> bytes:
         status = 413 if isinstance(problem, OverLimit) else 415
         raise HTTPException(status, f"file: {problem}") from None
     return data
+
+
+def read_step_parameters(text: str) -> dict[str, dict[str, Any]]:
+    """Return what a form says to steps.
+
+    Raises:
+        HTTPException: 422 if it is no JSON object of objects.
+    """
+    try:
+        return _STEP_PARAMETERS.validate_json(text or "{}")
+    except ValidationError as problem:
+        raise HTTPException(
+            422,
+            f"parameters: {explain(problem).removeprefix(': ')}: send a JSON object with an object "
+            'for each step, {"step": {"name": value}}',
+        ) from None
 
 
 def read_file(file: UploadFile) -> bytes:

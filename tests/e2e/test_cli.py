@@ -149,6 +149,29 @@ def test_a_new_step_works_after_editing_one_file(
     (result,) = cli.json("results", batch)  # type: ignore[misc]
     blurriness = result["job_output"]["blurriness"]  # type: ignore[has-type]
     assert blurriness["sharpness"] > 0
+    assert blurriness["is_blurred"] is False
+
+    _say_something_to_the_step(cli, started, guide, photo)
+
+
+def _say_something_to_the_step(
+    cli: CommandLine, started: subprocess.Popen[str], guide: str, photo: Path
+) -> None:
+    """What the guide says of settings and parameters."""
+    code = re.findall(r"```python\n(.+?)```", guide, re.DOTALL)[1]
+    (cli.app / "steps" / "blurriness.py").write_text(code)
+    assert started.stdout is not None
+    assert "ready" in started.stdout.readline()
+    commands = re.findall(r"^imaginem (submit .+)$", guide, re.MULTILINE)
+    shown = cli(*commands[1].replace("photo.jpg", str(photo)).split())
+    batch = re.findall(r"batch (\S+)", shown)[-1]
+    (result,) = cli.json("results", batch)  # type: ignore[misc]
+    assert result["job_output"]["blurriness"]["is_blurred"] is True  # type: ignore[has-type]
+    steps = cli.json("steps")
+    assert isinstance(steps, list)
+    listed = {told["name"]: told for told in steps}
+    assert listed["blurriness"]["settings"][0]["variable"] == "BLURRINESS_LIMIT"
+    assert "parameter blurriness.limit (number, " in cli("steps")
 
 
 def test_photos_are_submitted_watched_and_read(

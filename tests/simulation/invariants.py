@@ -10,7 +10,7 @@ from imaginem.pipeline.offload import expand, expand_all
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import StepState
 from imaginem.ports import JobKey
-from imaginem.usecases.submit import is_at_work
+from imaginem.usecases.at_work import is_at_work
 from imaginem.usecases.unsent import is_noted
 from tests.simulation.ledger import BrokenInvariant
 from tests.simulation.plan import Event

@@ -104,6 +104,7 @@ class SimulatedServices(Engines):
     engine_kinds: Mapping[str, EngineKind[Any]] = {}
     engine_names: Mapping[str, str] = {}
     engine_notes: Mapping[str, str] = {}
+    environment: Mapping[str, str] = {}
 
     def __init__(self, around: Surroundings, emulated: bool) -> None:
         stores, faults = around.stores, around.faults

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 import typer
+from pydantic import Field
 
 import steps  # noqa: F401 - importing the package registers every step
-from imaginem.cli.intake import find_sources, whole_pipeline
+from imaginem import JobContext, StepOutput, StepParameters, step
+from imaginem.cli.intake import find_sources, said_to_steps, whole_pipeline
 from imaginem.cli.shared import Exit
 from imaginem.errors import ConfigurationError
-from imaginem.pipeline.steps import default_registry
+from imaginem.pipeline.steps import Registry, default_registry
 from imaginem.testing import photo_bytes
 
 
@@ -33,6 +35,51 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
         find_sources([str(tmp_path / "none")])
     with pytest.raises(ConfigurationError, match="no photo"):
         find_sources([str(tmp_path)])
+
+
+class Wishes(StepParameters):
+    """What may be said to the step here."""
+
+    limit: float = 1
+    edges: list[str] = Field(default_factory=list)
+
+
+@pytest.fixture
+def registry() -> Registry:
+    registry = Registry()
+
+    @step(parameters=Wishes, registry=registry)
+    def blurriness(job: JobContext) -> StepOutput:
+        """Only its parameters matter here."""
+        return StepOutput()
+
+    return registry
+
+
+class TestSaidToSteps:
+    def test_texts_become_what_the_step_declares(self, registry: Registry) -> None:
+        given = ["blurriness.limit=2.5", 'blurriness.edges=["left","a=b"]']
+        said = said_to_steps(given, ["blurriness"], registry)
+        assert said == {"blurriness": {"limit": 2.5, "edges": ["left", "a=b"]}}
+
+    @pytest.mark.parametrize(
+        ("given", "told"),
+        [
+            ("limit=1", "'limit=1' is not of the form STEP.NAME=VALUE"),
+            ("blurriness.limit", "is not of the form STEP.NAME=VALUE"),
+            ("blurriness.limit=much", "--set: blurriness.limit: input should be a valid number"),
+            ("blurriness.limits=1", "--set: blurriness.limits: there is no such parameter"),
+            ("blurriness.edges=[1", "the value of blurriness.edges is not JSON"),
+            ("ocr.limit=1", "--set: ocr: the job's pipeline (blurriness) has no such step"),
+        ],
+    )
+    def test_what_is_wrong_is_refused_by_name(
+        self, registry: Registry, given: str, told: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(typer.Exit) as ended:
+            said_to_steps([given], ["blurriness"], registry)
+        assert ended.value.exit_code == Exit.USAGE
+        assert told in " ".join(capsys.readouterr().err.split())
 
 
 class TestPipelineOfSubmit:

@@ -12,7 +12,7 @@ from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBa
 from imaginem.web.models import Accepted, Batches, Progress
 from imaginem.web.presenters import present_batch, present_progress, present_sent
 from imaginem.web.problems import responses
-from imaginem.web.requests import Cursor, Limit, one_file, read_upload
+from imaginem.web.requests import Cursor, Limit, one_file, read_step_parameters, read_upload
 
 router = APIRouter(prefix="/api", tags=["batches"])
 
@@ -70,6 +70,13 @@ def upload(
     group: Annotated[
         str, Form(max_length=200, description="Who may see the batch: an Entra group's id.")
     ] = "",
+    parameters: Annotated[
+        str,
+        Form(
+            description='What is said to steps, as JSON: `{"blurriness": {"limit": 50}}`. '
+            "`/api/pipeline/steps` tells what each takes."
+        ),
+    ] = "",
 ) -> Accepted:
     """Send one photo; it is processed at once. Send many in parallel.
 
@@ -85,6 +92,7 @@ def upload(
         again=again,
         replace=replace,
         group=group,
+        step_parameters=read_step_parameters(parameters),
     )
     job = receive_photo(services, web.registry, upload, caller)
     if not job.sent:

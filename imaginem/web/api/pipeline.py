@@ -3,8 +3,9 @@
 from fastapi import APIRouter, HTTPException
 
 import imaginem
+from imaginem.pipeline.means import described
 from imaginem.web.dependencies import Viewer, WebDep
-from imaginem.web.models import Health, Me, StepInfo, StepNames
+from imaginem.web.models import Health, Me, ParameterInfo, StepInfo, StepNames
 from imaginem.web.problems import responses
 
 router = APIRouter(prefix="/api", tags=["pipeline"])
@@ -30,6 +31,7 @@ def steps(caller: Viewer, web: WebDep) -> list[StepInfo]:
             name=step.name,
             requires=[required.name for required in step.requires],
             summary=step.summary,
+            parameters=[ParameterInfo(**told) for told in described(step.parameters)],
         )
         for step in web.registry
     ]

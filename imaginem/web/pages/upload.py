@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from imaginem.images.limits import BYTE_LIMIT
+from imaginem.pipeline.means import described
 from imaginem.pipeline.steps import AnyStep, Registry
 from imaginem.usecases.submit import new_batch
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
@@ -37,6 +38,7 @@ def upload(
         "steps": _in_usual_order(web.registry, services.core_settings.default_pipeline),
         "finalizers": [step for step in web.registry if step.finalizer],
         "usual": set(services.core_settings.default_pipeline),
+        "parameters": {step.name: described(step.parameters) for step in web.registry},
         "byte_limit": BYTE_LIMIT,
         "grouped": web.access.mode == "platform",
     }

@@ -144,11 +144,34 @@ function segment(id) {
   return encodeURIComponent(/^\.{1,2}$/.test(key) ? key.replace(/\./g, "%2E") : key);
 }
 
+// What was typed for the steps that are chosen; the server checks it.
+function parameters() {
+  const said = {};
+  for (const part of form.querySelectorAll("[data-parameters]")) {
+    const step = part.dataset.parameters;
+    if (!steps().includes(step)) continue;
+    const given = [...part.querySelectorAll("[data-name]")].filter((field) => field.value !== "");
+    if (given.length) {
+      said[step] = Object.fromEntries(given.map((field) => [field.dataset.name, field.value]));
+    }
+  }
+  return said;
+}
+
+// Parameters of a step that is not chosen are of no use.
+function showParameters() {
+  for (const part of form.querySelectorAll("[data-parameters]")) {
+    part.hidden = !steps().includes(part.dataset.parameters);
+    for (const field of part.querySelectorAll("[data-needed]")) field.required = !part.hidden;
+  }
+}
+
 function post(photo) {
   return new Promise((resolve) => {
     const body = new FormData();
     body.append("pipeline", plan.steps);
     body.append("group", plan.group);
+    body.append("parameters", plan.parameters);
     if (photo.again) body.append("again", "true");
     body.append("file", photo.file, photo.file.name);
     const request = new XMLHttpRequest();
@@ -269,12 +292,21 @@ for (const [button, input] of [["pick-files", "files"], ["pick-folder", "folder"
   });
 }
 form.addEventListener("change", (event) => {
-  if (event.target.name === "step") keepNeeds(event.target);
+  if (event.target.name === "step") {
+    keepNeeds(event.target);
+    showParameters();
+  }
 });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
   const field = (name) => (form.elements[name] ? form.elements[name].value.trim() : "");
-  plan = plan || { batch: field("batch"), steps: steps().join(","), group: field("group") };
+  plan = plan || {
+    batch: field("batch"),
+    steps: steps().join(","),
+    group: field("group"),
+    parameters: JSON.stringify(parameters()),
+  };
   for (const input of form.querySelectorAll("[name]")) input.disabled = true;
   work();
 });
+showParameters();

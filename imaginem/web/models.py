@@ -31,32 +31,6 @@ class Me(Answer):
     role: str = Field(examples=["operator"])
 
 
-class ParameterInfo(Answer):
-    """What may be said to a step with a job."""
-
-    name: str = Field(examples=["limit"])
-    type: str = Field(examples=["number"])
-    required: bool
-    default: Any = Field(examples=[100])
-    means: str = Field(examples=["Below this, a photo counts as blurred."])
-    choices: list[Any] | None
-
-
-class StepInfo(Answer):
-    """A step: its queue has the same name."""
-
-    name: str = Field(examples=["facecrop"])
-    requires: list[str] = Field(examples=[["facedetection"]])
-    summary: str = Field(examples=["Cut each detected face out of the photo."])
-    parameters: list[ParameterInfo]
-
-
-class StepNames(Answer):
-    """Names of steps."""
-
-    steps: list[str] = Field(max_length=50, examples=[["facecrop", "ocr"]])
-
-
 class Accepted(Answer):
     """The job of a photo.
 

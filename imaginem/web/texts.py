@@ -7,6 +7,7 @@ from imaginem.usecases.looked_words import WORDS as LOOKED
 from imaginem.web.operations_texts import OPERATIONS
 from imaginem.web.poison_texts import POISON
 from imaginem.web.receipt_texts import RECEIPT
+from imaginem.web.upload_texts import UPLOAD
 
 LANGUAGE, DIRECTION = "en", "ltr"
 
@@ -27,43 +28,7 @@ ENGLISH = {
     "offline": "The server does not answer. Check that Imaginem is running.",
     "error.title": "That did not work",
     "error.back": "Back to the photos",
-    "upload.title": "Upload photos",
-    "upload.drop": "Drop photos or a folder here",
-    "upload.or": "or",
-    "upload.files": "Choose photos",
-    "upload.folder": "Choose a folder",
-    "upload.formats": "JPEG, PNG, GIF, BMP, WEBP, TIFF, HEIC, AVIF or PDF, up to 20 MB and 64 "
-    "megapixels.",
-    "upload.batch": "Batch",
-    "upload.batch.help": "Photos sent together. The same name again adds to the batch.",
-    "upload.group": "Only for group",
-    "upload.group.help": "Id of an Entra group; empty: everybody with a role.",
-    "upload.steps": "What to do with each photo",
-    "upload.needs": "needs {names}",
-    "upload.usual": "as usual: {value}",
-    "upload.yes": "yes",
-    "upload.no": "no",
-    "upload.send": "Upload",
-    "upload.none": "No photos chosen yet.",
-    "upload.chosen": "{count} photos chosen, {size}.",
-    "upload.skipped": "{count} files were left out, as they are no photos or were chosen "
-    "already: {names}",
-    "upload.skipped_one": "1 file was left out, as it is no photo or was chosen already: {names}",
-    "upload.progress": "Total progress",
-    "upload.list": "Photos",
-    "upload.waiting": "waiting",
-    "upload.sending": "sending",
-    "upload.sent": "sent",
-    "upload.there": "already in this batch",
-    "upload.there_count": "{count} were in this batch already.",
-    "upload.failed": "not sent",
-    "upload.too_large": "larger than 20 MB: send a smaller copy",
-    "upload.retry": "Try again",
-    "upload.again": "Send again",
-    "upload.remove": "Remove",
-    "upload.summary": "{sent} of {total} sent, {failed} failed.",
-    "upload.open": "See the progress",
-    "upload.noscript": "Uploading needs JavaScript; `imaginem submit` does it without.",
+    **UPLOAD,
     "batches.title": "Batches",
     "batches.none": "There are no batches yet.",
     "batches.batch": "Batch",

@@ -5,8 +5,9 @@ from fastapi import APIRouter, HTTPException
 import imaginem
 from imaginem.pipeline.means import described
 from imaginem.web.dependencies import Viewer, WebDep
-from imaginem.web.models import Health, Me, ParameterInfo, StepInfo, StepNames
+from imaginem.web.models import Health, Me
 from imaginem.web.problems import responses
+from imaginem.web.step_models import ParameterInfo, StepInfo, StepNames
 
 router = APIRouter(prefix="/api", tags=["pipeline"])
 

@@ -1,7 +1,8 @@
 """Convert CenterNet from a TensorFlow.js graph model to ONNX; other operators are refused.
 
-TensorFlow has channels last and ONNX convolves with channels first, so each convolution
-is put between two transposes; onnxruntime removes those that cancel out.
+TensorFlow has channels last and ONNX convolves with channels first. So values stay with channels
+first where they can, and are transposed where an operator needs the channels last: two transposes
+around each convolution took OpenVINO as long as the convolutions.
 """
 
 import base64
@@ -31,6 +32,8 @@ _BINARY = {"Add": "Add", "AddV2": "Add", "Sub": "Sub", "Mul": "Mul", "Equal": "E
 }
 _CONVOLUTIONS = ("_FusedConv2D", "Conv2D", "DepthwiseConv2dNative", "FusedDepthwiseConv2dNative")
 _TO_THE_END = 2**31 - 1
+_AXES_FIRST = (0, 2, 3, 1)
+"""Where the axes of channels last are with channels first."""
 
 Node = dict[str, Any]
 
@@ -82,11 +85,13 @@ class _Converter:
         self._weights = weights
         self._graph = GraphBuilder()
         self._names: dict[str, str] = {}
+        self._first: set[str] = set()  # the ONNX names of values with channels first
+        self._transposed: dict[str, str] = {}  # the same values with channels last
         self._inputs: dict[str, list[int]] = {}
         self._makers: dict[str, Callable[[Node], str]] = {
             "Const": self._const,
             "Placeholder": self._placeholder,
-            "Identity": lambda node: self._ref(node["input"][0]),
+            "Identity": lambda node: self._as_it_is(node["input"][0]),
             "MaxPool": self._max_pool,
             "Mean": self._mean,
             "Reshape": self._reshape,
@@ -109,7 +114,7 @@ class _Converter:
             if node["op"] not in self._makers:
                 raise ConfigurationError(f"the operator {node['op']} can't be converted")
             self._names[name] = self._makers[node["op"]](node)
-        self._graph.name_output(self._names[_OUTPUT], "detections")
+        self._graph.name_output(self._ref(_OUTPUT), "detections")
         return self._graph.finish("centernet", self._inputs, {"detections": [1, 100, 6]}, opset=18)
 
     def _order(self) -> list[str]:
@@ -128,10 +133,35 @@ class _Converter:
                 stack += [(entry.lstrip("^").split(":")[0], False) for entry in reversed(inputs)]
         return order
 
-    def _ref(self, name: str) -> str:
-        """Return the ONNX name of an input of a node."""
+    def _as_it_is(self, name: str) -> str:
+        """Return the ONNX name of an input of a node, wherever its channels are."""
         base, _, port = name.lstrip("^").partition(":")
         return self._names[base if port in ("", "0") else f"{base}:{port}"]
+
+    def _ref(self, name: str) -> str:
+        """Return the ONNX name of an input of a node, as TensorFlow has it: with channels last."""
+        x = self._as_it_is(name)
+        if x not in self._first:
+            return x
+        if x not in self._transposed:
+            self._transposed[x] = self._graph.add("Transpose", [x], perm=[0, 2, 3, 1])
+        return self._transposed[x]
+
+    def _channels_first(self, name: str) -> str:
+        """Return the ONNX name of an input of a node with channels first."""
+        x = self._as_it_is(name)
+        return x if x in self._first else self._graph.add("Transpose", [x], perm=[0, 3, 1, 2])
+
+    def _made_first(self, kind: str, operands: list[str], **attributes: Any) -> str:
+        """Add an operator whose result has channels first."""
+        y = self._graph.add(kind, operands, **attributes)
+        self._first.add(y)
+        return y
+
+    def _made_alike(self, kind: str, operands: list[str], **attributes: Any) -> str:
+        """Add an operator whose result has its channels where its first operand has them."""
+        add = self._made_first if operands[0] in self._first else self._graph.add
+        return add(kind, operands, **attributes)
 
     def _value(self, name: str) -> NDArray[Any]:
         """Return the value of an input that is a constant."""
@@ -148,12 +178,6 @@ class _Converter:
         self._inputs[node["name"]] = [1, *shape[1:]]
         return str(node["name"])
 
-    def _channels_first(self, x: str) -> str:
-        return self._graph.add("Transpose", [x], perm=[0, 3, 1, 2])
-
-    def _channels_last(self, x: str) -> str:
-        return self._graph.add("Transpose", [x], perm=[0, 2, 3, 1])
-
     def _convolution(self, node: Node) -> str:
         attributes, inputs = node["attr"], node["input"]
         if "data_format" in attributes and _text(attributes["data_format"]) != "NHWC":
@@ -168,12 +192,12 @@ class _Converter:
         listed = attributes.get("fused_ops", {}).get("list", {}).get("s", [])
         fused = [base64.b64decode(name).decode() for name in listed]
         operands = [
-            self._channels_first(self._ref(inputs[0])),
+            self._channels_first(inputs[0]),
             self._graph.constant(np.ascontiguousarray(kernel.transpose(3, 2, 0, 1))),
         ]
         if "BiasAdd" in fused:
             operands.append(self._graph.constant(self._value(inputs[2])))
-        y = self._graph.add(
+        y = self._made_first(
             "Conv",
             operands,
             strides=_integers(attributes["strides"])[1:3],
@@ -184,29 +208,39 @@ class _Converter:
         )
         for name in fused:
             y = y if name == "BiasAdd" else self._activate(y, name)
-        return self._channels_last(y)
+        return y
 
     def _activate(self, x: str, name: str) -> str:
+        operands = [x]
         if name == "Relu6":
-            limits = [self._graph.constant(np.float32(0)), self._graph.constant(np.float32(6))]
-            return self._graph.add("Clip", [x, *limits])
-        return self._graph.add(name, [x])
+            name = "Clip"
+            operands += [self._graph.constant(np.float32(limit)) for limit in (0, 6)]
+        return self._made_alike(name, operands)
 
     def _activation(self, node: Node) -> str:
-        return self._activate(self._ref(node["input"][0]), node["op"])
+        return self._activate(self._as_it_is(node["input"][0]), node["op"])
 
     def _binary(self, node: Node) -> str:
-        return self._graph.add(_BINARY[node["op"]], [self._ref(name) for name in node["input"][:2]])
+        kind, names = _BINARY[node["op"]], node["input"][:2]
+        if any(self._as_it_is(name) in self._first for name in names) and all(
+            self._as_it_is(name) in self._first or self._is_number(name) for name in names
+        ):
+            return self._made_first(kind, [self._as_it_is(name) for name in names])
+        return self._graph.add(kind, [self._ref(name) for name in names])
+
+    def _is_number(self, name: str) -> bool:
+        """Tell whether an input is a constant single number, which has no channels."""
+        value = self._weights.get(self._as_it_is(name))
+        return value is not None and value.size == 1 and value.ndim == 0
 
     def _max_pool(self, node: Node) -> str:
-        pooled = self._graph.add(
+        return self._made_first(
             "MaxPool",
-            [self._channels_first(self._ref(node["input"][0]))],
+            [self._channels_first(node["input"][0])],
             kernel_shape=_integers(node["attr"]["ksize"])[1:3],
             strides=_integers(node["attr"]["strides"])[1:3],
             auto_pad=_PADDING[_text(node["attr"]["padding"])],
         )
-        return self._channels_last(pooled)
 
     def _with_vector(self, kind: str, node: Node, **attributes: Any) -> str:
         """Add an operator whose second input is a constant vector of int64."""
@@ -215,7 +249,12 @@ class _Converter:
         return self._graph.add(kind, operands, **attributes)
 
     def _mean(self, node: Node) -> str:
-        return self._with_vector("ReduceMean", node, keepdims=int(_flag(node["attr"], "keep_dims")))
+        keeps = _flag(node["attr"], "keep_dims")
+        x = self._as_it_is(node["input"][0])
+        if x in self._first and keeps:
+            axes = [_AXES_FIRST[axis] for axis in np.atleast_1d(self._value(node["input"][1]))]
+            return self._made_first("ReduceMean", [x, self._graph.integers(*axes)])
+        return self._with_vector("ReduceMean", node, keepdims=int(keeps))
 
     def _reshape(self, node: Node) -> str:
         return self._with_vector("Reshape", node)
@@ -224,8 +263,11 @@ class _Converter:
         return self._with_vector("Unsqueeze", node)
 
     def _concat(self, node: Node) -> str:
-        parts = [self._ref(name) for name in node["input"][:-1]]
-        return self._graph.add("Concat", parts, axis=int(self._value(node["input"][-1])))
+        axis, names = int(self._value(node["input"][-1])), node["input"][:-1]
+        parts = [self._as_it_is(name) for name in names]
+        if self._first.issuperset(parts):
+            return self._made_first("Concat", parts, axis=_AXES_FIRST[axis])
+        return self._graph.add("Concat", [self._ref(name) for name in names], axis=axis)
 
     def _gather(self, node: Node) -> str:
         operands = [self._ref(name) for name in node["input"][:2]]
@@ -233,7 +275,7 @@ class _Converter:
 
     def _cast(self, node: Node) -> str:
         target = _CASTS[node["attr"]["DstT"]["type"]]
-        return self._graph.add("Cast", [self._ref(node["input"][0])], to=target)
+        return self._made_alike("Cast", [self._as_it_is(node["input"][0])], to=target)
 
     def _top_k(self, node: Node) -> str:
         count = int(np.atleast_1d(self._value(node["input"][1]))[0])
@@ -246,15 +288,14 @@ class _Converter:
         mode = "half_pixel" if _flag(node["attr"], "half_pixel_centers") else "asymmetric"
         if _flag(node["attr"], "align_corners"):
             mode = "align_corners"
-        x = self._channels_first(self._ref(node["input"][0]))
+        x = self._channels_first(node["input"][0])
         bounds = [self._graph.integers(0), self._graph.integers(2)]
         first_two = self._graph.add("Slice", [self._graph.add("Shape", [x]), *bounds])
         size = self._graph.constant(self._value(node["input"][1]).astype(np.int64))
         shape = self._graph.add("Concat", [first_two, size], axis=0)
-        resized = self._graph.add(
+        return self._made_first(
             "Resize", [x, "", "", shape], mode="linear", coordinate_transformation_mode=mode
         )
-        return self._channels_last(resized)
 
     def _slice(self, node: Node) -> str:
         def mask(name: str) -> int:

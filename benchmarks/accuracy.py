@@ -15,7 +15,7 @@ from benchmarks.result import Result
 from imaginem.assets import AssetStore
 from imaginem.config.settings import read_settings
 from imaginem.engines.local.runtimes import on_openvino
-from imaginem.engines.local.runtimes.choices import NETWORKS, Processor
+from imaginem.engines.local.runtimes.choices import HAVE_BF16, NETWORKS
 from imaginem.engines.local.words import LEAST_SHARES
 from imaginem.images.decoding import decode_photo
 
@@ -155,7 +155,7 @@ def run() -> list[Result]:
     before = LocalPipeline(store, "onnxruntime").answers(photos)
     results = compare(before, LocalPipeline(store, "auto").answers(photos), "choices")
     results += compare(before, LocalPipeline(store, "openvino").answers(photos), "all on OpenVINO")
-    if on_openvino.processor() is not Processor.BF16:
+    if on_openvino.processor() not in HAVE_BF16:
         rounded = [name for name, network in NETWORKS.items() if network.bf16_harmless]
         with tempfile.TemporaryDirectory() as folder:
             imitated = imitating_store(store, rounded, Path(folder))

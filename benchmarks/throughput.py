@@ -19,7 +19,7 @@ from benchmarks.installation import Installation, installed
 from benchmarks.options import Options, read_options
 from benchmarks.result import Result
 from imaginem.config.settings import read_settings
-from imaginem.engines.local.runtimes.choices import Processor
+from imaginem.engines.local.runtimes.choices import HAVE_BF16
 from imaginem.engines.local.runtimes.on_openvino import processor
 from imaginem.names import own_photo_metadata
 from imaginem.pipeline.states import ENDED
@@ -190,7 +190,7 @@ def _speeds(rounds: list[dict[str, float]], options: Options) -> list[Result]:
     ]
     if options.baseline:
         before, times = median("before"), ratio("before")
-        wanted = _TIMES_BASELINE[processor() is Processor.BF16]
+        wanted = _TIMES_BASELINE[processor() in HAVE_BF16]
         name = f"whole pipeline of {options.baseline}, 2 workers"
         results += [
             Result(name, before, f"{before:.2f} images/s", key="baseline"),

@@ -50,12 +50,22 @@ def test_a_network_that_nobody_measured_runs_on_onnxruntime(processor: Processor
 
 
 def test_the_choice_follows_the_figures() -> None:
-    name = "ocr-detection.onnx"
+    locating, proposing = "ocr-detection.onnx", "mtcnn-pnet.onnx"
 
-    assert choose(name, Processor.BF16) == Choice("openvino", "bf16")
-    assert choose(name, Processor.AVX512) == Choice("openvino", "f32")
-    assert choose(name, Processor.PLAIN) == Choice("onnxruntime")  # it is as quick there
-    assert choose("centernet.onnx", Processor.BF16) == Choice("onnxruntime")
+    assert choose(locating, Processor.AMX) == Choice("openvino", "bf16")
+    assert choose(locating, Processor.BF16) == Choice("openvino", "bf16")
+    assert choose(locating, Processor.AVX512) == Choice("openvino", "f32")
+    assert choose(locating, Processor.PLAIN) == Choice("onnxruntime")  # it is as quick there
+    assert choose(proposing, Processor.AMX) == Choice("openvino", "f32")
+    assert choose(proposing, Processor.BF16) == Choice("onnxruntime")
+
+
+@pytest.mark.parametrize("processor", Processor)
+@pytest.mark.parametrize("network", ["ocr-recognition.onnx", "centernet.onnx", "mtcnn-pnet.onnx"])
+def test_a_network_whose_answers_change_in_bf16_never_runs_in_it(
+    network: str, processor: Processor
+) -> None:
+    assert choose(network, processor).precision == "f32"
 
 
 def test_nothing_was_measured_on_other_processors() -> None:

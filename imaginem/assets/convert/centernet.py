@@ -16,10 +16,10 @@ from onnx import TensorProto
 from pydantic_core import from_json
 
 from imaginem.assets.convert.graph import GraphBuilder
+from imaginem.assets.convert.tensorflow_weights import read_weights
 from imaginem.errors import ConfigurationError
 
 _OUTPUT = "tower_0/detections"
-_TYPES = {"float32": "<f4", "float16": "<f2", "int32": "<i4"}
 _CASTS = {"DT_FLOAT": TensorProto.FLOAT, 1: TensorProto.FLOAT} | {
     "DT_INT32": TensorProto.INT32,
     3: TensorProto.INT32,
@@ -45,24 +45,8 @@ def convert_graph(model: Path, weights: Path) -> bytes:
         ConfigurationError: the weights don't fit the model, or an operator is not supported.
     """
     raw = from_json(model.read_bytes())
-    values = _read_weights(raw["weightsManifest"], weights.read_bytes())
+    values = read_weights(raw["weightsManifest"], weights.read_bytes())
     return _Converter(raw["modelTopology"]["node"], values).convert()
-
-
-def _read_weights(manifest: list[dict[str, Any]], data: bytes) -> dict[str, NDArray[Any]]:
-    values: dict[str, NDArray[Any]] = {}
-    offset = 0
-    for group in manifest:
-        for entry in group["weights"]:
-            stored = np.dtype(_TYPES[entry.get("quantization", entry)["dtype"]])
-            count = int(np.prod(entry["shape"])) if entry["shape"] else 1
-            part = np.frombuffer(data, stored, count, offset)
-            offset += count * stored.itemsize
-            target = np.float32 if entry["dtype"] == "float32" else np.int32
-            values[entry["name"]] = part.astype(target).reshape(entry["shape"])
-    if offset != len(data):
-        raise ConfigurationError("the size of the weight file is not the one in its manifest")
-    return values
 
 
 def _integers(attribute: dict[str, Any]) -> list[int]:
@@ -221,17 +205,14 @@ class _Converter:
         return self._activate(self._as_it_is(node["input"][0]), node["op"])
 
     def _binary(self, node: Node) -> str:
-        kind, names = _BINARY[node["op"]], node["input"][:2]
-        if any(self._as_it_is(name) in self._first for name in names) and all(
-            self._as_it_is(name) in self._first or self._is_number(name) for name in names
-        ):
-            return self._made_first(kind, [self._as_it_is(name) for name in names])
-        return self._graph.add(kind, [self._ref(name) for name in names])
+        kind, operands = _BINARY[node["op"]], [self._as_it_is(x) for x in node["input"][:2]]
+        if self._first.intersection(operands) and all(map(self._suits_first, operands)):
+            return self._made_first(kind, operands)
+        return self._graph.add(kind, [self._ref(name) for name in node["input"][:2]])
 
-    def _is_number(self, name: str) -> bool:
-        """Tell whether an input is a constant single number, which has no channels."""
-        value = self._weights.get(self._as_it_is(name))
-        return value is not None and value.size == 1 and value.ndim == 0
+    def _suits_first(self, x: str) -> bool:
+        """Tell whether a value has channels first, or is a constant single number."""
+        return x in self._first or (x in self._weights and self._weights[x].ndim == 0)
 
     def _max_pool(self, node: Node) -> str:
         return self._made_first(

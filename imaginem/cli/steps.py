@@ -56,7 +56,8 @@ def steps(as_json: Json = False, app: App = Path()) -> None:
 
 def _tell_means(what: str, name: str, told: Mapping[str, Any]) -> None:
     """Print a setting or a parameter of a step."""
-    usual = "needed" if told["required"] else f"{told['default']} by default"
+    default = "nothing" if told["default"] is None else told["default"]
+    usual = "needed" if told["required"] else f"{default} by default"
     means = f": {told['means']}" if told["means"] else ""
     out.print(f"{what} {name} ({told['type']}, {usual}){means}", markup=False, highlight=False)
 

@@ -181,7 +181,7 @@ def described(model: type[BaseModel] | None) -> list[dict[str, Any]]:
             "required": field.is_required(),
             "default": None if field.is_required() or _is_secret(model, name) else _default(field),
             "means": field.description or "",
-            "choices": schema[name].get("enum"),
+            "choices": _choices_of(schema[name]),
         }
         for name, field in _fields(model).items()
     ]
@@ -197,6 +197,12 @@ def _type_of(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return "choice"
     return str(schema.get("type", "value"))
+
+
+def _choices_of(schema: Mapping[str, Any]) -> list[Any] | None:
+    parts = [schema, *schema.get("anyOf", ())]
+    choices = [choice for part in parts for choice in part.get("enum", ())]
+    return choices or None
 
 
 def _fields(model: type[BaseModel]) -> Mapping[str, FieldInfo]:

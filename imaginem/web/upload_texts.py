@@ -15,6 +15,7 @@ UPLOAD = {
     "upload.steps": "What to do with each photo",
     "upload.needs": "needs {names}",
     "upload.usual": "as usual: {value}",
+    "upload.unsaid": "not said",
     "upload.yes": "yes",
     "upload.no": "no",
     "upload.send": "Upload",

@@ -20,6 +20,8 @@ class Wishes(StepParameters):
     limit: float = Field(100, description="Below <this>, a photo counts as blurred.")
     mode: Literal["quick", "careful"] = "quick"
     loud: bool = False
+    colour: Literal["red", "blue"] | None = None
+    note: str | None = None
 
 
 class Page:
@@ -104,7 +106,7 @@ def test_a_message_is_checked_like_a_form(page: Page) -> None:
 
 def test_the_api_tells_what_may_be_said_to_each_step(page: Page) -> None:
     steps = {told["name"]: told for told in page.client.get("/api/pipeline/steps").json()}
-    limit, mode, _ = steps["blurriness"]["parameters"]
+    limit, mode, *_ = steps["blurriness"]["parameters"]
     assert (limit["name"], limit["type"], limit["default"]) == ("limit", "number", 100)
     assert mode["choices"] == ["quick", "careful"]
     assert steps["plain"]["parameters"] == []
@@ -120,3 +122,5 @@ def test_the_upload_page_has_a_field_for_each_parameter_and_shows_its_default(pa
     assert "as usual: quick" in html
     assert "as usual: no" in html
     assert "<option>careful</option>" in html
+    assert "<option>blue</option>" in html
+    assert "None" not in html

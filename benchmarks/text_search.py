@@ -9,7 +9,6 @@ import random
 import statistics
 import tempfile
 import time
-import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -26,6 +25,7 @@ from imaginem.ports.text_search import marks_of, tokens_of
 from imaginem.sql import Database, SqlCatalogue
 from imaginem.sql.schema import Label, PhotoText, PipelineOutput
 from imaginem.sql.text_types import as_column
+from imaginem.sql.types import job_number
 
 _PHOTOS_A_BATCH, _AT_ONCE = 500, 5_000
 _WORDS, _WORDS_A_PHOTO = 60_000, 12
@@ -90,7 +90,8 @@ class _Texts:
 
     def rows(self, number: int) -> tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
         """Return a photo's result, its words and its labels."""
-        job, batch = uuid.UUID(int=number + 1), f"batch-{number // _PHOTOS_A_BATCH}"
+        batch = f"batch-{number // _PHOTOS_A_BATCH}"
+        job = job_number(batch, f"{number}")  # as in use: neighbours in time lie far apart
         words = self._chance.choices(self.words, cum_weights=self._weights, k=_WORDS_A_PHOTO)
         words.append(self._chance.choice(self._chance.choice(_GIVEN)))
         words.append(f"{number}")

@@ -67,6 +67,15 @@ def database(request: pytest.FixtureRequest) -> Database:
     return found
 
 
+@pytest.fixture(params=SQL)
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the address of a database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'imaginem.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database()
+
+
 @pytest.fixture(params=("memory", *SQL))
 def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "memory":

@@ -1,18 +1,15 @@
 """Photos by what was found in them: in memory, on SQLite and on PostgreSQL alike."""
 
-import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from alembic import command
-from sqlalchemy import create_engine, text
 
 from imaginem.errors import InvalidMessage
 from imaginem.ports import JobResult, PhotoFilter
 from imaginem.sql import Database
-from imaginem.sql.migrate import _config, upgrade
+from tests.contract.revisions import add_result, at_revision
 from tests.contract.rows import save
 from tests.stores import Stores, sql_stores
 
@@ -120,30 +117,11 @@ class TestPhotos:
             assert ("secret", 1) not in stores.catalogue.labels(PhotoFilter(groups=groups), "tag")
 
 
-@pytest.mark.parametrize("server", ["sqlite", "postgresql"])
-def test_what_was_there_before_the_dashboard_is_found(
-    request: pytest.FixtureRequest, tmp_path: Path, server: str
-) -> None:
-    address = f"sqlite:///{tmp_path / 'imaginem.db'}"
-    if server == "postgresql":
-        address = request.getfixturevalue("postgres").database()
-    engine = create_engine(address)
-    with engine.begin() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "first_tables")
+def test_what_was_there_before_the_dashboard_is_found(address: str, tmp_path: Path) -> None:
+    with at_revision(address, "first_tables") as connection:
         for number, unfinished in enumerate(("", "ocr")):
-            values = {
-                "batch_id": "old",
-                "id": f"{number}",
-                "job": uuid.UUID(int=number).hex,
-                "text": "HELLO",
-                "unfinished": unfinished,
-                "at": "2026-01-01 00:00:00",
-            }
-            connection.execute(text(_OLD_ROW), values)
-    upgrade(engine)
-    engine.dispose()
+            key, at = ("old", f"{number}"), "2026-01-01 00:00:00"
+            add_result(connection, key, at, "HELLO", unfinished)
     database = Database(address, tmp_path)
     stores = sql_stores(database)
     found = stores.batches.batch("old")
@@ -151,10 +129,3 @@ def test_what_was_there_before_the_dashboard_is_found(
     assert (found.done, found.unsuccessful, found.group) == (2, 1, "")
     assert ids(stores, text="hello") == ["0", "1"]
     database.close()
-
-
-_OLD_ROW = (
-    "INSERT INTO pipeline_output (batch_id, id, job, processing_pipeline, image_url, "
-    "image_parameters, photo_url, job_output, unfinished, full_text, faces, timestamp) VALUES "
-    "(:batch_id, :id, :job, 'ocr', 'u', 'null', '', '{}', :unfinished, :text, 0, :at)"
-)

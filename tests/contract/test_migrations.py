@@ -25,13 +25,6 @@ def is_ours(name: str | None, kind: str, parents: object) -> bool:
 
 
 class TestMigrations:
-    @pytest.fixture(params=["sqlite", "postgresql"])
-    def address(self, request: pytest.FixtureRequest, tmp_path: Path) -> str:
-        if request.param == "sqlite":
-            return f"sqlite:///{tmp_path / 'new.db'}"
-        server: Postgres = request.getfixturevalue("postgres")
-        return server.database()
-
     def test_they_lead_to_the_tables_that_the_code_knows(self, address: str) -> None:
         engine = create_engine(address)
         upgrade(engine)

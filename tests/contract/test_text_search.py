@@ -7,16 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from alembic import command
-from sqlalchemy import create_engine, text
 
 from imaginem.errors import InvalidMessage
 from imaginem.ports import PhotoFilter
 from imaginem.ports.text_search import Sureness
 from imaginem.sql import Database, SqlCatalogue
-from imaginem.sql.migrate import _config, upgrade
 from imaginem.sql.text_index import ReadTokens
 from imaginem.sql.wiping import write_anew
+from tests.contract.revisions import add_result, add_tag, at_revision
 from tests.contract.rows import save
 from tests.stores import Stores, memory_stores, sql_stores
 
@@ -173,39 +171,17 @@ def test_odd_texts_find_the_same_everywhere(sqlite: Database) -> None:
         assert found(kept, words) == found(memory, words) == found(read, words), words
 
 
-@pytest.mark.parametrize("server", ["sqlite", "postgresql"])
-def test_texts_from_before_are_found(
-    request: pytest.FixtureRequest, tmp_path: Path, server: str
-) -> None:
-    address = f"sqlite:///{tmp_path / 'imaginem.db'}"
-    if server == "postgresql":
-        address = request.getfixturevalue("postgres").database()
-    engine = create_engine(address)
-    with engine.begin() as connection:
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "runs_of_faces")
-        for number, (job, words) in enumerate((("new", "Lopez\nMaria"), ("old", "maria"))):
-            day = f"2026-01-0{2 - number}"
-            values = {"id": job, "job": f"{number:032x}", "text": words, "day": day}
-            connection.execute(text(_OLD_ROW), values)
-        connection.execute(text(_OLD_LABEL), {"job": f"{0:032x}"})
-    upgrade(engine)
-    engine.dispose()
+def test_texts_from_before_are_found(address: str, tmp_path: Path) -> None:
+    with at_revision(address, "runs_of_faces") as connection:
+        new = add_result(connection, ("b", "new"), "2026-01-02", "Lopez\nMaria")
+        add_result(connection, ("b", "old"), "2026-01-01", "maria")
+        add_tag(connection, new, "cat")
     database = Database(address, tmp_path)
     stores = sql_stores(database)
     assert ids(stores, "maria") == ["new", "old"]
     assert ids(stores, "María", tag="cat", batch="b") == ["new"]
     assert ids(stores, "Мария") == ["new", "old"]
     database.close()
-
-
-_OLD_ROW = (
-    "INSERT INTO pipeline_output (batch_id, id, job, processing_pipeline, image_url, photo_url, "
-    "image_parameters, job_output, unfinished, full_text, faces, timestamp) VALUES "
-    "('b', :id, :job, 'ocr', 'u', '', 'null', '{}', '', :text, 0, :day)"
-)
-_OLD_LABEL = "INSERT INTO photo_label (job, kind, name, confidence) VALUES (:job, 'tag', 'cat', 1)"
 
 
 def test_compacting_leaves_nothing_of_an_erased_text_in_the_file(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import statistics
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -38,6 +39,7 @@ _FACES_A_PHOTO = 4
 _PHOTOS_A_BATCH = 500
 _PHOTOS_AT_ONCE = 2_500
 _TAGS, _TAGS_A_PHOTO = 200, 4
+_BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
 _ASKED = 20
 _MOST_SECONDS = 0.25
 _PAGES = {
@@ -100,7 +102,12 @@ def _photo(photo: int) -> dict[str, Any]:
         "job_output": json.dumps({"ocr": {"full_text": f"Number {photo}"}}),
         "full_text": f"number {photo}",
         "faces": _FACES_A_PHOTO,
+        "timestamp": _time(photo),
     }
+
+
+def _time(photo: int) -> datetime:
+    return _BEGUN + timedelta(seconds=photo)
 
 
 def _words(photo: int) -> dict[str, Any]:
@@ -113,7 +120,8 @@ def _words(photo: int) -> dict[str, Any]:
 def _labels(photo: int) -> Iterator[dict[str, Any]]:
     for step in range(_TAGS_A_PHOTO):
         name = f"tag{(photo * (step + 3) + step) % _TAGS}-{step}" if step else f"tag{photo % _TAGS}"
-        yield {"job": _key(photo)["job"], "kind": "tag", "name": name, "confidence": 0.9}
+        row = {"job": _key(photo)["job"], "kind": "tag", "name": name, "confidence": 0.9}
+        yield {**row, "timestamp": _time(photo)}
 
 
 def _face(number: int, embedding: bytes) -> dict[str, Any]:

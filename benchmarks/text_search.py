@@ -91,6 +91,7 @@ class _Texts:
     def rows(self, number: int) -> tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
         """Return a photo's result, its words and its labels."""
         batch = f"batch-{number // _PHOTOS_A_BATCH}"
+        at = _BEGUN + timedelta(seconds=number)
         job = job_number(batch, f"{number}")  # as in use: neighbours in time lie far apart
         words = self._chance.choices(self.words, cum_weights=self._weights, k=_WORDS_A_PHOTO)
         words.append(self._chance.choice(self._chance.choice(_GIVEN)))
@@ -106,10 +107,11 @@ class _Texts:
             "image_url": "https://photos.test/photo.jpg",
             "job_output": "{}",
             "full_text": " ".join(words),
-            "timestamp": _BEGUN + timedelta(seconds=number),
+            "timestamp": at,
         }
         labels = [
-            {"job": job, "kind": kind, "name": name, "confidence": 0.9} for kind, name in tags
+            {"job": job, "kind": kind, "name": name, "confidence": 0.9, "timestamp": at}
+            for kind, name in tags
         ]
         marked = [*tokens, *marks_of(tags, batch)]
         return result, {"job": job, "tokens": as_column(marked)}, labels

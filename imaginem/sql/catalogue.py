@@ -2,8 +2,8 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic_core import from_json
@@ -24,6 +24,7 @@ COUNTED_PHOTOS = 10_000
 """Of photos that fit a filter, the labels of so many are counted, the newest ones."""
 _KINDS = ("tag", "category", "object")
 _FEW = 5_000
+"""Photos of a label that is rather gone through than a batch."""
 # All that a list shows, without the outputs, which are long.
 _SHOWN = (
     PipelineOutput.job,
@@ -60,13 +61,14 @@ class SqlCatalogue:
     def _photos(self, session: Session, wanted: PhotoFilter, cursor: str, limit: int) -> PhotoPage:
         if wanted.text:
             return self._hits(session, wanted, cursor, limit)
-        query = select(*_SHOWN).where(*_conditions(wanted, _rare_labels(session, wanted)))
+        led = _led_by(session, wanted)
+        query = led.join_results(select(*_SHOWN)).where(*_conditions(wanted, led))
         if cursor:
             at, job = read_job_cursor(cursor)
-            before = PipelineOutput.timestamp < at
-            tie = and_(PipelineOutput.timestamp == at, PipelineOutput.job < job)
+            before = led.timestamp < at
+            tie = and_(led.timestamp == at, led.job < job)
             query = query.where(or_(before, tie))
-        query = query.order_by(PipelineOutput.timestamp.desc(), PipelineOutput.job.desc())
+        query = query.order_by(led.timestamp.desc(), led.job.desc())
         rows = session.execute(query.limit(limit + 1)).all()
         tags = _tags(session, [row.job for row in rows[:limit]])
         shown = rows[:limit]
@@ -117,19 +119,20 @@ class SqlCatalogue:
     def _newest(self, session: Session, wanted: PhotoFilter) -> Select[Any] | None:
         """Return the query for the jobs of photos that fit, newest first; None if all do."""
         if not wanted.text:
-            conditions = _conditions(wanted)
-            newest = PipelineOutput.timestamp.desc()
-            jobs = select(PipelineOutput.job).where(*conditions).order_by(newest)
-            return jobs if conditions else None
+            led = _led_by(session, wanted)
+            conditions = _conditions(wanted, led)
+            jobs = select(led.job)
+            if _asks_for_results(wanted):
+                jobs = led.join_results(jobs)
+            newest = jobs.where(*conditions).order_by(led.timestamp.desc())
+            return newest if conditions else None
         index = self._index
         ask = _search(wanted).widest(SessionWords(session, index))
         if ask is None:
             return select(PipelineOutput.job).where(false())
-        jobs = (
-            select(PhotoText.job)
-            .join(PipelineOutput, PipelineOutput.job == PhotoText.job)
-            .where(*_conditions(_beyond_tokens(wanted)))
-        )
+        jobs = select(PhotoText.job)
+        if beyond := _conditions(_beyond_tokens(wanted)):
+            jobs = jobs.join(PipelineOutput, PipelineOutput.job == PhotoText.job).where(*beyond)
         hits: Select[Any] = index.newest(session, jobs, ask)
         return hits
 
@@ -145,29 +148,63 @@ def _beyond_tokens(wanted: PhotoFilter) -> PhotoFilter:
     return replace(wanted, text="", tag="", category="", object="", batch="")
 
 
-def _rare_labels(session: Session, wanted: PhotoFilter) -> set[str]:
-    """Return which kinds of labels a filter names one of that few photos have."""
-    few = set()
-    for kind in _KINDS:
-        if name := getattr(wanted, kind):
-            some = select(Label.job).where(Label.kind == kind, Label.name == name).limit(_FEW)
-            if (session.scalar(select(func.count()).select_from(some.subquery())) or 0) < _FEW:
-                few.add(kind)
-    return few
+@dataclass(frozen=True)
+class _Lead:
+    """The table by which the photos that fit are gone through, the newest first.
 
-
-def _conditions(wanted: PhotoFilter, rare: Collection[str] = _KINDS) -> list[ColumnElement[bool]]:
-    """Return a filter as SQL.
-
-    Args:
-        wanted: the filter; its text is what a text index is asked for.
-        rare: kinds of labels whose photos are looked up; the photos are looked through for others.
+    Attributes:
+        timestamp, job: its columns of these names.
+        label: the table, if it is that of labels; else it is that of results.
+        kind: of the label that all of its rows have.
     """
-    conditions = [
-        _has_label(kind, getattr(wanted, kind), kind in rare)
-        for kind in _KINDS
-        if getattr(wanted, kind)
-    ]
+
+    timestamp: Any
+    job: Any
+    label: Any = None
+    kind: str = ""
+
+    def join_results(self, query: Any) -> Any:
+        """Let a query of results go through this table."""
+        if self.label is None:
+            return query
+        return query.select_from(self.label).join(PipelineOutput, PipelineOutput.job == self.job)
+
+
+_BY_RESULTS = _Lead(PipelineOutput.timestamp, PipelineOutput.job)
+
+
+def _led_by(session: Session, wanted: PhotoFilter) -> _Lead:
+    """Choose by what to go through photos: the rarest label, unless a batch is asked for.
+
+    A batch has few photos beside those of a common label.
+    """
+    named = [kind for kind in _KINDS if getattr(wanted, kind)]
+    if not named:
+        return _BY_RESULTS
+    kind = named[0]
+    if wanted.batch or len(named) > 1:
+        counts = {kind: _counted(session, kind, getattr(wanted, kind)) for kind in named}
+        kind = min(named, key=counts.__getitem__)
+        if wanted.batch and counts[kind] >= _FEW:
+            return _BY_RESULTS
+    label = aliased(Label)
+    return _Lead(label.timestamp, label.job, label, kind)
+
+
+def _counted(session: Session, kind: str, name: str) -> int:
+    """Return how many photos have a label; of many, as many as need be counted."""
+    some = select(Label.job).where(Label.kind == kind, Label.name == name).limit(_FEW)
+    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
+def _asks_for_results(wanted: PhotoFilter) -> bool:
+    """Tell whether a filter has conditions that labels alone can't answer."""
+    return bool(wanted.batch) or wanted.faces is not None or wanted.groups is not None
+
+
+def _conditions(wanted: PhotoFilter, led: _Lead = _BY_RESULTS) -> list[ColumnElement[bool]]:
+    """Return a filter as SQL; its text is what a text index is asked for."""
+    conditions = [_has_label(led, kind, name) for kind in _KINDS if (name := getattr(wanted, kind))]
     if wanted.faces:
         conditions.append(PipelineOutput.faces > 0)
     if wanted.faces is False:
@@ -175,9 +212,9 @@ def _conditions(wanted: PhotoFilter, rare: Collection[str] = _KINDS) -> list[Col
         failed = _names(PipelineOutput.unfinished, FACE_STEP)
         conditions += [PipelineOutput.faces == 0, looked_for, ~failed]
     if wanted.since:
-        conditions.append(PipelineOutput.timestamp >= wanted.since)
+        conditions.append(led.timestamp >= wanted.since)
     if wanted.until:
-        conditions.append(PipelineOutput.timestamp < wanted.until)
+        conditions.append(led.timestamp < wanted.until)
     if wanted.batch:
         conditions.append(PipelineOutput.batch_id == wanted.batch)
     if wanted.groups is not None:
@@ -185,13 +222,12 @@ def _conditions(wanted: PhotoFilter, rare: Collection[str] = _KINDS) -> list[Col
     return conditions
 
 
-def _has_label(kind: str, name: str, rare: bool) -> ColumnElement[bool]:
-    """Return the condition that a photo has a label, as suits a rare or a common one."""
+def _has_label(led: _Lead, kind: str, name: str) -> ColumnElement[bool]:
+    """Return the condition that a photo has a label."""
+    if kind == led.kind:
+        return and_(led.label.kind == kind, led.label.name == name)
     label = aliased(Label)  # the outer query may select from labels itself
-    named = (label.kind == kind, label.name == name)
-    if rare:
-        return PipelineOutput.job.in_(select(label.job).where(*named))
-    return exists().where(label.job == PipelineOutput.job, *named)
+    return exists().where(label.job == led.job, label.kind == kind, label.name == name)
 
 
 def _names(column: InstrumentedAttribute[str], step: str) -> ColumnElement[bool]:

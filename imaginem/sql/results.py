@@ -39,6 +39,7 @@ class SqlResults:
         replaceable = PipelineOutput.run.in_(("", result.run, replaces))
         with self._erased.writing(key, result.run) as session:
             note_batch(session, result.batch_id)
+            at = now()
             saved = upsert(
                 session,
                 PipelineOutput,
@@ -53,7 +54,7 @@ class SqlResults:
                     "full_text": text_in(outputs),
                     "problems": int(bool(result.unsuccessful)),
                     "faces": count_faces(outputs),
-                    "timestamp": now(),
+                    "timestamp": at,
                     "run": result.run,
                 },
                 *((replaceable,) if result.run else ()),
@@ -64,7 +65,7 @@ class SqlResults:
                 raise ResultOfAnotherRun(session.scalar(found) or "")
             _forget_searchable(session, [job])
             session.add_all(
-                Label(job=job, kind=kind, name=name, confidence=confidence)
+                Label(job=job, kind=kind, name=name, confidence=confidence, timestamp=at)
                 for (kind, name), confidence in labels.items()
             )
             if tokens:

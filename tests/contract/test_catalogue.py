@@ -1,5 +1,6 @@
 """Photos by what was found in them: in memory, on SQLite and on PostgreSQL alike."""
 
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from imaginem.errors import InvalidMessage
 from imaginem.ports import JobResult, PhotoFilter
 from imaginem.sql import Database
-from tests.contract.revisions import add_result, at_revision
+from tests.contract.revisions import add_result, add_tag, at_revision
 from tests.contract.rows import save
 from tests.stores import Stores, sql_stores
 
@@ -80,7 +81,35 @@ class TestPhotos:
         assert ids(stores, tag="cat") == ["one", "two"]
         assert ids(stores, tag="dog", text="hello") == ["one"]
         assert ids(stores, tag="cat", category="people_") == ["two"]
-        assert ids(stores, tag="bird") == []
+        assert ids(stores, tag="cat", faces=True) == ["one"]
+        assert ids(stores, tag="cat", batch="b") == ["one", "two"]
+        assert ids(stores, tag="Cat", batch="b") == ids(stores, tag="bird") == []
+        assert stores.catalogue.labels(PhotoFilter(tag="cat", category="people_"), "tag") == [
+            ("cat", 1)
+        ]
+        for wanted in (PhotoFilter(tag="dog", batch="b"), PhotoFilter(tag="dog", faces=True)):
+            assert stores.catalogue.labels(wanted, "tag") == [("cat", 1), ("dog", 1)]
+        assert stores.catalogue.labels(PhotoFilter(tag="dog", batch="c"), "tag") == []
+
+    def test_a_labels_photos_lie_in_the_time_that_is_asked_for(self, stores: Stores) -> None:
+        (one, _) = reversed(stores.catalogue.photos(PhotoFilter(tag="cat")).photos)
+        after = one.timestamp + timedelta(microseconds=1)
+        assert ids(stores, tag="cat", since=after) == ["two"]
+        assert ids(stores, tag="cat", until=after) == ["one"]
+        assert ids(stores, tag="cat", since=one.timestamp, until=after) == ["one"]
+        assert stores.catalogue.labels(PhotoFilter(tag="cat", since=after), "tag") == [("cat", 1)]
+
+    def test_a_photo_that_is_run_again_moves_to_the_front_of_its_label(
+        self, stores: Stores
+    ) -> None:
+        def listed() -> list[str]:
+            return [photo.id for photo in stores.catalogue.photos(PhotoFilter(tag="cat")).photos]
+
+        assert listed() == ["two", "one"]
+        save(stores, ("b", "one"), tags=["cat"])
+        assert listed() == ["one", "two"]
+        stores.results.drop_faces(("b", "two"), [uuid.uuid4()])
+        assert listed() == ["one", "two"]
 
     def test_labels_are_counted_within_the_filter(self, stores: Stores) -> None:
         assert stores.catalogue.labels(PhotoFilter(), "tag") == [("cat", 2), ("Cat", 1), ("dog", 1)]
@@ -89,13 +118,16 @@ class TestPhotos:
         assert stores.catalogue.labels(PhotoFilter(), "object") == [("cup", 1)]
         assert stores.catalogue.labels(PhotoFilter(), "tag", limit=1) == [("cat", 2)]
 
-    def test_a_cursor_leads_through_all_of_them_once(self, stores: Stores) -> None:
+    @pytest.mark.parametrize("wanted", [PhotoFilter(batch="many"), PhotoFilter(tag="bird")])
+    def test_a_cursor_leads_through_all_of_them_once(
+        self, stores: Stores, wanted: PhotoFilter
+    ) -> None:
         for number in range(25):
-            save(stores, ("many", f"{number:02}"))
+            save(stores, ("many", f"{number:02}"), tags=["bird"])
         seen: list[str] = []
         cursor = ""
         while True:
-            page = stores.catalogue.photos(PhotoFilter(batch="many"), cursor, 10)
+            page = stores.catalogue.photos(wanted, cursor, 10)
             seen += [photo.id for photo in page.photos]
             cursor = page.cursor
             if not cursor:
@@ -120,12 +152,15 @@ class TestPhotos:
 def test_what_was_there_before_the_dashboard_is_found(address: str, tmp_path: Path) -> None:
     with at_revision(address, "first_tables") as connection:
         for number, unfinished in enumerate(("", "ocr")):
-            key, at = ("old", f"{number}"), "2026-01-01 00:00:00"
-            add_result(connection, key, at, "HELLO", unfinished)
+            key, at = ("old", f"{number}"), f"2026-01-0{number + 1} 00:00:00"
+            job = add_result(connection, key, at, "HELLO", unfinished)
+            add_tag(connection, job, "cat")
     database = Database(address, tmp_path)
     stores = sql_stores(database)
     found = stores.batches.batch("old")
     assert found is not None
     assert (found.done, found.unsuccessful, found.group) == (2, 1, "")
     assert ids(stores, text="hello") == ["0", "1"]
+    cats = stores.catalogue.photos(PhotoFilter(tag="cat")).photos
+    assert [(photo.id, photo.timestamp.day) for photo in cats] == [("1", 2), ("0", 1)]
     database.close()

@@ -79,11 +79,12 @@ def likeness(searched: str, word: str) -> tuple[Sureness, float] | None:
         return Sureness.SIMILAR, 0.0
     if has_digit(word) or not sound_keys(searched) & sound_keys(word):
         return None
-    distance = sound_distance(searched, word)
     if script_of(searched) != script_of(word):
+        distance = sound_distance(searched, word, _FARTHEST_SCRIPT)
         return (Sureness.OTHER_SCRIPT, distance) if distance <= _FARTHEST_SCRIPT else None
     misspelt = (
         OSA.distance(searched, word, score_cutoff=2) <= (1 if len(searched) <= 6 else 2)
         and JaroWinkler.similarity(searched, word) >= _CLOSEST_LETTERS
     )
+    distance = sound_distance(searched, word, 1.0 if misspelt else _FARTHEST_SOUND)
     return (Sureness.SIMILAR, distance) if misspelt or distance <= _FARTHEST_SOUND else None

@@ -63,7 +63,8 @@ _SERVANT = re.compile("['a]bd['aeou]*(?:l(?!l?['a]*h?['a]*$)|(?=rr|ss|nn|tt|dd|z
 @lru_cache(maxsize=50_000)
 def sounds_of(word: str) -> tuple[str, ...]:
     """Return a folded word's sounds, each in Latin letters; none twice in a row."""
-    for letters, sound in _BEFORE:
+    # No pattern changes a word of plain Latin letters, as most are.
+    for letters, sound in () if word.isascii() else _BEFORE:
         word = letters.sub(sound, word)
     word = "".join(_with_vowels(word)) if INDIAN.search(word) else word
     # Scripts with a sign for each sound: two signs together are never a third sound.

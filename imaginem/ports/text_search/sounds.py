@@ -88,7 +88,7 @@ _IN_SCRIPT: tuple[tuple[re.Pattern[str], dict[str, tuple[str, ...]]], ...] = (
 def classes_of(word: str) -> tuple[tuple[str, ...], ...]:
     """Return for each sound of a word the classes that it may be of; `("",)` for a vowel."""
     special: dict[str, tuple[str, ...]] = {}
-    for script, table in _IN_SCRIPT:
+    for script, table in () if word.isascii() else _IN_SCRIPT:
         if script.search(word):
             special |= table
     found: list[tuple[str, ...]] = []

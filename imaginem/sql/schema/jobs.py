@@ -135,7 +135,11 @@ class EarlierOutputRow(Base):
 
 
 class Label(Base):
-    """A tag, category or object of a photo, for search."""
+    """A tag, category or object of a photo, for search.
+
+    Attributes:
+        timestamp: that of the photo's result, so that one index leads to a label's newest photos.
+    """
 
     __tablename__ = "photo_label"
 
@@ -146,10 +150,12 @@ class Label(Base):
     kind: Mapped[str] = mapped_column(String(16))
     name: Mapped[str] = mapped_column(exact(200))
     confidence: Mapped[float] = mapped_column(Float)
+    timestamp: Mapped[datetime] = mapped_column(UtcTime)
 
     __table_args__ = (
         PrimaryKeyConstraint("job", "kind", "name", name="pk_photo_label"),
-        Index("ix_photo_label_kind_name", "kind", "name"),
+        Index("ix_photo_label_newest", "kind", "name", "timestamp", "job"),
+        {"sqlite_with_rowid": False},
     )
 
 

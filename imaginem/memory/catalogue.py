@@ -23,7 +23,6 @@ from imaginem.ports.text_search import (
     TextSearch,
     met_by,
     tokens_of,
-    words_of_keys,
 )
 
 
@@ -66,10 +65,10 @@ class MemoryCatalogue:
         sureness, number, _ = shown[-1]
         return PhotoPage(photos, cursor_after(sureness, str(number)))
 
-    def words_like(self, keys: Collection[str]) -> set[str]:
-        """Return the words of all photos that have one of these keys."""
+    def tokens_like(self, keys: Collection[str]) -> set[str]:
+        """Return the tokens of all photos that begin with one of these keys."""
         tokens = {token for row in self._database.results.values() for token in _tokens(row)}
-        return words_of_keys(token for token in tokens if token.startswith(tuple(keys)))
+        return {token for token in tokens if token.startswith(tuple(keys))}
 
     def labels(self, wanted: PhotoFilter, kind: str, limit: int = 50) -> list[tuple[str, int]]:
         """Count labels."""

@@ -11,7 +11,6 @@ from imaginem.ports.text_search.tokens import (
     marks_of,
     tokens_of,
     word_tokens,
-    words_of_keys,
 )
 
 __all__ = [
@@ -24,5 +23,4 @@ __all__ = [
     "met_by",
     "tokens_of",
     "word_tokens",
-    "words_of_keys",
 ]

@@ -1,6 +1,6 @@
 """What is asked of a text index: words with what may stand in their place, surest answers first."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,6 +18,7 @@ from imaginem.ports.text_search.tokens import (
     keys_of,
     pairs_of,
     servant_names,
+    words_by_key,
 )
 
 _MOST_ALIKE = 200
@@ -62,8 +63,8 @@ class Ask:
 class Vocabulary(Protocol):
     """The words that there are in photos."""
 
-    def words_like(self, keys: Collection[str]) -> Collection[str]:
-        """Return the words of all tokens that begin with one of these keys."""
+    def tokens_like(self, keys: Collection[str]) -> Collection[str]:
+        """Return the tokens that begin with one of these keys."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,7 @@ class TextSearch:
                 ways[number] += (Term((word.text,), beginning=True),)
         yield Sureness.BEGINNING, tuple(ways)
         keys = {key for word in self._words if word.loose for key in keys_of(word.text)}
-        known = sorted(vocabulary.words_like(keys)) if keys else []
+        known = words_by_key(vocabulary.tokens_like(keys)) if keys else {}
         alike = [_alike(word, known) if word.loose else {} for word in self._words]
         for sureness in (Sureness.SIMILAR, Sureness.OTHER_SCRIPT):
             for number, found in enumerate(alike):
@@ -199,8 +200,9 @@ def _word(word: Compound) -> _Word:
     return _Word(text, exact, loose=not has_digit(text))
 
 
-def _alike(word: _Word, known: Sequence[str]) -> dict[Sureness, list[str]]:
+def _alike(word: _Word, by_key: Mapping[str, Iterable[str]]) -> dict[Sureness, list[str]]:
     """Return the words that are alike, by how sure that is."""
+    known = {other for key in keys_of(word.text) for other in by_key.get(key, ())}
     ranked = sorted(
         (found[1], other, found[0])
         for other in known

@@ -56,7 +56,7 @@ def script_of(word: str) -> str:
 
 def has_digit(word: str) -> bool:
     """Tell whether there is a digit in a word: numbers must match exactly."""
-    return any(each.isdigit() for each in word)
+    return not word.isalpha() and any(each.isdigit() for each in word)
 
 
 def likeness(searched: str, word: str) -> tuple[Sureness, float] | None:
@@ -77,14 +77,22 @@ def likeness(searched: str, word: str) -> tuple[Sureness, float] | None:
     ) == look_key(word)
     if looks_alike and sum(map(str.isdigit, word)) * 3 <= len(word):
         return Sureness.SIMILAR, 0.0
-    if has_digit(word) or not sound_keys(searched) & sound_keys(word):
+    if has_digit(word):
         return None
+    sureness, most = Sureness.SIMILAR, _FARTHEST_SOUND
     if script_of(searched) != script_of(word):
-        distance = sound_distance(searched, word, _FARTHEST_SCRIPT)
-        return (Sureness.OTHER_SCRIPT, distance) if distance <= _FARTHEST_SCRIPT else None
-    misspelt = (
+        sureness, most = Sureness.OTHER_SCRIPT, _FARTHEST_SCRIPT
+    elif _is_misspelt(searched, word):
+        most = 1.0
+    distance = sound_distance(searched, word, most)
+    # Keys come last: most words that are compared were found by one.
+    if distance > most or not sound_keys(searched) & sound_keys(word):
+        return None
+    return sureness, distance
+
+
+def _is_misspelt(searched: str, word: str) -> bool:
+    return (
         OSA.distance(searched, word, score_cutoff=2) <= (1 if len(searched) <= 6 else 2)
         and JaroWinkler.similarity(searched, word) >= _CLOSEST_LETTERS
     )
-    distance = sound_distance(searched, word, 1.0 if misspelt else _FARTHEST_SOUND)
-    return (Sureness.SIMILAR, distance) if misspelt or distance <= _FARTHEST_SOUND else None

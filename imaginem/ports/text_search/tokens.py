@@ -7,6 +7,7 @@
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from imaginem.ports.text_search.folding import Compound, compounds
@@ -72,9 +73,14 @@ def keys_of(word: str) -> list[str]:
     return [f"~{look_key(word)}|", *(f"={key}|" for key in sorted(sound_keys(word)))]
 
 
-def words_of_keys(tokens: Iterable[str]) -> set[str]:
-    """Return the words of those tokens that list a word by a key."""
-    return {token.partition("|")[2] for token in tokens if token[:1] in ("=", "~")}
+def words_by_key(tokens: Iterable[str]) -> dict[str, list[str]]:
+    """Return the words that tokens list by a key, as `keys_of` writes it; others are left out."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for token in tokens:
+        if token[:1] in ("=", "~"):
+            key, bar, word = token.partition("|")
+            found[f"{key}{bar}"].append(word)
+    return found
 
 
 def pairs_of(run: str) -> tuple[str, ...]:

@@ -1,4 +1,7 @@
-"""The time of its photo beside each label, so that the newest photos of a label are read first."""
+"""The time of its photo beside each label, so that the newest photos of a label are read first.
+
+On SQLite, also a list of tokens that can be left before all photos of a token are read.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,6 +20,10 @@ def upgrade() -> None:
     """Add the time of each label's photo, and an index in this order."""
     if op.get_context().dialect.name == "sqlite":
         _write_anew()
+        op.execute("DROP TABLE photo_text_words")
+        op.execute(
+            "CREATE VIRTUAL TABLE photo_text_words USING fts5vocab(photo_text_index, instance)"
+        )
     else:
         _add_column()
     op.create_index("ix_photo_label_newest", "photo_label", ["kind", "name", "timestamp", "job"])

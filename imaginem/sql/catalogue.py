@@ -89,8 +89,7 @@ class SqlCatalogue:
         hits: list[tuple[Sureness, Any]] = []
         for ask in search.asks(words, least):
             last = before if ask.sureness is least else None
-            here = index.newest(session, query, ask, last)
-            rows = session.execute(here.limit(limit + 1 - len(hits))).all()
+            rows = index.rows(session, query, ask, last, limit + 1 - len(hits))
             hits += [(ask.sureness, row) for row in rows]
             if len(hits) > limit:
                 break

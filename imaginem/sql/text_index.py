@@ -7,7 +7,7 @@ words goes through the tokens, as a search by text went through all texts before
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from itertools import pairwise
 from typing import Any, Protocol
@@ -17,11 +17,13 @@ from sqlalchemy import (
     and_,
     cast,
     column,
+    func,
     literal_column,
     not_,
     or_,
     select,
     table,
+    true,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
@@ -73,6 +75,16 @@ class TextIndex(Protocol):
             The query with condition and order: the highest number first.
         """
 
+    def rows(
+        self, session: Session, query: Any, ask: Ask, before: int | None, limit: int
+    ) -> Sequence[Any]:
+        """Return the first rows of what `newest` would return, as quickly as they are found.
+
+        Args:
+            session, query, ask, before: see `newest`.
+            limit: rows at most.
+        """
+
     def tokens_like(self, session: Session, keys: Collection[str]) -> set[str]:
         """Return the tokens that begin with one of these keys."""
 
@@ -116,6 +128,12 @@ class Fts5:
             query = query.where(_INDEX.c.rowid < before)
         return query.order_by(_INDEX.c.rowid.desc())
 
+    def rows(
+        self, session: Session, query: Any, ask: Ask, before: int | None, limit: int
+    ) -> Sequence[Any]:
+        """Read rows as FTS5 finds them."""
+        return session.execute(self.newest(session, query, ask, before).limit(limit)).all()
+
     def tokens_like(self, session: Session, keys: Collection[str]) -> set[str]:
         """Read the index's own list of tokens."""
         found: set[str] = set()
@@ -158,7 +176,15 @@ def _tokens(session: Session, begin: str, end: str, most: int) -> list[str]:
 
 
 class _ByCondition(ABC):
-    """An index that is asked by a condition on the column, and has no list of its words."""
+    """An index that is asked by a condition on the column, and has no list of its words.
+
+    Args:
+        newest: photos that are looked through before the index is asked, which sorts all photos
+            that it finds.
+    """
+
+    def __init__(self, newest: int = 5_000) -> None:
+        self._looked_through = newest
 
     def newest(self, session: Session, query: Any, ask: Ask, before: int | None = None) -> Any:
         """Add the condition and the order."""
@@ -166,6 +192,21 @@ class _ByCondition(ABC):
         if before is not None:
             query = query.where(PhotoText.number < before)
         return query.order_by(_BY_NUMBER)
+
+    def rows(
+        self, session: Session, query: Any, ask: Ask, before: int | None, limit: int
+    ) -> Sequence[Any]:
+        """Look through the newest photos, where a common word is; then ask the index for others."""
+        floor = self._floor(session, before)
+        near = query.where(self._condition(ask.groups, ask.marks, ask.without))
+        near = near.where(PhotoText.number >= floor).order_by(PhotoText.number.desc())
+        if before is not None:
+            near = near.where(PhotoText.number < before)
+        found = session.execute(near.limit(limit)).all()
+        if len(found) == limit:
+            return found
+        others = self.newest(session, query, ask, floor).limit(limit - len(found))
+        return [*found, *session.execute(others)]
 
     def tokens_like(self, session: Session, keys: Collection[str]) -> set[str]:
         """Return the tokens of the newest photos that have any, then of those that have others.
@@ -175,17 +216,23 @@ class _ByCondition(ABC):
         found: set[str] = set()
         begun = tuple(sorted(keys))
         anything = (tuple(Term((key,), beginning=True) for key in begun),)
-        for _ in range(_ROUNDS):
+        near = PhotoText.number >= self._floor(session), PhotoText.number.desc()
+        for where, order in (near, *[(true(), _BY_NUMBER)] * _ROUNDS):
             known = tuple(Term((token,)) for token in sorted(found))
             condition = self._condition(anything, (), (known,) if known else ())
-            rows = session.scalars(
-                select(PhotoText.tokens).where(condition).order_by(_BY_NUMBER).limit(_SAMPLE)
-            )
+            query = select(PhotoText.tokens).where(condition, where).order_by(order)
+            rows = session.scalars(query.limit(_SAMPLE)).all()
             more = {token for row in rows for token in row.split() if token.startswith(begun)}
-            if more <= found:
-                break
+            if order is _BY_NUMBER and (len(rows) < _SAMPLE or more <= found):
+                return found | more
             found |= more
         return found
+
+    def _floor(self, session: Session, before: int | None = None) -> int:
+        """Return from which number on a photo is one of the newest, or of those before another."""
+        if before is None:
+            before = session.scalar(select(func.max(PhotoText.number))) or 0
+        return before - self._looked_through
 
     @abstractmethod
     def _condition(

@@ -12,7 +12,7 @@ from imaginem.errors import InvalidMessage
 from imaginem.ports import PhotoFilter
 from imaginem.ports.text_search import Sureness
 from imaginem.sql import Database, SqlCatalogue
-from imaginem.sql.text_index import ReadTokens
+from imaginem.sql.text_index import Gin, ReadTokens
 from imaginem.sql.wiping import write_anew
 from tests.contract.revisions import add_result, add_tag, at_revision
 from tests.contract.rows import save
@@ -64,13 +64,18 @@ ALIKE: dict[str, list[tuple[str, Sureness | None]]] = {
 
 @pytest.fixture(params=("memory", "sqlite", "postgresql", "reading tokens"))
 def stores(request: pytest.FixtureRequest) -> Stores:
-    """The stores, on Azure SQL's way of searching, too: it needs nothing of a server."""
+    """The stores, on Azure SQL's way of searching, too: it needs nothing of a server.
+
+    What is found is found among the newest three photos on servers, or beyond them.
+    """
     if request.param == "memory":
         return memory_stores()
-    if request.param != "reading tokens":
-        return sql_stores(request.getfixturevalue(request.param))
-    database = request.getfixturevalue("sqlite")
-    return replace(sql_stores(database), catalogue=SqlCatalogue(database, ReadTokens()))
+    if request.param == "sqlite":
+        return sql_stores(request.getfixturevalue("sqlite"))
+    server = request.param == "postgresql"
+    database = request.getfixturevalue("postgresql" if server else "sqlite")
+    index = Gin(newest=3) if server else ReadTokens(newest=3)
+    return replace(sql_stores(database), catalogue=SqlCatalogue(database, index))
 
 
 def found(stores: Stores, words: str, **wanted: object) -> list[tuple[str, Sureness | None]]:

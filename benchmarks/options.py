@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 _UNLIMITED = 10_000_000
-_TEXTS = ("baseline", "script_languages", "fonts", "tessdata")
+_TEXTS = ("texts_database", "baseline", "script_languages", "fonts", "tessdata")
 
 
 @dataclass(frozen=True)
@@ -19,6 +19,7 @@ class Options:
         vectors: embeddings that are searched, ours and with other indexes.
         faces: faces in the gallery whose pages are timed.
         texts: photos with words that are searched.
+        texts_database: address of an empty database that they are written into; else a SQLite file.
         galleries: sizes of the galleries that are searched; numbers with commas between.
         script_lines: drawn in each language, clean and as a photograph.
         script_languages: whose lines are drawn, with commas between; empty for all.
@@ -33,6 +34,7 @@ class Options:
     vectors: int = 100_000
     faces: int = 100_000
     texts: int = 100_000
+    texts_database: str = ""
     galleries: tuple[int, ...] = (10_000, 100_000)
     script_lines: int = 200
     script_languages: str = ""

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ _LABELS = {
 """What the page Photos asks beside its photos, with the search that it belongs to."""
 
 
+@cache
 def _words() -> list[str]:
     """Return made-up words, the commonest first and shortest."""
     chance = random.Random(16)

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.names import Found, measure, read_names, sample
 from imaginem.outputs import OcrText, TextLine, Word
-from imaginem.ports.text_search import Sureness, TextSearch, met_by, tokens_of, words_of_keys
+from imaginem.ports.text_search import Sureness, TextSearch, met_by, tokens_of
 from imaginem.ports.text_search.folding import compounds, fold
 from imaginem.ports.text_search.likeness import likeness
 from imaginem.usecases.searching import hits_on_photo
@@ -205,8 +205,8 @@ def sureness_in(photo: str, searched: str) -> str | None:
     tokens = set(tokens_of(photo, [], "b"))
 
     class Words:
-        def words_like(self, keys: Collection[str]) -> set[str]:
-            return words_of_keys(token for token in tokens if token.startswith(tuple(keys)))
+        def tokens_like(self, keys: Collection[str]) -> set[str]:
+            return {token for token in tokens if token.startswith(tuple(keys))}
 
     asks = TextSearch(searched).asks(Words())
     return next((str(ask.sureness) for ask in asks if met_by(ask.groups, tokens)), None)

@@ -109,6 +109,12 @@ def test_all_words_are_found_in_any_order_and_form(stores: Stores) -> None:
     ]
 
 
+def test_a_word_hides_none_that_begins_with_it(stores: Stores) -> None:
+    for name in ("marian", "mariana", "marianab", "mariane"):
+        save(stores, ("b", name), text=name)
+    assert sorted(ids(stores, "maria")) == ["marian", "mariana", "marianab", "mariane"]
+
+
 def test_what_else_is_asked_for_must_hold_of_the_same_photo(stores: Stores) -> None:
     save_photos(stores)
     assert ids(stores, "14", tag="card") == ["card"]

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 from PIL import Image
 
-from benchmarks import face_search
+from benchmarks import face_search, hidden_faces
 from benchmarks.result import Result
 from benchmarks.samples import GROUPS, NO_FACES, ONE_PERSON, OTHERS
 from imaginem.assets import AssetStore
@@ -14,7 +14,7 @@ from imaginem.config.settings import read_settings
 from imaginem.engines.local.embedding import align, make_embedder
 from imaginem.engines.local.faces import LocalFaces
 from imaginem.engines.local.landmarks import FIVE
-from imaginem.images.decoding import Photo, decode_photo
+from imaginem.images.decoding import Photo, decode_photo, encode_png
 from imaginem.outputs import Face
 from imaginem.ports import CallContext
 
@@ -59,7 +59,23 @@ def run() -> list[Result]:
         results.append(
             Result(f"faces of {height} px found in 12 megapixels", count, f"{count} of 24")
         )
-    return results + _similarities(store, detector, faces)
+    return results + _hidden(store, detector) + _similarities(store, detector, faces)
+
+
+def _hidden(store: AssetStore, detector: LocalFaces) -> list[Result]:
+    """Return how many faces are found that are hidden, cut off or dark."""
+    results = []
+    plain = [_photo(store, name) for name in (*ONE_PERSON, *OTHERS, *GROUPS)]
+    for kind, made in hidden_faces.KINDS.items():
+        count = right = 0
+        for photo in plain:
+            for picture, boxes in made(photo.array, detector.detect(photo, _CALL)):
+                shown = decode_photo(encode_png(Image.fromarray(picture)))
+                seen = detector.detect(shown, _CALL)
+                count += len(boxes)
+                right += sum(hidden_faces.found(seen, box) for box in boxes)
+        results.append(Result(f"faces found {kind}", right, f"{right} of {count}"))
+    return results
 
 
 def _similarities(

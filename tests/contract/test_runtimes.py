@@ -134,14 +134,14 @@ def no_openvino(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("no_openvino")
 def test_onnxruntime_serves_where_openvino_is_missing(network: Path, tmp_path: Path) -> None:
-    model = Model(network, "mtcnn-pnet.onnx", "auto", tmp_path)
+    model = Model(network, "ocr-detection.onnx", "auto", tmp_path)
 
     assert model.run({"number": numbers(2)})[0].tolist() == [0, 2]
 
 
 @pytest.mark.usefixtures("no_openvino")
 def test_openvino_by_order_says_that_it_is_missing(network: Path, tmp_path: Path) -> None:
-    model = Model(network, "mtcnn-pnet.onnx", "openvino", tmp_path)
+    model = Model(network, "ocr-detection.onnx", "openvino", tmp_path)
 
     with pytest.raises(ConfigurationError, match=r"LOCAL_RUNTIME is openvino.*set LOCAL_RUNTIME"):
         model.run({"number": numbers(2)})

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from imaginem.engines.local.mtcnn import suppress
+from imaginem.engines.local.suppression import suppress
 
 Array = NDArray[Any]
 
 
 def overlap(one: Array, other: Array, *, by_smaller: bool) -> float:
-    """Measure as MTCNN does: a box holds its last pixel, too."""
+    """Measure in pixels: a box holds its last one, too."""
     sides = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]) + 1
     shared = float(max(sides[0], 0) * max(sides[1], 0))
     areas = [float((box[2:] - box[:2] + 1).prod()) for box in (one, other)]

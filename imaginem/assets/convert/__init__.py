@@ -9,7 +9,7 @@ def convert(name: str, sources: list[Path]) -> bytes:
     """Return the ONNX file that a converter makes.
 
     Args:
-        name: `efficientnet`, `text_detection` or `centernet`.
+        name: `efficientnet`, `text_detection`, `yunet` or `centernet`.
         sources: the files it reads, in the manifest's order.
 
     Raises:
@@ -24,6 +24,10 @@ def convert(name: str, sources: list[Path]) -> bytes:
             from imaginem.assets.convert import text_detection
 
             return text_detection.to_onnx(sources[0])
+        if name == "yunet":
+            from imaginem.assets.convert.yunet import of_any_size
+
+            return of_any_size(sources[0])
         from imaginem.assets.convert.centernet import convert_graph
 
         return convert_graph(sources[0], sources[1])

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from imaginem.assets import AssetStore
 from imaginem.engines.local.models import Model, RuntimeSetting, shared_model
+from imaginem.engines.local.quality import ramp
 from imaginem.errors import ConfigurationError
 from imaginem.message import explain
 
@@ -39,7 +40,9 @@ class EmbeddingModel(BaseModel):
         mean: subtracted from each value of a pixel, 0 to 255.
         scale: divides the difference.
         channels: `BGR` or `RGB`.
-        dimensions: length of the embedding.
+        dimensions: of the embedding.
+        lengths: of vectors before they are normalised: of a face that tells nothing, and of one
+            that tells enough; None if they say nothing about the face.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -51,9 +54,11 @@ class EmbeddingModel(BaseModel):
     scale: float = 128.0
     channels: str = "BGR"
     dimensions: int = 512
+    lengths: tuple[float, float] | None = None
 
 
-BUILT_IN = EmbeddingModel(name="fr-feature-512-1")
+BUILT_IN = EmbeddingModel(name="fr-feature-512-1", lengths=(2.4, 3.0))
+"""Its vectors are short where a mask, the dark or a full profile hides who it is."""
 
 
 def describe(path: Path | None) -> EmbeddingModel:
@@ -122,7 +127,15 @@ class Embedder:
         """Return the L2-normalised embedding of an aligned face.
 
         Raises:
-            ConfigurationError: the embedding is not as long as described.
+            ConfigurationError: the embedding has not as many numbers as described.
+        """
+        return self.measure(aligned)[0]
+
+    def measure(self, aligned: Array) -> tuple[NDArray[np.float32], float]:
+        """Return the embedding, and from 0 to 1 how much it tells by its length before.
+
+        Raises:
+            ConfigurationError: the embedding has not as many numbers as described.
         """
         described = self.description
         ordered = aligned[:, :, ::-1] if described.channels.upper() == "BGR" else aligned
@@ -134,8 +147,9 @@ class Embedder:
                 f"the face model {described.name} gives {len(vector)} numbers, not the "
                 f"{described.dimensions} of its description"
             )
-        unit: NDArray[np.float32] = (vector / np.linalg.norm(vector)).astype(np.float32)
-        return unit
+        length = float(np.linalg.norm(vector))
+        tells = 1.0 if described.lengths is None else ramp(length, described.lengths)
+        return (vector / length).astype(np.float32), tells
 
 
 def make_embedder(

@@ -1,4 +1,4 @@
-"""The local face detector: MTCNN, 68 landmarks, head pose."""
+"""The local face detector: YuNet and MTCNN, 68 landmarks, head pose."""
 
 import logging
 from typing import Any
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from imaginem.assets import AssetStore
 from imaginem.config.settings import Settings
+from imaginem.engines.local.face_finder import Detection, FaceFinder
 from imaginem.engines.local.landmarks import FIVE, Landmarks, as_point
 from imaginem.engines.local.models import RuntimeSetting
-from imaginem.engines.local.mtcnn import Mtcnn
 from imaginem.engines.local.orientation import Orientation, OrientationFinder
 from imaginem.engines.local.photo_faults import photo_faults
 from imaginem.engines.local.quarter_turns import TURNS, WayBack, turned
@@ -35,10 +35,10 @@ class LocalFaces:
         runtime: the setting LOCAL_RUNTIME.
     """
 
-    name = "mtcnn-1"
+    name = "yunet-1"
 
     def __init__(self, store: AssetStore, runtime: RuntimeSetting = "auto") -> None:
-        self._detector = Mtcnn(store, runtime)
+        self._detector = FaceFinder(store, runtime)
         self._landmarks = Landmarks(store, runtime)
         self._orientation = OrientationFinder(store, runtime)
 
@@ -48,20 +48,25 @@ class LocalFaces:
     ) -> list[Face]:
         """Return the faces, largest first; the detector needs no preparation for recognition."""
         orientation = self._orientation.of(photo)
-        faces = self._found(photo, orientation, self._turn(photo.array, orientation))
-        if not faces and photo.told_upright:
+        degrees = self._turn(photo.array, orientation)
+        detection = self._detector.detect(turned(photo.array, degrees))
+        if photo.told_upright and not detection.has_upright:
             # Programs that turn a photo's pixels may leave what its Exif told of them before.
             looks = self._orientation.by_looks(photo)
-            degrees = self._turn(photo.array, looks)
-            faces = self._found(photo, looks, degrees) if degrees else []
+            if other := self._turn(photo.array, looks):
+                again = self._detector.detect(turned(photo.array, other))
+                if again.has_upright or not len(detection):
+                    orientation, degrees, detection = looks, other, again
+        faces = self._described(photo, detection, orientation, degrees)
         logger_for(_logger, call).debug("%s: %d faces", self.name, len(faces))
         return faces
 
-    def _found(self, photo: Photo, orientation: Orientation, degrees: int) -> list[Face]:
-        """Return the faces of a photo that is turned first."""
+    def _described(
+        self, photo: Photo, detection: Detection, orientation: Orientation, degrees: int
+    ) -> list[Face]:
+        """Return the faces of a photo that was turned first."""
         rgb = turned(photo.array, degrees)
         way_back = WayBack((photo.width, photo.height), degrees)
-        detection = self._detector.detect(rgb)
         faces = []
         for box, score, five in zip(
             detection.boxes, detection.scores, detection.points, strict=True

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from imaginem.assets import AssetStore
 from imaginem.engines.local.models import RuntimeSetting, shared_model
-from imaginem.engines.local.mtcnn import suppress
+from imaginem.engines.local.suppression import suppress
 from imaginem.outputs import Box, FoundObject
 
 Array = NDArray[Any]

@@ -84,11 +84,12 @@ class FaceEmbedder:
             spots = self._landmarks.points(photo.array, where)
         points = np.array([[spots[name].x, spots[name].y] for name in FIVE])
         aligned = align(photo.array, points)
+        embedding, tells = self._embedder.measure(aligned)
         return EnrolledFace(
             face_id=face.face_id,
             model=self.name,
-            embedding=self._embedder.embed(aligned).tobytes(),
-            quality=quality(face, aligned),
+            embedding=embedding.tobytes(),
+            quality=quality(face, aligned, tells),
             rectangle=place_in_file((where.left, where.top, where.width, where.height), face.page),
             photo_sha256=photo.sha256,
         )

@@ -40,7 +40,7 @@ _WORTH = {
 }
 """Times that OpenVINO must be faster to be chosen; more where text stays on onnxruntime.
 
-A second runtime costs memory: on a plain processor MTCNN and embeddings on OpenVINO raised a
+A second runtime costs memory: on a plain processor networks of faces on OpenVINO raised a
 process from 570 to 800 MB at its peak and saved 4 % of a photo's time; since onnxruntime gets their
 PReLUs as convolutions, it would save less.
 """
@@ -104,10 +104,6 @@ NETWORKS: dict[str, Network] = {
     "face-landmarks-68.onnx": Network(Measured(0.5, 0.6), Measured(0.6, 0.7, 0.5)),
     "face-pose.onnx": Network(Measured(6.7, 6.7), Measured(8.4, 7.9, 4.9)),
     "mtcnn-onet.onnx": Network(Measured(6.1, 6.2), Measured(4.2, 4.4, 2.7)),
-    "mtcnn-pnet.onnx": Network(
-        Measured(19.4, 16.1), Measured(18.7, 19.7, 13.7), Measured(115.0, 50.0, 30.0)
-    ),
-    "mtcnn-rnet.onnx": Network(Measured(10.2, 9.3), Measured(10.8, 9.1, 5.8)),
     "ocr-detection.onnx": Network(
         Measured(284.9, 297.4),
         Measured(215.1, 194.9, 100.6),
@@ -124,6 +120,7 @@ NETWORKS: dict[str, Network] = {
         bf16_harmless=True,
     ),
     "orientation.onnx": Network(Measured(5.3, 5.7), Measured(4.9, 4.6, 2.6)),
+    "yunet.onnx": Network(Measured(19.1, 26.8), Measured(19.1, 26.8)),  # both with AVX-512
 }
 """By the names of `imaginem/assets/manifest.json`; any other network runs on onnxruntime."""
 

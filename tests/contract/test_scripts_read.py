@@ -12,6 +12,7 @@ from benchmarks.scripts.texts import TEXTS
 from imaginem.assets import AssetStore
 from imaginem.config.settings import read_settings
 from imaginem.engines.local.ocr import LocalOcr
+from imaginem.engines.local.quarter_turns import turned
 from imaginem.engines.local.scripts.data import SYSTEM_FOLDERS
 from imaginem.images.decoding import decode_photo
 from imaginem.ports import CallContext
@@ -67,3 +68,18 @@ def test_words_lie_in_their_lines_and_the_text_is_in_logical_order(tmp_path: Pat
         rights = [max(word.polygon[::2]) for word in line.words]
         assert rights[0] == max(rights)  # the first word stands on the right
         assert all(0 <= x <= photo.width for word in line.words for x in word.polygon[::2])
+
+
+@pytest.mark.parametrize("turn", [0, 270])
+def test_a_hebrew_page_is_read_whichever_way_it_lies(turn: int) -> None:
+    """The network that tells turns is sure that it lies the other way round."""
+    language = "he"
+    need_font(language)
+    page, truth = draw_page(TEXTS[language].splitlines()[3:9], language, FONTS.of(language)[0], 32)
+    _, packed = cv2.imencode(".png", turned(page, turn))
+    read = LocalOcr(AssetStore(read_settings().assets)).read(decode_photo(packed.tobytes()), CALL)
+
+    assert read.turn is not None and read.turn.degrees == (360 - turn) % 360
+    count = Count()
+    count.add(truth, read.lines)
+    assert count.percent <= 5

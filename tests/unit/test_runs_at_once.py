@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,11 @@ import pytest
 from numpy.typing import NDArray
 
 from imaginem.config.worker_processes import worker_processes
-from imaginem.engines.local.models import Model, runs_at_once
+from imaginem.engines.local.models import Model, processors, runs_at_once
 from imaginem.engines.local.runtimes.session import Arrays, Session
+from imaginem.engines.local.scripts import tesseract
+from imaginem.engines.local.scripts.data import Data
+from imaginem.engines.local.scripts.tesseract import Reading, Tesseract
 from imaginem.host.environment import worker_environment
 
 
@@ -43,18 +47,28 @@ def _run_at_once(runs: int) -> None:
         list(pool.map(lambda _: model.run({}), range(runs)))
 
 
-@pytest.mark.parametrize(
-    ("processors", "workers", "runs"), [(2, 2, 1), (4, 2, 2), (8, 1, 8), (1, 4, 1)]
-)
-def test_workers_share_the_processors(processors: int, workers: int, runs: int) -> None:
-    assert runs_at_once(processors, workers) == runs
+@pytest.mark.parametrize(("count", "workers", "runs"), [(2, 2, 1), (4, 2, 2), (8, 1, 8), (1, 4, 1)])
+def test_workers_share_the_processors(count: int, workers: int, runs: int) -> None:
+    assert runs_at_once(count, workers) == runs
 
 
 def test_a_network_waits_while_all_processors_run_others() -> None:
-    processors = len(os.sched_getaffinity(0))
-    _run_at_once(processors)
+    count = len(os.sched_getaffinity(0))
+    _run_at_once(count)
     with pytest.raises(threading.BrokenBarrierError):
-        _run_at_once(processors + 1)
+        _run_at_once(count + 1)
+
+
+def test_tesseract_waits_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tesseract, "_open_model", lambda data: None)
+    with ThreadPoolExecutor(1) as pool:
+        with ExitStack() as all_taken:
+            for _ in range(len(os.sched_getaffinity(0))):
+                all_taken.enter_context(processors())
+            read = pool.submit(Tesseract().read, np.zeros((9, 9)), Data(Path(), ("fas",)))
+            with pytest.raises(TimeoutError):
+                read.result(timeout=0.1)
+        assert read.result(timeout=5) == Reading("", 0.0)
 
 
 def test_workers_are_told_how_many_they_are() -> None:

@@ -11,22 +11,16 @@ from numpy.typing import NDArray
 from imaginem.assets import Asset, AssetStore, Manifest
 from imaginem.config.ocr_languages import CODES, OCR_LANGUAGES, data_of
 from imaginem.config.settings import read_settings
-from imaginem.engines.local.scripts.alphabets import main_language, tidied
-from imaginem.engines.local.scripts.cutting import cut_line, place_of
+from imaginem.engines.local.scripts.alphabets import main_language
 from imaginem.engines.local.scripts.data import Data, LanguageData, Reader, asset_name
 from imaginem.engines.local.scripts.gate import is_read
-from imaginem.engines.local.scripts.joining import joined
 from imaginem.engines.local.scripts.lines import FoundLine
-from imaginem.engines.local.scripts.open_models import OpenModels
 from imaginem.engines.local.scripts.photo import ScriptReader
 from imaginem.engines.local.scripts.tesseract import (
     Reading,
     ReadWord,
-    Tesseract,
-    dark_on_bright,
-    words_of,
 )
-from imaginem.engines.local.scripts.vietnamese import is_fuller, looks_cut
+from imaginem.engines.local.scripts.vietnamese import is_fuller, looks_cut, may_be_vietnamese
 from imaginem.errors import ConfigurationError
 from imaginem.outputs import TextLine
 
@@ -162,36 +156,6 @@ def test_figures_of_arabic_script_are_never_sure() -> None:
     assert [word.confidence for word in line.words] == [0.9, 0.5]
 
 
-def test_models_in_use_stay_open_while_every_model_is_asked() -> None:
-    opened: list[str] = []
-
-    class Model:
-        def __init__(self, data: Data) -> None:
-            self.name, self.is_open = data.names[0], True
-            opened.append(self.name)
-
-        def End(self) -> None:
-            self.is_open = False
-
-    models = OpenModels(Model, most=3)
-    for name in ["ru", "ar", "ar", "ar", "am", "ka", "he", "th", "ru", "ar"]:
-        assert models.get(Data(Path(), (name,))).is_open
-    assert [opened.count(name) for name in ("ru", "ar")] == [1, 1]
-
-
-def test_damaged_data_reads_nothing_and_is_told_once(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    pytest.importorskip("tesserocr")
-    (tmp_path / "xyz.traineddata").write_bytes(b"no data")
-    tesseract = Tesseract()
-    line = np.full((48, 200), 255, np.uint8)
-    for _ in range(2):
-        assert tesseract.read(line, Data(tmp_path, ("xyz",))) == Reading("", 0.0)
-    assert len(caplog.records) == 1
-    assert "xyz" in caplog.text
-
-
 def test_greek_letters_of_pp_ocr_are_read_again_since_it_loses_some() -> None:
     readers = Readers({"el": {300: ("Αγνοούμενο άτομο", 0.9)}})
     (line,) = readers.lines(found("Aγνοομενο τομο", 0.97, box(0, 0, 300)))
@@ -201,16 +165,46 @@ def test_greek_letters_of_pp_ocr_are_read_again_since_it_loses_some() -> None:
 def test_sure_latin_letters_are_doubted_beside_lines_in_another_script() -> None:
     readers = Readers(
         {
-            "th": {400: ("ตามหาน้องชายของฉัน", 0.95), 300: ("กรุณาติดต่อกลับ", 0.9)},
-            "vi": {300: ("n$ urifi mo", 0.4), 200: ("Red Cross", 0.9)},
+            "th": {
+                400: ("ตามหาน้องชายของฉัน", 0.95),
+                300: ("กรุณาติดต่อกลับ", 0.9),
+                250: ("โปรดโทร", 0.9),
+            },
+            "vi": {300: ("n$ urifi mo", 0.4), 250: ("nayg Usans", 0.7), 200: ("Red Cross", 0.9)},
         }
     )
     lines = readers.lines(
         found("", 0.0, box(0, 0, 400)),
         found("nsninianau", 0.95, box(0, 100, 300)),
+        found("nayg [Usa[ns", 0.77, box(0, 150, 250)),  # a second reader sees the same
         found("Red Cross", 0.99, box(0, 200, 200)),
     )
-    assert [line.text for line in lines] == ["ตามหาน้องชายของฉัน", "กรุณาติดต่อกลับ", "Red Cross"]
+    assert [line.text for line in lines] == [
+        "ตามหาน้องชายของฉัน",
+        "กรุณาติดต่อกลับ",
+        "โปรดโทร",
+        "Red Cross",
+    ]
+
+
+def test_latin_letters_that_are_greek_ones_are_read_again_beside_greek_lines() -> None:
+    readers = Readers(
+        {
+            "el": {
+                400: ("Παρακαλώ καλέστε μας", 0.9),
+                300: ("μου, τον Νίκο", 0.8),
+                200: ("Ρ", 0.2),
+            },
+            "vi": {300: ("pov, tov Niko", 0.9), 200: ("Red Cross", 0.9)},
+        }
+    )
+    for score in (0.88, 0.97):
+        lines = readers.lines(
+            found("", 0.0, box(0, 0, 400)),
+            found("μov, tov Niko", score, box(0, 100, 300)),
+            found("Red Cross", score, box(0, 200, 200)),
+        )
+        assert [line.text for line in lines][1:] == ["μου, τον Νίκο", "Red Cross"]
 
 
 def test_latin_handwriting_that_only_pp_ocr_can_read_is_kept() -> None:
@@ -251,6 +245,28 @@ def test_short_words_are_read_where_longer_lines_told_the_script() -> None:
     readers = Readers({"ru": {300: ("Ищу моего брата", 0.9), 60: ("Да", 0.6)}})
     lines = readers.lines(found("", 0.0, box(0, 0, 60), 0.6), found("", 0.0, box(0, 100, 300), 0.6))
     assert [line.text for line in lines] == ["Да", "Ищу моего брата"]
+
+
+def test_a_long_line_that_was_not_sure_enough_is_read_once_others_told_the_script() -> None:
+    readers = Readers({"fa": {400: ("متولد ۱۳۷۵ پنجشیر", 0.65), 300: ("دنبال برادرم هستم", 0.9)}})
+    lines = readers.lines(found("", 0.0, box(0, 0, 400)), found("", 0.0, box(0, 100, 300)))
+    assert [line.text for line in lines] == ["متولد ۱۳۷۵ پنجشیر", "دنبال برادرم هستم"]
+    (alone,) = readers.lines(found("", 0.0, box(0, 0, 400)))
+    assert (alone.text, alone.unreadable is not None) == ("", True)
+
+
+def test_what_is_in_many_colors_is_a_pattern_unless_it_is_long() -> None:
+    ribbons = PHOTO.copy()
+    for left, color in enumerate([(0, 0, 200), (0, 200, 200), (200, 0, 0), (0, 0, 0)] * 10):
+        ribbons[:, left * 10 : left * 10 + 10] = color
+    blue_on_yellow = PHOTO.copy()
+    blue_on_yellow[:] = (0, 200, 220)
+    blue_on_yellow[10:30, 20:60] = (200, 40, 0)
+    scripts = Readers({"am": {}}).scripts
+    short, long = (found("", 0.0, box(0, 0, width)) for width in (160, 240))
+    assert scripts.read(ribbons, [short]) == []
+    assert len(scripts.read(blue_on_yellow, [short])) == 1
+    assert len(scripts.read(ribbons, [long])) == 1
 
 
 def test_readers_are_not_asked_about_pattern_after_pattern() -> None:
@@ -302,78 +318,37 @@ def test_lost_letters_of_vietnamese_are_read_again_and_other_latin_lines_are_not
     assert not is_fuller("Elodie Francois", "Élodie François")
 
 
-def test_pieces_of_a_line_are_joined_in_logical_order() -> None:
-    def piece(text: str, left: int, script: str | None, top: int = 0) -> TextLine:
-        return TextLine(text=text, confidence=0.9, polygon=box(left, top, 100), script=script)
-
-    joining = frozenset({"Arab", "Deva"})
-    hebrew_like = [piece("47", 0, None), piece("خيمة", 120, "Arab"), piece("مخيم", 240, "Arab")]
-    (line,) = joined(hebrew_like, joining)
-    assert line.text == "مخيم خيمة 47"
-    assert line.polygon == [0, 0, 340, 0, 340, 40, 0, 40]
-    assert [word.text for word in line.words] == ["مخيم", "خيمة", "47"]
-    (hindi,) = joined([piece("भाई", 120, "Deva"), piece("मेरा", 0, "Deva")], joining)
-    assert hindi.text == "मेरा भाई"
-    apart = [
-        piece("मेरा", 0, "Deva"),
-        piece("भाई", 200, "Deva"),  # a column further on
-        piece("भाई", 0, "Deva", top=60),  # the next line
-        piece("brother", 320, "Latn"),
-    ]
-    assert joined(apart, joining) == apart
+def test_short_words_with_many_marks_are_read_again_as_vietnamese() -> None:
+    """A blurred photo: the marks are other ones, and no letter shows the language."""
+    blurred, sharp = "Töi dang tim em trai tôi à Đà", "Tôi đang tìm em trai tôi ở Đà"
+    readers = Readers({"vi": {400: (sharp, 0.9)}})
+    (line,) = readers.lines(found(blurred.replace("Đ", "D"), 0.95, box(0, 0, 400)))
+    assert (line.text, line.language) == (sharp, "vi")
+    for others in (
+        "Élodie François cherche son frère Noël, disparu près de Orléans",
+        "Où est ma sœur",
+        "Gdzie jest mój brat Łukasz, był w obozie pod Łodzią",
+        "I am looking for my son",
+    ):
+        assert not may_be_vietnamese([others])
 
 
-def test_a_piece_that_connects_two_others_is_joined_whenever_it_is_found() -> None:
-    lines = [
-        TextLine(text=text, confidence=0.9, polygon=box(left, 0, 100), script="Deva")
-        for text, left in (("एक", 0), ("तीन", 240), ("दो", 120))
-    ]
-    (line,) = joined(lines, frozenset({"Deva"}))
-    assert line.text == "एक दो तीन"
-
-
-def test_texts_are_in_logical_order_and_their_letters_in_the_usual_form() -> None:
-    assert tidied("\u200f14\u200e أحمد\n") == "14 أحمد"
-    assert tidied("น\u0e4d\u0e32") == "น\u0e33"
-    assert tidied("\u00b5έρα") == "\u03bcέρα"
-
-
-def test_words_are_put_together_from_letters_backwards_ones_too() -> None:
-    pieces = [ReadWord("םדא", 0.9, 60, 90), ReadWord("ו", 0.8, 30, 40), ReadWord("ל", 0.6, 10, 20)]
-    assert words_of("אדם לו", pieces) == (
-        ReadWord("אדם", 0.9, 60, 90),
-        ReadWord("לו", 0.7, 10, 40),
+def test_a_line_in_another_script_is_doubted_if_the_reader_of_the_others_believes_it() -> None:
+    readers = Readers(
+        {
+            "am": {400: ("ህገህጃህህገህ", 0.73), 280: ("ኢትዮጵያ ቀይ", 0.9)},
+            "th": {
+                400: ("นายสมชาย ใจดี", 0.9),
+                360: ("ตามหาน้องชาย", 0.95),
+                320: ("กรุณาติดต่อกลับ", 0.95),
+                300: ("เต็นท์ที่", 0.95),
+                280: ("ใกล้", 0.8),
+            },
+        }
     )
-    assert words_of("אדם אחר", pieces) == ()
-
-
-def test_a_cut_line_is_dark_on_bright_and_its_words_lie_where_they_are_in_the_photo() -> None:
-    photo = np.zeros((400, 900, 3), np.uint8)
-    photo[110:130, 300:400] = 255  # a bright word on dark ground
-    line = cut_line(photo, box(200, 100, 400))
-    assert line.shape == (48, 408)
-    assert line[20, 10] == 255 and line[20, 150] == 0
-    assert place_of(ReadWord("word", 1.0, 104, 204), box(200, 100, 400)) == box(300, 100, 100)
-    assert dark_on_bright(line).tolist() == line.tolist()
-
-
-def test_high_letters_are_made_lower_and_words_still_lie_where_they_are() -> None:
-    polygon = box(0, 0, 800, 128)
-    line = cut_line(PHOTO, polygon)
-    assert line.shape[0] < 75
-    word = ReadWord("word", 1.0, line.shape[1] // 2, line.shape[1])
-    assert place_of(word, polygon)[0] == pytest.approx(400, abs=8)
-
-
-def test_a_standing_line_is_laid_down() -> None:
-    photo = PHOTO.copy()
-    photo[20:60, 110:130] = 0  # the first word, above
-    polygon = box(100, 0, 40, 300)
-    line = cut_line(photo, polygon)
-    assert line.shape == (48, 308)
-    assert line[24, 44] == 0 and line[24, 200] == 255
-    word = place_of(ReadWord("word", 1.0, 24, 64), polygon)
-    assert (min(word[1::2]), max(word[1::2])) == (20, 60)
+    widths = (400, 360, 320, 300, 280)
+    lines = readers.lines(*(found("", 0.0, box(0, 60 * n, w)) for n, w in enumerate(widths)))
+    assert [line.script for line in lines] == [*["Thai"] * 4, "Ethi"]
 
 
 def test_the_language_of_a_photo_is_that_of_most_letters() -> None:

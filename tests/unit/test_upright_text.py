@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from imaginem.engines.local.orientation import AS_IT_LIES, Orientation
 from imaginem.engines.local.quarter_turns import TURNS, turned
-from imaginem.engines.local.upright_text import TextReader, read_upright
+from imaginem.engines.local.scripts.choosing import BELIEVED
+from imaginem.engines.local.upright_text import TextReader, read_upright, readability
 from imaginem.outputs import TextLine
 
 WIDE, TALL = [0, 0, 40, 0, 40, 9, 0, 9], [0, 0, 9, 0, 9, 40, 0, 40]
@@ -94,6 +95,12 @@ def test_where_nothing_is_sure_the_lines_tell(degrees: int, looks: int) -> None:
     assert reader.turns == ([0] if degrees == 0 else [degrees, 0])
 
 
+def test_lines_on_their_side_need_less_proof_than_lines_that_lie() -> None:
+    for degrees, done in ((270, 270), (180, 0)):
+        reader = Reader(upright=0.78, upside_down=0.6)
+        assert read(lying(degrees), looking(0, UNSURE), reader)[1] == done
+
+
 def test_text_upside_down_in_a_photo_that_is_upright_is_read() -> None:
     assert read(lying(180), looking(0, SURE), Reader())[1] == 180
 
@@ -135,6 +142,48 @@ def test_lines_that_cannot_be_read_at_all_are_read_in_a_turn_that_is_likely() ->
     for degrees in (90, 180, 270):
         photo, looks = lying(degrees), looking(degrees, LIKELY)
         assert read(photo, looks, OtherScript(upright=0.8, upside_down=0))[1] == degrees
+
+
+@dataclass
+class Hebrew(Reader):
+    """Reads Hebrew: nothing upside down, and the right letters with a confidence of 0.8."""
+
+    upright: float = 0.8
+    upside_down: float = 0.3
+
+    def lines(self, picture: Picture) -> list[TextLine]:
+        (line,) = super().lines(picture)
+        if line.confidence == self.upright >= BELIEVED:
+            return [line.model_copy(update={"script": "Hebr"})]
+        unread = {"text": "", "confidence": 0.0, "unreadable": "text in an unknown script"}
+        return [line.model_copy(update=unread)]
+
+    def over(self, picture: Picture, lines: Sequence[TextLine]) -> float:
+        return readability(super().over(picture, lines), "Hebr")
+
+
+@pytest.mark.parametrize("degrees", TURNS)
+def test_a_page_that_nobody_can_read_is_turned_over_however_sure_it_looked(degrees: int) -> None:
+    """The network takes upright Hebrew for upside down, with 0.91."""
+    reader = Hebrew()
+    line, done = read(lying(degrees), looking((degrees + 180) % 360, SURE), reader)
+    assert (done, line.text, reader.turns) == (degrees, "Maria Lopez", [180, 0])
+
+
+def test_what_nobody_can_read_in_any_turn_stays_as_the_photo_looks() -> None:
+    for share, done in ((SURE, 90), (LIKELY, 0)):
+        assert read(lying(90), looking(90, share), Hebrew(upright=0.2))[1] == done
+
+
+def test_a_pattern_beside_lines_that_are_read_is_no_reason_to_turn() -> None:
+    class WithRibbon(Reader):
+        def lines(self, picture: Picture) -> list[TextLine]:
+            ribbon = TextLine(text="", confidence=0.0, polygon=WIDE, unreadable="text")
+            return [*super().lines(picture), ribbon]
+
+    reader = WithRibbon()
+    lines, _ = read_upright(lying(0), looking(0, SURE), TextReader(reader.lines, reader.over))
+    assert (len(lines), reader.turns, reader.crops) == (2, [0], 0)
 
 
 def test_a_photo_that_reads_well_is_not_read_in_a_turn_that_is_only_likely() -> None:

@@ -39,9 +39,10 @@ def runs_at_once(processors: int, processes: int) -> int:
 
 
 @cache
-def _turns() -> threading.Semaphore:
-    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-    runs = runs_at_once(processors or os.cpu_count() or 1, worker_processes())
+def processors() -> threading.Semaphore:
+    """Return the process's semaphore, which each run of a network holds, and each of Tesseract."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    runs = runs_at_once(count or os.cpu_count() or 1, worker_processes())
     return threading.BoundedSemaphore(runs)
 
 
@@ -118,7 +119,7 @@ class Model:
             ConfigurationError: the runtime that is needed is not installed.
         """
         session = self._open()
-        with _turns():
+        with processors():
             return session.run(inputs, outputs)
 
     def _open(self) -> Session:

@@ -21,11 +21,12 @@ from imaginem.engines.local.models import RuntimeSetting, shared_model
 from imaginem.engines.local.orientation import OrientationFinder
 from imaginem.engines.local.photo_faults import photo_faults
 from imaginem.engines.local.scripts.alphabets import main_language
+from imaginem.engines.local.scripts.gate import OF_PP_OCR, is_read
 from imaginem.engines.local.scripts.lines import FoundLine
 from imaginem.engines.local.scripts.photo import ScriptReader
 from imaginem.engines.local.scripts.ready import script_reader
-from imaginem.engines.local.text_reader import make_reader, padded, read_scores
-from imaginem.engines.local.upright_text import TextReader, read_upright
+from imaginem.engines.local.text_reader import make_reader, padded, read_crops
+from imaginem.engines.local.upright_text import TextReader, read_upright, readability
 from imaginem.engines.logs import logger_for
 from imaginem.engines.parts import EngineParts
 from imaginem.images.decoding import Photo
@@ -102,10 +103,20 @@ class LocalOcr:
 
     def _over(self, rgb: Array, lines: Sequence[TextLine]) -> float:
         """Return how well lines read upside down; locating them anew would cost most."""
+        bgr: Array = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
         boxes = [np.array(line.polygon, np.float32).reshape(4, 2) for line in lines]
-        crops = self._reader.crop_text_regions(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), boxes)
+        crops = self._reader.crop_text_regions(bgr, boxes)
         over = [np.ascontiguousarray(crop[::-1, ::-1]) for crop in crops]
-        return sum(read_scores(self._reader, over)) / len(lines)
+        scores, others = [], []
+        for line, (text, score) in zip(lines, read_crops(self._reader, over), strict=True):
+            latin = line.script in OF_PP_OCR and not line.unreadable
+            if latin or is_read(text, score, line.polygon):
+                scores.append(score)
+            else:
+                others.append(line.polygon)
+        if others:
+            scores.append(readability(*self._scripts.over(bgr, others)))
+        return sum(scores) / len(scores)
 
     def located_lines(self, bgr: Array) -> list[FoundLine]:
         """Return every line that was located, in reading order; the text of some is empty."""

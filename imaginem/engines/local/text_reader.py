@@ -77,8 +77,8 @@ def padded(bgr: Array) -> Array:
     return cv2.copyMakeBorder(bgr, 0, below, 0, right, cv2.BORDER_CONSTANT, value=color)
 
 
-def read_scores(reader: Any, crops: list[Array]) -> list[float]:
-    """Return the scores of the lines that can be read at all.
+def read_crops(reader: Any, crops: list[Array]) -> list[tuple[str, float]]:
+    """Return what is read in lines, and its score; an empty text and 0 if they can't be read.
 
     Args:
         reader: as `make_reader` returns it.
@@ -86,9 +86,8 @@ def read_scores(reader: Any, crops: list[Array]) -> list[float]:
     """
     result = reader.recognize_txt(crops)
     return [
-        float(score)
+        (text, float(score)) if text.strip() and score >= reader.text_score else ("", 0.0)
         for text, score in zip(result.txts, result.scores, strict=True)
-        if text.strip() and score >= reader.text_score
     ]
 
 

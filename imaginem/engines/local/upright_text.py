@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from imaginem.engines.local.orientation import Orientation
 from imaginem.engines.local.quarter_turns import TURNS, WayBack, turned
+from imaginem.engines.local.scripts.choosing import BELIEVED
+from imaginem.engines.local.scripts.gate import OF_PP_OCR
 from imaginem.outputs import TextLine
 
 Array = NDArray[Any]
@@ -19,6 +21,7 @@ _READ = 0.7  # what reads worse is mostly no text
 _AS_WELL = 0.05  # difference of two readings that says nothing
 _LIKELY = 0.6  # a turn that is tried where no line can be read
 _TRIED = 4  # of the longest lines
+_AS_SCORE = 0.85 / BELIEVED  # Tesseract's confidence is lower where it is right
 _TALL = 1.5  # times as high as wide: RapidOCR reads such a line turned counter-clockwise
 
 
@@ -66,8 +69,21 @@ def read_upright(
     return [back.line(line) for line in lines], degrees
 
 
+def readability(confidence: float, script: str | None) -> float:
+    """Return how well a line reads, from 0 to 1, whoever read it: from 0.85 on it is right.
+
+    Args:
+        confidence: of its reader.
+        script: of the line; None if it has no letters, or nobody can read it.
+    """
+    return confidence if script in OF_PP_OCR else min(confidence * _AS_SCORE, 1.0)
+
+
 def _is_doubtful(lines: Sequence[TextLine]) -> bool:
     """Tell whether there is text that reads badly, and not just patterns that look like text."""
+    unread = sum(_length(line) for line in lines if line.unreadable)
+    if unread * 2 > sum(map(_length, lines)):
+        return True
     read = [line for line in lines if line.confidence >= _READ and _letters(line) > 1]
     return bool(read) and certainty(read) < _DOUBTFUL
 
@@ -75,13 +91,14 @@ def _is_doubtful(lines: Sequence[TextLine]) -> bool:
 def _is_better(some: Sequence[TextLine], others: Sequence[TextLine], least: float) -> bool:
     """Tell whether text is surer than that, and not just since most of the other was left out."""
     letters, other_letters = (sum(map(_letters, lines)) for lines in (some, others))
-    return certainty(some) > least and 2 * letters >= other_letters
+    return letters > 0 and certainty(some) > least and 2 * letters >= other_letters
 
 
 def certainty(lines: Sequence[TextLine]) -> float:
-    """Return the mean confidence of the letters, 0 to 1; 0 without any."""
+    """Return how well the letters read in the mean, 0 to 1; 0 without any."""
     count = sum(map(_letters, lines))
-    return sum(_letters(line) * line.confidence for line in lines) / count if count else 0.0
+    sure = sum(_letters(line) * readability(line.confidence, line.script) for line in lines)
+    return sure / count if count else 0.0
 
 
 def _letters(line: TextLine) -> int:
@@ -91,12 +108,14 @@ def _letters(line: TextLine) -> int:
 def _suggested(picture: Array, lines: Sequence[TextLine], reader: TextReader) -> int | None:
     """Return the further turn in which the longest lines read well; None if there is none."""
     longest = sorted(lines, key=_length, reverse=True)[:_TRIED]
-    as_they_lie = statistics.fmean(line.confidence for line in longest)
+    as_they_lie = statistics.fmean(readability(line.confidence, line.script) for line in longest)
     over = 0.0 if as_they_lie >= _READ_WELL else reader.over(picture, longest)
-    if max(as_they_lie, over) < _READABLE:
+    lie_on_a_side = sum(map(_is_tall, longest)) * 2 > len(longest)
+    # Lines on their side need less proof: what is on its side is not upright.
+    if max(as_they_lie, over) < (_READ if lie_on_a_side else _READABLE):
         return None
     lies_over = over > as_they_lie
-    if sum(map(_is_tall, longest)) * 2 > len(longest):
+    if lie_on_a_side:
         return TURNS[1] if lies_over else TURNS[3]
     return TURNS[2] if lies_over else TURNS[0]
 

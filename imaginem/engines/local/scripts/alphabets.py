@@ -1,5 +1,6 @@
 """Letters: which script they are of, and what a text of them is in."""
 
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
@@ -68,6 +69,10 @@ _MARKS = dict.fromkeys([0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0
 # Two code points for one letter, and a sign that looks like a letter, as Tesseract writes them.
 _MENDED = {"\u0e4d\u0e32": "\u0e33", "\u00b5": "\u03bc"}
 
+# Data reads signs of its script as those of Latin. Not in a number such as 1,200, or in a time.
+_LATIN_SIGN = re.compile(r"(?<!\d)[,;?:]|[,;?:](?!\d)")
+_SIGNS = {"Arab": {",": "،", ";": "؛", "?": "؟"}, "Armn": {":": "\u0589"}}
+
 
 @cache
 def script_of(letter: str) -> str:
@@ -123,6 +128,12 @@ def tidied(text: str) -> str:
     for written, meant in _MENDED.items():
         text = text.replace(written, meant)
     return " ".join(unicodedata.normalize("NFC", text.translate(_MARKS)).split())
+
+
+def with_signs_of(script: str, text: str) -> str:
+    """Return a text with the comma, full stop and the like that its script has for Latin ones."""
+    signs = _SIGNS.get(script, {})
+    return _LATIN_SIGN.sub(lambda sign: signs.get(sign[0], sign[0]), text) if signs else text
 
 
 def unreadable(script: str) -> str:

@@ -21,6 +21,8 @@ BELIEVED = 0.7
 """The best reader's answer is taken from here on."""
 BELIEVED_AGAIN = 0.5
 """The same where the photo has lines in that script already."""
+_FEW_LETTERS = 3
+"""A reading of fewer says nothing about the script: patterns give one or two."""
 _DISCOUNTS = {"Thai": 0.8}
 """Its data is as sure of any other script's letters: 0.63 to 0.81."""
 _NUMBER = re.compile(r"[\d.,:;/()+\-]*\d{3}[\d.,:;/()+\-]*", re.ASCII)
@@ -65,6 +67,19 @@ class Answer:
         """Whether there is a number among its words."""
         return any(_NUMBER.fullmatch(word.text) for word in self.reading.words)
 
+    def is_believed(self, known: bool, length: float) -> bool:
+        """Tell whether a line is read so.
+
+        Args:
+            known: that the photo has lines in this script.
+            length: of the line, as a multiple of its height; patterns are short.
+        """
+        if known:
+            return self.belief >= BELIEVED_AGAIN
+        if scripts_in(self.reading.text)[self.reader.script] < _FEW_LETTERS:
+            return False
+        return self.belief >= (BELIEVED if length >= 3 else SURE)
+
 
 class ScriptChooser:
     """Tries readers on a line; those that were right before come first.
@@ -100,18 +115,35 @@ class ScriptChooser:
         Args:
             line: as `cut_line` returns it.
             scripts: to try, in this order, until a reader is sure.
-            known: those that other lines of the photo are in.
+            known: those that other lines of the photo are in; less is enough of their readers.
         """
         best: Answer | None = None
         for script in scripts:
             answer = self.answer(line, self._first[script])
             if best is None or answer.belief > best.belief:
                 best = answer
+            is_known = best.reader.script in known
             # Beside a number there are few letters to be sure of: others may be surer.
-            is_enough = not best.has_number or best.reader.script in known
-            if best.belief >= SURE and is_enough:
+            is_enough = not best.has_number or is_known
+            if best.belief >= (BELIEVED if is_known else SURE) and is_enough:
                 break
         return best if best is not None and best.belief > 0 else None
+
+    def surest(self, lines: Iterable[Array]) -> tuple[float, str]:
+        """Return how far the best reading of some lines can be believed, and its script.
+
+        Args:
+            lines: as `cut_line` returns them; read until one is believed.
+        """
+        belief, script = 0.0, ""
+        for line in lines:
+            best = self.best(line, self.scripts)
+            if best is not None and best.belief > belief:
+                belief, script = best.belief, best.reader.script
+            if belief >= BELIEVED:
+                self.remember(script)
+                break
+        return belief, script
 
     def remember(self, script: str) -> None:
         """Try this script first from now on: the photos of a batch are often in the same."""

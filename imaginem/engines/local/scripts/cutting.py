@@ -16,6 +16,9 @@ PADDING = 4
 """Pixels around a line; with 10 more letters are read wrongly."""
 _HIGH, _LOWERED = 96, 64
 """Pixels of a line that is made lower, and of what becomes of it: Tesseract makes it 36 high."""
+_OTHER_COLORS = 30
+"""Deviation, in steps of 255, from the line between a text's two colours: 0 to 15 on signs and in
+shadows, 52 to 59 on the ribbons of a uniform."""
 
 
 def cut_line(bgr: Array, polygon: Sequence[int]) -> Array:
@@ -25,18 +28,39 @@ def cut_line(bgr: Array, polygon: Sequence[int]) -> Array:
         bgr: the photo.
         polygon: four corners, clockwise from the top left.
     """
-    length, height = map(round, sides(polygon))
-    right, bottom = length + PADDING, height + PADDING
-    target = [[PADDING, PADDING], [right, PADDING], [right, bottom], [PADDING, bottom]]
-    change = cv2.getPerspectiveTransform(along_letters(polygon), np.array(target, np.float32))
-    size = (right + PADDING, bottom + PADDING)
-    line: Array = cv2.warpPerspective(
-        bgr, change, size, borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC
-    )
+    line, height = _upright(bgr, polygon, PADDING), round(sides(polygon)[1])
     if height > _HIGH:
-        lowered = (max(round(size[0] * _LOWERED / height), 1), round(size[1] * _LOWERED / height))
+        high, wide = line.shape[:2]
+        lowered = (max(round(wide * _LOWERED / height), 1), round(high * _LOWERED / height))
         line = cv2.resize(line, lowered, interpolation=cv2.INTER_AREA)
     return dark_on_bright(line)
+
+
+def is_ink_on_ground(bgr: Array, polygon: Sequence[int]) -> bool:
+    """Tell whether the colours of a place lie between two, as those of text do; all greys do.
+
+    Args:
+        bgr: the photo.
+        polygon: four corners, clockwise from the top left.
+    """
+    pixels = _upright(bgr, polygon, 0).reshape(-1, 3)
+    variances = np.linalg.eigvalsh(np.cov(pixels.T.astype(np.float64)))
+    return float(variances[:2].sum()) <= _OTHER_COLORS**2
+
+
+def _upright(bgr: Array, polygon: Sequence[int], padding: int) -> Array:
+    """Return a line in its own colours, its letters upright, with some pixels around it."""
+    length, height = map(round, sides(polygon))
+    right, bottom = length + padding, height + padding
+    target = [[padding, padding], [right, padding], [right, bottom], [padding, bottom]]
+    change = cv2.getPerspectiveTransform(along_letters(polygon), np.array(target, np.float32))
+    return cv2.warpPerspective(
+        bgr,
+        change,
+        (right + padding, bottom + padding),
+        borderMode=cv2.BORDER_REPLICATE,
+        flags=cv2.INTER_CUBIC,
+    )
 
 
 def place_of(word: ReadWord, polygon: Sequence[int]) -> list[int]:

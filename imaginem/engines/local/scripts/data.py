@@ -35,7 +35,7 @@ _OF_SCRIPT = {
     "Thai": "Thai",
     "Latn": "Vietnamese",
 }
-_SYSTEM_FIRST = frozenset({"Cyrl", "Grek", "Hebr", "Taml"})
+_SYSTEM_FIRST = frozenset({"Cyrl", "Hebr", "Taml"})
 _KEEP_SPACES = frozenset({"Hangul", "Thai"})
 
 

@@ -22,6 +22,8 @@ LEAST_SIGNS_OF_NUMBERS = 1.45
 much of a line as it is high; those with a name beside them that PP-OCR leaves out have 1.2."""
 CHINESE = ("Hani", "Jpan")
 """Scripts of such letters; PP-OCR does not write them for others with a high score."""
+OF_PP_OCR = frozenset({"Latn", *CHINESE, None})
+"""Scripts of the lines that PP-OCR read; None has no letters."""
 
 
 _STANDS = 1.5

@@ -9,13 +9,15 @@ from imaginem.engines.local.scripts.alphabets import (
 )
 from imaginem.engines.local.scripts.choosing import Answer
 from imaginem.engines.local.scripts.cutting import place_of
-from imaginem.engines.local.scripts.gate import sides
+from imaginem.engines.local.scripts.gate import is_dense, sides
 from imaginem.engines.local.scripts.tesseract import ReadWord
 from imaginem.outputs import TextLine, Word
 
 _ARABIC_FIGURES = frozenset("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹")
 _MOST_FOR_FIGURES = 0.5
 """Confidence of a word with such figures, at most: a year or an age may be another one."""
+_LEAST_LIKELY = 0.85
+"""Score of PP-OCR from which Latin letters are kept that no other reader sees: handwriting, say."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,23 @@ class FoundLine:
         return self.length >= 3 or (self.length >= 2 and self.located >= 0.75)
 
     @property
+    def is_likely(self) -> bool:
+        """Whether Latin letters that only PP-OCR sees are rather there than not."""
+        return (
+            self.line.confidence >= _LEAST_LIKELY
+            and main_script(self.line.text) in ("Latn", "")
+            and is_dense(self.line.text, self.line.polygon)
+        )
+
+    @property
     def is_text(self) -> bool:
         """Whether it is said to be text though nobody can read it, and no pattern."""
-        return (self.length >= 3 and self.located >= 0.7) or self.length >= 5
+        return self.length >= 5
+
+    @property
+    def may_be_text(self) -> bool:
+        """The same for a shorter one, if it is in two colours: ribbons and tiles are as long."""
+        return self.length >= 3 and self.located >= 0.7
 
 
 def with_script(line: TextLine) -> TextLine:

@@ -1,14 +1,15 @@
 """Reads a photo's lines by script: PP-OCR's answer where it is sure, else that of Tesseract."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from imaginem.engines.local.scripts.alphabets import (
     NAMES,
     main_script,
-    scripts_in,
 )
 from imaginem.engines.local.scripts.choosing import (
     BELIEVED,
@@ -18,7 +19,7 @@ from imaginem.engines.local.scripts.choosing import (
     ReadLine,
     ScriptChooser,
 )
-from imaginem.engines.local.scripts.cutting import cut_line
+from imaginem.engines.local.scripts.cutting import cut_line, is_ink_on_ground
 from imaginem.engines.local.scripts.data import Reader
 from imaginem.engines.local.scripts.gate import CHINESE, is_dense, is_mostly_number, is_read
 from imaginem.engines.local.scripts.joining import joined
@@ -29,7 +30,7 @@ from imaginem.engines.local.scripts.lines import (
     unreadable_line,
     with_script,
 )
-from imaginem.engines.local.scripts.vietnamese import alike, is_fuller, looks_cut
+from imaginem.engines.local.scripts.vietnamese import alike, is_fuller, looks_cut, may_be_vietnamese
 from imaginem.outputs import TextLine
 
 Array = NDArray[Any]
@@ -39,14 +40,12 @@ _KNOWN_TO_PP_OCR = (_LATIN, *CHINESE, "")
 """Scripts whose letters it knows all; it has some of Greek and loses those with marks."""
 _MOST_SEARCHES = 3
 """Lines of a photo for which every reader is asked, and none is sure: more are patterns."""
+_MOST_OVER = 2
+_LIKE_LATIN = ("Cyrl", "Grek")
 _COMPARED = 4
 """Lines by which the language of a script is found; the longest ones."""
 _LEAST_SEEN = 0.75
 """Score of PP-OCR from which a line is kept if another reader sees the same letters."""
-_LEAST_LIKELY = 0.85
-"""The same where it does not, but nobody reads another script in them: handwriting, for one."""
-_FEW_LETTERS = 3
-"""A reading of fewer says nothing about the script: patterns give one or two."""
 
 
 class ScriptReader:
@@ -72,6 +71,16 @@ class ScriptReader:
         """
         photo = _Photo(bgr, found, self._chooser, self._latin)
         return photo.lines()
+
+    def over(self, bgr: Array, polygons: Sequence[Sequence[int]]) -> tuple[float, str]:
+        """Return how far the best reading of lines upside down can be believed, and its script.
+
+        Args:
+            bgr: the photo.
+            polygons: of the lines; two are read at most, since every reader is asked.
+        """
+        cuts = (cut_line(bgr, polygon)[::-1, ::-1] for polygon in polygons[:_MOST_OVER])
+        return self._chooser.surest(map(np.ascontiguousarray, cuts))
 
 
 class _Photo:
@@ -106,7 +115,10 @@ class _Photo:
         # The longest first: they tell best which script the photo is in.
         for number in sorted(doubtful, key=self._length, reverse=True):
             self._decide(number)
-        self._doubt_latin([number for number in self._read if number not in doubtful])
+        self._ask_again()
+        self._doubt_other_scripts()
+        if self._scripts:
+            self._doubt_latin(doubtful)
         self._choose_languages()
         for number, answer in self._answers.items():
             language = self._languages.get(answer.reader.script, "")
@@ -121,11 +133,13 @@ class _Photo:
         return cut_line(self._bgr, self._found[number].line.polygon)
 
     def _mend_vietnamese(self) -> None:
-        """Read Latin lines again, if one of them lacks letters of Vietnamese."""
+        """Read Latin lines again, if one lacks letters of Vietnamese, or all look like it."""
         if self._latin is None:
             return
         latin = [n for n, line in self._read.items() if line.script == _LATIN]
-        suspected = [n for n in latin if looks_cut(self._read[n].text)]
+        texts = [self._read[number].text for number in latin]
+        every = may_be_vietnamese(texts)
+        suspected = [n for n, text in zip(latin, texts, strict=True) if every or looks_cut(text)]
         if any([self._mend(number) for number in suspected]):
             for number in latin:
                 if number not in suspected:
@@ -140,23 +154,29 @@ class _Photo:
         self._read[number] = as_line(answer, line.polygon, "vi")
         return True
 
-    def _doubt_latin(self, numbers: Sequence[int]) -> None:
+    def _doubt_latin(self, doubtful: Collection[int]) -> None:
         """Ask once more about Latin letters beside lines in another script.
 
-        PP-OCR is at times sure of Latin letters that it sees in those of others.
+        PP-OCR is at times sure of Latin letters that it sees in those of others. A second reader
+        of Latin letters sees them as well in Greek and Cyrillic ones.
+
+        Args:
+            doubtful: lines of which PP-OCR was less sure.
         """
-        if self._latin is None or not self._scripts:
-            return
-        for number in numbers:
-            line = self._read[number]
-            if line.script != _LATIN:
-                continue
+        alike_scripts = [script for script in self._scripts if script in _LIKE_LATIN]
+        for number in [n for n, line in self._read.items() if line.script == _LATIN]:
             cut = self._cut(number)
-            if alike(self._chooser.answer(cut, self._latin).reading.text, line.text):
-                continue
-            best = self._chooser.best(cut, self._scripts)
-            if best is not None and best.belief >= BELIEVED:
+            is_sure = number not in doubtful and self._looks_latin(number, cut)
+            best = self._chooser.best(cut, alike_scripts if is_sure else self._scripts)
+            if best is not None and best.belief >= (SURE if is_sure else BELIEVED):
                 self._answers[number] = best
+
+    def _looks_latin(self, number: int, cut: Array) -> bool:
+        """Tell whether another reader sees the same Latin letters, if there is one."""
+        if self._latin is None:
+            return True
+        reading = self._chooser.answer(cut, self._latin).reading
+        return alike(reading.text, self._read[number].text)
 
     def _decide(self, number: int) -> None:
         """Find out who can read a line that PP-OCR did not."""
@@ -174,23 +194,44 @@ class _Photo:
             if script not in self._scripts:
                 self._scripts.append(script)
             return
-        if _is_likely(found.line):
+        if found.is_likely:
             self._read[number] = with_script(found.line)
             return
         self._searches += found.is_worth_a_search
-        if found.is_text:
+        if found.is_text or (found.may_be_text and is_ink_on_ground(self._bgr, found.line.polygon)):
             likeliest = best.reader.script if best is not None else ""
             self._read[number] = unreadable_line(
                 found.line, self._known_script(found.line, likeliest)
             )
 
+    def _ask_again(self) -> None:
+        """Read what was unreadable before lines told the photo's scripts: less is asked of it then.
+
+        The longest line comes first, and with a year or a number in it is often not sure enough.
+        """
+        unread = [number for number, line in self._read.items() if line.unreadable]
+        for number in unread if self._scripts else ():
+            best = self._chooser.best(self._cut(number), self._scripts)
+            if best is not None and self._is_believed(best, self._found[number]):
+                self._answers[number] = best
+
+    def _doubt_other_scripts(self) -> None:
+        """Ask the reader of most lines about those in another script: one may be wrong and sure.
+
+        A wrong one hardly reaches 0.7, so lines that are in another script stay.
+        """
+        counts = Counter(answer.reader.script for answer in self._answers.values())
+        if len(counts) < 2:
+            return
+        main = counts.most_common(1)[0][0]
+        for number, answer in self._answers.items():
+            if answer.reader.script != main and counts[answer.reader.script] < counts[main]:
+                other = self._chooser.best(self._cut(number), [main])
+                if other is not None and other.belief >= BELIEVED:
+                    self._answers[number] = other
+
     def _is_believed(self, best: Answer, found: FoundLine) -> bool:
-        script = best.reader.script
-        if script in self._scripts:
-            return best.belief >= BELIEVED_AGAIN
-        if scripts_in(best.reading.text)[script] < _FEW_LETTERS:
-            return False
-        return best.belief >= (BELIEVED if found.length >= 3 else SURE)
+        return best.is_believed(best.reader.script in self._scripts, found.length)
 
     def _is_seen(self, number: int) -> bool:
         """Tell whether the letters that PP-OCR is less sure of are there.
@@ -253,12 +294,3 @@ class _Photo:
         if answer.reader == reader:
             return answer
         return self._chooser.answer(self._cut(number), reader)
-
-
-def _is_likely(line: TextLine) -> bool:
-    """Tell whether Latin letters of PP-OCR are rather there than not."""
-    return (
-        line.confidence >= _LEAST_LIKELY
-        and main_script(line.text) in (_LATIN, "")
-        and is_dense(line.text, line.polygon)
-    )

@@ -3,19 +3,26 @@
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from imaginem.engines.local.scripts.alphabets import tidied
+from imaginem.engines.local.models import processors
+from imaginem.engines.local.scripts.alphabets import main_script, tidied, with_signs_of
 from imaginem.engines.local.scripts.data import Data
 from imaginem.engines.local.scripts.open_models import MOST_OPEN, OpenModels
 
 Array = NDArray[Any]
 _logger = logging.getLogger("imaginem.engines.local")
+
+_LEAST_OF_NO_INK = {".": 0.4, "'": 0.5, '"': 0.5}
+"""Signs that models expect at the ends of a line, and write where there are none: the height of
+their boxes from which no ink of theirs is there, as a share of the line's."""
+_OF_ARMENIAN = {":": 0.8}
+"""The same of its full stop; other scripts have colons, whose box is as high at times."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,10 @@ class Tesseract:
             line: grey, dark letters on bright ground.
             data: of the model.
         """
+        with processors():
+            return self._read(line, data)
+
+    def _read(self, line: Array, data: Data) -> Reading:
         api = self._models.get(data)
         if api is None:
             return Reading("", 0.0)
@@ -71,7 +82,55 @@ class Tesseract:
             if piece:
                 sure = found.Confidence(tesserocr.RIL.WORD) / 100
                 pieces.append(ReadWord(piece, round(sure, 4), int(box[0]), int(box[2])))
-        return Reading(text, api.MeanTextConf() / 100, words_of(text, pieces))
+        reading = Reading(text, api.MeanTextConf() / 100, words_of(text, pieces))
+        return _with_signs_of_script(_without_expected_signs(reading, api, height))
+
+
+def _without_expected_signs(reading: Reading, api: Any, height: int) -> Reading:
+    """Return a reading without signs at its ends that the model only expects there.
+
+    The box of a sign that is there lies around its ink. That of another is as high as the line, or
+    as the letter beside it.
+
+    Args:
+        reading: with a text.
+        api: has read the line.
+        height: of the line, in pixels.
+    """
+    first, last = reading.text[0], reading.text[-1]
+    least = _LEAST_OF_NO_INK
+    if main_script(reading.text) == "Armn":
+        least = least | _OF_ARMENIAN
+    if first not in least and last not in least:
+        return reading
+    import tesserocr
+
+    heights: dict[str, list[float]] = {first: [], last: []}
+    for found in tesserocr.iterate_level(api.GetIterator(), tesserocr.RIL.SYMBOL):
+        sign, box = found.GetUTF8Text(tesserocr.RIL.SYMBOL), found.BoundingBox(tesserocr.RIL.SYMBOL)
+        if sign in heights and box:
+            heights[sign].append((box[3] - box[1]) / height)
+    start = int(any(share >= least.get(first, 2.0) for share in heights[first][:1]))
+    end = len(reading.text) - any(share >= least.get(last, 2.0) for share in heights[last][-1:])
+    words = list(reading.words)
+    if words and start:
+        words[0] = replace(words[0], text=words[0].text[1:])
+    if words and end < len(reading.text):
+        words[-1] = replace(words[-1], text=words[-1].text[:-1])
+    return replace(
+        reading,
+        text=reading.text[start:end].strip(),
+        words=tuple(word for word in words if word.text),
+    )
+
+
+def _with_signs_of_script(reading: Reading) -> Reading:
+    mended = with_signs_of(main_script(reading.text), reading.text)
+    if mended == reading.text:
+        return reading
+    script = main_script(reading.text)
+    words = (replace(word, text=with_signs_of(script, word.text)) for word in reading.words)
+    return replace(reading, text=mended, words=tuple(words))
 
 
 def _open_model(data: Data) -> Any:

@@ -4,7 +4,6 @@ import gzip
 import hashlib
 import io
 import tarfile
-from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -17,7 +16,6 @@ from imaginem.assets import fetch as fetch_module
 from imaginem.cli.doctor import unread_languages
 from imaginem.cli.report import result_table
 from imaginem.config.settings import read_settings
-from imaginem.engines.local.scripts import ready
 from imaginem.engines.local.scripts.alphabets import unreadable
 from imaginem.engines.local.scripts.data import LanguageData
 from imaginem.outputs import OcrText, TextLine

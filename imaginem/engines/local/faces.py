@@ -24,6 +24,8 @@ from imaginem.ports import CallContext, FaceEngine
 Array = NDArray[Any]
 
 _SMALL_SIDE = 320  # the longest, of a copy: only large faces are found in it, but quickly
+_ODDS = (0.02, 1000.0)
+"""Least and most that a face counts: one with a mask, which MTCNN does not know, a little."""
 _logger = logging.getLogger("imaginem.engines.local")
 
 
@@ -93,8 +95,11 @@ class LocalFaces:
         small = _small(rgb)
 
         def proof(degrees: int) -> float:
-            scores = self._detector.detect(turned(small, degrees)).scores
-            return float(scores.sum()) * orientation.share(degrees)
+            found = self._detector.detect(turned(small, degrees))
+            # YuNet finds faces that lie on a side or upside down, too. MTCNN gives them up to 0.99,
+            # and more to upright ones: so not its score counts, but the odds.
+            odds = np.clip(found.seconded / np.maximum(1 - found.seconded, 1e-9), *_ODDS)
+            return float((found.scores * odds).sum()) * orientation.share(degrees)
 
         return max(TURNS, key=proof)  # the first of them, which is no turn, without faces
 

@@ -121,11 +121,11 @@ def test_a_new_step_and_its_test_are_all_that_a_step_takes(repository: Repositor
         gates.result()
 
 
-def test_the_step_of_the_guide_passes_the_same_checks(repository: Repository) -> None:
+def test_the_steps_of_the_guide_pass_the_same_checks(repository: Repository) -> None:
     guide = (ROOT / "docs" / "add-a-step.md").read_text("utf-8")
-    (code,) = re.findall(r"```python\n(.+?)```", guide, re.DOTALL)
-    (repository.root / STEP).write_text(code, "utf-8")
-
-    repository.check_code(STEP)
-    repository.check_function_app()
-    assert "'sharpness': " in repository.run("-c", RUN_A_JOB)
+    plain, with_settings = re.findall(r"```python\n(.+?)```", guide, re.DOTALL)
+    for code in (plain, with_settings):
+        (repository.root / STEP).write_text(code, "utf-8")
+        repository.check_code(STEP)
+        repository.check_function_app()
+        assert "'sharpness': " in repository.run("-c", RUN_A_JOB)

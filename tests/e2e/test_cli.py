@@ -256,6 +256,8 @@ def test_steps_are_listed_and_resolved(cli: CommandLine) -> None:
         "name": "facecrop",
         "requires": ["facedetection"],
         "summary": "Cut each detected face out of the photo, upright, and keep it as a PNG.",
+        "settings": [],
+        "parameters": [],
     } in listed
     assert "facedetection,faceprint,facematch,pipelineoutput" in cli(
         "resolve", "pipelineoutput", "facematch"
@@ -279,6 +281,7 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
         "settings",
         "disk",
         "pipeline",
+        "settings of steps",
         "storage (queues)",
         "storage (tables)",
         "storage (blobs)",

@@ -83,13 +83,20 @@ def whole_pipeline(names: Sequence[str], registry: Registry) -> list[str]:
 
 
 def check_pipeline_steps(names: Sequence[str], registry: Registry) -> list[str]:
-    """Return a warning for each name that is not a step of the app."""
-    return [
+    """Return a warning for each name that is not a step of the app, and if nothing is kept."""
+    warnings = [
         f"{name} is no step here: the job will be handed over to that queue"
         f"{registry.suggestion(name)}"
         for name in names
         if name not in registry
     ]
+    finalizers = [step.name for step in registry if step.finalizer]
+    if finalizers and not set(finalizers) & set(names):
+        warnings.append(
+            f"without {' or '.join(finalizers)}, what is found stays in the log (`imaginem status "
+            "BATCH JOB`): no search, page or export has it"
+        )
+    return warnings
 
 
 def said_to_steps(

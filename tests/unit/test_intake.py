@@ -8,7 +8,7 @@ from pydantic import Field
 
 import steps  # noqa: F401 - importing the package registers every step
 from imaginem import JobContext, StepOutput, StepParameters, step
-from imaginem.cli.intake import find_sources, said_to_steps, whole_pipeline
+from imaginem.cli.intake import check_pipeline_steps, find_sources, said_to_steps, whole_pipeline
 from imaginem.cli.shared import Exit
 from imaginem.errors import ConfigurationError
 from imaginem.pipeline.steps import Registry, default_registry
@@ -80,6 +80,18 @@ class TestSaidToSteps:
             said_to_steps([given], ["blurriness"], registry)
         assert ended.value.exit_code == Exit.USAGE
         assert told in " ".join(capsys.readouterr().err.split())
+
+
+class TestWarnings:
+    def test_a_job_whose_results_are_kept_needs_none(self) -> None:
+        assert check_pipeline_steps(["ocr", "pipelineoutput"], default_registry) == []
+
+    def test_a_job_whose_results_stay_in_the_log_is_told_of(self) -> None:
+        (warning,) = check_pipeline_steps(["ocr"], default_registry)
+        assert "without pipelineoutput, what is found stays in the log" in warning
+
+    def test_an_app_without_such_a_step_is_not_told_to_use_it(self, registry: Registry) -> None:
+        assert check_pipeline_steps(["blurriness"], registry) == []
 
 
 class TestPipelineOfSubmit:

@@ -142,6 +142,9 @@ def fill(database: Database, photos: int) -> None:
             session.execute(insert(PhotoText), [words for _, words, _ in made])
             session.execute(insert(Label), [label for _, _, labels in made for label in labels])
     gc.enable()
+    # What filling has left would be looked through in the midst of a search, as in no real process.
+    gc.collect()
+    gc.freeze()
 
 
 def _filters(photos: int, turn: int) -> Iterator[tuple[str, PhotoFilter]]:

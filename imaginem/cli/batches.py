@@ -181,7 +181,6 @@ def search(photo: Path, as_json: Json = False, purpose: Purpose = "", app: App =
             data = photo.read_bytes()
         except OSError as problem:
             fail(f"{photo} can't be read: {problem.strerror}", Exit.CONFIGURATION)
-            return
         runtime = make_runtime(app)
         state_purpose(purpose)
         found = search_faces(runtime, data, EVERYTHING)

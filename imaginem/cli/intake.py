@@ -112,7 +112,6 @@ def said_to_steps(
         found = re.fullmatch(r"([a-z0-9]+)\.(\w+)=(.*)", each, re.DOTALL)
         if found is None:
             fail(f"--set: {each!r} is not of the form STEP.NAME=VALUE", Exit.USAGE)
-            continue
         step, name, text = found.groups()
         value: Any = text
         if text.startswith(("[", "{", '"')):
@@ -125,7 +124,6 @@ def said_to_steps(
         return checked_parameters(given, pipeline, registry.parameters())
     except InvalidMessage as problem:
         fail(f"--set: {str(problem).removeprefix(f'{FIELD}.')}", Exit.USAGE)
-        return {}
 
 
 def submit_one(

@@ -38,7 +38,6 @@ def send(queue: str, file: Path, app: App = Path()) -> None:
             )
         except (OSError, UnicodeDecodeError) as problem:
             fail(f"{file} can't be read: {problem}", Exit.CONFIGURATION)
-            return
         sent = make_runtime(app).queues.send(queue, text)
         out.print(f"message {sent} is on {queue}", highlight=False, soft_wrap=True)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -77,7 +77,7 @@ def storage_advice(settings: Settings) -> str:
     return "check AzureWebJobsStorage, and whether the account can be reached from here"
 
 
-def fail(message: str, code: Exit = Exit.FAILED) -> None:
+def fail(message: str, code: Exit = Exit.FAILED) -> NoReturn:
     """Print an error and exit."""
     err.print(f"[bold red]error:[/] {_escaped(message)}", soft_wrap=True)
     raise typer.Exit(int(code))

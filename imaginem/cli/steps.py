@@ -74,7 +74,6 @@ def resolve(
         ordered = registry.resolve(names)
     except KeyError as problem:
         fail(f"{problem.args[0]}; `imaginem steps` lists them", Exit.USAGE)
-        return
     if as_json:
         print_json(ordered)
     else:

@@ -205,7 +205,7 @@ class QueueListener:
     def _poison(self, item: QueueItem) -> None:
         queue = f"{self.queue}-poison"
         self._queues.send(queue, item.body)
-        self._around.on_sent(queue)
+        self._around.on_sent([queue])
         self._queues.delete(self.queue, item)
 
     def _drop(self, lease: Lease) -> None:

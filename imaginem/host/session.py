@@ -177,7 +177,7 @@ class Session:
                 turns,
                 self._aside.submit,
                 self._wake_listeners,
-                self._on_sent,
+                self._wake_listeners,
                 self._unbegun,
             )
             listeners = [self._listening_to(trigger, lane, around) for trigger in own]
@@ -198,15 +198,12 @@ class Session:
         return listener
 
     def _wake_listeners(self, sent: Sequence[str]) -> None:
-        """Poll the queues at once to which a function has sent; others when they are due."""
+        """Poll the queues at once to which something was sent; others when they are due."""
         for listener in map(self._listeners.get, sent):
             if listener is not None:
                 listener.wake()
         for poller in self._pollers:
             poller.wake()
-
-    def _on_sent(self, queue: str) -> None:
-        self._wake_listeners([queue])
 
     def _renew(self) -> None:
         """Renew leases until the session closes."""

@@ -21,7 +21,7 @@ class Surroundings:
         turns: is told what came and what is to come.
         aside: makes a call to storage for which nobody has to wait.
         on_ended: called when a function has ended, with the queues to which it has sent.
-        on_sent: called when a listener itself has sent a message, with the queue.
+        on_sent: called when a listener itself has sent a message, with the queues.
         unbegun: deliveries that no worker began.
     """
 
@@ -29,5 +29,5 @@ class Surroundings:
     turns: Turns | None = None
     aside: Callable[[Callable[[], object]], None] = _inline
     on_ended: Callable[[Sequence[str]], None] = lambda sent: None
-    on_sent: Callable[[str], None] = lambda queue: None
+    on_sent: Callable[[Sequence[str]], None] = lambda sent: None
     unbegun: Unbegun = field(default_factory=Unbegun)

@@ -61,7 +61,9 @@ def read_settings_of(
     Raises:
         ConfigurationError: names every setting that is wrong or missing.
     """
-    texts = {name: environment.get(setting_name(step, name), "").strip() for name in _fields(model)}
+    texts = {
+        name: environment.get(setting_name(step, name), "").strip() for name in model.model_fields
+    }
     try:
         return model.model_validate({name: text for name, text in texts.items() if text})
     except ValidationError as problem:
@@ -74,7 +76,7 @@ def read_settings_of(
 
 
 def _problem(step: str, model: type[BaseModel], field: str, text: str, why: str) -> str:
-    if field not in _fields(model):
+    if field not in model.model_fields:
         return f"settings of the step {step}: {_lowered(why)}"
     name = setting_name(step, field)
     if not text:
@@ -100,7 +102,7 @@ def check_settings(
     """
     problems = []
     for step, model in declared:
-        for field in _fields(model):
+        for field in model.model_fields:
             if (name := setting_name(step, field)) in taken:
                 problems.append(
                     f"{name} is a setting of Imaginem, and of the step {step} by its field "
@@ -127,7 +129,7 @@ def read_parameters(
     except ValidationError as problem:
         unknown = [str(e["loc"][0]) for e in problem.errors() if e["type"] == "extra_forbidden"]
         if unknown:
-            known = ", ".join(_fields(model)) or "none"
+            known = ", ".join(model.model_fields) or "none"
             raise InvalidMessage(
                 f"{FIELD}.{step}.{unknown[0]}: there is no such parameter; there are: {known}"
             ) from None
@@ -183,7 +185,7 @@ def described(model: type[BaseModel] | None) -> list[dict[str, Any]]:
             "means": field.description or "",
             "choices": _choices_of(schema[name]),
         }
-        for name, field in _fields(model).items()
+        for name, field in model.model_fields.items()
     ]
 
 
@@ -205,12 +207,8 @@ def _choices_of(schema: Mapping[str, Any]) -> list[Any] | None:
     return choices or None
 
 
-def _fields(model: type[BaseModel]) -> Mapping[str, FieldInfo]:
-    return model.model_fields
-
-
 def _is_secret(model: type[BaseModel], field: str) -> bool:
-    annotation = _fields(model)[field].annotation
+    annotation = model.model_fields[field].annotation
     return isinstance(annotation, type) and issubclass(annotation, SecretStr | SecretBytes)
 
 

@@ -318,8 +318,8 @@ def test_a_listener_says_that_it_has_put_a_message_on_a_poison_queue(
 ) -> None:
     sent: list[tuple[str, int | None]] = []
 
-    def note(queue: str) -> None:
-        sent.append((queue, queues.count(queue)))
+    def note(names: Sequence[str]) -> None:
+        sent.extend((name, queues.count(name)) for name in names)
 
     queues.send("work", "body")
     listener, pool = listening(queues, "work", Surroundings(on_sent=note), max_dequeue_count=1)

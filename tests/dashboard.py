@@ -58,6 +58,20 @@ def client_after_one_job(services: MemoryServices) -> TestClient:
     return api
 
 
+def photo_page(services: MemoryServices, data: bytes, name: str, step: str) -> str:
+    """Send a photo through one step; return its page."""
+    web = client(services)
+    sent = web.post(
+        "/api/batches/b/images",
+        files={"file": (name, data)},
+        data={"pipeline": f"{step}, pipelineoutput"},
+    ).json()
+    run_all(services, default_registry)
+    page = web.get(f"/photos/b/{sent['job_id']}")
+    assert page.status_code == 200
+    return page.text
+
+
 def keep(
     services: MemoryServices, key: JobKey, outputs: dict[str, Any] | None = None, **more: Any
 ) -> None:

@@ -9,12 +9,11 @@ from PIL import Image
 from imaginem.errors import PermanentError
 from imaginem.images.apart import decode_apart
 from imaginem.images.decoding import check_photo, decode_photo
-from imaginem.pipeline.steps import default_registry
-from imaginem.testing import job_for, run_all
+from imaginem.testing import job_for
 from steps.facedetection import facedetection
 from steps.generalclassification import generalclassification
 from steps.ocr import ocr
-from tests.dashboard import client, web_services
+from tests.dashboard import photo_page, web_services
 
 
 def jpeg(**options: object) -> bytes:
@@ -84,17 +83,8 @@ def test_nothing_is_said_of_whole_photos() -> None:
 @pytest.mark.parametrize("step", ["generalclassification", "ocr", "facedetection"])
 def test_the_page_of_a_cut_photo_says_so_whichever_step_looked(step: str) -> None:
     services = web_services()
-    web = client(services)
-    shown = []
-    for data in (WHOLE[:-8], WHOLE):
-        sent = web.post(
-            "/api/batches/b/images",
-            files={"file": ("a.jpg", data)},
-            data={"pipeline": f"{step}, pipelineoutput"},
-        ).json()
-        run_all(services, default_registry)
-        page = web.get(f"/photos/b/{sent['job_id']}")
-        shown.append("The file ends early" in page.text)
-        assert page.status_code == 200
-
+    shown = [
+        "The file ends early" in photo_page(services, data, "a.jpg", step)
+        for data in (WHOLE[:-8], WHOLE)
+    ]
     assert shown == [True, False]

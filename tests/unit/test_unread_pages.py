@@ -7,12 +7,11 @@ from PIL import Image
 
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import decode_photo
-from imaginem.pipeline.steps import default_registry
-from imaginem.testing import MemoryServices, job_for, run_all
+from imaginem.testing import MemoryServices, job_for
 from steps.facedetection import facedetection
 from steps.generalclassification import generalclassification
 from steps.ocr import ocr
-from tests.dashboard import client, web_services
+from tests.dashboard import photo_page, web_services
 from tests.unit.test_pages import COLORS, ReadsColors, book, color, rgb
 
 _STRIP_OFFSETS, _STRIP_LENGTHS = 273, 279
@@ -67,16 +66,8 @@ def test_nothing_is_said_where_every_page_was_seen() -> None:
 @pytest.mark.parametrize("step", ["generalclassification", "ocr", "facedetection"])
 def test_the_page_of_a_photo_names_pages_that_nobody_saw(step: str) -> None:
     services = web_services()
-    web = client(services)
-    shown = []
-    for data in (book_with_damage(3), book(3)):
-        sent = web.post(
-            "/api/batches/b/images",
-            files={"file": ("a.tif", data)},
-            data={"pipeline": f"{step}, pipelineoutput"},
-        ).json()
-        run_all(services, default_registry)
-        page = web.get(f"/photos/b/{sent['job_id']}").text
-        shown.append("damaged or too large: pages 3." in page)
-
+    shown = [
+        "damaged or too large: pages 3." in photo_page(services, data, "a.tif", step)
+        for data in (book_with_damage(3), book(3))
+    ]
     assert shown == [True, False]

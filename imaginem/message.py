@@ -64,6 +64,9 @@ class Bookkeeping(BaseModel):
         replay_of: the earlier run that the message does again; if that one was erased meanwhile,
             so is this one.
         checked: the photo was found not to be barred when this run began.
+        gathering: stands for the wait of a group step's job, whose message this is; or `apart`: the
+            step sees the job by itself.
+        beat: what the message saw of those who work on the job, when it came before.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -85,6 +88,8 @@ class Bookkeeping(BaseModel):
     replay: Annotated[str, Field(pattern="^([0-9a-f]{32})?$")] = ""
     replay_of: str = ""
     checked: bool = False
+    gathering: Annotated[str, Field(pattern="^(apart|[0-9a-f]{32})?$")] = ""
+    beat: Annotated[str, Field(max_length=200)] = ""
 
 
 def _own_bookkeeping(value: object) -> Bookkeeping:

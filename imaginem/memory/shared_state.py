@@ -2,8 +2,10 @@
 
 import itertools
 import threading
+from collections.abc import Sequence
 
 from imaginem.errors import Conflict
+from imaginem.ports import StateChange
 
 
 class MemorySharedState:
@@ -32,7 +34,24 @@ class MemorySharedState:
         with self._lock:
             return {name: kept for name, kept in self._texts.items() if name.startswith(prefix)}
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, fence: str = "") -> None:
         """Remove an entry."""
         with self._lock:
-            self._texts.pop(name, None)
+            if fence in ("", self._texts.get(name, ("", ""))[1]):
+                self._texts.pop(name, None)
+
+    def change(self, changes: Sequence[StateChange]) -> Sequence[str]:
+        """Change several entries."""
+        with self._lock:
+            for change in changes:
+                if self._texts.get(change.name, ("", ""))[1] != change.fence:
+                    raise Conflict(f"the shared entry {change.name} has changed")
+            return [self._apply(change) for change in changes]
+
+    def _apply(self, change: StateChange) -> str:
+        if change.text is None:
+            del self._texts[change.name]
+            return ""
+        fence = f"fence-{next(self._fences)}"
+        self._texts[change.name] = (change.text, fence)
+        return fence

@@ -93,7 +93,7 @@ def record_and_advance(
     else:
         change = _handing_on(following, index + 1, concluded, registry)
         message = message.at_step(index + 1)
-    delayed = kept.attempt > 0 or kept.waits > 0
+    delayed = kept.attempt > 0 or kept.waits > 0 or step.group > 0
     change = replace(change, photo=photo_property(message), not_before="" if delayed else None)
     if following is not None and run.goes_on(step, following):
         onward = run.keep(step, change, message)

@@ -21,11 +21,11 @@ from imaginem.pipeline.progress_row import (
     read_row,
 )
 from imaginem.pipeline.resuming import message_property
-from imaginem.pipeline.states import CONCLUDED, JobState, StepState
+from imaginem.pipeline.states import AT_WORK, CONCLUDED, JobState, StepState
 from imaginem.ports import PoisonEntry, Services
 
 _TRIES = 8
-_PERHAPS_WAITING = (StepState.PROCESSING, StepState.RETRYING, StepState.POISONED)
+_PERHAPS_WAITING = AT_WORK | {StepState.POISONED}
 
 
 @dataclass(frozen=True)

@@ -126,6 +126,14 @@ def end_invalid(
     return Transition("invalid")
 
 
+def end_cancelled(message: JobMessage, recorder: Recorder, services: Services) -> Transition:
+    """End a job of a cancelled batch here; what its steps have found so far stays in the log."""
+    skipped = current_step(message, StepState.SKIPPED, "the batch was cancelled")
+    recorder.write(RowChange(steps=(skipped,), job_state=JobState.CANCELLED))
+    services.telemetry.count("imaginem.jobs", state=str(JobState.CANCELLED))
+    return Transition("cancelled")
+
+
 def end_barred(
     message: JobMessage, recorder: Recorder, services: Services, problem: PhotoBarred
 ) -> Transition:

@@ -64,6 +64,8 @@ def believed(message: JobMessage) -> JobMessage:
         traceparent="",
         image_error="",
         checked=False,
+        gathering="",
+        beat="",
         unsuccessful=unsuccessful,
     )
 
@@ -72,7 +74,9 @@ def going_on(message: JobMessage) -> JobMessage:
     """Return the message as its job goes on: that it was sent again is settled."""
     kept = message.job_definition.bookkeeping
     if kept.look or kept.replaces or kept.ends or kept.replay or kept.replay_of:
-        return message.noting(look=False, replaces="", ends="", replay="", replay_of="")
+        message = message.noting(look=False, replaces="", ends="", replay="", replay_of="")
+    if kept.gathering or kept.beat:
+        message = message.noting(gathering="", beat="")
     return message
 
 

@@ -18,6 +18,7 @@ from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.erased_faces import without_erased_faces, without_erased_in
 from imaginem.pipeline.failing import (
     end_barred,
+    end_cancelled,
     end_invalid,
     give_up,
     note_problem,
@@ -26,6 +27,7 @@ from imaginem.pipeline.failing import (
 )
 from imaginem.pipeline.fence import AlreadyConcluded, claim_step
 from imaginem.pipeline.fused import BUDGET_SECONDS, FusedRun
+from imaginem.pipeline.group_steps import gathers, join, resume
 from imaginem.pipeline.loading import Delivery as Delivery
 from imaginem.pipeline.loading import going_on, load
 from imaginem.pipeline.openings import opening_of
@@ -100,7 +102,7 @@ def _first(step: PipelineStep, run: FusedRun) -> Transition:
             return dropped(step.name, services)
         keep_invalid(services, step.name, delivery.id, delivery.body, one_line(str(problem)))
         return Transition("invalid")
-    return _watched(step, message, run, _claim_and_perform)
+    return _watched(step, message, run, _resume_or_claim if step.group else _claim_and_perform)
 
 
 def _next(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transition:
@@ -152,6 +154,16 @@ def _execute_once(
         return stop_erased(message, run.delivery, run.services)
 
 
+def _resume_or_claim(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transition:
+    """Go on with a job that waits at a group step, or execute the step as any other.
+
+    Raises:
+        AlreadyConcluded: the step is recorded already.
+        JobErased: the job was erased.
+    """
+    return resume(step, message, run) or _claim_and_perform(step, message, run)
+
+
 def _claim_and_perform(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transition:
     """Claim the job, then run the step that the message was delivered for.
 
@@ -162,6 +174,7 @@ def _claim_and_perform(step: PipelineStep, message: JobMessage, run: FusedRun) -
     delivery, services = run.delivery, run.services
     kept = message.job_definition.bookkeeping
     again = delivery.dequeue_count > 1 or kept.attempt > 0 or kept.waits > 0 or kept.look
+    again = again or bool(kept.gathering)
     authority, asked = authority_of(message, services), message
     claim = claim_step(
         services.log,
@@ -175,7 +188,7 @@ def _claim_and_perform(step: PipelineStep, message: JobMessage, run: FusedRun) -
     message = going_on(message).noting(run=claim.run)
     run.hold(claim, proven=claim.fence != kept.fence or again)
     if services.cancellations.is_cancelled(message.job_definition.batch_id):
-        return _cancel(message, run)
+        return end_cancelled(message, run.recorder, run.services)
     if authority.ends:
         return _end_lost(message, kept.ends, run)
     return _perform(step, message, run)
@@ -191,7 +204,7 @@ def _go_on(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transition
     if run.is_erased():
         raise JobErased
     if run.services.cancellations.is_cancelled(message.job_definition.batch_id):
-        return _cancel(message, run)
+        return end_cancelled(message, run.recorder, run.services)
     return _perform(step, message, run)
 
 
@@ -207,7 +220,7 @@ def _perform(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transiti
         try:
             message = ingest(message, services, last_try=is_last_try(kept, services.core_settings))
             message = without_erased_faces(message, services)
-            outcome = _run(step, message, run)
+            outcome = None if gathers(step, message, run) else _run(step, message, run)
         except (AlreadyConcluded, JobErased):
             raise
         except PhotoBarred as problem:
@@ -222,19 +235,13 @@ def _perform(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transiti
             note_problem(message, recorder, delivery, services, problem)
             raise
         try:
+            if outcome is None:
+                return join(step, message, run)
             return record_and_advance(step, message, outcome, run)
         except InvalidMessage as problem:  # it would not fit the next queue
             return end_invalid(message, recorder, delivery, services, problem)
     except JobErased:  # by now the message may name a photo that was fetched
         return stop_erased(message, delivery, services)
-
-
-def _cancel(message: JobMessage, run: FusedRun) -> Transition:
-    """End a job of a cancelled batch here; what its steps have found so far stays in the log."""
-    skipped = current_step(message, StepState.SKIPPED, "the batch was cancelled")
-    run.recorder.write(RowChange(steps=(skipped,), job_state=JobState.CANCELLED))
-    run.services.telemetry.count("imaginem.jobs", state=str(JobState.CANCELLED))
-    return Transition("cancelled")
 
 
 def _end_lost(message: JobMessage, reason: str, run: FusedRun) -> Transition:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from imaginem.message import DroppedPhoto, JobMessage
 from imaginem.names import property_name, step_properties
 from imaginem.pipeline import row_names
-from imaginem.pipeline.states import ENDED, JobState, StepState
+from imaginem.pipeline.states import AT_WORK, ENDED, JobState, StepState
 from imaginem.ports import JobKey, JobLog, LogEntry
 
 _RUNS_REMEMBERED = 20
@@ -223,8 +223,7 @@ class ProgressRow:
     @property
     def current(self) -> str:
         """Queue whose turn it is; empty if the row names none."""
-        at_work = (StepState.PROCESSING, StepState.RETRYING)
-        return next((name for name in self.pipeline if self.state_of(name) in at_work), "")
+        return next((name for name in self.pipeline if self.state_of(name) in AT_WORK), "")
 
     @property
     def runs(self) -> list[str]:

@@ -4,7 +4,11 @@ from enum import StrEnum
 
 
 class StepState(StrEnum):
-    """How a step of a job stands. `WAITING` is not written: the row has nothing of the step yet."""
+    """How a step of a job stands.
+
+    `WAITING` is not written: the row has nothing of the step yet. `GATHERING` is a group step's:
+    the job waits for others, or is worked on together with them.
+    """
 
     WAITING = "waiting"
     PROCESSING = "processing"
@@ -12,9 +16,12 @@ class StepState(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"
     RETRYING = "retrying"
+    GATHERING = "gathering"
     POISONED = "poisoned"
 
 
+AT_WORK = frozenset({StepState.PROCESSING, StepState.RETRYING, StepState.GATHERING})
+"""States of the step whose turn it is."""
 CONCLUDED = frozenset({StepState.SUCCESS, StepState.FAILED, StepState.SKIPPED})
 """States of a step that will not run again in this run of the job."""
 

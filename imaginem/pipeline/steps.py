@@ -4,11 +4,12 @@ import difflib
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, overload
 
 from imaginem.errors import RegistrationError
 from imaginem.names import STEP_NAME
 from imaginem.outputs import StepOutput
+from imaginem.pipeline.groups import Group, group_of, output_of_one, sees_a_list
 from imaginem.pipeline.means import StepParameters, StepSettings, check_kind
 
 ContextT = TypeVar("ContextT")
@@ -29,6 +30,8 @@ class Step(Generic[ContextT, OutputT]):
         alone: True for a step that always has a delivery of its own.
         settings: the model of its settings; None if it has none.
         parameters: the model of what a job may say to it; None if that is nothing.
+        group: how many jobs it works on at once at most; 0 for a step that sees one job.
+        within: seconds that a job waits for others at most, in a group step.
         summary: first line of its docstring.
     """
 
@@ -41,21 +44,36 @@ class Step(Generic[ContextT, OutputT]):
         alone: bool,
         settings: type[StepSettings] | None = None,
         parameters: type[StepParameters] | None = None,
+        group: Group[ContextT, OutputT] | None = None,
     ) -> None:
         self.name = function.__name__
         self.output_type = output_type
         self.requires = tuple(requires)
         self.finalizer = finalizer
-        self.alone = alone
+        self.alone = alone or group is not None
+        self.group = group.size if group else 0
+        self.within = group.within if group else 0.0
         self.settings = settings
         self.parameters = parameters
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
         self._function = function
+        self._group = group
         self.__doc__ = function.__doc__
 
     def __call__(self, job: ContextT) -> OutputT:
         """Run the step."""
         return self._function(job)
+
+    def together(self, jobs: Sequence[ContextT]) -> list[OutputT | Exception]:
+        """Run a group step on several jobs; return an output, or what went wrong, for each.
+
+        Raises:
+            Exception: whatever the step raises; it is not known which of the jobs it is about.
+            TypeError: the step did not return one output for each job.
+        """
+        if self._group is None:
+            return [self(job) for job in jobs]
+        return self._group.run(self.name, self.output_type, jobs)
 
     def __repr__(self) -> str:
         """Return the step's name."""
@@ -146,6 +164,18 @@ default_registry = Registry()
 """The registry that `@step` uses unless another one is given."""
 
 
+class Registering(Protocol):
+    """Makes a step of a function: of one that sees a job, or in a group step a list of jobs."""
+
+    @overload
+    def __call__(self, function: Callable[[ContextT], OutputT]) -> Step[ContextT, OutputT]: ...
+
+    @overload
+    def __call__(
+        self, function: Callable[[list[ContextT]], Sequence[OutputT | Exception]]
+    ) -> Step[ContextT, OutputT]: ...
+
+
 def step(
     *,
     requires: Sequence[AnyStep] = (),
@@ -154,7 +184,9 @@ def step(
     settings: type[StepSettings] | None = None,
     parameters: type[StepParameters] | None = None,
     registry: Registry | None = None,
-) -> Callable[[Callable[[ContextT], OutputT]], Step[ContextT, OutputT]]:
+    group: int = 0,
+    within: str = "",
+) -> Registering:
     """Make a function a step of the pipeline.
 
     Args:
@@ -165,17 +197,28 @@ def step(
         settings: what it reads with `job.settings(…)`; checked when the app starts.
         parameters: what it reads with `job.parameters(…)`; checked before a job is sent.
         registry: where to register it, for tests.
+        group: the step works on as many jobs at once: its function gets a list of them, of one
+            batch, and returns a list with an output, or an exception, for each. At most 50.
+        within: how long a job waits for others at most, such as "30s" or "2m"; with `group`.
 
     Raises:
         RegistrationError: the name, parameters or return annotation are not valid.
     """
 
-    def register(function: Callable[[ContextT], OutputT]) -> Step[ContextT, OutputT]:
+    def register(function: Callable[[Any], Any]) -> Step[Any, Any]:
         name = function.__name__
         check_kind(name, "settings", settings, StepSettings)
         check_kind(name, "parameters", parameters, StepParameters)
-        registered = Step(
-            function, _output_type(function), requires, finalizer, alone, settings, parameters
+        found = group_of(function, group, within)
+        registered: Step[Any, Any] = Step(
+            function if found is None else found.of_one(),
+            _output_type(function, grouped=found is not None),
+            requires,
+            finalizer,
+            alone,
+            settings,
+            parameters,
+            found,
         )
         (default_registry if registry is None else registry).add(registered)
         return registered
@@ -183,16 +226,23 @@ def step(
     return register
 
 
-def _output_type(function: Callable[[ContextT], OutputT]) -> type[OutputT]:
+def _output_type(function: Callable[[Any], Any], *, grouped: bool) -> type[StepOutput]:
     """Return a step's output model, read from its return annotation."""
     name = function.__name__
     if len(inspect.signature(function).parameters) != 1:
-        raise RegistrationError(f"step {name!r} must take one parameter: `job: JobContext`")
-    hints = typing.get_type_hints(function)
-    annotation = hints.get("return")
+        takes = "jobs: list[JobContext]" if grouped else "job: JobContext"
+        raise RegistrationError(f"step {name!r} must take one parameter: `{takes}`")
+    annotation = typing.get_type_hints(function).get("return")
+    if grouped:
+        return output_of_one(name, annotation)
+    if sees_a_list(annotation):
+        raise RegistrationError(
+            f'step {name!r} returns a list: say `@step(group=9, within="30s")` if it works on '
+            "several photos, or return one output"
+        )
     if not (isinstance(annotation, type) and issubclass(annotation, StepOutput)):
         raise RegistrationError(
             f"step {name!r} must say what it returns, a subclass of StepOutput: "
             f"`def {name}(job: JobContext) -> YourOutput:`"
         )
-    return typing.cast(type[OutputT], annotation)
+    return annotation

@@ -80,6 +80,7 @@ from imaginem.ports.storage import (
     QueueItem,
     Queues,
     SharedState,
+    StateChange,
 )
 from imaginem.ports.submissions import Submission, Submissions
 from imaginem.ports.suppressed_faces import Box, SuppressedFace, SuppressedFaces, SuppressedMark
@@ -182,6 +183,7 @@ __all__ = [
     "SharedState",
     "SimilarFace",
     "Span",
+    "StateChange",
     "Submission",
     "Submissions",
     "SuppressedFace",

@@ -159,6 +159,21 @@ class JobLog(Protocol):
         """Remove a job's entity if it exists and, where a fence is given, still has it."""
 
 
+@dataclass(frozen=True)
+class StateChange:
+    """A change of one entry of the shared state, among several that are made together.
+
+    Attributes:
+        name: of the entry.
+        text: its new text; None removes it.
+        fence: that it must still have; empty for an entry that is created.
+    """
+
+    name: str
+    text: str | None
+    fence: str = ""
+
+
 class SharedState(Protocol):
     """Small named texts that all instances share, changed by compare-and-swap."""
 
@@ -175,5 +190,15 @@ class SharedState(Protocol):
     def list(self, prefix: str) -> dict[str, tuple[str, str]]:
         """Return text and fence of each entry whose name starts with `prefix`, by name."""
 
-    def remove(self, name: str) -> None:
-        """Remove an entry if it exists."""
+    def remove(self, name: str, fence: str = "") -> None:
+        """Remove an entry if it exists and, where a fence is given, still has it."""
+
+    def change(self, changes: Sequence[StateChange]) -> Sequence[str]:
+        """Make all these changes, at most 100 of different entries, or none of them.
+
+        Returns:
+            The new fences, in the order of the changes; empty for an entry that is removed.
+
+        Raises:
+            Conflict: another instance has changed one of the entries meanwhile.
+        """

@@ -1,19 +1,25 @@
 """Small texts that all instances share, on Azure Table Storage."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from azure.core import MatchConditions
 from azure.core.exceptions import (
     ResourceExistsError,
     ResourceModifiedError,
     ResourceNotFoundError,
 )
-from azure.data.tables import TableServiceClient, UpdateMode
+from azure.data.tables import TableServiceClient, TableTransactionError, UpdateMode
 
 from imaginem.errors import Conflict, NotFound
+from imaginem.ports import StateChange
 from imaginem.storage.account import Account, storage_errors
 from imaginem.storage.table import create_table
 
 STATE_TABLE = "pipelinestate"
 _PARTITION = "register"
+_CHANGED = (404, 409, 412)
+"""What the service answers where an entry is missing, is there already, or has another ETag."""
 
 
 class AzureSharedState:
@@ -67,10 +73,36 @@ class AzureSharedState:
             return {}
         return found
 
-    def remove(self, name: str) -> None:
+    def remove(self, name: str, fence: str = "") -> None:
         """Remove an entry; for one that is missing the SDK raises nothing."""
+        unchanged: dict[str, Any] = {
+            "etag": fence,
+            "match_condition": MatchConditions.IfNotModified,
+        }
         with storage_errors(f"table {STATE_TABLE}"):
-            self._table.delete_entity(_PARTITION, name)
+            try:
+                self._table.delete_entity(_PARTITION, name, **(unchanged if fence else {}))
+            except ResourceModifiedError:
+                return
+
+    def change(self, changes: Sequence[StateChange]) -> Sequence[str]:
+        """Change entries in one transaction; on a missing table make it and do so again."""
+        operations = [_operation(change) for change in changes]
+        with storage_errors(f"table {STATE_TABLE}"):
+            try:
+                try:
+                    done = self._table.submit_transaction(operations)
+                except (TableTransactionError, ResourceNotFoundError) as problem:
+                    if getattr(problem, "error_code", "") != "TableNotFound":
+                        raise
+                    create_table(self._table)
+                    done = self._table.submit_transaction(operations)
+            except TableTransactionError as problem:
+                if problem.status_code not in _CHANGED:
+                    raise
+                raise Conflict("a shared entry has changed") from None
+        pairs = zip(changes, done, strict=True)
+        return ["" if change.text is None else str(made["etag"]) for change, made in pairs]
 
     def _insert(self, entity: dict[str, str]) -> dict[str, str]:
         try:
@@ -78,3 +110,15 @@ class AzureSharedState:
         except ResourceNotFoundError:
             create_table(self._table)
             return dict(self._table.create_entity(entity))
+
+
+def _operation(change: StateChange) -> Any:
+    """Return a change as the SDK takes it in a transaction."""
+    entity = {"PartitionKey": _PARTITION, "RowKey": change.name}
+    unchanged = {"etag": change.fence, "match_condition": MatchConditions.IfNotModified}
+    if change.text is None:
+        return "delete", entity, unchanged
+    entity["text"] = change.text
+    if not change.fence:
+        return "create", entity
+    return "update", entity, {**unchanged, "mode": UpdateMode.REPLACE}

@@ -281,7 +281,8 @@ class _Queues:
 def _at_step(row: ProgressRow) -> _Waiting:
     """Return what a job at work waits for; a delayed message is not expected before it comes."""
     since = row.updated or datetime.min.replace(tzinfo=UTC)
-    if row.not_before is not None and row.state_of(row.current) is StepState.RETRYING:
+    delayed = (StepState.RETRYING, StepState.GATHERING)
+    if row.not_before is not None and row.state_of(row.current) in delayed:
         since = max(since, row.not_before)
     names = row.pipeline
     earlier = names[: names.index(row.current)] if row.current in names else []

@@ -13,7 +13,7 @@ from imaginem.errors import (
     StorageUnavailable,
 )
 from imaginem.host import Emulator
-from imaginem.ports import JobLog, PoisonEntry, PoisonFilter, PoisonLog, SharedState
+from imaginem.ports import JobLog, PoisonEntry, PoisonFilter, PoisonLog, SharedState, StateChange
 from imaginem.storage import (
     AzureBlobs,
     AzureJobLog,
@@ -58,6 +58,52 @@ class TestRegisters:
         with pytest.raises(Conflict):
             shared_state.write(name, "late", before)
         shared_state.write(name, "two", "")
+
+    def test_an_entry_is_removed_only_while_it_is_as_it_was(
+        self, shared_state: SharedState, name: str
+    ) -> None:
+        old = shared_state.write(name, "one", "")
+        new = shared_state.write(name, "two", old)
+        shared_state.remove(name, old)
+        assert shared_state.read(name) == ("two", new)
+        shared_state.remove(name, new)
+        assert shared_state.read(name) is None
+        shared_state.remove(name, new)
+
+    def test_several_changes_are_made_together(self, shared_state: SharedState, name: str) -> None:
+        first = shared_state.write(f"{name}-1", "one", "")
+        second = shared_state.write(f"{name}-2", "two", "")
+        changed = shared_state.change(
+            [
+                StateChange(f"{name}-1", "uno", first),
+                StateChange(f"{name}-2", None, second),
+                StateChange(f"{name}-3", "tre"),
+            ]
+        )
+        assert shared_state.list(f"{name}-") == {
+            f"{name}-1": ("uno", changed[0]),
+            f"{name}-3": ("tre", changed[2]),
+        }
+
+    @pytest.mark.parametrize("wrong", ["changed", "removed", "there already"])
+    def test_of_several_changes_none_is_made_if_one_entry_has_changed(
+        self, shared_state: SharedState, name: str, wrong: str
+    ) -> None:
+        good = shared_state.write(f"{name}-good", "one", "")
+        other = f"{name}-other"
+        fence = shared_state.write(other, "one", "")
+        if wrong == "changed":
+            shared_state.write(other, "two", fence)
+        elif wrong == "removed":
+            shared_state.remove(other)
+        else:
+            fence = ""
+        before = shared_state.list(f"{name}-")
+        changes = [StateChange(f"{name}-good", "two", good), StateChange(other, "three", fence)]
+        for order in (changes, changes[::-1]):
+            with pytest.raises(Conflict):
+                shared_state.change(order)
+        assert shared_state.list(f"{name}-") == before
 
     def test_of_many_who_count_at_once_none_is_lost(
         self, shared_state: SharedState, name: str

@@ -61,11 +61,12 @@ DROPS ?= 1000
 drops: setup-dev
 	DROPS=$(DROPS) $(BIN)/python -m pytest -s tests/chaos/test_drops.py $(ARGS)
 
-# Plays seeds of simulated runs with faults; SEED=123 plays one and prints what happened, ERASING=1 one with erasures.
+# Plays seeds of simulated runs with faults; SEED=123 plays one and prints what happened, ERASING=1 one with erasures,
+# GROUPED=1 one with a step over several photos.
 SEEDS ?= 20000
 SEED ?=
 simulate: $(VENV)/.ready-dev
-	SEEDS=$(SEEDS) SEED=$(SEED) ERASING=$(ERASING) FUSED=$(FUSED) $(BIN)/python -m tests.simulation $(ARGS)
+	SEEDS=$(SEEDS) SEED=$(SEED) ERASING=$(ERASING) FUSED=$(FUSED) GROUPED=$(GROUPED) $(BIN)/python -m tests.simulation $(ARGS)
 
 # Spoils requests and kills processes at random, and accounts for every job afterwards; CI does it
 # with some jobs. Each is played with a delivery for each step, and with fused runs. `make chaos SEED=7`

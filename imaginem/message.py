@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -67,6 +68,7 @@ class Bookkeeping(BaseModel):
         gathering: stands for the wait of a group step's job, whose message this is; or `apart`: the
             step sees the job by itself.
         beat: what the message saw of those who work on the job, when it came before.
+        put: when the message was put on the queue that brought the job here.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -90,6 +92,7 @@ class Bookkeeping(BaseModel):
     checked: bool = False
     gathering: Annotated[str, Field(pattern="^(apart|[0-9a-f]{32})?$")] = ""
     beat: Annotated[str, Field(max_length=200)] = ""
+    put: datetime | None = None
 
 
 def _own_bookkeeping(value: object) -> Bookkeeping:

@@ -247,6 +247,17 @@ class GatheringJobs:
             self._shared.remove(name)
 
 
+def stop_waiting(shared: SharedState, step: str, message: JobMessage) -> None:
+    """Remove the entry of a job of which a message was given up.
+
+    If another message holds it, that one works on the job by itself.
+    """
+    gathering = Gathering(shared, step)
+    entry = gathering.find(message)
+    if entry is not None:
+        gathering.remove(entry)
+
+
 def company(shared: SharedState, batch_id: str) -> dict[tuple[str, str], int]:
     """Return with how many jobs, itself included, each free job of a batch waits.
 

@@ -14,6 +14,7 @@ with another one.
 """
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from imaginem.errors import Conflict, ImaginemError, StorageUnavailable
@@ -93,7 +94,7 @@ def join(step: GroupStep, message: JobMessage, run: FusedRun) -> Transition:
         traceparent=kept.traceparent,
         checked=kept.checked,
     )
-    held = fit(message.noting(gathering=job.token), services.blobs)
+    held = fit(message.noting(gathering=job.token, put=job.put), services.blobs)
     gathering = Gathering(services.shared_state, step.name)
     if gathering.place(message, job):
         services.queues.send(step.name, held.encode(), delay=step.within)
@@ -112,6 +113,8 @@ def resume(step: GroupStep, message: JobMessage, run: FusedRun) -> Transition | 
     holds = kept.gathering not in ("", APART)
     if kept.gathering == APART or not (holds or kept.look or delivery.dequeue_count > 1):
         return None
+    if kept.put is not None and delivery.put is not None:  # what was erased meanwhile is older
+        run.delivery = delivery = replace(delivery, put=min(kept.put, delivery.put))
     gathering = Gathering(run.services.shared_state, step.name)
     for _ in range(_TRIES):
         entry = gathering.find(message)

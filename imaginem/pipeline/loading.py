@@ -66,6 +66,7 @@ def believed(message: JobMessage) -> JobMessage:
         checked=False,
         gathering="",
         beat="",
+        put=None,
         unsuccessful=unsuccessful,
     )
 
@@ -75,8 +76,8 @@ def going_on(message: JobMessage) -> JobMessage:
     kept = message.job_definition.bookkeeping
     if kept.look or kept.replaces or kept.ends or kept.replay or kept.replay_of:
         message = message.noting(look=False, replaces="", ends="", replay="", replay_of="")
-    if kept.gathering or kept.beat:
-        message = message.noting(gathering="", beat="")
+    if kept.gathering or kept.beat or kept.put:
+        message = message.noting(gathering="", beat="", put=None)
     return message
 
 

@@ -12,6 +12,7 @@ from imaginem.errors import InvalidMessage
 from imaginem.message import JobMessage, decode_message, from_base64, read_json
 from imaginem.pipeline.burying import mark_given_up
 from imaginem.pipeline.claimed_ids import ids_in
+from imaginem.pipeline.gathering import stop_waiting
 from imaginem.pipeline.loading import Delivery, believed
 from imaginem.pipeline.stopping import dropped, is_erased_body, is_given_up_erased, stop_given_up
 from imaginem.ports import PoisonEntry, Services
@@ -77,6 +78,7 @@ def bury(
             stop_given_up(message, delivery, services)
             return
         found = mark_given_up(services, message, message_id, reason)
+        stop_waiting(services.shared_state, queue, message)
         reason = found.reason
         if found.next_message is not None:
             queue, body = found.next_message.current, found.next_message.encode()

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from imaginem.names import blob_segment, job_prefix
 from imaginem.pipeline.claimed_ids import ids_in
+from imaginem.pipeline.gathering import GatheringJobs
 from imaginem.pipeline.offload import CONTAINER as LARGE_MESSAGES
 from imaginem.ports import (
     Blobs,
@@ -53,6 +54,7 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
         services.results,
         services.earlier_outputs,
         services.suppressed_faces,
+        GatheringJobs(services.shared_state),
         ProgressRows(services.log),
     )
 

@@ -17,6 +17,7 @@ from datetime import UTC, datetime, timedelta
 
 from imaginem.errors import Conflict, ImaginemError, InvalidMessage, PermanentError
 from imaginem.message import JobMessage
+from imaginem.pipeline.gathering import GatheringJobs
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.resending import Resending, Resends
@@ -112,6 +113,7 @@ class Watchdog:
             except ImaginemError as problem:
                 problems.append(problem)
         resends.forget(self._now() - _FORGOTTEN_AFTER)
+        GatheringJobs(self._services.shared_state).forget(self._now() - _FORGOTTEN_AFTER)
         for told in problems:
             _logger.warning("%s", one_line(str(told)))
         if problems:

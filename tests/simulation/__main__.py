@@ -21,6 +21,7 @@ class Mode(NamedTuple):
 
     erasing: bool
     fused: bool | None
+    grouped: bool
 
 
 def main() -> int:
@@ -33,14 +34,18 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=int(seed) if seed else None)
     given = parser.parse_args()
     chosen = os.environ.get("FUSED", "")
-    mode = Mode(bool(os.environ.get("ERASING")), chosen == "1" if chosen else None)
+    mode = Mode(
+        bool(os.environ.get("ERASING")),
+        chosen == "1" if chosen else None,
+        bool(os.environ.get("GROUPED")),
+    )
     if given.seed is not None:
         return _replay(given.seed, mode)
     return _play(given.first, given.seeds, given.processes, mode)
 
 
 def _replay(seed: int, mode: Mode) -> int:
-    report = run(seed, traced=True, erasing=mode.erasing, fused=mode.fused)
+    report = run(seed, traced=True, **mode._asdict())
     for line in report.trace:
         print(line)
     print(f"seed {seed}: {report.broken or report.known or 'every invariant holds'}")
@@ -66,7 +71,7 @@ def _play(first: int, count: int, processes: int, mode: Mode) -> int:
             for report in part.broken:
                 progress.console.print(f"seed {report.seed}: {report.broken}", markup=False)
 
-        campaign = play_all(first, count, processes, show, erasing=mode.erasing, fused=mode.fused)
+        campaign = play_all(first, count, processes, show, **mode._asdict())
     seconds = time.perf_counter() - started
     console.print(_summary(campaign))
     console.print(f"{count} seeds in {seconds:.0f} s, {count / seconds:.0f} seeds/s")
@@ -89,6 +94,7 @@ def _verdict(console: Console, campaign: Campaign, mode: Mode) -> int:
         console.print("every invariant holds")
         return 0
     how = " ERASING=1" if mode.erasing else ""
+    how += " GROUPED=1" if mode.grouped else ""
     how += "" if mode.fused is None else f" FUSED={int(mode.fused)}"
     failing = sorted(report.seed for report in campaign.broken)
     console.print(f"{len(failing)} seeds break an invariant: {failing[:_SHOWN]}")

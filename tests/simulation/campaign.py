@@ -32,11 +32,13 @@ class Campaign:
         self.happened.update(other.happened)
 
 
-def play(seeds: range, *, erasing: bool = False, fused: bool | None = None) -> Campaign:
+def play(
+    seeds: range, *, erasing: bool = False, fused: bool | None = None, grouped: bool = False
+) -> Campaign:
     """Play some seeds in this process; see `run` for what else may be chosen."""
     campaign = Campaign()
     for seed in seeds:
-        report = run(seed, erasing=erasing, fused=fused)
+        report = run(seed, erasing=erasing, fused=fused, grouped=grouped)
         campaign.seeds += 1
         campaign.happened.update(report.happened)
         if report.broken:
@@ -52,10 +54,12 @@ def play_all(
     *,
     erasing: bool = False,
     fused: bool | None = None,
+    grouped: bool = False,
 ) -> Campaign:
     """Play seeds side by side; `on_part` is told of each part that was played."""
     campaign = Campaign()
-    for part in _parts(first, count, processes, partial(play, erasing=erasing, fused=fused)):
+    chosen = partial(play, erasing=erasing, fused=fused, grouped=grouped)
+    for part in _parts(first, count, processes, chosen):
         campaign.add(part)
         on_part(part)
     return campaign

@@ -19,7 +19,7 @@ _IN_SQL = frozenset(
 ) | {"catalogue", "face_index"}
 _ON_THIS_MACHINE = _IN_SQL | {"landing"}
 _ANSWERING = frozenset({Fault.REFUSED, Fault.UNANSWERED, Fault.REPEATED})
-_FENCED = frozenset({"insert", "merge", "replace", "write"})
+_FENCED = frozenset({"insert", "merge", "replace", "write", "change"})
 _BY_RECEIPT = frozenset({"delete", "extend"})
 
 

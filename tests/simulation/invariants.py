@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from imaginem.errors import PermanentError
 from imaginem.names import job_prefix
 from imaginem.pipeline.claimed_ids import ids_in
+from imaginem.pipeline.gathering import PREFIX
 from imaginem.pipeline.offload import expand, expand_all
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import StepState
@@ -36,6 +37,7 @@ def check(world: "World") -> None:
         _has_ended(world, key)
     for entry in world.stores.log.rows():
         _agrees(world, ProgressRow(entry))
+    _nobody_gathers(world)
     for key in sorted(world.ledger.erased):
         _is_gone(world, key)
     for batch, job, _ in world.plan.jobs:
@@ -100,6 +102,13 @@ def _agrees(world: "World", row: ProgressRow) -> None:
         return
     _is_of_one_piece(world, row, outputs)
     _agrees_with_sql(world, row, outputs)
+
+
+def _nobody_gathers(world: "World") -> None:
+    """Check that no job counts as one that waits for others."""
+    left = world.stores.shared_state.list(PREFIX)
+    if left and not _may_lose(world):
+        raise BrokenInvariant(f"a job counts as waiting for others: {left}")
 
 
 def _is_kept(world: "World", row: ProgressRow) -> None:
@@ -201,6 +210,8 @@ def _is_gone(world: "World", key: JobKey) -> None:
         if name == folder.removesuffix("/") or name.startswith(folder)
     ]
     left += [f"pipelinepoison/{e.id}" for e in stores.poison.list() if ids_in(e.body) == key]
+    waiting = (text for text, _ in stores.shared_state.list(PREFIX).values())
+    left += ["gathering"] if any(tuple(json.loads(text)["key"]) == key for text in waiting) else []
     left += ["pipelinelogs"] if read_row(stores.log, key) else []
     left += ["submission"] if stores.sql.submissions.submission(key) else []
     written = ["pipeline_output"] if stores.sql.results.read(key) else []

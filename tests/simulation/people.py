@@ -19,7 +19,7 @@ from tests.simulation.clock import Clock
 from tests.simulation.faults import WorkerDied
 from tests.simulation.ledger import Ledger
 from tests.simulation.machine import Machine
-from tests.simulation.plan import STEPS, Event, Plan
+from tests.simulation.plan import STEPS, TOGETHER, Event, Plan
 from tests.simulation.scheduler import InstanceDied, Scheduler
 from tests.simulation.searches import search_everything
 from tests.simulation.services import SimulatedServices, Stores
@@ -33,6 +33,12 @@ FORGERIES: tuple[dict[str, object], ...] = (
     {"run": "nobody", "fence": ""},
     {"fence": "outdated"},
     {"run": 7},
+)
+GROUPED_FORGERIES: tuple[dict[str, object], ...] = (
+    {"gathering": "0" * 32},
+    {"gathering": "apart"},
+    {"gathering": "0" * 32, "run": "nobody", "fence": "made-up"},
+    {"beat": "made-up"},
 )
 _AGAIN = "-again"
 _PATIENCE = 20
@@ -200,7 +206,8 @@ class Person:
             search_everything(self._around, self._services)
 
     def _clear(self) -> None:
-        queue = self._around.chance.choice((*STEPS, "report"))
+        together = (TOGETHER,) if self._around.plan.grouped else ()
+        queue = self._around.chance.choice((*STEPS, *together, "report"))
         self._ignore(clear_queue(self._services, queue))
 
     def _any_sent(self) -> tuple[str, str]:
@@ -229,7 +236,8 @@ class Person:
         queue, body = self._any_sent()
         value = json.loads(body)
         definition = value["job_definition"]
-        forged = self._around.chance.choice(FORGERIES)
+        grouped = GROUPED_FORGERIES if self._around.plan.grouped else ()
+        forged = self._around.chance.choice((*FORGERIES, *grouped))
         definition["_imaginem"] = {**definition.get("_imaginem", {}), **forged}
         self._put(queue, json.dumps(value), anew=True)
 

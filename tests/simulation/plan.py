@@ -22,6 +22,8 @@ STEPS = (
     "large",
 )
 """Steps that a pipeline may have, in this order; `report` comes last."""
+TOGETHER = "compares"
+"""The step over several photos, in runs that have one."""
 
 
 class Fault(StrEnum):
@@ -89,6 +91,7 @@ class Plan:
         watchdogs: timers that run at the same time.
         emulated: whether storage is an emulator, which may be killed.
         skewed: whether storage has a clock of its own.
+        grouped: whether jobs go through a step over several photos.
     """
 
     seed: int
@@ -104,6 +107,7 @@ class Plan:
     watchdogs: int
     emulated: bool
     skewed: bool
+    grouped: bool = False
 
     def without_losses(self) -> "Plan":
         """Return the plan for a run in which nobody sends lost messages again."""
@@ -119,6 +123,21 @@ class Plan:
         more = ((chance.random() * length, chance.choice(kinds)) for _ in range(count))
         kept = (event for event in self.events if event[1] not in _UNPROMISED_OF_ERASURES)
         return replace(self, events=tuple(sorted((*kept, *more))), loss_rate=0.0)
+
+    def with_groups(self) -> "Plan":
+        """Return the plan for a run in which some steps work on several photos."""
+        chance = random.Random(self.seed + 4)
+        more = [_job(chance, number) for number in range(len(self.jobs), chance.randrange(3, 9))]
+        jobs = tuple(
+            (batch, job, _with_group(chance, pipeline))
+            for batch, job, pipeline in (*self.jobs, *more)
+        )
+        return replace(self, jobs=jobs, grouped=True)
+
+
+def _with_group(chance: random.Random, pipeline: tuple[str, ...]) -> tuple[str, ...]:
+    at = chance.randrange(len(pipeline))
+    return (*pipeline[:at], TOGETHER, *pipeline[at:])
 
 
 def draw(seed: int) -> Plan:

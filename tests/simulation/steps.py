@@ -15,13 +15,15 @@ from imaginem.pipeline.steps import AnyStep, Registry
 from imaginem.ports import EnrolledFace, JobKey
 from steps.pipelineoutput import pipelineoutput
 from tests.simulation.engines import EMBEDDING, MODEL
-from tests.simulation.plan import STEPS
+from tests.simulation.plan import STEPS, TOGETHER
 from tests.simulation.services import SimulatedServices
 
 PADDING = " " * 17_000
 BLIND = frozenset({"calls", "waits", "large"})
 """Steps that read no output: what earlier ones found may not be recorded when they run."""
 REFUSED = "refused"
+GROUP = 3
+WITHIN = 20.0
 _PHOTO_LIMIT = 1000
 NO_PHOTO = "the photo is gone"
 
@@ -36,6 +38,18 @@ class DefectError(Exception):
     """What a step's author did wrong."""
 
 
+FAILURES: tuple[tuple[Exception, bool], ...] = (
+    (RetryableError("later", retry_after=5), True),
+    (RetryableError("this one later"), False),
+    (Busy("no room", retry_after=3), True),
+    (PermanentError(REFUSED), True),
+    (PermanentError(REFUSED), False),
+    (DefectError("a defect"), True),
+    (DefectError("a defect"), False),
+)
+"""How a step over several photos fails, and whether for all of them."""
+
+
 class Surroundings(Protocol):
     """What the steps ask the run for."""
 
@@ -43,6 +57,9 @@ class Surroundings(Protocol):
 
     def executes(self, job: JobContext, name: str) -> int:
         """Note that a step runs; return a number that no other execution has."""
+
+    def sees(self, keys: Sequence[JobKey]) -> None:
+        """Note which jobs a step sees at once."""
 
     def wrote(self, key: JobKey) -> None:
         """Note that a step has just written something of a job into SQL."""
@@ -62,6 +79,7 @@ class Pipeline:
         for name in (*STEPS, "report"):
             needs = {"names": ("looks",), "match": ("faces",), "breaks": ("calls",)}.get(name, ())
             self._declare(name, [get(needed) for needed in needs])
+        self._declare_together()
 
     def _declare(self, name: str, needs: Sequence[AnyStep]) -> None:
         act: Callable[[JobContext], None] | None = getattr(self, f"_{name}", None)
@@ -76,6 +94,24 @@ class Pipeline:
 
         function.__name__ = name
         step(registry=self.registry, requires=needs, finalizer=name == "report")(function)
+
+    def _declare_together(self) -> None:
+        def function(jobs: list[JobContext]) -> list[Found | Exception]:
+            numbers = [self.around.executes(job, TOGETHER) for job in jobs]
+            self.around.sees([job.key for job in jobs])
+            found: list[Found | Exception] = [
+                Found(what=f"{_basis(job)}>{number}")
+                for job, number in zip(jobs, numbers, strict=True)
+            ]
+            if self.around.happens("a step over several photos"):
+                problem, whole = FAILURES[numbers[0] % len(FAILURES)]
+                if whole:
+                    raise problem
+                found[0] = problem
+            return found
+
+        function.__name__ = TOGETHER
+        step(registry=self.registry, group=GROUP, within=f"{WITHIN:.0f}s")(function)
 
     def _looks(self, job: JobContext) -> None:
         """Read the photo, which must be where it was put."""

@@ -3,7 +3,7 @@
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -246,6 +246,16 @@ class World:
             self.happened["executions of recorded steps"] += 1
         return self.executed
 
+    def sees(self, keys: Sequence[JobKey]) -> None:
+        """Check that jobs which a step sees at once may be seen together.
+
+        Raises:
+            BrokenInvariant: they may not.
+        """
+        self.happened["calls for several photos" if len(keys) > 1 else "calls for one photo"] += 1
+        if len(set(keys)) < len(keys) or len({batch for batch, _ in keys}) > 1:
+            raise BrokenInvariant(f"a step saw these together: {keys}")
+
     def wrote(self, key: JobKey) -> None:
         """Check that SQL took nothing of a job that was erased.
 
@@ -289,6 +299,7 @@ def run(
     traced: bool = False,
     erasing: bool = False,
     fused: bool | None = None,
+    grouped: bool = False,
 ) -> Report:
     """Play a seed.
 
@@ -298,9 +309,11 @@ def run(
         traced: whether the report has every call.
         erasing: whether jobs are erased again and again meanwhile.
         fused: whether steps share deliveries; by default, they do on odd seeds.
+        grouped: whether jobs go through a step over several photos.
     """
     plan = draw(seed) if variant.watchdog else draw(seed).without_losses()
     plan = plan.with_erasures() if erasing else plan
+    plan = plan.with_groups() if grouped else plan
     world = World(plan, variant, traced=traced, fused=bool(seed % 2) if fused is None else fused)
     report = Report(seed, happened=world.happened, trace=world.trace.lines)
     world.trace.note("world", f"{plan}")

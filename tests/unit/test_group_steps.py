@@ -4,14 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
-from imaginem import JobContext, PermanentError, RetryableError, StepOutput, step
-from imaginem.errors import Busy, RegistrationError, StorageUnavailable
+from imaginem import JobContext, StepOutput, step
 from imaginem.memory.storage import MemoryQueues
-from imaginem.message import decode_message
-from imaginem.pipeline.gathering import PREFIX, company
-from imaginem.pipeline.group_steps import LOOK_AGAIN_SECONDS
+from imaginem.pipeline.gathering import PREFIX
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.progress_row import ProgressRow, read_row
@@ -19,7 +14,6 @@ from imaginem.pipeline.states import JobState, StepState
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import CoreSettings, Fusion, QueueItem
 from imaginem.testing import MemoryServices, message_for, photo_bytes
-from imaginem.usecases.erase import forget_job
 from tests.workbench import Recorder
 
 SIZE = 3

@@ -25,6 +25,7 @@ PARTS = {
     "operations": "benchmarks.operations",
     "imports": "benchmarks.imports",
     "accuracy": "benchmarks.accuracy",
+    "grid": "benchmarks.grid",
     "labels": "benchmarks.labels",
     "scripts": "benchmarks.scripts.measure",
     "trivial": "benchmarks.trivial.measure",

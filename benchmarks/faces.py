@@ -25,7 +25,7 @@ def _photo(store: AssetStore, name: str) -> Photo:
     return decode_photo(store.path(name).read_bytes())
 
 
-def _crowd(store: AssetStore, height: int) -> Photo:
+def crowd(store: AssetStore, height: int) -> Photo:
     """Return a photo of 12 megapixels with 24 real faces of this height."""
     large = _photo(store, "coffee.png").pil.resize((4000, 2667))
     people = [
@@ -55,7 +55,7 @@ def run() -> list[Result]:
         Result("faces found where there are none", false, f"{false} in {len(NO_FACES)} photos"),
     ]
     for height in (30, 40, 50, 80):
-        count = len(detector.detect(_crowd(store, height), _CALL))
+        count = len(detector.detect(crowd(store, height), _CALL))
         results.append(
             Result(f"faces of {height} px found in 12 megapixels", count, f"{count} of 24")
         )

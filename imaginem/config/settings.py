@@ -9,7 +9,12 @@ from imaginem.config.declare import read_section
 from imaginem.config.engine_table import ENGINE_TABLE, AccountName, EngineTable
 from imaginem.config.sections.access import AccessSettings, access_problems
 from imaginem.config.sections.accounts import AccountSettings, ServiceSettings, account_problems
-from imaginem.config.sections.engines import EngineSettings, for_engines, threshold_problems
+from imaginem.config.sections.engines import (
+    EngineSettings,
+    for_engines,
+    grid_problems,
+    threshold_problems,
+)
 from imaginem.config.sections.pipeline import MAX_DEQUEUE_COUNT, PipelineSettings
 from imaginem.config.sections.retention import RetentionSettings
 from imaginem.config.sections.storage import (
@@ -52,6 +57,8 @@ class Settings(
             retention=self.days(),
             purposes=self.audit_purposes,
             match_limit=self.match_limit,
+            face_grid=self.face_grid,
+            face_grid_seconds=self.face_grid_seconds,
             backup_days=self.backup_days(on_azure=self.on_azure),
             looks_again=bool(self.watchdog_minutes),
         )
@@ -71,7 +78,7 @@ def read_settings(
     """
     section = Settings if engines is ENGINE_TABLE else for_engines(Settings, engines)
     settings, wrong = read_section(section, os.environ if environment is None else environment)
-    problems = [*wrong.values(), *_contradictions(settings, wrong)]
+    problems = [*wrong.values(), *_contradictions(settings, wrong), *grid_problems(settings)]
     if problems:
         raise ConfigurationError("settings: " + "; ".join(problems))
     return settings

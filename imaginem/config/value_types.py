@@ -12,8 +12,9 @@ from imaginem.config.declare import Expected
 from imaginem.config.ocr_languages import CODES
 from imaginem.errors import InvalidMessage
 from imaginem.names import check_pipeline
-from imaginem.ports import Fusion
+from imaginem.ports import ONE_PHOTO, FaceGrid, Fusion
 
+_GRID = re.compile(r"([1-4])[xX]([1-4])")
 _MESSAGE_FIELD = re.compile(r"^job_definition\.processing_pipeline\[\d+\]: ")
 
 
@@ -60,6 +61,21 @@ def _fusion(text: object) -> object:
         if word in names:
             raise ValueError(f"{word} stands by itself, without groups")
     return Fusion(groups=tuple(frozenset(group) for group in groups))
+
+
+def _grid(text: object) -> object:
+    """Read how many photos are beside and below each other."""
+    if not isinstance(text, str):
+        return text
+    if text.lower() == "off":
+        return ONE_PHOTO
+    sides = _GRID.fullmatch(text)
+    if not sides:
+        raise ValueError
+    grid = FaceGrid(int(sides[1]), int(sides[2]))
+    if grid == ONE_PHOTO:
+        raise ValueError("a grid of one photo is off")
+    return grid
 
 
 def _known_languages(codes: tuple[str, ...]) -> tuple[str, ...]:
@@ -126,6 +142,11 @@ StepGroups = Annotated[
     Fusion,
     BeforeValidator(_fusion),
     Expected("auto, off, or groups of step names, such as ocr+facedetection,facecrop+faceprint"),
+]
+PhotosInGrid = Annotated[
+    FaceGrid,
+    BeforeValidator(_grid),
+    Expected("off, or columns x rows of 1 to 4 each, such as 3x3"),
 ]
 ContainerName = Annotated[
     str, AfterValidator(_container), Expected("a container name, by the rules of queue names")

@@ -16,7 +16,7 @@ from imaginem.ports.audit import (
 from imaginem.ports.barred import BarredPhoto, BarredPhotos
 from imaginem.ports.batches import Batches, BatchInfo, BatchPage, Groups
 from imaginem.ports.catalogue import FoundPhoto, PhotoCatalogue, PhotoFilter, PhotoPage
-from imaginem.ports.core_settings import CoreSettings, Fusion, RetentionDays
+from imaginem.ports.core_settings import ONE_PHOTO, CoreSettings, FaceGrid, Fusion, RetentionDays
 from imaginem.ports.drops import Drop, Drops
 from imaginem.ports.earlier import EARLIER_KEPT, EarlierOutput, EarlierOutputs
 from imaginem.ports.engines import (
@@ -32,9 +32,13 @@ from imaginem.ports.engines import (
     EngineT,
     FaceEngine,
     FaceRecognizer,
+    FacesOfMany,
+    GridFaceEngine,
     OcrEngine,
+    PhotoOfMany,
     SimilarFace,
     VisionEngine,
+    faces_in_many,
 )
 from imaginem.ports.erasing import Erasable, ErasableRuns
 from imaginem.ports.face_index import (
@@ -94,6 +98,7 @@ __all__ = [
     "FACE_SEARCH",
     "NO_DIGEST",
     "OCR",
+    "ONE_PHOTO",
     "RECOGNIZER",
     "SEARCH_LIMIT",
     "VISION",
@@ -133,14 +138,17 @@ __all__ = [
     "ErasedRuns",
     "FaceEngine",
     "FaceGallery",
+    "FaceGrid",
     "FaceIndex",
     "FaceList",
     "FaceOwner",
     "FacePair",
     "FaceRecognizer",
+    "FacesOfMany",
     "Fetcher",
     "FoundPhoto",
     "Fusion",
+    "GridFaceEngine",
     "Groups",
     "InPhoto",
     "InstallationKey",
@@ -161,6 +169,7 @@ __all__ = [
     "OpenBatches",
     "PhotoCatalogue",
     "PhotoFilter",
+    "PhotoOfMany",
     "PhotoPage",
     "Photos",
     "PoisonEntry",
@@ -193,6 +202,7 @@ __all__ = [
     "Tombstones",
     "VisionEngine",
     "best_of_each_group",
+    "faces_in_many",
     "in_photo",
     "is_signed",
 ]

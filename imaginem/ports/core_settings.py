@@ -40,6 +40,32 @@ class Fusion:
 
 
 @dataclass(frozen=True)
+class FaceGrid:
+    """How many photos one call to a service of faces shows; one, unless it is told otherwise.
+
+    Attributes:
+        columns: photos beside each other.
+        rows: photos below each other.
+    """
+
+    columns: int = 1
+    rows: int = 1
+
+    @property
+    def cells(self) -> int:
+        """How many photos it holds."""
+        return self.columns * self.rows
+
+    def __str__(self) -> str:
+        """Return it as the setting has it."""
+        return f"{self.columns}x{self.rows}" if self.cells > 1 else "off"
+
+
+ONE_PHOTO = FaceGrid()
+"""No grid: each photo has a call of its own."""
+
+
+@dataclass(frozen=True)
 class CoreSettings:
     """The settings that the core needs: numbers and names.
 
@@ -48,6 +74,8 @@ class CoreSettings:
         looks_again: whether a timer sends lost messages again, and sweeps what was erased.
         fusion: which steps run in one delivery.
         match_limit: most matches of a face that are kept in each group.
+        face_grid: how many photos are looked at for faces in one call.
+        face_grid_seconds: how long a photo waits for others to fill that grid, at most.
     """
 
     default_pipeline: Sequence[str] = ()
@@ -63,3 +91,5 @@ class CoreSettings:
     looks_again: bool = True
     fusion: Fusion = Fusion(every=True)
     match_limit: int = 20
+    face_grid: FaceGrid = ONE_PHOTO
+    face_grid_seconds: float = 30.0

@@ -9,9 +9,18 @@ from pydantic import BeforeValidator, Field, StringConstraints, create_model
 from imaginem.config.declare import Expected, Section, setting
 from imaginem.config.engine_table import ENGINE_TABLE, EngineTable
 from imaginem.config.ocr_languages import CODES
-from imaginem.config.value_types import Count, File, Folder, OcrLanguages, Share, one_of
+from imaginem.config.value_types import (
+    Count,
+    File,
+    Folder,
+    OcrLanguages,
+    PhotosInGrid,
+    Seconds,
+    Share,
+    one_of,
+)
 from imaginem.errors import ConfigurationError
-from imaginem.ports import RECOGNIZER
+from imaginem.ports import FACES, ONE_PHOTO, RECOGNIZER
 
 S = TypeVar("S", bound="EngineSettings")
 Above = dict[str, Any]
@@ -100,6 +109,20 @@ class EngineSettings(Section):
         _usual_provider("FACE_PRINT_ENGINE"),
         "`local` or `azure`: the engine of faceprint and facematch",
         usual="as `FACE_ENGINE`",
+    )
+    face_grid: PhotosInGrid = setting(
+        "FACE_GRID",
+        ONE_PHOTO,
+        "`off`, or columns x rows of photos that `FACE_ENGINE=azure` looks at in one call, 1 to 4 "
+        "each: `3x3` for portraits, `2x2` where people stand further away; it saves calls and "
+        "[loses small faces](engines.md#several-photos-in-one-call)",
+        usual="`off`",
+    )
+    face_grid_seconds: Seconds = setting(
+        "FACE_GRID_SECONDS",
+        30.0,
+        "how long a photo waits for others to fill that grid, at most",
+        not_on_azure="its default serves",
     )
     match_threshold: Share = setting(
         "FACE_MATCH_THRESHOLD",
@@ -202,4 +225,15 @@ def threshold_problems(settings: EngineSettings) -> list[str]:
         return []
     return [
         f"FACE_POSSIBLE_THRESHOLD ({possible}) is above FACE_MATCH_THRESHOLD ({match}): lower it"
+    ]
+
+
+def grid_problems(settings: EngineSettings) -> list[str]:
+    """Return what is wrong with a grid of photos: only some engines can look at one."""
+    chosen = settings.chosen_providers()[settings.engine_table.row(FACES).shown_as]
+    if settings.face_grid == ONE_PHOTO or chosen == "azure":
+        return []
+    return [
+        f"FACE_GRID is '{settings.face_grid}', but FACE_ENGINE is {chosen!r}, which looks at one "
+        "photo a time: set FACE_GRID=off, or FACE_ENGINE=azure"
     ]

@@ -5,8 +5,8 @@ import uuid
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 
+from imaginem.engines.azure.face_answers import read_faces
 from imaginem.engines.azure.face_service import FaceService
-from imaginem.engines.azure.faces import read_faces
 from imaginem.engines.azure.limits import FACE
 from imaginem.engines.azure.payload import payload
 from imaginem.engines.enrolled import by_page
@@ -49,7 +49,8 @@ class FaceIds:
         if not any(_is_expired(face, now) for face in faces):
             return list(faces)
         sent = payload(photo, FACE)
-        detected = read_faces(self._service.detect(sent, call, with_ids=True), sent, photo)
+        answer = self._service.detect(sent, call, with_ids=True)
+        detected = read_faces(answer, sent, (photo.width, photo.height))
         identified = []
         for face in faces:
             same = max(detected, key=lambda other: _overlap(face, other), default=None)

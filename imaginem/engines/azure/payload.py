@@ -8,7 +8,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from imaginem.engines.azure.limits import ServiceLimits
 from imaginem.errors import PermanentError
@@ -26,6 +26,16 @@ So each fits as it is, two of them fill no worker, and an upload takes seconds."
 _CORNER_NUMBERS = 8  # x and y of four corners
 _BEST, _QUALITIES = 95, (92, 85)
 _SHRINK_AT_MOST = 0.9  # each further try is this much smaller, or smaller still
+
+
+class PhotoScale(Protocol):
+    """Tells where a place in a file that was sent is in the photo."""
+
+    def x(self, value: float) -> float:
+        """Return an x of the file as an x of the photo."""
+
+    def y(self, value: float) -> float:
+        """Return a y of the file as a y of the photo."""
 
 
 @dataclass(frozen=True)
@@ -95,17 +105,32 @@ def payload(photo: Photo, limits: ServiceLimits, part: Rectangle | None = None) 
         return Payload(data=data, width=photo.width, height=photo.height)
     left, top = (part.left, part.top) if part else (0, 0)
     whole = photo.crop((left, top, left + part.width, top + part.height)) if part else photo.pil
-    picture = _sized(whole, _scale(whole.width, whole.height, limits))
+    return as_payload(whole, limits, left, top)
+
+
+def as_payload(whole: "Image.Image", limits: ServiceLimits, left: int = 0, top: int = 0) -> Payload:
+    """Return a picture as a file within a service's limits.
+
+    Args:
+        whole: the picture.
+        limits: of the service.
+        left: the photo's x where the picture begins.
+        top: the photo's y where the picture begins.
+
+    Raises:
+        PermanentError: it is too long and narrow for any scale to fit.
+    """
+    picture = sized(whole, _scale(whole.width, whole.height, limits))
     most = _most_bytes(limits)
     data = _encoded(picture, most)
     while len(data) > most:
         shrink = min(_SHRINK_AT_MOST, math.sqrt(most / len(data)) * 0.95)
         if min(picture.size) * shrink < limits.min_side:
             raise PermanentError(
-                f"a photo of {photo.width}x{photo.height} pixels does not fit into "
+                f"a photo of {whole.width}x{whole.height} pixels does not fit into "
                 f"{most // 1024 // 1024} MB, which the service takes: cut it into parts"
             )
-        picture = _sized(picture, shrink)
+        picture = sized(picture, shrink)
         data = _encoded(picture, most)
     return Payload(
         data=data,
@@ -148,7 +173,8 @@ def _scale(width: int, height: int, limits: ServiceLimits) -> float:
     return scale
 
 
-def _sized(picture: "Image.Image", scale: float) -> "Image.Image":
+def sized(picture: "Image.Image", scale: float) -> "Image.Image":
+    """Return a picture at another scale: 0.5 halves its sides."""
     if scale == 1:
         return picture
     from PIL import Image

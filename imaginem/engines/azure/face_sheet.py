@@ -1,0 +1,181 @@
+"""A sheet: several photos in one file for Azure Face, and whose each face of the answer is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from imaginem.engines.azure.limits import FACE
+from imaginem.engines.azure.payload import Payload, as_payload, sized
+from imaginem.engines.azure.reading import Fields, named
+from imaginem.images.decoding import Photo
+from imaginem.ports import FaceGrid
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+SHEET_SIDE = 2400
+"""Most pixels of a sheet's side. Microsoft, "Face: input requirements": a face is found from 36
+pixels on in a picture of 1920x1080, and from proportionally more in a larger one. So it is found
+from 80 pixels on here: in a larger sheet a face would be larger, and not easier to find."""
+GUTTER = 32
+"""Pixels between two photos: what is cut off at the edge of one is not joined to the other."""
+_GROUND = (128, 128, 128)
+_LONGEST = 3
+"""A photo whose longer side is more times its shorter one would be small in its cell."""
+_OVER_A_SEAM = 0.1
+"""Share of a face's area in a second photo from which it can't be told whose face it is."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Where a photo is in a sheet.
+
+    Attributes:
+        left: of the photo, in pixels of the sheet's file.
+        top: the same.
+        width: the same.
+        height: the same.
+        size: of the photo itself: width and height in its own pixels.
+    """
+
+    left: float
+    top: float
+    width: float
+    height: float
+    size: tuple[int, int]
+
+    def x(self, value: float) -> float:
+        """Return an x of the file as an x of the photo."""
+        return (value - self.left) * self.size[0] / self.width
+
+    def y(self, value: float) -> float:
+        """Return a y of the file as a y of the photo."""
+        return (value - self.top) * self.size[1] / self.height
+
+    def holds(self, x: float, y: float) -> bool:
+        """Tell whether a point of the file is in the photo, not in a gutter."""
+        across, down = x - self.left, y - self.top
+        return 0 <= across < self.width and 0 <= down < self.height
+
+    def share_of(self, box: Sequence[float]) -> float:
+        """Return the share of a box's area that is in the photo.
+
+        Args:
+            box: left, top, width and height, in pixels of the file.
+        """
+        left, top, width, height = box
+        across = min(left + width, self.left + self.width) - max(left, self.left)
+        down = min(top + height, self.top + self.height) - max(top, self.top)
+        return max(across, 0) * max(down, 0) / (width * height)
+
+    def shrunk(self, across: float, down: float) -> "Cell":
+        """Return the cell in a file of which each pixel is so many pixels of the sheet."""
+        return Cell(
+            self.left / across, self.top / down, self.width / across, self.height / down, self.size
+        )
+
+
+@dataclass(frozen=True)
+class InCell:
+    """A photo as it is put into a cell.
+
+    Attributes:
+        picture: the photo, no larger than the cell.
+        size: of the photo itself: width and height in its own pixels.
+    """
+
+    picture: "Image.Image"
+    size: tuple[int, int]
+
+
+def in_cell(photo: Photo, grid: FaceGrid) -> InCell | None:
+    """Return a photo as it is put into a cell; None if it is to be looked at alone.
+
+    It is scaled down, never up. One that is long and narrow, or smaller than the service takes,
+    is not put into a cell.
+    """
+    shorter, longer = sorted((photo.width, photo.height))
+    if longer > shorter * _LONGEST or shorter < FACE.min_side:
+        return None
+    scale = min(1.0, cell_side(grid) / longer)
+    return InCell(sized(photo.pil, scale), (photo.width, photo.height))
+
+
+def cell_side(grid: FaceGrid) -> int:
+    """Return the most pixels of a photo's side in a grid."""
+    most = max(grid.columns, grid.rows)
+    return (SHEET_SIDE - GUTTER * (most - 1)) // most
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """Several photos in one file.
+
+    Attributes:
+        sent: the file.
+        cells: where each photo is in the file.
+    """
+
+    sent: Payload
+    cells: Sequence[Cell]
+
+
+def make_sheet(photos: Sequence[InCell], grid: FaceGrid) -> Sheet:
+    """Return the photos in one file, row by row; it is only as large as they need.
+
+    Args:
+        photos: one or more, but no more than the grid has cells.
+        grid: how many are beside each other.
+    """
+    from PIL import Image
+
+    pictures = [photo.picture for photo in photos]
+    rows = [pictures[i : i + grid.columns] for i in range(0, len(pictures), grid.columns)]
+    widths = [
+        max(row[column].width for row in rows if column < len(row))
+        for column in range(len(rows[0]))
+    ]
+    heights = [max(picture.height for picture in row) for row in rows]
+    sheet = Image.new("RGB", (_length(widths), _length(heights)), _GROUND)
+    cells = []
+    for index, photo in enumerate(photos):
+        row, column = divmod(index, grid.columns)
+        left, top = _start(widths, column), _start(heights, row)
+        sheet.paste(photo.picture, (left, top))
+        cells.append(Cell(left, top, photo.picture.width, photo.picture.height, photo.size))
+    sent = as_payload(sheet, FACE)
+    return Sheet(sent, [cell.shrunk(sent.across, sent.down) for cell in cells])
+
+
+def _start(lengths: Sequence[int], index: int) -> int:
+    return sum(lengths[:index]) + GUTTER * index
+
+
+def _length(lengths: Sequence[int]) -> int:
+    return sum(lengths) + GUTTER * (len(lengths) - 1)
+
+
+def by_cell(answer: Sequence[Fields], cells: Sequence[Cell]) -> list[list[Fields] | None]:
+    """Return the faces of an answer by the photos that they are in.
+
+    A face is in the photo in which its middle lies. One whose middle lies between photos is no
+    face. Where one lies in two photos, it can't be told what is in either of them.
+
+    Returns:
+        For each cell its faces as the service tells of them; None where they can't be told.
+    """
+    faces: list[list[Fields]] = [[] for _ in cells]
+    unsure: set[int] = set()
+    for face in answer:
+        box = named(face.get("faceRectangle"), "left", "top", "width", "height")
+        if not box or box[2] <= 0 or box[3] <= 0:
+            continue  # it would be left out if the photo were alone, too
+        touched = [number for number, cell in enumerate(cells) if cell.share_of(box) > _OVER_A_SEAM]
+        if len(touched) > 1:
+            unsure.update(touched)
+            continue
+        x, y = box[0] + box[2] / 2, box[1] + box[3] / 2
+        for number in touched:
+            if cells[number].holds(x, y):
+                faces[number].append(face)
+    return [None if number in unsure else faces[number] for number in range(len(cells))]

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from imaginem.images.decoding import Photo
     from imaginem.outputs import StepOutput
     from imaginem.pipeline.context import JobContext
+    from imaginem.pipeline.faces_together import FacesOfFile, detect_faces, detect_faces_together
     from imaginem.pipeline.means import StepParameters, StepSettings
     from imaginem.pipeline.steps import Step, step
     from imaginem.ports import JobResult
 
 _HOMES = {
+    "FacesOfFile": "imaginem.pipeline.faces_together",
     "JobContext": "imaginem.pipeline.context",
     "JobResult": "imaginem.ports",
     "PermanentError": "imaginem.errors",
@@ -26,9 +28,12 @@ _HOMES = {
     "StepOutput": "imaginem.outputs",
     "StepParameters": "imaginem.pipeline.means",
     "StepSettings": "imaginem.pipeline.means",
+    "detect_faces": "imaginem.pipeline.faces_together",
+    "detect_faces_together": "imaginem.pipeline.faces_together",
     "step": "imaginem.pipeline.steps",
 }
 __all__ = [
+    "FacesOfFile",
     "JobContext",
     "JobResult",
     "PermanentError",
@@ -38,6 +43,8 @@ __all__ = [
     "StepOutput",
     "StepParameters",
     "StepSettings",
+    "detect_faces",
+    "detect_faces_together",
     "step",
 ]
 __version__ = "0.1.0"

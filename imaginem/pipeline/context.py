@@ -147,6 +147,14 @@ class JobContext(Engines):
             photo = self._photo.photo = read_photo(self._message, self._services)
         return photo
 
+    def read_image(self) -> Photo:
+        """Return the photo as `image` does, but keep nothing of it: for steps over several photos.
+
+        Raises:
+            PermanentError: it can't be read or decoded; says why.
+        """
+        return self._photo.photo or read_photo(self._message, self._services)
+
     @property
     def photo_digest(self) -> str:
         """SHA-256 of the photo's file, in hexadecimal; empty until `image` was asked for."""

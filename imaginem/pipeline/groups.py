@@ -9,9 +9,13 @@ from typing import Any, Generic, TypeVar
 
 from imaginem.errors import RegistrationError
 from imaginem.outputs import StepOutput
+from imaginem.ports import CoreSettings
 
 ContextT = TypeVar("ContextT")
 OutputT = TypeVar("OutputT", bound=StepOutput)
+
+GroupFunction = Callable[[list[ContextT]], Sequence[OutputT | Exception]]
+"""Gets a list of jobs, returns an output or an exception for each."""
 
 MOST = 50
 """Most jobs of a group: all are claimed in one transaction, which takes 100 changes."""
@@ -66,6 +70,26 @@ class Group(Generic[ContextT, OutputT]):
 
         alone.__name__, alone.__doc__ = function.__name__, function.__doc__
         return alone
+
+
+@dataclass(frozen=True)
+class Several(Generic[ContextT, OutputT]):
+    """What a step that sees one job does for several at once, where the settings want it.
+
+    Attributes:
+        function: gets a list of jobs, returns an output or an exception for each.
+        size: how many jobs the settings want at once.
+        within: seconds that a job waits for others at most.
+    """
+
+    function: Callable[[list[ContextT]], Sequence[OutputT | Exception]]
+    size: Callable[[CoreSettings], int]
+    within: Callable[[CoreSettings], float]
+
+    def group(self, settings: CoreSettings) -> Group[ContextT, OutputT] | None:
+        """Return the group that the settings want; None if each job is to be seen alone."""
+        size = self.size(settings)
+        return Group(size, self.within(settings), self.function) if size > 1 else None
 
 
 def group_of(

@@ -71,6 +71,7 @@ def process_step(
         Exception: a defect in the step, or storage is down; the host redelivers.
     """
     clock = clock or time.monotonic
+    step, registry = _as_set(step, registry, services)
     run = FusedRun(delivery, services, registry, clock, clock() + BUDGET_SECONDS)
     with working_on(step=step.name):
         try:
@@ -89,7 +90,16 @@ def transition(
     step: PipelineStep, delivery: Delivery, services: Services, registry: Registry
 ) -> Transition:
     """Execute one step for a delivered message; what to send is returned, not sent."""
+    step, registry = _as_set(step, registry, services)
     return _first(step, FusedRun(delivery, services, registry, time.monotonic))
+
+
+def _as_set(
+    step: PipelineStep, registry: Registry, services: Services
+) -> tuple[PipelineStep, Registry]:
+    """Return the step, and all others, as the settings want them."""
+    settings = services.core_settings
+    return step.as_set(settings), registry.as_set(settings)
 
 
 def _first(step: PipelineStep, run: FusedRun) -> Transition:

@@ -9,8 +9,16 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 from imaginem.errors import RegistrationError
 from imaginem.names import STEP_NAME
 from imaginem.outputs import StepOutput
-from imaginem.pipeline.groups import Group, group_of, output_of_one, sees_a_list
+from imaginem.pipeline.groups import (
+    Group,
+    GroupFunction,
+    Several,
+    group_of,
+    output_of_one,
+    sees_a_list,
+)
 from imaginem.pipeline.means import StepParameters, StepSettings, check_kind
+from imaginem.ports import CoreSettings
 
 ContextT = TypeVar("ContextT")
 OutputT = TypeVar("OutputT", bound=StepOutput)
@@ -58,6 +66,7 @@ class Step(Generic[ContextT, OutputT]):
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
         self._function = function
         self._group = group
+        self._several: Several[ContextT, OutputT] | None = None
         self.__doc__ = function.__doc__
 
     def __call__(self, job: ContextT) -> OutputT:
@@ -74,6 +83,40 @@ class Step(Generic[ContextT, OutputT]):
         if self._group is None:
             return [self(job) for job in jobs]
         return self._group.run(self.name, self.output_type, jobs)
+
+    def over_several(
+        self, size: Callable[[CoreSettings], int], within: Callable[[CoreSettings], float]
+    ) -> Callable[[GroupFunction[ContextT, OutputT]], GroupFunction[ContextT, OutputT]]:
+        """Declare a function that does the same for several jobs at once, if the settings want it.
+
+        Args:
+            size: how many jobs the settings want at once; the step stays as it is below 2.
+            within: seconds that a job waits for others at most.
+        """
+
+        def declare(
+            function: GroupFunction[ContextT, OutputT],
+        ) -> GroupFunction[ContextT, OutputT]:
+            self._several = Several(function, size, within)
+            return function
+
+        return declare
+
+    def as_set(self, settings: CoreSettings) -> "Step[ContextT, OutputT]":
+        """Return the step as the settings want it: this one, or the same over several jobs."""
+        group = self._several.group(settings) if self._several else None
+        if group is None:
+            return self
+        return Step(
+            self._function,
+            self.output_type,
+            self.requires,
+            self.finalizer,
+            self.alone,
+            self.settings,
+            self.parameters,
+            group,
+        )
 
     def __repr__(self) -> str:
         """Return the step's name."""
@@ -104,6 +147,15 @@ class Registry:
         if step.name in self._steps:
             raise RegistrationError(f"step {step.name!r} is registered twice: rename one")
         self._steps[step.name] = step
+
+    def as_set(self, settings: CoreSettings) -> "Registry":
+        """Return the steps as the settings want them; see `Step.as_set`."""
+        steps = {name: step.as_set(settings) for name, step in self._steps.items()}
+        if steps == self._steps:
+            return self
+        changed = Registry()
+        changed._steps = steps
+        return changed
 
     def get(self, name: str) -> AnyStep:
         """Return a step by name.

@@ -49,6 +49,9 @@ param faceEngine string = 'azure'
 @allowed(['azure', 'local'])
 param facePrintEngine string = 'azure'
 
+@description('How many photos facedetection shows to the Face account in one call: off, or columns x rows of 1 to 4 each, such as 3x3. It saves calls and loses small faces, see docs/engines.md; with faceEngine "azure" only.')
+param faceGrid string = 'off'
+
 @description('Address of a Computer Vision account that exists already; empty to make one.')
 param visionEndpoint string = ''
 
@@ -464,6 +467,7 @@ module app 'modules/app.bicep' = {
     ocrEngine: ocrEngine
     faceEngine: faceEngine
     facePrintEngine: facePrintEngine
+    faceGrid: given(faceGrid)
     visionEndpoint: makeVision ? vision!.outputs.endpoint : given(visionEndpoint)
     visionApiKey: makeVision ? '' : given(visionApiKey)
     faceEndpoint: makeFace ? face!.outputs.endpoint : given(faceEndpoint)

@@ -32,6 +32,7 @@ param visionEngine string
 param ocrEngine string
 param faceEngine string
 param facePrintEngine string
+param faceGrid string
 param visionEndpoint string
 @secure()
 param visionApiKey string
@@ -172,6 +173,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     OCR_ENGINE: ocrEngine
     FACE_ENGINE: faceEngine
     FACE_PRINT_ENGINE: facePrintEngine
+    FACE_GRID: faceGrid
     VISION_ENDPOINT: visionEndpoint
     VISION_API_KEY: visionApiKey
     VISION_CALLS_PER_SECOND: string(visionCallsPerSecond)

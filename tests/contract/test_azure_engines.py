@@ -32,7 +32,14 @@ from imaginem.errors import Busy, PermanentError, RetryableError
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face, FaceMatch, OcrText, Tag, name_face
 from imaginem.pipeline.maintenance import run_maintenance
-from imaginem.ports import CallContext, JobErased, JobKey
+from imaginem.ports import (
+    CallContext,
+    FacesOfMany,
+    JobErased,
+    JobKey,
+    PhotoOfMany,
+    faces_in_many,
+)
 from imaginem.runtime import Runtime
 from imaginem.sql.schema import AdditionRow
 from imaginem.testing import MemorySharedState, photo_bytes
@@ -607,6 +614,43 @@ class TestErasure:
         assert owners(bench.match(third), bench) == {"two"}
 
 
+class TestGrid:
+    """Several photos in one call; the emulator's engine finds one face, in the middle."""
+
+    def look(self, runtime: Runtime, count: int, **more: bool) -> FacesOfMany:
+        photos = [PhotoOfMany(partial(decode_photo, portrait(str(n))), CALL) for n in range(count)]
+        return faces_in_many(runtime.faces, photos, **more)
+
+    def test_a_grid_of_photos_is_one_call(self, bench: Bench) -> None:
+        found = self.look(bench.instance(FACE_GRID="3x1"), 3)
+
+        assert len(bench.asked("")) == len(bench.asked("/detect")) == 1
+        assert isinstance(found[1], list)
+        assert [face.face_rectangle.left for face in found[1]] == [pytest.approx(125, abs=2)]
+        assert [found[0], found[2]] == [[], []]
+
+    def test_without_a_grid_each_photo_has_its_call(self, bench: Bench) -> None:
+        self.look(bench.runtime, 2)
+        assert len(bench.asked("/detect")) == 2
+
+    def test_ids_come_with_the_faces_of_a_grid(self, bench: Bench) -> None:
+        faces = self.look(bench.instance(FACE_GRID="3x1"), 3, for_recognition=True)[1]
+
+        assert isinstance(faces, list)
+        assert faces[0].service_face_id is not None
+        assert len(bench.asked("/detect")) == 1
+
+    def test_a_service_without_room_lets_all_photos_wait(self, tmp_path: Path) -> None:
+        bench = Bench(tmp_path, AiEmulatorOptions(key=KEY, per_second=1), FACE_GRID="3x1")
+        try:
+            self.look(bench.runtime, 3)
+            found = self.look(bench.runtime, 3)
+            assert [type(each) for each in found] == [Busy] * 3
+            assert len(bench.asked("/detect")) == 2
+        finally:
+            bench.close()
+
+
 class TestLimitedAccess:
     @pytest.fixture
     def bench(self, tmp_path: Path) -> Iterator[Bench]:
@@ -628,6 +672,15 @@ class TestLimitedAccess:
         assert "Limited Access" in caplog.text
         with pytest.raises(LimitedAccess, match="FACE_PRINT_ENGINE=local"):
             bench.runtime.recognizer.enrol(key, photo, faces, CALL)
+
+    def test_faces_of_several_photos_are_still_detected(self, bench: Bench) -> None:
+        grid = bench.instance(FACE_GRID="3x1")
+        photos = [PhotoOfMany(partial(decode_photo, portrait("ann")), CALL)] * 3
+        found = faces_in_many(grid.faces, photos, for_recognition=True)
+
+        assert isinstance(found[1], list)
+        assert found[1][0].service_face_id is None
+        assert len(bench.asked("/detect")) == 2  # it was asked for ids once
 
     def test_matching_can_be_done_here_instead(self, bench: Bench) -> None:
         mixed = bench.instance(FACE_PRINT_ENGINE="local")

@@ -3,6 +3,7 @@
 import io
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -18,7 +19,7 @@ from imaginem.engines.local.tagger import Tagger
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face, ImageAnalysis, OcrText, name_face
-from imaginem.ports import CallContext, JobKey
+from imaginem.ports import CallContext, JobKey, PhotoOfMany, faces_in_many
 from imaginem.runtime import Runtime
 from imaginem.testing import MemorySharedState
 
@@ -34,7 +35,7 @@ def ai_emulator() -> Iterator[AiEmulatorServer]:
 # A provider of one kind is one more line; kinds that it leaves out have their default.
 PROVIDERS = {
     "local": {"VISION_ENGINE": "local", "FACE_ENGINE": "local"},
-    "azure": {"VISION_ENGINE": "azure", "FACE_ENGINE": "azure"},
+    "azure": {"VISION_ENGINE": "azure", "FACE_ENGINE": "azure", "FACE_GRID": "2x2"},
     "successors": {
         "VISION_ENGINE": "contentunderstanding",
         "OCR_ENGINE": "documentintelligence",
@@ -144,6 +145,38 @@ def test_faces_lie_in_the_photo_and_have_eyes(engines: Runtime) -> None:
         assert where.top <= left_eye.y <= where.top + where.height
         assert face.face_id is None
         assert face.face_attributes.head_pose is not None
+
+
+def from_the_left(faces: list[Face]) -> list[Face]:
+    return sorted(faces, key=lambda face: face.face_rectangle.left)
+
+
+def test_several_photos_together_have_the_faces_that_each_has_alone(engines: Runtime) -> None:
+    names = ("group5.jpg", "chelsea.png", "obama.jpg", "astronaut.png", "biden.jpg")
+    found = faces_in_many(
+        engines.faces, [PhotoOfMany(partial(photo, name), CALL) for name in names]
+    )
+
+    for name, faces in zip(names, found, strict=True):
+        assert isinstance(faces, list), faces
+        alone = engines.faces.detect(photo(name), CALL)
+        assert len(faces) == len(alone)
+        for face, other in zip(from_the_left(faces), from_the_left(alone), strict=True):
+            where, same = face.face_rectangle, other.face_rectangle
+            near = same.width * 0.2
+            assert (where.left, where.top) == pytest.approx((same.left, same.top), abs=near)
+            eye, its = face.face_landmarks["pupil_left"], other.face_landmarks["pupil_left"]
+            assert (eye.x, eye.y) == pytest.approx((its.x, its.y), abs=near)
+            assert face.face_id is None
+
+
+def test_a_photo_that_can_not_be_read_costs_others_nothing(engines: Runtime) -> None:
+    photos = [PhotoOfMany(partial(decode_photo, b"no photo"), CALL)]
+    photos += [PhotoOfMany(partial(photo, name), CALL) for name in ("obama.jpg", "biden.jpg")]
+    broken, *found = faces_in_many(engines.faces, photos)
+
+    assert isinstance(broken, PermanentError)
+    assert [isinstance(faces, list) and len(faces) for faces in found] == [1, 1]
 
 
 def test_a_photo_without_faces_is_no_error(engines: Runtime) -> None:

@@ -4,15 +4,16 @@ import json
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from pydantic import ValidationError
 
 from imaginem.config.local_settings import local_settings
-from imaginem.config.settings import MAX_DEQUEUE_COUNT, Settings, read_settings
+from imaginem.config.settings import MAX_DEQUEUE_COUNT, Settings, choosing, read_settings
 from imaginem.config.startup import check_start
 from imaginem.errors import ConfigurationError
-from imaginem.ports import CoreSettings, Fusion, RetentionDays
+from imaginem.ports import FACES, CoreSettings, FaceGrid, Fusion, RetentionDays
 from infra.gates.app_settings import declared_settings
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +68,27 @@ def test_thresholds_must_be_in_order() -> None:
     assert read_settings({"FACE_MATCH_THRESHOLD": "0.3"}).possible_threshold == 0.3
 
 
+class TestFaceGrid:
+    AZURE: ClassVar = {"FACE_ENGINE": "azure", "FACE_ENDPOINT": "https://faces.example"}
+
+    @pytest.mark.parametrize(("text", "cells"), [("3x3", 9), ("4X1", 4), ("off", 1), ("", 1)])
+    def test_a_grid_is_columns_and_rows(self, text: str, cells: int) -> None:
+        assert read_settings({**self.AZURE, "FACE_GRID": text}).face_grid.cells == cells
+
+    @pytest.mark.parametrize("text", ["3", "5x5", "0x2", "1x1", "3x3x3", "on"])
+    def test_what_is_no_grid_is_refused_with_what_is_right(self, text: str) -> None:
+        with pytest.raises(ConfigurationError, match=r"FACE_GRID is .* such as 3x3"):
+            read_settings({**self.AZURE, "FACE_GRID": text})
+
+    def test_an_engine_that_sees_one_photo_a_call_can_have_no_grid(self) -> None:
+        with pytest.raises(ConfigurationError, match="FACE_GRID=off, or FACE_ENGINE=azure"):
+            read_settings({"FACE_GRID": "3x3"})
+
+    def test_a_single_run_may_still_choose_another_engine(self) -> None:
+        settings = read_settings({**self.AZURE, "FACE_GRID": "3x3"})
+        assert choosing(settings, FACES, "local").face_engine == "local"
+
+
 def test_a_connection_string_is_not_shown() -> None:
     settings = read_settings({"SQL_CONNECTION_STRING": "mssql://me:hidden@server/db"})
 
@@ -110,6 +132,10 @@ def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.Mon
         "WATCHDOG_MINUTES": "0",
         "PIPELINE_FUSION": "ocr+facedetection, facecrop",
         "FACE_MATCH_LIMIT": "30",
+        "FACE_ENGINE": "azure",
+        "FACE_ENDPOINT": "https://faces.example",
+        "FACE_GRID": "3x2",
+        "FACE_GRID_SECONDS": "7",
         **{f"RETENTION_{kind.upper()}_DAYS": str(days) for kind, days in kept.items()},
     }
     expected = CoreSettings(
@@ -126,6 +152,8 @@ def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.Mon
         looks_again=False,
         fusion=Fusion(groups=(frozenset({"ocr", "facedetection"}), frozenset({"facecrop"}))),
         match_limit=30,
+        face_grid=FaceGrid(3, 2),
+        face_grid_seconds=7,
     )
     for field in fields(CoreSettings):
         assert getattr(expected, field.name) != field.default, f"give {field.name} a value here"

@@ -20,8 +20,8 @@ from imaginem.pipeline.cancelling import FRESH_SECONDS, CancelledBatches
 from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
-from imaginem.pipeline.progress_row import read_row
-from imaginem.pipeline.states import CONCLUDED
+from imaginem.pipeline.progress_row import ProgressRow, read_row
+from imaginem.pipeline.states import CONCLUDED, JobState
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import CoreSettings, EnrolledFace, Fusion, QueueItem
 from imaginem.testing import MemoryServices, message_for, photo_bytes
@@ -143,7 +143,7 @@ class End:
 class World:
     """One job, from its first message to its end."""
 
-    def __init__(self, stop: Stop | None = None, **settings: Any) -> None:
+    def __init__(self, stop: Stop | None = None, *, grouped: bool = False, **settings: Any) -> None:
         self.journal = Journal(stop)
         self.now = 0.0
         self.watched = 0
@@ -175,7 +175,17 @@ class World:
         self.host = Noted(self.raw_queues, "host", self.journal)
         self.registry = Registry()
         for name in STEPS:
-            self._declare(name)
+            if grouped and name == "find":
+                self._declare_group(name)
+            else:
+                self._declare(name)
+
+    def _declare_group(self, name: str) -> None:
+        def function(jobs: list[JobContext]) -> list[Found]:
+            return [self._execute(job, name) for job in jobs]
+
+        function.__name__ = name
+        step(registry=self.registry, group=2, within="5m")(function)
 
     def _declare(self, name: str) -> None:
         def function(job: JobContext) -> Found:
@@ -187,7 +197,7 @@ class World:
 
     def _execute(self, job: JobContext, name: str) -> Found:
         self.executions[name] += 1
-        row = read_row(self.raw_log, KEY)
+        row = read_row(self.raw_log, job.key)
         if row is not None and row.state_of(name) in CONCLUDED:
             self.repeated.append(name)
         self.acts[name](job)
@@ -199,7 +209,7 @@ class World:
     def _keep(self, job: JobContext) -> None:
         face = uuid.uuid5(uuid.NAMESPACE_URL, "/".join(job.key))
         faces = [EnrolledFace(face, "model", b"", 1.0, (0, 0, 1, 1))]
-        self.services.gallery.enrol(KEY, faces, run=job.call.run)
+        self.services.gallery.enrol(job.key, faces, run=job.call.run)
 
     def _save(self, job: JobContext) -> None:
         job.results.save(JobResult(*job.key, job.pipeline, job.image_url, None, dict(job.outputs)))
@@ -297,6 +307,12 @@ class World:
     def mend(self) -> None:
         """Let every step work from now on."""
         self.acts = {"find": self._find, "keep": self._keep, "report": self._save}
+
+    def unsuccessful_neighbours(self) -> list[str]:
+        """Return the other jobs that did not end well."""
+        rows = [ProgressRow(entry) for entry in self.raw_log.batch(KEY[0])]
+        well = JobState.SUCCEEDED
+        return [row.job_id for row in rows if row.key != KEY and row.job_state is not well]
 
     def end(self) -> End:
         """Return what is left of the job."""

@@ -9,9 +9,10 @@ from imaginem.memory.catalogue import MemoryCatalogue
 from imaginem.memory.database import MemoryDatabase
 from imaginem.memory.erased_runs import MemoryErasedRuns
 from imaginem.memory.stores import MemoryStores
-from imaginem.message import JobMessage, decode_message
+from imaginem.message import Bookkeeping, JobMessage, decode_message
 from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.process import Delivery, process_step, transition
+from imaginem.pipeline.sheets import APART
 from imaginem.ports import JobKey, PhotoFilter, PhotoPage, QueueItem
 from imaginem.usecases.watchdog import Watchdog
 from tests.simulation.host import POISON, Instance
@@ -127,6 +128,49 @@ class ResumesWithoutSending(Instance):
             self.services.queues = self.around.services.queues
 
 
+class HoldsNothing(QuietQueues):
+    """Sends no message that holds a job which waits for others."""
+
+    def send(self, queue: str, body: str, *, delay: float = 0) -> str:
+        """Put a message on a queue, unless it holds a job that waits."""
+        kept = decode_message(body, ()).job_definition.bookkeeping
+        return "" if self._is_kept_back(kept) else str(self._queues.send(queue, body, delay=delay))
+
+    def _is_kept_back(self, kept: Bookkeeping) -> bool:
+        return bool(kept.gathering) and kept.gathering != APART and not kept.beat
+
+
+class WaitsForNobody(HoldsNothing):
+    """Takes a job that somebody works on for one that is done."""
+
+    def _is_kept_back(self, kept: Bookkeeping) -> bool:
+        return bool(kept.beat)
+
+
+class _Quiet(Instance):
+    queues: type[QuietQueues]
+
+    def run(self, queue: str, item: QueueItem) -> str:
+        """Process a message."""
+        self.services.queues = self.queues(self.around.services.queues)
+        try:
+            return super().run(queue, item)
+        finally:
+            self.services.queues = self.around.services.queues
+
+
+class JoinsWithoutAMessage(_Quiet):
+    """Relies on whoever completes the count."""
+
+    queues = HoldsNothing
+
+
+class LooksOnce(_Quiet):
+    """Relies on whoever works on a sheet."""
+
+    queues = WaitsForNobody
+
+
 class StartsNewRuns(Watchdog):
     """Sends a lost message again as the first one of a new run."""
 
@@ -198,6 +242,10 @@ RECONCILER_BESIDE_LIVE_WORKERS = Variant(
 READS_WHAT_IS_NOT_RECORDED = Variant("reads what is not recorded", settles=False)
 RESUMES_WITHOUT_SENDING = Variant(
     "resumes without sending", instance=ResumesWithoutSending, watchdog=None
+)
+BROKEN_WHEN_GROUPED = (
+    Variant("joins without a message", instance=JoinsWithoutAMessage, watchdog=None),
+    Variant("looks once", instance=LooksOnce, watchdog=None),
 )
 BROKEN_WHEN_FUSED = (
     READS_WHAT_IS_NOT_RECORDED,

@@ -69,11 +69,16 @@ class Surroundings(Protocol):
 
 
 class Pipeline:
-    """The steps, made once; `around` is the run that they run in."""
+    """The steps, made once; `around` is the run that they run in.
+
+    Args:
+        group: how many photos the step over several photos gets at once.
+    """
 
     around: Surroundings
 
-    def __init__(self) -> None:
+    def __init__(self, group: int = GROUP) -> None:
+        self._group = group
         self.registry = Registry()
         get = self.registry.get
         for name in (*STEPS, "report"):
@@ -111,7 +116,7 @@ class Pipeline:
             return found
 
         function.__name__ = TOGETHER
-        step(registry=self.registry, group=GROUP, within=f"{WITHIN:.0f}s")(function)
+        step(registry=self.registry, group=self._group, within=f"{WITHIN:.0f}s")(function)
 
     def _looks(self, job: JobContext) -> None:
         """Read the photo, which must be where it was put."""

@@ -11,12 +11,14 @@ from imaginem.usecases import submit
 from tests.simulation.broken import (
     BROKEN,
     BROKEN_WHEN_FUSED,
+    BROKEN_WHEN_GROUPED,
     NO_MARKS_IN_SQL,
     NO_TOMBSTONES,
     STALE_SEARCH,
     WITHOUT_WATCHDOG,
 )
 from tests.simulation.campaign import cores, play, play_all
+from tests.simulation.crowd import LONGEST_WAIT, play_crowd
 from tests.simulation.machine import Variant
 from tests.simulation.plan import Event, Fault
 from tests.simulation.world import AS_IT_IS, run
@@ -27,6 +29,7 @@ WITHIN = 500
 RARE = 120
 """Where what only few seeds show is looked for: none before shows it, and that takes time."""
 ERASING = 150
+GROUPED = 100
 
 
 def test_every_invariant_holds_in_a_thousand_runs() -> None:
@@ -58,6 +61,32 @@ def test_nothing_that_was_erased_comes_back() -> None:
     for event in (Event.IMPORT_AGAIN, Event.IMPORT_ELSEWHERE, Event.COPY, Event.REPLAY):
         assert campaign.happened[event] > ERASING / 10, f"hardly ever came: {event}"
     assert campaign.happened["deliveries: erased"] > ERASING / 2
+
+
+@pytest.mark.parametrize("erasing", [False, True], ids=["", "erasing"])
+def test_every_invariant_holds_where_steps_work_on_several_photos(erasing: bool) -> None:
+    campaign = play(range(GROUPED), grouped=True, erasing=erasing)
+    broken = {report.seed: report.broken for report in campaign.broken}
+    assert not broken, f"see one with `make simulate SEED={min(broken)} GROUPED=1`: {broken}"
+    assert campaign.happened["calls for several photos"] > GROUPED / 2
+    assert campaign.happened["steps: a step over several photos"] > GROUPED
+    again = campaign.happened["executions of recorded steps"]
+    assert again < 0.015 * campaign.happened["step executions"]
+
+
+def test_900_photos_in_groups_of_nine_end_once_and_none_waits_too_long_though_workers_die() -> None:
+    account = play_crowd(seed=0)
+    assert len(account.waits) == 900
+    assert max(account.waits.values()) <= LONGEST_WAIT
+    assert sum(account.happened.values()) > 50, "hardly anybody died"
+    assert account.calls[9] > 90
+
+
+@pytest.mark.parametrize("variant", BROKEN_WHEN_GROUPED, ids=lambda given: str(given.name))
+def test_a_broken_way_of_gathering_is_found(variant: Variant) -> None:
+    found = next((s for s in range(WITHIN) if run(s, variant, grouped=True).broken), None)
+    assert found is not None
+    assert not run(found, WITHOUT_WATCHDOG, grouped=True).broken
 
 
 def test_workers_that_look_for_no_tombstone_are_found() -> None:

@@ -75,6 +75,7 @@ class World:
         *,
         traced: bool = False,
         fused: bool = False,
+        pipeline: Pipeline = PIPELINE,
     ) -> None:
         self.plan = plan
         self._fusions = fusions(plan.seed) if fused else (Fusion(),)
@@ -100,7 +101,7 @@ class World:
         self.queues.loses = self.faults.loses_message
         self.stores.log.on_change = self.ledger.changed
         self.services = SimulatedServices(self, plan.emulated)
-        self.pipeline = PIPELINE
+        self.pipeline = pipeline
         self.machine = Machine(self, variant)
         self._settles = variant.settles
         self.is_watched = variant.watchdog is not None
@@ -282,7 +283,7 @@ class World:
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
+def silence() -> Iterator[None]:
     """Keep the log of what goes wrong on purpose to ourselves."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -317,7 +318,7 @@ def run(
     world = World(plan, variant, traced=traced, fused=bool(seed % 2) if fused is None else fused)
     report = Report(seed, happened=world.happened, trace=world.trace.lines)
     world.trace.note("world", f"{plan}")
-    with simulated_time(world.clock, seed), _silence():
+    with simulated_time(world.clock, seed), silence():
         try:
             world.play()
         except BrokenInvariant as problem:

@@ -186,6 +186,26 @@ def was_recorded_in_part_and_never_sent_on(world: World) -> None:
     world.watch(2)
 
 
+def waits_for_others_in_vain(world: World) -> None:
+    world.send()
+    world.watch(2)
+
+
+def completes_the_count(world: World) -> None:
+    world.send(job_id="job-2")
+    world.deliver_all()
+    world.send()
+    world.watch(1)
+
+
+def is_in_a_sheet_whose_worker_dies(world: World) -> None:
+    world.send(job_id="job-2")
+    world.deliver_all()
+    world.send()
+    world.ambush("log.merge success")
+    world.watch(4)
+
+
 POISONED_AT_FIRST = End("failed", ("poisoned", "waiting", "waiting"))
 DEFECT = replace(POISONED_AT_FIRST, poison=(("find", "ZeroDivisionError"),))
 NOTHING = End("")
@@ -292,6 +312,16 @@ WAYS |= {
 }
 
 
+GROUPED = {"grouped": True}
+WAYS |= {
+    "group: waits for others in vain": Way(waits_for_others_in_vain, settings=GROUPED),
+    "group: completes the count": Way(completes_the_count, settings=GROUPED),
+    "group: is in a sheet whose worker dies": Way(
+        is_in_a_sheet_whose_worker_dies, settings=GROUPED
+    ),
+}
+
+
 def play(way: Way, stop: Stop | None = None) -> World:
     world = World(stop, **way.settings)
     way.begins(world)
@@ -318,6 +348,7 @@ def test_a_job_that_nobody_stops_ends_so(name: str) -> None:
 
     assert world.end() == WAYS[name].ends[0]
     assert world.repeated == []
+    assert world.unsuccessful_neighbours() == []
 
 
 @pytest.mark.parametrize(("name", "stop"), POINTS)
@@ -329,6 +360,7 @@ def test_whoever_stops_at_a_call_leaves_the_same_job(name: str, stop: Stop) -> N
     assert world.end() in way.ends
     assert way.blobs in (None, len(world.blobs())), world.blobs()
     assert world.repeated == [], "a step ran again that was recorded"
+    assert world.unsuccessful_neighbours() == []
 
     if way.ends[0].poison:
         world.mend()

@@ -12,7 +12,7 @@ SQL_DRIVER ?= pyodbc
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed 's/v\([0-9]*\).*/\1/')
 
-.PHONY: setup setup-dev setup-all hooks demo start test test-unit simulate drops chaos bombs fuzz mutants check format arm bench package clean
+.PHONY: setup setup-dev setup-all hooks demo start test test-unit simulate drops groups chaos bombs fuzz mutants check format arm bench package clean
 
 setup: $(VENV)/.ready node_modules/.ready
 setup-dev: setup $(VENV)/.ready-dev
@@ -60,6 +60,12 @@ test-unit: $(VENV)/.ready-dev
 DROPS ?= 1000
 drops: setup-dev
 	DROPS=$(DROPS) $(BIN)/python -m pytest -s tests/chaos/test_drops.py $(ARGS)
+
+# Sends photos through a step over several of them while workers and hosts are killed; CI does it with forty.
+GROUP_PHOTOS ?= 900
+groups: setup-dev
+	GROUP_PHOTOS=$(GROUP_PHOTOS) KILLS_AFTER=$(or $(KILLS_AFTER),10-40) $(if $(SEED),SEED=$(SEED)) $(BIN)/python -m pytest -s \
+		tests/chaos/test_groups.py $(ARGS)
 
 # Plays seeds of simulated runs with faults; SEED=123 plays one and prints what happened, ERASING=1 one with erasures,
 # GROUPED=1 one with a step over several photos.

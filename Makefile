@@ -152,7 +152,7 @@ bench: setup-dev
 	$(BIN)/python -m benchmarks $(ARGS)
 
 package: setup
-	@case ",$(ENGINES)," in *,local,*) $(BIN)/imaginem assets fetch ;; esac
+	@case ",$(ENGINES)," in *,local,*) $(BIN)/imaginem assets fetch ;; *) $(BIN)/imaginem assets fetch --only-steps ;; esac
 	$(BIN)/python -m infra.package --engines "$(ENGINES)" --sql-driver "$(SQL_DRIVER)"
 
 clean:

@@ -11,11 +11,13 @@ if TYPE_CHECKING:
     from imaginem.errors import PermanentError, RetryableError
     from imaginem.images.decoding import Photo
     from imaginem.outputs import StepOutput
+    from imaginem.pipeline.card_steps import classifier_step, detector_step
     from imaginem.pipeline.context import JobContext
     from imaginem.pipeline.faces_together import FacesOfFile, detect_faces, detect_faces_together
     from imaginem.pipeline.means import StepParameters, StepSettings
     from imaginem.pipeline.steps import Step, step
     from imaginem.ports import JobResult
+    from imaginem.ports.weights import Weights
 
 _HOMES = {
     "FacesOfFile": "imaginem.pipeline.faces_together",
@@ -30,6 +32,9 @@ _HOMES = {
     "StepSettings": "imaginem.pipeline.means",
     "detect_faces": "imaginem.pipeline.faces_together",
     "detect_faces_together": "imaginem.pipeline.faces_together",
+    "Weights": "imaginem.ports.weights",
+    "classifier_step": "imaginem.pipeline.card_steps",
+    "detector_step": "imaginem.pipeline.card_steps",
     "step": "imaginem.pipeline.steps",
 }
 __all__ = [
@@ -43,8 +48,11 @@ __all__ = [
     "StepOutput",
     "StepParameters",
     "StepSettings",
+    "Weights",
+    "classifier_step",
     "detect_faces",
     "detect_faces_together",
+    "detector_step",
     "step",
 ]
 __version__ = "0.1.0"

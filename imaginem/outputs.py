@@ -30,6 +30,13 @@ from imaginem.ports.outputs.faces import (
     Rectangle,
     name_face,
 )
+from imaginem.ports.outputs.own_models import (
+    ModelObject,
+    ModelObjects,
+    ModelOutput,
+    ModelTag,
+    ModelTags,
+)
 from imaginem.ports.outputs.pages import joined, on_page
 from imaginem.ports.outputs.text import OcrText, TextLine, TextStyle, Word
 from imaginem.ports.outputs.turns import Turn
@@ -50,6 +57,11 @@ __all__ = [
     "HeadPose",
     "ImageAnalysis",
     "ImageType",
+    "ModelObject",
+    "ModelObjects",
+    "ModelOutput",
+    "ModelTag",
+    "ModelTags",
     "ObjectKind",
     "OcrText",
     "PhotoMetadata",

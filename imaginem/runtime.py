@@ -390,6 +390,13 @@ class Runtime(Engines):
         return PhotoCache()
 
     @_Once
+    def models(self) -> Any:
+        """The models that steps bring."""
+        from imaginem.engines.onnx import OwnModels
+
+        return OwnModels(self.settings.assets, self.alarms.after)
+
+    @_Once
     def parts(self) -> EngineParts:
         """What engines are made of."""
         return EngineParts(

@@ -24,6 +24,7 @@ from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.memory.gallery import MemoryGallery
 from imaginem.memory.installation_key import MemoryInstallationKey
 from imaginem.memory.landing import MemoryLanding
+from imaginem.memory.models import MemoryModels
 from imaginem.memory.poison import MemoryPoison
 from imaginem.memory.receipts import MemoryReceipts
 from imaginem.memory.results import MemoryResults
@@ -73,6 +74,7 @@ __all__ = [
     "MemoryInstallationKey",
     "MemoryLanding",
     "MemoryLog",
+    "MemoryModels",
     "MemoryPoison",
     "MemoryQueues",
     "MemoryReceipts",
@@ -119,6 +121,7 @@ class MemoryServices(MemoryStores, Engines):
     fetch: Any = no_network
     photos: PhotoCache = field(default_factory=lambda: PhotoCache(pixels=0))
     alarms: Any = field(default_factory=MemoryAlarms)
+    models: Any = field(default_factory=MemoryModels)
     telemetry: Any = field(default_factory=SilentTelemetry)
     vision: Any = None
     ocr: Any = None

@@ -3,8 +3,8 @@
 `SQL_DRIVER=mssql-python` adds that package, for an app whose setting SQL_DRIVER names it.
 
 Azure installs requirements.txt when the package is published (remote build). The package
-holds our own code and, with the local engine, its weights, so that a function downloads
-nothing when it runs.
+holds our own code and, with the local engine, its weights, and those that steps bring, so that a
+function downloads nothing when it runs.
 """
 
 import argparse
@@ -12,8 +12,16 @@ import re
 import shutil
 import sys
 import zipfile
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
+
+from imaginem.assets import AssetStore
+from imaginem.assets.weights import WeightsStore, told
+from imaginem.cli.shared import load_registry
+from imaginem.config.ocr_languages import kinds_of_data
+from imaginem.config.settings import read_settings
+from imaginem.pipeline.brought import requirement_parts
+from imaginem.ports.weights import Weights
 
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
@@ -27,6 +35,7 @@ LEFT_OUT = (
     "assets/convert",
     "assets/download.py",
     "assets/fetch.py",
+    "assets/fetch_weights.py",
 )
 LOCAL_PACKAGES = (
     "onnxruntime",
@@ -57,23 +66,80 @@ def collect(engines: set[str], folder: Path, sql_driver: str = "pyodbc") -> None
     for name in LEFT_OUT:
         path = folder / "imaginem" / name
         shutil.rmtree(path) if path.is_dir() else path.unlink()
+    registry = load_registry(ROOT)
     requirements = (ROOT / "requirements.txt").read_text("utf-8")
     _copy_page_assets(folder / "imaginem" / "web" / "static" / "vendor")
     if "local" in engines:
         requirements += "# The local engine.\n" + _pins("requirements-local.txt", LOCAL_PACKAGES)
         _copy_weights(folder / "weights")
     else:
-        shutil.rmtree(folder / "imaginem" / "engines" / "local")
         shutil.rmtree(folder / "imaginem" / "sql" / "flat_index")
+    if registry.weights():
+        copy_weights_of_steps(registry.weights(), folder / "weights")
+    elif "local" not in engines:
+        for name in ("local", "onnx"):
+            shutil.rmtree(folder / "imaginem" / "engines" / name)
+    requirements += packages_of_steps(registry.requirements(), requirements)
     if sql_driver == "mssql-python":
         requirements += _pins("requirements-dev.txt", {sql_driver})
     (folder / "requirements.txt").write_text(requirements, "utf-8")
 
 
+def _pinned(name: str) -> str:
+    """Return the lines that pin a package, in the first requirements file that does."""
+    files = ("requirements.txt", "requirements-local.txt", "requirements-dev.txt")
+    return next((lines for file in files if (lines := _pins(file, {name}))), "")
+
+
 def _pins(file: str, packages: Collection[str]) -> str:
     """Return the lines of a requirements file that pin these packages."""
-    lines = (ROOT / file).read_text("utf-8").splitlines()
+    return _lines_of((ROOT / file).read_text("utf-8"), packages)
+
+
+def _lines_of(text: str, packages: Collection[str]) -> str:
+    lines = text.splitlines()
     return "".join(f"{line}\n" for line in lines if re.split(r"[=;\[]", line)[0] in packages)
+
+
+def packages_of_steps(declared: Sequence[tuple[str, str]], listed: str) -> str:
+    """Return the lines of requirements that steps add.
+
+    Args:
+        declared: steps with their requirements.
+        listed: the requirements that there are without them.
+
+    Raises:
+        SystemExit: one is pinned nowhere, or to another version than is listed.
+    """
+    lines: dict[str, str] = {}
+    for step, text in declared:
+        name, version = requirement_parts(text)
+        line = f"{text}\n" if version else _pinned(name)
+        if not line:
+            sys.exit(f"the step {step} needs {name}, which is pinned nowhere: write {name}==1.2")
+        there = lines.get(name) or _lines_of(listed, {name})
+        if there and there != line:
+            sys.exit(f"the step {step} needs {line.strip()}, and there is {there.strip()}")
+        if not there:
+            lines[name] = line
+    return "# Of steps.\n" + "".join(lines.values()) if lines else ""
+
+
+def copy_weights_of_steps(declared: Sequence[tuple[str, Weights]], folder: Path) -> None:
+    """Copy the files that steps bring; those beside them are copied with the steps.
+
+    Raises:
+        SystemExit: one is missing, or lies elsewhere than in steps/.
+    """
+    store = WeightsStore(read_settings().assets)
+    for step, weights in declared:
+        if problem := store.problem(weights):
+            sys.exit(told(step, weights, problem))
+        if not weights.file:
+            folder.mkdir(exist_ok=True)
+            shutil.copy(store.place(weights), folder)
+        elif not Path(weights.file).is_relative_to(ROOT / "steps"):
+            sys.exit(f"the step {step}: {weights.file} must be in steps/, to be deployed with it")
 
 
 def _copy_page_assets(folder: Path) -> None:
@@ -90,10 +156,6 @@ def _copy_page_assets(folder: Path) -> None:
 
 def _copy_weights(folder: Path) -> None:
     """Copy the models and language data, which `imaginem assets fetch` has fetched before."""
-    from imaginem.assets import AssetStore
-    from imaginem.config.ocr_languages import kinds_of_data
-    from imaginem.config.settings import read_settings
-
     settings = read_settings()
     store = AssetStore(settings.assets)
     folder.mkdir()

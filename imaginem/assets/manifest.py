@@ -44,6 +44,7 @@ class Asset:
         converter: name of the conversion that makes it.
         sources: names of the assets that the converter reads.
         installed: import name of the installed Python package that contains it.
+        kept_as: name in the cache folder; empty for one made of name and sha256.
     """
 
     name: str
@@ -56,10 +57,13 @@ class Asset:
     converter: str = ""
     sources: tuple[str, ...] = field(default=())
     installed: str = ""
+    kept_as: str = ""
 
     @property
     def file_name(self) -> str:
         """Name in the cache folder: with part of the hash, so that versions are kept apart."""
+        if self.kept_as:
+            return self.kept_as
         path = Path(self.name)
         return f"{path.stem}-{self.sha256[:8]}{path.suffix}"
 

@@ -5,17 +5,11 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from imaginem.assets import AssetStore
 from imaginem.assets.fetch import fetch
+from imaginem.assets.weights import WeightsStore
+from imaginem.cli.bars import bars
 from imaginem.cli.shared import (
     App,
     Exit,
@@ -27,6 +21,7 @@ from imaginem.cli.shared import (
     out,
     print_json,
 )
+from imaginem.cli.weights import check_weights_of, fetch_with_bars_of, steps_weights
 from imaginem.config.ocr_languages import kinds_of_data
 
 app = typer.Typer(no_args_is_help=True, help="Weights and sample photos.")
@@ -34,20 +29,7 @@ app = typer.Typer(no_args_is_help=True, help="Weights and sample photos.")
 
 def fetch_with_bars(store: AssetStore, kinds: list[str], console: Console) -> list[str]:
     """Fetch the missing files, with a progress bar for each; return the names of those fetched."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        bars: dict[str, TaskID] = {}
-
-        def report(name: str, done: int, size: int) -> None:
-            if name not in bars:
-                bars[name] = progress.add_task(name, total=size)
-            progress.update(bars[name], completed=done)
-
+    with bars(console) as report:
         return fetch(store, kinds, report)
 
 
@@ -55,18 +37,20 @@ def fetch_with_bars(store: AssetStore, kinds: list[str], console: Console) -> li
 def fetch_command(
     samples: Annotated[bool, typer.Option(help="Fetch the sample photos too.")] = True,
     bench: Annotated[bool, typer.Option(help="Fetch the photos for measuring too.")] = False,
+    only_steps: Annotated[bool, typer.Option(help="Fetch nothing but the files of steps.")] = False,
     app_folder: App = Path(),
 ) -> None:
-    """Download the pinned weights, language data and sample photos that are missing.
+    """Download the weights, language data and sample photos that are missing, and steps' files.
 
     Goes on after a break. OCR_LANGUAGES says which language data is wanted.
     """
     with exit_on_error():
-        settings = make_runtime(app_folder).settings
-        store = AssetStore(settings.assets)
+        runtime = make_runtime(app_folder)
+        settings, store = runtime.settings, AssetStore(runtime.settings.assets)
         kinds = ["model", *(["sample"] if samples else []), *(["bench"] if bench else [])]
         kinds += kinds_of_data(settings.ocr_languages)
-        fetched = fetch_with_bars(store, kinds, err)
+        fetched = [] if only_steps else fetch_with_bars(store, kinds, err)
+        fetched += fetch_with_bars_of(runtime, steps_weights(app_folder), err)
         out.print(
             f"{len(fetched)} files fetched into {store.folder}"
             if fetched
@@ -94,5 +78,6 @@ def verify(as_json: Json = False, app_folder: App = Path()) -> None:
             for asset, problem in problems:
                 mark = f"[red]{problem}[/]" if problem else "[green]ok[/]"
                 out.print(f"{asset.name}: {mark} ({asset.licence})", highlight=False)
+        check_weights_of(app_folder, WeightsStore(settings.assets))
         if any(problem for _, problem in problems):
             fail("some files are not the pinned ones: run `imaginem assets fetch`", Exit.FAILED)

@@ -9,6 +9,7 @@ import typer
 
 from imaginem.assets import AssetStore
 from imaginem.assets.nodejs import node_command
+from imaginem.assets.weights import WeightsStore
 from imaginem.cli.serve import home_matters
 from imaginem.cli.shared import (
     App,
@@ -20,12 +21,14 @@ from imaginem.cli.shared import (
     print_json,
     storage_advice,
 )
+from imaginem.cli.weights import check_weights_of
 from imaginem.config.retirement import Retirement, retirements
 from imaginem.config.settings import Settings
 from imaginem.config.startup import unknown_steps
 from imaginem.errors import ConfigurationError, ImaginemError, StorageSilent, free_bytes
 from imaginem.host.emulator import emulator_package
 from imaginem.host.identity import check_identity
+from imaginem.pipeline.brought import check_installed
 from imaginem.pipeline.means import check_settings
 from imaginem.runtime import Runtime
 from imaginem.usecases.health import (
@@ -124,6 +127,9 @@ def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
     yield Check("disk", lambda: _check_room(settings.home.absolute()))
     yield Check("pipeline", lambda: check_pipeline(settings, _step_names(app)))
     yield Check("settings of steps", lambda: _check_steps(app))
+    store = WeightsStore(settings.assets)
+    yield Check("weights of steps", lambda: check_weights_of(app, store))
+    yield Check("packages of steps", lambda: check_installed(load_registry(app).requirements()))
     for check in ServiceChecks(runtime, settings.pipeline).checks():
         yield with_advice(check, settings)
     if home_matters(settings):

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from imaginem.cli.model_steps import add_card_step
 from imaginem.cli.shared import App, Exit, Json, exit_on_error, fail, load_registry, out, print_json
 from imaginem.names import STEP_NAME
 from imaginem.pipeline.means import described, setting_name
@@ -38,6 +39,11 @@ def steps(as_json: Json = False, app: App = Path()) -> None:
                         for told in described(s.settings)
                     ],
                     "parameters": described(s.parameters),
+                    "weights": [
+                        {"place": w.place, "sha256": w.sha256, "licence": w.licence}
+                        for w in s.weights
+                    ],
+                    "requirements": list(s.requirements),
                 }
                 for s in registry
             ]
@@ -52,6 +58,10 @@ def steps(as_json: Json = False, app: App = Path()) -> None:
             _tell_means("setting", setting_name(step.name, told["name"]), told)
         for told in described(step.parameters):
             _tell_means("parameter", f"{step.name}.{told['name']}", told)
+        for weights in step.weights:
+            _tell(f"weights of {step.name}: {weights.place} ({weights.licence})")
+        if step.requirements:
+            _tell(f"packages of {step.name}: {', '.join(step.requirements)}")
 
 
 def _tell_means(what: str, name: str, told: Mapping[str, Any]) -> None:
@@ -59,7 +69,11 @@ def _tell_means(what: str, name: str, told: Mapping[str, Any]) -> None:
     default = "nothing" if told["default"] is None else told["default"]
     usual = "needed" if told["required"] else f"{default} by default"
     means = f": {told['means']}" if told["means"] else ""
-    out.print(f"{what} {name} ({told['type']}, {usual}){means}", markup=False, highlight=False)
+    _tell(f"{what} {name} ({told['type']}, {usual}){means}")
+
+
+def _tell(text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def resolve(
@@ -82,19 +96,27 @@ def resolve(
 
 def new_step(
     name: Annotated[str, typer.Argument(help="Name of the step, and of its queue.")],
+    model: Annotated[Path | None, typer.Option(help="Model card, of which to make it.")] = None,
+    photo: Annotated[Path | None, typer.Option(help="Photo to try the model on.")] = None,
     app: App = Path(),
 ) -> None:
-    """Write a step that works, and its test, ready to edit."""
+    """Write a step that works, and its test, ready to edit; or one made of a model card."""
     if not STEP_NAME.fullmatch(name):
         fail(f"{name!r} can't be a step's name: use 3 to 63 of a-z and 0-9", Exit.USAGE)
     if iskeyword(name):
         fail(f"{name!r} can't be a step's name: it is a word of Python", Exit.USAGE)
+    if photo is not None and model is None:
+        fail("--photo is for trying a model: name its card with --model", Exit.USAGE)
     step_file, test_file = app / "steps" / f"{name}.py", app / "tests" / "unit" / f"test_{name}.py"
     for file in (step_file, test_file):
         if file.exists():
             fail(f"{file} exists already", Exit.USAGE)
     if not step_file.parent.is_dir():
         fail(f"there is no folder steps/ in {app}: name the app's folder with --app", Exit.USAGE)
+    if model is not None:
+        with exit_on_error():
+            add_card_step(app, name, model, photo)
+        return
     for file, template in ((step_file, "step.py.txt"), (test_file, "test_step.py.txt")):
         text = (_TEMPLATES / template).read_text("utf-8")
         file.parent.mkdir(parents=True, exist_ok=True)

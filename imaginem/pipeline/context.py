@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -21,7 +22,17 @@ from imaginem.pipeline.means import (
 from imaginem.pipeline.offload import expand, expand_all
 from imaginem.pipeline.source import photo_url, read_photo
 from imaginem.pipeline.steps import OutputT, Step
-from imaginem.ports import CallContext, EngineKind, Engines, EngineT, Results, Services
+from imaginem.ports import (
+    CallContext,
+    EngineKind,
+    Engines,
+    EngineT,
+    Models,
+    Network,
+    Results,
+    Services,
+)
+from imaginem.ports.weights import Weights
 from imaginem.redaction import without_query
 
 if TYPE_CHECKING:
@@ -116,6 +127,35 @@ class JobContext(Engines):
             ConfigurationError: one is wrong or missing.
         """
         return read_settings_of(self._message.current, model, self._services.environment)
+
+    def weights(self, weights: Weights) -> Path:
+        """Return the path of a file that the step brings.
+
+        Args:
+            weights: that the step declares with `@step(weights=…)`.
+
+        Raises:
+            ConfigurationError: it was not fetched yet, or is another file.
+        """
+        return self.models.path(self._message.current, weights)
+
+    def model(self, weights: Weights) -> Network:
+        """Return the ONNX network in a file that the step brings.
+
+        A process opens it once, and closes it when no step has asked for it for a while.
+
+        Args:
+            weights: that the step declares with `@step(weights=…)`.
+
+        Raises:
+            ConfigurationError: as of `weights`; or onnxruntime is missing or refuses the file.
+        """
+        return self.models.network(self._message.current, weights)
+
+    @property
+    def models(self) -> Models:
+        """The models that steps bring."""
+        return self._services.models
 
     @property
     def image_classifiers(self) -> Any:

@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 from imaginem.errors import RegistrationError
 from imaginem.names import STEP_NAME
 from imaginem.outputs import StepOutput
+from imaginem.pipeline.brought import check_requirements, check_weights
 from imaginem.pipeline.groups import (
     Group,
     GroupFunction,
@@ -19,6 +20,7 @@ from imaginem.pipeline.groups import (
 )
 from imaginem.pipeline.means import StepParameters, StepSettings, check_kind
 from imaginem.ports import CoreSettings
+from imaginem.ports.weights import Weights
 
 ContextT = TypeVar("ContextT")
 OutputT = TypeVar("OutputT", bound=StepOutput)
@@ -40,6 +42,8 @@ class Step(Generic[ContextT, OutputT]):
         parameters: the model of what a job may say to it; None if that is nothing.
         group: how many jobs it works on at once at most; 0 for a step that sees one job.
         within: seconds that a job waits for others at most, in a group step.
+        weights: the files that it brings.
+        requirements: the packages that it needs, as pip names them.
         summary: first line of its docstring.
     """
 
@@ -53,6 +57,9 @@ class Step(Generic[ContextT, OutputT]):
         settings: type[StepSettings] | None = None,
         parameters: type[StepParameters] | None = None,
         group: Group[ContextT, OutputT] | None = None,
+        *,
+        weights: Sequence[Weights] = (),
+        requirements: Sequence[str] = (),
     ) -> None:
         self.name = function.__name__
         self.output_type = output_type
@@ -63,6 +70,8 @@ class Step(Generic[ContextT, OutputT]):
         self.within = group.within if group else 0.0
         self.settings = settings
         self.parameters = parameters
+        self.weights = tuple(weights)
+        self.requirements = tuple(requirements)
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
         self._function = function
         self._group = group
@@ -207,6 +216,14 @@ class Registry:
         """Return the models of the steps' parameters, by all steps' names."""
         return {step.name: step.parameters for step in self}
 
+    def weights(self) -> list[tuple[str, Weights]]:
+        """Return the files that steps bring, with the names of the steps."""
+        return [(step.name, weights) for step in self for weights in step.weights]
+
+    def requirements(self) -> list[tuple[str, str]]:
+        """Return the packages that steps need, with the names of the steps."""
+        return [(step.name, package) for step in self for package in step.requirements]
+
     def names(self) -> list[str]:
         """Return the steps' names."""
         return list(self._steps)
@@ -235,6 +252,8 @@ def step(
     alone: bool = False,
     settings: type[StepSettings] | None = None,
     parameters: type[StepParameters] | None = None,
+    weights: Sequence[Weights] = (),
+    requirements: Sequence[str] = (),
     registry: Registry | None = None,
     group: int = 0,
     within: str = "",
@@ -248,6 +267,10 @@ def step(
             minutes, or much memory.
         settings: what it reads with `job.settings(…)`; checked when the app starts.
         parameters: what it reads with `job.parameters(…)`; checked before a job is sent.
+        weights: files that it reads with `job.weights(…)` or opens with `job.model(…)`; `imaginem
+            assets fetch` fetches them.
+        requirements: packages that Azure must install for it: `name==1.2`, or a name alone that
+            the repository's requirements files pin.
         registry: where to register it, for tests.
         group: the step works on as many jobs at once: its function gets a list of them, of one
             batch, and returns a list with an output, or an exception, for each. At most 50.
@@ -261,6 +284,8 @@ def step(
         name = function.__name__
         check_kind(name, "settings", settings, StepSettings)
         check_kind(name, "parameters", parameters, StepParameters)
+        check_weights(name, weights)
+        check_requirements(name, requirements)
         found = group_of(function, group, within)
         registered: Step[Any, Any] = Step(
             function if found is None else found.of_one(),
@@ -271,6 +296,8 @@ def step(
             settings,
             parameters,
             found,
+            weights=weights,
+            requirements=requirements,
         )
         (default_registry if registry is None else registry).add(registered)
         return registered

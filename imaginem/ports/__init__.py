@@ -59,6 +59,7 @@ from imaginem.ports.landing import (
     Landing,
     NoLanding,
 )
+from imaginem.ports.models import Models, Network
 from imaginem.ports.poison import PoisonEntry, PoisonFilter, PoisonLog, PoisonPage
 from imaginem.ports.receipts import Receipts
 from imaginem.ports.remains import NoRemains, Remains
@@ -162,7 +163,9 @@ __all__ = [
     "Landing",
     "LogEntry",
     "MaintenanceJob",
+    "Models",
     "Neighbor",
+    "Network",
     "NoLanding",
     "NoRemains",
     "OcrEngine",

@@ -19,6 +19,7 @@ from imaginem.ports.gallery import FaceGallery
 from imaginem.ports.installation_key import InstallationKey
 from imaginem.ports.known_photos import KnownPhotos
 from imaginem.ports.landing import Landing
+from imaginem.ports.models import Models
 from imaginem.ports.poison import PoisonLog
 from imaginem.ports.receipts import Receipts
 from imaginem.ports.remains import Remains
@@ -149,6 +150,10 @@ class Services(Engines, Protocol):
     @property
     def alarms(self) -> Alarms:
         """Return what does things later."""
+
+    @property
+    def models(self) -> Models:
+        """Return the models that steps bring."""
 
     @property
     def telemetry(self) -> Telemetry:

@@ -40,8 +40,11 @@ assert not problems, problems
 RUN_A_JOB = """
 import steps
 from imaginem.pipeline.steps import default_registry
+from imaginem.config.settings import read_settings
+from imaginem.engines.onnx import OwnModels
 from imaginem.testing import MemoryServices, message_for, photo_bytes, run_all
-services = MemoryServices()
+models = OwnModels(read_settings().assets, lambda seconds, act: None)
+services = MemoryServices(models=models)
 url = services.blobs.put("inputimages", "batch-1/photo", photo_bytes(40, 30), "image/png")
 services.queues.send("blurriness", message_for(url, ["blurriness", "pipelineoutput"]).encode())
 run_all(services, default_registry)
@@ -123,9 +126,10 @@ def test_a_new_step_and_its_test_are_all_that_a_step_takes(repository: Repositor
 
 def test_the_steps_of_the_guide_pass_the_same_checks(repository: Repository) -> None:
     guide = (ROOT / "docs" / "add-a-step.md").read_text("utf-8")
-    plain, with_settings = re.findall(r"```python\n(.+?)```", guide, re.DOTALL)
-    for code in (plain, with_settings):
+    plain, with_settings, with_weights = re.findall(r"```python\n(.+?)```", guide, re.DOTALL)
+    for code in (plain, with_settings, with_weights):
         (repository.root / STEP).write_text(code, "utf-8")
         repository.check_code(STEP)
+        repository.run("-m", "imaginem.cli", "assets", "fetch", "--only-steps")
         repository.check_function_app()
         assert "'sharpness': " in repository.run("-c", RUN_A_JOB)

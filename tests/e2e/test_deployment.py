@@ -48,7 +48,9 @@ class TestPackage:
         }
         assert not [n for n in names if "test" in n or "__pycache__" in n or "local.settings" in n]
         assert not [n for n in names for left in LEFT_OUT if n.startswith(f"imaginem/{left}")]
-        assert not [n for n in names if n.startswith("imaginem/engines/local")]
+        assert not [
+            n for n in names if n.startswith(("imaginem/engines/local", "imaginem/engines/onnx"))
+        ]
         assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
 
     def test_it_asks_for_another_sql_driver_only_where_one_is_wanted(self, tmp_path: Path) -> None:

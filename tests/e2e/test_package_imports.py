@@ -15,6 +15,7 @@ BY_ALEMBIC = "imaginem.sql.migrations.env"
 WITH_THE_LOCAL_ENGINE = {
     ("imaginem/images/decoding.py", "numpy"),
     ("imaginem/images/jpeg_xl.py", "pylibjxl"),  # without it such a photo is refused with advice
+    ("imaginem/runtime.py", "imaginem"),  # engines/onnx, for steps that bring a model
     ("imaginem/sql/choosing.py", "imaginem"),  # its flat_index, which needs numpy
 }
 """What only photos and embeddings of the local engine need; its requirements bring it."""

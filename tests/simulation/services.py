@@ -105,6 +105,7 @@ class SimulatedServices(Engines):
     engine_names: Mapping[str, str] = {}
     engine_notes: Mapping[str, str] = {}
     environment: Mapping[str, str] = {}
+    models: Any = None
 
     def __init__(self, around: Surroundings, emulated: bool) -> None:
         stores, faults = around.stores, around.faults

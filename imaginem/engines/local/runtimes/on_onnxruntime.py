@@ -42,6 +42,15 @@ def open_network(path: Path) -> Session:
     Raises:
         Unusable: onnxruntime is missing.
     """
+    return _OnnxruntimeSession(open_session(path))
+
+
+def open_session(path: Path) -> Any:
+    """Return onnxruntime's own session, which knows the shapes and types of inputs and outputs.
+
+    Raises:
+        Unusable: onnxruntime is missing.
+    """
     try:
         import onnxruntime
     except ImportError as problem:
@@ -54,6 +63,4 @@ def open_network(path: Path) -> Session:
     options.enable_mem_pattern = False  # inputs have a new size each time
     options.enable_cpu_mem_arena = False  # an arena never gives memory back
     network = without_prelus(path) or str(path)
-    return _OnnxruntimeSession(
-        onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])
-    )
+    return onnxruntime.InferenceSession(network, options, providers=["CPUExecutionProvider"])

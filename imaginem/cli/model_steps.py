@@ -1,0 +1,116 @@
+"""Makes a step of a model card: `imaginem new-step NAME --model CARD`."""
+
+import re
+import shutil
+from pathlib import Path
+
+from imaginem.assets import AssetStore
+from imaginem.cli.shared import err, make_runtime, out
+from imaginem.cli.weights import fetch_with_bars_of
+from imaginem.errors import ConfigurationError, ImaginemError
+from imaginem.images.decoding import Photo, decode_photo
+from imaginem.ports.card_reading import read_card
+from imaginem.ports.model_card import ClassifierCard, DetectorCard
+from imaginem.ports.weights import Weights
+from imaginem.runtime import Runtime
+
+_TEMPLATE = Path(__file__).with_name("templates") / "card_step.py.txt"
+_SAMPLE = "coffee.png"
+"""What a model is tried on unless a photo is named: nobody is on it."""
+_RESTRICTED = re.compile(r"\b(A?GPL|CC.BY.NC|NC|non.?commercial|research|unknown|other)\b", re.I)
+
+
+def add_card_step(app: Path, name: str, card_path: Path, photo_path: Path | None) -> None:
+    """Fetch a card's model, check both against each other, try them, and write the step.
+
+    Args:
+        app: the app's folder.
+        name: of the step; no file of that name is there yet.
+        card_path: the model card.
+        photo_path: what to try it on; a sample by default.
+
+    Raises:
+        ConfigurationError: the card is wrong, or its model is another one than it says.
+    """
+    card = read_card(card_path)
+    target = app / "steps" / f"{name}.json"
+    if target.exists() and target.resolve() != card_path.resolve():
+        raise ConfigurationError(f"{target} exists already")
+    runtime = make_runtime(app)
+    fetch_with_bars_of(runtime, [(name, weights) for weights in card.weights], err)
+    _check(runtime, name, card)
+    photo, of = _photo(runtime, photo_path)
+    found = _found(runtime, name, card, photo)
+    for weights in card.weights:
+        _copy_beside(weights, target.parent)
+    if target.resolve() != card_path.resolve():
+        shutil.copyfile(card_path, target)
+    step_file = app / "steps" / f"{name}.py"
+    step_file.write_text(_code(name, card), "utf-8")
+    _print_written(card, name, (target, step_file), f"{of}: {found}")
+
+
+def _check(runtime: Runtime, name: str, card: ClassifierCard | DetectorCard) -> None:
+    runtime.models.network(name, card.model)  # says what is missing, such as onnxruntime
+    from imaginem.engines.onnx.checking import check_card
+
+    check_card(card, *runtime.models.ready(name, card))
+
+
+def _photo(runtime: Runtime, path: Path | None) -> tuple[Photo, str]:
+    """Return the photo to try a model on, and what to call it."""
+    if path is not None:
+        return decode_photo(path.read_bytes()), path.name
+    try:
+        return decode_photo(AssetStore(runtime.settings.assets).path(_SAMPLE).read_bytes()), _SAMPLE
+    except ImaginemError:  # the samples were not fetched
+        from imaginem.testing import photo_bytes
+
+        return decode_photo(photo_bytes(640, 480)), "a plain picture"
+
+
+def _found(runtime: Runtime, name: str, card: ClassifierCard | DetectorCard, photo: Photo) -> str:
+    """Return what the model says of a photo, for people."""
+    if isinstance(card, ClassifierCard):
+        tags = runtime.models.tags(name, card, photo)
+        told = [f"{tag.name} {tag.confidence:.2f}" for tag in tags]
+    else:
+        objects = runtime.models.objects(name, card, photo)
+        told = [
+            f"{each.name} {each.confidence:.2f} at {box.x},{box.y} ({box.w} x {box.h})"
+            for each in objects
+            for box in (each.rectangle,)
+        ]
+    return ", ".join(told) or f"nothing of which it is sure by {card.threshold:g} or more"
+
+
+def _copy_beside(source: Weights, steps: Path) -> None:
+    """Copy a file of the card's folder to the steps, where the copied card looks for it."""
+    if not source.file:
+        return
+    there = steps / Path(source.file).name
+    if there.resolve() != Path(source.file).resolve():
+        shutil.copyfile(source.file, there)
+
+
+def _code(name: str, card: ClassifierCard | DetectorCard) -> str:
+    does = "says what is in a photo" if card.kind == "classifier" else "finds things in a photo"
+    summary = f"{card.name} {does}".replace('"', "'").replace("\\", "/")
+    text = _TEMPLATE.read_text("utf-8").replace("SUMMARY", summary)
+    return text.replace("KIND", card.kind).replace("STEPNAME", name)
+
+
+def _print_written(
+    card: ClassifierCard | DetectorCard, name: str, files: tuple[Path, ...], tried: str
+) -> None:
+    out.print(f"tried on {tried}", markup=False, highlight=False, soft_wrap=True)
+    for file in files:
+        out.print(f"wrote {file}", highlight=False, soft_wrap=True)
+    if _RESTRICTED.search(card.licence):
+        out.print(
+            f"note: the licence is {card.licence}: docs/own-models.md says what that can mean",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
+    out.print(f"try it: imaginem submit PHOTO --pipeline {name},pipelineoutput --wait")

@@ -1,0 +1,48 @@
+"""What steps made of model cards return."""
+
+from pydantic import Field
+
+from imaginem.ports.outputs.analysis import Box
+from imaginem.ports.outputs.base import StepOutput
+
+
+class ModelTag(StepOutput):
+    """A label that a model gives a photo."""
+
+    name: str = Field(description="The label.")
+    confidence: float = Field(description="How sure the model is, from 0 to 1.")
+    page: int | None = Field(default=None, description="Page of the file, if it has several.")
+
+
+class ModelObject(StepOutput):
+    """A thing that a model found, and where."""
+
+    name: str = Field(description="The label.")
+    confidence: float = Field(description="How sure the model is, from 0 to 1.")
+    rectangle: Box = Field(description="Where it is, in pixels of the photo.")
+    page: int | None = Field(default=None, description="Page of the file, if it has several.")
+
+
+class ModelOutput(StepOutput):
+    """What the output of each step made of a model card has."""
+
+    model: str = Field(description="Name of the model.")
+    model_version: str = Field(description="Its version.")
+    threshold: float = Field(description="What the model is less sure of is left out.")
+    ends_early: bool | None = Field(
+        default=None, description="The file lacks its end, so a part of the photo is missing."
+    )
+    pages: int | None = Field(default=None, description="How many pages the file has, if several.")
+    unread_pages: list[int] | None = Field(default=None, description="Pages that can't be decoded.")
+
+
+class ModelTags(ModelOutput):
+    """What a classifier says of a photo."""
+
+    tags: list[ModelTag] = Field(description="Labels, surest first on each page.")
+
+
+class ModelObjects(ModelOutput):
+    """What a detector finds in a photo."""
+
+    objects: list[ModelObject] = Field(description="Things, surest first on each page.")

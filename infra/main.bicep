@@ -17,6 +17,10 @@ param pipelineDefinition string = 'generalclassification,ocr,facedetection,facec
 @description('Which steps that follow each other run in one execution: auto (all but those that are declared alone), off (none), or groups: a plus sign between their steps, commas between groups.')
 param pipelineFusion string = 'auto'
 
+@description('Settings of your own steps, by name: { BLURRINESS_LIMIT: \'80\' }. Values are texts; a name that Imaginem itself uses keeps the value of its own parameter.')
+@secure()
+param stepSettings object = {}
+
 @description('The steps that have a queue. The default is what ships; infra/deploy.sh passes every step of steps/, as python -m infra.steps prints them.')
 param steps array = [
   'generalclassification'
@@ -454,6 +458,7 @@ module app 'modules/app.bicep' = {
     httpConcurrency: httpConcurrency
     pipelineDefinition: given(pipelineDefinition)
     pipelineFusion: given(pipelineFusion)
+    stepSettings: stepSettings
     droppedPhotos: droppedPhotos
     photoRetentionDays: photoRetentionDays
     cropRetentionDays: cropRetentionDays

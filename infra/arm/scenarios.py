@@ -15,6 +15,7 @@ SCENARIOS: dict[str, Scenario] = {
         "authClientId": "00000000-0000-0000-0000-000000000009",
         "deploymentPostFix": "prod",
         "tags": {"team": "photos"},
+        "stepSettings": {"BLURRINESS_LIMIT": "80"},
         "alwaysReady": [{"name": "function:ocr", "instanceCount": 1}],
     },
     "accounts of one's own": {

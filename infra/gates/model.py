@@ -137,7 +137,20 @@ def _unwrapped(body: dict[str, Any]) -> dict[str, Any]:
             loop = body["loop_type"]["detail"]["array_name"]
         conditional |= body.get("condition") is not None
         body = body["config"]
-    return {"body": keys(body), "conditional": conditional, "loop": loop}
+    known = keys(body)
+    if "properties" in known:
+        known["properties"] = _ours(known["properties"])
+    return {"body": known, "conditional": conditional, "loop": loop}
+
+
+def _ours(properties: Any) -> Any:
+    """Return the part of `union(parameter, {…})` that stands in the file; others as they are."""
+    function = properties.get("function", {}) if isinstance(properties, dict) else {}
+    if function.get("type") != "union":
+        return properties
+    parts = function["parameters"].values()
+    written = [part for part in parts if isinstance(part, dict)]
+    return keys(written[0]) if len(written) == 1 else properties
 
 
 def _key(name: str) -> str:

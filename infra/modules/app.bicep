@@ -19,6 +19,8 @@ param queueNewBatchThreshold int
 param httpConcurrency int
 param pipelineDefinition string
 param pipelineFusion string
+@secure()
+param stepSettings object
 param droppedPhotos string
 param photoRetentionDays int
 param cropRetentionDays int
@@ -146,7 +148,8 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
   parent: site
   name: 'appsettings'
   dependsOn: [authentication]
-  properties: {
+  // Ours come last, so that none of a step's takes the place of one.
+  properties: union(stepSettings, {
     AzureWebJobsStorage__accountName: storageName
     AzureWebJobsStorage__credential: 'managedidentity'
     AzureWebJobsStorage__clientId: identityClientId
@@ -199,7 +202,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     SQL_CONNECTION_STRING: 'Server=tcp:${sqlServer},1433;Database=${sqlDatabase};Encrypt=yes'
     SQL_DRIVER: sqlDriver
     HTTP_ACCESS: empty(authClientId) ? 'health' : 'platform'
-  }
+  })
 }
 
 // On, whatever is given: without an app to log in to, the platform answers 401 to all but the paths that are excluded.

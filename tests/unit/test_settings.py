@@ -9,10 +9,14 @@ from typing import ClassVar
 import pytest
 from pydantic import ValidationError
 
+import steps  # noqa: F401 - registers them
 from imaginem.config.local_settings import local_settings
+from imaginem.config.sections.pipeline import DEFAULT_PIPELINE
 from imaginem.config.settings import MAX_DEQUEUE_COUNT, Settings, choosing, read_settings
 from imaginem.config.startup import check_start
 from imaginem.errors import ConfigurationError
+from imaginem.pipeline.means import setting_name
+from imaginem.pipeline.steps import default_registry
 from imaginem.ports import FACES, CoreSettings, FaceGrid, Fusion, RetentionDays
 from infra.gates.app_settings import declared_settings
 
@@ -368,3 +372,15 @@ def test_a_whole_connection_string_of_application_insights_is_taken() -> None:
 def test_a_count_is_a_whole_number_and_written_as_one(text: str) -> None:
     with pytest.raises(ConfigurationError, match=f"MAX_ATTEMPTS is '{text}': give 1 or more$"):
         read_settings({"MAX_ATTEMPTS": text})
+
+
+def test_the_settings_of_steps_that_ship_are_in_the_example() -> None:
+    example = json.loads((ROOT / "local.settings.json.example").read_text("utf-8"))["Values"]
+    shipped = {*DEFAULT_PIPELINE, "sample"}
+    wanted = {
+        setting_name(step, field)
+        for step, model in default_registry.settings()
+        if step in shipped
+        for field in model.model_fields
+    }
+    assert wanted - set(example) == set()

@@ -134,7 +134,7 @@ def _written(file: IO[bytes], source: FileSource, report: Report, read_blob: Rea
     return digest.hexdigest()
 
 
-class _OnlySafely(urllib.request.HTTPRedirectHandler):
+class OnlySafely(urllib.request.HTTPRedirectHandler):
     """Follows an answer that leads elsewhere, unless it leads out of encryption."""
 
     def redirect_request(
@@ -146,10 +146,15 @@ class _OnlySafely(urllib.request.HTTPRedirectHandler):
         headers: HTTPMessage,
         newurl: str,
     ) -> urllib.request.Request | None:
+        """Return the request to follow an answer with; arguments as of urllib's handler.
+
+        Raises:
+            ConfigurationError: it leads from https to an address without.
+        """
         if req.full_url.startswith("https://") and not newurl.startswith("https://"):
             place = without_query(req.full_url)
             raise ConfigurationError(f"{place} leads to an address without https: give another")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-_OPENER = urllib.request.build_opener(_OnlySafely)
+_OPENER = urllib.request.build_opener(OnlySafely)

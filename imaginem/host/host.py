@@ -241,9 +241,10 @@ def _kill(session: Session | None) -> None:
 
 
 def _change_times(app: Path) -> dict[str, float]:
-    """Return the modification times of the app's source files, by path."""
+    """Return the modification times of the app's source files and model cards, by path."""
     times: dict[str, float] = {}
-    for path in (*app.glob("*.py"), *app.glob("steps/**/*.py"), app / "host.json"):
+    steps = (path for ending in ("py", "json") for path in app.glob(f"steps/**/*.{ending}"))
+    for path in (*app.glob("*.py"), *steps, app / "host.json"):
         with suppress(OSError):  # an editor may replace it at this moment
             times[str(path)] = path.stat().st_mtime
     return times

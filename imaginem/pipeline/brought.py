@@ -59,16 +59,16 @@ def check_installed(declared: Iterable[tuple[str, str]]) -> None:
     Raises:
         ConfigurationError: names each that is missing or of another version, and its step.
     """
-    problems = []
+    problems: dict[str, str] = {}
     for step, text in declared:
         name, wanted = requirement_parts(text)
         try:
             found = version(name)
         except PackageNotFoundError:
-            problems.append(f"the step {step} needs {text}, which is not installed")
+            problems[text] = f"the step {step} needs {text}, which is not installed"
             continue
         if wanted and found != wanted:
-            problems.append(f"the step {step} needs {text}, and {found} is installed")
+            problems[text] = f"the step {step} needs {text}, and {found} is installed"
     if problems:
-        packages = " ".join(dict.fromkeys(text for _, text in declared))
-        raise ConfigurationError(f"{'; '.join(problems)}: `pip install {packages}`")
+        told = "; ".join(problems.values())
+        raise ConfigurationError(f"{told}: `pip install {' '.join(problems)}`")

@@ -83,6 +83,9 @@ def test_both_cards_become_steps_as_the_guide_says(guide: Guide) -> None:
     for command, printed in zip(BLOCKS[::2], BLOCKS[1::2], strict=True):
         assert guide.command(command) == printed
 
+    listed = {step["name"]: step for step in json.loads(guide.command("imaginem steps --json"))}
+    assert listed["wayup"]["requirements"] == ["numpy", "onnxruntime"]
+    assert [each["licence"] for each in listed["layout"]["weights"]] == ["Apache-2.0"]
     (code,) = [text for language, text in FENCED if language == "python"]
     assert (guide.app / "steps" / "wayup.py").read_text("utf-8") == code
     outputs = guide.outputs()

@@ -36,13 +36,18 @@ class ModelOutput(StepOutput):
     unread_pages: list[int] | None = Field(default=None, description="Pages that can't be decoded.")
 
 
-class ModelTags(ModelOutput):
-    """What a classifier says of a photo."""
-
+class _Tags(StepOutput):
     tags: list[ModelTag] = Field(description="Labels, surest first on each page.")
 
 
-class ModelObjects(ModelOutput):
-    """What a detector finds in a photo."""
-
+class _Objects(StepOutput):
     objects: list[ModelObject] = Field(description="Things, surest first on each page.")
+
+
+# The fields of the last base come first: what was found, before what found it.
+class ModelTags(ModelOutput, _Tags):
+    """What a classifier says of a photo."""
+
+
+class ModelObjects(ModelOutput, _Objects):
+    """What a detector finds in a photo."""

@@ -73,7 +73,7 @@ def _ai_emulator(wanted: bool) -> Iterator[dict[str, str]]:
     """Serve an emulator of Azure's AI services, if wanted; yield the settings of the engines."""
     if not wanted:
         # Whatever local.settings.json says, a demo must not enrol faces in a real account.
-        yield dict.fromkeys(ENGINE_TABLE.allowed(), "local")
+        yield {**dict.fromkeys(ENGINE_TABLE.allowed(), "local"), "FACE_GRID": ""}
         return
     from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
     from imaginem.ai_emulator.app import LocalEngines

@@ -15,6 +15,7 @@ from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoin
 from starlette.requests import Request
 from starlette.responses import Response
 
+from imaginem.ai_emulator.chat import ChatEmulator
 from imaginem.ai_emulator.contents import ContentEmulator
 from imaginem.ai_emulator.documents import DocumentEmulator
 from imaginem.ai_emulator.face import Embedder, FaceEmulator
@@ -127,6 +128,7 @@ class AiEmulator:
         self.documents = DocumentEmulator(lambda: engines.ocr)
         self.documents.free = options.tier == "F0"
         self.contents = ContentEmulator(lambda: engines.vision)
+        self.chat = ChatEmulator(lambda: engines.vision, lambda: engines.ocr, options.key)
         self.face = FaceEmulator(lambda: engines.faces, lambda: engines.embedder, self.memory)
         self.face.approved = options.limited_access
         self.face.face_id_seconds = options.face_id_seconds
@@ -140,6 +142,7 @@ class AiEmulator:
                 *self.face.routes(),
                 *self.documents.routes(),
                 *self.contents.routes(),
+                *self.chat.routes(),
             ],
             middleware=[Middleware(BaseHTTPMiddleware, dispatch=self._gateway)],
             exception_handlers={
@@ -151,6 +154,8 @@ class AiEmulator:
     async def _gateway(self, request: Request, go_on: RequestResponseEndpoint) -> Response:
         self.requests.append(f"{request.method} {request.url.path}?{request.url.query}")
         service = request.url.path.split("/")[1]
+        if service == "v1":  # no service of Azure: it has keys and refusals of its own
+            return await go_on(request)
         if not self._is_authorized(request):
             return wrong_key().answer()
         if service in self.quotas and (seconds := self.quotas[service].filled_in):

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from imaginem.ports.engines import FACES, OCR, RECOGNIZER, VISION, EngineKind
 
-AccountName = Literal["VISION", "FACE", "DOCUMENTINTELLIGENCE", "CONTENTUNDERSTANDING"]
+AccountName = Literal["VISION", "FACE", "DOCUMENTINTELLIGENCE", "CONTENTUNDERSTANDING", "OPENAI"]
 """Begins the names of an account's settings, see `imaginem.config.sections.accounts`."""
 
 
@@ -27,7 +27,8 @@ class Provider:
             `imaginem.engines.EngineModule`; it is imported when first used.
         packages: packages that it imports and that requirements.txt does not hold.
         needs_weights: it reads models from the folder of assets.
-        account: of Azure AI, whose address it needs; none if it calls none.
+        account: of Azure AI, or an OpenAI-compatible server, whose address it needs and which gets
+            photos; none if it calls none.
         defaults: of number settings that differ from provider to provider; a recognizer has
             both thresholds of a match here.
         goes_with: values of the setting that its row follows, besides its own name, with which
@@ -200,6 +201,7 @@ ENGINE_TABLE = EngineTable(
                     "imaginem.engines.azure.content_understanding",
                     account="CONTENTUNDERSTANDING",
                 ),
+                Provider("openai", "imaginem.engines.openai.vision", account="OPENAI"),
             ),
             fake="imaginem.memory.engines:FakeVision",
             label="What is in photos",
@@ -228,6 +230,7 @@ ENGINE_TABLE = EngineTable(
                     account="DOCUMENTINTELLIGENCE",
                     goes_with=("contentunderstanding",),
                 ),
+                Provider("openai", "imaginem.engines.openai.ocr", account="OPENAI"),
             ),
             fake="imaginem.memory.engines:FakeOcr",
             label="Text",

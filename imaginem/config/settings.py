@@ -15,6 +15,7 @@ from imaginem.config.sections.engines import (
     grid_problems,
     threshold_problems,
 )
+from imaginem.config.sections.openai import OpenAiAccount, OpenAiSettings, openai_problems
 from imaginem.config.sections.pipeline import MAX_DEQUEUE_COUNT, PipelineSettings
 from imaginem.config.sections.retention import RetentionSettings
 from imaginem.config.sections.storage import (
@@ -42,6 +43,7 @@ class Settings(
     AccessSettings,
     AccountSettings,
     EngineSettings,
+    OpenAiSettings,
     PipelineSettings,
     RetentionSettings,
     StorageSettings,
@@ -119,5 +121,9 @@ def _account_problems(settings: Settings, wrong: Collection[str]) -> list[str]:
     problems: list[str] = []
     for name in get_args(AccountName):
         account: ServiceSettings = getattr(settings, name.lower())
-        problems += account_problems(name, account, table.users(name, chosen), wrong)
+        users = table.users(name, chosen)
+        if isinstance(account, OpenAiAccount):
+            problems += openai_problems(account, users, wrong)
+        else:
+            problems += account_problems(name, account, users, wrong)
     return problems

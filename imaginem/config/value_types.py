@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, FilePath, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    DirectoryPath,
+    Field,
+    FilePath,
+    StringConstraints,
+)
 
 from imaginem.config.declare import Expected
 from imaginem.config.ocr_languages import CODES
@@ -99,7 +106,7 @@ def _in_home(path: object) -> object:
     return Path(path).expanduser() if isinstance(path, str) else path
 
 
-def _whole(number: object) -> object:
+def whole_number(number: object) -> object:
     """Read a whole number as Python does: `5`, not `5.0`."""
     try:
         return int(number) if isinstance(number, str) else number
@@ -107,9 +114,9 @@ def _whole(number: object) -> object:
         raise ValueError from None  # its text would say it in other words than `Expected`
 
 
-Count = Annotated[int, Field(ge=1), BeforeValidator(_whole), Expected("1 or more")]
+Count = Annotated[int, Field(ge=1), BeforeValidator(whole_number), Expected("1 or more")]
 FirstOfThreePorts = Annotated[
-    int, Field(ge=1, le=65533), BeforeValidator(_whole), Expected("a port, from 1 to 65533")
+    int, Field(ge=1, le=65533), BeforeValidator(whole_number), Expected("a port, from 1 to 65533")
 ]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Expected("0 to 1")]
 Seconds = Annotated[
@@ -127,6 +134,8 @@ WebAddress = Annotated[Address, Expected("an http(s) address", shown=False)]
 Folder = Annotated[Path, AfterValidator(Path.expanduser)]
 File = Annotated[FilePath | None, BeforeValidator(_in_home)]
 """The path of a file that exists."""
+ExistingFolder = Annotated[DirectoryPath | None, BeforeValidator(_in_home)]
+"""The path of a folder that exists."""
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_split)]
 """Names with commas between."""

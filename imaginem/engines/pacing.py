@@ -177,7 +177,7 @@ class Pacer:
         if away > _FARTHEST:
             until = datetime.fromtimestamp(slot, UTC)
             raise Busy(
-                f"Azure {self._name} takes no calls until {until:%Y-%m-%d %H:%M} UTC: the quota is "
+                f"{self._name} takes no calls until {until:%Y-%m-%d %H:%M} UTC: the quota is "
                 "used up",
                 retry_after=away,
             )

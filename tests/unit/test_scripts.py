@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from imaginem.assets import Asset, AssetStore, Manifest
 from imaginem.config.ocr_languages import CODES, OCR_LANGUAGES, data_of
 from imaginem.config.settings import read_settings
-from imaginem.engines.local.scripts.alphabets import main_language
+from imaginem.engines.alphabets import main_language
 from imaginem.engines.local.scripts.data import Data, LanguageData, Reader, asset_name
 from imaginem.engines.local.scripts.gate import is_read
 from imaginem.engines.local.scripts.lines import FoundLine

@@ -16,7 +16,7 @@ from imaginem.assets import fetch as fetch_module
 from imaginem.cli.doctor import unread_languages
 from imaginem.cli.report import result_table
 from imaginem.config.settings import read_settings
-from imaginem.engines.local.scripts.alphabets import unreadable
+from imaginem.engines.alphabets import unreadable
 from imaginem.engines.local.scripts.data import LanguageData
 from imaginem.outputs import OcrText, TextLine
 from imaginem.ports import CallContext

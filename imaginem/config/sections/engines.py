@@ -93,12 +93,12 @@ class EngineSettings(Section):
     vision_engine: VisionProvider = setting(
         "VISION_ENGINE",
         "local",
-        "`local`, `azure` or `contentunderstanding`: the engine of generalclassification",
+        "`local`, `azure`, `contentunderstanding` or `openai`: the engine of generalclassification",
     )
     ocr_engine: OcrProvider = setting(
         "OCR_ENGINE",
         _usual_provider("OCR_ENGINE"),
-        "`local`, `azure` or `documentintelligence`: the engine of ocr",
+        "`local`, `azure`, `documentintelligence` or `openai`: the engine of ocr",
         usual="as `VISION_ENGINE`; with `contentunderstanding` `documentintelligence`",
     )
     face_engine: FaceProvider = setting(

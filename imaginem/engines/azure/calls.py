@@ -174,10 +174,7 @@ class Service:
         code = refused.codes[-1] if refused.codes else str(refused.status)
         wait = _wait_of(refused)
         if wait is not None:
-            try:
-                self._pacer.hold_off(wait)
-            except StorageUnavailable as problem:  # other instances will be refused themselves
-                _logger.warning("%s", problem)
+            self._hold_off(wait)
             return Busy(message, retry_after=wait)
         if "UnsupportedFeature" in refused.codes:
             return LimitedAccess(_ACCESS)
@@ -190,6 +187,13 @@ class Service:
                 f"{message} ({code})", retry_after=refused.retry_after or _UNREACHABLE_PAUSE
             )
         return ServiceRefused(f"{message} ({code})", refused.codes)
+
+    def _hold_off(self, seconds: float) -> None:
+        """Make all instances wait for some seconds."""
+        try:
+            self._pacer.hold_off(seconds)
+        except StorageUnavailable as problem:  # other instances will be refused themselves
+            _logger.warning("%s", problem)
 
     def _unreachable(self, operation: str, problem: Exception) -> Exception:
         """Return our error for a call without a usable answer.

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from imaginem.assets import AssetStore
 from imaginem.config.ocr_languages import CODES
 from imaginem.config.settings import Settings
+from imaginem.engines.alphabets import main_language
 from imaginem.engines.local.located import LocatedLines
 from imaginem.engines.local.long_pictures import cuts, part, row_by_row
 from imaginem.engines.local.models import RuntimeSetting, shared_model
 from imaginem.engines.local.orientation import OrientationFinder
 from imaginem.engines.local.photo_faults import photo_faults
-from imaginem.engines.local.scripts.alphabets import main_language
 from imaginem.engines.local.scripts.gate import OF_PP_OCR, is_read
 from imaginem.engines.local.scripts.lines import FoundLine
 from imaginem.engines.local.scripts.photo import ScriptReader

@@ -43,6 +43,7 @@ class OcrText(StepOutput):
 
     Attributes:
         turn: how the photo was turned to be read, where the engine tells.
+        without_places: the engine tells no places: polygons are empty; None where it tells them.
     """
 
     full_text: str = ""
@@ -53,3 +54,4 @@ class OcrText(StepOutput):
     pages: int | None = None
     unread_pages: list[int] | None = None
     turn: Turn | None = None
+    without_places: bool | None = None

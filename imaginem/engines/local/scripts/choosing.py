@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from imaginem.engines.local.scripts.alphabets import scripts_in, share
+from imaginem.engines.alphabets import scripts_in, share
 from imaginem.engines.local.scripts.data import Data, Reader
 from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imaginem.engines.local.scripts.alphabets import main_script
+from imaginem.engines.alphabets import main_script
 
 Array = NDArray[Any]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imaginem.engines.local.scripts.alphabets import RIGHT_TO_LEFT
+from imaginem.engines.alphabets import RIGHT_TO_LEFT
 from imaginem.engines.local.scripts.gate import sides
 from imaginem.outputs import TextLine, Word
 

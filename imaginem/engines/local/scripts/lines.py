@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from imaginem.engines.local.scripts.alphabets import (
+from imaginem.engines.alphabets import (
     language_by_letters,
     main_script,
     unreadable,

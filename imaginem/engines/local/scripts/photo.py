@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from imaginem.engines.local.scripts.alphabets import (
+from imaginem.engines.alphabets import (
     NAMES,
     main_script,
 )

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from imaginem.engines.alphabets import main_script, tidied, with_signs_of
 from imaginem.engines.local.models import processors
-from imaginem.engines.local.scripts.alphabets import main_script, tidied, with_signs_of
 from imaginem.engines.local.scripts.data import Data
 from imaginem.engines.local.scripts.open_models import MOST_OPEN, OpenModels
 

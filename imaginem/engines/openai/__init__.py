@@ -1,0 +1,1 @@
+"""Engines behind any OpenAI-compatible server: llama-server, vLLM, Ollama, Azure AI Foundry."""

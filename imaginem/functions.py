@@ -8,6 +8,7 @@ from typing import Any
 
 import azure.functions as func
 
+from imaginem.config.receivers import log_receivers
 from imaginem.config.retirement import log_retirements
 from imaginem.config.settings import Settings, read_settings
 from imaginem.config.startup import check_start, log_unknown_steps
@@ -50,6 +51,7 @@ def add_steps(
         check_settings(registry.settings(), os.environ, Settings.declared())
         check_start(settings)  # wrong settings show at the start, not at the first message
         log_retirements(settings, datetime.now(UTC).date())
+        log_receivers(settings)
         log_unknown_steps(settings, registry.names())
     for step in registry:
         _add(app, step.name, step.name, _step_function(step, registry, services))

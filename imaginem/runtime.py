@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar, overload
 
 import imaginem
 from imaginem.config.identity import credential, get_token
+from imaginem.config.receivers import photo_receivers, with_receivers
 from imaginem.config.retirement import notes
 from imaginem.config.settings import Settings, choosing, read_settings
 from imaginem.engines.parts import EngineParts
@@ -453,8 +454,13 @@ class Runtime(Engines):
 
     @property
     def engine_notes(self) -> Mapping[str, str]:
-        """Until when the services of the engines in use answer, by kind, where there is an end."""
-        return notes(self.settings, datetime.now(UTC).date())
+        """Until when the services of the engines in use answer, and where photos go, by kind."""
+        return with_receivers(notes(self.settings, datetime.now(UTC).date()), self.settings)
+
+    @property
+    def photo_receivers(self) -> Sequence[str]:
+        """A sentence for each server that photos are sent to."""
+        return [receiver.text for receiver in photo_receivers(self.settings)]
 
     def _sweep_landing(self) -> None:
         sweep(self)

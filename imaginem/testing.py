@@ -131,6 +131,7 @@ class MemoryServices(MemoryStores, Engines):
     engines: dict[str, Any] = field(default_factory=dict)
     engine_names: Mapping[str, str] = field(default_factory=dict)
     engine_notes: Mapping[str, str] = field(default_factory=dict)
+    photo_receivers: Sequence[str] = ()
     shared_state: MemorySharedState = field(default_factory=MemorySharedState)
     audit_trail: MemoryAuditTrail = field(default_factory=MemoryAuditTrail)
     audit: Any = None

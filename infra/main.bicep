@@ -37,12 +37,12 @@ param steps array = [
 @allowed(['on', 'off'])
 param droppedPhotos string = 'on'
 
-@description('Engine of generalclassification. "local" needs a package with the local engine inside; "azure" retires on 2028-09-25; "contentunderstanding" needs a model deployed by hand, see docs/engines.md.')
-@allowed(['azure', 'local', 'contentunderstanding'])
+@description('Engine of generalclassification. "local" needs a package with the local engine inside; "azure" retires on 2028-09-25; "contentunderstanding" needs a model deployed by hand, "openai" a server at openAiEndpoint, see docs/engines.md.')
+@allowed(['azure', 'local', 'contentunderstanding', 'openai'])
 param visionEngine string = 'azure'
 
 @description('Engine of ocr. Empty: as visionEngine, or "documentintelligence" where that is "contentunderstanding".')
-@allowed(['', 'azure', 'local', 'documentintelligence'])
+@allowed(['', 'azure', 'local', 'documentintelligence', 'openai'])
 param ocrEngine string = ''
 
 @description('Engine of facedetection.')
@@ -107,6 +107,29 @@ param documentIntelligencePrice string = '1.5'
 
 @description('Price of 1,000 photos looked at by Content Understanding with its model, for the estimate in the metrics.')
 param contentUnderstandingPrice string = '4.5'
+
+@description('Address of an OpenAI-compatible server, such as a Foundry account. Engines "openai" send photos there.')
+param openAiEndpoint string = ''
+
+@description('Key of the server at openAiEndpoint; empty to send none.')
+@secure()
+param openAiApiKey string = ''
+
+@description('Whether the app\'s identity signs the calls to openAiEndpoint, as a Foundry account takes it: give it the role Cognitive Services OpenAI User there.')
+@allowed(['on', 'off'])
+param openAiIdentity string = 'off'
+
+@description('Model or deployment at openAiEndpoint; it must take pictures.')
+param openAiModel string = ''
+
+@description('Calls a second that the server at openAiEndpoint takes.')
+param openAiCallsPerSecond int = 10
+
+@description('Price of a million tokens sent to openAiEndpoint, for the estimate in the metrics.')
+param openAiPriceIn string = '0'
+
+@description('Price of a million tokens answered by openAiEndpoint, for the estimate in the metrics.')
+param openAiPriceOut string = '0'
 
 @description('Tier of the Computer Vision account, made here or yours: F0 is free, slow and takes small photos for Read.')
 param visionSku string = 'S1'
@@ -487,6 +510,13 @@ module app 'modules/app.bicep' = {
     contentUnderstandingModel: given(contentUnderstandingModel)
     contentUnderstandingCallsPerSecond: contentUnderstandingCallsPerSecond
     contentUnderstandingPrice: contentUnderstandingPrice
+    openAiEndpoint: given(openAiEndpoint)
+    openAiApiKey: given(openAiApiKey)
+    openAiIdentity: openAiIdentity
+    openAiModel: given(openAiModel)
+    openAiCallsPerSecond: openAiCallsPerSecond
+    openAiPriceIn: openAiPriceIn
+    openAiPriceOut: openAiPriceOut
     visionCallsPerSecond: visionCallsPerSecond
     faceCallsPerSecond: faceCallsPerSecond
     visionPrice: visionPrice

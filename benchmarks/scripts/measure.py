@@ -17,8 +17,8 @@ from benchmarks.scripts.texts import TEXTS, UNKNOWN, lines_of
 from imaginem.assets import AssetStore
 from imaginem.config.ocr_languages import CODES
 from imaginem.config.settings import read_settings
-from imaginem.engines.local.ocr import LocalOcr
 from imaginem.engines.alphabets import main_script, scripts_in
+from imaginem.engines.local.ocr import LocalOcr
 from imaginem.engines.local.scripts.data import SYSTEM_FOLDERS, Data, LanguageData
 from imaginem.engines.local.scripts.lines import FoundLine
 from imaginem.engines.local.scripts.photo import ScriptReader

@@ -32,10 +32,11 @@ def azure_double(
     ] = "S1",
     app: App = Path(),
 ) -> None:
-    """Serve emulators of the AI services of Azure until Ctrl-C, to develop against."""
+    """Serve emulators of Azure's AI services and of OpenAI's until Ctrl-C, to develop against."""
     with exit_on_error():
         from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
         from imaginem.ai_emulator.app import LocalEngines
+        from imaginem.ai_emulator.chat import MODEL
 
         apply_local_settings(app)
         options = AiEmulatorOptions(
@@ -43,7 +44,7 @@ def azure_double(
         )
         ai_emulator = AiEmulator(LocalEngines(AssetStore(read_settings().assets)), options)
         with AiEmulatorServer(ai_emulator, port) as server:
-            _print_settings(server.address, key, tier)
+            _print_settings(server.address, key, tier, MODEL)
             try:
                 threading.Event().wait()
             except KeyboardInterrupt:
@@ -51,14 +52,15 @@ def azure_double(
                 err.print(f"stopped after {calls} calls")
 
 
-def _print_settings(address: str, key: str, tier: str) -> None:
+def _print_settings(address: str, key: str, tier: str, model: str) -> None:
     out.print("VISION_ENGINE=azure FACE_ENGINE=azure", highlight=False)
     for service in get_args(AccountName):
         out.print(f"{service}_ENDPOINT={address} {service}_API_KEY={key}", highlight=False)
     paid = {"VISION": "S1", "DOCUMENTINTELLIGENCE": "S0"}
     tiers = [f"{name}_TIER={'F0' if tier == 'F0' else usual}" for name, usual in paid.items()]
     out.print(" ".join(tiers), highlight=False)
+    out.print(f"OPENAI_MODEL={model}", highlight=False)
     err.print(
         "These settings lead to the emulator. VISION_ENGINE=contentunderstanding takes the "
-        "successors. Ctrl-C stops it."
+        "successors, VISION_ENGINE=openai the OpenAI-compatible server. Ctrl-C stops it."
     )

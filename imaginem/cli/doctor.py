@@ -95,6 +95,7 @@ def examine_app(app: Path) -> list[Finding]:
         *shown,
         *unread_languages(runtime.settings),
         *ends_of(runtime.settings, datetime.now(UTC).date()),
+        *(Finding("where photos go", note=told) for told in runtime.photo_receivers),
         *what_remains(runtime.remains),
     ]
 

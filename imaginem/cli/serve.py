@@ -4,7 +4,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -60,20 +60,20 @@ def start(
         if home is not None:
             os.environ["IMAGINEM_HOME"] = str(home.absolute())
         runtime = make_runtime(app)
-        needed = "" if home is None else _needed(runtime.settings)
+        told = [] if home is None else [_needed(runtime.settings)]
         options = _options(app, workers, port, runtime, adopt)
         emulator, starts = _emulator(runtime.settings, app), runtime.landing.storage_starts
         host = Host(options, runtime.queues, runtime.blobs, emulator, starts)
         with signals(host):
-            _run(host, port, needed)
+            _run(host, port, [*told, *runtime.photo_receivers])
 
 
 def _needed(settings: Settings) -> str:
-    """Return the settings by which other commands find this home."""
+    """Return a line with the settings by which other commands find this home."""
     needed = f"IMAGINEM_HOME={settings.home}"
     if settings.uses_emulator and settings.emulator_port != EmulatorPorts().blob:
         needed += f" EMULATOR_PORT={settings.emulator_port}"
-    return needed
+    return f"other commands find its results with {needed}"
 
 
 def _emulator(settings: Settings, app: Path) -> Emulator | None:
@@ -134,12 +134,11 @@ def home_matters(settings: Settings) -> bool:
     return settings.uses_emulator or not settings.sql_connection
 
 
-def _run(host: Host, port: int, needed: str) -> None:
+def _run(host: Host, port: int, notes: Sequence[str]) -> None:
     ready = f"Imaginem is ready: http://127.0.0.1:{port}/ (Ctrl-C stops it)"
     try:
         host.start()
-        if needed and not host.stopping.is_set():
-            told = f"other commands find its results with {needed}"
+        for told in () if host.stopping.is_set() else notes:
             err.print(told, markup=False, highlight=False, soft_wrap=True)
         if not host.stopping.is_set():
             out.print(ready, highlight=False, soft_wrap=True)

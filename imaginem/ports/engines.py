@@ -209,6 +209,18 @@ class FaceRecognizer(Protocol):
         """
 
 
+@runtime_checkable
+class Probed(Protocol):
+    """An engine that can look whether what it needs answers; `imaginem doctor` does."""
+
+    def probe(self) -> None:
+        """Look whether it would serve; it may make a call that is paid.
+
+        Raises:
+            ImaginemError: it would not; says what to do.
+        """
+
+
 @dataclass(frozen=True)
 class EngineKind(Generic[EngineT]):
     """A kind of engine, typed by its protocol: `job.engine(OCR)` is an `OcrEngine`.

@@ -243,6 +243,10 @@ class DashboardServices(Services, Protocol):
         """Return what to know of engines in use, such as the end of their service, by kind."""
 
     @property
+    def photo_receivers(self) -> Sequence[str]:
+        """Return a sentence for each server that engines in use send photos to."""
+
+    @property
     def catalogue(self) -> PhotoCatalogue:
         """Return the catalogue of photos."""
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from imaginem.errors import ImaginemError
-from imaginem.ports import DashboardServices, PoisonFilter, Remains
+from imaginem.ports import DashboardServices, EngineKind, PoisonFilter, Probed, Remains
 from imaginem.redaction import one_line
 from imaginem.usecases.erasables import still_on_disk
 from imaginem.usecases.poison import MOST_COUNTED
@@ -118,10 +119,19 @@ class ServiceChecks:
 
 
 def engine_checks(services: DashboardServices) -> list[Check]:
-    """Return a check for each engine; it makes the engine, which is too slow for a request."""
+    """Return a check for each engine; it makes the engine, which is too slow for a request.
+
+    An engine that can look whether its server answers does so.
+    """
     return [
-        Check(name, partial(services.engine, kind)) for name, kind in services.engine_kinds.items()
+        Check(name, partial(_probe, services, kind)) for name, kind in services.engine_kinds.items()
     ]
+
+
+def _probe(services: DashboardServices, kind: EngineKind[Any]) -> None:
+    engine = services.engine(kind)
+    if isinstance(engine, Probed):
+        engine.probe()
 
 
 def operations_of(services: DashboardServices, steps: Iterable[str]) -> Operations:

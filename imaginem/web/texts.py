@@ -103,6 +103,7 @@ ENGLISH = {
     "photo.categories": "Categories",
     "photo.objects": "Objects",
     "photo.text": "Text",
+    "photo.text.no_places": "The engine that read it does not tell where it stands.",
     "photo.faces": "Faces",
     "photo.face": "Face {number}",
     "photo.face.find": "Who looks like this?",

@@ -38,6 +38,12 @@ SCENARIOS: dict[str, Scenario] = {
         "documentIntelligenceEndpoint": "https://document.example.org/",
         "documentIntelligenceApiKey": "key-of-document",
     },
+    "an OpenAI-compatible server": {
+        "visionEngine": "openai",
+        "openAiEndpoint": "https://account.openai.azure.com/",
+        "openAiIdentity": "on",
+        "openAiModel": "gpt-5.2",
+    },
     "nothing of Azure's AI": {
         "visionEngine": "local",
         "faceEngine": "local",

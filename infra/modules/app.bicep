@@ -58,6 +58,14 @@ param contentUnderstandingApiKey string
 param contentUnderstandingModel string
 param contentUnderstandingCallsPerSecond int
 param contentUnderstandingPrice string
+param openAiEndpoint string
+@secure()
+param openAiApiKey string
+param openAiIdentity string
+param openAiModel string
+param openAiCallsPerSecond int
+param openAiPriceIn string
+param openAiPriceOut string
 param faceMatchThreshold string
 param facePossibleThreshold string
 param allowedImageHosts string
@@ -196,6 +204,13 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     CONTENTUNDERSTANDING_MODEL: contentUnderstandingModel
     CONTENTUNDERSTANDING_CALLS_PER_SECOND: string(contentUnderstandingCallsPerSecond)
     CONTENTUNDERSTANDING_PRICE: contentUnderstandingPrice
+    OPENAI_ENDPOINT: openAiEndpoint
+    OPENAI_API_KEY: openAiApiKey
+    OPENAI_IDENTITY: openAiIdentity
+    OPENAI_MODEL: openAiModel
+    OPENAI_CALLS_PER_SECOND: string(openAiCallsPerSecond)
+    OPENAI_PRICE_IN: openAiPriceIn
+    OPENAI_PRICE_OUT: openAiPriceOut
     FACE_MATCH_THRESHOLD: faceMatchThreshold
     FACE_POSSIBLE_THRESHOLD: facePossibleThreshold
     ALLOWED_IMAGE_HOSTS: allowedImageHosts

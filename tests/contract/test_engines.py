@@ -12,6 +12,7 @@ from PIL import Image
 
 from imaginem.ai_emulator import AiEmulator, AiEmulatorServer
 from imaginem.ai_emulator.app import LocalEngines
+from imaginem.ai_emulator.chat import MODEL
 from imaginem.assets import AssetStore
 from imaginem.config.engine_table import ENGINE_TABLE, AccountName
 from imaginem.config.settings import read_settings
@@ -41,6 +42,7 @@ PROVIDERS = {
         "OCR_ENGINE": "documentintelligence",
         "FACE_ENGINE": "local",
     },
+    "openai": {"VISION_ENGINE": "openai", "OPENAI_MODEL": MODEL},
 }
 
 
@@ -127,6 +129,9 @@ def test_text_comes_in_reading_order_with_words_in_their_lines(engines: Runtime)
     assert OcrText.model_validate_json(found.model_dump_json()) == found
     assert "Region" in found.full_text
     for line in found.lines:
+        if found.without_places:
+            assert (line.words, line.polygon) == ([], [])
+            continue
         assert line.text.split() == [word.text for word in line.words]
         assert len(line.polygon) == 8
         assert all(-2 <= x <= seen.width + 2 for x in line.polygon[::2])

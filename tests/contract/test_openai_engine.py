@@ -25,11 +25,13 @@ from imaginem.ai_emulator.chat_refusals import (
 )
 from imaginem.config.settings import read_settings
 from imaginem.engines.openai.connection import ANSWER_LIMIT, api_address
+from imaginem.engines.openai.prompts import prompt
 from imaginem.errors import Busy, ConfigurationError, PermanentError, RetryableError
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Tag
 from imaginem.ports import CallContext
 from imaginem.runtime import Runtime
+from imaginem.telemetry.silent import SilentTelemetry
 from imaginem.testing import MemorySharedState, photo_bytes
 from tests.ai_emulator import KEY, ColorEngines
 
@@ -114,7 +116,7 @@ def test_text_has_scripts_of_its_own_letters_and_no_places(bench: Bench) -> None
         ("Latn", "und-Latn"),
     ]
     assert found.without_places is True
-    assert all(line.polygon == [] for line in found.lines)
+    assert [line.polygon for line in found.lines] == [[], []]
 
 
 def test_nothing_but_scaled_pixels_leaves_the_machine(bench: Bench) -> None:
@@ -336,12 +338,10 @@ def test_tokens_are_counted_as_the_server_counts_them(bench: Bench) -> None:
     runtime.vision.analyze(photo(), CALL)
     runtime.ocr.read(photo(), CALL)
 
-    told = bench.chat.tokens_in, bench.chat.tokens_out
+    told: list[float] = [bench.chat.tokens_in, bench.chat.tokens_out]
     counted = metrics.counted
-    assert (
-        counted["imaginem.tokens", "in"],
-        counted["imaginem.tokens", "out"],
-    ) == told
+    assert told == [counted["imaginem.tokens", "in"], counted["imaginem.tokens", "out"]]
+    assert min(told) > 0
     assert counted["imaginem.calls", "ok"] == 2
     assert counted["imaginem.cost", ""] == pytest.approx((told[0] * 2 + told[1] * 10) / 1e6)
 
@@ -351,8 +351,6 @@ class _WithSpans(Metrics):
 
     def __init__(self) -> None:
         super().__init__()
-        from imaginem.telemetry.silent import SilentTelemetry
-
         silent = SilentTelemetry()
         self.span, self.measure = silent.span, silent.measure
 
@@ -370,8 +368,9 @@ def test_the_operators_own_prompt_is_sent_and_names_the_engine(
     assert own.engine_names["vision"] == own.vision.name
 
     (tmp_path / "photo.txt").write_bytes(b"\xff")
+    prompt.cache_clear()
     with pytest.raises(ConfigurationError, match=r"photo\.txt can't be read as UTF-8"):
-        bench.runtime(OPENAI_PROMPTS=str(tmp_path / "..") + f"/{tmp_path.name}").vision  # noqa: B018
+        _ = bench.runtime(OPENAI_PROMPTS=str(tmp_path)).vision
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ class SimulatedServices(Engines):
     engine_kinds: Mapping[str, EngineKind[Any]] = {}
     engine_names: Mapping[str, str] = {}
     engine_notes: Mapping[str, str] = {}
+    photo_receivers: Sequence[str] = ()
     environment: Mapping[str, str] = {}
     models: Any = None
 

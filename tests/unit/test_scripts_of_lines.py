@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from imaginem.engines.local.scripts import tesseract
 from imaginem.engines.alphabets import tidied, with_signs_of
+from imaginem.engines.local.scripts import tesseract
 from imaginem.engines.local.scripts.cutting import cut_line, place_of
 from imaginem.engines.local.scripts.data import Data
 from imaginem.engines.local.scripts.joining import joined

@@ -61,11 +61,11 @@ class OpenAiAccount(ServiceSettings):
         "off",
         "`on`: the app's identity signs the calls instead of a key, as a Foundry account takes it",
     )
-    model: ServedModel | None = setting(
+    model: ServedModel = setting(
         "OPENAI_MODEL",
-        None,
-        "the model, or the deployment, that is asked: one that takes pictures",
-        usual="none; an `openai` engine needs it",
+        "",
+        "the model, or the deployment, that is asked: one that takes pictures; an `openai` engine "
+        "needs it",
     )
     per_second: CallsPerSecond = setting(
         "OPENAI_CALLS_PER_SECOND",
@@ -112,11 +112,13 @@ class OpenAiAccount(ServiceSettings):
         0.0,
         "price of a million tokens sent, those of pictures among them, in any currency, for the "
         "estimate in the metrics",
+        usual="0",
     )
     price_out: TokenPrice = setting(
         "OPENAI_PRICE_OUT",
         0.0,
         "price of a million tokens answered, in any currency, for the estimate in the metrics",
+        usual="0",
     )
 
 

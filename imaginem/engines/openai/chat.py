@@ -121,7 +121,7 @@ class Chat:
     ) -> None:
         self._connection, self._service = connection, service
         self._settings, self._dialect = settings, dialect
-        self.model = settings.model or ""
+        self.model = settings.model
         self.is_proven = (
             False  # that its model sees pictures, see `imaginem.engines.openai.probing`
         )

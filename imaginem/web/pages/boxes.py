@@ -53,6 +53,11 @@ class PhotoContents:
         return self.text.lines if self.text else []
 
     @property
+    def places_unknown(self) -> bool:
+        """Whether the engine that read the text tells no places: there are no boxes of lines."""
+        return self.text is not None and bool(self.text.without_places)
+
+    @property
     def text_turned(self) -> int:
         """Degrees by which the photo was turned to be read; 0 if it was not."""
         return self.text.turn.degrees if self.text and self.text.turn else 0

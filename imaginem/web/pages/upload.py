@@ -40,6 +40,7 @@ def upload(
         "usual": set(services.core_settings.default_pipeline),
         "parameters": {step.name: described(step.parameters) for step in web.registry},
         "byte_limit": BYTE_LIMIT,
+        "receivers": services.photo_receivers,
         "grouped": web.access.mode == "platform",
     }
     return render(request, "upload.html", values)

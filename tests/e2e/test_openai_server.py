@@ -1,0 +1,97 @@
+"""The whole pipeline with an OpenAI-compatible server, on real workers and storage."""
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from imaginem.ai_emulator import AiEmulatorServer
+from imaginem.ai_emulator.chat import MODEL
+from imaginem.ai_emulator.chat_refusals import loading, over_limit
+from imaginem.host import Emulator, EmulatorPorts
+from imaginem.outputs import ImageAnalysis, OcrText
+from imaginem.pipeline.progress_row import ProgressRow
+from imaginem.ports import PhotoFilter
+from tests.ai_emulator import KEY
+from tests.conftest import ROOT
+from tests.installation import ALL_STEPS, Installation, command_environment
+
+PHOTOS = ("obama.jpg", "page.png")
+PORT = EmulatorPorts.free().blob
+
+
+@pytest.fixture(scope="module")
+def running(
+    own_azurite: Emulator, ai_emulator: AiEmulatorServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Installation]:
+    settings = {
+        "VISION_ENGINE": "openai",
+        "OPENAI_ENDPOINT": ai_emulator.address,
+        "OPENAI_API_KEY": KEY,
+        "OPENAI_MODEL": MODEL,
+        "OPENAI_CALLS_PER_SECOND": "0",
+    }
+    home = tmp_path_factory.mktemp("openai")
+    installation = Installation(
+        ROOT, home, own_azurite.connection_string, port=PORT, environment=settings
+    )
+    installation.start()
+    yield installation
+    installation.stop()
+
+
+def test_jobs_run_whole_though_the_server_is_busy_first_and_knows_no_schema(
+    running: Installation,
+    ai_emulator: AiEmulatorServer,
+    sample: Callable[[str], bytes],
+    batch: str,
+) -> None:
+    chat = ai_emulator.ai_emulator.chat
+    chat.formats = set()
+    chat.next += [loading(), over_limit("vllm", 1), ("Certainly! A photo.", "stop")]
+    for name in PHOTOS:
+        running.job(running.upload(sample(name)), batch=batch, job=name)
+    running.wait(batch, PHOTOS)
+
+    for name in PHOTOS:
+        row = ProgressRow(running.entry(batch, name))
+        assert {step: row.state_of(step) for step in ALL_STEPS} == dict.fromkeys(
+            ALL_STEPS, "success"
+        )
+    page, portrait = (running.outputs(batch, name) for name in ("page.png", "obama.jpg"))
+    analysis = ImageAnalysis.model_validate(portrait["generalclassification"])
+    assert "person" in [tag.name for tag in analysis.tags]
+    assert analysis.model_version == MODEL
+    assert analysis.objects  # of the local engine, which is here
+    text = OcrText.model_validate(page["ocr"])
+    assert "Region" in text.full_text
+    assert text.without_places is True
+    found = running.runtime.catalogue.photos(PhotoFilter(text="region", batch=batch))
+    assert [photo.id for photo in found.photos] == ["page.png"]
+    assert chat.photos
+    assert not [data for data in chat.photos if b"Exif" in data]
+
+
+def test_pages_and_doctor_say_where_photos_go(
+    running: Installation, ai_emulator: AiEmulatorServer
+) -> None:
+    host = ai_emulator.address.removeprefix("http://")
+    told = f"Photos are sent to {host} on this machine (for vision, ocr)."
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/upload") as answer:
+        assert told in answer.read().decode()
+    ran = subprocess.run(
+        [sys.executable, "-m", "imaginem.cli", "doctor", "--json"],
+        cwd=ROOT,
+        env=command_environment(running.environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    findings = {finding["check"]: finding for finding in json.loads(ran.stdout)}
+    assert findings["where photos go"]["note"] == told
+    assert findings["engine for vision"]["problem"] == ""
+    assert told in running.log_text  # each worker says it when it starts
+    assert f"Bearer {KEY}" not in running.log_text

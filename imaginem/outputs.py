@@ -38,6 +38,7 @@ from imaginem.ports.outputs.own_models import (
     ModelTags,
 )
 from imaginem.ports.outputs.pages import joined, on_page
+from imaginem.ports.outputs.questions import PhotoReply
 from imaginem.ports.outputs.text import OcrText, TextLine, TextStyle, Word
 from imaginem.ports.outputs.turns import Turn
 
@@ -65,6 +66,7 @@ __all__ = [
     "ObjectKind",
     "OcrText",
     "PhotoMetadata",
+    "PhotoReply",
     "Point",
     "Rectangle",
     "StepOutput",

@@ -19,7 +19,14 @@ from imaginem.images.photo_cache import PhotoCache
 from imaginem.memory.alarms import MemoryAlarms
 from imaginem.memory.audit import MemoryAuditTrail
 from imaginem.memory.drops import MemoryDrops
-from imaginem.memory.engines import Failing, FakeFaces, FakeOcr, FakeRecognizer, FakeVision
+from imaginem.memory.engines import (
+    Failing,
+    FakeFaces,
+    FakeOcr,
+    FakeQuestions,
+    FakeRecognizer,
+    FakeVision,
+)
 from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.memory.gallery import MemoryGallery
 from imaginem.memory.installation_key import MemoryInstallationKey
@@ -64,6 +71,7 @@ __all__ = [
     "Failing",
     "FakeFaces",
     "FakeOcr",
+    "FakeQuestions",
     "FakeRecognizer",
     "FakeVision",
     "MemoryAuditTrail",

@@ -47,7 +47,11 @@ def own_azurite() -> Iterator[Emulator]:
 @pytest.fixture
 def app_copy(tmp_path: Path) -> Path:
     """A copy of the function app, to which a test may add steps."""
-    app = tmp_path / "app"
+    return copy_app(tmp_path / "app")
+
+
+def copy_app(app: Path) -> Path:
+    """Copy the function app into a new folder, and return that."""
     app.mkdir()
     for name in ("function_app.py", "host.json"):
         shutil.copy(ROOT / name, app)

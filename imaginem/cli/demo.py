@@ -68,12 +68,20 @@ def demo(
         raise typer.Exit(int(Exit.FAILED))
 
 
+def _engines(provider: str) -> dict[str, str]:
+    """Return settings that choose a provider wherever there is one of this name."""
+    return {
+        setting: provider if provider in allowed else allowed[0]
+        for setting, allowed in ENGINE_TABLE.allowed().items()
+    }
+
+
 @contextmanager
 def _ai_emulator(wanted: bool) -> Iterator[dict[str, str]]:
     """Serve an emulator of Azure's AI services, if wanted; yield the settings of the engines."""
     if not wanted:
         # Whatever local.settings.json says, a demo must not enrol faces in a real account.
-        yield {**dict.fromkeys(ENGINE_TABLE.allowed(), "local"), "FACE_GRID": ""}
+        yield {**_engines("local"), "FACE_GRID": ""}
         return
     from imaginem.ai_emulator import AiEmulator, AiEmulatorOptions, AiEmulatorServer
     from imaginem.ai_emulator.app import LocalEngines
@@ -82,7 +90,7 @@ def _ai_emulator(wanted: bool) -> Iterator[dict[str, str]]:
     engines = LocalEngines(AssetStore(read_settings().assets))
     with AiEmulatorServer(AiEmulator(engines, AiEmulatorOptions(key=key, per_second=10))) as server:
         yield {
-            **dict.fromkeys(ENGINE_TABLE.allowed(), "azure"),
+            **_engines("azure"),
             "VISION_ENDPOINT": server.address,
             "FACE_ENDPOINT": server.address,
             "VISION_API_KEY": key,

@@ -11,7 +11,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Any, Literal
 
-from imaginem.ports.engines import FACES, OCR, RECOGNIZER, VISION, EngineKind
+from imaginem.ports.engines import FACES, OCR, QUESTIONS, RECOGNIZER, VISION, EngineKind
 
 AccountName = Literal["VISION", "FACE", "DOCUMENTINTELLIGENCE", "CONTENTUNDERSTANDING", "OPENAI"]
 """Begins the names of an account's settings, see `imaginem.config.sections.accounts`."""
@@ -273,6 +273,17 @@ ENGINE_TABLE = EngineTable(
             fake="imaginem.memory.engines:FakeRecognizer",
             label="Telling faces apart",
             public_name="prints",
+        ),
+        EngineRow(
+            kind=QUESTIONS,
+            setting="QUESTION_ENGINE",
+            follows="VISION_ENGINE",
+            providers=(
+                Provider("none", "imaginem.engines.no_questions"),
+                Provider("openai", "imaginem.engines.openai.questions", account="OPENAI"),
+            ),
+            fake="imaginem.memory.engines:FakeQuestions",
+            label="Questions about photos",
         ),
     )
 )

@@ -12,6 +12,7 @@ from imaginem.outputs import (
     ImageAnalysis,
     OcrText,
     PhotoMetadata,
+    PhotoReply,
     Rectangle,
     Tag,
 )
@@ -89,8 +90,18 @@ class FakeRecognizer:
         return [(face, []) for face in faces]
 
 
+class FakeQuestions:
+    """Answers every question with "yes"."""
+
+    name = "fake"
+
+    def answer(self, photo: Photo, question: str, call: CallContext) -> PhotoReply:
+        """Return an answer."""
+        return PhotoReply(question=question, answer="yes", can_tell=True)
+
+
 class Failing:
-    """An engine of any of the four kinds whose first calls fail.
+    """An engine of any kind whose first calls fail.
 
     Args:
         problem: what is raised.
@@ -109,4 +120,4 @@ class Failing:
         self._left -= 1
         raise self._problem
 
-    analyze = read = detect = enrol = match = search = _fail
+    analyze = read = detect = enrol = match = search = answer = _fail

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 from imaginem.errors import ImaginemError, PermanentError, RetryableError
 from imaginem.ports.outputs.analysis import ImageAnalysis
 from imaginem.ports.outputs.faces import Face, FaceMatch, FacePrint
+from imaginem.ports.outputs.questions import PhotoReply
 from imaginem.ports.outputs.text import OcrText
 from imaginem.ports.storage import JobKey
 
@@ -209,6 +210,21 @@ class FaceRecognizer(Protocol):
         """
 
 
+class QuestionEngine(Protocol):
+    """Answers questions about photos."""
+
+    @property
+    def name(self) -> str:
+        """Return the engine's name."""
+
+    def answer(self, photo: "Photo", question: str, call: CallContext) -> PhotoReply:
+        """Return an answer in words; it is a suggestion.
+
+        Raises:
+            PermanentError: nobody answers here, or not this question.
+        """
+
+
 @runtime_checkable
 class Probed(Protocol):
     """An engine that can look whether what it needs answers; `imaginem doctor` does."""
@@ -236,6 +252,7 @@ VISION: EngineKind[VisionEngine] = EngineKind("vision")
 OCR: EngineKind[OcrEngine] = EngineKind("ocr")
 FACES: EngineKind[FaceEngine] = EngineKind("faces")
 RECOGNIZER: EngineKind[FaceRecognizer] = EngineKind("recognizer")
+QUESTIONS: EngineKind[QuestionEngine] = EngineKind("questions")
 
 
 class Engines(Protocol):
@@ -263,3 +280,8 @@ class Engines(Protocol):
     def recognizer(self) -> FaceRecognizer:
         """The engine that tells faces apart."""
         return self.engine(RECOGNIZER)
+
+    @property
+    def questions(self) -> QuestionEngine:
+        """The engine that answers questions about a photo."""
+        return self.engine(QUESTIONS)

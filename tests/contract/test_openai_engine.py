@@ -394,3 +394,35 @@ def test_a_check_sees_a_model_that_is_missing_blind_or_right(bench: Bench) -> No
     bench.chat.next.append((answer(left="green", right="white"), "stop"))
     with pytest.raises(ConfigurationError, match="says green and white"):
         bench.runtime().ocr.probe()  # type: ignore[attr-defined]
+
+
+def test_a_question_is_answered_in_words_that_may_be_shown(bench: Bench) -> None:
+    engine = bench.runtime().questions
+    bench.chat.next += [
+        (answer(answer="Two\u202e tents.", can_tell=True), "stop"),
+        (answer(answer="A naked man.", can_tell=True), "stop"),
+    ]
+    told = engine.answer(photo(), " Is there\na tent? ", CALL)
+    withheld = engine.answer(photo(), "What else?", CALL)
+
+    assert (told.question, told.answer, told.can_tell) == ("Is there a tent?", "Two tents.", True)
+    assert (told.withheld, told.model_version) == (None, MODEL)
+    assert (withheld.answer, withheld.withheld) == ("", True)
+    for question in ("", "\x00", "x" * 501):
+        with pytest.raises(PermanentError, match="ask with 1 to 500"):
+            engine.answer(photo(), question, CALL)
+    assert len(bench.chat.requests) == 2
+
+
+def test_without_an_engine_for_questions_a_step_is_told_which_setting_is_missing() -> None:
+    runtime = Runtime(read_settings({"VISION_ENGINE": "local"}))
+    with pytest.raises(PermanentError, match="set QUESTION_ENGINE"):
+        runtime.questions.answer(photo(), "Is there a tent?", CALL)
+
+
+def test_an_own_prompt_without_a_place_for_the_question_is_refused(
+    bench: Bench, tmp_path: Path
+) -> None:
+    (tmp_path / "question.txt").write_text("Any tents?", "utf-8")
+    with pytest.raises(ConfigurationError, match=r"question\.txt lacks \$question"):
+        _ = bench.runtime(OPENAI_PROMPTS=str(tmp_path)).questions

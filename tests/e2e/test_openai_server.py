@@ -1,6 +1,7 @@
 """The whole pipeline with an OpenAI-compatible server, on real workers and storage."""
 
 import json
+import re
 import subprocess
 import sys
 import urllib.request
@@ -16,11 +17,17 @@ from imaginem.outputs import ImageAnalysis, OcrText
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.ports import PhotoFilter
 from tests.ai_emulator import KEY
-from tests.conftest import ROOT
+from tests.conftest import ROOT, copy_app
 from tests.installation import ALL_STEPS, Installation, command_environment
 
 PHOTOS = ("obama.jpg", "page.png")
 PORT = EmulatorPorts.free().blob
+
+
+def step_of_the_docs() -> str:
+    page = (ROOT / "docs" / "engines.md").read_text("utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page.partition("### Questions")[2], re.DOTALL)
+    return str(code)
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +42,10 @@ def running(
         "OPENAI_CALLS_PER_SECOND": "0",
     }
     home = tmp_path_factory.mktemp("openai")
+    app = copy_app(tmp_path_factory.mktemp("asking") / "app")
+    (app / "steps" / "ask.py").write_text(step_of_the_docs(), "utf-8")
     installation = Installation(
-        ROOT, home, own_azurite.connection_string, port=PORT, environment=settings
+        app, home, own_azurite.connection_string, port=PORT, environment=settings
     )
     installation.start()
     yield installation
@@ -79,7 +88,7 @@ def test_pages_and_doctor_say_where_photos_go(
     running: Installation, ai_emulator: AiEmulatorServer
 ) -> None:
     host = ai_emulator.address.removeprefix("http://")
-    told = f"Photos are sent to {host} on this machine (for vision, ocr)."
+    told = f"Photos are sent to {host} on this machine (for vision, ocr, questions)."
     with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/upload") as answer:
         assert told in answer.read().decode()
     ran = subprocess.run(
@@ -95,3 +104,28 @@ def test_pages_and_doctor_say_where_photos_go(
     assert findings["engine for vision"]["problem"] == ""
     assert told in running.log_text  # each worker says it when it starts
     assert f"Bearer {KEY}" not in running.log_text
+
+
+def test_the_step_of_the_guide_asks_what_a_job_says(
+    running: Installation,
+    ai_emulator: AiEmulatorServer,
+    sample: Callable[[str], bytes],
+    batch: str,
+) -> None:
+    chat = ai_emulator.ai_emulator.chat
+    pipeline = ["ask", "pipelineoutput"]
+    definition = {
+        "id": "job-1",
+        "batch_id": batch,
+        "input": {"image_url": running.upload(sample("obama.jpg"))},
+        "processing_pipeline": pipeline,
+        "step_parameters": {"ask": {"question": "Is there a $tent?"}},
+    }
+    running.put("ask", json.dumps({"job_definition": definition}))
+    running.wait(batch)
+
+    told = running.outputs(batch)["ask"]
+    assert told["question"] == "Is there a $tent?"
+    assert told["answer"]
+    assert told["can_tell"] is True
+    assert "The question: Is there a $tent?\n" in chat.requests[-1]["messages"][0]

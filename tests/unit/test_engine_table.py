@@ -225,7 +225,7 @@ def test_a_provider_needs_its_account_whatever_its_setting_is_called(
     setting: str, provider: str, address: str
 ) -> None:
     table = with_ocr_engine(replace(PAPER, account="FACE"))
-    local = dict.fromkeys(table.allowed(), "local")
+    local = {name: providers[0] for name, providers in table.allowed().items()}
     asked = {**local, setting: provider}
     with pytest.raises(ConfigurationError, match=f"{setting} is {provider}, but {address} is emp"):
         read_settings(asked, table)
@@ -243,12 +243,19 @@ def test_a_setting_of_the_table_that_is_not_declared_is_named_with_its_place() -
 
 
 def test_users_see_the_names_that_they_are_used_to() -> None:
-    assert [row.shown_as for row in ENGINE_TABLE.rows] == ["vision", "ocr", "faces", "prints"]
+    assert [row.shown_as for row in ENGINE_TABLE.rows] == [
+        "vision",
+        "ocr",
+        "faces",
+        "prints",
+        "questions",
+    ]
     assert [row.setting for row in ENGINE_TABLE.rows] == [
         "VISION_ENGINE",
         "OCR_ENGINE",
         "FACE_ENGINE",
         "FACE_PRINT_ENGINE",
+        "QUESTION_ENGINE",
     ]
 
 

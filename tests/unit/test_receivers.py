@@ -31,7 +31,7 @@ def settings(endpoint: str = "http://10.0.0.8:8080", **more: str) -> Settings:
 )
 def test_the_host_is_told_with_what_it_means(endpoint: str, place: str) -> None:
     (receiver,) = photo_receivers(settings(endpoint))
-    assert receiver.text == f"Photos are sent to {place} (for vision, ocr)."
+    assert receiver.text == f"Photos are sent to {place} (for vision, ocr, questions)."
 
 
 def test_local_engines_send_no_photos_even_with_a_servers_address_set() -> None:
@@ -47,7 +47,11 @@ def test_each_account_is_told_once_with_all_its_engines() -> None:
         FACE_ENDPOINT="https://f",
     )
     told = [(receiver.host, receiver.engines) for receiver in photo_receivers(mixed)]
-    assert told == [("10.0.0.8:8080", ("vision",)), ("v", ("ocr",)), ("f", ("faces", "prints"))]
+    assert told == [
+        ("10.0.0.8:8080", ("vision", "questions")),
+        ("v", ("ocr",)),
+        ("f", ("faces", "prints")),
+    ]
     notes = with_receivers({"ocr": "it ends"}, mixed)
     assert notes["ocr"] == "it ends. Photos are sent to v."
     assert notes["vision"] == "Photos are sent to 10.0.0.8:8080, not encrypted."

@@ -102,6 +102,7 @@ class TestServiceChecks:
             "ocr",
             "faces",
             "prints",
+            "questions",
         ]
         assert problems(examine(engine_checks(services))) == {}
 

@@ -40,6 +40,7 @@ def _expected(name: str, table: EngineTable = ENGINE_TABLE) -> Expected:
 OcrProvider = Annotated[str, _words("OCR_ENGINE"), _expected("OCR_ENGINE")]
 VisionProvider = Annotated[str, _words("VISION_ENGINE"), _expected("VISION_ENGINE")]
 FaceProvider = Annotated[str, _words("FACE_ENGINE"), _expected("FACE_ENGINE")]
+QuestionProvider = Annotated[str, _words("QUESTION_ENGINE"), _expected("QUESTION_ENGINE")]
 PrintProvider = Annotated[str, _words("FACE_PRINT_ENGINE"), _expected("FACE_PRINT_ENGINE")]
 LocalRuntime = Annotated[
     Literal["auto", "onnxruntime", "openvino"],
@@ -123,6 +124,13 @@ class EngineSettings(Section):
         30.0,
         "how long a photo waits for others to fill that grid, at most",
         not_on_azure="its default serves",
+    )
+    question_engine: QuestionProvider = setting(
+        "QUESTION_ENGINE",
+        _usual_provider("QUESTION_ENGINE"),
+        "`none` or `openai`: the engine of steps that [ask about a photo](engines.md#questions)",
+        usual="`openai` with `VISION_ENGINE=openai`, else `none`",
+        not_on_azure="follows VISION_ENGINE",
     )
     match_threshold: Share = setting(
         "FACE_MATCH_THRESHOLD",

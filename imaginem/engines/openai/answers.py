@@ -50,6 +50,13 @@ class TextAnswer(ModelAnswer):
     lines: list[str]
 
 
+class QuestionAnswer(ModelAnswer):
+    """The answer to a question."""
+
+    answer: str
+    can_tell: bool
+
+
 def schema_of(model: type[ModelAnswer]) -> Schema:
     """Return a model's schema as every server takes it.
 

@@ -128,7 +128,9 @@ class AiEmulator:
         self.documents = DocumentEmulator(lambda: engines.ocr)
         self.documents.free = options.tier == "F0"
         self.contents = ContentEmulator(lambda: engines.vision)
-        self.chat = ChatEmulator(lambda: engines.vision, lambda: engines.ocr, options.key)
+        self.chat = ChatEmulator(
+            lambda: engines.vision, lambda: engines.ocr, options.key, is_token=_is_valid
+        )
         self.face = FaceEmulator(lambda: engines.faces, lambda: engines.embedder, self.memory)
         self.face.approved = options.limited_access
         self.face.face_id_seconds = options.face_id_seconds

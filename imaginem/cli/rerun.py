@@ -9,6 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from imaginem.cli.comparison import show_comparisons
 from imaginem.cli.progress import watch
 from imaginem.cli.shared import App, Exit, err, exit_on_error, fail, make_runtime, out
+from imaginem.config.receivers import photo_receivers
+from imaginem.config.settings import choosing
 from imaginem.runtime import Runtime
 from imaginem.usecases.pace import Pace
 from imaginem.usecases.rerun import (
@@ -47,6 +49,8 @@ def rerun(
     with exit_on_error():
         runtime = make_runtime(app)
         wished = prepare_rerun(runtime, batch, from_step, engines)
+        for kind, provider in engines.items():
+            _tell_receiver(runtime, kind, provider)
         if job:
             done = BatchRerun(sent={job: rerun_job(runtime, (batch, job), wished)})
         else:
@@ -55,6 +59,14 @@ def rerun(
         if wait and done.sent:
             watch(runtime.log, batch, done.sent, err, timeout=timeout)
             show_comparisons(runtime, batch, list(done.sent))
+
+
+def _tell_receiver(runtime: Runtime, kind: str, provider: str) -> None:
+    """Say where an engine that was chosen for this run sends photos."""
+    chosen = choosing(runtime.settings, runtime.engine_kinds[kind], provider)
+    for receiver in photo_receivers(chosen):
+        if kind in receiver.engines:
+            err.print(receiver.text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _engines(words: list[str]) -> dict[str, str]:
@@ -85,7 +97,12 @@ def _question(runtime: Runtime, count: int, wished: Rerun) -> str:
     """Return what is asked before many jobs run again, with the services that may charge."""
     jobs = "1 job" if count == 1 else f"{count} jobs"
     chosen = {**runtime.settings.chosen_providers(), **wished.engines}
-    paid = sorted({name for name, provider in chosen.items() if provider != "local"})
+    table, kinds = runtime.settings.engine_table, runtime.engine_kinds
+    paid = sorted(
+        name
+        for name, provider in chosen.items()
+        if table.row(kinds[name]).provider(provider).account
+    )
     cost = ""
     if paid:
         cost = f" Each may make paid calls ({', '.join(f'{n}={chosen[n]}' for n in paid)})."

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 import steps  # noqa: F401 - registers the steps
+from imaginem.ai_emulator.chat import MODEL
 from imaginem.config.identity import _made, get_token
 from imaginem.config.settings import read_settings
 from imaginem.errors import RetryableError, StorageUnavailable
@@ -157,6 +158,41 @@ def test_the_successors_of_computer_vision_are_called_without_a_key(
     assert {asked.rstrip("/") for asked in identity.asked} == {
         "https://cognitiveservices.azure.com"
     }
+
+
+def test_a_foundry_account_is_asked_without_a_key(
+    identity: IdentityEndpoint,
+    ai_emulator: str,
+    tmp_path: Path,
+    certificate: tuple[Path, Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
+    settings = {
+        "AZURE_CLIENT_ID": "00000000-1111-2222-3333-444444444444",
+        "VISION_ENGINE": "openai",
+        "OPENAI_ENDPOINT": ai_emulator,
+        "OPENAI_IDENTITY": "on",
+        "OPENAI_MODEL": MODEL,
+        "IMAGINEM_HOME": str(tmp_path),
+        "IMAGINEM_ASSETS": str(tmp_path),
+    }
+    foundry = Runtime(read_settings(settings))
+    foundry.made["shared_state"] = MemorySharedState()
+    assert foundry.vision.analyze(decode_photo(portrait("ann")), CALL).tags
+    assert [asked.rstrip("/") for asked in identity.asked] == [
+        "https://cognitiveservices.azure.com"
+    ]
+
+    monkeypatch.setenv("IDENTITY_HEADER", "wrong")
+    _made.cache_clear()
+    with pytest.raises(RetryableError, match="gets no token"):
+        foundry.ocr.read(decode_photo(portrait("ann")), CALL)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    strict = Runtime(read_settings({**settings, "OPENAI_IDENTITY": "off"}))
+    strict.made["shared_state"] = MemorySharedState()
+    with pytest.raises(RetryableError, match="CERTIFICATE_VERIFY_FAILED"):
+        strict.vision.analyze(decode_photo(portrait("ann")), CALL)
 
 
 def test_a_link_is_signed_by_the_identity_for_one_photo_and_a_while(runtime: Runtime) -> None:

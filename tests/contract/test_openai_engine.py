@@ -229,6 +229,7 @@ def test_words_of_an_answer_are_short_plain_and_counted(bench: Bench) -> None:
         (ChatRefusal(413, {}), PermanentError, "lower OPENAI_MAX_SIDE"),
         (refusal("vllm", 400, "no such thing"), PermanentError, r"no such thing \(status 400\)"),
         (refusal("vllm", 418, "a teapot"), PermanentError, "a teapot"),
+        (refusal("vllm", 401, f"not {KEY}"), RetryableError, r"not \*\*\*"),
         (refusal("vllm", 500, "CUDA error"), RetryableError, "CUDA error"),
         (RedirectResponse("http://127.0.0.1:9/v1"), RetryableError, "Redirects are not followed"),
         (Response("<html>", 200), RetryableError, "no usable answer"),

@@ -84,6 +84,20 @@ def test_an_engine_without_its_settings_is_refused(cli: Cli, runtime: Runtime, n
     assert runtime.earlier_outputs.of_job((name, "one")) == []
 
 
+def test_a_second_opinion_says_where_the_photo_goes(
+    cli: Cli, runtime: Runtime, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended(runtime, name, "one")
+    monkeypatch.setenv("OPENAI_ENDPOINT", "http://10.0.0.8:8080")
+    monkeypatch.setenv("OPENAI_MODEL", "m")
+    local = cli("rerun", name, "one", "--from", "ocr", "--engine", "ocr=local")
+    assert "Photos are sent" not in local.output
+    ended(runtime, name, "two")
+    asked = cli("rerun", name, "two", "--from", "ocr", "--engine", "ocr=openai")
+    told = "Photos are sent to 10.0.0.8:8080, not encrypted (for ocr)."
+    assert (asked.exit_code, told in asked.output) == (0, True), asked.output
+
+
 def test_what_changed_can_be_read_at_80_columns(cli: Cli, runtime: Runtime, name: str) -> None:
     ended(runtime, name, "one")
     assert "there is nothing to compare" in cli("results", name, "--compare").output

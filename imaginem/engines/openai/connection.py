@@ -103,7 +103,7 @@ class Connection:
             ):
                 data = _body(response)
                 if not 200 <= response.status < 300:
-                    raise _refused(response, data)
+                    raise _refused(response, data, signed)
         except (TimeoutError, httpcore.TimeoutException):
             raise TimeoutError(f"no answer within {self._seconds:.0f} s") from None
         except (httpcore.NetworkError, httpcore.ProtocolError) as problem:
@@ -131,8 +131,10 @@ def _body(response: httpcore.Response) -> bytes:
     return bytes(data)
 
 
-def _refused(response: httpcore.Response, data: bytes) -> Refused:
+def _refused(response: httpcore.Response, data: bytes, signed: str) -> Refused:
     codes, message = _explained(data)
+    if secret := signed.removeprefix("Bearer "):  # a server may quote what it refuses
+        message = message.replace(secret, "***")
     seconds = retry_after(_header(response, b"retry-after"))
     return Refused(response.status, codes, message or f"status {response.status}", seconds)
 

@@ -69,8 +69,8 @@ def error_of(operation: str, refused: Refused) -> Exception:
         )
     if status == 413 or (status < 500 and _has(said, _TOO_LONG)) or "exceed_context_size" in said:
         return PermanentError(
-            f"{message}. The photo is too large for this server: lower OPENAI_MAX_SIDE, or give "
-            "the server more context"
+            f"{message}. The photo is too large for this server: lower OPENAI_MAX_SIDE or "
+            "OPENAI_MAX_TOKENS, or give the server more context"
         )
     if status in (400, 415, 422) or _has(said, ("grammar", "response_format", "json_schema")):
         return NotUnderstood(message, refused.codes, said)

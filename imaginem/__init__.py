@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from imaginem.errors import PermanentError, RetryableError
     from imaginem.images.decoding import Photo
-    from imaginem.outputs import StepOutput
+    from imaginem.outputs import Shown, StepOutput
     from imaginem.pipeline.card_steps import classifier_step, detector_step
     from imaginem.pipeline.context import JobContext
     from imaginem.pipeline.faces_together import FacesOfFile, detect_faces, detect_faces_together
@@ -26,6 +26,7 @@ _HOMES = {
     "PermanentError": "imaginem.errors",
     "Photo": "imaginem.images.decoding",
     "RetryableError": "imaginem.errors",
+    "Shown": "imaginem.outputs",
     "Step": "imaginem.pipeline.steps",
     "StepOutput": "imaginem.outputs",
     "StepParameters": "imaginem.pipeline.means",
@@ -44,6 +45,7 @@ __all__ = [
     "PermanentError",
     "Photo",
     "RetryableError",
+    "Shown",
     "Step",
     "StepOutput",
     "StepParameters",

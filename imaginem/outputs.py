@@ -39,6 +39,7 @@ from imaginem.ports.outputs.own_models import (
 )
 from imaginem.ports.outputs.pages import joined, on_page
 from imaginem.ports.outputs.questions import PhotoReply
+from imaginem.ports.outputs.shown import Shown
 from imaginem.ports.outputs.text import OcrText, TextLine, TextStyle, Word
 from imaginem.ports.outputs.turns import Turn
 
@@ -69,6 +70,7 @@ __all__ = [
     "PhotoReply",
     "Point",
     "Rectangle",
+    "Shown",
     "StepOutput",
     "Tag",
     "TextLine",

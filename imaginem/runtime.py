@@ -71,6 +71,7 @@ from imaginem.telemetry.silent import SilentTelemetry
 from imaginem.usecases.audit.chain import ChainWriter
 from imaginem.usecases.erasables import erasables_of
 from imaginem.usecases.landing import sweep
+from imaginem.usecases.own_outputs import OwnOutputs
 
 T = TypeVar("T")
 
@@ -282,7 +283,8 @@ class Runtime(Engines):
         """The SQL results."""
         from imaginem.sql import SqlResults
 
-        return SqlResults(self.database, self.erased_runs)
+        index = OwnOutputs(default_registry).index
+        return SqlResults(self.database, self.erased_runs, index)
 
     @_Once
     def catalogue(self) -> PhotoCatalogue:

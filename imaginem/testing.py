@@ -52,7 +52,7 @@ from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.means import setting_name
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
-from imaginem.pipeline.steps import Registry
+from imaginem.pipeline.steps import Registry, default_registry
 from imaginem.ports import (
     CoreSettings,
     EngineKind,
@@ -63,9 +63,11 @@ from imaginem.ports import (
     NoRemains,
     Remains,
 )
+from imaginem.ports.own_outputs.index import index_nothing
 from imaginem.telemetry.silent import SilentTelemetry
 from imaginem.usecases.audit.chain import ChainWriter
 from imaginem.usecases.erasables import erasables_of
+from imaginem.usecases.own_outputs import OwnOutputs
 
 __all__ = [
     "Failing",
@@ -153,6 +155,8 @@ class MemoryServices(MemoryStores, Engines):
     def __post_init__(self) -> None:
         """Make the stores, and a fake for each kind of engine that was not passed."""
         super().__post_init__()
+        if self.database.index is index_nothing:
+            self.database.index = OwnOutputs(default_registry).index
         for row in self.engine_table.rows:
             engines = vars(self) if row.kind.name in vars(self) else self.engines
             if engines.get(row.kind.name) is None:

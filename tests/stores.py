@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from imaginem.memory.database import MemoryDatabase
 from imaginem.memory.stores import MemoryStores
 from imaginem.ports import (
     BarredPhotos,
@@ -20,6 +21,7 @@ from imaginem.ports import (
     Submissions,
     SuppressedFaces,
 )
+from imaginem.ports.own_outputs.index import OutputIndexer, index_nothing
 from imaginem.sql import (
     Database,
     SqlBarredPhotos,
@@ -62,9 +64,9 @@ def keyed(*words: str) -> str:
     return hashlib.sha256(json.dumps(["key", *words]).encode()).hexdigest()
 
 
-def memory_stores() -> Stores:
-    """Return the in-memory fakes."""
-    made = MemoryStores()
+def memory_stores(own: OutputIndexer = index_nothing) -> Stores:
+    """Return the in-memory fakes; `own` says what photos are found by of own steps' outputs."""
+    made = MemoryStores(MemoryDatabase(index=own))
     return Stores(**{field.name: getattr(made, field.name) for field in fields(Stores)})
 
 
@@ -73,12 +75,14 @@ def sql_gallery(database: Database, index: FaceIndex) -> SqlGallery:
     return SqlGallery(database, index, SqlErasedRuns(database), SqlSuppressedFaces(database))
 
 
-def sql_stores(database: Database, index: FaceIndex | None = None) -> Stores:
-    """Return the SQL adapters, with the usual index or another one."""
+def sql_stores(
+    database: Database, index: FaceIndex | None = None, own: OutputIndexer = index_nothing
+) -> Stores:
+    """Return the SQL adapters, with the usual index or another one; `own` as above."""
     index = index or face_index_of(database, index_folder(database))
     erased, suppressed = SqlErasedRuns(database), SqlSuppressedFaces(database)
     return Stores(
-        results=SqlResults(database, erased),
+        results=SqlResults(database, erased, own),
         catalogue=SqlCatalogue(database),
         batches=SqlBatches(database),
         submissions=SqlSubmissions(database),

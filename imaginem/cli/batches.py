@@ -20,6 +20,7 @@ from imaginem.cli.shared import (
     err,
     exit_on_error,
     fail,
+    known_steps,
     make_runtime,
     out,
     print_json,
@@ -105,6 +106,7 @@ def forget(
         typer.confirm(f"Erase {what}: photos, results and faces? This can't be undone", abort=True)
     with exit_on_error():
         runtime = make_runtime(app)
+        known_steps(app)  # what is left of photos is indexed anew
         done = forget_job(runtime, (batch, job)) if job else forget_batch(runtime, batch)
         if as_json:
             print_json(as_answer(runtime, done))
@@ -122,6 +124,7 @@ def _forget_face(
         typer.confirm(question, abort=True)
     with exit_on_error():
         runtime = make_runtime(app)
+        known_steps(app)  # what is left of the photo is indexed anew
         done = forget_face(runtime, face_id, EVERYTHING, key)
         if as_json:
             print_json(as_answer(runtime, done))
@@ -153,7 +156,7 @@ def export(
     with exit_on_error():
         runtime = make_runtime(app)
         state_purpose(purpose)
-        rows = list(as_rows(runtime, batch, EVERYTHING))
+        rows = as_rows(runtime, batch, EVERYTHING, known_steps(app))
         if not rows:
             fail(f"there are no results of batch {batch}; see `imaginem status {batch}`")
         tell_unfinished(runtime, batch, {row["job_id"] for row in rows})

@@ -8,7 +8,15 @@ from pathlib import Path
 import typer
 
 from imaginem.cli.receipts import as_answer, tell_receipt
-from imaginem.cli.shared import Exit, exit_on_error, fail, make_runtime, out, print_json
+from imaginem.cli.shared import (
+    Exit,
+    exit_on_error,
+    fail,
+    known_steps,
+    make_runtime,
+    out,
+    print_json,
+)
 from imaginem.errors import InvalidMessage
 from imaginem.runtime import Runtime
 from imaginem.usecases.access import EVERYTHING
@@ -78,6 +86,7 @@ def forget_by_file(app: Path, wish: Wish, *, yes: bool, as_json: bool) -> None:
     """Erase a photo everywhere, once that is confirmed, and bar it; or lift its bar."""
     with exit_on_error():
         runtime, photo = make_runtime(app), _read(wish.photo)
+        known_steps(app)  # what is left of other photos is indexed anew
         if wish.lift:
             lifted = lift_photo(runtime, photo, wish.reach)
             _tell_lifted(wish, lifted, as_json=as_json)

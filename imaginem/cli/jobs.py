@@ -23,6 +23,7 @@ from imaginem.cli.intake import (
     submit_each,
     whole_pipeline,
 )
+from imaginem.cli.own_outputs import own_tables, row_table
 from imaginem.cli.progress import render, show_view, tell_unfinished, watch
 from imaginem.cli.report import photo_link, result_json, result_table
 from imaginem.cli.shared import (
@@ -33,6 +34,7 @@ from imaginem.cli.shared import (
     err,
     exit_on_error,
     fail,
+    known_steps,
     load_registry,
     make_runtime,
     out,
@@ -198,6 +200,9 @@ def status(
             note(runtime, AuditDeed.VIEWED, AuditSubject.JOB, batch, job)
             sent = runtime.submissions.submission((batch, job))
             show_job(row, as_json_, photo_name(sent.parameters, "") if sent else "")
+            own = None if as_json_ else row_table(row, runtime.blobs, known_steps(app))
+            if own is not None:
+                out.print(own)
             return
         if watch_:
             note(runtime, AuditDeed.VIEWED, AuditSubject.BATCH, batch)
@@ -286,6 +291,8 @@ def results(
             print_json([result_json(runtime, result, links=links) for result in saved])
         else:
             out.print(result_table(runtime, batch, [result.id for result in saved]))
+            for table in own_tables(saved, known_steps(app)):
+                out.print(table)
             for result in saved if links else ():
                 line = f"{result.id}: {photo_link(runtime, result) or 'no photo'}"
                 out.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -9,9 +9,20 @@ from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from imaginem.cli.shared import App, Exit, Json, exit_on_error, fail, make_runtime, out, print_json
+from imaginem.cli.shared import (
+    App,
+    Exit,
+    Json,
+    exit_on_error,
+    fail,
+    known_steps,
+    make_runtime,
+    out,
+    print_json,
+)
 from imaginem.ports import FoundPhoto, PhotoFilter
 from imaginem.ports.text_search import Sureness, word_tokens
+from imaginem.usecases.own_outputs import OwnOutputs
 from imaginem.usecases.searching import find_photos
 
 _TOLD = {
@@ -30,20 +41,26 @@ def register(app: typer.Typer) -> None:
 
 
 def search(
-    words: Annotated[list[str], typer.Argument(help="All of them are in the photo.")],
+    words: Annotated[list[str] | None, typer.Argument(help="All of them are in the photo.")] = None,
     batch: Annotated[str, typer.Option("--batch", help="In this batch alone.")] = "",
     tag: Annotated[str, typer.Option("--tag", help="With this tag.")] = "",
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", help="What an own step found: step.field>=5. May be repeated."),
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, max=_MOST, help="Photos at most.")] = 50,
     as_json: Json = False,
     app: App = Path(),
 ) -> None:
     """Find photos by the words in them, in any script; the surest first, then the newest."""
-    text = " ".join(words)
-    if not word_tokens(text):  # else all photos would be hits, or none have these words
+    text = " ".join(words or ())
+    # Without, all photos would be hits, or none has these words.
+    if not word_tokens(text) and (text or not where):
         fail("there is no word to search for: give one with letters or digits", Exit.USAGE)
     with exit_on_error():
         runtime = make_runtime(app)
-        wanted = PhotoFilter(text=text, batch=batch, tag=tag)
+        conditions = OwnOutputs(known_steps(app)).conditions(" and ".join(where or ()))
+        wanted = PhotoFilter(text=text, batch=batch, tag=tag, where=conditions)
         page = find_photos(runtime, wanted, limit=limit)
     if as_json:
         print_json([_as_json(photo) for photo in page.photos])
@@ -53,7 +70,7 @@ def search(
             more = f"--limit {limit * 2} shows them" if limit * 2 <= _MOST else "name more words"
             out.print(f"there are more: {more}", highlight=False)
     if not page.photos:
-        fail("no photo has these words", Exit.FAILED)
+        fail("no photo fits" if where else "no photo has these words", Exit.FAILED)
 
 
 def _as_json(photo: FoundPhoto) -> dict[str, object]:

@@ -122,6 +122,16 @@ def load_registry(app: Path) -> Registry:
     return default_registry
 
 
+def known_steps(app: Path) -> Registry:
+    """Return the registry with an app's steps, as far as it has any that can be imported."""
+    if (app / "steps").is_dir():
+        try:
+            return load_registry(app)
+        except ConfigurationError as problem:
+            err.print(f"{problem}: what your own steps found is left out", markup=False)
+    return default_registry
+
+
 def print_json(value: Any) -> None:
     """Print a value as JSON without colours, for programs."""
     sys.stdout.write(json.dumps(value, indent=2, default=str) + "\n")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from imaginem.cli.shared import App, Exit, err, exit_on_error, fail, make_runtime, out
+from imaginem.cli.shared import App, Exit, err, exit_on_error, fail, known_steps, make_runtime, out
 from imaginem.host import Emulator, EmulatorPorts
 from imaginem.host.home import HomeLock
 from imaginem.runtime import Runtime
@@ -63,6 +63,7 @@ def apply(
     with exit_on_error():
         key, count = check_lines(_lines(file))
         runtime = make_runtime(app)
+        known_steps(app)  # what is left of other photos is indexed anew
         with _at_rest(runtime, app):
             bars = not_known(runtime, BARS, _lines(file))
             if dry_run:

@@ -20,6 +20,7 @@ from imaginem.ports import (
     Submission,
     SuppressedFace,
 )
+from imaginem.ports.own_outputs.index import OutputIndexer, index_nothing
 
 
 @dataclass
@@ -33,6 +34,7 @@ class MemoryDatabase:
         runs_of_faces: in which run each face was enrolled last.
         erased_runs: of which jobs which runs were erased.
         suppressed: faces that are not to be enrolled, each with its group.
+        index: says what photos are found by of own steps' outputs.
         lock: held by whoever changes several rows together.
     """
 
@@ -50,6 +52,7 @@ class MemoryDatabase:
     erased_runs: set[tuple[JobKey, str]] = field(default_factory=set)
     barred: dict[str, BarredPhoto] = field(default_factory=dict)
     suppressed: dict[uuid.UUID, tuple[str, SuppressedFace]] = field(default_factory=dict)
+    index: OutputIndexer = index_nothing
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def note_batch(self, batch_id: str, group: str = "") -> str:

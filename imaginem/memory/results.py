@@ -13,7 +13,7 @@ from imaginem.ports.erasing import without_faces
 class MemoryResults:
     """`pipeline_output` in memory; labels are read from the outputs when needed."""
 
-    holds = ("pipeline_output", "photo_label")
+    holds = ("pipeline_output", "photo_label", "photo_fact")
 
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from imaginem.ports.batches import Groups
+from imaginem.ports.own_outputs.conditions import Condition
 from imaginem.ports.text_search import Sureness
 
 
@@ -19,6 +20,7 @@ class PhotoFilter:
         faces: True for photos with faces, False for those in which they were looked for in vain.
         since, until: when the photo was processed: at or after `since`, before `until`.
         groups: the caller's; photos in batches of other groups are left out.
+        where: what own steps said in their fields; see `imaginem.ports.own_outputs.conditions`.
     """
 
     tag: str = ""
@@ -30,6 +32,7 @@ class PhotoFilter:
     until: datetime | None = None
     batch: str = ""
     groups: Groups = None
+    where: tuple[Condition, ...] = ()
 
 
 @dataclass(frozen=True)

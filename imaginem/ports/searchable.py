@@ -6,6 +6,7 @@ All adapters use these functions, so that a search gives the same results everyw
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from imaginem.ports.own_outputs.index import IndexedOutputs
 from imaginem.ports.seen_words import words_seen
 from imaginem.redaction import redact_shown
 
@@ -21,8 +22,15 @@ _LABELS = (
 )
 
 
-def labels_in(outputs: Mapping[str, Any]) -> dict[tuple[str, str], float]:
-    """Return the photo's labels by kind and name, each with its best confidence."""
+def labels_in(
+    outputs: Mapping[str, Any], own: IndexedOutputs | None = None
+) -> dict[tuple[str, str], float]:
+    """Return the photo's labels by kind and name, each with its best confidence.
+
+    Args:
+        outputs: by step.
+        own: what is found by of own steps' outputs; their tags are the photo's.
+    """
     best: dict[tuple[str, str], float] = {}
     for kind, field, name_field, score_field in _LABELS:
         for item in _items(outputs, "generalclassification", field):
@@ -30,7 +38,7 @@ def labels_in(outputs: Mapping[str, Any]) -> dict[tuple[str, str], float]:
             if isinstance(name, str) and name and isinstance(score, int | float):
                 label = (kind, name[:_NAME_LIMIT])
                 best[label] = max(best.get(label, 0.0), float(score))
-    for word, confidence in words_seen(outputs).items():
+    for word, confidence in (*words_seen(outputs).items(), *(own.tags if own else {}).items()):
         best["tag", word] = max(best.get(("tag", word), 0.0), confidence)
     return best
 
@@ -38,6 +46,11 @@ def labels_in(outputs: Mapping[str, Any]) -> dict[tuple[str, str], float]:
 def text_in(outputs: Mapping[str, Any]) -> str:
     """Return the text that was read in the photo, in small letters (`str.casefold`)."""
     return str(_field(outputs, "ocr", "full_text") or "").casefold()
+
+
+def searched_text(outputs: Mapping[str, Any], own: IndexedOutputs) -> str:
+    """Return all text that a photo is searched by: read in it, or said by own steps."""
+    return "\n".join(filter(None, (text_in(outputs), own.text.casefold())))
 
 
 def count_faces(outputs: Mapping[str, Any]) -> int:

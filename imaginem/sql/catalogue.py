@@ -16,6 +16,7 @@ from imaginem.ports.searchable import FACE_STEP, TAGS_SHOWN, name_of
 from imaginem.ports.text_search import Sureness, TextSearch, marks_of
 from imaginem.sql.batches import hidden_from
 from imaginem.sql.database import Database
+from imaginem.sql.own_outputs import has_fact
 from imaginem.sql.schema import Label, PhotoText, PipelineOutput
 from imaginem.sql.text_index import SessionWords, TextIndex, text_index_of
 from imaginem.sql.types import portions
@@ -204,6 +205,7 @@ def _asks_for_results(wanted: PhotoFilter) -> bool:
 def _conditions(wanted: PhotoFilter, led: _Lead = _BY_RESULTS) -> list[ColumnElement[bool]]:
     """Return a filter as SQL; its text is what a text index is asked for."""
     conditions = [_has_label(led, kind, name) for kind in _KINDS if (name := getattr(wanted, kind))]
+    conditions += [has_fact(led.job, condition) for condition in wanted.where]
     if wanted.faces:
         conditions.append(PipelineOutput.faces > 0)
     if wanted.faces is False:

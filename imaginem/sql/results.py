@@ -1,41 +1,47 @@
 """`pipeline_output`, and the labels and text that search needs."""
 
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import delete, select, update
-from sqlalchemy.orm import Session
 
 from imaginem.ports import JobKey, JobResult, ResultOfAnotherRun
 from imaginem.ports.erasing import without_faces
-from imaginem.ports.searchable import count_faces, labels_in, text_in
-from imaginem.ports.text_search import tokens_of
+from imaginem.ports.own_outputs.index import PLACED_STEPS, OutputIndexer, index_nothing
+from imaginem.ports.searchable import count_faces, text_in
 from imaginem.sql.batches import note_batch
 from imaginem.sql.database import Database
 from imaginem.sql.erased_runs import SqlErasedRuns
 from imaginem.sql.removal import LOCK
-from imaginem.sql.schema import Label, PhotoText, PipelineOutput, now
-from imaginem.sql.text_types import as_column
+from imaginem.sql.schema import PipelineOutput, now
+from imaginem.sql.search_rows import SEARCHED, drop_search_rows, write_search_rows
 from imaginem.sql.types import job_number, portions
 from imaginem.sql.upsert import upsert
 
 
 class SqlResults:
-    """Jobs' results in SQL."""
+    """Jobs' results in SQL.
 
-    holds = (PipelineOutput.__tablename__, Label.__tablename__, PhotoText.__tablename__)
+    Args:
+        database: where they are.
+        erased: which runs may not write.
+        index: says what photos are found by of own steps' outputs.
+    """
 
-    def __init__(self, database: Database, erased: SqlErasedRuns) -> None:
-        self._database, self._erased = database, erased
+    holds = (PipelineOutput.__tablename__, *(table.__tablename__ for table in SEARCHED))
+
+    def __init__(
+        self, database: Database, erased: SqlErasedRuns, index: OutputIndexer = index_nothing
+    ) -> None:
+        self._database, self._erased, self._index = database, erased, index
 
     def save(self, result: JobResult, *, replaces: str = "") -> None:
         """Write a job's result and what it is searched by, unless another run has one."""
         key = (result.batch_id, result.id)
         self._database.check_key(key)
-        outputs, job, labels = result.job_output, job_number(*key), labels_in(result.job_output)
-        tokens = tokens_of(text_in(outputs), labels, result.batch_id)
+        outputs, job, own = result.job_output, job_number(*key), self._index(result.job_output)
         replaceable = PipelineOutput.run.in_(("", result.run, replaces))
         with self._erased.writing(key, result.run) as session:
             note_batch(session, result.batch_id)
@@ -63,29 +69,28 @@ class SqlResults:
             if not saved:
                 found = select(PipelineOutput.run).where(PipelineOutput.job == job)
                 raise ResultOfAnotherRun(session.scalar(found) or "")
-            _forget_searchable(session, [job])
-            session.add_all(
-                Label(job=job, kind=kind, name=name, confidence=confidence, timestamp=at)
-                for (kind, name), confidence in labels.items()
-            )
-            if tokens:
-                session.add(PhotoText(job=job, tokens=as_column(tokens)))
+            write_search_rows(session, key, outputs, own, at)
 
     def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:
         """Remove faces from the matches in a result; the row is locked, so no newer one is lost."""
         own = PipelineOutput.job == job_number(*key)
-        query = select(PipelineOutput.job_output).where(own).with_for_update()
+        found = select(PipelineOutput.job_output, PipelineOutput.timestamp)
+        query = found.where(own).with_for_update()
         with self._database.session() as session:
-            text = session.scalar(query.with_hint(PipelineOutput, LOCK, "mssql"))
-            if text is None:
+            row = session.execute(query.with_hint(PipelineOutput, LOCK, "mssql")).first()
+            if row is None:
                 return
-            kept = without_faces(from_json(text), face_ids)
+            outputs = from_json(row.job_output)
+            kept = without_faces(outputs, face_ids)
             same_moment = {
                 "job_output": to_json(kept).decode(),
                 "faces": count_faces(kept),
                 "timestamp": PipelineOutput.timestamp,
             }
             session.execute(update(PipelineOutput).where(own).values(same_moment))
+            if any(kept[step] != outputs[step] for step in kept if step not in PLACED_STEPS):
+                found_by = self._index(kept)
+                write_search_rows(session, key, kept, found_by, row.timestamp, in_place=True)
 
     def read(self, key: JobKey) -> JobResult | None:
         """Return a job's result."""
@@ -121,21 +126,15 @@ class SqlResults:
         with self._database.session() as session:
             found: Any = session.execute(delete(PipelineOutput).where(own, of_runs))
             if found.rowcount:
-                _forget_searchable(session, [job_number(*key)])
+                drop_search_rows(session, [job_number(*key)])
 
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove results and labels of a batch's jobs."""
         jobs = [job_number(batch_id, job_id) for job_id in job_ids]
         for portion in portions(jobs):
             with self._database.session() as session:
-                _forget_searchable(session, portion)
+                drop_search_rows(session, portion)
                 session.execute(delete(PipelineOutput).where(PipelineOutput.job.in_(portion)))
-
-
-def _forget_searchable(session: Session, jobs: Sequence[uuid.UUID]) -> None:
-    """Remove what photos are searched by."""
-    for table in (Label, PhotoText):
-        session.execute(delete(table).where(table.job.in_(jobs)))
 
 
 def _result(row: PipelineOutput) -> JobResult:

@@ -4,11 +4,12 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from imaginem.pipeline.steps import Registry, default_registry
 from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, FaceOwner, JobResult
 from imaginem.ports.categories import category_title
 from imaginem.ports.searchable import count_faces
@@ -20,6 +21,8 @@ from imaginem.usecases.findings import FOUND, findings_in
 from imaginem.usecases.jobs import given_name
 from imaginem.usecases.looked import has_looked
 from imaginem.usecases.other_models import OtherModels
+from imaginem.usecases.own_columns import add_own_columns
+from imaginem.usecases.own_outputs import OwnFinding, OwnOutputs
 
 COLUMNS = (
     "batch_id",
@@ -65,8 +68,13 @@ needs no mark: where it separates cells, the quotes hold.
 """
 
 
-def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Iterator[dict[str, Any]]:
-    """Yield a row for each result of a batch, in the order of job ids; lists stay lists.
+def as_rows(
+    services: DashboardServices,
+    batch_id: str,
+    caller: Caller,
+    registry: Registry = default_registry,
+) -> list[dict[str, Any]]:
+    """Return a row for each result of a batch, in the order of job ids; lists stay lists.
 
     `matches_told` says why there is no match: nobody looks alike, there is no face, nobody has
     looked, or not at all faces of the gallery.
@@ -74,16 +82,25 @@ def as_rows(services: DashboardServices, batch_id: str, caller: Caller) -> Itera
     `matches` has no photo of which a person said that its face is another one: `rejected` has it;
     and none that is the very same photo, sent again: `copies` has it.
     Matches in batches that the caller may not see are left out.
+    What own steps found is beside it, by `step.field`, for all steps that any of the batch's photos
+    was sent through.
     """
     note(services, AuditDeed.EXPORTED, AuditSubject.BATCH, batch_id)
     results, others = services.results.batch(batch_id), OtherModels(services, caller)
+    own = OwnOutputs(registry)
+    rows: list[dict[str, Any]] = []
+    found: list[list[OwnFinding]] = []
     while chunk := list(islice(results, _CHUNK)):
         keys = [(batch_id, result.id) for result in chunk]
         faces = services.gallery.faces_of(*keys)
         alike = _photos_alike(services, faces, caller)
         enrolled = Counter(face.job_id for face in faces)
         for result in chunk:
-            yield _row(result, enrolled[result.id], alike.get(result.id, _PhotosAlike()), others)
+            photos = alike.get(result.id, _PhotosAlike())
+            rows.append(_row(result, enrolled[result.id], photos, others))
+            found.append(own.of_result(result))
+    add_own_columns(rows, found, own)
+    return rows
 
 
 @dataclass
@@ -127,9 +144,10 @@ def _photos_alike(
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return rows as CSV; it begins with a mark by which spreadsheets recognise UTF-8."""
     out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS)
+    columns = list(dict.fromkeys([*COLUMNS, *(rows[0] if rows else ())]))
+    writer = csv.DictWriter(out, columns)
     writer.writeheader()
-    writer.writerows({name: _cell(_titled(name, row[name])) for name in COLUMNS} for row in rows)
+    writer.writerows({name: _cell(_titled(name, row[name])) for name in columns} for row in rows)
     return "\ufeff" + out.getvalue()
 
 
@@ -142,7 +160,7 @@ def _cell(value: Any) -> str:
     """Return a value as text that no spreadsheet runs as a formula."""
     if value is None:
         return ""
-    text = "; ".join(str(item) for item in value) if isinstance(value, list) else str(value)
+    text = "; ".join(map(_said, value)) if isinstance(value, list) else _said(value)
 
     def marked_start(found: re.Match[str]) -> str:
         begins = found.start() == 0 or not set(_NEXT_CELL).isdisjoint(found[1])
@@ -150,6 +168,15 @@ def _cell(value: Any) -> str:
 
     marked = _FORMULA.sub(marked_start, text)
     return f"'{marked}" if marked.startswith(("\t", "\r", "\n")) else marked
+
+
+def _said(value: Any) -> str:
+    """Return a value on one line; an object with its fields' names left out."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return ", ".join(_said(each) for each in value.values() if each is not None)
+    return str(value)
 
 
 def _row(

@@ -14,8 +14,9 @@ from imaginem.message import explain
 from imaginem.ports import PhotoFilter, PoisonFilter
 from imaginem.ports.categories import category_named
 from imaginem.usecases.access import Caller
+from imaginem.usecases.own_outputs import OwnOutputs
 from imaginem.usecases.same_photo import SoughtPhoto, sought, sought_by_hash
-from imaginem.web.dependencies import Viewer
+from imaginem.web.dependencies import Viewer, WebDep
 from imaginem.web.poison_models import Kind
 
 Limit = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
@@ -110,6 +111,7 @@ PhotoOrHash = Annotated[SoughtPhoto, Depends(photo_or_hash)]
 
 
 async def photo_filter(
+    web: WebDep,
     tag: Label = "",
     category: Label = "",
     object: Label = "",
@@ -122,11 +124,19 @@ async def photo_filter(
     since: Annotated[date | None, EMPTY_IS_NONE, Query(description="First day, UTC.")] = None,
     until: Annotated[date | None, EMPTY_IS_NONE, Query(description="Last day, UTC.")] = None,
     batch: Annotated[str, Query(max_length=512)] = "",
+    where: Annotated[
+        str,
+        Query(
+            max_length=1000,
+            description="What own steps found: `step.field>=5`, several with ` and ` between.",
+        ),
+    ] = "",
 ) -> PhotoFilter:
     """Read a filter from an address.
 
     Raises:
         HTTPException: 422, the last day has no day after it.
+        InvalidMessage: `where` can't be read.
     """
     return PhotoFilter(
         tag=tag,
@@ -137,6 +147,7 @@ async def photo_filter(
         since=_midnight(since),
         until=_midnight(until, days=1),
         batch=batch,
+        where=OwnOutputs(web.registry).conditions(where),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from imaginem.config.engine_table import ENGINE_TABLE
 from imaginem.usecases.looked_words import WORDS as LOOKED
 from imaginem.web.operations_texts import OPERATIONS
+from imaginem.web.own_texts import OWN
 from imaginem.web.poison_texts import POISON
 from imaginem.web.receipt_texts import RECEIPT
 from imaginem.web.upload_texts import UPLOAD
@@ -29,6 +30,7 @@ ENGLISH = {
     "error.title": "That did not work",
     "error.back": "Back to the photos",
     **UPLOAD,
+    **OWN,
     "batches.title": "Batches",
     "batches.none": "There are no batches yet.",
     "batches.batch": "Batch",

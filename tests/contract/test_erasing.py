@@ -43,7 +43,7 @@ from imaginem.usecases.watchdog import Watchdog
 from tests.traces import Traces
 
 LONG = "word " * 12_000
-PIPELINE = DEFAULT_PIPELINE
+PIPELINE = (*DEFAULT_PIPELINE[:-1], "sample", DEFAULT_PIPELINE[-1])
 PLACES = {
     "landing",
     "inputimages",
@@ -57,6 +57,7 @@ PLACES = {
     "pipeline_output",
     "photo_label",
     "photo_text",
+    "photo_fact",
     "earlier_output",
     "submission",
     "face",

@@ -33,6 +33,7 @@ from imaginem.ports import (
     JobResult,
     PhotoFilter,
 )
+from imaginem.ports.own_outputs.conditions import Condition
 from imaginem.sql import Database, SqlCatalogue, SqlServiceFaces
 from imaginem.sql.grant import grant_script
 from imaginem.sql.migrate import APPLICATION_LOCK, script
@@ -176,6 +177,7 @@ def use_dashboard(stores: Stores, ids: list[uuid.UUID]) -> None:
         datetime.now(UTC),
         "b",
         frozenset("g"),
+        (Condition("s.f", ">=", 1.0), Condition("s.f", "=", text="cat")),
     )
     first = PhotoFilter(groups=frozenset())
     for wanted in (everything, PhotoFilter(faces=False), first):

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
+    Double,
     Float,
     ForeignKey,
     Index,
@@ -155,6 +156,34 @@ class Label(Base):
     __table_args__ = (
         PrimaryKeyConstraint("job", "kind", "name", name="pk_photo_label"),
         Index("ix_photo_label_newest", "kind", "name", "timestamp", "job"),
+        {"sqlite_with_rowid": False},
+    )
+
+
+class PhotoFact(Base):
+    """A number or a text that an own step found, by which photos are filtered.
+
+    Attributes:
+        name: step and field, such as `blurriness.sharpness`.
+        place: from 0 on; a list has several values.
+        number, text: one of them; see `imaginem.ports.own_outputs.index.Fact`.
+    """
+
+    __tablename__ = "photo_fact"
+
+    job: Mapped[uuid.UUID] = mapped_column(
+        Uuid,
+        ForeignKey("pipeline_output.job", name="fk_photo_fact_job", ondelete="CASCADE"),
+    )
+    name: Mapped[str] = mapped_column(exact(200))
+    place: Mapped[int]
+    number: Mapped[float | None] = mapped_column(Double)
+    text: Mapped[str | None] = mapped_column(exact(200))
+
+    __table_args__ = (
+        PrimaryKeyConstraint("job", "name", "place", name="pk_photo_fact"),
+        Index("ix_photo_fact_number", "name", "number", "job"),
+        Index("ix_photo_fact_text", "name", "text", "job"),
         {"sqlite_with_rowid": False},
     )
 

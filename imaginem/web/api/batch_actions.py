@@ -10,7 +10,7 @@ from imaginem.usecases.batches import batch_overview, cancel_batch, reopen_batch
 from imaginem.usecases.erase import forget_batch
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.usecases.waiting import without_result
-from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch
+from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch, WebDep
 from imaginem.web.files import attachment
 from imaginem.web.models import Progress
 from imaginem.web.presenters import present_progress
@@ -44,6 +44,7 @@ def reopen(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) ->
 )
 def export(
     caller: Viewer,
+    web: WebDep,
     services: ServicesDep,
     batch_id: VisibleBatch,
     format: Annotated[Literal["csv", "json"], Query()] = "csv",
@@ -52,7 +53,7 @@ def export(
 
     The header `X-Without-Result` counts the batch's photos that have none, and so no row.
     """
-    rows = list(as_rows(services, batch_id, caller))
+    rows = as_rows(services, batch_id, caller, web.registry)
     if not rows:
         raise HTTPException(404, f"there are no results of batch {batch_id}")
     left = without_result(services, batch_id, [row["job_id"] for row in rows])

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from imaginem.outputs import Caption, Face, FoundObject, ImageAnalysis, OcrText, Tag, TextLine
 from imaginem.ports.erasing import ERASED_FACES
+from imaginem.ports.own_outputs.values import MarkedBox
 from imaginem.ports.seen_words import words_seen
 from imaginem.usecases.searching import TextHit
 
@@ -91,9 +92,13 @@ class ShownPage:
     hits: Sequence[TextHit]
     searched: str
 
-    def has(self, item: Caption | TextHit | Face | FoundObject | TextLine) -> bool:
+    def has(self, item: Caption | TextHit | Face | FoundObject | TextLine | MarkedBox) -> bool:
         """Tell whether something is on this page."""
         return (item.page or 1) == self.number
+
+    def count(self, boxes: Sequence[MarkedBox]) -> int:
+        """Return how many of an own step's boxes are on this page."""
+        return sum(map(self.has, boxes))
 
     @property
     def caption(self) -> str:

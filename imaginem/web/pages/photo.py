@@ -16,12 +16,14 @@ from imaginem.usecases.findings import findings_of
 from imaginem.usecases.forget_face import forget_face
 from imaginem.usecases.jobs import photo_name, result_of, view_job
 from imaginem.usecases.looked import look_of
+from imaginem.usecases.own_outputs import OwnOutputs
 from imaginem.usecases.renditions import facts_of, size_of, version_of
 from imaginem.usecases.rerun import comparison_of, prepare_rerun, rerun_job
 from imaginem.usecases.searching import hits_on_photo
 from imaginem.usecases.submit import run_again
-from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob
+from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob, WebDep
 from imaginem.web.pages.boxes import ShownPage, contents_of, polygon
+from imaginem.web.pages.own_outputs import sections_of
 from imaginem.web.pages.render import render
 from imaginem.web.presenters import present_comparison, present_job
 from imaginem.web.requests import check_place_role
@@ -36,6 +38,7 @@ router = APIRouter(prefix="/photos")
 def photo(
     caller: Viewer,
     services: ServicesDep,
+    web: WebDep,
     request: Request,
     key: VisibleJob,
     text: Annotated[str, Query(max_length=200)] = "",
@@ -44,9 +47,10 @@ def photo(
     """Show a page of a photo with the outputs of its job; a search's words are marked on it."""
     view, result = view_job(services, key, caller), services.results.read(key)
     most = services.core_settings.match_limit
-    job = present_job(view, most)
+    job, own = present_job(view, most), OwnOutputs(web.registry)
     compared = comparison_of(services, key, caller)
     told = job.model_dump(mode="json", exclude={"looked"})  # the page says that in its places
+    told["job_output"] = own.readable(told["job_output"])
     contents = contents_of(job.job_output or {})
     searched = text.strip()
     hits = hits_on_photo(contents.text, searched) if contents.text and searched else []
@@ -64,6 +68,8 @@ def photo(
         "ended": job.state in ENDED,
         "contents": contents,
         "findings": findings_of(view),
+        "own": sections_of(own.of_job(view)),
+        "not_asked": own.not_asked(view),
         "cut_at": most if job.matches_may_have_more else 0,
         "searched": searched,
         "hits": hits,

@@ -7,14 +7,15 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from imaginem.ports import DashboardServices, PhotoFilter
+from imaginem.usecases.own_outputs import OwnOutputs
 from imaginem.usecases.searching import count_labels, find_photos
-from imaginem.web.dependencies import ServicesDep, Viewer
+from imaginem.web.dependencies import ServicesDep, Viewer, WebDep
 from imaginem.web.pages.render import render
 from imaginem.web.presenters import present_photo
 from imaginem.web.requests import Cursor, VisiblePhotos
 
 PAGE = 24
-_FIELDS = ("text", "tag", "category", "object", "faces", "since", "until", "batch")
+_FIELDS = ("text", "tag", "category", "object", "faces", "since", "until", "batch", "where")
 
 router = APIRouter(prefix="/photos")
 
@@ -42,13 +43,14 @@ def _cards(
 
 @router.get("")
 def photos(
-    caller: Viewer, services: ServicesDep, request: Request, wanted: VisiblePhotos
+    caller: Viewer, services: ServicesDep, web: WebDep, request: Request, wanted: VisiblePhotos
 ) -> HTMLResponse:
     """Show the photos that fit, newest first."""
     values = _cards(request, services, wanted, "")
     empty = not values["photos"] and not values["fields"]
     begun = empty and bool(services.batches.batches(caller.groups, limit=1).batches)
-    return render(request, "photos.html", {**values, "begun": begun})
+    own = list(OwnOutputs(web.registry).fields())
+    return render(request, "photos.html", {**values, "begun": begun, "own_fields": own})
 
 
 @router.get("/cards")

@@ -1,0 +1,86 @@
+"""What own steps found, on the command line."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic_core import from_json
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+
+from imaginem.errors import PermanentError
+from imaginem.pipeline.offload import expand
+from imaginem.pipeline.progress_row import ProgressRow
+from imaginem.pipeline.steps import Registry
+from imaginem.ports import Blobs, JobResult
+from imaginem.ports.own_outputs.values import FieldValue
+from imaginem.usecases.looked import Looked
+from imaginem.usecases.own_outputs import OwnFinding, OwnOutputs
+
+_LONGEST = 160
+_WORDS = {
+    "nothing": "nothing found",
+    Looked.NO_STEP: "not asked",
+    Looked.UNSUCCESSFUL: "failed",
+    Looked.NO_OUTPUT: "not known",
+    "unreadable": "not readable: see --json",
+}
+
+
+def own_tables(results: Sequence[JobResult], registry: Registry) -> list[Table]:
+    """Return a table for each own step that any of these photos was sent through."""
+    own = OwnOutputs(registry)
+    found = {
+        result.id: {finding.step: finding for finding in own.of_result(result)}
+        for result in results
+    }
+    asked = dict.fromkeys(step for by_step in found.values() for step in by_step)
+    return [
+        _table(step, own, {job_id: by_step.get(step) for job_id, by_step in found.items()})
+        for step in asked
+    ]
+
+
+def row_table(row: ProgressRow, blobs: Blobs, registry: Registry) -> Table | None:
+    """Return what the own steps of a job have found so far; None if nothing yet."""
+    outputs = {name: _output(row, name, blobs) for name in row.pipeline if row.output_of(name)}
+    table = Table("step", "field", "found", box=None, padding=(0, 1))
+    for finding in OwnOutputs(registry).of_outputs(outputs):
+        if not finding.values:
+            table.add_row(finding.step, "", _word(finding))
+        for number, value in enumerate(finding.values):
+            step = "" if number else finding.step
+            table.add_row(step, escape(value.field.title), _cell(value))
+    return table if table.row_count else None
+
+
+def _table(step: str, own: OwnOutputs, photos: Mapping[str, OwnFinding | None]) -> Table:
+    fields = own.shown_fields()[step]
+    table = Table(title=escape(step), box=box.SIMPLE_HEAD, padding=(0, 1))
+    for title in ("photo", *(field.title for field in fields)):
+        table.add_column(escape(title), overflow="fold")
+    for job_id, finding in photos.items():
+        cells = [_word(finding)]
+        if finding is not None and finding.is_found:
+            cells = [_cell(value) for value in finding.values]
+        table.add_row(escape(job_id), *cells)
+    return table
+
+
+def _word(finding: OwnFinding | None) -> str:
+    how = finding.finding.how if finding else Looked.NO_STEP
+    return _WORDS.get(how, how)
+
+
+def _output(row: ProgressRow, step: str, blobs: Blobs) -> Any:
+    """Return a step's output; None, which fits no model, where it can't be read."""
+    try:
+        return expand(from_json(row.output_of(step)), row.key, blobs)
+    except (ValueError, PermanentError):
+        return None
+
+
+def _cell(value: FieldValue) -> str:
+    """Return a value on one line; `-` for nothing."""
+    text = " / ".join(value.text.splitlines())
+    return escape(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…") or "-"

@@ -1,0 +1,95 @@
+"""What a photo's page shows of own steps: a section each, and boxes on the photo."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imaginem.ports.own_outputs.fields import Kind, OutputField
+from imaginem.ports.own_outputs.values import FieldValue, MarkedBox
+from imaginem.usecases.own_outputs import OwnFinding
+
+_PAGE = "page"
+"""Field of an entry that says on which page of the photo's file it is."""
+
+
+@dataclass(frozen=True)
+class OwnRow:
+    """An entry of a list of objects.
+
+    Attributes:
+        cells: of its columns.
+        box: its number among the step's boxes; 0 if it has none.
+        page: of the photo's file that it is on; None if that has one.
+    """
+
+    cells: Sequence[FieldValue]
+    box: int
+    page: int | None
+
+
+@dataclass(frozen=True)
+class OwnField:
+    """A field of a step's output.
+
+    Attributes:
+        rows: of a list of objects.
+        box: number of its own box; 0 if it has none.
+        columns: of a list of objects.
+    """
+
+    shown: FieldValue
+    rows: Sequence[OwnRow]
+    box: int
+    columns: Sequence[OutputField] = ()
+
+
+@dataclass(frozen=True)
+class OwnSection:
+    """What one step found.
+
+    Attributes:
+        layer: name of the layer with its boxes.
+        boxes: on all pages; their numbers begin at 1.
+    """
+
+    found: OwnFinding
+    layer: str
+    fields: Sequence[OwnField]
+    boxes: Sequence[MarkedBox]
+
+
+def sections_of(found: Sequence[OwnFinding]) -> list[OwnSection]:
+    """Return the sections of a page."""
+    return [_section(finding) for finding in found]
+
+
+def _section(finding: OwnFinding) -> OwnSection:
+    boxes: list[MarkedBox] = []
+    fields = [_field(value, boxes) for value in finding.values]
+    return OwnSection(finding, f"own-{finding.step}", fields, boxes)
+
+
+def _field(value: FieldValue, boxes: list[MarkedBox]) -> OwnField:
+    """Return a field, and number its boxes after those that are there."""
+    if not value.rows:
+        return OwnField(value, (), _numbered(next(iter(value.boxes), None), boxes))
+    rows = [
+        OwnRow(
+            [cell for cell in row if _has_column(cell.field)],
+            _numbered(box, boxes),
+            next((cell.value for cell in row if cell.field.name == _PAGE), None),
+        )
+        for row, box in zip(value.rows, value.boxes, strict=True)
+    ]
+    return OwnField(value, rows, 0, [each for each in value.field.columns if _has_column(each)])
+
+
+def _has_column(field: OutputField) -> bool:
+    """Tell whether a column is written: places are on the photo, pages beside the first column."""
+    return field.kind is not Kind.BOX and field.name != _PAGE
+
+
+def _numbered(box: MarkedBox | None, boxes: list[MarkedBox]) -> int:
+    if box is None:
+        return 0
+    boxes.append(box)
+    return len(boxes)

@@ -116,5 +116,5 @@ def keep_result(
 
 def web_of(services: MemoryServices, registry: Registry, **headers: str) -> TestClient:
     """Return a client of an app with these steps."""
-    access = "entra" if headers else "local"
+    access = "platform" if headers else "local"
     return TestClient(make_app(registry, access, lambda: services), headers=headers)

@@ -52,10 +52,10 @@ def search(
     as_json: Json = False,
     app: App = Path(),
 ) -> None:
-    """Find photos by the words in them, in any script; the surest first, then the newest."""
+    """Find photos by their words, in any script, their tags, and what own steps found."""
     text = " ".join(words or ())
     # Without, all photos would be hits, or none has these words.
-    if not word_tokens(text) and (text or not where):
+    if not word_tokens(text) and (text or not (where or tag)):
         fail("there is no word to search for: give one with letters or digits", Exit.USAGE)
     with exit_on_error():
         runtime = make_runtime(app)
@@ -70,7 +70,7 @@ def search(
             more = f"--limit {limit * 2} shows them" if limit * 2 <= _MOST else "name more words"
             out.print(f"there are more: {more}", highlight=False)
     if not page.photos:
-        fail("no photo fits" if where else "no photo has these words", Exit.FAILED)
+        fail("no photo fits" if where or not text else "no photo has these words", Exit.FAILED)
 
 
 def _as_json(photo: FoundPhoto) -> dict[str, object]:

@@ -1,5 +1,8 @@
-"""One running installation for all end-to-end tests, with real models."""
+"""One running installation for all end-to-end tests, with real models; and the command line."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from imaginem.assets import AssetStore
 from imaginem.config.settings import read_settings
 from imaginem.host import Emulator
 from tests.ai_emulator import KEY
+from tests.command_line import CommandLine, free_port, own_storage
 from tests.conftest import ROOT
 from tests.installation import Installation
 
@@ -76,3 +80,44 @@ def sample() -> Callable[[str], bytes]:
 def batch(request: pytest.FixtureRequest) -> str:
     """A batch id that no other test uses."""
     return f"{request.node.name[:80]}"
+
+
+@pytest.fixture
+def cli(app_copy: Path, azurite: Emulator) -> CommandLine:
+    return CommandLine(
+        app_copy,
+        {
+            "AzureWebJobsStorage": azurite.connection_string,
+            "IMAGINEM_HOME": str(app_copy / ".imaginem"),
+            "RETRY_SECONDS": "0.1",
+        },
+    )
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def started(cli: CommandLine, port: int) -> Iterator[subprocess.Popen[str]]:
+    """`imaginem start` with storage of its own, ready, and stopped with SIGTERM at the end."""
+    cli.environment |= own_storage()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "imaginem.cli", "start", "--port", str(port)],
+        cwd=cli.app,
+        env=cli.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert f"http://127.0.0.1:{port}/" in line, line + (
+        process.stderr.read() if process.stderr else ""
+    )
+    yield process
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert "Traceback" not in errors

@@ -3,109 +3,22 @@
 import json
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from imaginem.host import Emulator
 from imaginem.usecases.admission import made_id, photo_digest
-from tests.installation import command_environment, free_row
+from tests.command_line import CommandLine, free_port, own_storage
 
 Sample = Callable[[str], bytes]
-
-
-class CommandLine:
-    """Runs `imaginem` in an app's folder, as a person does."""
-
-    def __init__(self, app: Path, environment: dict[str, str]) -> None:
-        self.app, self.environment = app, command_environment(environment)
-
-    def __call__(self, *arguments: str, code: int = 0, stdin: str = "") -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "imaginem.cli", *arguments],
-            capture_output=True,
-            text=True,
-            cwd=self.app,
-            env=self.environment,
-            input=stdin,
-            timeout=120,
-        )
-        assert done.returncode == code, f"{arguments}: {done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr
-        return done.stdout + done.stderr
-
-    def json(self, *arguments: str, code: int = 0) -> object:
-        done = subprocess.run(
-            [sys.executable, "-m", "imaginem.cli", *arguments, "--json"],
-            capture_output=True,
-            text=True,
-            cwd=self.app,
-            env=self.environment,
-            timeout=120,
-        )
-        assert done.returncode == code, done.stderr
-        return json.loads(done.stdout)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def own_storage() -> dict[str, str]:
-    """Return settings for an emulator that `imaginem start` brings, on ports of its own."""
-    return {"AzureWebJobsStorage": "UseDevelopmentStorage=true", "EMULATOR_PORT": str(free_row())}
-
-
-@pytest.fixture
-def cli(app_copy: Path, azurite: Emulator) -> CommandLine:
-    return CommandLine(
-        app_copy,
-        {
-            "AzureWebJobsStorage": azurite.connection_string,
-            "IMAGINEM_HOME": str(app_copy / ".imaginem"),
-            "RETRY_SECONDS": "0.1",
-        },
-    )
-
-
-@pytest.fixture
-def port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def started(cli: CommandLine, port: int) -> Iterator[subprocess.Popen[str]]:
-    """`imaginem start` with storage of its own, ready, and stopped with SIGTERM at the end."""
-    cli.environment |= own_storage()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "imaginem.cli", "start", "--port", str(port)],
-        cwd=cli.app,
-        env=cli.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    assert f"http://127.0.0.1:{port}/" in line, line + (
-        process.stderr.read() if process.stderr else ""
-    )
-    yield process
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert "Traceback" not in errors
 
 
 def test_a_new_step_works_after_editing_one_file(

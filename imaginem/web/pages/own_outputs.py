@@ -33,7 +33,7 @@ class OwnField:
     Attributes:
         rows: of a list of objects.
         box: number of its own box; 0 if it has none.
-        columns: of a list of objects.
+        columns: of a list of objects, without those in which no entry says anything.
     """
 
     shown: FieldValue
@@ -72,15 +72,17 @@ def _field(value: FieldValue, boxes: list[MarkedBox]) -> OwnField:
     """Return a field, and number its boxes after those that are there."""
     if not value.rows:
         return OwnField(value, (), _numbered(next(iter(value.boxes), None), boxes))
+    told = {cell.field for row in value.rows for cell in row if not cell.is_empty}
+    columns = [each for each in value.field.columns if each in told and _has_column(each)]
     rows = [
         OwnRow(
-            [cell for cell in row if _has_column(cell.field)],
+            [cell for cell in row if cell.field in columns],
             _numbered(box, boxes),
             next((cell.value for cell in row if cell.field.name == _PAGE), None),
         )
         for row, box in zip(value.rows, value.boxes, strict=True)
     ]
-    return OwnField(value, rows, 0, [each for each in value.field.columns if _has_column(each)])
+    return OwnField(value, rows, 0, columns)
 
 
 def _has_column(field: OutputField) -> bool:

@@ -72,7 +72,7 @@ def registry_with_signs() -> Registry:
     @step(registry=registry)
     def signs(job: JobContext) -> SignsOutput:
         """Read the signs at the road."""
-        return SignsOutput()
+        return SignsOutput.model_validate(FOUND)
 
     @step(finalizer=True, registry=registry)
     def written(job: JobContext) -> Paper:
@@ -96,12 +96,13 @@ def keep_result(
     *,
     pipeline: tuple[str, ...] = ("signs",),
     unsuccessful: tuple[str, ...] = (),
+    photo: bytes = b"",
 ) -> None:
     """Keep the result of a job whose step `signs` found this; None for nothing of it."""
     outputs = {} if output is None else {"signs": output}
     url = ""
     if hasattr(services, "blobs"):
-        url = services.blobs.put("inputimages", "/".join(key), photo_bytes(), "image/png")
+        url = services.blobs.put("inputimages", "/".join(key), photo or photo_bytes(), "image/png")
     result = JobResult(
         *key,
         pipeline,

@@ -16,7 +16,7 @@ from imaginem.ports.searchable import FACE_STEP, TAGS_SHOWN, name_of
 from imaginem.ports.text_search import Sureness, TextSearch, marks_of
 from imaginem.sql.batches import hidden_from
 from imaginem.sql.database import Database
-from imaginem.sql.own_outputs import has_fact
+from imaginem.sql.own_outputs import fact_conditions
 from imaginem.sql.schema import Label, PhotoText, PipelineOutput
 from imaginem.sql.text_index import SessionWords, TextIndex, text_index_of
 from imaginem.sql.types import portions
@@ -63,7 +63,7 @@ class SqlCatalogue:
         if wanted.text:
             return self._hits(session, wanted, cursor, limit)
         led = _led_by(session, wanted)
-        query = led.join_results(select(*_SHOWN)).where(*_conditions(wanted, led))
+        query = led.join_results(select(*_SHOWN)).where(*_conditions(session, wanted, led))
         if cursor:
             at, job = read_job_cursor(cursor)
             before = led.timestamp < at
@@ -85,7 +85,7 @@ class SqlCatalogue:
         query = (
             select(PhotoText.number, *_SHOWN)
             .join(PipelineOutput, PipelineOutput.job == PhotoText.job)
-            .where(*_conditions(_beyond_tokens(wanted)))
+            .where(*_conditions(session, _beyond_tokens(wanted)))
         )
         hits: list[tuple[Sureness, Any]] = []
         for ask in search.asks(words, least):
@@ -120,7 +120,7 @@ class SqlCatalogue:
         """Return the query for the jobs of photos that fit, newest first; None if all do."""
         if not wanted.text:
             led = _led_by(session, wanted)
-            conditions = _conditions(wanted, led)
+            conditions = _conditions(session, wanted, led)
             jobs = select(led.job)
             if _asks_for_results(wanted):
                 jobs = led.join_results(jobs)
@@ -131,7 +131,7 @@ class SqlCatalogue:
         if ask is None:
             return select(PipelineOutput.job).where(false())
         jobs = select(PhotoText.job)
-        if beyond := _conditions(_beyond_tokens(wanted)):
+        if beyond := _conditions(session, _beyond_tokens(wanted)):
             jobs = jobs.join(PipelineOutput, PipelineOutput.job == PhotoText.job).where(*beyond)
         hits: Select[Any] = index.newest(session, jobs, ask)
         return hits
@@ -202,10 +202,12 @@ def _asks_for_results(wanted: PhotoFilter) -> bool:
     return bool(wanted.batch) or wanted.faces is not None or wanted.groups is not None
 
 
-def _conditions(wanted: PhotoFilter, led: _Lead = _BY_RESULTS) -> list[ColumnElement[bool]]:
+def _conditions(
+    session: Session, wanted: PhotoFilter, led: _Lead = _BY_RESULTS
+) -> list[ColumnElement[bool]]:
     """Return a filter as SQL; its text is what a text index is asked for."""
     conditions = [_has_label(led, kind, name) for kind in _KINDS if (name := getattr(wanted, kind))]
-    conditions += [has_fact(led.job, condition) for condition in wanted.where]
+    conditions += fact_conditions(session, led.job, wanted.where)
     if wanted.faces:
         conditions.append(PipelineOutput.faces > 0)
     if wanted.faces is False:

@@ -22,7 +22,7 @@ from playwright.sync_api import (
 
 from imaginem.assets import AssetStore
 from imaginem.host import Emulator, EmulatorPorts
-from imaginem.pipeline.steps import default_registry
+from imaginem.pipeline.steps import Registry, default_registry
 from imaginem.testing import MemoryServices
 from imaginem.web import make_app
 from tests.conftest import ROOT
@@ -66,9 +66,11 @@ def dashboard_at(folder: Path, workers: int) -> Iterator[Dashboard]:
 
 
 @contextmanager
-def in_memory(services: MemoryServices) -> Iterator[Dashboard]:
+def in_memory(
+    services: MemoryServices, registry: Registry = default_registry
+) -> Iterator[Dashboard]:
     """Serve the pages of services in memory: that is quick."""
-    app = make_app(default_registry, "local", lambda: services)
+    app = make_app(registry, "local", lambda: services)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()

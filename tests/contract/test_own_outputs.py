@@ -1,6 +1,7 @@
 """Photos by what own steps found: in memory, on SQLite and on PostgreSQL alike."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -70,6 +71,17 @@ class TestFilters:
     ) -> None:
         assert ids(stores, where) == found
 
+    @pytest.mark.parametrize("few", [0, 2, 9])
+    def test_common_and_rare_values_are_found_alike(
+        self, stores: Stores, monkeypatch: pytest.MonkeyPatch, few: int
+    ) -> None:
+        monkeypatch.setattr("imaginem.sql.own_outputs._FEW", few)
+        assert ids(stores, "signs.brightness<1e9") == ids(stores, "signs.words=gate")
+        assert ids(stores, "signs.brightness<1e9 and signs.words=tree house") == ["full"]
+        assert ids(stores, "signs.brightness<1e9 and signs.words=nobody") == []
+        asked = PhotoFilter(where=OWN.conditions("signs.brightness<1e9"))
+        assert dict(stores.catalogue.labels(asked, "tag"))["stop"] == 1
+
     def test_words_and_what_has_a_confidence_are_tags(self, stores: Stores) -> None:
         assert ids(stores, tag="gate") == ids(stores, tag="stop") == ["full"]
         assert stores.catalogue.labels(PhotoFilter(batch="b"), "tag") == [
@@ -127,11 +139,12 @@ def test_nothing_is_left_of_an_erased_photo(database: Database) -> None:
         with database.session(reading=True) as session:
             return session.scalar(select(func.count()).select_from(PhotoFact)) or 0
 
-    for erase in (
+    erasures: list[Callable[[], None]] = [
         lambda: stores.results.erase(("b", "one")),
         lambda: stores.results.erase_batch("b", ["one"]),
         lambda: stores.results.erase_runs(("b", "one"), [""]),
-    ):
+    ]
+    for erase in erasures:
         keep_result(stores, ("b", "one"), FOUND)
         assert rows() > 0
         erase()

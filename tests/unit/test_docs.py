@@ -109,7 +109,7 @@ def test_every_make_target_that_is_named_exists() -> None:
     assert named - set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)) == set()
 
 
-EXAMPLES = {"NAME", "ask", "blurriness", "headcount", "layout", "my.parameters", "wayup"}
+EXAMPLES = {"NAME", "ask", "blurriness", "headcount", "layout", "light", "my.parameters", "wayup"}
 """Files that readers are asked to make."""
 FOLDERS = "imaginem|steps|tests|infra|docs|benchmarks"
 

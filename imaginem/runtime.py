@@ -3,6 +3,7 @@
 Longer than other modules: it has one short factory for each port, and little else.
 """
 
+import atexit
 import os
 import tempfile
 import threading
@@ -21,6 +22,7 @@ from imaginem.config.settings import Settings, choosing, read_settings
 from imaginem.engines.parts import EngineParts
 from imaginem.images.photo_cache import PhotoCache
 from imaginem.pipeline.alarms import ThreadAlarms
+from imaginem.pipeline.buffered_ledger import BufferedLedger
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.engine_choices import NotedEngineChoices
 from imaginem.pipeline.erased import NotedErasures
@@ -50,6 +52,7 @@ from imaginem.ports import (
     JobLog,
     KnownPhotos,
     Landing,
+    Ledger,
     MaintenanceJob,
     NoLanding,
     NoRemains,
@@ -57,6 +60,7 @@ from imaginem.ports import (
     PhotoCatalogue,
     Photos,
     PoisonLog,
+    PriceList,
     Queues,
     Receipts,
     Remains,
@@ -369,6 +373,23 @@ class Runtime(Engines):
         from imaginem.sql import SqlServiceFaces
 
         return SqlServiceFaces(self.database, self.settings.face.endpoint)
+
+    @_Once
+    def ledger(self) -> Ledger:
+        """What work takes, in SQL."""
+        from imaginem.sql import SqlLedger
+
+        ledger = BufferedLedger(SqlLedger(self.database), self.alarms, self.settings.setup)
+        self.database.before_close(ledger.settle_at_exit)
+        atexit.register(ledger.settle_at_exit)
+        return ledger
+
+    @_Once
+    def prices(self) -> PriceList:
+        """What services cost."""
+        from imaginem.config.prices import price_list
+
+        return price_list(self.settings)
 
     @_Once
     def telemetry(self) -> Telemetry:

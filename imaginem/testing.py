@@ -61,6 +61,7 @@ from imaginem.ports import (
     Erasable,
     MaintenanceJob,
     NoRemains,
+    PriceList,
     Remains,
 )
 from imaginem.ports.own_outputs.index import index_nothing
@@ -133,6 +134,7 @@ class MemoryServices(MemoryStores, Engines):
     alarms: Any = field(default_factory=MemoryAlarms)
     models: Any = field(default_factory=MemoryModels)
     telemetry: Any = field(default_factory=SilentTelemetry)
+    prices: PriceList = field(default_factory=PriceList)
     vision: Any = None
     ocr: Any = None
     faces: Any = None

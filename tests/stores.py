@@ -15,6 +15,7 @@ from imaginem.ports import (
     FaceGallery,
     FaceIndex,
     KnownPhotos,
+    Ledger,
     PhotoCatalogue,
     Results,
     Reviews,
@@ -31,6 +32,7 @@ from imaginem.sql import (
     SqlErasedRuns,
     SqlGallery,
     SqlKnownPhotos,
+    SqlLedger,
     SqlResults,
     SqlReviews,
     SqlSubmissions,
@@ -57,6 +59,7 @@ class Stores:
     barred: BarredPhotos
     known_photos: KnownPhotos
     suppressed_faces: SuppressedFaces
+    ledger: Ledger
 
 
 def keyed(*words: str) -> str:
@@ -94,6 +97,7 @@ def sql_stores(
         barred=SqlBarredPhotos(database),
         known_photos=SqlKnownPhotos(database),
         suppressed_faces=suppressed,
+        ledger=SqlLedger(database),
     )
 
 

@@ -9,6 +9,7 @@ from imaginem.config.declare import read_section
 from imaginem.config.engine_table import ENGINE_TABLE, AccountName, EngineTable
 from imaginem.config.sections.access import AccessSettings, access_problems
 from imaginem.config.sections.accounts import AccountSettings, ServiceSettings, account_problems
+from imaginem.config.sections.costs import CostSettings
 from imaginem.config.sections.engines import (
     EngineSettings,
     for_engines,
@@ -42,6 +43,7 @@ __all__ = [
 class Settings(
     AccessSettings,
     AccountSettings,
+    CostSettings,
     EngineSettings,
     OpenAiSettings,
     PipelineSettings,
@@ -51,6 +53,12 @@ class Settings(
     """All settings; see docs/settings.md."""
 
     telemetry: TelemetrySettings
+
+    @property
+    def setup(self) -> str:
+        """What decides which calls a photo takes: the engines, and whether steps run fused."""
+        engines = [f"{name}={provider}" for name, provider in self.chosen_providers().items()]
+        return " ".join([*engines, "unfused" if self.fusion.is_off else "fused"])[:300]
 
     def core(self) -> CoreSettings:
         """Return what pipeline and use cases need of the settings."""

@@ -20,6 +20,7 @@ from imaginem.ports import (
     Submission,
     SuppressedFace,
 )
+from imaginem.ports.ledger import LedgerEntry
 from imaginem.ports.own_outputs.index import OutputIndexer, index_nothing
 
 
@@ -53,6 +54,7 @@ class MemoryDatabase:
     barred: dict[str, BarredPhoto] = field(default_factory=dict)
     suppressed: dict[uuid.UUID, tuple[str, SuppressedFace]] = field(default_factory=dict)
     index: OutputIndexer = index_nothing
+    ledger: list[LedgerEntry] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def note_batch(self, batch_id: str, group: str = "") -> str:

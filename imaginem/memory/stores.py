@@ -10,6 +10,7 @@ from imaginem.memory.earlier import MemoryEarlierOutputs
 from imaginem.memory.erased_runs import MemoryErasedRuns
 from imaginem.memory.face_index import MemoryFaceIndex
 from imaginem.memory.gallery import MemoryGallery, MemoryReviews
+from imaginem.memory.ledger import MemoryLedger
 from imaginem.memory.photos import MemoryBarredPhotos, MemoryKnownPhotos
 from imaginem.memory.results import MemoryResults
 from imaginem.memory.suppressed_faces import MemorySuppressedFaces
@@ -21,6 +22,7 @@ from imaginem.ports import (
     FaceGallery,
     FaceIndex,
     KnownPhotos,
+    Ledger,
     PhotoCatalogue,
     Results,
     Reviews,
@@ -48,6 +50,7 @@ class MemoryStores:
     barred: BarredPhotos = _FROM_DATABASE
     known_photos: KnownPhotos = _FROM_DATABASE
     suppressed_faces: SuppressedFaces = _FROM_DATABASE
+    ledger: Ledger = _FROM_DATABASE
 
     def __post_init__(self) -> None:
         """Make the stores that were not passed."""
@@ -63,3 +66,4 @@ class MemoryStores:
         self.barred = self.barred or MemoryBarredPhotos(self.database)
         self.known_photos = self.known_photos or MemoryKnownPhotos(self.database)
         self.suppressed_faces = self.suppressed_faces or MemorySuppressedFaces(self.database)
+        self.ledger = self.ledger or MemoryLedger(self.database)

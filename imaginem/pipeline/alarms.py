@@ -5,6 +5,8 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 
 
 class ThreadAlarm:
@@ -50,8 +52,8 @@ class ThreadAlarms:
         self._waits = False
 
     def after(self, seconds: float, act: Callable[[], None]) -> ThreadAlarm:
-        """Do something in so many seconds."""
-        alarm = ThreadAlarm(act)
+        """Do something in so many seconds, as a part of what goes on now."""
+        alarm = ThreadAlarm(partial(copy_context().run, act))
         entry = (time.monotonic() + seconds, next(self._numbers), alarm)
         with self._changed:
             heapq.heappush(self._due, entry)

@@ -41,6 +41,7 @@ from imaginem.pipeline.steps import Registry, Step
 from imaginem.pipeline.stopping import dropped, is_erased, is_erased_body, stop_erased
 from imaginem.ports import JobErased, Services
 from imaginem.ports.log_lines import label, working_on
+from imaginem.ports.metering import count_run, forget_job, metered, work_on
 from imaginem.redaction import one_line
 
 PipelineStep = Step[JobContext, Any]
@@ -73,7 +74,10 @@ def process_step(
     clock = clock or time.monotonic
     step, registry = _as_set(step, registry, services)
     run = FusedRun(delivery, services, registry, clock, clock() + BUDGET_SECONDS)
-    with working_on(step=step.name):
+    with (
+        working_on(step=step.name),
+        metered(services.ledger, step.name, executes=True),
+    ):
         try:
             moved = _first(step, run)
             while moved.onward is not None:
@@ -131,6 +135,7 @@ def _watched(
     labels = {"batch_id": definition.batch_id, "job_id": definition.id, "step": step.name}
     parent, started = definition.bookkeeping.traceparent, time.perf_counter()
     label(**labels)  # of what comes afterwards, too: the sending
+    work_on(definition.batch_id, definition.id, step.name)
     with (
         working_on(**labels),
         services.telemetry.span(step.name, parent=parent, kind="consumer", **labels) as span,
@@ -143,6 +148,7 @@ def _watched(
         if moved.state in ("failed", "invalid"):
             span.fail(moved.state)
     seconds = time.perf_counter() - started
+    count_run(seconds)
     services.telemetry.measure("imaginem.step.seconds", seconds, step=step.name, state=moved.state)
     return moved
 
@@ -161,6 +167,7 @@ def _execute_once(
     except AlreadyConcluded:
         return Transition("dropped")
     except JobErased:
+        forget_job()
         return stop_erased(message, run.delivery, run.services)
 
 

@@ -62,8 +62,10 @@ from imaginem.ports.landing import (
     Landing,
     NoLanding,
 )
+from imaginem.ports.ledger import Amount, Amounts, Ledger, LedgerEntry, LedgerItem
 from imaginem.ports.models import Models, Network
 from imaginem.ports.poison import PoisonEntry, PoisonFilter, PoisonLog, PoisonPage
+from imaginem.ports.prices import Price, PriceList
 from imaginem.ports.receipts import Receipts
 from imaginem.ports.remains import NoRemains, Remains
 from imaginem.ports.results import JobResult, ResultOfAnotherRun, Results
@@ -109,6 +111,8 @@ __all__ = [
     "VISION",
     "Alarm",
     "Alarms",
+    "Amount",
+    "Amounts",
     "AuditDeed",
     "AuditEntry",
     "AuditLog",
@@ -165,6 +169,9 @@ __all__ = [
     "LandedJob",
     "LandedPhoto",
     "Landing",
+    "Ledger",
+    "LedgerEntry",
+    "LedgerItem",
     "LogEntry",
     "MaintenanceJob",
     "Models",
@@ -183,6 +190,8 @@ __all__ = [
     "PoisonFilter",
     "PoisonLog",
     "PoisonPage",
+    "Price",
+    "PriceList",
     "Probed",
     "QuestionEngine",
     "QueueItem",

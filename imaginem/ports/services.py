@@ -19,8 +19,10 @@ from imaginem.ports.gallery import FaceGallery
 from imaginem.ports.installation_key import InstallationKey
 from imaginem.ports.known_photos import KnownPhotos
 from imaginem.ports.landing import Landing
+from imaginem.ports.ledger import Ledger
 from imaginem.ports.models import Models
 from imaginem.ports.poison import PoisonLog
+from imaginem.ports.prices import PriceList
 from imaginem.ports.receipts import Receipts
 from imaginem.ports.remains import Remains
 from imaginem.ports.results import Results
@@ -158,6 +160,14 @@ class Services(Engines, Protocol):
     @property
     def telemetry(self) -> Telemetry:
         """Return where traces and metrics go."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """Return where it is counted what work takes."""
+
+    @property
+    def prices(self) -> PriceList:
+        """Return what services cost."""
 
     @property
     def shared_state(self) -> SharedState:

@@ -10,6 +10,7 @@ from imaginem.sql.erased_runs import SqlErasedRuns
 from imaginem.sql.face_index import SqlFaceIndex
 from imaginem.sql.gallery import SqlGallery
 from imaginem.sql.known_photos import SqlKnownPhotos
+from imaginem.sql.ledger import SqlLedger
 from imaginem.sql.results import SqlResults
 from imaginem.sql.reviews import SqlReviews
 from imaginem.sql.service_faces import SqlServiceFaces
@@ -26,6 +27,7 @@ __all__ = [
     "SqlFaceIndex",
     "SqlGallery",
     "SqlKnownPhotos",
+    "SqlLedger",
     "SqlResults",
     "SqlReviews",
     "SqlServiceFaces",

@@ -66,6 +66,7 @@ class Database:
         self._mark = mark
         self._engine: Engine | None = None
         self._lock = threading.Lock()
+        self._before_close: list[Callable[[], None]] = []
 
     def mark(self, *words: str) -> str:
         """Return what stands for some words, so that what was erased is told by its mark alone.
@@ -184,8 +185,14 @@ class Database:
             home = self._home.absolute() if self._embedded else None
             raise meaning(problem, home) from None
 
+    def before_close(self, act: Callable[[], None]) -> None:
+        """Have something done before the connections are closed."""
+        self._before_close.append(act)
+
     def close(self) -> None:
         """Close all connections."""
+        for act in self._before_close:
+            act()
         with self._lock:
             if self._engine is not None:
                 self._engine.dispose()

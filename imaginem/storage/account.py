@@ -25,6 +25,8 @@ from imaginem.errors import (
     StorageUnavailable,
     is_full,
 )
+from imaginem.ports.ledger import STORAGE
+from imaginem.ports.metering import count
 from imaginem.redaction import one_line
 
 # Published by Microsoft for the emulator: "Use the Azurite emulator", well-known account.
@@ -33,6 +35,9 @@ _EMULATOR_KEY = (
     "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 )
 _LOOPBACK = re.compile(r"Endpoint=https?://(127\.0\.0\.1|localhost|\[::1\])[:/]", re.IGNORECASE)
+
+_KINDS = {"GET": "read", "HEAD": "read", "DELETE": "delete"}
+"""What a request does, by its method; all others write."""
 
 CLIENT_OPTIONS: dict[str, Any] = {
     "retry_total": 2,
@@ -83,7 +88,7 @@ class Account:
             kind: the SDK's service client class.
             service: `blob`, `queue` or `table`.
         """
-        options = CLIENT_OPTIONS
+        options = {**CLIENT_OPTIONS, "raw_request_hook": partial(_count, service)}
         if self.folder is not None:
             options = {**options, "raw_response_hook": partial(_check_disk, self.folder)}
         if self.connection_string:
@@ -99,7 +104,7 @@ class Account:
                 ) from None
         usual = f"https://{self.name}.{service}.core.windows.net"
         endpoint = self.endpoints.get(service, usual)
-        return kind(endpoint, credential=credential(self.client_id), **CLIENT_OPTIONS)
+        return kind(endpoint, credential=credential(self.client_id), **options)
 
 
 def account_of(settings: Settings) -> Account:
@@ -115,6 +120,11 @@ def account_of(settings: Settings) -> Account:
         settings.storage_endpoints,
         settings.home.absolute() if _LOOPBACK.search(connection) else None,
     )
+
+
+def _count(service: str, request: Any) -> None:
+    """Count a request that is sent, each try by itself: each is billed."""
+    count(STORAGE, f"{service} {_KINDS.get(request.http_request.method, 'write')}")
 
 
 def _check_disk(folder: Path, answered: Any) -> None:

@@ -55,6 +55,7 @@ def erasables_of(services: DashboardServices) -> tuple[Erasable, ...]:
         services.earlier_outputs,
         services.suppressed_faces,
         GatheringJobs(services.shared_state),
+        services.ledger,
         ProgressRows(services.log),
     )
 

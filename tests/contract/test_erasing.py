@@ -59,6 +59,7 @@ PLACES = {
     "photo_text",
     "photo_fact",
     "earlier_output",
+    "ledger_job",
     "submission",
     "face",
     "face_match",
@@ -131,6 +132,7 @@ class Installation:
                 delivery = Delivery(item.body, item.id, item.dequeue_count, item.inserted)
                 process_step(step, delivery, self.runtime, default_registry)
                 self.runtime.queues.delete(name, item)
+        self.runtime.ledger.settle()
         result = self.runtime.results.read(key)
         assert result is not None
         assert result.unsuccessful == ()
@@ -251,7 +253,11 @@ def test_nothing_of_an_erased_batch_is_left(installation: Installation, word: st
     ]
     installation.poison((batch, "never-began"), note="short")
     installation.review(*faces)
-    assert traces.of((batch, "a"), word, faces) == PLACES | {"photo_batch", "pipelinestate"}
+    assert traces.of((batch, "a"), word, faces) == PLACES | {
+        "photo_batch",
+        "pipelinestate",
+        "ledger_sum",
+    }
 
     assert forget_batch(runtime, batch).jobs == 2
     assert traces.of((batch, "a"), word, faces) == {"pipelinestate"}  # the watchdog looks there

@@ -31,6 +31,7 @@ from imaginem.ports import (
     MaintenanceJob,
     NoLanding,
     NoRemains,
+    PriceList,
 )
 from imaginem.telemetry.silent import SilentTelemetry
 from imaginem.usecases.audit.chain import ChainWriter
@@ -107,6 +108,7 @@ class SimulatedServices(Engines):
     photo_receivers: Sequence[str] = ()
     environment: Mapping[str, str] = {}
     models: Any = None
+    prices = PriceList()
 
     def __init__(self, around: Surroundings, emulated: bool) -> None:
         stores, faults = around.stores, around.faults
@@ -133,6 +135,7 @@ class SimulatedServices(Engines):
         self.known_photos: Any = stores.sql.known_photos
         self.suppressed_faces: Any = stores.sql.suppressed_faces  # no face is erased alone here
         self.face_index: Any = Port("face_index", stores.sql.face_index, faults)
+        self.ledger: Any = stores.sql.ledger
         self.catalogue: Any = Port("catalogue", stores.sql.catalogue, faults)
         self.maintenance_jobs: Sequence[MaintenanceJob] = ()
         self.audit_trail = MemoryAuditTrail()

@@ -17,6 +17,7 @@ from imaginem.engines.pacing import Pacer
 from imaginem.errors import Busy, PermanentError, RetryableError, StorageUnavailable
 from imaginem.images.headers import retry_after
 from imaginem.ports import CallContext, Telemetry
+from imaginem.ports.metering import count
 from imaginem.redaction import one_line
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
@@ -144,6 +145,7 @@ class Service:
         labels = {"service": self.name, "operation": operation, "step": context.step}
         started = time.perf_counter()
         outcome = "ok"
+        count(self.name, operation, billed=units)  # before it: a process may die in between
         with self._telemetry.span(
             f"{self.name} {operation}", kind="client", **{**labels, **context.ids}
         ) as span:
@@ -164,6 +166,8 @@ class Service:
                 self._telemetry.count("imaginem.calls", 1, **labels, outcome=outcome)
                 seconds = time.perf_counter() - started
                 self._telemetry.measure("imaginem.call.seconds", seconds, **labels)
+                if outcome != "ok":
+                    count(self.name, operation, calls=0, billed=-units)
                 if outcome == "ok":
                     cost = units * self._price / 1000
                     self._telemetry.count("imaginem.cost", cost, **labels)

@@ -20,6 +20,7 @@ from imaginem.sql.schema.jobs import (
     PipelineOutput,
     SubmissionRow,
 )
+from imaginem.sql.schema.ledger import LedgerJobRow, LedgerSumRow
 from imaginem.sql.schema.service_faces import AdditionRow, FaceListRow, RemovalRow, ServiceFaceRow
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "GalleryChangeRow",
     "GalleryStateRow",
     "Label",
+    "LedgerJobRow",
+    "LedgerSumRow",
     "PhotoBatch",
     "PhotoFact",
     "PhotoText",

@@ -1,0 +1,128 @@
+"""Counts what an execution takes, wherever it is called from: adapters call `count`.
+
+Counting costs no call of its own: it is kept in memory until the execution has ended.
+"""
+
+import math
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from imaginem.ports.ledger import FUNCTIONS, STEP, Amount, Ledger, LedgerEntry, LedgerItem
+
+_LEAST_SECONDS = 1.0
+_STEPS_A_SECOND = 10
+"""Flex Consumption bills an execution for a second at least, and by tenths of a second (Azure
+Functions pricing)."""
+_meter: ContextVar["Meter | None"] = ContextVar("imaginem_meter", default=None)
+
+
+class Meter:
+    """Counts for one execution.
+
+    Args:
+        step: that runs, or the purpose.
+        batch_id: whom it works for, as far as that is known at the start.
+    """
+
+    def __init__(self, step: str, batch_id: str = "") -> None:
+        self._first, self._step = step, step
+        self._batch_id, self._job_id = batch_id, ""
+        self._amounts: dict[LedgerItem, Amount] = {}
+        self._lock = threading.Lock()
+
+    def work_on(self, batch_id: str, job_id: str, step: str = "") -> None:
+        """Say whom the execution works for, and in which step from here on."""
+        self._batch_id, self._job_id = batch_id, job_id
+        self._step = step or self._step
+
+    def forget_job(self) -> None:
+        """Leave the ids out: the job was erased."""
+        self._batch_id = self._job_id = ""
+
+    def count(self, service: str, operation: str, amount: Amount) -> None:
+        """Add to what the step has taken so far."""
+        item = LedgerItem(self._step, service, operation)
+        with self._lock:
+            self._amounts[item] = self._amounts.get(item, Amount()) + amount
+
+    def count_execution(self, seconds: float) -> None:
+        """Add the execution itself, which is that of its first step."""
+        billed = max(_LEAST_SECONDS, math.ceil(seconds * _STEPS_A_SECOND) / _STEPS_A_SECOND)
+        item = LedgerItem(self._first, FUNCTIONS, "execution")
+        self._amounts[item] = Amount(calls=1, billed=1, seconds=billed)
+
+    def entry(self) -> LedgerEntry:
+        """Return what was counted."""
+        return LedgerEntry(self._batch_id, self._job_id, dict(self._amounts))
+
+
+@contextmanager
+def metered(
+    ledger: Ledger, step: str, batch_id: str = "", *, executes: bool = False
+) -> Iterator[Meter]:
+    """Count what is done in the `with` block, and enter it into the ledger.
+
+    Args:
+        ledger: to enter it into.
+        step: that runs, or the purpose.
+        batch_id: whom it works for, as far as that is known.
+        executes: this is an execution of the function app.
+    """
+    meter = Meter(step, batch_id)
+    token = _meter.set(meter)
+    started = time.perf_counter()
+    try:
+        yield meter
+    finally:
+        _meter.reset(token)
+        if executes:
+            meter.count_execution(time.perf_counter() - started)
+        ledger.add([meter.entry()])
+
+
+def count(
+    service: str,
+    operation: str,
+    *,
+    calls: int = 1,
+    billed: int = 0,
+    seconds: float = 0.0,
+    tokens_in: int = 0,
+    tokens_out: int = 0,
+) -> None:
+    """Count something for the execution that goes on; nothing outside of one.
+
+    Args:
+        service: the AI account, or one of those in `imaginem.ports.ledger`.
+        operation: of the service.
+        calls: requests that were sent.
+        billed: units that are paid for.
+        seconds: for which it ran.
+        tokens_in: that a language model read.
+        tokens_out: that it wrote.
+    """
+    meter = _meter.get()
+    if meter is not None:
+        meter.count(service, operation, Amount(calls, billed, seconds, tokens_in, tokens_out))
+
+
+def work_on(batch_id: str, job_id: str, step: str = "") -> None:
+    """Say whom the execution that goes on works for, and in which step."""
+    meter = _meter.get()
+    if meter is not None:
+        meter.work_on(batch_id, job_id, step)
+
+
+def forget_job() -> None:
+    """Leave the ids out of what goes on: the job was erased."""
+    meter = _meter.get()
+    if meter is not None:
+        meter.forget_job()
+
+
+def count_run(seconds: float) -> None:
+    """Count that a step ran once."""
+    count(STEP, "run", seconds=seconds)

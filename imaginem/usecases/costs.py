@@ -1,0 +1,124 @@
+"""What work has cost: the ledger's amounts, with their prices."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from imaginem.ports import DashboardServices, JobKey, PriceList, Services
+from imaginem.ports.ledger import STEP, Amount, Amounts, LedgerItem
+
+By = Literal["step", "service", "job", "batch", "month"]
+
+
+@dataclass(frozen=True)
+class CostLine:
+    """One thing that was taken.
+
+    Attributes:
+        item: what it is.
+        amount: how much of it.
+        usd: US dollars; None if its price is not known.
+    """
+
+    item: LedgerItem
+    amount: Amount
+    usd: float | None
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What was taken, and what it costs.
+
+    Attributes:
+        lines: by step, service and operation.
+        usd: US dollars, without what has no known price.
+        unknown: services and operations without a known price.
+        seconds: for which steps ran.
+    """
+
+    lines: Sequence[CostLine]
+    usd: float
+    unknown: Sequence[str]
+    seconds: float
+
+    @property
+    def calls(self) -> Mapping[str, int]:
+        """Return the number of calls to each service; of steps how often they were begun."""
+        counts: dict[str, int] = defaultdict(int)
+        for line in self.lines:
+            counts[line.item.service] += line.amount.calls
+        return dict(counts)
+
+    @property
+    def tokens(self) -> int:
+        """Return the tokens of language models, read and written."""
+        return sum(line.amount.tokens_in + line.amount.tokens_out for line in self.lines)
+
+
+def priced(amounts: Amounts, prices: PriceList) -> Costs:
+    """Return what amounts cost."""
+    lines = [
+        CostLine(item, amount, prices.cost(item, amount))
+        for item, amount in sorted(amounts.items())
+    ]
+    unknown = {f"{line.item.service} {line.item.operation}" for line in lines if line.usd is None}
+    seconds = sum(line.amount.seconds for line in lines if line.item.service == STEP)
+    return Costs(lines, sum(line.usd or 0.0 for line in lines), sorted(unknown), seconds)
+
+
+def cost_of(services: Services, batch_id: str) -> Costs:
+    """Return what a batch has cost so far.
+
+    What other processes do shows after `imaginem.pipeline.buffered_ledger.WRITE_WITHIN` seconds.
+    """
+    return priced(services.ledger.sums(batch_id=batch_id), services.prices)
+
+
+def cost_of_job(services: Services, key: JobKey) -> Costs:
+    """Return what a job has cost so far."""
+    return priced(services.ledger.of_job(key), services.prices)
+
+
+def cost_of_all(services: Services) -> Costs:
+    """Return what everything has cost since the ledger was begun."""
+    return priced(services.ledger.sums(), services.prices)
+
+
+def cost_by_job(services: Services, batch_id: str) -> Mapping[str, Costs]:
+    """Return what each job of a batch has cost, by job id."""
+    jobs = services.ledger.by_job(batch_id)
+    return {job_id: priced(amounts, services.prices) for job_id, amounts in sorted(jobs.items())}
+
+
+def cost_by_month(services: Services) -> Mapping[str, Costs]:
+    """Return what each month has cost, the latest one first."""
+    months = services.ledger.by_month()
+    return {month: priced(months[month], services.prices) for month in sorted(months, reverse=True)}
+
+
+def cost_by_batch(services: DashboardServices, limit: int = 50) -> Mapping[str, Costs]:
+    """Return what each of the newest batches has cost; of erased ones nothing tells."""
+    page = services.batches.batches(None, "", limit)
+    names = [batch.batch_id for batch in page.batches]
+    sums = services.ledger.by_batch(names)
+    return {name: priced(sums[name], services.prices) for name in names if name in sums}
+
+
+def by_step(costs: Costs, prices: PriceList) -> Mapping[str, Costs]:
+    """Return costs by step."""
+    return _split(costs, prices, lambda item: item.step)
+
+
+def by_service(costs: Costs, prices: PriceList) -> Mapping[str, Costs]:
+    """Return costs by service and operation."""
+    return _split(costs, prices, lambda item: f"{item.service} {item.operation}")
+
+
+def _split(
+    costs: Costs, prices: PriceList, named: Callable[[LedgerItem], str]
+) -> Mapping[str, Costs]:
+    parts: dict[str, dict[LedgerItem, Amount]] = defaultdict(dict)
+    for line in costs.lines:
+        parts[named(line.item)][line.item] = line.amount
+    return {name: priced(parts[name], prices) for name in sorted(parts)}

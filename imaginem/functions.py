@@ -19,6 +19,7 @@ from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices, Services
+from imaginem.ports.metering import metered
 from imaginem.runtime import default_runtime
 from imaginem.usecases.drops import give_up_drop, receive_drop
 
@@ -73,7 +74,8 @@ def add_maintenance(
     def maintenance(timer: func.TimerRequest) -> None:
         """Run the maintenance jobs, such as the watchdog and the training of face lists."""
         current = services()
-        run_maintenance(current.maintenance_jobs, current.telemetry)
+        with metered(current.ledger, "maintenance timer", executes=True):
+            run_maintenance(current.maintenance_jobs, current.telemetry)
 
     trigger = app.timer_trigger(
         arg_name="timer", schedule=MAINTENANCE_SCHEDULE, run_on_startup=False

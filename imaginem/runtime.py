@@ -476,6 +476,11 @@ class Runtime(Engines):
         return engine_names(self.settings)
 
     @property
+    def setup(self) -> str:
+        """What decides which calls a photo takes, as the ledger has it."""
+        return self.settings.setup
+
+    @property
     def engine_notes(self) -> Mapping[str, str]:
         """Until when the services of the engines in use answer, and where photos go, by kind."""
         return with_receivers(notes(self.settings, datetime.now(UTC).date()), self.settings)

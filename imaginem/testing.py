@@ -134,6 +134,7 @@ class MemoryServices(MemoryStores, Engines):
     alarms: Any = field(default_factory=MemoryAlarms)
     models: Any = field(default_factory=MemoryModels)
     telemetry: Any = field(default_factory=SilentTelemetry)
+    setup: str = "vision=local ocr=local faces=local prints=local fused"
     prices: PriceList = field(default_factory=PriceList)
     vision: Any = None
     ocr: Any = None

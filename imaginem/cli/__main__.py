@@ -11,6 +11,7 @@ from imaginem.cli import (
     audit,
     batches,
     compact,
+    costs,
     database,
     demo,
     doctor,
@@ -38,6 +39,7 @@ batches.register(app)
 steps.register(app)
 operate.register(app)
 compact.register(app)
+costs.register(app)
 rerun.register(app)
 search.register(app)
 doctor.register(app)

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from imaginem.cli.comparison import as_json as as_json_of
 from imaginem.cli.comparison import comparisons, show_comparisons
+from imaginem.cli.costs import tell_forecast
 from imaginem.cli.intake import (
     Source,
     check_pipeline_steps,
@@ -90,6 +91,9 @@ def submit(
         bool,
         typer.Option("--again", help="Also photos whose jobs have ended in this batch."),
     ] = False,
+    forecast_: Annotated[
+        bool, typer.Option("--forecast", help="Tell what it would cost, and send nothing.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Show progress until all have ended.")
     ] = False,
@@ -109,6 +113,9 @@ def submit(
         parameters = said_to_steps(set_ or (), steps, registry)
         batch_id = batch or new_batch()
         sources = find_sources(photos)
+        if forecast_:
+            tell_forecast(runtime, len(sources), steps, as_json=as_json_)
+            return
         submitted, barred = submit_each(
             runtime,
             track(sources, "uploading", console=err, disable=len(sources) < 5),

@@ -33,6 +33,8 @@ from imaginem.ports import (
     Services,
 )
 from imaginem.ports.weights import Weights
+from imaginem.ports import CallContext, EngineKind, Engines, EngineT, Results, Services
+from imaginem.ports.metering import within
 from imaginem.redaction import without_query
 
 if TYPE_CHECKING:
@@ -184,7 +186,8 @@ class JobContext(Engines):
         """
         photo = self._photo.photo
         if photo is None:
-            photo = self._photo.photo = read_photo(self._message, self._services)
+            with within(self.key):
+                photo = self._photo.photo = read_photo(self._message, self._services)
         return photo
 
     def read_image(self) -> Photo:
@@ -232,7 +235,8 @@ class JobContext(Engines):
         """
         container = self._services.core_settings.faces_container
         path = f"{job_prefix(*self.key)}{name}.png"
-        return self._services.blobs.put(container, path, encode_png(picture), "image/png")
+        with within(self.key):
+            return self._services.blobs.put(container, path, encode_png(picture), "image/png")
 
     def engine(self, kind: EngineKind[EngineT]) -> EngineT:
         """Return the engine of a kind that the settings choose, or that a rerun chose."""

@@ -15,8 +15,10 @@ from imaginem.ports.storage import JobKey
 STORAGE, FUNCTIONS, STEP = "storage", "functions", "step"
 """Services that are none of AI: storage, the function app, and the steps themselves.
 
-The operations of storage are `queue`, `table` or `blob` with `read`, `write` or `delete`. The
-function app has `execution`: a delivery of a message. A step has `run`: it was begun once.
+The operations of storage are `queue`, `table` or `blob` with `read`, `write` or `delete`, and
+`queue host`, which the Functions host makes. The function app has `execution`: a delivery of a
+message. A step has `run`: it was begun; and `end`: it need not be tried again, so there is one for
+each photo.
 """
 
 

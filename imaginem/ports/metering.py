@@ -10,13 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from imaginem.ports.ledger import FUNCTIONS, STEP, Amount, Ledger, LedgerEntry, LedgerItem
+from imaginem.ports.ledger import FUNCTIONS, STEP, STORAGE, Amount, Ledger, LedgerEntry, LedgerItem
+from imaginem.ports.storage import JobKey
 
 _LEAST_SECONDS = 1.0
 _STEPS_A_SECOND = 10
 """Flex Consumption bills an execution for a second at least, and by tenths of a second (Azure
 Functions pricing)."""
+_HOST_CALLS = Amount(calls=2)
+"""Of the Functions host for each execution: it takes the message, and deletes it."""
 _meter: ContextVar["Meter | None"] = ContextVar("imaginem_meter", default=None)
+_of_jobs: dict[JobKey, "Meter"] = {}
+"""The meters of jobs that this process works on, for threads that steps start."""
 
 
 class Meter:
@@ -37,6 +42,12 @@ class Meter:
         """Say whom the execution works for, and in which step from here on."""
         self._batch_id, self._job_id = batch_id, job_id
         self._step = step or self._step
+        _of_jobs[batch_id, job_id] = self
+
+    def close(self) -> None:
+        """Count for no thread any more."""
+        for key in [key for key, meter in list(_of_jobs.items()) if meter is self]:
+            _of_jobs.pop(key, None)
 
     def forget_job(self) -> None:
         """Leave the ids out: the job was erased."""
@@ -53,6 +64,7 @@ class Meter:
         billed = max(_LEAST_SECONDS, math.ceil(seconds * _STEPS_A_SECOND) / _STEPS_A_SECOND)
         item = LedgerItem(self._first, FUNCTIONS, "execution")
         self._amounts[item] = Amount(calls=1, billed=1, seconds=billed)
+        self._amounts[LedgerItem(self._first, STORAGE, "queue host")] = _HOST_CALLS
 
     def entry(self) -> LedgerEntry:
         """Return what was counted."""
@@ -78,9 +90,27 @@ def metered(
         yield meter
     finally:
         _meter.reset(token)
+        meter.close()
         if executes:
             meter.count_execution(time.perf_counter() - started)
         ledger.add([meter.entry()])
+
+
+@contextmanager
+def within(key: JobKey) -> Iterator[None]:
+    """Count what is done in the `with` block for the job, on whichever thread that is.
+
+    What a step does on threads of its own is not known as its work otherwise.
+    """
+    meter = None if _meter.get() is not None else _of_jobs.get(key)
+    if meter is None:
+        yield
+        return
+    token = _meter.set(meter)
+    try:
+        yield
+    finally:
+        _meter.reset(token)
 
 
 def count(
@@ -123,6 +153,8 @@ def forget_job() -> None:
         meter.forget_job()
 
 
-def count_run(seconds: float) -> None:
-    """Count that a step ran once."""
+def count_run(seconds: float, *, ended: bool) -> None:
+    """Count that a step ran once, and whether that came to an end: else it is tried again."""
     count(STEP, "run", seconds=seconds)
+    if ended:
+        count(STEP, "end")

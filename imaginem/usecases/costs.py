@@ -3,12 +3,11 @@
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from imaginem.errors import NotFound
 from imaginem.ports import DashboardServices, JobKey, PriceList, Services
-from imaginem.ports.ledger import STEP, Amount, Amounts, LedgerItem
-
-By = Literal["step", "service", "job", "batch", "month"]
+from imaginem.ports.ledger import FUNCTIONS, STEP, STORAGE, Amount, Amounts, LedgerItem
+from imaginem.usecases.access import no_batch
 
 
 @dataclass(frozen=True)
@@ -51,9 +50,35 @@ class Costs:
         return dict(counts)
 
     @property
+    def ai_calls(self) -> int:
+        """Return the number of calls to AI services."""
+        none = (STORAGE, FUNCTIONS, STEP)
+        return sum(count for service, count in self.calls.items() if service not in none)
+
+    @property
+    def storage(self) -> int:
+        """Return the number of storage operations."""
+        return self.calls.get(STORAGE, 0)
+
+    @property
+    def executions(self) -> int:
+        """Return the number of executions of the function app."""
+        return self.calls.get(FUNCTIONS, 0)
+
+    @property
+    def tokens_in(self) -> int:
+        """Return the tokens that language models read."""
+        return sum(line.amount.tokens_in for line in self.lines)
+
+    @property
+    def tokens_out(self) -> int:
+        """Return the tokens that language models wrote."""
+        return sum(line.amount.tokens_out for line in self.lines)
+
+    @property
     def tokens(self) -> int:
         """Return the tokens of language models, read and written."""
-        return sum(line.amount.tokens_in + line.amount.tokens_out for line in self.lines)
+        return self.tokens_in + self.tokens_out
 
 
 def priced(amounts: Amounts, prices: PriceList) -> Costs:
@@ -73,6 +98,18 @@ def cost_of(services: Services, batch_id: str) -> Costs:
     What other processes do shows after `imaginem.pipeline.buffered_ledger.WRITE_WITHIN` seconds.
     """
     return priced(services.ledger.sums(batch_id=batch_id), services.prices)
+
+
+def batch_costs(services: DashboardServices, batch_id: str) -> Costs:
+    """Return what a batch has cost so far.
+
+    Raises:
+        NotFound: there is no such batch.
+    """
+    costs = cost_of(services, batch_id) if batch_id else None
+    if costs is None or (not costs.lines and services.batches.batch(batch_id) is None):
+        raise NotFound(no_batch(batch_id))
+    return costs
 
 
 def cost_of_job(services: Services, key: JobKey) -> Costs:
@@ -111,8 +148,9 @@ def by_step(costs: Costs, prices: PriceList) -> Mapping[str, Costs]:
 
 
 def by_service(costs: Costs, prices: PriceList) -> Mapping[str, Costs]:
-    """Return costs by service and operation."""
-    return _split(costs, prices, lambda item: f"{item.service} {item.operation}")
+    """Return costs by service and operation, without the steps' own figures."""
+    parts = _split(costs, prices, lambda item: f"{item.service} {item.operation}")
+    return {name: part for name, part in parts.items() if set(part.calls) != {STEP}}
 
 
 def _split(

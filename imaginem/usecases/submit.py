@@ -22,6 +22,8 @@ from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.resuming import kept_of
 from imaginem.pipeline.source import keep_photo, place_of_photo
 from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, JobKey, Submission
+from imaginem.ports.ledger import STEP
+from imaginem.ports.metering import count, metered, work_on
 from imaginem.redaction import redact_values
 from imaginem.usecases.at_work import is_at_work
 from imaginem.usecases.audit.acting import note
@@ -29,6 +31,8 @@ from imaginem.usecases.landing import land_and_send
 from imaginem.usecases.unsent import withdraw
 
 _LONGEST_ID = 150
+SENDING = "sending photos"
+"""What the ledger calls it: no step's name has a space."""
 
 
 def new_batch() -> str:
@@ -124,6 +128,21 @@ def send_message(
         PermanentError: its batch was cancelled, its photo is barred, or an id is too long for SQL.
         NotFound: it does an earlier run again, which was erased meanwhile.
     """
+    with metered(services.ledger, SENDING):
+        work_on(*message.key)
+        run = _send(services, message, photo_digest, run=run, photo=photo)
+        count(STEP, "end")
+        return run
+
+
+def _send(
+    services: DashboardServices,
+    message: JobMessage,
+    photo_digest: str | None,
+    *,
+    run: str,
+    photo: bytes | None,
+) -> str:
     key = message.key
     check_open(services, key[0])
     before_it = message.job_definition.bookkeeping.replay_of

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from imaginem.config.engine_table import ENGINE_TABLE
 from imaginem.usecases.looked_words import WORDS as LOOKED
+from imaginem.web.cost_texts import COSTS
 from imaginem.web.operations_texts import OPERATIONS
 from imaginem.web.own_texts import OWN
 from imaginem.web.poison_texts import POISON
@@ -29,6 +30,7 @@ ENGLISH = {
     "offline": "The server does not answer. Check that Imaginem is running.",
     "error.title": "That did not work",
     "error.back": "Back to the photos",
+    **COSTS,
     **UPLOAD,
     **OWN,
     "batches.title": "Batches",

@@ -109,6 +109,7 @@ class SimulatedServices(Engines):
     environment: Mapping[str, str] = {}
     models: Any = None
     prices = PriceList()
+    setup = "fused"
 
     def __init__(self, around: Surroundings, emulated: bool) -> None:
         stores, faults = around.stores, around.faults

@@ -50,8 +50,11 @@ def test_each_step_of_a_delivery_has_what_it_took(registry: Registry) -> None:
         "one: vision analyze": 1,
         "two: face detect": 1,
         "one: step run": 1,
+        "one: step end": 1,
         "two: step run": 1,
+        "two: step end": 1,
         "one: functions execution": 1,
+        "one: storage queue host": 2,
     }
     assert amounts[LedgerItem("one", "functions", "execution")].seconds >= 1.0
 
@@ -77,7 +80,8 @@ def test_a_try_that_fails_counts_as_well_as_the_one_that_succeeds(registry: Regi
     run_all(services, registry)
     found = calls(services.ledger.of_job(("batch-1", "job-1")))
     assert len(tries) == found["one: vision analyze"] == 3
-    assert found["one: functions execution"] == 3
+    assert found["one: functions execution"] == found["one: step run"] + 1 == 3
+    assert found["one: step end"] == 1
 
 
 def test_what_a_step_writes_a_moment_later_is_still_the_steps() -> None:

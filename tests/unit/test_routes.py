@@ -45,6 +45,7 @@ CASEWORKERS = {
     "GET /api/receipts/{receipt_id}",
     "GET /receipts/{receipt_id}",
     "GET /upload",
+    "GET /api/forecast",
     "POST /batches/{batch_id}/cancel",
     "POST /batches/{batch_id}/reopen",
     "POST /batches/{batch_id}/{job_id}/retry",
@@ -58,6 +59,8 @@ CASEWORKERS = {
 }
 OPERATORS = {
     "GET /api/operations",
+    "GET /api/costs",
+    "GET /operations/costs",
     "GET /api/poison",
     "POST /api/poison/replay",
     "POST /api/poison/drop",

@@ -17,7 +17,7 @@ from imaginem.engines.pacing import Pacer
 from imaginem.errors import Busy, PermanentError, RetryableError, StorageUnavailable
 from imaginem.images.headers import retry_after
 from imaginem.ports import CallContext, Telemetry
-from imaginem.ports.metering import count
+from imaginem.ports.metering import count, within
 from imaginem.redaction import one_line
 
 CONNECT_SECONDS, READ_SECONDS = 10, 60
@@ -139,7 +139,22 @@ class Service:
             RetryableError: no answer, or a refusal whose reason may pass.
             PermanentError: the service refuses this photo.
         """
-        self._pacer.wait(wait_for_quota=wait_for_quota or context.continues)
+        with (
+            within((context.batch_id, context.job_id)),
+            self._counted(operation, context, units, wait_for_quota or context.continues, ready),
+        ):
+            yield
+
+    @contextmanager
+    def _counted(
+        self,
+        operation: str,
+        context: CallContext,
+        units: int,
+        wait_for_quota: bool,
+        ready: Callable[[], None] | None,
+    ) -> Iterator[None]:
+        self._pacer.wait(wait_for_quota=wait_for_quota)
         if ready:
             ready()
         labels = {"service": self.name, "operation": operation, "step": context.step}

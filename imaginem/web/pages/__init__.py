@@ -6,6 +6,7 @@ from fastapi.responses import Response
 from imaginem.web.pages import (
     audit,
     batches,
+    costs,
     docs,
     faces,
     operations,
@@ -23,6 +24,7 @@ __all__ = ["ROUTERS", "error_page"]
 ROUTERS = (
     static.router,
     upload.router,
+    costs.router,
     batches.router,
     photos.router,
     photo.router,

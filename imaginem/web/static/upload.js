@@ -13,11 +13,14 @@ const send = document.getElementById("send");
 const chosen = document.getElementById("chosen");
 const follow = document.getElementById("open");
 const total = document.getElementById("total");
+const forecast = document.getElementById("forecast");
 const texts = form.dataset;
 const endings = document.getElementById("files").accept.split(",").filter((each) => each.startsWith("."));
 const photos = [];
 let sending = 0;
 const skipped = [];
+let asked = ""; // of the forecast, last
+let asking = 0;
 let plan = null; // batch, steps and group, as they were when the upload began
 
 function size(bytes) {
@@ -136,6 +139,20 @@ function update() {
   const done = photos.reduce((sum, photo) => sum + part(photo), 0);
   total.querySelector("progress").value = photos.length ? done / photos.length : 0;
   follow.hidden = !sent && !there;
+  tellForecast(waiting);
+}
+
+// What the photos that wait will cost; of several questions the last one counts.
+function tellForecast(waiting) {
+  const query = new URLSearchParams({ photos: waiting, pipeline: steps().join(",") }).toString();
+  if (query === asked || sending > 0) return;
+  asked = query;
+  clearTimeout(asking);
+  asking = setTimeout(async () => {
+    const answer = waiting ? await fetch(`/api/forecast?${query}`).catch(() => null) : null;
+    const told = answer && answer.ok ? (await answer.json()).words : "";
+    if (query === asked) forecast.textContent = told;
+  }, 300);
 }
 
 // An id's forbidden characters are encoded twice: see docs/api.md.
@@ -295,6 +312,7 @@ form.addEventListener("change", (event) => {
   if (event.target.name === "step") {
     keepNeeds(event.target);
     showParameters();
+    update();
   }
 });
 form.addEventListener("submit", (event) => {

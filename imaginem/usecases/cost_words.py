@@ -1,0 +1,58 @@
+"""How costs and forecasts are said to people."""
+
+from collections.abc import Sequence
+
+from imaginem.ports import PriceList
+from imaginem.usecases.costs import Costs
+from imaginem.usecases.forecast import Forecast
+
+_WHERE = {"storage": "storage", "functions": "the function app"}
+_CENT = 0.01
+
+
+def usd(amount: float) -> str:
+    """Return US dollars: whole cents, or more places for less than one."""
+    if 0 < amount < _CENT:
+        return f"${amount:.4f}"
+    return f"${amount:,.2f}"
+
+
+def unknown_note(unknown: Sequence[str]) -> str:
+    """Return what is said of services without a price."""
+    return (
+        f"No price is known for {', '.join(unknown)}: that is not in the sum. Say it in a file "
+        "that PRICES names."
+    )
+
+
+def notes_of(costs: Costs, prices: PriceList) -> list[str]:
+    """Return what is to be said under costs."""
+    unknown = [unknown_note(costs.unknown)] if costs.unknown else []
+    return [*unknown, *filter(None, [price_note(prices)])]
+
+
+def forecast_words(found: Forecast) -> str:
+    """Return a forecast as a sentence or two."""
+    if not (found.most.usd or found.expected.unknown or found.expected.ai_calls):
+        return f"{found.photos} photos cost nothing: no service that is paid for is called."
+    unsure = " and what has no known price" if found.expected.unknown else ""
+    words = f"{found.photos} photos are expected to cost {usd(found.expected.usd)}{unsure}"
+    if found.least.usd != found.most.usd:
+        words += f", from {usd(found.least.usd)} to {usd(found.most.usd)}, by how many faces show"
+    words += f": {found.expected.ai_calls:,} calls to AI services."
+    if found.assumed:
+        words += f" Not measured here yet, so assumed: {', '.join(found.assumed)}."
+    if found.unknown_steps:
+        words += f" No figures of {', '.join(found.unknown_steps)}: only executions are in it."
+    return words
+
+
+def price_note(prices: PriceList) -> str:
+    """Return where the prices are from, and what costs nothing here; empty without a list."""
+    notes = []
+    if prices.source:
+        notes.append(f"Prices: {prices.source} (checked {prices.checked}).")
+    free = [_WHERE.get(service, service) for service in sorted(prices.free_here)]
+    if free:
+        notes.append(f"On this machine {' and '.join(free)} cost nothing.")
+    return " ".join(notes)

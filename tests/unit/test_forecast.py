@@ -1,0 +1,137 @@
+"""What a batch is expected to take, by what this installation has measured, or by the model."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from imaginem.config.sections.pipeline import DEFAULT_PIPELINE
+from imaginem.errors import InvalidMessage
+from imaginem.memory.database import MemoryDatabase
+from imaginem.ports import (
+    Amount,
+    BatchInfo,
+    CoreSettings,
+    LedgerEntry,
+    LedgerItem,
+    Price,
+    PriceList,
+)
+from imaginem.testing import MemoryServices
+from imaginem.usecases.forecast import ENOUGH, forecast
+
+AZURE = "vision=azure ocr=azure faces=azure prints=azure"
+FUSED, UNFUSED = f"{AZURE} fused", f"{AZURE} unfused"
+PRICES = PriceList([Price("vision", "*", "billed", 1, 1.0), Price("face", "*", "billed", 1, 1.0)])
+
+
+def services_of(setup: str = FUSED, **more: object) -> MemoryServices:
+    core = CoreSettings(default_pipeline=DEFAULT_PIPELINE)
+    return MemoryServices(setup=setup, prices=PRICES, core_settings=core, **more)  # type: ignore[arg-type]
+
+
+def items(amounts: object) -> dict[str, int]:
+    return {
+        f"{line.item.service} {line.item.operation}": line.amount.calls
+        for line in amounts  # type: ignore[attr-defined]
+    }
+
+
+def test_without_measurements_the_calls_are_those_of_the_documentation() -> None:
+    found = forecast(services_of(), 1000, faces=1)
+    assert (
+        found.expected.calls["vision"] - items(found.expected.lines)["vision read result"] == 2000
+    )
+    assert found.expected.calls["face"] == 3000
+    assert found.expected.usd == 7000 + 1000 + 3000
+    assert found.expected.executions == 1000
+    assert found.measured == []
+    assert list(found.assumed) == list(DEFAULT_PIPELINE)
+
+
+def test_unfused_each_step_is_an_execution_and_a_message() -> None:
+    found = forecast(services_of(UNFUSED), 100)
+    assert found.expected.executions == 700
+    queued = [line for line in found.expected.lines if line.item.operation == "queue write"]
+    assert sum(line.amount.calls for line in queued) == 700  # one is the sending
+
+
+def test_the_fewer_faces_the_fewer_calls() -> None:
+    found = forecast(services_of(), 1000)
+    assert (found.faces.fewest, found.faces.expected, found.faces.most) == (0, 1, 3)
+    assert not found.faces.known
+    assert [costs.calls["face"] for costs in (found.least, found.expected, found.most)] == [
+        1000,
+        3000,
+        7000,
+    ]
+
+
+def measured(photos: int, setup: str = FUSED) -> LedgerEntry:
+    """Return what so many photos took that were analysed twice each, and had half a face."""
+
+    def item(step: str, service: str, operation: str) -> LedgerItem:
+        return LedgerItem(step, service, operation)
+
+    return LedgerEntry(
+        "b",
+        "",
+        {
+            item("generalclassification", "vision", "analyze"): Amount(2 * photos, 7 * photos),
+            item("generalclassification", "step", "end"): Amount(photos),
+            item("faceprint", "face", "add face"): Amount(photos // 2, photos // 2),
+            item("faceprint", "step", "end"): Amount(photos),
+            item("facematch", "face", "find similar in list"): Amount(photos, photos),
+            item("facematch", "step", "end"): Amount(photos),
+        },
+        setup=setup,
+    )
+
+
+def test_what_was_measured_here_counts_instead_of_the_model() -> None:
+    services = services_of()
+    services.ledger.add([measured(100)])
+    found = forecast(services, 1000, faces=1)
+    calls = items(found.expected.lines)
+    assert calls["vision analyze"] == 2000
+    assert calls["face add face"] == 1000  # twice as many faces as were measured
+    assert calls["face find similar in list"] == 2000
+    assert found.measured == ["generalclassification", "faceprint", "facematch"]
+
+
+@pytest.mark.parametrize("entry", [measured(ENOUGH - 1), measured(100, UNFUSED)])
+def test_too_few_photos_or_another_setup_tell_nothing(entry: LedgerEntry) -> None:
+    services = services_of()
+    services.ledger.add([entry])
+    assert forecast(services, 10).measured == []
+
+
+def test_the_range_of_faces_is_that_of_earlier_batches() -> None:
+    database = MemoryDatabase()
+    services = services_of(database=database)
+
+    class Batches:
+        def batches(self, groups: object, cursor: str = "", limit: int = 50) -> object:
+            since = datetime.now(UTC)
+            counted = [(100, 20), (100, 180), (ENOUGH - 1, 500)]
+            infos = [
+                BatchInfo(f"b{n}", "", since, done=done, faces=faces)
+                for n, (done, faces) in enumerate(counted)
+            ]
+            return type("Page", (), {"batches": infos})
+
+    services.batches = Batches()  # type: ignore[assignment]
+    faces = forecast(services, 10).faces
+    assert (faces.fewest, faces.expected, faces.most, faces.known) == (0.2, 1.0, 1.8, True)
+
+
+def test_a_step_of_ones_own_is_said_to_have_no_figures() -> None:
+    found = forecast(services_of(), 10, ["ocr", "headcount", "pipelineoutput"])
+    assert found.unknown_steps == ["headcount"]
+    assert found.expected.executions == 10
+
+
+def test_numbers_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(InvalidMessage, match="photos: "):
+        forecast(services_of(), -1)
+    with pytest.raises(InvalidMessage, match="faces: "):
+        forecast(services_of(), 1, faces=float("nan"))

@@ -107,7 +107,9 @@ def add_drops(
         # Both hosts hand metadata over when they can; without it, storage is asked.
         if isinstance(metadata, dict) and is_own_photo(container, name, metadata):
             return
-        receive_drop(services(), name)
+        current = services()
+        with metered(current.ledger, "dropped photos", executes=True):
+            receive_drop(current, name)
 
     def photo_dropped_poison(message: func.QueueMessage) -> None:
         """Keep in pipelinepoison a dropped photo whose job could not be started."""
@@ -144,7 +146,9 @@ def _poison_function(
 ) -> Callable[[func.QueueMessage], None]:
     def move(message: func.QueueMessage) -> None:
         delivery = _delivery(message)
-        bury(services(), queue, delivery.id, delivery.body, delivery.put)
+        current = services()
+        with metered(current.ledger, "poisoned messages", executes=True):
+            bury(current, queue, delivery.id, delivery.body, delivery.put)
 
     move.__name__ = f"{queue}_poison"
     move.__doc__ = f"Move a message that {queue} could not process to pipelinepoison."

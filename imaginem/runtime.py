@@ -52,7 +52,6 @@ from imaginem.ports import (
     JobLog,
     KnownPhotos,
     Landing,
-    Ledger,
     MaintenanceJob,
     NoLanding,
     NoRemains,
@@ -375,11 +374,15 @@ class Runtime(Engines):
         return SqlServiceFaces(self.database, self.settings.face.endpoint)
 
     @_Once
-    def ledger(self) -> Ledger:
+    def ledger(self) -> BufferedLedger:
         """What work takes, in SQL."""
-        from imaginem.sql import SqlLedger
+        from imaginem.sql import LedgerJournal, SqlLedger
 
-        ledger = BufferedLedger(SqlLedger(self.database), self.alarms, self.settings.setup)
+        # On Azure, an instance's own disk: it outlasts the processes on it, and not the instance.
+        place = Path(tempfile.gettempdir()) / "imaginem" if self.settings.on_azure else None
+        journal = LedgerJournal((place or self.settings.home.absolute()) / "ledger")
+        sql = SqlLedger(self.database)
+        ledger = BufferedLedger(sql, self.alarms, self.settings.setup, journal)
         self.database.before_close(ledger.settle_at_exit)
         atexit.register(ledger.settle_at_exit)
         return ledger
@@ -508,6 +511,7 @@ class Runtime(Engines):
         jobs.append(MaintenanceJob("erased faces", self._finish_faces))
         jobs.append(MaintenanceJob("index of faces", self._forget_removed_faces))
         jobs.append(MaintenanceJob("audit", self._sign_audit))
+        jobs.append(MaintenanceJob("ledger", self._recover_ledger))
         if self.settings.storage_may_forget:
             jobs.append(MaintenanceJob("landing", self._sweep_landing))
         return jobs
@@ -533,6 +537,10 @@ class Runtime(Engines):
         from imaginem.usecases.audit.heads import sign_daily
 
         sign_daily(self)
+
+    def _recover_ledger(self) -> None:
+        """Enter into the ledger what processes used that died."""
+        self.ledger.recover()
 
     def _remove_unsent(self) -> None:
         from imaginem.usecases.unsent import remove_unsent

@@ -5,10 +5,12 @@ An execution must not wait for its own bookkeeping, nor fail by it.
 
 import logging
 import threading
+import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from imaginem.errors import ImaginemError
 from imaginem.ports import Alarms, JobKey, Ledger
@@ -21,6 +23,38 @@ _MOST = 20_000
 _logger = logging.getLogger("imaginem.ledger")
 
 
+class Journal(Protocol):
+    """Outlasts the process; see `imaginem.sql.ledger_journal`."""
+
+    def note(self, entry: LedgerEntry) -> None:
+        """Note a part of an entry. Raises nothing."""
+
+    def forget(self, ids: Collection[uuid.UUID]) -> None:
+        """Forget entries: they are in the ledger now."""
+
+    def recover(self, enter: Callable[[list[LedgerEntry]], None]) -> None:
+        """Enter what processes noted that died."""
+
+    def close(self) -> None:
+        """End it, if all in it was entered."""
+
+
+class NoJournal:
+    """Keeps nothing: what a process counts is lost with it."""
+
+    def note(self, entry: LedgerEntry) -> None:
+        """Do nothing."""
+
+    def forget(self, ids: Collection[uuid.UUID]) -> None:
+        """Do nothing."""
+
+    def recover(self, enter: Callable[[list[LedgerEntry]], None]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
 class BufferedLedger:
     """A ledger that is written every two seconds.
 
@@ -28,6 +62,7 @@ class BufferedLedger:
         ledger: to write into.
         alarms: do it later.
         setup: says which engines the app has, and whether steps run fused.
+        journal: keeps what was not written yet, should the process die.
         now: returns the current moment.
     """
 
@@ -36,9 +71,11 @@ class BufferedLedger:
         ledger: Ledger,
         alarms: Alarms,
         setup: str = "",
+        journal: Journal | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._ledger, self._alarms, self._setup, self._now = ledger, alarms, setup, now
+        self._journal = journal or NoJournal()
         self._waiting: list[LedgerEntry] = []
         self._has_alarm = False
         self._lock = threading.Lock()
@@ -51,18 +88,21 @@ class BufferedLedger:
 
     def add(self, entries: Sequence[LedgerEntry]) -> None:
         """Keep entries until the next time of writing."""
-        month = f"{self._now():%Y-%m}"
-        new = [
-            replace(entry, month=entry.month or month, setup=entry.setup or self._setup)
-            for entry in entries
-            if entry.amounts
-        ]
+        new = [self._stamped(entry) for entry in entries if entry.amounts]
         with self._lock:
             self._waiting += new
             begins = bool(new) and not self._has_alarm
             self._has_alarm = self._has_alarm or begins
         if begins:
             self._alarms.after(WRITE_WITHIN, self._write_due)
+
+    def note(self, entry: LedgerEntry) -> None:
+        """Note a part of an entry, should this process die before the whole is written."""
+        self._journal.note(self._stamped(entry))
+
+    def _stamped(self, entry: LedgerEntry) -> LedgerEntry:
+        month = entry.month or f"{self._now():%Y-%m}"
+        return replace(entry, month=month, setup=entry.setup or self._setup)
 
     def settle(self) -> None:
         """Write what waits to be written.
@@ -81,11 +121,22 @@ class BufferedLedger:
                 with self._lock:
                     self._waiting = [*entries, *self._waiting][-_MOST:]
                 raise
+            self._journal.forget([entry.id for entry in entries])
+
+    def recover(self) -> None:
+        """Write what waits, also of processes of this machine that died.
+
+        Raises:
+            RetryableError: SQL can't be reached; nothing is lost.
+        """
+        self.settle()
+        self._journal.recover(self._ledger.add)
 
     def settle_at_exit(self) -> None:
         """Write what waits, before the process ends or its connections are closed."""
         with suppress(Exception):
             self.settle()
+            self._journal.close()
 
     def _write_due(self) -> None:
         with self._lock:
@@ -99,27 +150,27 @@ class BufferedLedger:
 
     def sums(self, *, batch_id: str | None = None, setup: str | None = None) -> Amounts:
         """Return what was taken altogether."""
-        self.settle()
+        self.recover()
         return self._ledger.sums(batch_id=batch_id, setup=setup)
 
     def by_batch(self, batch_ids: Collection[str]) -> Mapping[str, Amounts]:
         """Return what was taken for each batch."""
-        self.settle()
+        self.recover()
         return self._ledger.by_batch(batch_ids)
 
     def by_month(self) -> Mapping[str, Amounts]:
         """Return what was taken in each month."""
-        self.settle()
+        self.recover()
         return self._ledger.by_month()
 
     def of_job(self, key: JobKey) -> Amounts:
         """Return what was taken for a job."""
-        self.settle()
+        self.recover()
         return self._ledger.of_job(key)
 
     def by_job(self, batch_id: str) -> Mapping[str, Amounts]:
         """Return what was taken for each job of a batch."""
-        self.settle()
+        self.recover()
         return self._ledger.by_job(batch_id)
 
     def erase(self, key: JobKey) -> None:

@@ -106,6 +106,13 @@ class Ledger(Erasable, Protocol):
     def add(self, entries: Sequence[LedgerEntry]) -> None:
         """Add what executions took, now or within a moment; an entry without amounts is nothing."""
 
+    def note(self, entry: LedgerEntry) -> None:
+        """Note a part of an entry that is added later, should this process die before.
+
+        Args:
+            entry: with the id of the whole, and what was just used.
+        """
+
     def sums(self, *, batch_id: str | None = None, setup: str | None = None) -> Amounts:
         """Return what was taken altogether.
 

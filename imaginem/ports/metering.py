@@ -6,11 +6,21 @@ Counting costs no call of its own: it is kept in memory until the execution has 
 import math
 import threading
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from imaginem.ports.ledger import FUNCTIONS, STEP, STORAGE, Amount, Ledger, LedgerEntry, LedgerItem
+from imaginem.ports.ledger import (
+    FUNCTIONS,
+    STEP,
+    STORAGE,
+    Amount,
+    Amounts,
+    Ledger,
+    LedgerEntry,
+    LedgerItem,
+)
 from imaginem.ports.storage import JobKey
 
 _LEAST_SECONDS = 1.0
@@ -30,9 +40,16 @@ class Meter:
     Args:
         step: that runs, or the purpose.
         batch_id: whom it works for, as far as that is known at the start.
+        note: is told at once what is counted, should the process die.
     """
 
-    def __init__(self, step: str, batch_id: str = "") -> None:
+    def __init__(
+        self,
+        step: str,
+        batch_id: str = "",
+        note: Callable[[LedgerEntry], None] = lambda entry: None,
+    ) -> None:
+        self._id, self._note = uuid.uuid4(), note
         self._first, self._step = step, step
         self._batch_id, self._job_id = batch_id, ""
         self._amounts: dict[LedgerItem, Amount] = {}
@@ -58,17 +75,29 @@ class Meter:
         item = LedgerItem(self._step, service, operation)
         with self._lock:
             self._amounts[item] = self._amounts.get(item, Amount()) + amount
+        self._note(self._part({item: amount}))
+
+    def begin_execution(self) -> None:
+        """Note that an execution has begun: it is billed even if it never ends."""
+        self._note(self._part(self._execution(0.0)))
 
     def count_execution(self, seconds: float) -> None:
         """Add the execution itself, which is that of its first step."""
-        billed = max(_LEAST_SECONDS, math.ceil(seconds * _STEPS_A_SECOND) / _STEPS_A_SECOND)
-        item = LedgerItem(self._first, FUNCTIONS, "execution")
-        self._amounts[item] = Amount(calls=1, billed=1, seconds=billed)
-        self._amounts[LedgerItem(self._first, STORAGE, "queue host")] = _HOST_CALLS
+        self._amounts |= self._execution(seconds)
 
     def entry(self) -> LedgerEntry:
         """Return what was counted."""
-        return LedgerEntry(self._batch_id, self._job_id, dict(self._amounts))
+        return self._part(dict(self._amounts))
+
+    def _part(self, amounts: Amounts) -> LedgerEntry:
+        return LedgerEntry(self._batch_id, self._job_id, amounts, id=self._id)
+
+    def _execution(self, seconds: float) -> dict[LedgerItem, Amount]:
+        billed = max(_LEAST_SECONDS, math.ceil(seconds * _STEPS_A_SECOND) / _STEPS_A_SECOND)
+        return {
+            LedgerItem(self._first, FUNCTIONS, "execution"): Amount(1, 1, billed),
+            LedgerItem(self._first, STORAGE, "queue host"): _HOST_CALLS,
+        }
 
 
 @contextmanager
@@ -83,7 +112,9 @@ def metered(
         batch_id: whom it works for, as far as that is known.
         executes: this is an execution of the function app.
     """
-    meter = Meter(step, batch_id)
+    meter = Meter(step, batch_id, ledger.note)
+    if executes:
+        meter.begin_execution()
     token = _meter.set(meter)
     started = time.perf_counter()
     try:

@@ -11,6 +11,7 @@ from imaginem.sql.face_index import SqlFaceIndex
 from imaginem.sql.gallery import SqlGallery
 from imaginem.sql.known_photos import SqlKnownPhotos
 from imaginem.sql.ledger import SqlLedger
+from imaginem.sql.ledger_journal import LedgerJournal
 from imaginem.sql.results import SqlResults
 from imaginem.sql.reviews import SqlReviews
 from imaginem.sql.service_faces import SqlServiceFaces
@@ -19,6 +20,7 @@ from imaginem.sql.suppressed_faces import SqlSuppressedFaces
 
 __all__ = [
     "Database",
+    "LedgerJournal",
     "SqlBarredPhotos",
     "SqlBatches",
     "SqlCatalogue",

@@ -49,6 +49,9 @@ class SqlLedger:
                 session.execute(insert(LedgerJobRow), rows)
             _add_to_sums(session, new)
 
+    def note(self, entry: LedgerEntry) -> None:
+        """Do nothing: who dies has used nothing here."""
+
     def sums(self, *, batch_id: str | None = None, setup: str | None = None) -> Amounts:
         """Return what was taken altogether."""
         query = select(*_ITEM, *_TOTALS).group_by(*_ITEM)

@@ -21,6 +21,7 @@ from imaginem.errors import ConfigurationError
 PARTS = {
     "step_execution": "benchmarks.step_execution",
     "cost": "benchmarks.cost",
+    "thousand": "benchmarks.thousand",
     "fused_runs": "benchmarks.fused_runs",
     "operations": "benchmarks.operations",
     "imports": "benchmarks.imports",

@@ -6,6 +6,7 @@ import signal
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from imaginem.ai_emulator import AiEmulator, AiEmulatorServer
 from imaginem.config.settings import read_settings
@@ -40,9 +41,13 @@ class CountingProxy(FaultyProxy):
         super().__init__(target, body, seed)
         self.lines: list[str] = []
 
-    async def _answer(self, request: _Exchange, *upstream: object) -> bytes | None:  # type: ignore[override]
+    def __enter__(self) -> "CountingProxy":
+        super().__enter__()
+        return self
+
+    async def _answer(self, request: _Exchange, *upstream: Any) -> bytes | None:
         self.lines.append(request.head.split(b"\r\n", 1)[0].decode())
-        return await super()._answer(request, *upstream)  # type: ignore[arg-type]
+        return await super()._answer(request, *upstream)
 
 
 def ai_call(line: str) -> str:
@@ -81,12 +86,14 @@ def test_the_ledger_has_every_call_that_was_made_and_no_other(
             "FACE_CALLS_PER_SECOND": "50",
             "MAX_ATTEMPTS": "20",
         }
-        own = Installation(app_copy, tmp_path / "home", own_azurite.connection_string, **settings)
+        own = Installation(
+            app_copy, tmp_path / "home", own_azurite.connection_string, environment=settings
+        )
         proxied = emulator_connection_string(blob.port, queue.port, table.port)
         own.environment["AzureWebJobsStorage"] = proxied  # of the workers alone
         uploader = Runtime(read_settings(own.environment))
         urls = [
-            uploader.blobs.put("inputimages", f"b/{n}", portrait(f"p{n}", 120, 100), "image/png")
+            uploader.blobs.put("inputimages", f"b/{n}", portrait(f"p{n}"), "image/png")
             for n in range(PHOTOS)
         ]
         uploader.database.close()

@@ -1,0 +1,161 @@
+"""What 1,000 photos cost, by the ledger, and how near a forecast comes to it.
+
+Azure engines, against the emulator of the AI services, whose answers come sooner than Azure's.
+Prices are those of the list that comes along, as on Azure.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from types import SimpleNamespace
+
+from benchmarks.cost import _SamePerson
+from benchmarks.installation import running
+from benchmarks.operations import ORIGINAL
+from benchmarks.options import read_options
+from benchmarks.result import Result
+from imaginem.ai_emulator import AiEmulator, AiEmulatorServer
+from imaginem.images.decoding import Photo
+from imaginem.outputs import Face, Rectangle
+from imaginem.pipeline.buffered_ledger import WRITE_WITHIN
+from imaginem.ports import CallContext
+from imaginem.ports.ledger import FUNCTIONS, STEP, STORAGE, Amount, LedgerItem
+from imaginem.runtime import Runtime
+from imaginem.testing import FakeFaces, FakeOcr, FakeVision, photo_bytes
+from imaginem.usecases.costs import Costs, cost_of, priced
+from imaginem.usecases.forecast import Forecast, forecast
+from imaginem.usecases.submit import submit_photo
+
+_FACES = ((1, 0, 2), (2, 1, 0, 1))
+"""Faces of the photos of the first batch and of the second, in turn; one on average."""
+_WIDTH = 400
+_WITHIN = 0.10
+_SECONDS = 600.0
+
+
+class _CountedFaces(FakeFaces):
+    """Finds as many faces as a photo is pixels wider than 400."""
+
+    def detect(
+        self, photo: Photo, call: CallContext, *, for_recognition: bool = False
+    ) -> list[Face]:
+        """Return the faces; of a part of a photo, which is sent to be added, the one in it."""
+        if photo.width < _WIDTH:
+            return super().detect(photo, call)
+        return [
+            Face(
+                face_rectangle=Rectangle(left=10 + 180 * number, top=60, width=160, height=160),
+                detection_confidence=1.0,
+            )
+            for number in range(photo.width - _WIDTH)
+        ]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a batch was expected to take, and what it took."""
+
+    photos: int
+    expected: Forecast
+    took: Costs
+
+
+def measure(fusion: str, photos: int) -> Measured:
+    """Run two batches of so many photos each; the second one is forecast from the first."""
+    engines = SimpleNamespace(
+        vision=FakeVision(), ocr=FakeOcr(), faces=_CountedFaces(), embedder=_SamePerson()
+    )
+    ai = AiEmulator(engines)
+    with AiEmulatorServer(ai) as server:
+        settings = {"PIPELINE_FUSION": fusion, "DROPPED_PHOTOS": "off"}
+        for account in ("VISION", "FACE"):
+            settings |= {
+                f"{account}_ENGINE": "azure",
+                f"{account}_ENDPOINT": server.address,
+                f"{account}_API_KEY": ai.key,
+            }
+        with running(settings, in_memory=True) as (_, runtime):
+            runtime.prices = replace(runtime.prices, free_here=frozenset())
+            _run_batch(runtime, "first", _FACES[0], photos)
+            expected = forecast(runtime, photos)
+            _run_batch(runtime, "second", _FACES[1], photos)
+            return Measured(photos, expected, cost_of(runtime, "second"))
+
+
+def _run_batch(runtime: Runtime, batch: str, faces: Sequence[int], photos: int) -> None:
+    for number in range(photos):
+        width = _WIDTH + faces[number % len(faces)]
+        photo = photo_bytes(width, 300, f"#{number * 1013 % 0xFFFFFF:06x}")
+        pipeline = runtime.settings.pipeline
+        submit_photo(runtime, (batch, str(number)), f"{number}.png", photo, pipeline)
+    deadline = time.monotonic() + _SECONDS
+    while len(list(runtime.results.finished(batch))) < photos:
+        if time.monotonic() > deadline:
+            raise RuntimeError(f"batch {batch} has not ended within {_SECONDS:.0f} s")
+        time.sleep(0.5)
+    time.sleep(WRITE_WITHIN + 2)  # until what the workers counted is in the ledger
+
+
+def original(took: Costs, runtime_prices: object, photos: int) -> Costs:
+    """Return what the original's protocol takes: the same calls to AI, its own operations."""
+    amounts = {
+        line.item: line.amount
+        for line in took.lines
+        if line.item.service not in (STORAGE, FUNCTIONS, STEP)
+    }
+    amounts[LedgerItem("all", STORAGE, "operations")] = Amount(sum(ORIGINAL.values()) * photos)
+    executions = 7 * photos
+    amounts[LedgerItem("all", FUNCTIONS, "execution")] = Amount(executions, executions, executions)
+    return priced(amounts, runtime_prices)  # type: ignore[arg-type]
+
+
+def run() -> list[Result]:
+    """Return the cost of 1,000 photos in each way, and how far the forecasts were off."""
+    from imaginem.config.prices import price_list
+    from imaginem.config.settings import read_settings
+
+    photos = max(read_options().photos, 60)
+    prices = replace(price_list(read_settings({})), free_here=frozenset())
+    fused, unfused = measure("auto", photos), measure("off", photos)
+    ways = {
+        "the original's protocol, the same AI calls": original(unfused.took, prices, photos),
+        "unfused": unfused.took,
+        "fused": fused.took,
+    }
+    results = [_cost(name, costs, photos) for name, costs in ways.items()]
+    return [*results, *_compared("fused", fused), *_compared("unfused", unfused)]
+
+
+def _cost(name: str, costs: Costs, photos: int) -> Result:
+    whole = 1000 / photos
+    shown = (
+        f"{costs.usd * whole:.2f} USD: {costs.ai_calls * whole:,.0f} AI calls, "
+        f"{costs.storage * whole:,.0f} storage operations, {costs.executions * whole:,.0f} "
+        "executions"
+    )
+    return Result(f"cost of 1,000 photos: {name}", costs.usd * whole, shown)
+
+
+def _compared(name: str, measured: Measured) -> list[Result]:
+    expected, took = measured.expected.expected, measured.took
+    pairs = {
+        "AI calls": (expected.ai_calls, took.ai_calls),
+        "storage operations": (expected.storage, took.storage),
+        "executions": (expected.executions, took.executions),
+        "seconds of steps": (expected.seconds, took.seconds),
+        "USD": (expected.usd, took.usd),
+    }
+    results = []
+    for what, (said, was) in pairs.items():
+        off = said / was - 1
+        kept = None if what.startswith("seconds") else abs(off) <= _WITHIN
+        results.append(
+            Result(
+                f"forecast of {measured.photos} photos, {name}: {what}",
+                off,
+                f"{said:,.2f}, then {was:,.2f} ({off:+.1%})",
+                "-" if kept is None else "within 10 %",
+                kept,
+            )
+        )
+    return results

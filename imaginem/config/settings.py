@@ -57,8 +57,10 @@ class Settings(
     @property
     def setup(self) -> str:
         """What decides which calls a photo takes: the engines, and whether steps run fused."""
-        engines = [f"{name}={provider}" for name, provider in self.chosen_providers().items()]
-        return " ".join([*engines, "unfused" if self.fusion.is_off else "fused"])[:300]
+        parts = [f"{name}={provider}" for name, provider in self.chosen_providers().items()]
+        if self.face_grid.cells > 1:
+            parts.append(f"grid={self.face_grid}")
+        return " ".join([*parts, "unfused" if self.fusion.is_off else "fused"])[:300]
 
     def core(self) -> CoreSettings:
         """Return what pipeline and use cases need of the settings."""

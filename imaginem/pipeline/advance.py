@@ -16,6 +16,8 @@ from imaginem.pipeline.resuming import SHARES, photo_property, with_photo, witho
 from imaginem.pipeline.states import CONCLUDED, ENDED, JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
 from imaginem.ports import Services
+from imaginem.ports.ledger import STEP
+from imaginem.ports.metering import count
 from imaginem.redaction import without_query
 
 _logger = logging.getLogger("imaginem.process")
@@ -109,7 +111,8 @@ def record_and_advance(
 
 
 def _tell(name: str, outcome: Outcome, message: JobMessage) -> None:
-    """Log how a step ended."""
+    """Log how a step ended, and count that it did."""
+    count(STEP, "end")
     ids = dict(zip(("batch_id", "job_id"), message.key, strict=True))
     if outcome.reason:
         _logger.warning("%s: %s: %s", name, outcome.state, outcome.reason, extra=ids)

@@ -124,7 +124,6 @@ def _next(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transition:
     return _watched(step, message, run, _go_on)
 
 
-_ENDED = frozenset({StepState.SUCCESS, StepState.FAILED, StepState.SKIPPED})
 _Execution = Callable[[PipelineStep, JobMessage, FusedRun], Transition]
 
 
@@ -149,7 +148,7 @@ def _watched(
         if moved.state in ("failed", "invalid"):
             span.fail(moved.state)
     seconds = time.perf_counter() - started
-    count_run(seconds, ended=moved.state in _ENDED)
+    count_run(seconds)
     services.telemetry.measure("imaginem.step.seconds", seconds, step=step.name, state=moved.state)
     return moved
 

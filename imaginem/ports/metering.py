@@ -184,8 +184,6 @@ def forget_job() -> None:
         meter.forget_job()
 
 
-def count_run(seconds: float, *, ended: bool) -> None:
-    """Count that a step ran once, and whether that came to an end: else it is tried again."""
+def count_run(seconds: float) -> None:
+    """Count that a step was begun once."""
     count(STEP, "run", seconds=seconds)
-    if ended:
-        count(STEP, "end")

@@ -90,7 +90,7 @@ def model_of(
     """
     fused = setup.split()[-1:] != ["unfused"]
     calls = _CALLS.get((step, engines_of(setup).get(_KINDS.get(step, ""), "")), _Calls())
-    taken = [_of_engine(step, calls, faces), _of_progress(step, fused, place, last)]
+    taken = [_of_engine(step, calls, faces, setup), _of_progress(step, fused, place, last)]
     if step == "facecrop":
         taken.append({LedgerItem(step, STORAGE, "blob write"): _thousand(faces)})
     if place == 0:
@@ -118,13 +118,22 @@ def executions(step: str, seconds: float) -> dict[LedgerItem, Amount]:
     }
 
 
-def _of_engine(step: str, calls: _Calls, faces: float) -> dict[LedgerItem, Amount]:
+def _cells(setup: str) -> int:
+    """Return how many photos one call to the Face account shows."""
+    columns, _, rows = engines_of(setup).get("grid", "1x1").partition("x")
+    return int(columns) * int(rows)
+
+
+def _of_engine(step: str, calls: _Calls, faces: float, setup: str) -> dict[LedgerItem, Amount]:
     if not calls.service:
         return {}
     found = {
         LedgerItem(step, calls.service, operation): Amount(1000, units * 1000)
         for operation, units in (calls.operations or {}).items()
     }
+    if "detect" in (calls.operations or {}) and (cells := _cells(setup)) > 1:
+        shared = Amount(round(1000 / cells), round(1000 / cells))
+        found[LedgerItem(step, calls.service, "detect")] = shared
     for operation in calls.per_face:
         found[LedgerItem(step, calls.service, operation)] = _thousand(faces, faces)
     paced = sum(amount.calls for amount in found.values())

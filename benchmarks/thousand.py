@@ -4,10 +4,13 @@ Azure engines, against the emulator of the AI services, whose answers come soone
 Prices are those of the list that comes along, as on Azure.
 """
 
+import io
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
+
+from PIL import Image
 
 from benchmarks.cost import _SamePerson
 from benchmarks.installation import running
@@ -21,34 +24,49 @@ from imaginem.pipeline.buffered_ledger import WRITE_WITHIN
 from imaginem.ports import CallContext
 from imaginem.ports.ledger import FUNCTIONS, STEP, STORAGE, Amount, LedgerItem
 from imaginem.runtime import Runtime
-from imaginem.testing import FakeFaces, FakeOcr, FakeVision, photo_bytes
+from imaginem.testing import FakeFaces, FakeOcr, FakeVision
 from imaginem.usecases.costs import Costs, cost_of, priced
 from imaginem.usecases.forecast import Forecast, forecast
 from imaginem.usecases.submit import submit_photo
 
 _FACES = ((1, 0, 2), (2, 1, 0, 1))
 """Faces of the photos of the first batch and of the second, in turn; one on average."""
-_WIDTH = 400
+_WIDTH = 480
+_WHITE, _SMALLEST = 200, 30
 _WITHIN = 0.10
 _SECONDS = 600.0
 
 
-class _CountedFaces(FakeFaces):
-    """Finds as many faces as a photo is pixels wider than 400."""
+class _WhiteSquares(FakeFaces):
+    """Takes white squares for faces, wherever they are: in photos, parts of them, and grids."""
 
     def detect(
         self, photo: Photo, call: CallContext, *, for_recognition: bool = False
     ) -> list[Face]:
-        """Return the faces; of a part of a photo, which is sent to be added, the one in it."""
-        if photo.width < _WIDTH:
-            return super().detect(photo, call)
+        """Return the squares."""
+        import cv2
+        import numpy as np
+
+        white = (np.asarray(photo.pil).min(axis=2) > _WHITE).astype(np.uint8)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(white)
         return [
             Face(
-                face_rectangle=Rectangle(left=10 + 180 * number, top=60, width=160, height=160),
+                face_rectangle=Rectangle(left=left, top=top, width=width, height=height),
                 detection_confidence=1.0,
             )
-            for number in range(photo.width - _WIDTH)
+            for left, top, width, height, _ in stats[1:].tolist()
+            if min(width, height) >= _SMALLEST
         ]
+
+
+def _photo(number: int, faces: int) -> bytes:
+    """Return a photo with so many white squares."""
+    picture = Image.new("RGB", (_WIDTH, 400), (number % 200, number // 200 % 200, 90))
+    for place in range(faces):
+        picture.paste("white", (40 + 200 * place, 120, 200 + 200 * place, 280))
+    out = io.BytesIO()
+    picture.save(out, "PNG")
+    return out.getvalue()
 
 
 @dataclass(frozen=True)
@@ -60,14 +78,15 @@ class Measured:
     took: Costs
 
 
-def measure(fusion: str, photos: int) -> Measured:
+def measure(fusion: str, photos: int, grid: str = "off") -> Measured:
     """Run two batches of so many photos each; the second one is forecast from the first."""
     engines = SimpleNamespace(
-        vision=FakeVision(), ocr=FakeOcr(), faces=_CountedFaces(), embedder=_SamePerson()
+        vision=FakeVision(), ocr=FakeOcr(), faces=_WhiteSquares(), embedder=_SamePerson()
     )
     ai = AiEmulator(engines)
     with AiEmulatorServer(ai) as server:
-        settings = {"PIPELINE_FUSION": fusion, "DROPPED_PHOTOS": "off"}
+        settings = {"PIPELINE_FUSION": fusion, "DROPPED_PHOTOS": "off", "FACE_GRID": grid}
+        settings["FACE_GRID_SECONDS"] = "10"
         for account in ("VISION", "FACE"):
             settings |= {
                 f"{account}_ENGINE": "azure",
@@ -84,8 +103,7 @@ def measure(fusion: str, photos: int) -> Measured:
 
 def _run_batch(runtime: Runtime, batch: str, faces: Sequence[int], photos: int) -> None:
     for number in range(photos):
-        width = _WIDTH + faces[number % len(faces)]
-        photo = photo_bytes(width, 300, f"#{number * 1013 % 0xFFFFFF:06x}")
+        photo = _photo(number, faces[number % len(faces)])
         pipeline = runtime.settings.pipeline
         submit_photo(runtime, (batch, str(number)), f"{number}.png", photo, pipeline)
     deadline = time.monotonic() + _SECONDS
@@ -117,13 +135,16 @@ def run() -> list[Result]:
     photos = max(read_options().photos, 60)
     prices = replace(price_list(read_settings({})), free_here=frozenset())
     fused, unfused = measure("auto", photos), measure("off", photos)
+    gridded = measure("auto", photos, "3x3")
     ways = {
         "the original's protocol, the same AI calls": original(unfused.took, prices, photos),
         "unfused": unfused.took,
         "fused": fused.took,
+        "fused, FACE_GRID=3x3": gridded.took,
     }
     results = [_cost(name, costs, photos) for name, costs in ways.items()]
-    return [*results, *_compared("fused", fused), *_compared("unfused", unfused)]
+    compared = {"fused": fused, "unfused": unfused, "grid": gridded}
+    return [*results, *(row for name, one in compared.items() for row in _compared(name, one))]
 
 
 def _cost(name: str, costs: Costs, photos: int) -> Result:

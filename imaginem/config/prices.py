@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -12,6 +13,8 @@ from imaginem.ports.ledger import FUNCTIONS, STORAGE
 from imaginem.ports.prices import ANY, Measure, Price, PriceList
 
 _FILE = Path(__file__).parent / "prices.json"
+_MILLION = 1_000_000
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 _Name = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -69,6 +72,8 @@ def _free_here(settings: Settings) -> frozenset[str]:
         free.add(STORAGE)
     if not settings.on_azure:
         free.add(FUNCTIONS)
+    if urlsplit(settings.openai.endpoint).hostname in _THIS_MACHINE:
+        free.add("openai")
     return frozenset(free)
 
 
@@ -78,11 +83,16 @@ def _of_accounts(settings: Settings) -> list[Price]:
         name: getattr(settings, name)
         for name in ("vision", "face", "documentintelligence", "contentunderstanding")
     }
-    return [
+    prices = [
         Price(name, ANY, "billed", 1000, account.price)
         for name, account in accounts.items()
         if account.price != type(account).model_fields["price"].default
     ]
+    own = settings.openai
+    if own.price_in or own.price_out:
+        prices.append(Price("openai", ANY, "tokens_in", _MILLION, own.price_in))
+        prices.append(Price("openai", ANY, "tokens_out", _MILLION, own.price_out))
+    return prices
 
 
 def _read(text: str, name: str) -> _File:

@@ -32,9 +32,8 @@ from imaginem.ports import (
     Results,
     Services,
 )
-from imaginem.ports.weights import Weights
-from imaginem.ports import CallContext, EngineKind, Engines, EngineT, Results, Services
 from imaginem.ports.metering import within
+from imaginem.ports.weights import Weights
 from imaginem.redaction import without_query
 
 if TYPE_CHECKING:
@@ -196,7 +195,8 @@ class JobContext(Engines):
         Raises:
             PermanentError: it can't be read or decoded; says why.
         """
-        return self._photo.photo or read_photo(self._message, self._services)
+        with within(self.key):
+            return self._photo.photo or read_photo(self._message, self._services)
 
     @property
     def photo_digest(self) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from imaginem.ports.ledger import STEP, Amount, LedgerItem
+from imaginem.ports.ledger import FUNCTIONS, STEP, STORAGE, Amount, LedgerItem
 
 ANY = "*"
 Measure = Literal["calls", "billed", "seconds", "tokens_in", "tokens_out"]
@@ -55,7 +55,8 @@ class PriceList:
             price.of: price for price in named or own if price.operation in (item.operation, ANY)
         }
         if not by_measure:
-            return None
+            is_used = amount.billed or amount.tokens_in or amount.tokens_out
+            return None if is_used or item.service in (STORAGE, FUNCTIONS) else 0.0
         return sum(
             float(getattr(amount, measure)) * price.usd / price.per
             for measure, price in by_measure.items()

@@ -256,6 +256,7 @@ class DashboardServices(Services, Protocol):
     def photo_receivers(self) -> Sequence[str]:
         """Return a sentence for each server that engines in use send photos to."""
 
+    @property
     def setup(self) -> str:
         """Return which engines are in use and whether steps run fused, as the ledger has it."""
 

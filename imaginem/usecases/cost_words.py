@@ -6,7 +6,7 @@ from imaginem.ports import PriceList
 from imaginem.usecases.costs import Costs
 from imaginem.usecases.forecast import Forecast
 
-_WHERE = {"storage": "storage", "functions": "the function app"}
+_WHERE = {"storage": "storage", "functions": "the function app", "openai": "the language model"}
 _CENT = 0.01
 
 

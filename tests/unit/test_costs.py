@@ -61,6 +61,15 @@ def test_the_price_of_an_account_that_is_set_counts_for_all_its_operations() -> 
     assert [line.usd for line in costs.lines] == [0.014, 0.002]
 
 
+def test_tokens_cost_what_the_settings_say_and_nothing_on_this_machine() -> None:
+    tokens = Amount(1, 1, 0, 2_000_000, 1_000_000)
+    elsewhere = {"OPENAI_ENDPOINT": "https://models.test"}
+    priced_tokens = prices_of(**elsewhere, OPENAI_PRICE_IN="0.5", OPENAI_PRICE_OUT="2")
+    assert priced_tokens.cost(CHAT, tokens) == 3.0
+    assert prices_of(**elsewhere).cost(CHAT, tokens) is None
+    assert prices_of(OPENAI_ENDPOINT="http://127.0.0.1:8080").cost(CHAT, tokens) == 0.0
+
+
 def test_an_operators_list_replaces_what_it_names(tmp_path: Path) -> None:
     rows = [
         {"service": "openai", "of": "tokens_in", "per": 1_000_000, "usd": 0.5},

@@ -74,7 +74,7 @@ def test_the_api_forecasts_what_would_be_sent(services: MemoryServices) -> None:
     refused = api.get("/api/forecast", params={"photos": 10, "pipeline": "orc"})
     assert refused.status_code == 422
     assert "ocr" in refused.json()["detail"]
-    viewer = client(services, "platform", **{"X-MS-CLIENT-PRINCIPAL": principal("viewer")})
+    viewer = client(services, "platform", **principal("viewer"))
     assert viewer.get("/api/forecast", params={"photos": 1}).status_code == 403
 
 

@@ -12,6 +12,7 @@ from imaginem.engines.openai.refusals import error_of, wait_of
 from imaginem.engines.pacing import Pacer
 from imaginem.errors import Busy, RetryableError
 from imaginem.ports import CallContext, Telemetry
+from imaginem.ports.metering import count, within
 from imaginem.redaction import one_line
 
 NAME = "openai"
@@ -70,6 +71,14 @@ class OpenAiService(Service):
         labels = {"service": self.name, "operation": operation, "step": context.step}
         for kind, tokens in (("in", usage.tokens_in), ("out", usage.tokens_out)):
             self._telemetry.count("imaginem.tokens", tokens, **labels, direction=kind)
+        with within((context.batch_id, context.job_id)):
+            count(
+                self.name,
+                operation,
+                calls=0,
+                tokens_in=usage.tokens_in,
+                tokens_out=usage.tokens_out,
+            )
         price_in, price_out = self._prices
         cost = usage.tokens_in * price_in + usage.tokens_out * price_out
         self._telemetry.count("imaginem.cost", cost, **labels)

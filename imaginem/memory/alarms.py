@@ -35,7 +35,7 @@ class MemoryAlarms:
 
     def ring(self) -> None:
         """Do what was not stopped."""
-        for alarm in self.set:
+        for alarm in list(self.set):  # what is done may set another one
             if not alarm.stopped:
                 alarm.stopped = True
                 alarm.act()

@@ -25,7 +25,7 @@ from imaginem.cli.intake import (
     whole_pipeline,
 )
 from imaginem.cli.own_outputs import own_tables, row_table
-from imaginem.cli.progress import render, show_view, tell_unfinished, watch
+from imaginem.cli.progress import render, show_view, tell_unfinished, watch, who_waits
 from imaginem.cli.report import photo_link, result_json, result_table
 from imaginem.cli.shared import (
     App,
@@ -206,7 +206,8 @@ def status(
                 return
             note(runtime, AuditDeed.VIEWED, AuditSubject.JOB, batch, job)
             sent = runtime.submissions.submission((batch, job))
-            show_job(row, as_json_, photo_name(sent.parameters, "") if sent else "")
+            name = photo_name(sent.parameters, "") if sent else ""
+            show_job(row, as_json_, name, who_waits(runtime, row, app))
             own = None if as_json_ else row_table(row, runtime.blobs, known_steps(app))
             if own is not None:
                 out.print(own)
@@ -243,14 +244,22 @@ def tell_poisoned(services: Services, progress: BatchProgress, console: Console)
         )
 
 
-def show_job(row: ProgressRow, json_wanted: bool, name: str = "") -> None:
-    """Print a job in detail; `name` is its photo's."""
+def show_job(row: ProgressRow, json_wanted: bool, name: str = "", gathers: str = "") -> None:
+    """Print a job in detail.
+
+    Args:
+        row: of the job.
+        json_wanted: whether it is printed as JSON.
+        name: of its photo.
+        gathers: how its current step stands, if it waits there for others.
+    """
     if json_wanted:
         print_json({**redact_shown(row.as_json()), **({"original_name": name} if name else {})})
         return
     table = Table("step", "state", "reason", box=None, padding=(0, 1))
     for step in row.pipeline:
-        table.add_row(step, row.state_of(step), escape(row.reason_of(step)))
+        state = gathers if gathers and step == row.current else row.state_of(step)
+        table.add_row(step, state, escape(row.reason_of(step)))
     title = f"{row.job_id}: {row.job_state}"
     out.print(title, highlight=False, markup=False)
     if name:

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -12,10 +13,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from imaginem.cli.shared import err, out, print_json
+from imaginem.cli.shared import err, load_registry, out, print_json
+from imaginem.pipeline.gathering import company
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import StepState
-from imaginem.ports import DashboardServices, JobLog
+from imaginem.ports import DashboardServices, JobLog, Services
 from imaginem.usecases.jobs import JobView
 from imaginem.usecases.progress import BatchProgress, read_batch, summarise, with_waiting
 from imaginem.usecases.waiting import without_result
@@ -41,6 +43,19 @@ def tell_unfinished(services: DashboardServices, batch: str, shown: set[str]) ->
         )
 
 
+def who_waits(services: Services, row: ProgressRow, app: Path) -> str:
+    """Return with how many others a job waits, or is worked on, at a step over several photos."""
+    step = row.current
+    if not step or row.state_of(step) is not StepState.GATHERING:
+        return ""
+    together = company(services.shared_state, row.key[0]).get((step, row.job_id))
+    if together is None:
+        return "at work, with others"
+    registry = load_registry(app).as_set(services.core_settings)
+    size = registry.get(step).group if step in registry else 0
+    return f"gathering, {min(together, size or together)} of {size or '?'}"
+
+
 def render(progress: BatchProgress, expected: int, problems: int = 10) -> Group:
     """Return progress as a table with a bar for each step.
 
@@ -60,6 +75,11 @@ def render(progress: BatchProgress, expected: int, problems: int = 10) -> Group:
     reasons = [
         Text.from_markup(f"  [red]{escape(job)}[/] {escape(step)}: {escape(reason)}")
         for job, step, reason in progress.problems[:problems]
+    ]
+    reasons += [
+        Text(f"  {step.name}: {count} {'waits' if count == 1 else 'wait'} for others")
+        for step in progress.steps
+        if (count := step.states[StepState.GATHERING])
     ]
     if len(progress.problems) > problems:
         reasons.append(Text(f"  … and {len(progress.problems) - problems} more"))

@@ -34,6 +34,8 @@ def steps(as_json: Json = False, app: App = Path()) -> None:
                     "name": s.name,
                     "requires": [n.name for n in s.requires],
                     "summary": s.summary,
+                    "group": s.group,
+                    "within": s.within,
                     "settings": [
                         {**told, "variable": setting_name(s.name, told["name"])}
                         for told in described(s.settings)
@@ -54,6 +56,13 @@ def steps(as_json: Json = False, app: App = Path()) -> None:
         table.add_row(step.name, ", ".join(n.name for n in step.requires) or "-", step.summary)
     out.print(table)
     for step in registry:
+        if step.group:
+            out.print(
+                f"{step.name} works on up to {step.group} photos of a batch at once; one waits "
+                f"{step.within:g} s for others at most",
+                highlight=False,
+                soft_wrap=True,
+            )
         for told in described(step.settings):
             _tell_means("setting", setting_name(step.name, told["name"]), told)
         for told in described(step.parameters):

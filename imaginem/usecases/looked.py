@@ -60,6 +60,7 @@ _NEVER_BEGUN = {
 }
 _STANDING = {
     StepState.PROCESSING: Looked.PROCESSING,
+    StepState.GATHERING: Looked.PROCESSING,
     StepState.RETRYING: Looked.RETRYING,
     StepState.FAILED: Looked.FAILED,
     StepState.POISONED: Looked.FAILED,

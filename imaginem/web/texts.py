@@ -243,6 +243,7 @@ ENGLISH = {
     "step.failed": "failed",
     "step.skipped": "skipped",
     "step.retrying": "trying again",
+    "step.gathering": "waiting for others",
     "step.poisoned": "poisoned",
     "state.queued": "waiting",
     "state.running": "at work",

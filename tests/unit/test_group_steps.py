@@ -439,7 +439,7 @@ class TestDeclaring:
 
         for function in (no_list, no_output):
             with pytest.raises(RegistrationError, match="list\\[YourOutput\\]"):
-                step(registry=Registry(), group=2, within="30s")(function)
+                step(registry=Registry(), group=2, within="30s")(function)  # type: ignore[type-var]
         with pytest.raises(RegistrationError, match="returns a list: say"):
             step(registry=Registry())(no_group)
 

@@ -207,7 +207,8 @@ def status(
             note(runtime, AuditDeed.VIEWED, AuditSubject.JOB, batch, job)
             sent = runtime.submissions.submission((batch, job))
             name = photo_name(sent.parameters, "") if sent else ""
-            show_job(row, as_json_, name, who_waits(runtime, row, app))
+            name = photo_name(sent.parameters, "") if sent else ""
+            show_job(row, as_json_, name, who_waits(runtime, row, partial(load_registry, app)))
             own = None if as_json_ else row_table(row, runtime.blobs, known_steps(app))
             if own is not None:
                 out.print(own)

@@ -4,7 +4,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,10 +12,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from imaginem.cli.shared import err, load_registry, out, print_json
+from imaginem.cli.shared import err, out, print_json
 from imaginem.pipeline.gathering import company
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import StepState
+from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices, JobLog, Services
 from imaginem.usecases.jobs import JobView
 from imaginem.usecases.progress import BatchProgress, read_batch, summarise, with_waiting
@@ -43,7 +43,7 @@ def tell_unfinished(services: DashboardServices, batch: str, shown: set[str]) ->
         )
 
 
-def who_waits(services: Services, row: ProgressRow, app: Path) -> str:
+def who_waits(services: Services, row: ProgressRow, registry: Callable[[], Registry]) -> str:
     """Return with how many others a job waits, or is worked on, at a step over several photos."""
     step = row.current
     if not step or row.state_of(step) is not StepState.GATHERING:
@@ -51,8 +51,8 @@ def who_waits(services: Services, row: ProgressRow, app: Path) -> str:
     together = company(services.shared_state, row.key[0]).get((step, row.job_id))
     if together is None:
         return "at work, with others"
-    registry = load_registry(app).as_set(services.core_settings)
-    size = registry.get(step).group if step in registry else 0
+    known = registry().as_set(services.core_settings)
+    size = known.get(step).group if step in known else 0
     return f"gathering, {min(together, size or together)} of {size or '?'}"
 
 

@@ -50,6 +50,25 @@ services.queues.send("blurriness", message_for(url, ["blurriness", "pipelineoutp
 run_all(services, default_registry)
 print(services.results.read(("batch-1", "job-1")).job_output)
 """
+RUN_A_GROUP = """
+import json
+import steps
+from imaginem.pipeline.progress_row import ProgressRow
+from imaginem.pipeline.steps import default_registry
+from imaginem.testing import MemoryServices, message_for, photo_bytes, run_all
+services = MemoryServices()
+for number in range(9):
+    data = b"no photo" if number == 3 else photo_bytes(40, 30)
+    url = services.blobs.put("inputimages", f"batch-1/{number}", data, "image/png")
+    message = message_for(url, ["sharpest", "pipelineoutput"], job_id=f"job-{number}")
+    services.queues.send("sharpest", message.encode())
+run_all(services, default_registry)
+rows = [ProgressRow(entry) for entry in services.log.batch("batch-1")]
+print(json.dumps({
+    row.job_id: json.loads(row.output_of("sharpest") or "null") or row.reason_of("sharpest")
+    for row in rows
+}))
+"""
 
 
 class Repository:
@@ -134,3 +153,20 @@ def test_the_steps_of_the_guide_pass_the_same_checks(repository: Repository) -> 
             repository.run("-m", "imaginem.cli", "assets", "fetch", "--only-steps")
             repository.check_function_app()
             assert "'sharpness': " in repository.run("-c", RUN_A_JOB)
+
+
+def test_the_group_step_of_the_guide_passes_them_and_compares_photos(
+    repository: Repository,
+) -> None:
+    guide = (ROOT / "docs" / "add-a-step.md").read_text("utf-8")
+    (code,) = re.findall(r"## A step over several photos\n.+?```python\n(.+?)```", guide, re.DOTALL)
+    (repository.root / "steps" / "sharpest.py").write_text(code, "utf-8")
+    repository.check_code("steps/sharpest.py")
+    triggers = json.loads(repository.run("-c", LIST_TRIGGERS, **ON_AZURE))["triggers"]
+    assert triggers["sharpest_poison"] == "sharpest-poison"
+    told = repository.run("-m", "imaginem.cli", "steps")
+    assert "sharpest works on up to 9 photos of a batch at once; one waits 30 s" in told
+    found = json.loads(repository.run("-c", RUN_A_GROUP))
+    assert "not a photo that can be read" in found.pop("job-3")
+    assert sorted(places["place"] for places in found.values()) == [1] * 8
+    assert {places["compared"] for places in found.values()} == {8}

@@ -1,16 +1,19 @@
 """Steps over several photos: gathered by count or time, recorded one by one."""
 
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from imaginem import JobContext, PermanentError, RetryableError, StepOutput, step
+from imaginem.cli.progress import render, who_waits
 from imaginem.errors import Busy, RegistrationError
 from imaginem.memory.storage import MemoryQueues
-from imaginem.message import decode_message
-from imaginem.pipeline.gathering import PREFIX, company
+from imaginem.message import JobMessage, decode_message
+from imaginem.pipeline.gathering import PREFIX, Gathering, company
 from imaginem.pipeline.group_steps import LOOK_AGAIN_SECONDS
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
@@ -20,6 +23,7 @@ from imaginem.pipeline.steps import Registry
 from imaginem.ports import CoreSettings, Fusion, QueueItem
 from imaginem.testing import MemoryServices, job_for, message_for, photo_bytes
 from imaginem.usecases.erase import forget_job
+from imaginem.usecases.progress import summarise
 from imaginem.usecases.watchdog import _at_step
 from tests.workbench import Recorder
 
@@ -340,7 +344,7 @@ class TestWhoDies:
     def test_a_made_up_wait_loses_no_job(self) -> None:
         hall = Hall()
         hall.send("a")
-        forged = decode_message(_held(hall), ()).noting(gathering="0" * 32)
+        forged = _held(hall).noting(gathering="0" * 32)
         hall.services.queues.send("compare", forged.encode())
         hall.wait(WITHIN)
         assert hall.states("a") == [JobState.SUCCEEDED]
@@ -405,6 +409,18 @@ class TestEnding:
             ("compare", "a"): 2,
             ("compare", "b"): 2,
         }
+        row, registry = hall.row("a"), lambda: hall.registry
+        assert who_waits(hall.services, row, registry) == "gathering, 2 of 3"
+        for entry in Gathering(hall.services.shared_state, "compare").free(_held(hall)):
+            Gathering(hall.services.shared_state, "compare").claim(entry.job.token, "id", [entry])
+        assert who_waits(hall.services, row, registry) == "at work, with others"
+
+    def test_the_progress_of_a_batch_says_how_many_wait(self) -> None:
+        hall = Hall()
+        hall.send("a", "b")
+        console = Console(width=100, record=True, file=io.StringIO())
+        console.print(render(summarise("batch", [hall.row("a"), hall.row("b")]), 2))
+        assert "compare: 2 wait for others" in console.export_text()
 
 
 class TestDeclaring:
@@ -451,7 +467,7 @@ class TestDeclaring:
         assert (hall.compare.group, hall.compare.within, hall.compare.alone) == (3, 30.0, True)
 
 
-def _held(hall: Hall) -> str:
+def _held(hall: Hall) -> JobMessage:
     """Return the message that holds a job which waits."""
     stored = next(iter(hall.services.queues._queues["compare"].values()))
-    return stored.item.body
+    return decode_message(stored.item.body, ())

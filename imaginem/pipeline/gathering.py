@@ -220,7 +220,7 @@ class GatheringJobs:
         shared: where they are.
     """
 
-    holds = ("pipelinestate/gathering",)
+    holds = ("pipelinestate",)  # other entries name a job by a hash, or are a sweep's
 
     def __init__(self, shared: SharedState) -> None:
         self._shared = shared

@@ -19,6 +19,8 @@ class DetectedFaces(StepOutput):
         ends_early: the file lacks its end, so that a part of the photo is missing; None if not.
         pages: how many pages the file has, if it has several.
         unread_pages: numbers of those that can't be decoded; None for none.
+        smallest_face: pixels of the smallest face that was looked for, where that is larger than
+            usual, since several photos were looked at in one call; None if not.
     """
 
     faces: list[Face]
@@ -26,6 +28,7 @@ class DetectedFaces(StepOutput):
     ends_early: bool | None = None
     pages: int | None = None
     unread_pages: list[int] | None = None
+    smallest_face: int | None = None
 
 
 @step()
@@ -58,4 +61,5 @@ def _named(job: JobContext, found: FacesOfFile) -> DetectedFaces:
         ends_early=found.ends_early or None,
         pages=found.page_count if found.page_count > 1 else None,
         unread_pages=sorted(found.unread_pages) or None,
+        smallest_face=found.smallest,
     )

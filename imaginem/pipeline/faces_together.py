@@ -25,6 +25,8 @@ class FacesOfFile:
         ends_early: the file lacks its end.
         page_count: how many pages the file has.
         unread_pages: numbers of those that can't be decoded.
+        smallest: pixels of the smallest face that was looked for on the first page, if it was seen
+            with other photos and that made a difference.
     """
 
     detector: str
@@ -33,6 +35,7 @@ class FacesOfFile:
     ends_early: bool = False
     page_count: int = 1
     unread_pages: set[int] = field(default_factory=set)
+    smallest: int | None = None
 
     def note(self, photo: Photo) -> Photo:
         """Keep what the file tells; return the photo."""
@@ -92,11 +95,12 @@ def _together(
     ]
     found: list[FacesOfFile | Exception] = []
     answers = faces_in_many(engine, photos, for_recognition=for_recognition)
-    for job, file, faces in zip(jobs, files, answers, strict=True):
-        if isinstance(faces, Exception):
-            found.append(faces)
+    for job, file, seen in zip(jobs, files, answers, strict=True):
+        if isinstance(seen, Exception):
+            found.append(seen)
             continue
-        file.add(faces, 1 if file.page_count > 1 else None)
+        file.smallest = seen.smallest
+        file.add(seen.faces, 1 if file.page_count > 1 else None)
         found.append(_with_later_pages(job, file, engine, for_recognition=for_recognition))
     return found
 

@@ -113,7 +113,21 @@ class PhotoOfMany:
     call: CallContext
 
 
-FacesOfMany = list[list[Face] | ImaginemError]
+@dataclass(frozen=True)
+class FacesOfOne:
+    """What was found in one of several photos.
+
+    Attributes:
+        faces: largest first, without face ids.
+        smallest: pixels of the photo that a face's shorter side needs to be found, where that is
+            more than if the photo had been alone; smaller faces were not looked for.
+    """
+
+    faces: list[Face]
+    smallest: int | None = None
+
+
+FacesOfMany = list[FacesOfOne | ImaginemError]
 """For each of several photos its faces, or why they are not known: one that fails costs no other.
 """
 
@@ -142,7 +156,7 @@ def faces_in_many(
     for photo in photos:
         try:
             faces = engine.detect(photo.read(), photo.call, for_recognition=for_recognition)
-            found.append(faces)
+            found.append(FacesOfOne(faces))
         except (PermanentError, RetryableError) as problem:
             found.append(problem)
     return found

@@ -159,6 +159,7 @@ ENGLISH = {
     "photo.pages.first": "Only the first {count} were looked at.",
     "photo.pages.unread": "Not looked at, since they are damaged or too large: pages {pages}.",
     "photo.page": "page {number}",
+    "photo.smallest_face": "Faces smaller than {pixels} pixels were not looked for in this photo.",
     "photo.ends_early": "The file ends early: a part of this photo is missing.",
     "photo.running": "This photo is still at work.",
     "photo.adult": "This photo may be unpleasant to see.",

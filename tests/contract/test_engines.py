@@ -20,7 +20,7 @@ from imaginem.engines.local.tagger import Tagger
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face, ImageAnalysis, OcrText, name_face
-from imaginem.ports import CallContext, JobKey, PhotoOfMany, faces_in_many
+from imaginem.ports import CallContext, FacesOfOne, JobKey, PhotoOfMany, faces_in_many
 from imaginem.runtime import Runtime
 from imaginem.testing import MemorySharedState
 
@@ -162,11 +162,11 @@ def test_several_photos_together_have_the_faces_that_each_has_alone(engines: Run
         engines.faces, [PhotoOfMany(partial(photo, name), CALL) for name in names]
     )
 
-    for name, faces in zip(names, found, strict=True):
-        assert isinstance(faces, list), faces
+    for name, seen in zip(names, found, strict=True):
+        assert isinstance(seen, FacesOfOne), seen
         alone = engines.faces.detect(photo(name), CALL)
-        assert len(faces) == len(alone)
-        for face, other in zip(from_the_left(faces), from_the_left(alone), strict=True):
+        assert len(seen.faces) == len(alone)
+        for face, other in zip(from_the_left(seen.faces), from_the_left(alone), strict=True):
             where, same = face.face_rectangle, other.face_rectangle
             near = same.width * 0.2
             assert (where.left, where.top) == pytest.approx((same.left, same.top), abs=near)
@@ -181,7 +181,7 @@ def test_a_photo_that_can_not_be_read_costs_others_nothing(engines: Runtime) -> 
     broken, *found = faces_in_many(engines.faces, photos)
 
     assert isinstance(broken, PermanentError)
-    assert [isinstance(faces, list) and len(faces) for faces in found] == [1, 1]
+    assert [isinstance(seen, FacesOfOne) and len(seen.faces) for seen in found] == [1, 1]
 
 
 def test_a_photo_without_faces_is_no_error(engines: Runtime) -> None:

@@ -23,11 +23,11 @@ from imaginem.engines.azure.payload import Payload
 from imaginem.errors import Busy, ImaginemError, PermanentError
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.outputs import Face, Rectangle
-from imaginem.ports import CallContext, FaceGrid, FacesOfMany, PhotoOfMany
+from imaginem.ports import CallContext, FaceGrid, FacesOfMany, FacesOfOne, PhotoOfMany
 
 THREE = FaceGrid(3, 3)
 COLOURS = ((255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (255, 0, 255), (0, 255, 255))
-ALONE = Face(face_rectangle=Rectangle(left=1, top=2, width=30, height=40))
+ALONE = FacesOfOne([Face(face_rectangle=Rectangle(left=1, top=2, width=30, height=40))])
 """What a photo's own call finds."""
 
 
@@ -103,7 +103,7 @@ class Calls:
         self.contexts.append(call)
         if self._problem:
             raise self._problem
-        return [ALONE]
+        return ALONE.faces
 
     def faces(self, *files: bytes) -> FacesOfMany:
         return self._grid.faces(
@@ -121,8 +121,8 @@ def boxes(found: FacesOfMany) -> list[list[tuple[int, ...]]]:
     """Return the boxes of each photo's faces; of all photos they must be known."""
     every = []
     for faces in found:
-        assert isinstance(faces, list), faces
-        every.append([tuple(face.face_rectangle.model_dump().values()) for face in faces])
+        assert isinstance(faces, FacesOfOne), faces
+        every.append([tuple(face.face_rectangle.model_dump().values()) for face in faces.faces])
     return every
 
 
@@ -150,8 +150,8 @@ class TestWhereFacesAre:
     def test_landmarks_are_in_the_photos_pixels_too(self) -> None:
         found = Calls().faces(plain(), with_square((3000, 2000), (600, 400, 1100, 900), 0))[1]
 
-        assert isinstance(found, list)
-        nose = found[0].face_landmarks["nose_tip"]
+        assert isinstance(found, FacesOfOne)
+        nose = found.faces[0].face_landmarks["nose_tip"]
         assert (nose.x, nose.y) == pytest.approx((850, 650), abs=6)
 
     def test_a_face_never_reaches_beyond_its_photo(self) -> None:
@@ -204,6 +204,15 @@ class TestSheets:
         sent = make_sheet([cell(400, 300), cell(400, 300)], THREE).sent
         assert (sent.width, sent.height) == (832, 300)
 
+    def test_a_full_sheet_tells_from_which_size_faces_are_looked_for(self) -> None:
+        found = Calls().faces(*[plain(3890, 3890)] * 8, plain(300, 300))
+        told = [each.smallest for each in found if isinstance(each, FacesOfOne)]
+        assert told == [400] * 8 + [80]  # 80 pixels of the sheet, whose cells are five times less
+
+    def test_photos_that_are_as_large_as_alone_are_looked_at_as_if_alone(self) -> None:
+        found = Calls().faces(plain(), plain())
+        assert [each.smallest for each in found if isinstance(each, FacesOfOne)] == [None, None]
+
     def test_photos_of_one_call_are_never_in_memory_together(self) -> None:
         alive: list[weakref.ref[Photo]] = []
         most = 0
@@ -231,7 +240,7 @@ class TestCalls:
 
     def test_a_photo_without_company_is_sent_as_large_as_it_is(self) -> None:
         calls = Calls()
-        assert calls.faces(plain(3000, 2000)) == [[ALONE]]
+        assert calls.faces(plain(3000, 2000)) == [ALONE]
         assert (calls.sheets, calls.alone) == ([], [(3000, 2000)])
 
     @pytest.mark.parametrize("size", [(1600, 500), (30, 300)], ids=["long", "tiny"])
@@ -244,11 +253,11 @@ class TestCalls:
 
     def test_as_many_faces_as_an_answer_holds_may_not_be_all(self) -> None:
         calls = Calls(lambda sent: [face_at(9, 9, 30, 30)] * MOST_FACES)
-        assert calls.faces(plain(), plain()) == [[ALONE], [ALONE]]
+        assert calls.faces(plain(), plain()) == [ALONE, ALONE]
 
     def test_where_a_sheet_is_refused_each_photo_is_looked_at_alone(self) -> None:
         calls = Calls(PermanentError("Azure face detect: an image that it does not take"))
-        assert calls.faces(plain(), plain()) == [[ALONE], [ALONE]]
+        assert calls.faces(plain(), plain()) == [ALONE, ALONE]
 
     def test_a_service_that_is_busy_is_asked_once_and_all_photos_wait(self) -> None:
         busy = Busy("later", retry_after=7)
@@ -267,7 +276,8 @@ class TestCalls:
     def test_a_photo_that_fails_alone_costs_its_neighbours_nothing(self) -> None:
         problem = PermanentError("not this one")
         found = Calls(alone=problem).faces(plain(1600, 500), plain(), plain())
-        assert found == [problem, [], []]
+        assert found[0] is problem
+        assert boxes(found[1:]) == [[], []]
 
     def test_a_call_for_several_jobs_is_told_of_none_of_them(self) -> None:
         calls = Calls()

@@ -4,6 +4,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import pytest
 from PIL import Image
 
 from imaginem import detect_faces_together
@@ -16,9 +17,10 @@ from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.pipeline.steps import Registry
-from imaginem.ports import CallContext, CoreSettings, FaceGrid, FacesOfMany, PhotoOfMany
+from imaginem.ports import CallContext, CoreSettings, FaceGrid, FacesOfMany, FacesOfOne, PhotoOfMany
 from imaginem.testing import MemoryServices, job_for, message_for, photo_bytes, run_all
 from steps.facedetection import DetectedFaces, facedetection
+from tests.dashboard import client, keep, web_services
 
 WITHIN = 20.0
 IN_COMPANY = Rectangle(left=1, top=2, width=3, height=4)
@@ -55,14 +57,14 @@ class Pairs(FakeFaces):
         self.for_recognition.append(for_recognition)
         return [self._seen(photo) for photo in photos]
 
-    def _seen(self, photo: PhotoOfMany) -> list[Face] | ImaginemError:
+    def _seen(self, photo: PhotoOfMany) -> FacesOfOne | ImaginemError:
         if self._problem:
             return self._problem
         try:
             photo.read()
         except PermanentError as problem:
             return problem
-        return [Face(face_rectangle=IN_COMPANY)]
+        return FacesOfOne([Face(face_rectangle=IN_COMPANY)], smallest=150)
 
 
 @dataclass
@@ -103,9 +105,8 @@ class Batch:
     def states(self, *names: str) -> list[str]:
         return [self.row(name).job_state for name in names]
 
-    def found(self, name: str) -> list[Rectangle]:
-        output = DetectedFaces.model_validate_json(self.row(name).output_of("facedetection"))
-        return [face.face_rectangle for face in output.faces]
+    def found(self, name: str) -> DetectedFaces:
+        return DetectedFaces.model_validate_json(self.row(name).output_of("facedetection"))
 
 
 def calls_of(batch: Batch) -> list[int]:
@@ -120,7 +121,8 @@ class TestInThePipeline:
 
         assert calls_of(batch) == [4]
         assert batch.states("a", "b", "c", "d") == [JobState.SUCCEEDED] * 4
-        assert batch.found("a") == [IN_COMPANY]
+        assert [face.face_rectangle for face in batch.found("a").faces] == [IN_COMPANY]
+        assert batch.found("a").smallest_face == 150
 
     def test_photos_that_fill_none_wait_as_long_as_the_setting_says(self) -> None:
         batch = Batch(grid_of(2, 2))
@@ -227,3 +229,15 @@ class TestTogether:
 
         assert here.calls == [2]
         assert [isinstance(each, Exception) for each in found] == [False, True, False]
+
+
+@pytest.mark.parametrize("smallest", [None, 150])
+def test_the_page_of_a_photo_says_which_faces_were_not_looked_for(smallest: int | None) -> None:
+    services, key = web_services(), ("b", "one")
+    found = DetectedFaces(faces=[], smallest_face=smallest).model_dump(exclude_none=True)
+    keep(services, key, {"facedetection": found}, photo=photo_bytes())
+
+    page = client(services).get("/photos/b/one").text
+
+    told = "Faces smaller than 150 pixels were not looked for" in page
+    assert told is (smallest is not None)

@@ -12,7 +12,7 @@ from imaginem.engines.logs import logger_for
 from imaginem.errors import PermanentError, RetryableError
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Face
-from imaginem.ports import CallContext, FaceGrid, FacesOfMany, PhotoOfMany
+from imaginem.ports import CallContext, FaceGrid, FacesOfMany, FacesOfOne, PhotoOfMany
 
 _logger = logging.getLogger("imaginem.engines.azure")
 MOST_FACES = 100
@@ -20,7 +20,7 @@ MOST_FACES = 100
 
 Detect = Callable[[Payload, CallContext], Sequence[Fields]]
 DetectAlone = Callable[[Photo, CallContext], list[Face]]
-_Found = list[Face] | PermanentError | RetryableError
+_Found = FacesOfOne | PermanentError | RetryableError
 
 
 class PhotoGrid:
@@ -90,7 +90,7 @@ class PhotoGrid:
         if len(answer) >= MOST_FACES:
             return {}
         return {
-            number: read_faces(faces, cell, cell.size)
+            number: FacesOfOne(read_faces(faces, cell, cell.size), sheet.smallest(cell))
             for number, cell, faces in zip(
                 placed, sheet.cells, by_cell(answer, sheet.cells), strict=True
             )
@@ -106,7 +106,7 @@ class PhotoGrid:
         """
         call = replace(photo.call, continues=True) if paid else photo.call
         try:
-            return self._alone(photo.read(), call)
+            return FacesOfOne(self._alone(photo.read(), call))
         except (PermanentError, RetryableError) as problem:
             return problem
 

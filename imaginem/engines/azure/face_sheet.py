@@ -1,10 +1,11 @@
 """A sheet: several photos in one file for Azure Face, and whose each face of the answer is."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imaginem.engines.azure.limits import FACE
+from imaginem.engines.azure.limits import FACE, smallest_face
 from imaginem.engines.azure.payload import Payload, as_payload, sized
 from imaginem.engines.azure.reading import Fields, named
 from imaginem.images.decoding import Photo
@@ -14,12 +15,12 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SHEET_SIDE = 2400
-"""Most pixels of a sheet's side. Microsoft, "Face: input requirements": a face is found from 36
-pixels on in a picture of 1920x1080, and from proportionally more in a larger one. So it is found
-from 80 pixels on here: in a larger sheet a face would be larger, and not easier to find."""
+"""Most pixels of a sheet's side. A face is found from 80 pixels on in it, see `smallest_face`: in a
+larger sheet it would be larger, and not easier to find."""
 GUTTER = 32
 """Pixels between two photos: what is cut off at the edge of one is not joined to the other."""
 _GROUND = (128, 128, 128)
+_AS_ALONE = 1.1  # no more is not worth telling: sides of a cell are rounded
 _LONGEST = 3
 """A photo whose longer side is more times its shorter one would be small in its cell."""
 _OVER_A_SEAM = 0.1
@@ -118,6 +119,11 @@ class Sheet:
 
     sent: Payload
     cells: Sequence[Cell]
+
+    def smallest(self, cell: Cell) -> int | None:
+        """Return the pixels of a cell's photo that a face needs; None if no more than alone."""
+        here = smallest_face(self.sent.width, self.sent.height) * cell.size[0] / cell.width
+        return math.ceil(here) if here > smallest_face(*cell.size) * _AS_ALONE else None
 
 
 def make_sheet(photos: Sequence[InCell], grid: FaceGrid) -> Sheet:

@@ -51,6 +51,18 @@ DOCUMENT_READ = _for_text(ServiceLimits(500 * _MB, 50, 10_000))
 # Face 1.2, "Detect" and "Add Large Face List Face", on every tier: 6 MB; a face has at least
 # 36 pixels.
 FACE = ServiceLimits(6 * _MB, 36, 10_000)
+
+
+def smallest_face(width: int, height: int) -> float:
+    """Return the pixels of a face's side from which Azure Face finds it in a picture of this size.
+
+    Microsoft, "Face: input requirements": 36 in a picture of 1920x1080, and proportionally more in
+    a larger one.
+    """
+    longer, shorter = max(width, height), min(width, height)
+    return 36 * max(1.0, longer / 1920, shorter / 1080)
+
+
 # Content Understanding 2025-11-01, "Service quotas and limits", images: 200 MB, sides of 50 to
 # 10,000 pixels; the service has no free tier.
 CONTENT = ServiceLimits(200 * _MB, 50, 10_000)

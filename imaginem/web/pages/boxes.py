@@ -23,6 +23,8 @@ class PhotoContents:
     Attributes:
         faces_unread: there is an output of `facedetection`, and it fits no model.
         faces_erased: how many faces were left out, since they were erased.
+        smallest_face: pixels of the smallest face that was looked for, where that is larger than
+            usual; 0 if it is not.
         ends_early: the photo's file lacks its end, as a step has told.
         pages: how many pages the photo's file has.
         unread_pages: numbers of those that could not be decoded, as a step has told.
@@ -33,6 +35,7 @@ class PhotoContents:
     faces: list[Face] = field(default_factory=list)
     faces_unread: bool = False
     faces_erased: int = 0
+    smallest_face: int = 0
     ends_early: bool = False
     pages: int = 1
     unread_pages: list[int] = field(default_factory=list)
@@ -128,6 +131,7 @@ def contents_of(outputs: Mapping[str, Any]) -> PhotoContents:
     detected = outputs.get("facedetection")
     faces = detected.get("faces") if isinstance(detected, dict) else None
     erased = detected.get(ERASED_FACES) if isinstance(detected, dict) else None
+    smallest = detected.get("smallest_face") if isinstance(detected, dict) else None
     analysis = _analysis(outputs)
     text = _read(OcrText, outputs.get("ocr"))
     told = (
@@ -152,6 +156,7 @@ def contents_of(outputs: Mapping[str, Any]) -> PhotoContents:
         faces=[face for face in parsed if face is not None],
         faces_unread=not isinstance(faces, list) or None in parsed,
         faces_erased=erased if isinstance(erased, int) else 0,
+        smallest_face=smallest if isinstance(smallest, int) else 0,
         ends_early=any(told),
         pages=max((count for count in counts if isinstance(count, int)), default=1),
         unread_pages=sorted(

@@ -18,7 +18,7 @@ from imaginem.engines.azure.face_sheet import (
     in_cell,
     make_sheet,
 )
-from imaginem.engines.azure.limits import FACE
+from imaginem.engines.azure.limits import FACE, ServiceLimits
 from imaginem.engines.azure.payload import Payload
 from imaginem.errors import Busy, ImaginemError, PermanentError
 from imaginem.images.decoding import Photo, decode_photo
@@ -164,7 +164,7 @@ class TestWhereFacesAre:
         assert found == [[(340, 0, 60, 80)], []]
 
     def test_a_face_between_two_photos_is_neithers(self) -> None:
-        calls = Calls(lambda sent: [face_at(400, 100, 30, 30)])
+        calls = Calls(lambda sent: [face_at(400, 100, 30, 30), face_at(384, 100, 40, 40)])
 
         assert boxes(calls.faces(plain(), plain())) == [[], []]
         assert not calls.alone
@@ -199,6 +199,15 @@ class TestSheets:
 
         assert len(sent.data) <= FACE.max_bytes
         assert max(sent.width * sent.across, sent.height * sent.down) <= SHEET_SIDE + 1
+
+    def test_faces_are_where_they_are_in_a_sheet_that_had_to_be_scaled_down(self) -> None:
+        photos = [cell(400, 300), cell(400, 300)]
+        few_bytes = ServiceLimits(5_000, 36, 500)
+        one, other = make_sheet(photos, THREE).cells[1], make_sheet(photos, THREE, few_bytes)
+
+        assert other.sent.width == 500
+        assert other.cells[1].x(500) == pytest.approx(one.x(832))
+        assert other.cells[1].y(180) == pytest.approx(one.y(300), abs=1)
 
     def test_a_sheet_is_only_as_large_as_its_photos_need(self) -> None:
         sent = make_sheet([cell(400, 300), cell(400, 300)], THREE).sent
@@ -243,7 +252,7 @@ class TestCalls:
         assert calls.faces(plain(3000, 2000)) == [ALONE]
         assert (calls.sheets, calls.alone) == ([], [(3000, 2000)])
 
-    @pytest.mark.parametrize("size", [(1600, 500), (30, 300)], ids=["long", "tiny"])
+    @pytest.mark.parametrize("size", [(1600, 500), (30, 60)], ids=["long", "tiny"])
     def test_a_photo_that_fits_no_cell_is_looked_at_alone(self, size: tuple[int, int]) -> None:
         calls = Calls()
         calls.faces(plain(), plain(*size), plain())
@@ -283,6 +292,7 @@ class TestCalls:
         calls = Calls()
         calls.faces(plain(), plain(), plain(1600, 500))
 
+        assert [call.batch_id for call in calls.contexts] == ["b", "b"]
         assert [call.ids for call in calls.contexts] == [
             {"step": "facedetection"},
             {"batch_id": "b", "job_id": "job-2", "step": "facedetection"},
@@ -291,4 +301,9 @@ class TestCalls:
     def test_once_a_call_was_paid_the_next_waits_for_the_quota(self) -> None:
         calls = Calls()
         calls.faces(plain(), plain(), plain(1600, 500))
+        assert [call.continues for call in calls.contexts] == [False, True]
+
+    def test_before_a_call_was_paid_none_waits(self) -> None:
+        calls = Calls()
+        calls.faces(plain(), plain(1600, 500))
         assert [call.continues for call in calls.contexts] == [False, True]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from imaginem.engines.azure.limits import FACE, smallest_face
+from imaginem.engines.azure.limits import FACE, ServiceLimits, smallest_face
 from imaginem.engines.azure.payload import Payload, as_payload, sized
 from imaginem.engines.azure.reading import Fields, named
 from imaginem.images.decoding import Photo
@@ -126,12 +126,13 @@ class Sheet:
         return math.ceil(here) if here > smallest_face(*cell.size) * _AS_ALONE else None
 
 
-def make_sheet(photos: Sequence[InCell], grid: FaceGrid) -> Sheet:
+def make_sheet(photos: Sequence[InCell], grid: FaceGrid, limits: ServiceLimits = FACE) -> Sheet:
     """Return the photos in one file, row by row; it is only as large as they need.
 
     Args:
         photos: one or more, but no more than the grid has cells.
         grid: how many are beside each other.
+        limits: of the file.
     """
     from PIL import Image
 
@@ -149,7 +150,7 @@ def make_sheet(photos: Sequence[InCell], grid: FaceGrid) -> Sheet:
         left, top = _start(widths, column), _start(heights, row)
         sheet.paste(photo.picture, (left, top))
         cells.append(Cell(left, top, photo.picture.width, photo.picture.height, photo.size))
-    sent = as_payload(sheet, FACE)
+    sent = as_payload(sheet, limits)
     return Sheet(sent, [cell.shrunk(sent.across, sent.down) for cell in cells])
 
 

@@ -306,4 +306,5 @@ class TestCalls:
     def test_before_a_call_was_paid_none_waits(self) -> None:
         calls = Calls()
         calls.faces(plain(), plain(1600, 500))
+        assert not calls.sheets
         assert [call.continues for call in calls.contexts] == [False, True]

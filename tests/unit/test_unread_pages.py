@@ -5,6 +5,7 @@ import io
 import pytest
 from PIL import Image
 
+from imaginem import detect_faces_together
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import decode_photo
 from imaginem.testing import MemoryServices, job_for
@@ -56,6 +57,14 @@ def test_every_step_that_looks_at_pages_says_which_ones_it_could_not_see() -> No
     assert (labels.metadata.pages, labels.metadata.unread_pages) == (3, [2])
     assert (faces.pages, faces.unread_pages) == (3, [2])
     assert [face.page for face in faces.faces] == [1, 3]
+
+
+def test_a_file_that_shares_a_call_says_which_pages_could_not_be_seen() -> None:
+    (found,) = detect_faces_together([job_for(book_with_damage(2))])
+
+    assert not isinstance(found, Exception)
+    assert found.unread_pages == {2}
+    assert [face.page for face in found.faces] == [1, 3]
 
 
 def test_nothing_is_said_where_every_page_was_seen() -> None:

@@ -5,13 +5,13 @@ import shutil
 from pathlib import Path
 
 from imaginem.assets import AssetStore
+from imaginem.assets.store import sha256_of
 from imaginem.cli.shared import err, make_runtime, out
 from imaginem.cli.weights import fetch_with_bars_of
 from imaginem.errors import ConfigurationError, ImaginemError
 from imaginem.images.decoding import Photo, decode_photo
 from imaginem.ports.card_reading import read_card
 from imaginem.ports.model_card import ClassifierCard, DetectorCard
-from imaginem.ports.weights import Weights
 from imaginem.runtime import Runtime
 
 _TEMPLATE = Path(__file__).with_name("templates") / "card_step.py.txt"
@@ -30,19 +30,22 @@ def add_card_step(app: Path, name: str, card_path: Path, photo_path: Path | None
         photo_path: what to try it on; a sample by default.
 
     Raises:
-        ConfigurationError: the card is wrong, or its model is another one than it says.
+        ConfigurationError: the card is wrong, its model is another one than it says, or a file of
+            another step would be overwritten.
     """
     card = read_card(card_path)
     target = app / "steps" / f"{name}.json"
     if target.exists() and target.resolve() != card_path.resolve():
         raise ConfigurationError(f"{target} exists already")
+    copies = _copies(card, card_path.resolve().parent, target.parent)
     runtime = make_runtime(app)
     fetch_with_bars_of(runtime, [(name, weights) for weights in card.weights], err)
     _check(runtime, name, card)
     photo, of = _photo(runtime, photo_path)
     found = _found(runtime, name, card, photo)
-    for weights in card.weights:
-        _copy_beside(weights, target.parent)
+    for source, copy in copies.items():
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, copy)
     if target.resolve() != card_path.resolve():
         shutil.copyfile(card_path, target)
     step_file = app / "steps" / f"{name}.py"
@@ -84,13 +87,23 @@ def _found(runtime: Runtime, name: str, card: ClassifierCard | DetectorCard, pho
     return ", ".join(told) or f"nothing of which it is sure by {card.threshold:g} or more"
 
 
-def _copy_beside(source: Weights, steps: Path) -> None:
-    """Copy a file of the card's folder to the steps, where the copied card looks for it."""
-    if not source.file:
-        return
-    there = steps / Path(source.file).name
-    if there.resolve() != Path(source.file).resolve():
-        shutil.copyfile(source.file, there)
+def _copies(card: ClassifierCard | DetectorCard, folder: Path, steps: Path) -> dict[Path, Path]:
+    """Return which files of the card's folder belong where in the steps' folder.
+
+    Raises:
+        ConfigurationError: one lies elsewhere, or another file is in its place.
+    """
+    copies = {}
+    for weights in (each for each in card.weights if each.file):
+        source = Path(weights.file).resolve()
+        if not source.is_relative_to(folder):
+            raise ConfigurationError(f"{source} must lie beside the card, in {folder}")
+        target = steps.resolve() / source.relative_to(folder)
+        if target.exists() and sha256_of(target) != weights.sha256:
+            raise ConfigurationError(f"{target} is there already, and another file: rename yours")
+        if not target.exists():
+            copies[source] = target
+    return copies
 
 
 def _code(name: str, card: ClassifierCard | DetectorCard) -> str:

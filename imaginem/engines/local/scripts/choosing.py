@@ -21,6 +21,8 @@ BELIEVED = 0.7
 """The best reader's answer is taken from here on."""
 BELIEVED_AGAIN = 0.5
 """The same where the photo has lines in that script already."""
+BELIEVED_TWICE = 0.67
+"""The mean of two readings with the same letters, of a line with a number and without it."""
 _FEW_LETTERS = 3
 """A reading of fewer says nothing about the script: patterns give one or two."""
 _DISCOUNTS = {"Thai": 0.8}
@@ -50,6 +52,11 @@ def _without_numbers(reading: Reading) -> tuple[str, float]:
     return " ".join(word.text for word in words), sure / sum(len(word.text) for word in words)
 
 
+def letters_of(answer: "Answer") -> str:
+    """Return the letters of an answer, without the numbers beside them."""
+    return "".join(filter(str.isalpha, _without_numbers(answer.reading)[0]))
+
+
 def _has_letters(word: ReadWord) -> bool:
     return any(map(str.isalpha, word.text))
 
@@ -67,18 +74,19 @@ class Answer:
         """Whether there is a number among its words."""
         return any(_NUMBER.fullmatch(word.text) for word in self.reading.words)
 
-    def is_believed(self, known: bool, length: float) -> bool:
+    def is_believed(self, known: bool, length: float, least: float = BELIEVED) -> bool:
         """Tell whether a line is read so.
 
         Args:
             known: that the photo has lines in this script.
             length: of the line, as a multiple of its height; patterns are short.
+            least: belief from which it is read so.
         """
         if known:
             return self.belief >= BELIEVED_AGAIN
         if scripts_in(self.reading.text)[self.reader.script] < _FEW_LETTERS:
             return False
-        return self.belief >= (BELIEVED if length >= 3 else SURE)
+        return self.belief >= (least if length >= 3 else SURE)
 
 
 class ScriptChooser:

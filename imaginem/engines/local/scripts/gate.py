@@ -61,12 +61,22 @@ def is_dense(text: str, polygon: Sequence[int]) -> bool:
 
 def is_read(text: str, score: float, polygon: Sequence[int]) -> bool:
     """Tell whether PP-OCR's answer can be kept without a second reading."""
-    if is_mostly_number(text) and main_script(text) not in CHINESE:
-        # It is sure of a telephone number, and of the line that has a name before it.
-        along, across = sides(polygon)
-        signs = sum(not sign.isspace() for sign in text)
-        return score >= LEAST_SCORE_OF_NUMBERS and signs * across / along >= LEAST_SIGNS_OF_NUMBERS
-    return score >= LEAST_SCORE and is_dense(text, polygon)
+    # It is sure of a telephone number, and of the line that has a name before it.
+    least = LEAST_SCORE_OF_NUMBERS if _is_number(text) else LEAST_SCORE
+    return score >= least and is_full(text, polygon)
+
+
+def is_full(text: str, polygon: Sequence[int]) -> bool:
+    """Tell whether a line has room for nothing but what was read; figures stand closer."""
+    if not _is_number(text):
+        return is_dense(text, polygon)
+    along, across = sides(polygon)
+    signs = sum(not sign.isspace() for sign in text)
+    return signs * across / along >= LEAST_SIGNS_OF_NUMBERS
+
+
+def _is_number(text: str) -> bool:
+    return is_mostly_number(text) and main_script(text) not in CHINESE
 
 
 def is_mostly_number(text: str) -> bool:

@@ -7,9 +7,10 @@ from imaginem.engines.alphabets import (
     main_script,
     unreadable,
 )
+from imaginem.engines.local.located import Sign
 from imaginem.engines.local.scripts.choosing import Answer
 from imaginem.engines.local.scripts.cutting import place_of
-from imaginem.engines.local.scripts.gate import is_dense, sides
+from imaginem.engines.local.scripts.gate import is_full, sides
 from imaginem.engines.local.scripts.tesseract import ReadWord
 from imaginem.outputs import TextLine, Word
 
@@ -19,6 +20,9 @@ _MOST_FOR_FIGURES = 0.5
 _LEAST_LIKELY = 0.85
 """Score of PP-OCR from which Latin letters are kept that no other reader sees: handwriting, say."""
 
+_LEAST_OF_A_FIGURE = 0.6
+"""The same of each figure: what is read as figures where other letters stand has 0.2 to 0.9."""
+
 
 @dataclass(frozen=True)
 class FoundLine:
@@ -27,10 +31,12 @@ class FoundLine:
     Attributes:
         line: as it read it; its text may be empty.
         located: how sure it is that there is text, from 0 to 1.
+        signs: of its text, blanks left out; none where the reader doesn't tell them.
     """
 
     line: TextLine
     located: float
+    signs: tuple[Sign, ...] = ()
 
     @property
     def length(self) -> float:
@@ -44,12 +50,18 @@ class FoundLine:
         return self.length >= 3 or (self.length >= 2 and self.located >= 0.75)
 
     @property
+    def worst_figure(self) -> float:
+        """How sure the least sure figure is, from 0 to 1; 1 without any."""
+        return min((sign.sure for sign in self.signs if sign.text.isdigit()), default=1.0)
+
+    @property
     def is_likely(self) -> bool:
         """Whether Latin letters that only PP-OCR sees are rather there than not."""
         return (
             self.line.confidence >= _LEAST_LIKELY
+            and (self.worst_figure >= _LEAST_OF_A_FIGURE)
             and main_script(self.line.text) in ("Latn", "")
-            and is_dense(self.line.text, self.line.polygon)
+            and is_full(self.line.text, self.line.polygon)
         )
 
     @property

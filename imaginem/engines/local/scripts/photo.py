@@ -2,50 +2,47 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from statistics import fmean
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from imaginem.engines.alphabets import (
-    NAMES,
-    main_script,
-)
+from imaginem.engines.alphabets import NAMES, main_script
 from imaginem.engines.local.scripts.choosing import (
     BELIEVED,
-    BELIEVED_AGAIN,
+    BELIEVED_TWICE,
     SURE,
     Answer,
     ReadLine,
     ScriptChooser,
+    letters_of,
 )
-from imaginem.engines.local.scripts.cutting import cut_line, is_ink_on_ground
+from imaginem.engines.local.scripts.cutting import cut_line, has_letters, is_ink_on_ground
 from imaginem.engines.local.scripts.data import Reader
-from imaginem.engines.local.scripts.gate import CHINESE, is_dense, is_mostly_number, is_read
+from imaginem.engines.local.scripts.figures import with_figures
+from imaginem.engines.local.scripts.gate import is_read
 from imaginem.engines.local.scripts.joining import joined
 from imaginem.engines.local.scripts.languages import suited
-from imaginem.engines.local.scripts.lines import (
-    FoundLine,
-    as_line,
-    unreadable_line,
-    with_script,
-)
-from imaginem.engines.local.scripts.vietnamese import alike, is_fuller, looks_cut, may_be_vietnamese
+from imaginem.engines.local.scripts.lines import FoundLine, as_line, unreadable_line, with_script
+from imaginem.engines.local.scripts.parting import Part, parts_of
+from imaginem.engines.local.scripts.second_look import KNOWN_TO_PP_OCR, LATIN, SecondLook
+from imaginem.engines.local.scripts.vietnamese import alike
 from imaginem.outputs import TextLine
 
 Array = NDArray[Any]
 
-_LATIN = "Latn"
-_KNOWN_TO_PP_OCR = (_LATIN, *CHINESE, "")
-"""Scripts whose letters it knows all; it has some of Greek and loses those with marks."""
 _MOST_SEARCHES = 3
 """Lines of a photo for which every reader is asked, and none is sure: more are patterns."""
 _MOST_OVER = 2
 _LIKE_LATIN = ("Cyrl", "Grek")
 _COMPARED = 4
 """Lines by which the language of a script is found; the longest ones."""
-_LEAST_SEEN = 0.75
-"""Score of PP-OCR from which a line is kept if another reader sees the same letters."""
+_TAKEN_FOR = ("Thai",)
+"""Scripts that lines in one without data look like, Lao in Thai: some of these lines are as sure,
+but not all of them."""
 
 
 class ScriptReader:
@@ -58,9 +55,9 @@ class ScriptReader:
 
     def __init__(self, readers: Iterable[Reader], read: ReadLine) -> None:
         readers = list(readers)
-        others = [reader for reader in readers if reader.script != _LATIN]
+        others = [reader for reader in readers if reader.script != LATIN]
         self._chooser = ScriptChooser(others, read)
-        self._latin = next((reader for reader in readers if reader.script == _LATIN), None)
+        self._latin = next((reader for reader in readers if reader.script == LATIN), None)
 
     def read(self, bgr: Array, found: Sequence[FoundLine]) -> list[TextLine]:
         """Return the lines with their scripts, those that nobody can read marked so.
@@ -94,8 +91,12 @@ class _Photo:
         latin: Reader | None,
     ) -> None:
         self._bgr, self._found = bgr, found
-        self._chooser, self._latin = chooser, latin
+        self._chooser = chooser
+        read = partial(chooser.answer, reader=latin) if latin is not None else None
+        self._look = SecondLook(bgr, read)
+        self._parts = [parts_of(each, partial(has_letters, bgr)) for each in found]
         self._read: dict[int, TextLine] = {}
+        self._parted: dict[int, list[TextLine]] = {}
         self._answers: dict[int, Answer] = {}
         self._scripts: list[str] = []
         self._languages: dict[str, str] = {}
@@ -105,54 +106,43 @@ class _Photo:
         doubtful = []
         for number, each in enumerate(self._found):
             line = each.line
-            if main_script(line.text) in _KNOWN_TO_PP_OCR and is_read(
-                line.text, line.confidence, line.polygon
+            if (
+                main_script(line.text) in KNOWN_TO_PP_OCR
+                and is_read(line.text, line.confidence, line.polygon)
+                and not self._parts[number]
             ):
                 self._read[number] = with_script(line)
             else:
                 doubtful.append(number)
-        self._mend_vietnamese()
         # The longest first: they tell best which script the photo is in.
         for number in sorted(doubtful, key=self._length, reverse=True):
             self._decide(number)
+        self._read |= self._look.vietnamese(
+            {n: line for n, line in self._read.items() if self._parts[n] or n not in doubtful}
+        )
         self._ask_again()
         self._doubt_other_scripts()
+        self._doubt_taken_for()
         if self._scripts:
             self._doubt_latin(doubtful)
         self._choose_languages()
         for number, answer in self._answers.items():
+            polygon = self._found[number].line.polygon
             language = self._languages.get(answer.reader.script, "")
-            self._read[number] = as_line(answer, self._found[number].line.polygon, language)
-        lines = [self._read[number] for number in sorted(self._read)]
+            told = with_figures(answer, self._parts[number], polygon)
+            self._read[number] = as_line(told, polygon, language)
+        pieces = self._parted | {number: [line] for number, line in self._read.items()}
+        lines = [line for number in sorted(pieces) for line in pieces[number]]
         return joined(lines, frozenset(self._scripts))
 
     def _length(self, number: int) -> float:
         return self._found[number].length
 
+    def _unread(self, number: int) -> list[Part]:
+        return [part for part in self._parts[number] if not part.is_read]
+
     def _cut(self, number: int) -> Array:
         return cut_line(self._bgr, self._found[number].line.polygon)
-
-    def _mend_vietnamese(self) -> None:
-        """Read Latin lines again, if one lacks letters of Vietnamese, or all look like it."""
-        if self._latin is None:
-            return
-        latin = [n for n, line in self._read.items() if line.script == _LATIN]
-        texts = [self._read[number].text for number in latin]
-        every = may_be_vietnamese(texts)
-        suspected = [n for n, text in zip(latin, texts, strict=True) if every or looks_cut(text)]
-        if any([self._mend(number) for number in suspected]):
-            for number in latin:
-                if number not in suspected:
-                    self._mend(number)
-
-    def _mend(self, number: int) -> bool:
-        assert self._latin is not None  # noqa: S101 - the caller looked
-        answer = self._chooser.answer(self._cut(number), self._latin)
-        line = self._read[number]
-        if answer.belief < SURE or not is_fuller(answer.reading.text, line.text):
-            return False
-        self._read[number] = as_line(answer, line.polygon, "vi")
-        return True
 
     def _doubt_latin(self, doubtful: Collection[int]) -> None:
         """Ask once more about Latin letters beside lines in another script.
@@ -164,29 +154,22 @@ class _Photo:
             doubtful: lines of which PP-OCR was less sure.
         """
         alike_scripts = [script for script in self._scripts if script in _LIKE_LATIN]
-        for number in [n for n, line in self._read.items() if line.script == _LATIN]:
+        for number in [n for n, line in self._read.items() if line.script == LATIN]:
             cut = self._cut(number)
-            is_sure = number not in doubtful and self._looks_latin(number, cut)
+            is_sure = number not in doubtful and self._look.sees(self._read[number])
             best = self._chooser.best(cut, alike_scripts if is_sure else self._scripts)
             if best is not None and best.belief >= (SURE if is_sure else BELIEVED):
                 self._answers[number] = best
 
-    def _looks_latin(self, number: int, cut: Array) -> bool:
-        """Tell whether another reader sees the same Latin letters, if there is one."""
-        if self._latin is None:
-            return True
-        reading = self._chooser.answer(cut, self._latin).reading
-        return alike(reading.text, self._read[number].text)
-
     def _decide(self, number: int) -> None:
         """Find out who can read a line that PP-OCR did not."""
         found = self._found[number]
-        if self._is_seen(number):
+        if self._look.keeps(found, self._unread(number)):
             self._read[number] = with_script(found.line)
             return
         scripts = self._to_try(found)
         best = self._chooser.best(self._cut(number), scripts, self._scripts) if scripts else None
-        if best is not None and self._is_believed(best, found):
+        if best is not None and self._is_believed(best, number):
             self._answers[number] = best
             script = best.reader.script
             if best.belief >= SURE:
@@ -194,15 +177,19 @@ class _Photo:
             if script not in self._scripts:
                 self._scripts.append(script)
             return
-        if found.is_likely:
+        if found.is_likely and not self._parts[number]:
             self._read[number] = with_script(found.line)
             return
         self._searches += found.is_worth_a_search
-        if found.is_text or (found.may_be_text and is_ink_on_ground(self._bgr, found.line.polygon)):
-            likeliest = best.reader.script if best is not None else ""
-            self._read[number] = unreadable_line(
-                found.line, self._known_script(found.line, likeliest)
-            )
+        is_short_text = found.may_be_text and is_ink_on_ground(self._bgr, found.line.polygon)
+        if found.is_text or is_short_text or self._parts[number]:
+            self._give_up(number, best.reader.script if best is not None else "")
+
+    def _part_alone(self, part: Part) -> TextLine:
+        """Return a piece of a line that nobody read whole: a number, or what is beside it."""
+        if part.is_read or self._look.keeps_part(part):
+            return with_script(part.found.line)
+        return unreadable_line(part.found.line, self._known_script(part.found.line, ""))
 
     def _ask_again(self) -> None:
         """Read what was unreadable before lines told the photo's scripts: less is asked of it then.
@@ -210,9 +197,9 @@ class _Photo:
         The longest line comes first, and with a year or a number in it is often not sure enough.
         """
         unread = [number for number, line in self._read.items() if line.unreadable]
-        for number in unread if self._scripts else ():
+        for number in [*unread, *self._parted] if self._scripts else ():
             best = self._chooser.best(self._cut(number), self._scripts)
-            if best is not None and self._is_believed(best, self._found[number]):
+            if best is not None and self._is_believed(best, number):
                 self._answers[number] = best
 
     def _doubt_other_scripts(self) -> None:
@@ -230,27 +217,41 @@ class _Photo:
                 if other is not None and other.belief >= BELIEVED:
                     self._answers[number] = other
 
-    def _is_believed(self, best: Answer, found: FoundLine) -> bool:
-        return best.is_believed(best.reader.script in self._scripts, found.length)
+    def _doubt_taken_for(self) -> None:
+        """Leave out lines that are in the mean less sure than one of their script must be."""
+        for script in _TAKEN_FOR:
+            answers = {n: a for n, a in self._answers.items() if a.reader.script == script}
+            if answers and fmean(answer.belief for answer in answers.values()) < BELIEVED:
+                for number in answers:
+                    del self._answers[number]
+                    self._give_up(number)
+                self._scripts.remove(script)
 
-    def _is_seen(self, number: int) -> bool:
-        """Tell whether the letters that PP-OCR is less sure of are there.
+    def _give_up(self, number: int, likeliest: str = "") -> None:
+        """Say that a line can't be read, or what of it can't be."""
+        if self._parts[number]:
+            self._parted[number] = [self._part_alone(part) for part in self._parts[number]]
+        else:
+            line = self._found[number].line
+            self._read[number] = unreadable_line(line, self._known_script(line, likeliest))
 
-        It writes Latin ones for other scripts too, so these need a second reader.
+    def _is_believed(self, best: Answer, number: int) -> bool:
+        known = best.reader.script in self._scripts
+        length, unread = self._found[number].length, self._unread(number)
+        if unread and not (known and best.belief >= SURE):
+            again = self._again_alone(best, [part.found.line.polygon for part in unread])
+            return again is not None and again.is_believed(known, length, BELIEVED_TWICE)
+        return best.is_believed(known, length)
+
+    def _again_alone(self, best: Answer, polygons: Sequence[Sequence[int]]) -> Answer | None:
+        """Return an answer as it is believed once its reader saw the line without the number.
+
+        What a reader sees in letters of another script is by chance, and differs: None.
         """
-        line = self._found[number].line
-        script = main_script(line.text)
-        if line.confidence < _LEAST_SEEN or script not in _KNOWN_TO_PP_OCR:
-            return False
-        if script in CHINESE:
-            return is_dense(line.text, line.polygon)
-        if self._latin is None or sum(map(str.isalnum, line.text)) < 2:
-            return False
-        reading = self._chooser.answer(self._cut(number), self._latin).reading
-        seen, read = reading.text, line.text
-        if is_mostly_number(read):  # the same number is not the same name before it
-            seen, read = ("".join(filter(str.isalpha, text)) for text in (seen, read))
-        return reading.confidence >= BELIEVED_AGAIN and alike(seen, read)
+        again = [self._chooser.answer(cut_line(self._bgr, each), best.reader) for each in polygons]
+        if not alike(letters_of(best), "".join(map(letters_of, again))):
+            return None
+        return replace(best, belief=fmean((best.belief, min(each.belief for each in again))))
 
     def _to_try(self, found: FoundLine) -> list[str]:
         """Return the scripts of the photo, then those to look among if the line is long enough."""
@@ -266,7 +267,7 @@ class _Photo:
         That a reader is surer than the others does not tell it: one always is.
         """
         seen = main_script(line.text)
-        if seen in NAMES and seen != _LATIN:
+        if seen in NAMES and seen != LATIN:
             return seen
         return likeliest if likeliest in self._scripts else ""
 

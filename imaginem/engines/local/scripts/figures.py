@@ -1,0 +1,78 @@
+"""Takes figures from PP-OCR: data of other scripts loses some, or reads others."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from difflib import SequenceMatcher
+from itertools import groupby
+
+import numpy as np
+
+from imaginem.engines.alphabets import RIGHT_TO_LEFT
+from imaginem.engines.local.scripts.choosing import Answer
+from imaginem.engines.local.scripts.cutting import along_cut
+from imaginem.engines.local.scripts.parting import Part, is_whole
+from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
+
+
+def with_figures(answer: Answer, parts: Sequence[Part], polygon: Sequence[int]) -> Answer:
+    """Return an answer with the numbers that PP-OCR read, in place of the reader's.
+
+    Args:
+        answer: what a reader made of the line.
+        parts: of the line, from left to right.
+        polygon: of the line.
+
+    Returns:
+        The answer; as it was where it has another count of numbers between its words.
+    """
+    if not is_whole(parts):
+        return answer
+    reading, backwards = answer.reading, answer.reader.script in RIGHT_TO_LEFT
+    words = reading.words or tuple(
+        ReadWord(word, reading.confidence, 0, 0) for word in reading.text.split()
+    )
+    groups = [(is_number, [*group]) for is_number, group in groupby(words, _is_mostly_figures)]
+    order = parts[::-1] if backwards else parts
+    if order and order[0].is_read and groups and not groups[0][0]:
+        groups.insert(0, (True, []))
+    if order and order[-1].is_read and groups and not groups[-1][0]:
+        groups.append((True, []))
+    if [is_number for is_number, _ in groups] != [part.is_read for part in order]:
+        return answer
+    told: list[ReadWord] = []
+    for part, (is_number, group) in zip(order, groups, strict=True):
+        told += [_number(part, group, backwards, polygon)] if is_number else group
+    signs = [len(word.text) for word in told]
+    mended = Reading(
+        " ".join(word.text for word in told),
+        float(np.average([word.confidence for word in told], weights=signs)),
+        tuple(told) if reading.words else (),
+    )
+    return replace(answer, reading=mended)
+
+
+def _is_mostly_figures(word: ReadWord) -> bool:
+    figures = sum(sign.isascii() and sign.isdigit() for sign in word.text)
+    return figures > 0 and figures >= sum(map(str.isalpha, word.text))
+
+
+def _number(
+    part: Part, replaced: Sequence[ReadWord], backwards: bool, polygon: Sequence[int]
+) -> ReadWord:
+    """Return a number as a word; its groups run from right to left in some lines that do."""
+    line = part.found.line
+    ways = [line.text]
+    if backwards:
+        ways.append(" ".join(reversed(line.text.split())))
+    seen = " ".join(word.text for word in replaced)
+    text = max(ways, key=lambda way: SequenceMatcher(None, way, seen).ratio())
+    if _lacks_some(text, seen):
+        text = seen
+    return ReadWord(text, line.confidence, *along_cut((part.start, part.end), polygon))
+
+
+def _lacks_some(text: str, other: str) -> bool:
+    """Tell whether a number lacks figures that another reading of it has."""
+    figures, more = ("".join(filter(str.isdigit, each)) for each in (text, other))
+    rest = iter(more)
+    return len(more) > len(figures) and all(figure in rest for figure in figures)

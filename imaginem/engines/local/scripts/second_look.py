@@ -1,0 +1,118 @@
+"""A second look at Latin letters: PP-OCR writes them where other letters stand, and loses marks."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from imaginem.engines.alphabets import main_script
+from imaginem.engines.local.scripts.choosing import BELIEVED_AGAIN, SURE, Answer, letters_of
+from imaginem.engines.local.scripts.cutting import cut_line
+from imaginem.engines.local.scripts.gate import CHINESE, LEAST_SCORE, is_dense, is_mostly_number
+from imaginem.engines.local.scripts.lines import FoundLine, as_line
+from imaginem.engines.local.scripts.parting import Part
+from imaginem.engines.local.scripts.vietnamese import alike, is_fuller, looks_cut, may_be_vietnamese
+from imaginem.outputs import TextLine
+
+Array = NDArray[Any]
+
+LATIN = "Latn"
+KNOWN_TO_PP_OCR = (LATIN, *CHINESE, "")
+"""Scripts whose letters it knows all; it has some of Greek and loses those with marks."""
+_LEAST_SEEN = 0.75
+"""Score of PP-OCR from which a line is kept if another reader sees the same letters."""
+_LEAST_LETTERS = 4
+"""Beside a number: fewer are seen by both readers where other letters stand."""
+
+ReadLatin = Callable[[Array], Answer]
+
+
+class SecondLook:
+    """Looks at a photo's Latin lines with another reader.
+
+    Args:
+        bgr: the photo.
+        read: reads a cut line as Latin letters; None where there is no data for it.
+    """
+
+    def __init__(self, bgr: Array, read: ReadLatin | None) -> None:
+        self._bgr, self._read = bgr, read
+
+    def sees(self, line: TextLine) -> bool:
+        """Tell whether it sees the same letters; true without a reader."""
+        if self._read is None:
+            return True
+        return alike(self._read(cut_line(self._bgr, line.polygon)).reading.text, line.text)
+
+    def keeps(self, found: FoundLine, unread: Sequence[Part]) -> bool:
+        """Tell whether what PP-OCR read of a line is there though it was not sure.
+
+        Args:
+            found: the line.
+            unread: its parts that were not read surely, where it has any.
+        """
+        if not unread:
+            return self._is_seen(found)
+        return all(map(self.keeps_part, unread)) or self._reads_all(found.line)
+
+    def keeps_part(self, part: Part) -> bool:
+        """Tell whether the Latin letters that PP-OCR saw beside a number are there."""
+        if not part.is_latin:
+            return False
+        is_likely = part.is_longer and (part.found.is_likely or self._is_seen(part.found))
+        return is_likely or part.found.line.confidence >= LEAST_SCORE
+
+    def vietnamese(self, lines: Mapping[int, TextLine]) -> dict[int, TextLine]:
+        """Return Latin lines read again, if one lacks letters of Vietnamese, or all look like it.
+
+        Args:
+            lines: of PP-OCR, by their numbers.
+        """
+        if self._read is None:
+            return {}
+        latin = {number: line for number, line in lines.items() if line.script == LATIN}
+        every = may_be_vietnamese(line.text for line in latin.values())
+        suspected = [n for n, line in latin.items() if every or looks_cut(line.text)]
+        mended = {n: line for n in suspected if (line := self._fuller(latin[n]))}
+        others = [number for number in latin if number not in suspected] if mended else []
+        return mended | {n: line for n in others if (line := self._fuller(latin[n]))}
+
+    def _reads_all(self, line: TextLine) -> bool:
+        """Tell whether it is sure of the whole line, and sees about the same: Vietnamese, say."""
+        if self._read is None or main_script(line.text) != LATIN:
+            return False
+        answer = self._read(cut_line(self._bgr, line.polygon))
+        letters = letters_of(answer)
+        return (
+            answer.belief >= SURE
+            and len(letters) >= _LEAST_LETTERS
+            and alike(letters, _only(str.isalpha, line.text))
+        )
+
+    def _fuller(self, line: TextLine) -> TextLine | None:
+        assert self._read is not None  # noqa: S101 - the caller looked
+        answer = self._read(cut_line(self._bgr, line.polygon))
+        if answer.belief < SURE or not is_fuller(answer.reading.text, line.text):
+            return None
+        return as_line(answer, line.polygon, "vi")
+
+    def _is_seen(self, found: FoundLine) -> bool:
+        line = found.line
+        script = main_script(line.text)
+        if line.confidence < _LEAST_SEEN or script not in KNOWN_TO_PP_OCR:
+            return False
+        if script in CHINESE:
+            return is_dense(line.text, line.polygon)
+        if self._read is None or sum(map(str.isalnum, line.text)) < 2:
+            return False
+        reading = self._read(cut_line(self._bgr, line.polygon)).reading
+        seen, read = reading.text, line.text
+        if is_mostly_number(read):  # the same number is not the same name before it
+            if not alike(_only(str.isdigit, seen), _only(str.isdigit, read)):
+                return False
+            seen, read = _only(str.isalpha, seen), _only(str.isalpha, read)
+        return reading.confidence >= BELIEVED_AGAIN and alike(seen, read)
+
+
+def _only(kind: Callable[[str], bool], text: str) -> str:
+    return "".join(filter(kind, text))

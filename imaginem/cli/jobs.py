@@ -308,7 +308,7 @@ def results(
             print_json([result_json(runtime, result, links=links) for result in saved])
         else:
             out.print(result_table(runtime, batch, [result.id for result in saved]))
-            for table in own_tables(saved, known_steps(app)):
+            for table in own_tables(saved, known_steps(app), out.width):
                 out.print(table)
             for result in saved if links else ():
                 line = f"{result.id}: {photo_link(runtime, result) or 'no photo'}"

@@ -13,11 +13,14 @@ from imaginem.pipeline.offload import expand
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import Blobs, JobResult
+from imaginem.ports.own_outputs.fields import OutputField
 from imaginem.ports.own_outputs.values import FieldValue
 from imaginem.usecases.looked import Looked
 from imaginem.usecases.own_outputs import OwnFinding, OwnOutputs
 
 _LONGEST = 160
+_COLUMN = 14
+"""Letters that a column has at least."""
 _WORDS = {
     "nothing": "nothing found",
     Looked.NO_STEP: "not asked",
@@ -27,16 +30,25 @@ _WORDS = {
 }
 
 
-def own_tables(results: Sequence[JobResult], registry: Registry) -> list[Table]:
-    """Return a table for each own step that any of these photos was sent through."""
+def own_tables(results: Sequence[JobResult], registry: Registry, width: int) -> list[Table]:
+    """Return a table for each own step that any of these photos was sent through.
+
+    Args:
+        results: of the photos.
+        registry: of the steps.
+        width: of the terminal: where it has too little for a column a field, each has a row.
+    """
     own = OwnOutputs(registry)
     found = {
         result.id: {finding.step: finding for finding in own.of_result(result)}
         for result in results
     }
     asked = dict.fromkeys(step for by_step in found.values() for step in by_step)
+    fields = own.shown_fields()
     return [
-        _table(step, own, {job_id: by_step.get(step) for job_id, by_step in found.items()})
+        (_table if _COLUMN * (len(fields[step]) + 1) <= width else _list)(
+            step, fields[step], {job_id: by_step.get(step) for job_id, by_step in found.items()}
+        )
         for step in asked
     ]
 
@@ -54,8 +66,10 @@ def row_table(row: ProgressRow, blobs: Blobs, registry: Registry) -> Table | Non
     return table if table.row_count else None
 
 
-def _table(step: str, own: OwnOutputs, photos: Mapping[str, OwnFinding | None]) -> Table:
-    fields = own.shown_fields()[step]
+def _table(
+    step: str, fields: Sequence[OutputField], photos: Mapping[str, OwnFinding | None]
+) -> Table:
+    """Return a row a photo, a column a field."""
     table = Table(title=escape(step), box=box.SIMPLE_HEAD, padding=(0, 1))
     for title in ("photo", *(field.title for field in fields)):
         table.add_column(escape(title), overflow="fold")
@@ -64,6 +78,23 @@ def _table(step: str, own: OwnOutputs, photos: Mapping[str, OwnFinding | None]) 
         if finding is not None and finding.is_found:
             cells = [_cell(value) for value in finding.values]
         table.add_row(escape(job_id), *cells)
+    return table
+
+
+def _list(
+    step: str, fields: Sequence[OutputField], photos: Mapping[str, OwnFinding | None]
+) -> Table:
+    """Return a row a photo and field."""
+    table = Table(title=escape(step), box=box.SIMPLE_HEAD, padding=(0, 1))
+    for title in ("photo", "field", "found"):
+        table.add_column(title, overflow="fold")
+    for job_id, finding in photos.items():
+        if finding is None or not finding.is_found:
+            table.add_row(escape(job_id), "", _word(finding))
+            continue
+        for number, value in enumerate(finding.values):
+            title = escape(value.field.title)
+            table.add_row("" if number else escape(job_id), title, _cell(value))
     return table
 
 

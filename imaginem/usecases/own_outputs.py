@@ -71,11 +71,12 @@ class OwnOutputs:
             and (values := read_output(step.output_type, outputs[step.name])) is not None
         )
 
-    def fields(self) -> dict[str, OutputField]:
-        """Return the fields that photos are filtered by, by step and field."""
+    def fields(self, of_step: str = "") -> dict[str, OutputField]:
+        """Return the fields that photos are filtered by, by step and field; of one step, or all."""
         return {
             name: field
             for step in self.steps()
+            if of_step in ("", step.name)
             for name, field in named_fields(step.name, fields_of(step.output_type))
         }
 

@@ -18,6 +18,16 @@ class ParameterInfo(Answer):
     choices: list[Any] | None
 
 
+class FieldInfo(Answer):
+    """A field of what a step finds; steps with a place of their own on the pages have none."""
+
+    name: str = Field(examples=["light.brightness"])
+    type: str = Field(examples=["number"])
+    title: str = Field(examples=["Brightness"])
+    means: str = Field(examples=["How bright the photo is on average."])
+    unit: str = Field(examples=["lux"])
+
+
 class StepInfo(Answer):
     """A step: its queue has the same name."""
 
@@ -25,6 +35,7 @@ class StepInfo(Answer):
     requires: list[str] = Field(examples=[["facedetection"]])
     summary: str = Field(examples=["Cut each detected face out of the photo."])
     parameters: list[ParameterInfo]
+    fields: list[FieldInfo] = Field(description="What photos are filtered by with `where`.")
 
 
 class StepNames(Answer):

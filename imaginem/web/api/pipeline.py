@@ -4,10 +4,11 @@ from fastapi import APIRouter, HTTPException
 
 import imaginem
 from imaginem.pipeline.means import described
+from imaginem.usecases.own_outputs import OwnOutputs
 from imaginem.web.dependencies import Viewer, WebDep
 from imaginem.web.models import Health, Me
 from imaginem.web.problems import responses
-from imaginem.web.step_models import ParameterInfo, StepInfo, StepNames
+from imaginem.web.step_models import FieldInfo, ParameterInfo, StepInfo, StepNames
 
 router = APIRouter(prefix="/api", tags=["pipeline"])
 
@@ -27,12 +28,23 @@ def me(caller: Viewer) -> Me:
 @router.get("/pipeline/steps", responses=responses())
 def steps(caller: Viewer, web: WebDep) -> list[StepInfo]:
     """List the registered steps."""
+    own = OwnOutputs(web.registry)
     return [
         StepInfo(
             name=step.name,
             requires=[required.name for required in step.requires],
             summary=step.summary,
             parameters=[ParameterInfo(**told) for told in described(step.parameters)],
+            fields=[
+                FieldInfo(
+                    name=name,
+                    type=field.kind,
+                    title=field.title,
+                    means=field.description,
+                    unit=field.unit,
+                )
+                for name, field in own.fields(step.name).items()
+            ],
         )
         for step in web.registry
     ]

@@ -60,7 +60,7 @@ def row_table(row: ProgressRow, blobs: Blobs, registry: Registry) -> Table | Non
     for finding in OwnOutputs(registry).of_outputs(outputs):
         if not finding.values:
             table.add_row(finding.step, "", _word(finding))
-        for number, value in enumerate(finding.values):
+        for number, value in enumerate(filter(_is_told, finding.values)):
             step = "" if number else finding.step
             table.add_row(step, escape(value.field.title), _cell(value))
     return table if table.row_count else None
@@ -81,9 +81,7 @@ def _table(
     return table
 
 
-def _list(
-    step: str, fields: Sequence[OutputField], photos: Mapping[str, OwnFinding | None]
-) -> Table:
+def _list(step: str, _: Sequence[OutputField], photos: Mapping[str, OwnFinding | None]) -> Table:
     """Return a row a photo and field."""
     table = Table(title=escape(step), box=box.SIMPLE_HEAD, padding=(0, 1))
     for title in ("photo", "field", "found"):
@@ -92,10 +90,14 @@ def _list(
         if finding is None or not finding.is_found:
             table.add_row(escape(job_id), "", _word(finding))
             continue
-        for number, value in enumerate(finding.values):
+        for number, value in enumerate(filter(_is_told, finding.values)):
             title = escape(value.field.title)
             table.add_row("" if number else escape(job_id), title, _cell(value))
     return table
+
+
+def _is_told(value: FieldValue) -> bool:
+    return value.is_told
 
 
 def _word(finding: OwnFinding | None) -> str:
@@ -112,6 +114,8 @@ def _output(row: ProgressRow, step: str, blobs: Blobs) -> Any:
 
 
 def _cell(value: FieldValue) -> str:
-    """Return a value on one line; `-` for nothing."""
+    """Return a value on one line; `-` for nothing found, and empty where the step does not tell."""
+    if not value.is_told:
+        return ""
     text = " / ".join(value.text.splitlines())
     return escape(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…") or "-"

@@ -2,7 +2,7 @@
 
 OWN = {
     "own.nothing": "Nothing found.",
-    "own.untold": "Not told.",
+    "own.untold": "The step does not tell: {fields}.",
     "own.yes": "Yes",
     "own.no": "No",
     "own.where": "On the photo",

@@ -105,7 +105,11 @@ class TestConditions:
         [
             ("brightness>5", "write it like step.field>=5"),
             ("signs.brightness", "write it like step.field>=5"),
-            ("signs.bright>5", "no field is named 'signs.bright'; fields are signs.brightness"),
+            (
+                "signs.bright>5",
+                "no field is named 'signs.bright'; fields are signs.caption, signs.brightness",
+            ),
+            ("other.x=1", "no field is named 'other.x'; fields are signs.brightness"),
             ("signs.remark=a", "no field is named 'signs.remark'"),
             ("signs.embedding>0", "no field is named 'signs.embedding'"),
             ("signs.brightness>high", "compared with a number, not with 'high'"),

@@ -66,7 +66,7 @@ def test_only_so_many_entries_of_a_list_are_shown(services: MemoryServices) -> N
     sign = FOUND["signs"][0]  # type: ignore[index]
     keep_result(services, ("b", "many"), {"signs": [sign] * (MOST_ROWS + 5)})
     shown = page(services, "many")
-    assert shown.count(">stop</button>") == MOST_ROWS
+    assert shown.count(">stop</a>") == MOST_ROWS
     assert "5 more are not shown." in shown
 
 
@@ -95,7 +95,7 @@ class TestThePage:
         keep_result(services, ("b", "full"), FOUND)
         text = web_of(services, REGISTRY).get("/photos/b/full").text
         assert '<rect data-box="own-signs-2" x="1" y="2" width="3" height="4">' in text
-        assert 'data-for="own-signs-2" data-on="own-signs" dir="auto">exit</button>' in text
+        assert 'data-for="own-signs-2" data-on="own-signs" dir="auto">exit</a>' in text
         assert "signs (2)" in text
 
     def test_what_was_not_found_is_told_apart_from_what_nobody_looked_for(
@@ -109,7 +109,7 @@ class TestThePage:
         assert "Nothing found." in page(services, "nothing")
         some = page(services, "some")
         assert "<dt>Words</dt> <dd>Nothing found.</dd>" in some
-        assert "<dt>Brightness</dt> <dd>Not told.</dd>" in some
+        assert "The step does not tell: Brightness, Is blurred, Taken, Paper: width." in some
         assert "Not looked for: signs failed." in page(services, "failed")
         assert "can&#39;t be shown here: see the raw JSON." in page(services, "odd")
         other = web_of(services, REGISTRY).get("/photos/b/other").text

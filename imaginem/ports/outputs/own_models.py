@@ -1,9 +1,14 @@
 """What steps made of model cards return."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from imaginem.ports.outputs.analysis import Box
 from imaginem.ports.outputs.base import StepOutput
+from imaginem.ports.outputs.shown import Shown
+
+_OF_THE_MODEL = Shown(searchable=False)  # every photo has the same
 
 
 class ModelTag(StepOutput):
@@ -26,9 +31,11 @@ class ModelObject(StepOutput):
 class ModelOutput(StepOutput):
     """What the output of each step made of a model card has."""
 
-    model: str = Field(description="Name of the model.")
-    model_version: str = Field(description="Its version.")
-    threshold: float = Field(description="What the model is less sure of is left out.")
+    model: Annotated[str, _OF_THE_MODEL] = Field(description="Name of the model.")
+    model_version: Annotated[str, _OF_THE_MODEL] = Field(description="Its version.")
+    threshold: Annotated[float, _OF_THE_MODEL] = Field(
+        description="What the model is less sure of is left out."
+    )
     ends_early: bool | None = Field(
         default=None, description="The file lacks its end, so a part of the photo is missing."
     )

@@ -1,14 +1,19 @@
 """An answer to a question about a photo."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from imaginem.ports.outputs.base import StepOutput
+from imaginem.ports.outputs.shown import Shown
+
+_OF_THE_STEP = Shown(searchable=False)  # every photo has the same
 
 
 class PhotoReply(StepOutput):
     """What a model answers. It is a suggestion: nobody has checked it."""
 
-    question: str = Field(description="What was asked")
+    question: Annotated[str, _OF_THE_STEP] = Field(description="What was asked")
     answer: str = Field(description="What the model says; empty if it was withheld")
     can_tell: bool = Field(
         description="Whether the photo shows enough to tell, by the model's word"
@@ -16,4 +21,6 @@ class PhotoReply(StepOutput):
     withheld: bool | None = Field(
         default=None, description="The answer names bareness or underwear, and was left out"
     )
-    model_version: str | None = Field(default=None, description="The model, by the server's word")
+    model_version: Annotated[str | None, _OF_THE_STEP] = Field(
+        default=None, description="The model, by the server's word"
+    )

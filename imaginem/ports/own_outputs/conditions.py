@@ -89,8 +89,7 @@ def _read(text: str, fields: Mapping[str, OutputField]) -> list[Condition]:
         )
     name, sign, value = read.groups()
     if name not in fields:
-        known = ", ".join(sorted(fields)[:30]) or "there are none: no step here has fields"
-        raise InvalidMessage(f"where: no field is named {_quoted(name)}; fields are {known}")
+        raise InvalidMessage(f"where: no field is named {_quoted(name)}; {_known(name, fields)}")
     kind = fields[name].kind
     if kind in (Kind.TEXT, Kind.WORDS):
         if sign != "=" or not value:
@@ -134,6 +133,14 @@ def _comparisons(name: str, sign: str, value: str, kind: Kind) -> list[Condition
         ">": [Condition(name, ">=", end)],  # after that day
         "<=": [Condition(name, "<", end)],
     }[sign]
+
+
+def _known(name: str, fields: Collection[str]) -> str:
+    """Return which fields there are: those of the step that was named, if it has any."""
+    step = name.partition(".")[0]
+    of_step = [each for each in fields if each.startswith(f"{step}.")]
+    known = (of_step or sorted(fields))[:30]
+    return f"fields are {', '.join(known)}" if known else "no step here has fields"
 
 
 def _quoted(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from imaginem.ports.own_outputs.fields import Kind
+from imaginem.ports.own_outputs.fields import Kind, OutputField
 from imaginem.ports.own_outputs.values import MOST_ROWS, FieldValue
 
 PLACED_STEPS = frozenset(
@@ -99,7 +99,7 @@ def as_text(value: str) -> str:
 def _texts(value: FieldValue) -> Iterator[str]:
     if value.field.kind is Kind.TEXT and value.text:
         yield _storable(value.text)
-    scored = _scored(value)
+    scored = scored_by(value.field)
     for row in value.rows:
         texts = [cell for cell in row if cell.field.kind is Kind.TEXT and cell.field.searchable]
         for cell in texts[1:] if scored else texts:
@@ -110,7 +110,7 @@ def _tags(value: FieldValue) -> Iterator[tuple[str, float]]:
     if value.field.kind is Kind.WORDS:
         for word in _listed(value):
             yield word, 0.0
-    if scored := _scored(value):
+    if scored := scored_by(value.field):
         for row in value.rows:
             words = [cell for cell in row if cell.field.kind is Kind.TEXT]
             scores = [cell.value for cell in row if cell.field.name == scored]
@@ -122,9 +122,12 @@ def _tags(value: FieldValue) -> Iterator[tuple[str, float]]:
                 yield from _tags(cell)
 
 
-def _scored(value: FieldValue) -> str:
-    """Return the name of the column that says how sure the entries of a list are."""
-    numbers = [each.name for each in value.field.columns if each.kind is Kind.NUMBER]
+def scored_by(field: OutputField) -> str:
+    """Return the name of the column that says how sure the entries of a list are; else nothing.
+
+    The first text of such an entry is a tag of the photo.
+    """
+    numbers = [each.name for each in field.columns if each.kind is Kind.NUMBER]
     return next((name for name in _SCORES if name in numbers), "")
 
 

@@ -55,6 +55,11 @@ class FieldValue:
     left_out: int = 0
 
     @property
+    def is_told(self) -> bool:
+        """Whether the step says anything in the field, be it that nothing was found."""
+        return self.value is not None or self.left_out > 0
+
+    @property
     def is_empty(self) -> bool:
         """Whether nothing was found: an empty list or text, or no value at all."""
         return not self.left_out and self.value in (None, "", [], {})

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imaginem.ports.own_outputs.fields import Kind, OutputField
+from imaginem.ports.own_outputs.index import scored_by
 from imaginem.ports.own_outputs.values import FieldValue, MarkedBox
 from imaginem.usecases.own_outputs import OwnFinding
 
@@ -17,11 +18,13 @@ class OwnRow:
 
     Attributes:
         cells: of its columns.
+        tag: by which photos like this are found; empty if that is nothing.
         box: its number among the step's boxes; 0 if it has none.
         page: of the photo's file that it is on; None if that has one.
     """
 
     cells: Sequence[FieldValue]
+    tag: str
     box: int
     page: int | None
 
@@ -49,12 +52,14 @@ class OwnSection:
     Attributes:
         layer: name of the layer with its boxes.
         boxes: on all pages; their numbers begin at 1.
+        untold: titles of the fields that the step left empty.
     """
 
     found: OwnFinding
     layer: str
     fields: Sequence[OwnField]
     boxes: Sequence[MarkedBox]
+    untold: Sequence[str]
 
 
 def sections_of(found: Sequence[OwnFinding]) -> list[OwnSection]:
@@ -64,8 +69,9 @@ def sections_of(found: Sequence[OwnFinding]) -> list[OwnSection]:
 
 def _section(finding: OwnFinding) -> OwnSection:
     boxes: list[MarkedBox] = []
-    fields = [_field(value, boxes) for value in finding.values]
-    return OwnSection(finding, f"own-{finding.step}", fields, boxes)
+    told = [_field(value, boxes) for value in finding.values if value.is_told]
+    untold = [value.field.title for value in finding.values if not value.is_told]
+    return OwnSection(finding, f"own-{finding.step}", told, boxes, untold)
 
 
 def _field(value: FieldValue, boxes: list[MarkedBox]) -> OwnField:
@@ -77,12 +83,20 @@ def _field(value: FieldValue, boxes: list[MarkedBox]) -> OwnField:
     rows = [
         OwnRow(
             [cell for cell in row if cell.field in columns],
+            _tag(value.field, row),
             _numbered(box, boxes),
             next((cell.value for cell in row if cell.field.name == _PAGE), None),
         )
         for row, box in zip(value.rows, value.boxes, strict=True)
     ]
     return OwnField(value, rows, 0, columns)
+
+
+def _tag(field: OutputField, row: Sequence[FieldValue]) -> str:
+    """Return the text of an entry that is a tag of the photo."""
+    texts = [cell for cell in row if cell.field.kind is Kind.TEXT]
+    is_tag = texts and field.searchable and texts[0].field.searchable and scored_by(field)
+    return texts[0].text if is_tag else ""
 
 
 def _has_column(field: OutputField) -> bool:

@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from imaginem.engines.openai.connection import ANSWER_LIMIT, api_address
 from imaginem.engines.openai.prompts import prompt
 from imaginem.errors import Busy, ConfigurationError, PermanentError, RetryableError
 from imaginem.images.decoding import Photo, decode_photo
-from imaginem.outputs import Tag
+from imaginem.outputs import ImageAnalysis, Tag
 from imaginem.ports import CallContext
 from imaginem.runtime import Runtime
 from imaginem.telemetry.silent import SilentTelemetry
@@ -54,7 +55,7 @@ class Bench:
     """A server, and an app whose engines ask it."""
 
     def __init__(self) -> None:
-        self.engines = ColorEngines()
+        self.engines: Any = ColorEngines()
         self.server = AiEmulatorServer(AiEmulator(self.engines))
         self.server.start()
 
@@ -331,6 +332,33 @@ def test_a_server_that_is_not_there_is_not_the_photos_fault(
 ) -> None:
     with pytest.raises(RetryableError, match=told):
         bench.runtime(OPENAI_ENDPOINT=endpoint).vision.analyze(photo(), CALL)
+
+
+def test_a_process_makes_no_more_calls_at_a_time_than_it_may(bench: Bench) -> None:
+    slow = bench.engines.vision = Slow(bench.engines)
+    runtime = bench.runtime(OPENAI_CALLS_AT_ONCE="2")
+    with ThreadPoolExecutor(6) as pool:
+        asked = [pool.submit(runtime.vision.analyze, photo(), CALL) for _ in range(6)]
+        assert all(each.result().tags for each in asked)
+    assert slow.most == 2
+
+
+class Slow:
+    """An engine that notes how many calls there are at a time."""
+
+    def __init__(self, engines: ColorEngines) -> None:
+        self._engines = engines
+        self._lock = threading.Lock()
+        self._now = self.most = 0
+
+    def analyze(self, photo: Photo, call: CallContext) -> ImageAnalysis:
+        with self._lock:
+            self._now += 1
+            self.most = max(self.most, self._now)
+        time.sleep(0.05)
+        with self._lock:
+            self._now -= 1
+        return self._engines.analyze(photo, call)
 
 
 def test_tokens_are_counted_as_the_server_counts_them(bench: Bench) -> None:

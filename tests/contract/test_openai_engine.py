@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from imaginem.ai_emulator import AiEmulator, AiEmulatorServer
 from imaginem.ai_emulator.chat import MODEL, ChatEmulator
@@ -306,6 +306,12 @@ def test_a_slow_answer_is_given_up_even_if_it_comes_byte_by_byte() -> None:
         with pytest.raises(RetryableError, match="no answer within 1 s"):
             runtime.vision.analyze(photo(), CALL)
         assert time.monotonic() - started < 3
+
+
+def test_an_answer_without_an_end_is_given_up_by_its_size(bench: Bench) -> None:
+    bench.chat.next.append(StreamingResponse(iter(lambda: b"x" * 65536, b"")))
+    with pytest.raises(RetryableError, match="more than 4194304 bytes"):
+        bench.runtime(OPENAI_TIMEOUT="10").vision.analyze(photo(), CALL)
 
 
 def _drip(listener: socket.socket) -> None:

@@ -194,8 +194,9 @@ def test_an_answer_that_is_not_what_was_asked_for_may_be_mended_once(bench: Benc
     assert [tag.name for tag in found.tags] == ["cat"]
     assert "there is no JSON object in it" in bench.chat.requests[1]["messages"][0]
 
-    bench.chat.next += [("A cat.", "stop"), (answer(caption=1, tags=[]), "stop")]
-    with pytest.raises(PermanentError, match=r"twice: caption: .*string"):
+    guessed = answer(caption="A cat.", tags=[{"name": "cat", "confidence": "0.9"}])
+    bench.chat.next += [("A cat.", "stop"), (guessed, "stop")]
+    with pytest.raises(PermanentError, match=r"twice: tags\.0\.confidence: .*number"):
         bench.runtime().vision.analyze(photo(), CALL)
     assert not bench.chat.next
 

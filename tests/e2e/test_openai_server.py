@@ -129,3 +129,12 @@ def test_the_step_of_the_guide_asks_what_a_job_says(
     assert told["answer"]
     assert told["can_tell"] is True
     assert "The question: Is there a $tent?\n" in chat.requests[-1]["messages"][0]
+    with urllib.request.urlopen(f"http://127.0.0.1:{PORT}/photos/{batch}/job-1") as answer:
+        page = answer.read().decode()
+    assert "Is there a $tent?" in page
+    assert told["answer"] in page
+    by_answer = PhotoFilter(text=told["answer"].split()[-1].strip("."), batch=batch)
+    assert [found.id for found in running.runtime.catalogue.photos(by_answer).photos] == ["job-1"]
+    # Words of the question would find every photo that it was asked of.
+    by_question = PhotoFilter(text="tent", batch=batch)
+    assert not running.runtime.catalogue.photos(by_question).photos

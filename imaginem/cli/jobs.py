@@ -11,7 +11,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
-from rich.table import Table
 
 from imaginem.cli.comparison import as_json as as_json_of
 from imaginem.cli.comparison import comparisons, show_comparisons
@@ -25,7 +24,7 @@ from imaginem.cli.intake import (
     whole_pipeline,
 )
 from imaginem.cli.own_outputs import own_tables, row_table
-from imaginem.cli.progress import render, show_view, tell_unfinished, watch, who_waits
+from imaginem.cli.progress import render, show_job, show_view, tell_unfinished, watch, who_waits
 from imaginem.cli.report import photo_link, result_json, result_table
 from imaginem.cli.shared import (
     App,
@@ -41,10 +40,9 @@ from imaginem.cli.shared import (
     out,
     print_json,
 )
-from imaginem.pipeline.progress_row import ProgressRow, read_row
+from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.states import ENDED, JobState
 from imaginem.ports import AuditDeed, AuditSubject, PoisonFilter, Services
-from imaginem.redaction import redact_shown
 from imaginem.runtime import Runtime
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.admission import Admission
@@ -243,33 +241,6 @@ def tell_poisoned(services: Services, progress: BatchProgress, console: Console)
         console.print(
             f"{what} can be replayed: `{command}`", markup=False, highlight=False, soft_wrap=True
         )
-
-
-def show_job(row: ProgressRow, json_wanted: bool, name: str = "", gathers: str = "") -> None:
-    """Print a job in detail.
-
-    Args:
-        row: of the job.
-        json_wanted: whether it is printed as JSON.
-        name: of its photo.
-        gathers: how its current step stands, if it waits there for others.
-    """
-    if json_wanted:
-        print_json({**redact_shown(row.as_json()), **({"original_name": name} if name else {})})
-        return
-    table = Table("step", "state", "reason", box=None, padding=(0, 1))
-    for step in row.pipeline:
-        state = gathers if gathers and step == row.current else row.state_of(step)
-        table.add_row(step, state, escape(row.reason_of(step)))
-    title = f"{row.job_id}: {row.job_state}"
-    out.print(title, highlight=False, markup=False)
-    if name:
-        out.print(f"photo {name}", highlight=False, markup=False, soft_wrap=True)
-    if row.dropped is not None:
-        out.print(f"dropped as {row.dropped.source}", highlight=False, markup=False, soft_wrap=True)
-    if row.replaced:
-        out.print(f"another photo was found in its place at {row.replaced}", highlight=False)
-    out.print(table)
 
 
 def results(

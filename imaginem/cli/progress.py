@@ -18,6 +18,7 @@ from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import StepState
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices, JobLog, Services
+from imaginem.redaction import redact_shown
 from imaginem.usecases.jobs import JobView
 from imaginem.usecases.progress import BatchProgress, read_batch, summarise, with_waiting
 from imaginem.usecases.waiting import without_result
@@ -41,6 +42,33 @@ def tell_unfinished(services: DashboardServices, batch: str, shown: set[str]) ->
             soft_wrap=True,
             highlight=False,
         )
+
+
+def show_job(row: ProgressRow, json_wanted: bool, name: str = "", gathers: str = "") -> None:
+    """Print a job in detail.
+
+    Args:
+        row: of the job.
+        json_wanted: whether it is printed as JSON.
+        name: of its photo.
+        gathers: how its current step stands, if it waits there for others.
+    """
+    if json_wanted:
+        print_json({**redact_shown(row.as_json()), **({"original_name": name} if name else {})})
+        return
+    table = Table("step", "state", "reason", box=None, padding=(0, 1))
+    for step in row.pipeline:
+        state = gathers if gathers and step == row.current else row.state_of(step)
+        table.add_row(step, state, escape(row.reason_of(step)))
+    title = f"{row.job_id}: {row.job_state}"
+    out.print(title, highlight=False, markup=False)
+    if name:
+        out.print(f"photo {name}", highlight=False, markup=False, soft_wrap=True)
+    if row.dropped is not None:
+        out.print(f"dropped as {row.dropped.source}", highlight=False, markup=False, soft_wrap=True)
+    if row.replaced:
+        out.print(f"another photo was found in its place at {row.replaced}", highlight=False)
+    out.print(table)
 
 
 def who_waits(services: Services, row: ProgressRow, registry: Callable[[], Registry]) -> str:

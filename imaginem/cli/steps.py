@@ -11,6 +11,7 @@ from rich.table import Table
 from imaginem.cli.model_steps import add_card_step
 from imaginem.cli.shared import App, Exit, Json, exit_on_error, fail, load_registry, out, print_json
 from imaginem.names import STEP_NAME
+from imaginem.pipeline.groups import MOST
 from imaginem.pipeline.means import described, setting_name
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -57,11 +58,9 @@ def steps(as_json: Json = False, app: App = Path()) -> None:
     out.print(table)
     for step in registry:
         if step.group:
-            out.print(
+            _tell(
                 f"{step.name} works on up to {step.group} photos of a batch at once; one waits "
-                f"{step.within:g} s for others at most",
-                highlight=False,
-                soft_wrap=True,
+                f"{step.within:g} s for others at most"
             )
         for told in described(step.settings):
             _tell_means("setting", setting_name(step.name, told["name"]), told)
@@ -107,6 +106,10 @@ def new_step(
     name: Annotated[str, typer.Argument(help="Name of the step, and of its queue.")],
     model: Annotated[Path | None, typer.Option(help="Model card, of which to make it.")] = None,
     photo: Annotated[Path | None, typer.Option(help="Photo to try the model on.")] = None,
+    group: Annotated[
+        int | None,
+        typer.Option(min=2, max=MOST, help="How many photos it works on at once."),
+    ] = None,
     app: App = Path(),
 ) -> None:
     """Write a step that works, and its test, ready to edit; or one made of a model card."""
@@ -116,6 +119,8 @@ def new_step(
         fail(f"{name!r} can't be a step's name: it is a word of Python", Exit.USAGE)
     if photo is not None and model is None:
         fail("--photo is for trying a model: name its card with --model", Exit.USAGE)
+    if group is not None and model is not None:
+        fail("a step made of a model card works on one photo: leave out --group", Exit.USAGE)
     step_file, test_file = app / "steps" / f"{name}.py", app / "tests" / "unit" / f"test_{name}.py"
     for file in (step_file, test_file):
         if file.exists():
@@ -126,11 +131,18 @@ def new_step(
         with exit_on_error():
             add_card_step(app, name, model, photo)
         return
-    for file, template in ((step_file, "step.py.txt"), (test_file, "test_step.py.txt")):
-        text = (_TEMPLATES / template).read_text("utf-8")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(
-            text.replace("STEPNAME", name).replace("StepName", name.capitalize()), "utf-8"
-        )
-        out.print(f"wrote {file}", highlight=False, soft_wrap=True)
+    _write(name, step_file, test_file, group)
     out.print(f"try it: imaginem submit PHOTO --pipeline {name},pipelineoutput --wait")
+
+
+def _write(name: str, step_file: Path, test_file: Path, group: int | None) -> None:
+    """Write a step and its test, made of their templates."""
+    kind = "step.py.txt" if group is None else "group_step.py.txt"
+    words = {"STEPNAME": name, "StepName": name.capitalize(), "GROUPSIZE": str(group)}
+    for file, template in ((step_file, kind), (test_file, f"test_{kind}")):
+        text = (_TEMPLATES / template).read_text("utf-8")
+        for word, value in words.items():
+            text = text.replace(word, value)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, "utf-8")
+        out.print(f"wrote {file}", highlight=False, soft_wrap=True)

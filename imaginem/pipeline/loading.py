@@ -56,7 +56,7 @@ def believed(message: JobMessage) -> JobMessage:
         return message.noting(replaces="") if kept.replaces else message
     earlier = definition.processing_pipeline[: definition.processing_step]
     unsuccessful = [name for name in kept.unsuccessful if name in earlier]
-    return message.noting(
+    return _waiting_for_nobody(message).noting(
         run="",
         fence="",
         attempt=0,
@@ -64,9 +64,6 @@ def believed(message: JobMessage) -> JobMessage:
         traceparent="",
         image_error="",
         checked=False,
-        gathering="",
-        beat="",
-        put=None,
         unsuccessful=unsuccessful,
     )
 
@@ -76,8 +73,14 @@ def going_on(message: JobMessage) -> JobMessage:
     kept = message.job_definition.bookkeeping
     if kept.look or kept.replaces or kept.ends or kept.replay or kept.replay_of:
         message = message.noting(look=False, replaces="", ends="", replay="", replay_of="")
+    return _waiting_for_nobody(message)
+
+
+def _waiting_for_nobody(message: JobMessage) -> JobMessage:
+    """Return the message of a job that does not wait for others; most say nothing of it."""
+    kept = message.job_definition.bookkeeping
     if kept.gathering or kept.beat or kept.put:
-        message = message.noting(gathering="", beat="", put=None)
+        return message.noting(gathering="", beat="", put=None)
     return message
 
 

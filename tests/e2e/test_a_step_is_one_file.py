@@ -170,3 +170,10 @@ def test_the_group_step_of_the_guide_passes_them_and_compares_photos(
     assert "not a photo that can be read" in found.pop("job-3")
     assert sorted(places["place"] for places in found.values()) == [1] * 8
     assert {places["compared"] for places in found.values()} == {8}
+
+
+def test_a_new_group_step_works_and_passes_the_checks(repository: Repository) -> None:
+    files = ("steps/alikes.py", "tests/unit/test_alikes.py")
+    repository.run("-m", "imaginem.cli", "new-step", "alikes", "--group", "9")
+    repository.check_code(*files)
+    assert "2 passed" in repository.run("-m", "pytest", "-q", "-p", "no:cacheprovider", files[1])

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 from rich.console import Console
 
-from imaginem.cli.jobs import show_job
+from imaginem.cli.progress import show_job
 from imaginem.cli.report import result_table
 from imaginem.message import DroppedPhoto
 from imaginem.pipeline.progress_row import ProgressRow, RowChange

@@ -227,24 +227,30 @@ class GatheringJobs:
 
     def erase(self, key: JobKey) -> None:
         """Remove a job's entries."""
-        self._remove(name for name in self._names() if name.endswith(f"-{_of_job(key)}"))
+        self._remove(f"-{_of_job(key)}")
 
     def erase_batch(self, batch_id: str, job_ids: Iterable[str]) -> None:
         """Remove a batch's entries."""
-        self._remove(name for name in self._names() if f"-{_of_batch(batch_id)}-" in name)
+        self._remove(f"-{_of_batch(batch_id)}-")
 
     def forget(self, before: datetime) -> None:
-        """Remove entries of jobs that have waited since before a moment: no message holds them."""
-        for entry in _entries(self._shared, PREFIX):
+        """Remove entries of jobs that have waited since before a moment: no message holds them.
+
+        A sheet that no entry names is nobody's: both are written and removed together.
+        """
+        sheets = self._shared.list(_SHEET)  # before the entries
+        entries = _entries(self._shared, PREFIX)
+        for entry in entries:
             if entry.job.since < before:
                 self._shared.remove(entry.name, entry.fence)
+        for name in sheets.keys() - {f"{_SHEET}{entry.job.sheet}" for entry in entries}:
+            self._shared.remove(name, sheets[name][1])
 
-    def _names(self) -> Iterable[str]:
-        return self._shared.list(PREFIX)
-
-    def _remove(self, names: Iterable[str]) -> None:
-        for name in names:
-            self._shared.remove(name)
+    def _remove(self, part: str) -> None:
+        """Remove the entries whose name has a part, which is a hash."""
+        for name in self._shared.list(PREFIX):
+            if part in name:
+                self._shared.remove(name)
 
 
 def stop_waiting(shared: SharedState, step: str, message: JobMessage) -> None:

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from imaginem.cli.progress import render, who_waits
 from imaginem.errors import Busy, RegistrationError
 from imaginem.memory.storage import MemoryQueues
 from imaginem.message import JobMessage, decode_message
-from imaginem.pipeline.gathering import PREFIX, Gathering, company
+from imaginem.pipeline.gathering import PREFIX, Gathering, GatheringJobs, company
 from imaginem.pipeline.group_steps import LOOK_AGAIN_SECONDS
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
@@ -60,7 +61,9 @@ class Hall:
 
     def __post_init__(self) -> None:
         self.registry = Registry()
-        settings = CoreSettings(max_dequeue_count=3, max_attempts=3, fusion=Fusion(every=True))
+        settings = CoreSettings(
+            max_dequeue_count=3, max_attempts=3, max_waits=3, fusion=Fusion(every=True)
+        )
         self.telemetry = Recorder()
         self.services = MemoryServices(
             core_settings=settings,
@@ -154,6 +157,7 @@ class TestGathering:
         assert hall.calls == [["a", "b", "c"]]
         assert hall.states("a", "b", "c") == [JobState.SUCCEEDED] * 3
         assert [hall.seen_by(name) for name in "abc"] == [["a", "b", "c"]] * 3
+        assert hall.row("a").not_before is None
 
     def test_a_straggler_waits_no_longer_than_it_may(self) -> None:
         hall = Hall()
@@ -231,6 +235,17 @@ class TestFailing:
         assert [sorted(call) for call in hall.calls] == [["a", "b", "c"]] * 2
         assert hall.telemetry.times("imaginem.retries", step="compare", reason="busy") == 3
 
+    def test_they_do_not_gather_for_ever(self) -> None:
+        def sees(jobs: list[JobContext]) -> list[Seen | Exception]:
+            raise Busy("no room")
+
+        hall = Hall(sees)
+        hall.send("a", "b", "c")
+        for _ in range(hall.services.core_settings.max_waits):
+            hall.wait(600)
+        hall.wait(600)
+        assert hall.states("a", "b", "c") == [JobState.FAILED] * 3
+
     @pytest.mark.parametrize("problem", [PermanentError("torn"), ValueError("a defect")])
     def test_whose_fault_it_is_shows_when_each_is_tried_by_itself(self, problem: Exception) -> None:
         def sees(jobs: list[JobContext]) -> list[Seen | Exception]:
@@ -269,6 +284,8 @@ class TestFailing:
         assert hall.states("a", "c") == [JobState.SUCCEEDED] * 2
         assert hall.calls.count(["b"]) == hall.services.core_settings.max_dequeue_count
         assert hall.calls[0] == ["a", "b", "c"]
+        GatheringJobs(hall.services.shared_state).forget(datetime.min.replace(tzinfo=UTC))
+        assert hall.is_empty()
 
 
 class TestWhoDies:
@@ -286,6 +303,7 @@ class TestWhoDies:
         hall.send("a", "b", "c")  # the worker dies over all three
         assert hall.wait(WITHIN) == ["gathering"] * 3
         assert hall.calls == [["a", "b", "c"]]
+        hall.send("d")
         hall.wait(LOOK_AGAIN_SECONDS)
         assert sorted(hall.calls[1:]) == [["a"], ["b"], ["c"]]
         assert hall.states("a", "b", "c") == [JobState.SUCCEEDED] * 3

@@ -214,11 +214,7 @@ class Claimed:
 
 
 class GatheringJobs:
-    """The entries of all steps, as something of which jobs are erased.
-
-    Args:
-        shared: where they are.
-    """
+    """The entries of all steps, as something of which jobs are erased."""
 
     holds = ("pipelinestate",)  # other entries name a job by a hash, or are a sweep's
 
@@ -265,11 +261,7 @@ def stop_waiting(shared: SharedState, step: str, message: JobMessage) -> None:
 
 
 def company(shared: SharedState, batch_id: str) -> dict[tuple[str, str], int]:
-    """Return with how many jobs, itself included, each free job of a batch waits.
-
-    Returns:
-        By step and job id.
-    """
+    """Return by step and job id with how many jobs, itself included, each free one waits."""
     middle = f"-{_of_batch(batch_id)}-"
     found = [e for e in _entries(shared, PREFIX) if middle in e.name and e.is_free]
     groups = [entry.name.rpartition("-")[0] for entry in found]

@@ -64,6 +64,9 @@ class MemoryLedger:
     def settle(self) -> None:
         """Do nothing: nothing waits."""
 
+    def recover(self) -> None:
+        """Do nothing: nothing waits."""
+
     def erase(self, key: JobKey) -> None:
         """Take a job's id away."""
         with self._database.lock:

@@ -135,3 +135,6 @@ class Ledger(Erasable, Protocol):
 
     def settle(self) -> None:
         """Write what waits to be written."""
+
+    def recover(self) -> None:
+        """Write what waits, also of processes of this machine that died."""

@@ -102,6 +102,9 @@ class SqlLedger:
     def settle(self) -> None:
         """Do nothing: nothing waits."""
 
+    def recover(self) -> None:
+        """Do nothing: nothing waits."""
+
     def erase(self, key: JobKey) -> None:
         """Remove what each execution took for a job; the sums stay."""
         with self._database.session() as session:

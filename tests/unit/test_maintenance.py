@@ -83,7 +83,7 @@ def names(environment: dict[str, str]) -> list[str]:
 
 def test_settings_say_which_jobs_the_timer_has() -> None:
     watching = ["watchdog", "unsent photos"]
-    always = ["erased faces", "index of faces", "audit"]
+    always = ["erased faces", "index of faces", "audit", "ledger"]
     watched = [*watching, "erasures", *always]
     assert names(WITH_ACCOUNT) == ["face lists", *watched, "landing"]
     assert names(ON_AZURE | WITH_ACCOUNT) == ["face lists", *watched]
@@ -94,5 +94,5 @@ def test_settings_say_which_jobs_the_timer_has() -> None:
 
 def test_listing_the_jobs_makes_nothing() -> None:
     runtime = Runtime(read_settings(WITH_ACCOUNT))
-    assert len(runtime.maintenance_jobs) == 8
+    assert len(runtime.maintenance_jobs) == 9
     assert runtime.made == {}

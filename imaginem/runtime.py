@@ -27,6 +27,7 @@ from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.engine_choices import NotedEngineChoices
 from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.open_batches import NotedBatches
+from imaginem.pipeline.paused_batches import PausedBatches
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import (
     Alarms,
@@ -35,7 +36,6 @@ from imaginem.ports import (
     BarredPhotos,
     Batches,
     Blobs,
-    Cancellations,
     CoreSettings,
     Drops,
     EarlierOutputs,
@@ -56,6 +56,7 @@ from imaginem.ports import (
     NoLanding,
     NoRemains,
     OpenBatches,
+    Pauses,
     PhotoCatalogue,
     Photos,
     PoisonLog,
@@ -230,9 +231,14 @@ class Runtime(Engines):
         return ThreadAlarms()
 
     @_Once
-    def cancellations(self) -> Cancellations:
+    def cancellations(self) -> CancelledBatches:
         """Which batches are cancelled."""
         return CancelledBatches(self.shared_state)
+
+    @_Once
+    def pauses(self) -> Pauses:
+        """Which batches are paused."""
+        return PausedBatches(self.cancellations, self.shared_state)
 
     @_Once
     def open_batches(self) -> OpenBatches:

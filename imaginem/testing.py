@@ -51,6 +51,7 @@ from imaginem.pipeline.engine_choices import NotedEngineChoices
 from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.means import setting_name
 from imaginem.pipeline.open_batches import NotedBatches
+from imaginem.pipeline.paused_batches import PausedBatches
 from imaginem.pipeline.process import Delivery, PipelineStep, process_step
 from imaginem.pipeline.steps import Registry, default_registry
 from imaginem.ports import (
@@ -175,6 +176,11 @@ class MemoryServices(MemoryStores, Engines):
             self.erased = NotedErasures(self.tombstones, self.shared_state, self.erased_runs)
         if self.engine_choices is None:
             self.engine_choices = NotedEngineChoices(self.shared_state)
+
+    @property
+    def pauses(self) -> PausedBatches:
+        """Which batches are paused."""
+        return PausedBatches(self.cancellations, self.shared_state)
 
     @property
     def erasables(self) -> Sequence[Erasable]:

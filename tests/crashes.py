@@ -11,6 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from imaginem import JobContext, JobResult, step
@@ -23,7 +24,7 @@ from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import CONCLUDED, JobState
 from imaginem.pipeline.steps import Registry
-from imaginem.ports import CoreSettings, EnrolledFace, Fusion, QueueItem
+from imaginem.ports import CoreSettings, EnrolledFace, Fusion, Pause, QueueItem
 from imaginem.testing import MemoryServices, message_for, photo_bytes
 from imaginem.usecases.erase import forget_job
 from imaginem.usecases.poison import replay_job
@@ -221,6 +222,15 @@ class World:
         self.is_erased, watching = True, self.journal.watching
         self.journal.watching = False
         forget_job(self.services, KEY)
+        self.journal.watching = watching
+
+    def pause(self, *, resume: bool = False) -> None:
+        """Pause the job's batch, or let it go on; nobody is stopped meanwhile."""
+        watching, self.journal.watching = self.journal.watching, False
+        if resume:
+            self.services.pauses.resume(KEY[0])
+        else:
+            self.services.pauses.pause(KEY[0], Pause(datetime.now(UTC), "Ana"))
         self.journal.watching = watching
 
     def blobs(self) -> list[str]:

@@ -17,6 +17,7 @@ from imaginem.cli import (
     doctor,
     jobs,
     operate,
+    pausing,
     poison,
     receipts,
     rerun,
@@ -36,6 +37,7 @@ serve.register(app)
 demo.register(app)
 jobs.register(app)
 batches.register(app)
+pausing.register(app)
 steps.register(app)
 operate.register(app)
 compact.register(app)

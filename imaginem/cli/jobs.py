@@ -24,6 +24,7 @@ from imaginem.cli.intake import (
     whole_pipeline,
 )
 from imaginem.cli.own_outputs import own_tables, row_table
+from imaginem.cli.pausing import as_told, is_paused, tell_paused
 from imaginem.cli.progress import render, show_job, show_view, tell_unfinished, watch, who_waits
 from imaginem.cli.report import photo_link, result_json, result_table
 from imaginem.cli.shared import (
@@ -131,7 +132,14 @@ def submit(
         if not as_json_:
             show_submitted(submitted, err if wait else out)
         if wait:
-            progress = watch(runtime.log, batch_id, runs, err, timeout=timeout)
+            progress = watch(
+                runtime.log,
+                batch_id,
+                runs,
+                err,
+                timeout=timeout,
+                is_paused=partial(is_paused, runtime, batch_id),
+            )
             _show_outcome(runtime, progress, ids, timeout, as_json_)
         elif as_json_:
             told = [_told(source, job) for source, job in submitted]
@@ -177,8 +185,10 @@ def _show_outcome(
     else:
         out.print(result_table(runtime, progress.batch_id, ids))
         tell_poisoned(runtime, progress, err)
-    if not progress.jobs:
+    if not progress.jobs and not is_paused(runtime, progress.batch_id):
         fail(_NOBODY_WORKS.format(seconds=timeout))
+    if progress.ended < len(ids) and tell_paused(runtime, progress.batch_id, err):
+        raise typer.Exit(int(Exit.FAILED))
     if progress.ended < len(ids):
         fail(f"{len(ids) - progress.ended} jobs have not ended within {timeout:.0f} s")
     if any(state not in ("succeeded", "handed_over") for state in progress.jobs.values()):
@@ -213,7 +223,15 @@ def status(
             return
         if watch_:
             note(runtime, AuditDeed.VIEWED, AuditSubject.BATCH, batch)
-            watch(runtime.log, batch, None, out, waiting=partial(at_work, runtime, batch))
+            watch(
+                runtime.log,
+                batch,
+                None,
+                out,
+                waiting=partial(at_work, runtime, batch),
+                is_paused=partial(is_paused, runtime, batch),
+            )
+            tell_paused(runtime, batch, out)
             return
         progress = progress_of(runtime, batch)
         if not progress.jobs and runtime.batches.batch(batch) is not None:
@@ -222,9 +240,10 @@ def status(
             fail(f"there is no batch {batch}")
         note(runtime, AuditDeed.VIEWED, AuditSubject.BATCH, batch)
         if as_json_:
-            print_json(as_json(progress))
+            print_json({**as_json(progress), "paused": as_told(runtime.pauses.pause_of(batch))})
         else:
             out.print(render(progress, len(progress.jobs), problems=50))
+            tell_paused(runtime, batch, out)
             tell_poisoned(runtime, progress, out)
 
 

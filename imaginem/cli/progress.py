@@ -143,6 +143,7 @@ def watch(
     timeout: float | None = None,
     stop: threading.Event | None = None,
     waiting: Callable[[Sequence[ProgressRow]], Mapping[str, str]] = lambda _: {},
+    is_paused: Callable[[], bool] = lambda: False,
 ) -> BatchProgress:
     """Show progress live until every job has ended, and return it.
 
@@ -155,6 +156,7 @@ def watch(
         timeout: seconds after which to return anyway; None to wait for any time.
         stop: event that makes it return.
         waiting: returns the states of jobs that have not ended, by the rows of the batch.
+        is_paused: tells whether the batch is paused, which makes it return, too.
     """
     started = time.monotonic()
     names: set[str] = set()
@@ -167,7 +169,7 @@ def watch(
             live.update(render(progress, expected))
             late = timeout is not None and time.monotonic() - started > timeout
             stopped = stop is not None and stop.is_set()
-            if (progress.jobs and progress.ended >= expected) or late or stopped:
+            if (progress.jobs and progress.ended >= expected) or late or stopped or is_paused():
                 return progress
             time.sleep(0.25)
 

@@ -37,7 +37,8 @@ class Transition:
     """The result of a step execution.
 
     Attributes:
-        state: `success`, `failed`, `skipped`, `retrying`, `cancelled`, `dropped` or `invalid`.
+        state: `success`, `failed`, `skipped`, `retrying`, `paused`, `cancelled`, `dropped` or
+            `invalid`.
         outgoing: what to send; None when the job ended or goes on elsewhere.
         onward: the message of the next step, if it runs in the same delivery.
     """

@@ -31,6 +31,7 @@ from imaginem.pipeline.group_steps import gathers, join, resume
 from imaginem.pipeline.loading import Delivery as Delivery
 from imaginem.pipeline.loading import going_on, load
 from imaginem.pipeline.openings import opening_of
+from imaginem.pipeline.pausing import is_gathering, may_wait, wait_between, wait_if_paused
 from imaginem.pipeline.poison import keep_invalid, keep_lost
 from imaginem.pipeline.progress_row import RowChange, current_step
 from imaginem.pipeline.resending import authority_of
@@ -178,6 +179,8 @@ def _resume_or_claim(step: PipelineStep, message: JobMessage, run: FusedRun) -> 
         AlreadyConcluded: the step is recorded already.
         JobErased: the job was erased.
     """
+    if is_gathering(message) and (waits := wait_if_paused(message, run)):
+        return waits
     return resume(step, message, run) or _claim_and_perform(step, message, run)
 
 
@@ -192,6 +195,8 @@ def _claim_and_perform(step: PipelineStep, message: JobMessage, run: FusedRun) -
     kept = message.job_definition.bookkeeping
     again = delivery.dequeue_count > 1 or kept.attempt > 0 or kept.waits > 0 or kept.look
     again = again or bool(kept.gathering)
+    if may_wait(message, delivery) and (waits := wait_if_paused(message, run)):
+        return waits
     authority, asked = authority_of(message, services), message
     claim = claim_step(
         services.log,
@@ -208,7 +213,7 @@ def _claim_and_perform(step: PipelineStep, message: JobMessage, run: FusedRun) -
         return end_cancelled(message, run.recorder, run.services)
     if authority.ends:
         return _end_lost(message, kept.ends, run)
-    return _perform(step, message, run)
+    return wait_if_paused(message, run, claim) or _perform(step, message, run)
 
 
 def _go_on(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transition:
@@ -222,7 +227,7 @@ def _go_on(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transition
         raise JobErased
     if run.services.cancellations.is_cancelled(message.job_definition.batch_id):
         return end_cancelled(message, run.recorder, run.services)
-    return _perform(step, message, run)
+    return wait_between(message, run) or _perform(step, message, run)
 
 
 def _perform(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transition:

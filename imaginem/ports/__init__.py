@@ -65,6 +65,7 @@ from imaginem.ports.landing import (
 )
 from imaginem.ports.ledger import Amount, Amounts, Ledger, LedgerEntry, LedgerItem
 from imaginem.ports.models import Models, Network
+from imaginem.ports.pauses import Pause, Pauses
 from imaginem.ports.poison import PoisonEntry, PoisonFilter, PoisonLog, PoisonPage
 from imaginem.ports.prices import Price, PriceList
 from imaginem.ports.receipts import Receipts
@@ -183,6 +184,8 @@ __all__ = [
     "NoRemains",
     "OcrEngine",
     "OpenBatches",
+    "Pause",
+    "Pauses",
     "PhotoCatalogue",
     "PhotoFilter",
     "PhotoOfMany",

@@ -28,6 +28,8 @@ class AuditDeed(StrEnum):
     RAN_AGAIN = "ran_again"
     CANCELLED = "cancelled"
     REOPENED = "reopened"
+    PAUSED = "paused"
+    RESUMED = "resumed"
     REPLAYED = "replayed"
     DROPPED = "dropped"
     CLEARED = "cleared"

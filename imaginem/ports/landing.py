@@ -61,12 +61,14 @@ class Deed(StrEnum):
 
     CANCEL = "cancel"
     REOPEN = "reopen"
+    PAUSE = "pause"
+    RESUME = "resume"
     ERASE = "erase"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A batch was cancelled or reopened, or a job or batch erased.
+    """A batch was cancelled, reopened, paused or let go on, or a job or batch erased.
 
     Attributes:
         job_ids: the jobs that are erased.

@@ -21,6 +21,7 @@ from imaginem.ports.known_photos import KnownPhotos
 from imaginem.ports.landing import Landing
 from imaginem.ports.ledger import Ledger
 from imaginem.ports.models import Models
+from imaginem.ports.pauses import Pauses
 from imaginem.ports.poison import PoisonLog
 from imaginem.ports.prices import PriceList
 from imaginem.ports.receipts import Receipts
@@ -199,6 +200,10 @@ class Services(Engines, Protocol):
     @property
     def cancellations(self) -> Cancellations:
         """Return the list of cancelled batches."""
+
+    @property
+    def pauses(self) -> Pauses:
+        """Return the batches that are paused."""
 
     @property
     def open_batches(self) -> OpenBatches:

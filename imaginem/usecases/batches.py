@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from imaginem.errors import NotFound
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import ENDED
-from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, Deed
+from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, Deed, Pause
 from imaginem.usecases.at_work import at_work
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.landing import decide
@@ -28,6 +28,7 @@ class BatchOverview:
 
     Attributes:
         cancelled: it takes no photos, and its jobs stop.
+        paused: its jobs wait before their next step; None if they don't.
         jobs: state of each job; `queued` before its first step.
         steps: counts of states by step.
         problems: of the jobs' latest runs.
@@ -38,6 +39,7 @@ class BatchOverview:
     jobs: Mapping[str, str]
     steps: Mapping[str, Mapping[str, int]]
     problems: Sequence[StepProblem]
+    paused: Pause | None = None
 
     @property
     def ended(self) -> int:
@@ -81,6 +83,7 @@ def batch_overview(services: DashboardServices, batch_id: str) -> BatchOverview:
             for job, step, reason in summary.problems
             if working.get(job) != "queued"  # its next run waits: this is from its last one
         ],
+        paused=services.pauses.pause_of(batch_id),
     )
 
 
@@ -97,6 +100,7 @@ def cancel_batch(services: DashboardServices, batch_id: str) -> int:
     note(services, AuditDeed.CANCELLED, AuditSubject.BATCH, batch_id)
     decide(services, Deed.CANCEL, batch_id)
     services.cancellations.cancel(batch_id)
+    services.pauses.resume(batch_id)  # its jobs are to end, not to wait
     services.open_batches.note(batch_id, surely=True)  # jobs that stand still must end, too
     return sum(not row.has_ended for row in rows)
 

@@ -18,7 +18,7 @@ from imaginem.message import decode_message
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.resending import Resending, Resends
 from imaginem.pipeline.resuming import message_from_row
-from imaginem.ports import DashboardServices, Decision, Deed, JobKey, LandedJob
+from imaginem.ports import DashboardServices, Decision, Deed, JobKey, LandedJob, Pause
 from imaginem.redaction import one_line
 from imaginem.usecases.erase import erase_batch, erase_job
 from imaginem.usecases.landed_blobs import lost_blobs, put_back
@@ -85,7 +85,7 @@ def reconcile(services: DashboardServices) -> Reconciled:
 
 
 def _carry_out(services: DashboardServices, stopped: datetime | None) -> int:
-    """Cancel, reopen and erase again what storage may have forgotten; return how many."""
+    """Do again what was decided and storage may have forgotten; return how many."""
     decisions = [
         decision
         for decision in services.landing.decisions()
@@ -96,10 +96,18 @@ def _carry_out(services: DashboardServices, stopped: datetime | None) -> int:
             services.cancellations.cancel(decision.batch_id)
         elif decision.deed is Deed.REOPEN:
             services.cancellations.reopen(decision.batch_id)
+        elif decision.deed is Deed.PAUSE:
+            services.pauses.pause(decision.batch_id, Pause(_moment_of(decision), "somebody"))
+        elif decision.deed is Deed.RESUME:
+            services.pauses.resume(decision.batch_id)
         else:
             _erase_again(services, decision)
     services.erased.settle()
     return len(decisions)
+
+
+def _moment_of(decision: Decision) -> datetime:
+    return decision.at or datetime.now(UTC)
 
 
 def _erase_again(services: DashboardServices, decision: Decision) -> None:

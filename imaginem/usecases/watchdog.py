@@ -11,14 +11,15 @@ that dies in between costs a try, and a forged message has no authority.
 """
 
 import logging
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from imaginem.errors import Conflict, ImaginemError, InvalidMessage, PermanentError
 from imaginem.message import JobMessage
 from imaginem.pipeline.gathering import GatheringJobs
 from imaginem.pipeline.open_batches import NotedBatches
+from imaginem.pipeline.paused_batches import messages_back
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.resending import Resending, Resends
 from imaginem.pipeline.resuming import QUERY_LOST, bare_message, kept_message, message_from_row
@@ -94,6 +95,7 @@ class Watchdog:
         self._period = period
         self._served = served
         self._now = now
+        self._resumed: Mapping[str, datetime] = {}
 
     def watch(self) -> None:
         """Look at every open batch once.
@@ -105,6 +107,7 @@ class Watchdog:
         if not batches:
             return
         resends = Resends(self._services.shared_state)
+        self._resumed = self._services.pauses.resumed()
         queues = _Queues(self._services.queues)
         problems: list[ImaginemError] = []
         for batch_id in batches:
@@ -123,6 +126,8 @@ class Watchdog:
         self, batch_id: str, resends: Resends, queues: "_Queues"
     ) -> list[ImaginemError]:
         services = self._services
+        if services.pauses.paused_for(batch_id) is not None:
+            return []  # its messages are hidden on their queues, for longer than a period
         names = set(services.core_settings.default_pipeline)
         rows = {row.job_id: row for row in read_batch(services.log, batch_id, names)}
         working = at_work(services, batch_id, rows.values())
@@ -133,6 +138,8 @@ class Watchdog:
             *(_at_step(row) for name, row in rows.items() if working.get(name) == JobState.RUNNING),
             *self._queued(batch_id, working),
         ]
+        back = messages_back(batch_id, self._resumed)  # if it was paused
+        waiting = [replace(job, since=max(job.since, back)) for job in waiting]
         overdue = [job for job in waiting if self._now() - job.since >= self._period]
         problems: list[ImaginemError] = []
         for job in overdue:

@@ -76,10 +76,19 @@ class JobProblem(Answer):
     reason: str
 
 
+class Paused(Answer):
+    """Why a batch waits; `by` is empty where its budget paused it."""
+
+    since: datetime
+    by: str = ""
+    because: str = Field("", examples=["the quota of this month is used up"])
+
+
 class Progress(Answer):
     """A batch's progress, from `pipelinelogs`.
 
     Attributes:
+        paused: its jobs wait before their next step; null if they don't.
         submitted: photos that were sent; those without a job in `jobs` wait on a queue.
         ended: jobs that have ended.
         jobs: state of each.
@@ -93,6 +102,7 @@ class Progress(Answer):
     jobs: dict[str, str]
     steps: dict[str, dict[str, int]]
     problems: list[JobProblem]
+    paused: Paused | None = None
 
 
 class StepState(Answer):

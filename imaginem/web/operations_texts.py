@@ -70,6 +70,8 @@ OPERATIONS = {
     "audit.deed.ran_again": "ran again",
     "audit.deed.cancelled": "cancelled",
     "audit.deed.reopened": "reopened",
+    "audit.deed.paused": "paused",
+    "audit.deed.resumed": "let go on",
     "audit.deed.replayed": "replayed",
     "audit.deed.dropped": "dropped",
     "audit.deed.cleared": "cleared",

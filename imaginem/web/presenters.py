@@ -44,6 +44,7 @@ def present_progress(overview: BatchOverview) -> models.Progress:
             models.JobProblem(job=problem.job_id, step=problem.step, reason=problem.reason)
             for problem in overview.problems
         ],
+        paused=models.Paused.model_validate(overview.paused) if overview.paused else None,
     )
 
 

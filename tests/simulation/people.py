@@ -12,6 +12,7 @@ from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.ports import JobKey
 from imaginem.usecases.clearing import clear_queue
 from imaginem.usecases.erase import forget_batch, forget_job
+from imaginem.usecases.pausing import pause_batch, resume_batch
 from imaginem.usecases.poison import replay_job
 from imaginem.usecases.rerun import prepare_rerun, rerun_job
 from imaginem.usecases.submit import run_again, submit_photo
@@ -70,6 +71,8 @@ class Person:
             Event.SUBMIT: self._submit_again,
             Event.CANCEL: lambda: self._services.cancellations.cancel(self._job()[0][0]),
             Event.REOPEN: lambda: self._services.cancellations.reopen(self._job()[0][0]),
+            Event.PAUSE: lambda: self._ignore(pause_batch(self._services, self._job()[0][0])),
+            Event.RESUME: lambda: self._ignore(resume_batch(self._services, self._job()[0][0])),
             Event.REPLAY: self._replay,
             Event.RUN_AGAIN: lambda: self._ignore(run_again(self._services, self._job()[0])),
             Event.RERUN: self._rerun,

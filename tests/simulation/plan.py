@@ -44,6 +44,8 @@ class Event(StrEnum):
     SUBMIT = "submitted again"
     CANCEL = "batch cancelled"
     REOPEN = "batch reopened"
+    PAUSE = "batch paused"
+    RESUME = "batch let go on"
     REPLAY = "poison replayed"
     RUN_AGAIN = "run again"
     RERUN = "run again from a step"
@@ -63,6 +65,7 @@ class Event(StrEnum):
 
 
 _ONLY_AROUND_ERASURES = frozenset({Event.SEARCH, Event.IMPORT_AGAIN, Event.IMPORT_ELSEWHERE})
+_PAUSES = (Event.PAUSE, Event.PAUSE, Event.RESUME)
 _LOSSES = frozenset({Event.LOSE, Event.LOSE_ALL, Event.CRASH})
 _UNPROMISED_OF_ERASURES = frozenset({Event.LOSE, Event.LOSE_ALL, Event.CLEAR, Event.JUMP})
 _AROUND_ERASURES = (
@@ -145,7 +148,8 @@ def draw(seed: int) -> Plan:
     chance = random.Random(seed)
     jobs = [_job(chance, number) for number in range(chance.choice((1, 1, 2, 2, 3)))]
     faults = tuple(fault for fault in Fault if chance.random() < 0.5) or tuple(Fault)
-    kinds = [e for e in Event if e not in _ONLY_AROUND_ERASURES and chance.random() < 0.5]
+    apart = {*_ONLY_AROUND_ERASURES, *_PAUSES}
+    kinds = [e for e in Event if e not in apart and chance.random() < 0.5]
     kinds += [event for event in FREQUENT if event in kinds]
     length = chance.choice((1.0, 10.0, 100.0))
     count = chance.choice((0, 2, 4, 6)) if kinds else 0
@@ -154,7 +158,8 @@ def draw(seed: int) -> Plan:
         kinds += [Event.CRASH] * max(1, len(kinds) // 2)
     elif Event.CRASH in kinds:
         kinds.remove(Event.CRASH)
-    events = sorted((chance.random() * length, chance.choice(kinds)) for _ in range(count))
+    events = [(chance.random() * length, chance.choice(kinds)) for _ in range(count)]
+    events = sorted((*events, *_pauses(seed, length)))
     return Plan(
         seed=seed,
         workers=chance.choice((1, 2, 2, 3, 4)),
@@ -170,6 +175,13 @@ def draw(seed: int) -> Plan:
         emulated=emulated,
         skewed=not emulated and chance.random() < 0.5,
     )
+
+
+def _pauses(seed: int, length: float) -> list[tuple[float, Event]]:
+    """Return when batches are paused and let go on, in every third run."""
+    chance = random.Random(seed + 4)
+    count = chance.choice((0, 0, 0, 0, 2, 4))
+    return [(chance.random() * length, chance.choice(_PAUSES)) for _ in range(count)]
 
 
 def fusions(seed: int) -> tuple[Fusion, ...]:

@@ -19,6 +19,7 @@ from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.engine_choices import NotedEngineChoices
 from imaginem.pipeline.erased import NotedErasures
 from imaginem.pipeline.open_batches import NotedBatches
+from imaginem.pipeline.paused_batches import PausedBatches
 from imaginem.ports import (
     FACES,
     RECOGNIZER,
@@ -146,6 +147,7 @@ class SimulatedServices(Engines):
     def _remember_nothing(self) -> None:
         self.alarms = SimulatedAlarms(self._around)
         self.cancellations = CancelledBatches(self.shared_state, self._clock.read)
+        self.pauses = PausedBatches(self.cancellations, self.shared_state)
         self.open_batches = NotedBatches(self.shared_state, self._clock.machine)
         self.engine_choices = NotedEngineChoices(self.shared_state)
         self.erased = NotedErasures(self.tombstones, self.shared_state, self.erased_runs)

@@ -43,6 +43,7 @@ def test_every_invariant_holds_in_a_thousand_runs() -> None:
         assert campaign.happened[fault] > SEEDS / 10, f"hardly ever came: {fault}"
     assert campaign.happened["poison entries replayed to success"] > SEEDS / 10
     assert campaign.happened["outcomes of several steps recorded together"] > SEEDS / 10
+    assert campaign.happened["deliveries: paused"] > SEEDS / 10
     again = campaign.happened["executions of recorded steps"]
     assert again < 0.015 * campaign.happened["step executions"]
 

@@ -138,7 +138,7 @@ class World:
 
     def come_to_rest(self) -> None:
         """Stop all faults, and let the clock run until nothing is left to do."""
-        self.trace.note("world", "from now on nothing goes wrong")
+        self.trace.note("world", "from now on nothing goes wrong, and no batch is paused")
         self.faults.on = False
         self._settle()
 
@@ -147,6 +147,8 @@ class World:
         self.machine.save_all()
         latest = self.clock.seconds + _REST
         while self.clock.seconds < latest:
+            for batch in sorted({name for name, _, _ in self.plan.jobs}):
+                self.services.pauses.resume(batch)
             self.scheduler.run(until=self.clock.seconds + _LOOK)
             if not (self.queues.left() or self.ledger.busy or invariants.at_work(self)):
                 return

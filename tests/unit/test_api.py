@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import re
 import struct
@@ -14,6 +15,7 @@ import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
+from imaginem.memory.storage import MemoryQueues
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import Fusion
 from imaginem.testing import MemoryServices, photo_bytes, run_all
@@ -293,6 +295,25 @@ class TestBatchActions:
         assert api.post(f"/api/jobs/b/{name}/retry").status_code == 202
         run_all(services, default_registry)
         assert set(api.get("/api/batches/b").json()["jobs"].values()) == {"succeeded"}
+
+    def test_a_paused_batch_takes_photos_that_wait_until_it_is_resumed(
+        self, services: MemoryServices, api: TestClient
+    ) -> None:
+        services.queues = MemoryQueues(itertools.count(0, 86_400).__next__)
+        send(api, photo_bytes())
+        why = {"because": "the quota is used up"}
+        paused = api.post("/api/batches/b/pause", json=why).json()["paused"]
+        assert (paused["by"], paused["because"]) == ("local user", "the quota is used up")
+        assert send(api, photo_bytes(color="red")).status_code == 201
+        with pytest.raises(AssertionError, match="did not come to an end"):
+            run_all(services, default_registry, most=30)
+        assert set(api.get("/api/batches/b").json()["jobs"].values()) == {"running"}
+
+        assert api.post("/api/batches/b/resume").json()["paused"] is None
+        run_all(services, default_registry)
+        assert list(api.get("/api/batches/b").json()["jobs"].values()) == ["succeeded"] * 2
+        assert api.post("/api/batches/none/pause").status_code == 404
+        assert api.post("/api/batches/b/pause", json={"because": "x" * 201}).status_code == 422
 
     def test_only_what_has_ended_is_run_again(self, api: TestClient) -> None:
         name = send(api, photo_bytes()).json()["job_id"]

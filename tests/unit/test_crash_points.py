@@ -136,6 +136,31 @@ def is_cancelled(world: World) -> None:
     world.watch(1)
 
 
+def waits_since_its_batch_is_paused(world: World) -> None:
+    world.pause()
+    world.send()
+    world.watch(3)
+    for _ in range(3):
+        world.deliver_all()
+    world.pause(resume=True)
+
+
+def is_paused_between_two_steps(world: World) -> None:
+    finds = world.acts["find"]
+
+    def finds_and_pauses(job: JobContext) -> None:
+        finds(job)
+        if world.executions["find"] == 1:  # not if it comes again when the batch goes on
+            world.pause()
+
+    world.acts["find"] = finds_and_pauses
+    world.send()
+    world.watch(3)
+    for _ in range(3):
+        world.deliver_all()
+    world.pause(resume=True)
+
+
 def is_replayed(world: World) -> None:
     world.acts["find"] = always(ZeroDivisionError())
     world.send()
@@ -278,6 +303,8 @@ WAYS = {
             End("cancelled", ("success", "skipped", "waiting"), ("find",)),
         ),
     ),
+    "waits since its batch is paused": Way(waits_since_its_batch_is_paused),
+    "is paused between two steps": Way(is_paused_between_two_steps),
     "is replayed": Way(is_replayed),
     "is erased while its photo is fetched": Way(
         is_erased_while_its_photo_is_fetched, (NOTHING,), blobs=0
@@ -289,6 +316,8 @@ WAYS = {
 FUSED = {"fusion": Fusion(every=True)}
 WAYS |= {
     "fused: goes its way": Way(goes_on, settings=FUSED),
+    "fused: waits since its batch is paused": Way(waits_since_its_batch_is_paused, settings=FUSED),
+    "fused: is paused between two steps": Way(is_paused_between_two_steps, settings=FUSED),
     "fused: comes again and was recorded in part": Way(
         comes_again_and_was_recorded_in_part, settings=FUSED
     ),

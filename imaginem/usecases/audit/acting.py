@@ -24,6 +24,11 @@ def act_as(who: str, purpose: str = "") -> None:
     _purpose.set(purpose.strip())
 
 
+def who_acts() -> str:
+    """Return who acts, as the audit trail tells it."""
+    return _who.get()
+
+
 def state_purpose(purpose: str) -> None:
     """Say for which purpose, where a form or the command line names one."""
     if purpose.strip():

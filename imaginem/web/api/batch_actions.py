@@ -1,4 +1,4 @@
-"""`/api/batches/{batch_id}/…`: cancel, reopen, export, erase."""
+"""`/api/batches/{batch_id}/…`: cancel, reopen, pause, resume, export, erase."""
 
 from typing import Annotated, Literal
 
@@ -9,10 +9,12 @@ from pydantic_core import to_json
 from imaginem.usecases.batches import batch_overview, cancel_batch, reopen_batch
 from imaginem.usecases.erase import forget_batch
 from imaginem.usecases.export import as_csv, as_rows
+from imaginem.usecases.pausing import pause_batch, resume_batch
 from imaginem.usecases.waiting import without_result
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch, WebDep
 from imaginem.web.files import attachment
 from imaginem.web.models import Progress
+from imaginem.web.pause_models import PauseAsked
 from imaginem.web.presenters import present_progress
 from imaginem.web.problems import responses
 from imaginem.web.receipt_models import Forgotten, present_erasure
@@ -31,6 +33,25 @@ def cancel(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) ->
 def reopen(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) -> Progress:
     """Let a cancelled batch take photos again; jobs that were stopped stay so."""
     reopen_batch(services, batch_id)
+    return present_progress(batch_overview(services, batch_id))
+
+
+@router.post("/batches/{batch_id}/pause", responses=responses(400, 404, 422))
+def pause(
+    caller: Caseworker,
+    services: ServicesDep,
+    batch_id: VisibleBatch,
+    wanted: PauseAsked | None = None,
+) -> Progress:
+    """Let a batch's jobs wait before their next step, and new ones too, until it is resumed."""
+    pause_batch(services, batch_id, wanted.because if wanted else "")
+    return present_progress(batch_overview(services, batch_id))
+
+
+@router.post("/batches/{batch_id}/resume", responses=responses(404, 422))
+def resume(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) -> Progress:
+    """Let a paused batch's jobs go on; the last one comes back within ten minutes."""
+    resume_batch(services, batch_id)
     return present_progress(batch_overview(services, batch_id))
 
 

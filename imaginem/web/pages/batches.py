@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import unquote
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import HTMLResponse, Response
 
 from imaginem.pipeline.states import ENDED
@@ -17,6 +18,7 @@ from imaginem.usecases.batches import (
     view_batch,
 )
 from imaginem.usecases.erase import forget_batch
+from imaginem.usecases.pausing import pause_batch, resume_batch, told
 from imaginem.usecases.submit import run_again
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch, VisibleJob
 from imaginem.web.models import JobProblem, Progress
@@ -82,9 +84,11 @@ def _show(
     template: str,
     look: Callable[[DashboardServices, str], BatchOverview] = batch_overview,
 ) -> HTMLResponse:
-    progress = present_progress(look(services, batch_id))
+    overview = look(services, batch_id)
+    values = progress_values(present_progress(overview))
+    paused = told(overview.paused) if overview.paused else ""
     purposes = services.core_settings.purposes
-    return render(request, template, {**progress_values(progress), "purposes": purposes})
+    return render(request, template, {**values, "paused": paused, "purposes": purposes})
 
 
 @router.get("")
@@ -136,6 +140,29 @@ def reopen(
 ) -> HTMLResponse:
     """Let a batch take photos again."""
     reopen_batch(services, batch_id)
+    return _show(request, services, batch_id, "_progress.html")
+
+
+@router.post("/{batch_id}/pause")
+def pause(
+    caller: Caseworker,
+    services: ServicesDep,
+    request: Request,
+    batch_id: VisibleBatch,
+    because: Annotated[str, Header(alias="HX-Prompt")] = "",
+    encoded: Annotated[str, Header(alias="HX-Prompt-URI-AutoEncoded")] = "",
+) -> HTMLResponse:
+    """Let a batch's jobs wait; the reason is what the browser asked for."""
+    pause_batch(services, batch_id, unquote(because) if encoded else because)
+    return _show(request, services, batch_id, "_progress.html")
+
+
+@router.post("/{batch_id}/resume")
+def resume(
+    caller: Caseworker, services: ServicesDep, request: Request, batch_id: VisibleBatch
+) -> HTMLResponse:
+    """Let a paused batch's jobs go on."""
+    resume_batch(services, batch_id)
     return _show(request, services, batch_id, "_progress.html")
 
 

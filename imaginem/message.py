@@ -69,6 +69,9 @@ class Bookkeeping(BaseModel):
             step sees the job by itself.
         beat: what the message saw of those who work on the job, when it came before.
         put: when the message was put on the queue that brought the job here.
+        made: what outputs of pure steps were made of, by step; see `imaginem.pipeline.reuse`.
+        reused: steps whose output is that of an earlier run.
+        anew: somebody wants the steps to run again, so nothing is reused.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -93,6 +96,9 @@ class Bookkeeping(BaseModel):
     gathering: Annotated[str, Field(pattern="^(apart|[0-9a-f]{32})?$")] = ""
     beat: Annotated[str, Field(max_length=200)] = ""
     put: datetime | None = None
+    made: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(default_factory=dict)
+    reused: list[str] = Field(default_factory=list)
+    anew: bool = False
 
 
 def _own_bookkeeping(value: object) -> Bookkeeping:

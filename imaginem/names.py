@@ -28,6 +28,7 @@ RESERVED_PROPERTIES = frozenset(
         "imaginem_previous_runs",
         "imaginem_message",
         "imaginem_photo",
+        "imaginem_reused",
         "not_before",
         "photo_source",
         "photo_etag",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 import imaginem
+from imaginem.config.engine_state import state_of_engines
 from imaginem.config.identity import credential, get_token
 from imaginem.config.receivers import photo_receivers, with_receivers
 from imaginem.config.retirement import notes
@@ -124,7 +125,10 @@ class Runtime(Engines):
     @_Once
     def core_settings(self) -> CoreSettings:
         """The numbers and names of the settings."""
-        return self.settings.core()
+        core = self.settings.core()
+        if not core.reuse:
+            return core
+        return replace(core, reuse=state_of_engines(self.settings, self.engine_names))
 
     @_Once
     def _account(self) -> Any:

@@ -37,6 +37,10 @@ param steps array = [
 @allowed(['on', 'off'])
 param droppedPhotos string = 'on'
 
+@description('Whether what a pure step found in a photo is taken from an earlier job of the same bytes in the same access group.')
+@allowed(['on', 'off'])
+param reuseOutputs string = 'off'
+
 @description('Engine of generalclassification. "local" needs a package with the local engine inside; "azure" retires on 2028-09-25; "contentunderstanding" needs a model deployed by hand, "openai" a server at openAiEndpoint, see docs/engines.md.')
 @allowed(['azure', 'local', 'contentunderstanding', 'openai'])
 param visionEngine string = 'azure'
@@ -483,6 +487,7 @@ module app 'modules/app.bicep' = {
     pipelineFusion: given(pipelineFusion)
     stepSettings: stepSettings
     droppedPhotos: droppedPhotos
+    reuseOutputs: reuseOutputs
     photoRetentionDays: photoRetentionDays
     cropRetentionDays: cropRetentionDays
     thumbnailRetentionDays: thumbnailRetentionDays

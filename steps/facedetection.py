@@ -31,7 +31,26 @@ class DetectedFaces(StepOutput):
     smallest_face: int | None = None
 
 
-@step()
+def _as_own(job: JobContext, found: DetectedFaces) -> DetectedFaces:
+    """Return the faces of another job of the same photo with the ids that they have in this one.
+
+    The service's own ids of them are the other job's, and expire; `faceprint` gets new ones.
+    """
+    engine, digest = job.faces, job.photo_digest
+    faces = [
+        face.model_copy(
+            update={
+                "face_id": name_face(job.key, digest, engine.name, face.face_rectangle, face.page),
+                "service_face_id": None,
+                "service_face_until": None,
+            }
+        )
+        for face in found.faces
+    ]
+    return found.model_copy(update={"faces": faces})
+
+
+@step(pure=True, adopt=_as_own)
 def facedetection(job: JobContext) -> DetectedFaces:
     """Find the faces: rectangle, landmarks, head pose."""
     return _named(job, detect_faces(job))

@@ -6,7 +6,7 @@ from imaginem import JobContext, step
 from imaginem.outputs import Adult, Category, Description, ImageAnalysis, Tag, joined, on_page
 
 
-@step()
+@step(pure=True)
 def generalclassification(job: JobContext) -> ImageAnalysis:
     """Say what is in the photo: tags, categories, a caption, objects, colours."""
     pages = [

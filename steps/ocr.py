@@ -4,7 +4,7 @@ from imaginem import JobContext, step
 from imaginem.outputs import OcrText, joined, on_page
 
 
-@step()
+@step(pure=True)
 def ocr(job: JobContext) -> OcrText:
     """Read the text in the photo, in reading order, page by page."""
     pages = [

@@ -22,6 +22,7 @@ def pipelineoutput(job: JobContext) -> Written:
             photo_url=job.photo_url,
             job_output=job.outputs,
             unsuccessful=job.unsuccessful,
+            made=job.made,
         )
     )
     return Written(done=True)

@@ -19,7 +19,7 @@ from imaginem.pipeline.states import StepState
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices, JobLog, Services
 from imaginem.redaction import redact_shown
-from imaginem.usecases.jobs import JobView
+from imaginem.usecases.jobs import JobView, told_of
 from imaginem.usecases.progress import BatchProgress, read_batch, summarise, with_waiting
 from imaginem.usecases.waiting import without_result
 
@@ -59,7 +59,7 @@ def show_job(row: ProgressRow, json_wanted: bool, name: str = "", gathers: str =
     table = Table("step", "state", "reason", box=None, padding=(0, 1))
     for step in row.pipeline:
         state = gathers if gathers and step == row.current else row.state_of(step)
-        table.add_row(step, state, escape(row.reason_of(step)))
+        table.add_row(step, state, escape(told_of(row, step)))
     title = f"{row.job_id}: {row.job_state}"
     out.print(title, highlight=False, markup=False)
     if name:

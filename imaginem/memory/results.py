@@ -3,6 +3,8 @@
 import uuid
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 from imaginem.memory.database import MemoryDatabase
 from imaginem.memory.erased_runs import MemoryErasedRuns
@@ -13,7 +15,7 @@ from imaginem.ports.erasing import without_faces
 class MemoryResults:
     """`pipeline_output` in memory; labels are read from the outputs when needed."""
 
-    holds = ("pipeline_output", "photo_label", "photo_fact")
+    holds = ("pipeline_output", "photo_label", "photo_fact", "reusable_output")
 
     def __init__(self, database: MemoryDatabase | None = None) -> None:
         self._database = database or MemoryDatabase()
@@ -38,7 +40,7 @@ class MemoryResults:
             result = self._database.results.get(key)
             if result is not None:
                 kept = without_faces(result.job_output, face_ids)
-                self._database.results[key] = replace(result, job_output=kept)
+                self._database.results[key] = replace(result, job_output=kept, made={})
 
     def read(self, key: JobKey) -> JobResult | None:
         """Read a result."""
@@ -52,6 +54,19 @@ class MemoryResults:
     def finished(self, batch_id: str) -> list[str]:
         """List jobs that have a result."""
         return sorted(key[1] for key in self._database.results if key[0] == batch_id)
+
+    def reusable(self, batch_id: str, step: str, made: str) -> Any:
+        """Find an output of the same group."""
+        groups = {name: batch.group for name, batch in self._database.opened.items()}
+        found = [
+            result
+            for result in self._database.results.values()
+            if result.made.get(step) == made
+            and groups.get(result.batch_id, "") == groups.get(batch_id, "")
+        ]
+        oldest = datetime.min.replace(tzinfo=UTC)
+        latest = max(found, key=lambda result: result.timestamp or oldest, default=None)
+        return None if latest is None else latest.job_output.get(step)
 
     def erase(self, key: JobKey) -> None:
         """Remove a result."""

@@ -56,11 +56,15 @@ class Outcome:
         state: `SUCCESS` with an output, or `FAILED` or `SKIPPED` with a reason.
         output: a JSON value.
         reason: one line that a person can act on.
+        made: what the output was made of, if it may be reused; see `imaginem.pipeline.reuse`.
+        reused: it is the output of an earlier run.
     """
 
     state: StepState
     output: Any = None
     reason: str = ""
+    made: str = ""
+    reused: bool = False
 
 
 def record_and_advance(
@@ -85,6 +89,10 @@ def record_and_advance(
     index = message.job_definition.processing_step
     kept = message.job_definition.bookkeeping
     message = _with_outcome(message, step.name, outcome)
+    if outcome.made:
+        message = message.noting(made={**kept.made, step.name: outcome.made})
+    if outcome.reused:
+        message = message.noting(reused=[*kept.reused, step.name])
     message = fit(message.noting(attempt=0, waits=0, fence=""), services.blobs)
     concluded = StepChange(step.name, index, outcome.state, reason=outcome.reason)
     if outcome.state is StepState.SUCCESS:
@@ -98,6 +106,8 @@ def record_and_advance(
         message = message.at_step(index + 1)
     delayed = kept.attempt > 0 or kept.waits > 0 or step.group > 0
     change = replace(change, photo=photo_property(message), not_before="" if delayed else None)
+    if outcome.reused:
+        change = replace(change, reused=message.job_definition.bookkeeping.reused)
     if following is not None and run.goes_on(step, following):
         onward = run.keep(step, change, message)
         _tell(step.name, outcome, message)

@@ -44,9 +44,10 @@ _logger = logging.getLogger("imaginem.steps")
 
 @dataclass
 class SharedPhoto:
-    """A job's photo, once a step of a delivery has asked for it."""
+    """A job's photo, once a step of a delivery has asked for it, and the SHA-256 of its file."""
 
     photo: Photo | None = None
+    sha256: str = ""
 
 
 class JobContext(Engines):
@@ -175,6 +176,11 @@ class JobContext(Engines):
         return tuple(self._definition.bookkeeping.unsuccessful)
 
     @property
+    def made(self) -> Mapping[str, str]:
+        """What outputs so far were made of, by step, as far as they may be reused."""
+        return dict(self._definition.bookkeeping.made)
+
+    @property
     def image(self) -> Photo:
         """The photo: decoded once, upright, 8-bit RGB; the first page of a file of several.
 
@@ -200,8 +206,8 @@ class JobContext(Engines):
 
     @property
     def photo_digest(self) -> str:
-        """SHA-256 of the photo's file, in hexadecimal; empty until `image` was asked for."""
-        return self._photo.photo.sha256 if self._photo.photo else ""
+        """SHA-256 of the photo's file, in hexadecimal; empty until it was read."""
+        return self._photo.photo.sha256 if self._photo.photo else self._photo.sha256
 
     def output(self, step: Step[Any, OutputT]) -> OutputT:
         """Return another step's output.

@@ -56,6 +56,8 @@ def believed(message: JobMessage) -> JobMessage:
         return message.noting(replaces="") if kept.replaces else message
     earlier = definition.processing_pipeline[: definition.processing_step]
     unsuccessful = [name for name in kept.unsuccessful if name in earlier]
+    if kept.made or kept.reused:
+        message = message.noting(made={}, reused=[])
     return _waiting_for_nobody(message).noting(
         run="",
         fence="",

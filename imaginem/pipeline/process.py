@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from imaginem.errors import InvalidMessage, PermanentError, RetryableError, disk_full
+from imaginem.errors import InvalidMessage, RetryableError
 from imaginem.message import JobMessage
-from imaginem.pipeline.advance import Outcome, Transition, record_and_advance, send_again
+from imaginem.pipeline.advance import Transition, record_and_advance, send_again
 from imaginem.pipeline.barred import PhotoBarred
 from imaginem.pipeline.context import JobContext
-from imaginem.pipeline.erased_faces import without_erased_faces, without_erased_in
+from imaginem.pipeline.erased_faces import without_erased_faces
 from imaginem.pipeline.failing import (
     end_barred,
     end_cancelled,
@@ -27,10 +27,11 @@ from imaginem.pipeline.failing import (
 )
 from imaginem.pipeline.fence import AlreadyConcluded, claim_step
 from imaginem.pipeline.fused import BUDGET_SECONDS, FusedRun
-from imaginem.pipeline.group_steps import gathers, join, resume
+from imaginem.pipeline.group_steps import join, resume
 from imaginem.pipeline.loading import Delivery as Delivery
 from imaginem.pipeline.loading import going_on, load
 from imaginem.pipeline.openings import opening_of
+from imaginem.pipeline.outcomes import outcome_of
 from imaginem.pipeline.pausing import is_gathering, may_wait, wait_between, wait_if_paused
 from imaginem.pipeline.poison import keep_invalid, keep_lost
 from imaginem.pipeline.progress_row import RowChange, current_step
@@ -242,7 +243,7 @@ def _perform(step: PipelineStep, message: JobMessage, run: FusedRun) -> Transiti
         try:
             message = ingest(message, services, last_try=is_last_try(kept, services.core_settings))
             message = without_erased_faces(message, services)
-            outcome = None if gathers(step, message, run) else _run(step, message, run)
+            outcome = outcome_of(step, message, run)
         except (AlreadyConcluded, JobErased):
             raise
         except PhotoBarred as problem:
@@ -283,25 +284,3 @@ def _end_lost(message: JobMessage, reason: str, run: FusedRun) -> Transition:
         raise
     services.telemetry.count("imaginem.jobs", state=str(JobState.FAILED))
     return Transition("failed")
-
-
-def _run(step: PipelineStep, message: JobMessage, run: FusedRun) -> Outcome:
-    """Run the step; what cannot be mended by trying again becomes an outcome."""
-    unsuccessful = message.job_definition.bookkeeping.unsuccessful
-    lacking = [needed.name for needed in step.requires if needed.name in unsuccessful]
-    if lacking:
-        reason = f"needs {' and '.join(lacking)}, which did not succeed"
-        return Outcome(StepState.SKIPPED, reason=reason)
-    services, recorder = run.services, run.recorder
-    job = JobContext(message, services, recorder.results, run.photo, recorder.settle)
-    try:
-        found = step(job)
-    except (PermanentError, InvalidMessage) as problem:
-        return Outcome(StepState.FAILED, reason=one_line(f"PermanentError: {problem}"))
-    except OSError as problem:
-        if (full := disk_full(problem)) is not None:
-            raise full from None
-        raise
-    output = found.model_dump(mode="json", exclude_none=True)
-    output = without_erased_in(output, step.name, message, services, job.photo_digest)
-    return Outcome(StepState.SUCCESS, output=output)

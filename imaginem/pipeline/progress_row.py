@@ -64,6 +64,7 @@ class RowChange:
         photo: where a photo from elsewhere is kept, or why it is not, as `resuming` writes it.
         not_before: when a delayed message comes (ISO 8601); "" clears it.
         put: when the run's first message was put on its queue (ISO 8601); "" if nobody knows.
+        reused: steps whose output is that of an earlier run.
     """
 
     steps: tuple[StepChange, ...] = ()
@@ -80,6 +81,7 @@ class RowChange:
     photo: str | None = None
     not_before: str | None = None
     put: str | None = None
+    reused: Sequence[str] | None = None
 
     def properties(self) -> dict[str, str]:
         """Return it as properties of the row."""
@@ -100,6 +102,7 @@ class RowChange:
             row_names.PHOTO: self.photo,
             row_names.NOT_BEFORE: self.not_before,
             row_names.PUT: self.put,
+            row_names.REUSED: None if self.reused is None else ",".join(self.reused),
         }
         changed = {name: value for name, value in values.items() if value is not None}
         for step in self.steps:
@@ -195,6 +198,11 @@ class ProgressRow:
         """When the run's first message was put on its queue, if that is known."""
         text = self._text(row_names.PUT)
         return datetime.fromisoformat(text) if text else None
+
+    @property
+    def reused(self) -> list[str]:
+        """Steps whose output is that of an earlier run."""
+        return [name for name in self._text(row_names.REUSED).split(",") if name]
 
     @property
     def previous_runs(self) -> list[str]:

@@ -27,7 +27,9 @@ QUERY_LOST = (
     "send the photo again"
 )
 _NAME = "message"
-_KEPT = frozenset({"image", "image_error", "unsuccessful", "dropped", "engines", "replay_of"})
+_KEPT = frozenset(
+    {"image", "image_error", "unsuccessful", "dropped", "engines", "replay_of", "anew"}
+)
 
 
 def kept_of(message: JobMessage, blobs: Blobs) -> dict[str, Any]:

@@ -8,6 +8,7 @@ read is only needed for a job that is run again, or whose message comes late.
 import uuid
 from collections.abc import Collection, Iterator
 from dataclasses import replace
+from typing import Any
 
 from imaginem.errors import StorageUnavailable
 from imaginem.names import stored_run
@@ -76,6 +77,10 @@ class RunResults:
     def finished(self, batch_id: str) -> list[str]:
         """Return the ids of a batch's jobs that have a result, sorted."""
         return self._results.finished(batch_id)
+
+    def reusable(self, batch_id: str, step: str, made: str) -> Any:
+        """Return what a step has made of the same before."""
+        return self._results.reusable(batch_id, step, made)
 
     def erase(self, key: JobKey) -> None:
         """Remove a job's result."""

@@ -30,7 +30,7 @@ from imaginem.pipeline.advance import (
 )
 from imaginem.pipeline.barred import PhotoBarred
 from imaginem.pipeline.context import JobContext
-from imaginem.pipeline.erased_faces import without_erased_faces, without_erased_in
+from imaginem.pipeline.erased_faces import without_erased_faces
 from imaginem.pipeline.failing import (
     end_barred,
     end_invalid,
@@ -44,6 +44,7 @@ from imaginem.pipeline.fused import FusedRun
 from imaginem.pipeline.gathering import Claimed, Entry, Gathering, SheetEntry
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.retries import is_last_try, may_retry
+from imaginem.pipeline.reuse import made_of, succeeded
 from imaginem.pipeline.source import ingest
 from imaginem.pipeline.states import StepState
 from imaginem.pipeline.steps import Step
@@ -265,10 +266,8 @@ def _recorded(
     elif isinstance(found, Exception):
         return try_apart(message.noting(gathering=APART), recorder, services, found)
     else:
-        output = found.model_dump(mode="json", exclude_none=True)
-        digest = member.run.photo.photo.sha256 if member.run.photo.photo else ""
-        output = without_erased_in(output, step.name, message, services, digest)
-        outcome = Outcome(StepState.SUCCESS, output=output)
+        made = made_of(step, message, services, member.run.photo)
+        outcome = succeeded(step, found, message, member.run, made)
     try:
         return record_and_advance(step, message, outcome, member.run)
     except InvalidMessage as problem:  # it would not fit the next queue

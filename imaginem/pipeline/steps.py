@@ -44,6 +44,8 @@ class Step(Generic[ContextT, OutputT]):
         within: seconds that a job waits for others at most, in a group step.
         weights: the files that it brings.
         requirements: the packages that it needs, as pip names them.
+        pure: True for a step whose output may be reused for the same photo.
+        adopt: makes another job's output that of a job; None if nothing in it is a job's own.
         summary: first line of its docstring.
     """
 
@@ -60,6 +62,8 @@ class Step(Generic[ContextT, OutputT]):
         *,
         weights: Sequence[Weights] = (),
         requirements: Sequence[str] = (),
+        pure: bool = False,
+        adopt: Callable[[ContextT, OutputT], OutputT] | None = None,
     ) -> None:
         self.name = function.__name__
         self.output_type = output_type
@@ -72,6 +76,8 @@ class Step(Generic[ContextT, OutputT]):
         self.parameters = parameters
         self.weights = tuple(weights)
         self.requirements = tuple(requirements)
+        self.pure = pure
+        self.adopt = adopt
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
         self._function = function
         self._group = group
@@ -125,7 +131,16 @@ class Step(Generic[ContextT, OutputT]):
             self.settings,
             self.parameters,
             group,
+            weights=self.weights,
+            requirements=self.requirements,
+            pure=self.pure,
+            adopt=self.adopt,
         )
+
+    @property
+    def file(self) -> str:
+        """Path of the file that the step is written in; empty if there is none."""
+        return inspect.getsourcefile(inspect.unwrap(self._function)) or ""
 
     def __repr__(self) -> str:
         """Return the step's name."""
@@ -257,6 +272,8 @@ def step(
     registry: Registry | None = None,
     group: int = 0,
     within: str = "",
+    pure: bool = False,
+    adopt: Callable[[Any, Any], Any] | None = None,
 ) -> Registering:
     """Make a function a step of the pipeline.
 
@@ -275,6 +292,11 @@ def step(
         group: the step works on as many jobs at once: its function gets a list of them, of one
             batch, and returns a list with an output, or an exception, for each. At most 50.
         within: how long a job waits for others at most, such as "30s" or "2m"; with `group`.
+        pure: the output depends on nothing but the photo's bytes, the engines, the step's settings
+            and parameters, and the outputs of the steps that it requires; and the step leaves
+            nothing elsewhere. With `REUSE_OUTPUTS` it may be taken from an earlier job.
+        adopt: of a pure step whose output has something of its job in it, such as ids: gets a job
+            and another job's output, and returns that as the job's own.
 
     Raises:
         RegistrationError: the name, parameters or return annotation are not valid.
@@ -287,6 +309,11 @@ def step(
         check_weights(name, weights)
         check_requirements(name, requirements)
         found = group_of(function, group, within)
+        if adopt is not None and not pure:
+            raise RegistrationError(f"step {name!r}: `adopt` is for a step that is `pure=True`")
+        if pure and (finalizer or found is not None):
+            what = "a finalizer" if finalizer else "a group step"
+            raise RegistrationError(f"step {name!r} is {what}, so it can't be pure")
         registered: Step[Any, Any] = Step(
             function if found is None else found.of_one(),
             _output_type(function, grouped=found is not None),
@@ -298,6 +325,8 @@ def step(
             found,
             weights=weights,
             requirements=requirements,
+            pure=pure,
+            adopt=adopt,
         )
         (default_registry if registry is None else registry).add(registered)
         return registered

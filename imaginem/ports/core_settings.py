@@ -76,6 +76,8 @@ class CoreSettings:
         match_limit: most matches of a face that are kept in each group.
         face_grid: how many photos are looked at for faces in one call.
         face_grid_seconds: how long a photo waits for others to fill that grid, at most.
+        reuse: stands for the engines, their settings and this version, by which outputs may be
+            reused; empty if none may.
     """
 
     default_pipeline: Sequence[str] = ()
@@ -93,3 +95,4 @@ class CoreSettings:
     match_limit: int = 20
     face_grid: FaceGrid = ONE_PHOTO
     face_grid_seconds: float = 30.0
+    reuse: str = ""

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -17,6 +17,7 @@ class JobResult:
 
     Attributes:
         run: id of the run of the job that made it; empty if it is not known.
+        made: what outputs were made of, by step, so that they may be reused.
     """
 
     batch_id: str
@@ -29,6 +30,7 @@ class JobResult:
     unsuccessful: Sequence[str] = ()
     timestamp: datetime | None = None
     run: str = ""
+    made: Mapping[str, str] = field(default_factory=dict)
 
 
 class ResultOfAnotherRun(Conflict):
@@ -58,11 +60,26 @@ class Results(Erasable, Protocol):
             JobErased: its run was erased.
         """
 
+    def reusable(self, batch_id: str, step: str, made: str) -> Any:
+        """Return the output that a step has made of the same for a job of the batch's group.
+
+        Args:
+            batch_id: of the job that it is for.
+            step: name of the step.
+            made: what the output must have been made of.
+
+        Returns:
+            The latest such output, as a JSON value; None if there is none.
+        """
+
     def erase_runs(self, key: JobKey, runs: Collection[str]) -> None:
         """Remove a job's result if it is of one of these runs, or names none."""
 
     def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:
-        """Remove erased faces from the matches in a job's result; its moment stays."""
+        """Remove erased faces from a job's result; its moment stays.
+
+        What is in the result is reused for no other job from then on.
+        """
 
     def read(self, key: JobKey) -> JobResult | None:
         """Return a job's result."""

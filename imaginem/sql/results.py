@@ -1,21 +1,22 @@
 """`pipeline_output`, and the labels and text that search needs."""
 
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from pydantic_core import from_json, to_json
 from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
 
 from imaginem.ports import JobKey, JobResult, ResultOfAnotherRun
 from imaginem.ports.erasing import without_faces
 from imaginem.ports.own_outputs.index import PLACED_STEPS, OutputIndexer, index_nothing
 from imaginem.ports.searchable import count_faces, text_in
-from imaginem.sql.batches import note_batch
+from imaginem.sql.batches import groups_of, note_batch
 from imaginem.sql.database import Database
 from imaginem.sql.erased_runs import SqlErasedRuns
 from imaginem.sql.removal import LOCK
-from imaginem.sql.schema import PipelineOutput, now
+from imaginem.sql.schema import PhotoBatch, PipelineOutput, ReusableRow, now
 from imaginem.sql.search_rows import SEARCHED, drop_search_rows, write_search_rows
 from imaginem.sql.types import job_number, portions
 from imaginem.sql.upsert import upsert
@@ -30,7 +31,10 @@ class SqlResults:
         index: says what photos are found by of own steps' outputs.
     """
 
-    holds = (PipelineOutput.__tablename__, *(table.__tablename__ for table in SEARCHED))
+    holds = (
+        PipelineOutput.__tablename__,
+        *(table.__tablename__ for table in (*SEARCHED, ReusableRow)),
+    )
 
     def __init__(
         self, database: Database, erased: SqlErasedRuns, index: OutputIndexer = index_nothing
@@ -70,6 +74,12 @@ class SqlResults:
                 found = select(PipelineOutput.run).where(PipelineOutput.job == job)
                 raise ResultOfAnotherRun(session.scalar(found) or "")
             write_search_rows(session, key, outputs, own, at)
+            _forget_reusable(session, [job])
+            session.add_all(
+                ReusableRow(job=job, step=step, made=made)
+                for step, made in result.made.items()
+                if step in outputs
+            )
 
     def drop_faces(self, key: JobKey, face_ids: Collection[uuid.UUID]) -> None:
         """Remove faces from the matches in a result; the row is locked, so no newer one is lost."""
@@ -88,6 +98,7 @@ class SqlResults:
                 "timestamp": PipelineOutput.timestamp,
             }
             session.execute(update(PipelineOutput).where(own).values(same_moment))
+            _forget_reusable(session, [job_number(*key)])
             if any(kept[step] != outputs[step] for step in kept if step not in PLACED_STEPS):
                 found_by = self._index(kept)
                 write_search_rows(session, key, kept, found_by, row.timestamp, in_place=True)
@@ -97,6 +108,22 @@ class SqlResults:
         with self._database.session(reading=True) as session:
             row = session.get(PipelineOutput, key)
             return None if row is None else _result(row)
+
+    def reusable(self, batch_id: str, step: str, made: str) -> Any:
+        """Return what a step has made of the same for a job of the batch's group."""
+        with self._database.session(reading=True) as session:
+            group = groups_of(session, [batch_id]).get(batch_id, "")
+            query = (
+                select(PipelineOutput.job_output)
+                .join(ReusableRow, ReusableRow.job == PipelineOutput.job)
+                .join(PhotoBatch, PhotoBatch.batch_id == PipelineOutput.batch_id)
+                .where(ReusableRow.made == made, ReusableRow.step == step)
+                .where(PhotoBatch.group_name == group)
+                .order_by(PipelineOutput.timestamp.desc())
+                .limit(1)
+            )
+            text = session.scalar(query)
+        return None if text is None else from_json(text).get(step)
 
     def batch(self, batch_id: str) -> Iterator[JobResult]:
         """Return a batch's results, by job id."""
@@ -127,6 +154,7 @@ class SqlResults:
             found: Any = session.execute(delete(PipelineOutput).where(own, of_runs))
             if found.rowcount:
                 drop_search_rows(session, [job_number(*key)])
+                _forget_reusable(session, [job_number(*key)])
 
     def erase_batch(self, batch_id: str, job_ids: Collection[str]) -> None:
         """Remove results and labels of a batch's jobs."""
@@ -134,7 +162,13 @@ class SqlResults:
         for portion in portions(jobs):
             with self._database.session() as session:
                 drop_search_rows(session, portion)
+                _forget_reusable(session, portion)
                 session.execute(delete(PipelineOutput).where(PipelineOutput.job.in_(portion)))
+
+
+def _forget_reusable(session: Session, jobs: Sequence[uuid.UUID]) -> None:
+    """Remove what outputs were made of, so that they are not reused."""
+    session.execute(delete(ReusableRow).where(ReusableRow.job.in_(jobs)))
 
 
 def _result(row: PipelineOutput) -> JobResult:

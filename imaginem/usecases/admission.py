@@ -208,6 +208,7 @@ def _send(
             wish.pipeline,
             step_parameters=wish.step_parameters,
             photo_digest=digest,
+            anew=wish.again and before is not None,
         )
     except Exception:
         if before is None:

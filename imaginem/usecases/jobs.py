@@ -6,6 +6,7 @@ from typing import Any
 
 from imaginem.errors import NotFound
 from imaginem.pipeline.progress_row import ProgressRow, read_row
+from imaginem.pipeline.reuse import TOLD
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import (
     AuditDeed,
@@ -27,7 +28,7 @@ from imaginem.usecases.other_models import OtherModels
 
 @dataclass(frozen=True)
 class StepView:
-    """Where a job stands at a step, and why if it failed."""
+    """Where a job stands at a step, why if it failed, and whether its output was reused."""
 
     name: str
     state: str
@@ -131,7 +132,12 @@ def _steps(row: ProgressRow | None, result: JobResult | None) -> list[StepView]:
         ]
     if row is None:
         return []
-    return [StepView(name, row.state_of(name), row.reason_of(name)) for name in row.pipeline]
+    return [StepView(name, row.state_of(name), told_of(row, name)) for name in row.pipeline]
+
+
+def told_of(row: ProgressRow, step: str) -> str:
+    """Return what there is to say of how a step stands."""
+    return row.reason_of(step) or (TOLD if step in row.reused else "")
 
 
 def visible_outputs(outputs: Mapping[str, Any], matches: Sequence[ReviewedMatch]) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def rerun_job(services: DashboardServices, key: JobKey, rerun: Rerun) -> str:
         raise StillAtWork(f"job {key[1]} is still at work: wait until it has ended")
     _check_step(row, rerun.from_step)
     message = _without_later_outputs(message_from_row(row, services, rerun.from_step))
-    message = message.noting(run="", fence="", engines=rerun.token, replay_of=row.run)
+    message = message.noting(run="", fence="", engines=rerun.token, replay_of=row.run, anew=True)
     check_open(services, key[0])
     note(services, AuditDeed.RAN_AGAIN, AuditSubject.JOB, *key)
     result = services.results.read(key)

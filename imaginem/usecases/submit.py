@@ -56,6 +56,7 @@ def submit_photo(
     step_parameters: Mapping[str, Mapping[str, Any]] | None = None,
     photo_digest: str | None = None,
     replay_of: str = "",
+    anew: bool = False,
 ) -> str:
     """Store a photo and send its job to the first queue; return the id of this run.
 
@@ -69,6 +70,7 @@ def submit_photo(
         step_parameters: what is said to steps, by their names.
         photo_digest: SHA-256 of a photo for which the job's id was claimed.
         replay_of: the run that it does again.
+        anew: nothing that was found in the photo before is reused.
 
     Raises:
         NotFound: that run was erased meanwhile.
@@ -84,6 +86,7 @@ def submit_photo(
         services.core_settings.default_pipeline,
     )
     message = message.noting(replay_of=replay_of) if replay_of else message
+    message = message.noting(anew=True) if anew or replay_of else message
     check_open(services, key[0])
     if not isinstance(photo, bytes):
         return send_message(services, message, photo_digest)
@@ -259,7 +262,9 @@ def run_again(services: DashboardServices, key: JobKey) -> str:
     if before is not None:
         if row is not None and row.dropped is not None:
             before = before.noting(dropped=row.dropped)
-        return send_message(services, before.with_image_url(url).noting(replay_of=replay_of))
+        return send_message(
+            services, before.with_image_url(url).noting(replay_of=replay_of, anew=True)
+        )
     pipeline = row.pipeline if row else list(result.processing_pipeline if result else ())
     image_parameters = result.image_parameters if result else sent.parameters if sent else None
     parameters = image_parameters if isinstance(image_parameters, dict) else {}

@@ -11,7 +11,7 @@ that dies in between costs a try, and a forged message has no authority.
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -95,7 +95,6 @@ class Watchdog:
         self._period = period
         self._served = served
         self._now = now
-        self._resumed: Mapping[str, datetime] = {}
 
     def watch(self) -> None:
         """Look at every open batch once.
@@ -139,8 +138,8 @@ class Watchdog:
             *self._queued(batch_id, working),
         ]
         back = messages_back(batch_id, self._resumed)  # if it was paused
-        waiting = [replace(job, since=max(job.since, back)) for job in waiting]
-        overdue = [job for job in waiting if self._now() - job.since >= self._period]
+        late = (replace(job, since=max(job.since, back)) for job in waiting)
+        overdue = [job for job in late if self._now() - job.since >= self._period]
         problems: list[ImaginemError] = []
         for job in overdue:
             try:

@@ -106,7 +106,7 @@ class Progress(Answer):
 
 
 class StepState(Answer):
-    """The state of a step of a job; `reason` says why it failed or was skipped."""
+    """The state of a step; `reason` says why it failed or was skipped, or that it was reused."""
 
     name: str = Field(examples=["ocr"])
     state: str = Field(examples=["success"])

@@ -22,6 +22,7 @@ param pipelineFusion string
 @secure()
 param stepSettings object
 param droppedPhotos string
+param reuseOutputs string
 param photoRetentionDays int
 param cropRetentionDays int
 param thumbnailRetentionDays int
@@ -172,6 +173,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     PIPELINE_DEFINITION: pipelineDefinition
     PIPELINE_FUSION: pipelineFusion
     DROPPED_PHOTOS: droppedPhotos
+    REUSE_OUTPUTS: reuseOutputs
     RETENTION_PHOTOS_DAYS: string(photoRetentionDays)
     RETENTION_CROPS_DAYS: string(cropRetentionDays)
     RETENTION_THUMBNAILS_DAYS: string(thumbnailRetentionDays)

@@ -1,5 +1,6 @@
 """Results: in memory, on SQLite and on PostgreSQL alike."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -59,6 +60,45 @@ class TestResults:
         results.save(result(ONE, a=2))  # of an earlier version: it names no run
         results.erase_runs(ONE, {"m1"})
         assert output_of(results) is None
+
+    def test_an_output_is_found_by_what_it_was_made_of(self, results: Results) -> None:
+        made = {"ocr": "a" * 64, "faces": "b" * 64}
+        results.save(replace(result(ONE, ocr={"full_text": "x"}), made=made))
+        assert results.reusable("other", "ocr", "a" * 64) == {"full_text": "x"}
+        assert results.reusable("other", "ocr", "c" * 64) is None
+        assert results.reusable("other", "faces", "a" * 64) is None
+        assert results.reusable("other", "faces", "b" * 64) is None  # the result lacks it
+
+    def test_of_several_such_outputs_the_latest_is_found(self, results: Results) -> None:
+        made = {"ocr": "a" * 64}
+        for key, text in ((ONE, "old"), (THREE, "new")):
+            results.save(replace(result(key, ocr=text), made=made))
+        assert results.reusable("other", "ocr", "a" * 64) == "new"
+        results.save(result(THREE, ocr="later"))  # it does not say what it was made of
+        assert results.reusable("other", "ocr", "a" * 64) == "old"
+
+    def test_an_output_is_found_in_batches_of_the_same_group_alone(self, stores: Stores) -> None:
+        stores.batches.open_batch(ONE[0], "red")
+        stores.batches.open_batch("red too", "red")
+        stores.batches.open_batch("blue", "blue")
+        stores.results.save(replace(result(ONE, ocr="x"), made={"ocr": "a" * 64}))
+        assert stores.results.reusable("red too", "ocr", "a" * 64) == "x"
+        for batch_id in ("blue", "nobody's"):
+            assert stores.results.reusable(batch_id, "ocr", "a" * 64) is None
+
+    def test_nothing_is_found_of_what_was_erased(self, results: Results) -> None:
+        kept = replace(result(ONE, ocr="x"), made={"ocr": "a" * 64}, run="m1")
+        erasures: list[Callable[[], None]] = [
+            lambda: results.erase(ONE),
+            lambda: results.erase_batch(ONE[0], [ONE[1]]),
+            lambda: results.erase_runs(ONE, {"m1"}),
+            lambda: results.drop_faces(ONE, []),
+        ]
+        for erase in erasures:
+            results.save(kept)
+            assert results.reusable("other", "ocr", "a" * 64) == "x"
+            erase()
+            assert results.reusable("other", "ocr", "a" * 64) is None
 
     def test_a_result_of_another_run_stays_until_it_is_named(self, results: Results) -> None:
         results.save(replace(result(ONE, a=1), run="m1"))

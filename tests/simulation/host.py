@@ -9,6 +9,7 @@ from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.ports import Fusion, QueueItem
 from tests.simulation.faults import WorkerDied
+from tests.simulation.plan import Plan
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.services import SETTINGS, SimulatedServices
 from tests.simulation.steps import DefectError, Pipeline
@@ -24,6 +25,7 @@ _PAUSE = 1.0
 class Surroundings(Protocol):
     """What an instance needs of the run."""
 
+    plan: Plan
     scheduler: Scheduler
     chance: random.Random
     queues: LooseQueues
@@ -54,7 +56,9 @@ class Instance:
     def _born(self) -> SimulatedServices:
         """Return the services of a process that has just begun."""
         services = self.around.services.restarted()
-        services.core_settings = replace(SETTINGS, fusion=self.fusion)
+        services.core_settings = replace(
+            SETTINGS, fusion=self.fusion, reuse="engines" if self.around.plan.reuses else ""
+        )
         return services
 
     def live(self) -> None:

@@ -77,9 +77,11 @@ class Counting(SilentTelemetry):
         self._happened = happened
 
     def count(self, name: str, amount: float = 1, **attributes: str) -> None:
-        """Count a message that was sent in place of a lost one."""
+        """Count messages that were sent in place of lost ones, and outputs that were reused."""
         if name == "imaginem.resent":
             self._happened[f"watchdog: {attributes['outcome']}"] += 1
+        if name == "imaginem.reused":
+            self._happened["outputs reused"] += 1
 
 
 class Surroundings(Protocol):

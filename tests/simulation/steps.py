@@ -21,6 +21,7 @@ from tests.simulation.services import SimulatedServices
 PADDING = " " * 17_000
 BLIND = frozenset({"calls", "waits", "large"})
 """Steps that read no output: what earlier ones found may not be recorded when they run."""
+PURE = frozenset({"calls", "large"})
 REFUSED = "refused"
 GROUP = 3
 WITHIN = 20.0
@@ -98,7 +99,12 @@ class Pipeline:
             return found if name != "large" else Found(what=found.what + PADDING)
 
         function.__name__ = name
-        step(registry=self.registry, requires=needs, finalizer=name == "report")(function)
+        step(
+            registry=self.registry,
+            requires=needs,
+            finalizer=name == "report",
+            pure=name in PURE,
+        )(function)
 
     def _declare_together(self) -> None:
         def function(jobs: list[JobContext]) -> list[Found | Exception]:

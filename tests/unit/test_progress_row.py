@@ -30,6 +30,7 @@ EVERYTHING = RowChange(
     photo='{"image": "https://x.test/copy", "image_error": ""}',
     not_before="2026-11-26T12:05:00+00:00",
     put="2026-11-26T11:59:00+00:00",
+    reused=("ocr",),
 )
 
 
@@ -49,6 +50,7 @@ def test_what_is_written_is_read_again() -> None:
     assert row.not_before == datetime(2026, 11, 26, 12, 5, tzinfo=UTC)
     assert row.output_of("facecrop") == "{}"
     assert (row.previous_runs, row.runs) == (["run-1", "run-0"], ["run-2", "run-1", "run-0"])
+    assert row.reused == ["ocr"]
     assert row.problems() == [("facecrop", "too dark")]
     assert (row.key, row.fence) == (("batch-1", "job-1"), "fence-1")
 
@@ -81,6 +83,7 @@ def test_what_progress_asks_for_is_all_but_outputs_and_addresses() -> None:
     photo = {"image_url", "photo_source", "photo_etag", "photo_sha256", "photo_replaced"}
     message = {"imaginem_message", "imaginem_photo", "job_output"}
     left_out = photo | message | {"imaginem_delivery", "imaginem_put", "facecrop_output"}
+    left_out |= {"imaginem_reused"}
     assert asked == set(EVERYTHING.properties()) - left_out
 
 

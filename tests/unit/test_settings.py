@@ -140,6 +140,7 @@ def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.Mon
         "FACE_ENDPOINT": "https://faces.example",
         "FACE_GRID": "3x2",
         "FACE_GRID_SECONDS": "7",
+        "REUSE_OUTPUTS": "on",
         **{f"RETENTION_{kind.upper()}_DAYS": str(days) for kind, days in kept.items()},
     }
     expected = CoreSettings(
@@ -158,6 +159,7 @@ def test_the_pipeline_is_given_every_setting_of_the_core(monkeypatch: pytest.Mon
         match_limit=30,
         face_grid=FaceGrid(3, 2),
         face_grid_seconds=7,
+        reuse="on",
     )
     for field in fields(CoreSettings):
         assert getattr(expected, field.name) != field.default, f"give {field.name} a value here"

@@ -66,6 +66,13 @@ class PipelineSettings(Section):
         "`on`: a photo that any tool uploads to the input container starts a job; `off`: whoever "
         "uploads one also sends its job message",
     )
+    reuse_outputs: OnOff = setting(
+        "REUSE_OUTPUTS",
+        "off",
+        "`on`: what a [pure](add-a-step.md#a-step-whose-output-may-be-reused) step found in a "
+        "photo is taken from an earlier job of the same bytes in the same access group; `off`: "
+        "each photo of each job is looked at",
+    )
     max_attempts: Count = setting(
         "MAX_ATTEMPTS",
         5,
@@ -110,4 +117,5 @@ class PipelineSettings(Section):
             max_dequeue_count=MAX_DEQUEUE_COUNT,
             retry_seconds=self.retry_seconds,
             fusion=self.fusion,
+            reuse="on" if self.reuse_outputs == "on" else "",  # the runtime names the engines
         )

@@ -18,6 +18,7 @@ from imaginem.sql.schema.jobs import (
     PhotoFact,
     PhotoText,
     PipelineOutput,
+    ReusableRow,
     SubmissionRow,
 )
 from imaginem.sql.schema.ledger import LedgerJobRow, LedgerSumRow
@@ -45,6 +46,7 @@ __all__ = [
     "PhotoText",
     "PipelineOutput",
     "RemovalRow",
+    "ReusableRow",
     "ReviewRow",
     "ServiceFaceRow",
     "SubmissionRow",

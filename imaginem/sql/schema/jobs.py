@@ -188,6 +188,28 @@ class PhotoFact(Base):
     )
 
 
+class ReusableRow(Base):
+    """What an output of a job's result was made of; the output itself is in the result alone.
+
+    Attributes:
+        made: a hash, as `imaginem.pipeline.reuse` makes it.
+    """
+
+    __tablename__ = "reusable_output"
+
+    job: Mapped[uuid.UUID] = mapped_column(
+        Uuid,
+        ForeignKey("pipeline_output.job", name="fk_reusable_output_job", ondelete="CASCADE"),
+    )
+    step: Mapped[str] = mapped_column(String(64))
+    made: Mapped[str] = mapped_column(String(64))
+
+    __table_args__ = (
+        PrimaryKeyConstraint("job", "step", name="pk_reusable_output"),
+        Index("ix_reusable_output_made", "made"),
+    )
+
+
 class PhotoText(Base):
     """The searchable form of a photo that has words; a later result has a higher number.
 

@@ -23,6 +23,7 @@ from imaginem.config.settings import Settings, choosing, read_settings
 from imaginem.engines.parts import EngineParts
 from imaginem.images.photo_cache import PhotoCache
 from imaginem.pipeline.alarms import ThreadAlarms
+from imaginem.pipeline.budgets import NotedBudgets
 from imaginem.pipeline.buffered_ledger import BufferedLedger
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.engine_choices import NotedEngineChoices
@@ -37,6 +38,7 @@ from imaginem.ports import (
     BarredPhotos,
     Batches,
     Blobs,
+    Budgets,
     CoreSettings,
     Drops,
     EarlierOutputs,
@@ -243,6 +245,11 @@ class Runtime(Engines):
     def pauses(self) -> Pauses:
         """Which batches are paused."""
         return PausedBatches(self.cancellations, self.shared_state)
+
+    @_Once
+    def budgets(self) -> Budgets:
+        """How much of which batch may be spent."""
+        return NotedBudgets(self.cancellations, self.shared_state)
 
     @_Once
     def open_batches(self) -> OpenBatches:

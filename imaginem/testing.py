@@ -45,6 +45,7 @@ from imaginem.memory.stores import MemoryStores
 from imaginem.memory.tombstones import MemoryTombstones
 from imaginem.message import JobMessage, decode_message
 from imaginem.pipeline.advance import Transition
+from imaginem.pipeline.budgets import NotedBudgets
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.context import JobContext
 from imaginem.pipeline.engine_choices import NotedEngineChoices
@@ -153,6 +154,7 @@ class MemoryServices(MemoryStores, Engines):
     erased: Any = None
     cancellations: Any = None
     open_batches: Any = None
+    budgets: Any = None
     engine_choices: Any = None
     maintenance_jobs: Sequence[MaintenanceJob] = ()
 
@@ -170,6 +172,8 @@ class MemoryServices(MemoryStores, Engines):
             self.audit = ChainWriter(self.audit_trail, self.installation_key)
         if self.cancellations is None:
             self.cancellations = CancelledBatches(self.shared_state)
+        if self.budgets is None:
+            self.budgets = NotedBudgets(self.cancellations, self.shared_state)
         if self.open_batches is None:
             self.open_batches = NotedBatches(self.shared_state)
         if self.erased is None:

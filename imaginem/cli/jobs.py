@@ -24,7 +24,7 @@ from imaginem.cli.intake import (
     whole_pipeline,
 )
 from imaginem.cli.own_outputs import own_tables, row_table
-from imaginem.cli.pausing import as_told, is_paused, tell_paused
+from imaginem.cli.pausing import as_told, is_paused, read_usd, tell_paused
 from imaginem.cli.progress import render, show_job, show_view, tell_unfinished, watch, who_waits
 from imaginem.cli.report import photo_link, result_json, result_table
 from imaginem.cli.shared import (
@@ -49,6 +49,7 @@ from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.admission import Admission
 from imaginem.usecases.at_work import at_work
 from imaginem.usecases.audit.acting import note, state_purpose
+from imaginem.usecases.budgets import set_budget
 from imaginem.usecases.jobs import photo_name, view_job
 from imaginem.usecases.progress import (
     BatchProgress,
@@ -93,6 +94,9 @@ def submit(
     forecast_: Annotated[
         bool, typer.Option("--forecast", help="Tell what it would cost, and send nothing.")
     ] = False,
+    budget: Annotated[
+        str, typer.Option(metavar="USD", help="Pause the batch when it has spent this much.")
+    ] = "",
     wait: Annotated[
         bool, typer.Option("--wait", help="Show progress until all have ended.")
     ] = False,
@@ -115,6 +119,8 @@ def submit(
         if forecast_:
             tell_forecast(runtime, len(sources), steps, as_json=as_json_)
             return
+        if budget:
+            set_budget(runtime, batch_id, read_usd(budget))
         submitted, barred = submit_each(
             runtime,
             track(sources, "uploading", console=err, disable=len(sources) < 5),

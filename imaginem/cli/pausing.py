@@ -1,4 +1,4 @@
-"""`imaginem pause` and `resume`."""
+"""`imaginem pause`, `resume` and `budget`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -6,8 +6,19 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from imaginem.cli.shared import App, exit_on_error, make_runtime, out
+from imaginem.cli.shared import (
+    App,
+    Exit,
+    Json,
+    exit_on_error,
+    fail,
+    make_runtime,
+    out,
+    print_json,
+)
 from imaginem.ports import DashboardServices, Pause
+from imaginem.usecases.budgets import budget_of, set_budget
+from imaginem.usecases.cost_words import usd
 from imaginem.usecases.pausing import pause_batch, resume_batch, told
 
 
@@ -15,6 +26,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("pause")(pause)
     app.command("resume")(resume)
+    app.command("budget")(budget)
 
 
 def pause(
@@ -37,6 +49,43 @@ def resume(batch: str, app: App = Path()) -> None:
         was_paused = resume_batch(make_runtime(app), batch)
         line = "goes on: its jobs come back within ten minutes" if was_paused else "was not paused"
         out.print(f"batch {batch} {line}", highlight=False, markup=False, soft_wrap=True)
+
+
+def budget(
+    batch: str,
+    amount: Annotated[
+        str, typer.Argument(metavar="[AMOUNT|none]", help="US dollars; shown if left out.")
+    ] = "",
+    as_json: Json = False,
+    app: App = Path(),
+) -> None:
+    """Show, change or take away what a batch may spend; one that waits for that goes on."""
+    with exit_on_error():
+        runtime = make_runtime(app)
+        if amount:
+            went_on = set_budget(runtime, batch, None if amount == "none" else read_usd(amount))
+            if went_on and not as_json:
+                line = f"batch {batch} goes on: its jobs come back within ten minutes"
+                out.print(line, highlight=False, markup=False, soft_wrap=True)
+        found = budget_of(runtime, batch)
+        if as_json:
+            print_json(None if found is None else {"usd": found.usd, "spent": found.spent})
+            return
+        line = (
+            f"batch {batch} has no budget"
+            if found is None
+            else f"batch {batch} may spend {usd(found.usd)}, and has spent {usd(found.spent)}"
+        )
+        out.print(line, highlight=False, markup=False, soft_wrap=True)
+        tell_paused(runtime, batch, out)
+
+
+def read_usd(text: str) -> float:
+    """Return an amount of US dollars; exits with code 2 if it is none."""
+    try:
+        return float(text.removeprefix("$"))
+    except ValueError:
+        fail(f"{text!r} is no amount of US dollars: write 5 or 0.50", Exit.USAGE)
 
 
 def tell_paused(services: DashboardServices, batch: str, console: Console) -> bool:

@@ -10,6 +10,7 @@ import random
 
 from imaginem.message import JobMessage
 from imaginem.pipeline.advance import Outgoing, Transition
+from imaginem.pipeline.budgets import pause_if_used_up
 from imaginem.pipeline.fence import Claim
 from imaginem.pipeline.fused import FusedRun
 from imaginem.pipeline.loading import Delivery
@@ -18,7 +19,7 @@ from imaginem.pipeline.paused_batches import LONGEST_WAIT
 from imaginem.pipeline.progress_row import RowChange
 from imaginem.pipeline.sheets import APART
 from imaginem.pipeline.stopping import is_erased
-from imaginem.ports import JobErased
+from imaginem.ports import JobErased, Services
 
 _SHORTEST_WAIT = 5.0
 _JITTER = 1.25
@@ -69,7 +70,7 @@ def wait_if_paused(
     Raises:
         JobErased: the job was erased while it waited.
     """
-    paused_for = run.services.pauses.paused_for(message.job_definition.batch_id)
+    paused_for = _paused_for(run.services, message.job_definition.batch_id)
     if paused_for is None:
         return None
     if claim is not None:
@@ -85,11 +86,20 @@ def wait_between(message: JobMessage, run: FusedRun) -> Transition | None:
     Raises:
         AlreadyConcluded, JobErased: as recording does.
     """
-    paused_for = run.services.pauses.paused_for(message.job_definition.batch_id)
+    paused_for = _paused_for(run.services, message.job_definition.batch_id)
     if paused_for is None:
         return None
     claim = run.recorder.write(RowChange())
     return _back(message.noting(run=claim.run, fence=claim.fence), run, paused_for)
+
+
+def _paused_for(services: Services, batch_id: str) -> float | None:
+    """Return for how many seconds a batch is paused, by its budget just now if that is used up."""
+    paused_for = services.pauses.paused_for(batch_id)
+    if paused_for is None:
+        pause_if_used_up(services, batch_id)
+        paused_for = services.pauses.paused_for(batch_id)
+    return paused_for
 
 
 def _back(message: JobMessage, run: FusedRun, paused_for: float) -> Transition:

@@ -15,6 +15,7 @@ from imaginem.ports.audit import (
 )
 from imaginem.ports.barred import BarredPhoto, BarredPhotos
 from imaginem.ports.batches import Batches, BatchInfo, BatchPage, Groups
+from imaginem.ports.budgets import Budgets
 from imaginem.ports.catalogue import FoundPhoto, PhotoCatalogue, PhotoFilter, PhotoPage
 from imaginem.ports.core_settings import ONE_PHOTO, CoreSettings, FaceGrid, Fusion, RetentionDays
 from imaginem.ports.drops import Drop, Drops
@@ -128,6 +129,7 @@ __all__ = [
     "BlobInfo",
     "Blobs",
     "Box",
+    "Budgets",
     "CallContext",
     "Cancellations",
     "CoreSettings",

@@ -30,6 +30,7 @@ class AuditDeed(StrEnum):
     REOPENED = "reopened"
     PAUSED = "paused"
     RESUMED = "resumed"
+    BUDGETED = "budgeted"
     REPLAYED = "replayed"
     DROPPED = "dropped"
     CLEARED = "cleared"

@@ -20,6 +20,7 @@ from imaginem.ports.ledger import (
     Ledger,
     LedgerEntry,
     LedgerItem,
+    added,
 )
 from imaginem.ports.storage import JobKey
 
@@ -187,3 +188,9 @@ def forget_job() -> None:
 def count_run(seconds: float) -> None:
     """Count that a step was begun once."""
     count(STEP, "run", seconds=seconds)
+
+
+def under_way(batch_id: str) -> Amounts:
+    """Return what this process's executions for a batch have taken that have not ended."""
+    meters = {id(meter): meter for key, meter in list(_of_jobs.items()) if key[0] == batch_id}
+    return added(*(meter.entry().amounts for meter in meters.values()))

@@ -8,6 +8,7 @@ from imaginem.ports.alarms import Alarms
 from imaginem.ports.audit import AuditLog, AuditTrail
 from imaginem.ports.barred import BarredPhotos
 from imaginem.ports.batches import Batches
+from imaginem.ports.budgets import Budgets
 from imaginem.ports.catalogue import PhotoCatalogue
 from imaginem.ports.core_settings import CoreSettings
 from imaginem.ports.drops import Drops
@@ -204,6 +205,10 @@ class Services(Engines, Protocol):
     @property
     def pauses(self) -> Pauses:
         """Return the batches that are paused."""
+
+    @property
+    def budgets(self) -> Budgets:
+        """Return the budgets of batches."""
 
     @property
     def open_batches(self) -> OpenBatches:

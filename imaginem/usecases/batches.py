@@ -9,6 +9,7 @@ from imaginem.pipeline.states import ENDED
 from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, Deed, Pause
 from imaginem.usecases.at_work import at_work
 from imaginem.usecases.audit.acting import note
+from imaginem.usecases.budgets import BudgetView, budget_of
 from imaginem.usecases.landing import decide
 from imaginem.usecases.progress import read_batch, summarise
 
@@ -29,6 +30,7 @@ class BatchOverview:
     Attributes:
         cancelled: it takes no photos, and its jobs stop.
         paused: its jobs wait before their next step; None if they don't.
+        budget: how much may be spent, and is; None if it has none.
         jobs: state of each job; `queued` before its first step.
         steps: counts of states by step.
         problems: of the jobs' latest runs.
@@ -40,6 +42,7 @@ class BatchOverview:
     steps: Mapping[str, Mapping[str, int]]
     problems: Sequence[StepProblem]
     paused: Pause | None = None
+    budget: BudgetView | None = None
 
     @property
     def ended(self) -> int:
@@ -84,6 +87,7 @@ def batch_overview(services: DashboardServices, batch_id: str) -> BatchOverview:
             if working.get(job) != "queued"  # its next run waits: this is from its last one
         ],
         paused=services.pauses.pause_of(batch_id),
+        budget=budget_of(services, batch_id),
     )
 
 

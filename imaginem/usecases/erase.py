@@ -173,6 +173,7 @@ def _empty_of_batch(services: DashboardServices, batch_id: str, job_ids: Collect
             if job_id not in later:
                 store.erase((batch_id, job_id))
     forget_unsent(services, batch_id)
+    services.budgets.set(batch_id, None)
     services.pauses.forget(batch_id)  # what still waits comes back, and finds the tombstone
     services.batches.forget_batch(batch_id)
     services.remains.wipe()

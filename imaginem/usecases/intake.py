@@ -16,6 +16,7 @@ from imaginem.redaction import without_query
 from imaginem.usecases.access import Caller, check_batch, check_photo_address, no_batch
 from imaginem.usecases.admission import Admission, Wish, admit, photo_digest
 from imaginem.usecases.audit.acting import note
+from imaginem.usecases.budgets import begin_budget
 from imaginem.usecases.submit import job_id_of, send_message
 
 
@@ -33,6 +34,7 @@ class Upload:
         group: who may see the batch, if this is its first photo; empty for everybody.
         raw: take the pipeline as it is given: other names are queues that other apps serve.
         step_parameters: what is said to steps, by their names.
+        budget: US dollars that the batch may spend, if it has no budget yet.
     """
 
     batch_id: str
@@ -45,6 +47,7 @@ class Upload:
     group: str = ""
     raw: bool = False
     step_parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    budget: float | None = None
 
 
 def receive_photo(
@@ -68,6 +71,7 @@ def receive_photo(
     name = _file_name(upload.filename)
     _check_valid(services, (upload.batch_id, upload.job_id or job_id_of(name)), pipeline)
     _enter_batch(services, upload.batch_id, caller, upload.group)
+    begin_budget(services, upload.batch_id, upload.budget)
     wish = Wish(
         batch_id=upload.batch_id,
         name=name,

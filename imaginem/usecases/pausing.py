@@ -42,16 +42,20 @@ def pause_batch(services: DashboardServices, batch_id: str, because: str = "") -
 def resume_batch(services: DashboardServices, batch_id: str) -> bool:
     """Let a paused batch's jobs go on; return whether it was paused.
 
+    One that its budget has paused has no budget from then on.
+
     Raises:
         NotFound: there is no such batch.
     """
     _check(services, batch_id)
     note(services, AuditDeed.RESUMED, AuditSubject.BATCH, batch_id)
     decide(services, Deed.RESUME, batch_id)
-    was_paused = services.pauses.pause_of(batch_id) is not None
+    pause = services.pauses.pause_of(batch_id)
+    if pause is not None and pause.of_budget:
+        services.budgets.set(batch_id, None)  # or it would be paused again at once
     services.pauses.resume(batch_id)
     services.open_batches.note(batch_id, surely=True)  # jobs whose message was lost meanwhile
-    return was_paused
+    return pause is not None
 
 
 def told(pause: Pause) -> str:

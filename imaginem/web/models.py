@@ -84,6 +84,13 @@ class Paused(Answer):
     because: str = Field("", examples=["the quota of this month is used up"])
 
 
+class Budget(Answer):
+    """How many US dollars a batch may spend, by the price list, and has spent."""
+
+    usd: float = Field(examples=[5.0])
+    spent: float = Field(examples=[2.41])
+
+
 class Progress(Answer):
     """A batch's progress, from `pipelinelogs`.
 
@@ -103,6 +110,7 @@ class Progress(Answer):
     steps: dict[str, dict[str, int]]
     problems: list[JobProblem]
     paused: Paused | None = None
+    budget: Budget | None = None
 
 
 class StepState(Answer):

@@ -72,6 +72,7 @@ OPERATIONS = {
     "audit.deed.reopened": "reopened",
     "audit.deed.paused": "paused",
     "audit.deed.resumed": "let go on",
+    "audit.deed.budgeted": "set the budget of",
     "audit.deed.replayed": "replayed",
     "audit.deed.dropped": "dropped",
     "audit.deed.cleared": "cleared",

@@ -1,4 +1,4 @@
-"""Models of the API's requests on batches that wait."""
+"""Models of the API's requests on batches that wait, and on their budgets."""
 
 from typing import Annotated
 
@@ -15,3 +15,11 @@ class PauseAsked(BaseModel):
     because: Annotated[
         str, Field(max_length=REASON_LIMIT, examples=["the quota of this month is used up"])
     ] = ""
+
+
+class BudgetAsked(BaseModel):
+    """How many US dollars a batch may spend; null takes its budget away."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    usd: Annotated[float | None, Field(gt=0, le=1e9, examples=[5.0])]

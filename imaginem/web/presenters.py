@@ -45,6 +45,7 @@ def present_progress(overview: BatchOverview) -> models.Progress:
             for problem in overview.problems
         ],
         paused=models.Paused.model_validate(overview.paused) if overview.paused else None,
+        budget=models.Budget.model_validate(overview.budget) if overview.budget else None,
     )
 
 

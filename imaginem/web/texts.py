@@ -48,6 +48,7 @@ ENGLISH = {
     "batch.cancel": "Cancel",
     "batch.cancel.ask": "Stop the jobs of this batch at their next step?",
     "batch.paused": "This batch is {told}. Its photos wait.",
+    "batch.budget": "Budget {usd}, of which {spent} is spent.",
     "batch.pause": "Pause",
     "batch.pause.ask": "Why shall this batch wait? You may leave this empty.",
     "batch.resume": "Go on",

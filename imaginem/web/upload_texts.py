@@ -10,6 +10,8 @@ UPLOAD = {
     "megapixels.",
     "upload.batch": "Batch",
     "upload.batch.help": "Photos sent together. The same name again adds to the batch.",
+    "upload.budget": "Budget in US dollars",
+    "upload.budget.help": "The batch pauses when it has spent this much; empty: no limit.",
     "upload.group": "Only for group",
     "upload.group.help": "Id of an Entra group; empty: everybody with a role.",
     "upload.steps": "What to do with each photo",

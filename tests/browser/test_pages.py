@@ -244,6 +244,24 @@ def test_a_running_batch_is_cancelled(window: Window) -> None:
     window.shot("batch-cancelled")
 
 
+def test_a_running_batch_is_paused_for_a_reason_and_goes_on(window: Window) -> None:
+    installation = window.dashboard.installation
+    url = installation.upload(window.dashboard.samples("obama.jpg")[0].read_bytes())
+    for number in range(30):
+        installation.job(url, batch="waiting", job=f"{number:02}")
+    installation.wait("waiting", ("00",))
+    page = window.open("/batches/waiting")
+    page.on("dialog", lambda dialog: dialog.accept("the quota is used up – für heute"))
+    page.get_by_role("button", name="Pause").click()
+    told = page.get_by_text("because the quota is used up – für heute")
+    expect(told).to_be_visible()
+    window.shot("batch-paused")
+    page.get_by_role("button", name="Go on").click()
+    expect(told).not_to_be_visible()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    installation.runtime.cancellations.cancel("waiting")
+
+
 def test_a_page_that_is_not_there_says_so(window: Window) -> None:
     window.expected = ["404"]
     page = window.open("/photos/people/nobody")

@@ -15,6 +15,7 @@ from imaginem.memory.shared_state import MemorySharedState
 from imaginem.memory.storage import MemoryBlobs
 from imaginem.memory.stores import MemoryStores
 from imaginem.memory.tombstones import MemoryTombstones
+from imaginem.pipeline.budgets import NotedBudgets
 from imaginem.pipeline.cancelling import CancelledBatches
 from imaginem.pipeline.engine_choices import NotedEngineChoices
 from imaginem.pipeline.erased import NotedErasures
@@ -149,6 +150,7 @@ class SimulatedServices(Engines):
     def _remember_nothing(self) -> None:
         self.alarms = SimulatedAlarms(self._around)
         self.cancellations = CancelledBatches(self.shared_state, self._clock.read)
+        self.budgets = NotedBudgets(self.cancellations, self.shared_state, self._clock.read)
         self.pauses = PausedBatches(self.cancellations, self.shared_state)
         self.open_batches = NotedBatches(self.shared_state, self._clock.machine)
         self.engine_choices = NotedEngineChoices(self.shared_state)

@@ -315,6 +315,20 @@ class TestBatchActions:
         assert api.post("/api/batches/none/pause").status_code == 404
         assert api.post("/api/batches/b/pause", json={"because": "x" * 201}).status_code == 422
 
+    def test_a_batch_has_the_budget_of_its_first_photo_until_it_is_changed(
+        self, api: TestClient
+    ) -> None:
+        send(api, photo_bytes(), budget="5")
+        send(api, photo_bytes(color="red"), budget="7")
+        assert api.get("/api/batches/b").json()["budget"] == {"usd": 5.0, "spent": 0.0}
+        changed = api.put("/api/batches/b/budget", json={"usd": 9}).json()["budget"]
+        assert changed["usd"] == 9.0
+        assert api.put("/api/batches/b/budget", json={"usd": None}).json()["budget"] is None
+        for nonsense in (0, -1, "much"):
+            assert api.put("/api/batches/b/budget", json={"usd": nonsense}).status_code == 422
+        assert api.put("/api/batches/none/budget", json={"usd": 9}).status_code == 404
+        assert send(api, photo_bytes(color="blue"), budget="0").status_code == 422
+
     def test_only_what_has_ended_is_run_again(self, api: TestClient) -> None:
         name = send(api, photo_bytes()).json()["job_id"]
         assert api.post("/api/batches/none/cancel").status_code == 404

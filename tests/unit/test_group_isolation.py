@@ -122,6 +122,7 @@ TABLE = {
     "POST /api/batches/{batch_id}/reopen": NAMED,
     "POST /api/batches/{batch_id}/pause": NAMED,
     "POST /api/batches/{batch_id}/resume": NAMED,
+    "PUT /api/batches/{batch_id}/budget": NAMED,
     "GET /api/batches/{batch_id}/export": Route("format=json", wrong=(("format=x", ""),)),
     "DELETE /api/batches/{batch_id}": NAMED,
     "POST /api/jobs": MESSAGES,

@@ -34,6 +34,7 @@ CASEWORKERS = {
     "POST /api/batches/{batch_id}/reopen",
     "POST /api/batches/{batch_id}/pause",
     "POST /api/batches/{batch_id}/resume",
+    "PUT /api/batches/{batch_id}/budget",
     "DELETE /api/batches/{batch_id}",
     "POST /api/jobs",
     "POST /api/jobs/{batch_id}/{job_id}/retry",

@@ -1,4 +1,4 @@
-"""`/api/batches/{batch_id}/…`: cancel, reopen, pause, resume, export, erase."""
+"""`/api/batches/{batch_id}/…`: cancel, reopen, pause, resume, budget, export, erase."""
 
 from typing import Annotated, Literal
 
@@ -7,6 +7,7 @@ from fastapi.responses import Response
 from pydantic_core import to_json
 
 from imaginem.usecases.batches import batch_overview, cancel_batch, reopen_batch
+from imaginem.usecases.budgets import set_budget
 from imaginem.usecases.erase import forget_batch
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.usecases.pausing import pause_batch, resume_batch
@@ -14,7 +15,7 @@ from imaginem.usecases.waiting import without_result
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch, WebDep
 from imaginem.web.files import attachment
 from imaginem.web.models import Progress
-from imaginem.web.pause_models import PauseAsked
+from imaginem.web.pause_models import BudgetAsked, PauseAsked
 from imaginem.web.presenters import present_progress
 from imaginem.web.problems import responses
 from imaginem.web.receipt_models import Forgotten, present_erasure
@@ -52,6 +53,16 @@ def pause(
 def resume(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) -> Progress:
     """Let a paused batch's jobs go on; the last one comes back within ten minutes."""
     resume_batch(services, batch_id)
+    return present_progress(batch_overview(services, batch_id))
+
+
+@router.put("/batches/{batch_id}/budget", responses=responses(400, 404, 422))
+def change_budget(
+    caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch, wanted: BudgetAsked
+) -> Progress:
+    """Give a batch another budget, or none; one that waits for that goes on."""
+    batch_overview(services, batch_id)  # it is there
+    set_budget(services, batch_id, wanted.usd)
     return present_progress(batch_overview(services, batch_id))
 
 

@@ -70,6 +70,12 @@ def upload(
     group: Annotated[
         str, Form(max_length=200, description="Who may see the batch: an Entra group's id.")
     ] = "",
+    budget: Annotated[
+        float | None,
+        Form(
+            gt=0, le=1e9, description="US dollars that the batch may spend, unless it has a budget."
+        ),
+    ] = None,
     parameters: Annotated[
         str,
         Form(
@@ -93,6 +99,7 @@ def upload(
         replace=replace,
         group=group,
         step_parameters=read_step_parameters(parameters),
+        budget=budget,
     )
     job = receive_photo(services, web.registry, upload, caller)
     if not job.sent:

@@ -17,6 +17,7 @@ from imaginem.usecases.batches import (
     reopen_batch,
     view_batch,
 )
+from imaginem.usecases.cost_words import usd
 from imaginem.usecases.erase import forget_batch
 from imaginem.usecases.pausing import pause_batch, resume_batch, told
 from imaginem.usecases.submit import run_again
@@ -88,7 +89,7 @@ def _show(
     values = progress_values(present_progress(overview))
     paused = told(overview.paused) if overview.paused else ""
     purposes = services.core_settings.purposes
-    return render(request, template, {**values, "paused": paused, "purposes": purposes})
+    return render(request, template, {**values, "paused": paused, "purposes": purposes, "usd": usd})
 
 
 @router.get("")

@@ -188,6 +188,7 @@ function post(photo) {
     const body = new FormData();
     body.append("pipeline", plan.steps);
     body.append("group", plan.group);
+    if (plan.budget) body.append("budget", plan.budget);
     body.append("parameters", plan.parameters);
     if (photo.again) body.append("again", "true");
     body.append("file", photo.file, photo.file.name);
@@ -322,6 +323,7 @@ form.addEventListener("submit", (event) => {
     batch: field("batch"),
     steps: steps().join(","),
     group: field("group"),
+    budget: field("budget"),
     parameters: JSON.stringify(parameters()),
   };
   for (const input of form.querySelectorAll("[name]")) input.disabled = true;

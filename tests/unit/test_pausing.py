@@ -15,6 +15,7 @@ from imaginem.pipeline.cancelling import ENTRY, FRESH_SECONDS, CancelledBatches
 from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.paused_batches import LONGEST_WAIT, PAUSED_LIMIT, PausedBatches
 from imaginem.pipeline.pausing import paused_delay
+from imaginem.pipeline.states import JobState
 from imaginem.ports import Pause, RetentionDays
 from imaginem.testing import MemoryServices, MemorySharedState
 from imaginem.usecases.batches import batch_overview, cancel_batch
@@ -24,6 +25,7 @@ from imaginem.usecases.retention import apply_retention
 from imaginem.usecases.watchdog import Watchdog
 from tests.unit.test_cancelling import Counting
 from tests.unit.test_fused import STATES, Line
+from tests.unit.test_group_steps import WITHIN, Hall
 from tests.workbench import KEY, Bench, Found
 
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
@@ -128,6 +130,37 @@ class TestAJob:
     def test_of_another_batch_goes_on(self, line: Line) -> None:
         line.services.pauses.pause("another", WHY)
         assert line.deliver(line.message(), "m1") == "success"
+
+
+class TestAGroupStep:
+    """Jobs that wait for each other wait for the end of the pause, too."""
+
+    def test_looks_at_nothing_while_its_batch_is_paused_and_at_all_of_it_afterwards(self) -> None:
+        hall = Hall()
+        hall.send("a", "b")
+        hall.services.pauses.pause("batch", WHY)
+        assert set(hall.wait(WITHIN)) == {"paused"}
+        hall.send("c")
+        for _ in range(5):
+            hall.wait(LONGEST_WAIT)
+        assert hall.calls == []
+        hall.services.pauses.resume("batch")
+        for _ in range(3):
+            hall.wait(LONGEST_WAIT)
+        assert sorted(name for call in hall.calls for name in call) == ["a", "b", "c"]
+        assert hall.states("a", "b", "c") == [JobState.SUCCEEDED] * 3
+        assert hall.is_empty()
+
+    def test_drops_a_job_that_is_erased_meanwhile(self) -> None:
+        hall = Hall()
+        hall.send("a", "b")
+        hall.services.pauses.pause("batch", WHY)
+        hall.wait(WITHIN)
+        forget_job(hall.services, ("batch", "a"))
+        assert "erased" in hall.wait(LONGEST_WAIT)
+        hall.services.pauses.resume("batch")
+        hall.wait(LONGEST_WAIT)
+        assert hall.calls == [["b"]]
 
 
 def _dies(*given: object, **named: object) -> str:

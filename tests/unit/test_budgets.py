@@ -14,7 +14,7 @@ from imaginem.pipeline.cancelling import FRESH_SECONDS, CancelledBatches
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import LedgerEntry, LedgerItem
 from imaginem.ports.ledger import Amount
-from imaginem.ports.metering import count
+from imaginem.ports.metering import count, metered, work_on
 from imaginem.ports.prices import Price, PriceList
 from imaginem.testing import MemoryServices, MemorySharedState, message_for, run_all
 from imaginem.usecases.batches import batch_overview, cancel_batch
@@ -152,6 +152,15 @@ def test_what_other_processes_have_spent_counts(house: House) -> None:
     house.work()
     assert house.ran.total() == 0
     assert house.services.pauses.pause_of("b") is not None
+
+
+def test_what_an_execution_has_used_so_far_counts(house: House) -> None:
+    with metered(house.services.ledger, "first", executes=True):
+        work_on("b", "job", "first")
+        count("vision", "analyze", billed=7)
+        assert spent_of(house.services, "b") == 1.0
+        assert spent_of(house.services, "another") == 0.0
+    assert spent_of(house.services, "b") == 1.0
 
 
 def test_a_ledger_that_is_away_stops_nothing(house: House) -> None:

@@ -100,6 +100,16 @@ class TestAJob:
         assert carried_on(line, "second", "m2") == "success"
         assert (line.row.job_state, line.ran) == ("succeeded", list(STATES))
 
+    def test_whose_message_comes_again_is_sent_on_by_that_message_alone(self, bench: Bench) -> None:
+        """Under another id it would count as a late copy of a step that is recorded, and end."""
+        second = bench.sent(bench.transition(bench.first, bench.message(), "m1"))
+        bench.transition(bench.second, second, "m2")  # recorded; its worker died then
+        paused(bench)
+        report = bench.sent(bench.transition(bench.second, second, "m2", 2))
+        assert decode_message(report, ()).current == "report"
+        bench.services.pauses.resume("batch-1")
+        assert bench.execute(bench.report, report, "m3") == "success"
+
     def test_keeps_the_tries_that_failed_before(self, bench: Bench) -> None:
         def fails(job: JobContext) -> Found:
             raise RetryableError("busy")

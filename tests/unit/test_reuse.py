@@ -1,5 +1,6 @@
 """Outputs of pure steps are taken from an earlier job of the same bytes, and from no other."""
 
+import hashlib
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.reuse import TOLD
 from imaginem.pipeline.steps import Registry, default_registry
 from imaginem.ports import CoreSettings, Fusion, JobKey
+from imaginem.ports.weights import Weights
 from imaginem.testing import MemoryServices, message_for, photo_bytes, run_all
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.erase import forget_job
@@ -265,6 +267,15 @@ class TestAStepOfOnesOwn:
         changed = tmp_path / "counted.py"
         changed.write_text("another")
         monkeypatch.setattr(type(own.registry.get("counted")), "file", str(changed))
+        assert [self.send(own, number) for number in (3, 4)] == [1, 0]
+
+    def test_runs_again_with_other_weights(self, own: House) -> None:
+        assert [self.send(own, number) for number in (1, 2)] == [1, 0]
+        net = Path(__file__)
+        sha256 = hashlib.sha256(net.read_bytes()).hexdigest()
+        own.registry.get("counted").weights = (
+            Weights(file=str(net), sha256=sha256, licence="MIT"),
+        )
         assert [self.send(own, number) for number in (3, 4)] == [1, 0]
 
     def test_is_not_reused_if_nobody_can_tell_what_it_is_made_of(

@@ -15,6 +15,10 @@ from imaginem.usecases.jobs import JobView
 from imaginem.usecases.looked import Look, Looked, look_in_result, look_of
 
 
+_TEMPLATE = "sample"
+"""The step that ships to start others from: nobody misses what it would find."""
+
+
 @dataclass(frozen=True)
 class OwnFinding:
     """What an own step found in a photo, or why nothing is known.
@@ -118,7 +122,7 @@ class OwnOutputs:
 
     def not_asked(self, job: JobView) -> list[str]:
         """Return the own steps that are no steps of a job, and have not looked at its photo."""
-        asked = {step.name for step in job.steps} | (job.outputs or {}).keys()
+        asked = {_TEMPLATE, *(step.name for step in job.steps), *(job.outputs or {})}
         return [step.name for step in self.steps() if step.name not in asked]
 
     def _told(

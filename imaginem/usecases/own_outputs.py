@@ -14,7 +14,6 @@ from imaginem.usecases.findings import FOUND, Finding
 from imaginem.usecases.jobs import JobView
 from imaginem.usecases.looked import Look, Looked, look_in_result, look_of
 
-
 _TEMPLATE = "sample"
 """The step that ships to start others from: nobody misses what it would find."""
 

@@ -22,14 +22,14 @@ def mean_colours(
     return _write(path, [cast, mean], [picture], [means], {"names": "red\ngreen\nblue"})
 
 
-def always(path: Path, answers: Mapping[str, Sequence[object]], *, side: int = 10) -> str:
+def always(path: Path, answers: Mapping[str, Sequence[object]], *, width: int = 10) -> str:
     """Write a detector that answers each picture with these tensors. Return the file's sha256."""
     nodes, values = [], []
     for name, numbers in answers.items():
         tensor = numpy_helper.from_array(np.array(numbers, np.float32), name)
         nodes.append(helper.make_node("Constant", [], [name], value=tensor))
         values.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, tensor.dims))
-    picture = helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 3, side, side])
+    picture = helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 3, 10, width])
     return _write(path, nodes, [picture], values, {})
 
 

@@ -46,11 +46,21 @@ def own_tables(results: Sequence[JobResult], registry: Registry, width: int) -> 
     asked = dict.fromkeys(step for by_step in found.values() for step in by_step)
     fields = own.shown_fields()
     return [
-        (_table if _COLUMN * (len(fields[step]) + 1) <= width else _list)(
-            step, fields[step], {job_id: by_step.get(step) for job_id, by_step in found.items()}
-        )
+        _of_step(step, fields[step], {name: found[name].get(step) for name in found}, width)
         for step in asked
     ]
+
+
+def _of_step(
+    step: str,
+    fields: Sequence[OutputField],
+    photos: Mapping[str, OwnFinding | None],
+    width: int,
+) -> Table:
+    told = {v.field for found in photos.values() if found for v in found.values if v.is_told}
+    shown = [field for field in fields if not field.quiet or field in told]
+    make = _table if _COLUMN * (len(shown) + 1) <= width else _list
+    return make(step, shown, photos)
 
 
 def row_table(row: ProgressRow, blobs: Blobs, registry: Registry) -> Table | None:
@@ -76,7 +86,7 @@ def _table(
     for job_id, finding in photos.items():
         cells = [_word(finding)]
         if finding is not None and finding.is_found:
-            cells = [_cell(value) for value in finding.values]
+            cells = [_cell(value) for value in finding.values if value.field in fields]
         table.add_row(escape(job_id), *cells)
     return table
 

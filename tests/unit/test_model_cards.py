@@ -1,10 +1,12 @@
 """Model cards: what may stand in one, and what is told where something is wrong."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from imaginem.errors import ConfigurationError, RegistrationError
 from imaginem.outputs import Box, ModelObject, ModelObjects, ModelTag, ModelTags
@@ -159,6 +161,19 @@ class TestSteps:
         assert tents(job_for(services=services)) == ModelObjects(
             objects=found, model="Tents", model_version="3", threshold=0.4
         )
+
+    def test_what_is_on_a_later_page_says_so(self, tmp_path: Path) -> None:
+        card_file(tmp_path, CLASSIFIER)
+        tents = classifier_step(str(tmp_path / "tents.py"), registry=Registry())
+        found = [ModelTag(name="tent", confidence=0.9)]
+        services = MemoryServices(models=MemoryModels(tags_found={"tents": found}))
+        file = io.BytesIO()
+        first, second = (Image.new("RGB", (8, 8), color) for color in ("red", "blue"))
+        first.save(file, "TIFF", save_all=True, append_images=[second])
+
+        output = tents(job_for(file.getvalue(), services=services))
+
+        assert ([tag.page for tag in output.tags], output.pages) == ([1, 2], 2)
 
     def test_a_step_declares_its_files_with_the_cards_licence_and_its_packages(
         self, tmp_path: Path

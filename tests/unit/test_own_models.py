@@ -49,12 +49,13 @@ def classifier(path: Path, sha256: str, **fields: Any) -> ClassifierCard:
 
 
 def detector(path: Path, answers: dict[str, Any], output: dict[str, Any], **fields: Any) -> Any:
+    sha256 = always(path, answers, width=fields.get("input", SEEN)["width"])
     card = {
         "kind": "detector",
         "name": "Things",
         "version": "1",
         "licence": "CC0",
-        "model": {"file": str(path), "sha256": always(path, answers)},
+        "model": {"file": str(path), "sha256": sha256},
         "labels": ["tent", "boat"],
         "input": SEEN,
         "output": output,
@@ -233,6 +234,33 @@ class TestDetectors:
             for each in found
             for box in (each.rectangle,)
         ] == FOUND
+
+    @pytest.mark.parametrize(
+        ("corners", "box"),
+        [
+            ("xyxy", [0.2, 0.2, 0.4, 0.6]),
+            ("yxyx", [0.2, 0.2, 0.6, 0.4]),
+            ("xywh", [0.2, 0.2, 0.2, 0.4]),
+            ("cxcywh", [0.3, 0.4, 0.2, 0.4]),
+        ],
+    )
+    def test_shares_are_of_the_side_that_they_lie_along(
+        self, models: OwnModels, tmp_path: Path, corners: str, box: list[float]
+    ) -> None:
+        output = {"kind": "rows", "corners": corners, "unit": "share"}
+        seen = {"width": 30, "height": 10, "resize": "letterbox"}  # the photo is 20 of the 30
+        card = detector(tmp_path / "t.onnx", {"r": [[*box, 0.9, 0]]}, output, input=seen)
+
+        (found,) = models.objects("things", card, RED)
+        assert found.rectangle.model_dump() == {"x": 2, "y": 4, "w": 12, "h": 8}
+
+    def test_a_class_whose_label_is_empty_is_not_told(
+        self, models: OwnModels, tmp_path: Path
+    ) -> None:
+        rows = [[*TENT, 0.9, 0], [*BOAT, 0.8, 1], [*BOAT, 0.8, 7]]
+        card = detector(tmp_path / "t.onnx", {"r": rows}, {"kind": "rows"}, labels=["", "boat"])
+
+        assert [found.name for found in models.objects("things", card, RED)] == ["boat"]
 
     def test_of_boxes_that_overlap_the_surest_of_each_class_stays(
         self, models: OwnModels, tmp_path: Path

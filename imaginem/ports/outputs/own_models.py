@@ -9,6 +9,7 @@ from imaginem.ports.outputs.base import StepOutput
 from imaginem.ports.outputs.shown import Shown
 
 _OF_THE_MODEL = Shown(searchable=False)  # every photo has the same
+_OF_THE_FILE = Shown(searchable=False, quiet=True)  # few photos have any
 
 
 class ModelTag(StepOutput):
@@ -36,11 +37,15 @@ class ModelOutput(StepOutput):
     threshold: Annotated[float, _OF_THE_MODEL] = Field(
         description="What the model is less sure of is left out."
     )
-    ends_early: bool | None = Field(
+    ends_early: Annotated[bool | None, _OF_THE_FILE] = Field(
         default=None, description="The file lacks its end, so a part of the photo is missing."
     )
-    pages: int | None = Field(default=None, description="How many pages the file has, if several.")
-    unread_pages: list[int] | None = Field(default=None, description="Pages that can't be decoded.")
+    pages: Annotated[int | None, _OF_THE_FILE] = Field(
+        default=None, description="How many pages the file has, if several."
+    )
+    unread_pages: Annotated[list[int] | None, _OF_THE_FILE] = Field(
+        default=None, description="Pages that can't be decoded."
+    )
 
 
 class _Tags(StepOutput):

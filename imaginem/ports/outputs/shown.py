@@ -13,9 +13,11 @@ class Shown:
         unit: written after numbers.
         hide: the field is shown and searched nowhere; only the JSON has it.
         searchable: photos are found by it.
+        quiet: where it is None, people read nothing of it, not even that the step does not tell.
     """
 
     title: str = ""
     unit: str = ""
     hide: bool = False
     searchable: bool = True
+    quiet: bool = False

@@ -50,6 +50,7 @@ class OutputField:
     description: str = ""
     unit: str = ""
     searchable: bool = True
+    quiet: bool = False
     columns: tuple["OutputField", ...] = ()
 
     @property
@@ -102,6 +103,7 @@ def _fields(
             description=info.description or "",
             unit=shown.unit,
             searchable=shown.searchable and read.searchable,
+            quiet=shown.quiet,
         )
         if read.kind is Kind.OBJECTS and read.model:
             if deeper and (columns := tuple(_fields(read.model, (), deeper=False))):

@@ -70,7 +70,8 @@ def sections_of(found: Sequence[OwnFinding]) -> list[OwnSection]:
 def _section(finding: OwnFinding) -> OwnSection:
     boxes: list[MarkedBox] = []
     told = [_field(value, boxes) for value in finding.values if value.is_told]
-    untold = [value.field.title for value in finding.values if not value.is_told]
+    left = [value.field for value in finding.values if not value.is_told]
+    untold = [field.title for field in left if not field.quiet]
     return OwnSection(finding, f"own-{finding.step}", told, boxes, untold)
 
 

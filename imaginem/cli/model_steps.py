@@ -106,6 +106,13 @@ def _copies(card: ClassifierCard | DetectorCard, folder: Path, steps: Path) -> d
     return copies
 
 
+def licence_note(licence: str) -> str:
+    """Return what to say of a licence that may forbid a use; empty for others."""
+    if not _RESTRICTED.search(licence):
+        return ""
+    return f"note: the licence is {licence}: docs/own-models.md says what that can mean"
+
+
 def _code(name: str, card: ClassifierCard | DetectorCard) -> str:
     does = "says what is in a photo" if card.kind == "classifier" else "finds things in a photo"
     summary = f"{card.name} {does}".replace('"', "'").replace("\\", "/")
@@ -119,11 +126,6 @@ def _print_written(
     out.print(f"tried on {tried}", markup=False, highlight=False, soft_wrap=True)
     for file in files:
         out.print(f"wrote {file}", highlight=False, soft_wrap=True)
-    if _RESTRICTED.search(card.licence):
-        out.print(
-            f"note: the licence is {card.licence}: docs/own-models.md says what that can mean",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+    if note := licence_note(card.licence):
+        out.print(note, markup=False, highlight=False, soft_wrap=True)
     out.print(f"try it: imaginem submit PHOTO --pipeline {name},pipelineoutput --wait")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from imaginem.cli.model_steps import licence_note
 from imaginem.errors import ConfigurationError, RegistrationError
 from imaginem.outputs import Box, ModelObject, ModelObjects, ModelTag, ModelTags
 from imaginem.pipeline.card_steps import classifier_step, detector_step
@@ -128,6 +129,23 @@ def test_so_is_it_in_a_detectors_card(tmp_path: Path, change: dict[str, Any], to
 def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"licence: .*; most: .*"):
         read_card(card_file(tmp_path, {**CLASSIFIER, "licence": "", "most": 0}))
+
+
+@pytest.mark.parametrize(
+    ("licence", "is_noted"),
+    [
+        ("AGPL-3.0", True),
+        ("GPL-3.0-or-later", True),
+        ("CC-BY-NC-4.0", True),
+        ("non-commercial research only", True),
+        ("unknown", True),
+        ("Apache-2.0", False),
+        ("BSD-3-Clause", False),
+        ("CC BY 4.0", False),
+    ],
+)
+def test_a_licence_that_may_forbid_a_use_is_noted(licence: str, is_noted: bool) -> None:
+    assert bool(licence_note(licence)) == is_noted
 
 
 def test_a_file_is_looked_for_beside_the_card(tmp_path: Path) -> None:

@@ -351,9 +351,11 @@ class TestChecking:
 
 class TestKept:
     def test_a_network_is_opened_once_and_closed_when_it_is_idle(self) -> None:
-        now, alarms = [0.0], []
+        now, alarms, closed = [0.0], [], []
         kept: Kept[str, object] = Kept(
-            lambda seconds, act: alarms.append((now[0] + seconds, act)), lambda: now[0]
+            lambda seconds, act: alarms.append((now[0] + seconds, act)),
+            lambda: now[0],
+            after=lambda: closed.append(now[0]),
         )
         first = kept.get("net", object)
         now[0] = KEPT_SECONDS - 1
@@ -365,7 +367,7 @@ class TestKept:
         now[0], act = alarms.pop()
         act()
 
-        assert alarms == []
+        assert (alarms, closed) == ([], [2 * KEPT_SECONDS - 1])
         assert kept.get("net", object) is not first
 
 

@@ -20,14 +20,16 @@ class Kept(Generic[KeyT, ValueT]):
     Args:
         later: does something after so many seconds.
         clock: returns seconds.
+        after: is called when something was let go.
     """
 
     def __init__(
         self,
         later: Callable[[float, Callable[[], None]], object],
         clock: Callable[[], float] = time.monotonic,
+        after: Callable[[], None] = lambda: None,
     ) -> None:
-        self._later, self._clock = later, clock
+        self._later, self._clock, self._after = later, clock, after
         self._values: dict[KeyT, ValueT] = {}
         self._used: dict[KeyT, float] = {}
         self._waiting = False
@@ -53,6 +55,9 @@ class Kept(Generic[KeyT, ValueT]):
         with self._lock:
             self._waiting = False
             idle_since = self._clock() - KEPT_SECONDS
-            for key in [key for key, used in self._used.items() if used <= idle_since]:
+            idle = [key for key, used in self._used.items() if used <= idle_since]
+            for key in idle:
                 del self._used[key], self._values[key]
             self._wait()
+        if idle:
+            self._after()

@@ -1,5 +1,7 @@
 """The models that steps bring: each network is opened once a process, and closed when idle."""
 
+import ctypes
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +28,7 @@ class OwnModels:
 
     def __init__(self, folder: Path, later: Callable[[float, Callable[[], None]], object]) -> None:
         self._store = WeightsStore(folder)
-        self._networks: Kept[Path, OnnxNetwork] = Kept(later)
+        self._networks: Kept[Path, OnnxNetwork] = Kept(later, after=_give_back_memory)
 
     def path(self, step: str, source: FileSource) -> Path:
         """Return the path of a step's file.
@@ -79,3 +81,11 @@ class OwnModels:
 
         file = self.path(step, card.labels) if isinstance(card.labels, FileSource) else None
         return network, labels_of(card, network, file)
+
+
+def _give_back_memory() -> None:
+    """Return to the system what a closed network had: the C library would keep it for another."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc alone has it
+        if trim is not None:
+            trim(0)

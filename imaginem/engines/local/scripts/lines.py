@@ -32,11 +32,13 @@ class FoundLine:
         line: as it read it; its text may be empty.
         located: how sure it is that there is text, from 0 to 1.
         signs: of its text, blanks left out; none where the reader doesn't tell them.
+        is_beside: that it is a piece of a line in two scripts, and so no pattern.
     """
 
     line: TextLine
     located: float
     signs: tuple[Sign, ...] = ()
+    is_beside: bool = False
 
     @property
     def length(self) -> float:
@@ -47,7 +49,8 @@ class FoundLine:
     @property
     def is_worth_a_search(self) -> bool:
         """Whether every reader is asked: patterns in photos are short, or located at 0.72."""
-        return self.length >= 3 or (self.length >= 2 and self.located >= 0.75)
+        is_short = self.length >= 2 and self.located >= 0.75
+        return self.is_beside or self.length >= 3 or is_short
 
     @property
     def worst_figure(self) -> float:
@@ -67,7 +70,12 @@ class FoundLine:
     @property
     def is_text(self) -> bool:
         """Whether it is said to be text though nobody can read it, and no pattern."""
-        return self.length >= 5
+        return self.is_beside or self.length >= 5
+
+    @property
+    def is_surely_text(self) -> bool:
+        """Whether it is text though it may be in many colours: ribbons are located at 0.82."""
+        return self.is_text or self.located >= 0.85
 
     @property
     def may_be_text(self) -> bool:

@@ -1,7 +1,7 @@
-"""Parts a line of which PP-OCR read a number, and not what stands beside it."""
+"""Parts a line of which PP-OCR read a number, or Latin words, and not what stands beside it."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from statistics import fmean
 
@@ -27,8 +27,15 @@ _FURTHEST = 0.75
 0.6. Further apart there is room for something that was not read."""
 _EDGE = 0.3
 """From the middle of a sign to its edge, as a share of the line's height."""
+_MARGIN = 0.08
+"""Between a piece and what stands beside it, whose stems are read as | else."""
 _LEAST_ROOM = 0.7
 """Room for something that was not read, as a share of the line's height."""
+
+_LEAST_OF_A_WORD = 1.0
+"""Length of a word in another script beside Latin ones, as a multiple of its height."""
+_LEAST_OF_BLURRED = 0.75
+"""Score from which Latin letters that are not sure may be blurred ones."""
 
 HasInk = Callable[[Sequence[int]], bool]
 """Tells whether there are letters, or something like them, in a place of the photo."""
@@ -135,6 +142,51 @@ def parts_of(found: FoundLine, has_ink: HasInk) -> list[Part]:
     sure = _which_are_sure(words, high)
     if not any(each and word.is_number for each, word in zip(sure, words, strict=True)):
         return []
+    return _parted(found, words, sure, has_ink)
+
+
+def scripts_apart(found: FoundLine, has_ink: HasInk) -> list[FoundLine]:
+    """Return the pieces of a line in two scripts, such as a form's; else the line.
+
+    Args:
+        found: the line.
+        has_ink: looks at a place where nothing was read, or nothing sure.
+    """
+    if not found.signs or _has_chinese(found):
+        return [found]
+    high = 1 / found.length
+    words = list(_words(found, _FURTHEST * high))
+    sure = _which_are_sure(words, high)
+    latin = [word for word, each in zip(words, sure, strict=True) if each and not word.is_number]
+    if sum(len(word.signs) for word in latin) <= _FEW:
+        return [found]
+    parts = _parted(found, words, sure, has_ink)
+    if not parts or not all(part.is_read or _is_of_other_letters(part) for part in parts):
+        return [found]
+    return [_apart(part, found.line.polygon, high) for part in parts]
+
+
+def _apart(part: Part, polygon: Sequence[int], high: float) -> FoundLine:
+    if part.is_read:
+        return replace(part.found, is_beside=True)
+    margin = _MARGIN * high
+    start, end = part.start + margin * (part.start > 0), part.end - margin * (part.end < 1)
+    line = part.found.line.model_copy(update={"polygon": part_of(polygon, start, end)})
+    return replace(part.found, line=line, is_beside=True)
+
+
+def _is_of_other_letters(part: Part) -> bool:
+    """Tell whether what was read of a piece is no Latin word that is only blurred."""
+    line = part.found.line
+    return part.found.length >= _LEAST_OF_A_WORD and (
+        line.confidence < _LEAST_OF_BLURRED or not part.is_latin
+    )
+
+
+def _parted(
+    found: FoundLine, words: Sequence[_Word], sure: Sequence[bool], has_ink: HasInk
+) -> list[Part]:
+    high = 1 / found.length
     parts: list[Part] = []
     end, before = 0.0, list[_Word]()
     for is_sure, group in groupby(zip(sure, words, strict=True), key=lambda pair: pair[0]):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaginem.engines.alphabets import NAMES, main_script
+from imaginem.engines.local.scripts.apart import LIKE_LATIN, apart
 from imaginem.engines.local.scripts.choosing import (
     BELIEVED,
     BELIEVED_TWICE,
@@ -37,7 +38,6 @@ Array = NDArray[Any]
 _MOST_SEARCHES = 3
 """Lines of a photo for which every reader is asked, and none is sure: more are patterns."""
 _MOST_OVER = 2
-_LIKE_LATIN = ("Cyrl", "Grek")
 _COMPARED = 4
 """Lines by which the language of a script is found; the longest ones."""
 _TAKEN_FOR = ("Thai",)
@@ -90,11 +90,13 @@ class _Photo:
         chooser: ScriptChooser,
         latin: Reader | None,
     ) -> None:
-        self._bgr, self._found = bgr, found
-        self._chooser = chooser
+        self._bgr, self._chooser = bgr, chooser
         read = partial(chooser.answer, reader=latin) if latin is not None else None
         self._look = SecondLook(bgr, read)
-        self._parts = [parts_of(each, partial(has_letters, bgr)) for each in found]
+        self._found = [piece for each in found for piece in apart(each, bgr, self._look, chooser)]
+        has_ink = partial(has_letters, bgr)
+        self._parts = [parts_of(each, has_ink) for each in self._found]
+        self._unread = [[each for each in parts if not each.is_read] for parts in self._parts]
         self._read: dict[int, TextLine] = {}
         self._parted: dict[int, list[TextLine]] = {}
         self._answers: dict[int, Answer] = {}
@@ -138,9 +140,6 @@ class _Photo:
     def _length(self, number: int) -> float:
         return self._found[number].length
 
-    def _unread(self, number: int) -> list[Part]:
-        return [part for part in self._parts[number] if not part.is_read]
-
     def _cut(self, number: int) -> Array:
         return cut_line(self._bgr, self._found[number].line.polygon)
 
@@ -153,18 +152,21 @@ class _Photo:
         Args:
             doubtful: lines of which PP-OCR was less sure.
         """
-        alike_scripts = [script for script in self._scripts if script in _LIKE_LATIN]
+        alike_scripts = [script for script in self._scripts if script in LIKE_LATIN]
         for number in [n for n, line in self._read.items() if line.script == LATIN]:
             cut = self._cut(number)
             is_sure = number not in doubtful and self._look.sees(self._read[number])
             best = self._chooser.best(cut, alike_scripts if is_sure else self._scripts)
-            if best is not None and best.belief >= (SURE if is_sure else BELIEVED):
+            least = SURE if is_sure else BELIEVED
+            if self._found[number].is_beside:
+                least = max(least, self._look.belief(self._read[number]))
+            if best is not None and best.belief >= least:
                 self._answers[number] = best
 
     def _decide(self, number: int) -> None:
         """Find out who can read a line that PP-OCR did not."""
         found = self._found[number]
-        if self._look.keeps(found, self._unread(number)):
+        if self._look.keeps(found, self._unread[number]):
             self._read[number] = with_script(found.line)
             return
         scripts = self._to_try(found)
@@ -237,7 +239,7 @@ class _Photo:
 
     def _is_believed(self, best: Answer, number: int) -> bool:
         known = best.reader.script in self._scripts
-        length, unread = self._found[number].length, self._unread(number)
+        length, unread = self._found[number].length, self._unread[number]
         if unread and not (known and best.belief >= SURE):
             again = self._again_alone(best, [part.found.line.polygon for part in unread])
             return again is not None and again.is_believed(known, length, BELIEVED_TWICE)
@@ -257,7 +259,8 @@ class _Photo:
         """Return the scripts of the photo, then those to look among if the line is long enough."""
         seen = main_script(found.line.text)
         first = [*self._scripts, *([seen] if seen in self._chooser.scripts else [])]
-        if found.is_worth_a_search and self._searches < _MOST_SEARCHES:
+        is_text = found.is_surely_text or is_ink_on_ground(self._bgr, found.line.polygon)
+        if is_text and found.is_worth_a_search and self._searches < _MOST_SEARCHES:
             first += self._chooser.scripts
         return list(dict.fromkeys(first))
 

@@ -11,7 +11,13 @@ from imaginem.engines.local.scripts.cutting import cut_line
 from imaginem.engines.local.scripts.gate import CHINESE, LEAST_SCORE, is_dense, is_mostly_number
 from imaginem.engines.local.scripts.lines import FoundLine, as_line
 from imaginem.engines.local.scripts.parting import Part
-from imaginem.engines.local.scripts.vietnamese import alike, is_fuller, looks_cut, may_be_vietnamese
+from imaginem.engines.local.scripts.vietnamese import (
+    alike,
+    is_fuller,
+    is_vietnamese,
+    looks_cut,
+    may_be_vietnamese,
+)
 from imaginem.outputs import TextLine
 
 Array = NDArray[Any]
@@ -43,6 +49,29 @@ class SecondLook:
         if self._read is None:
             return True
         return alike(self._read(cut_line(self._bgr, line.polygon)).reading.text, line.text)
+
+    def belief(self, line: TextLine) -> float:
+        """Return how far its own reading can be believed, from 0 to 1."""
+        return self._read(cut_line(self._bgr, line.polygon)).belief if self._read else 0.0
+
+    def is_vietnamese(self, line: TextLine) -> bool:
+        """Tell whether it is sure of a line, and sees letters of Vietnamese in it."""
+        if self._read is None:
+            return False
+        answer = self._read(cut_line(self._bgr, line.polygon))
+        return answer.belief >= SURE and any(map(is_vietnamese, answer.reading.text))
+
+    def _reads_all(self, line: TextLine) -> bool:
+        """Tell whether it is sure of the whole line, and sees about the same: Vietnamese, say."""
+        if self._read is None or main_script(line.text) != LATIN:
+            return False
+        answer = self._read(cut_line(self._bgr, line.polygon))
+        letters = letters_of(answer)
+        return (
+            answer.belief >= SURE
+            and len(letters) >= _LEAST_LETTERS
+            and alike(letters, _only(str.isalpha, line.text))
+        )
 
     def keeps(self, found: FoundLine, unread: Sequence[Part]) -> bool:
         """Tell whether what PP-OCR read of a line is there though it was not sure.
@@ -76,18 +105,6 @@ class SecondLook:
         mended = {n: line for n in suspected if (line := self._fuller(latin[n]))}
         others = [number for number in latin if number not in suspected] if mended else []
         return mended | {n: line for n in others if (line := self._fuller(latin[n]))}
-
-    def _reads_all(self, line: TextLine) -> bool:
-        """Tell whether it is sure of the whole line, and sees about the same: Vietnamese, say."""
-        if self._read is None or main_script(line.text) != LATIN:
-            return False
-        answer = self._read(cut_line(self._bgr, line.polygon))
-        letters = letters_of(answer)
-        return (
-            answer.belief >= SURE
-            and len(letters) >= _LEAST_LETTERS
-            and alike(letters, _only(str.isalpha, line.text))
-        )
 
     def _fuller(self, line: TextLine) -> TextLine | None:
         assert self._read is not None  # noqa: S101 - the caller looked

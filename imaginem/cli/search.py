@@ -22,6 +22,8 @@ from imaginem.cli.shared import (
 )
 from imaginem.ports import FoundPhoto, PhotoFilter
 from imaginem.ports.text_search import Sureness, word_tokens
+from imaginem.runtime import Runtime
+from imaginem.usecases.batches import batch_overview
 from imaginem.usecases.own_outputs import OwnOutputs
 from imaginem.usecases.searching import find_photos
 
@@ -70,7 +72,15 @@ def search(
             more = f"--limit {limit * 2} shows them" if limit * 2 <= _MOST else "name more words"
             out.print(f"there are more: {more}", highlight=False)
     if not page.photos:
+        with exit_on_error():
+            _check_batch(runtime, batch)
         fail("no photo fits" if where or not text else "no photo has these words", Exit.FAILED)
+
+
+def _check_batch(runtime: Runtime, batch: str) -> None:
+    """Raise `NotFound` if there is no such batch: that is not the same as no such photo in it."""
+    if batch and not runtime.catalogue.photos(PhotoFilter(batch=batch), "", 1).photos:
+        batch_overview(runtime, batch)
 
 
 def _as_json(photo: FoundPhoto) -> dict[str, object]:

@@ -28,6 +28,9 @@ def test_photos_are_told_with_how_sure_they_are(
     assert "--limit 2 shows them" in shown.stdout
     assert "in another script" in cli("Mohamed", "--batch", name).stdout
     nothing = cli("nobody", "--batch", name)
+    assert "no photo has these words" in nothing.stderr
+    unknown = cli("Mohamed", "--batch", f"{name}x")
+    assert (unknown.exit_code, unknown.stderr.strip()) == (1, f"error: there is no batch {name}x")
     assert (nothing.exit_code, json.loads(cli("nobody", "--json").stdout)) == (1, [])
 
 

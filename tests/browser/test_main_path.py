@@ -56,7 +56,7 @@ def test_twenty_photos_from_an_empty_start(window: Window, desktop: Path) -> Non
         page.get_by_role("button", name="Choose photos").click()
     chooser.value.set_files([desktop / PHOTOS[19]])
     expect(page.get_by_text("20 photos chosen")).to_be_visible()
-    page.get_by_label("Batch").fill("spring/2026")
+    page.get_by_role("textbox", name="Batch").fill("spring/2026")
     window.shot("upload")
     page.get_by_role("button", name="Upload", exact=True).click()
 

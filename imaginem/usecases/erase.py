@@ -6,12 +6,21 @@ Whoever still works on the job can't record it from then on, and takes away what
 (`pipeline/stopping.py`).
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from imaginem.errors import NotFound
+from imaginem.names import stored_run
 from imaginem.pipeline.progress_row import ProgressRow, progress_properties, read_row
-from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, Deed, Erasable, JobKey
+from imaginem.ports import (
+    AuditDeed,
+    AuditSubject,
+    DashboardServices,
+    Deed,
+    Erasable,
+    ErasableRuns,
+    JobKey,
+)
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.audit.chain import hash_of
 from imaginem.usecases.erasables import PoisonedMessages, ProgressRows
@@ -92,12 +101,17 @@ def _empty_of_job(services: DashboardServices, key: JobKey) -> None:
     batch_id, job_id = key
     services.remains.note()  # before anything goes, should this be interrupted
     services.erased.begin(batch_id, [job_id])
-    services.erased.add_runs(batch_id, {job_id: runs_of_job(services, key)})
+    known = runs_of_job(services, key)
+    services.erased.add_runs(batch_id, {job_id: known})
     for store in services.erasables:
-        store.erase(key)
+        if store.holds != ProgressRows.holds:
+            store.erase(key)
+    told = _remove_rows(services, batch_id, {job_id: known}, lambda: _row(services, key))
     if read_row(services.log, key) is None and services.submissions.submission(key) is None:
         for store in _without_records(services):
             store.erase(key)
+    else:
+        _empty_of_runs(services, key, told)
     forget_unsent(services, *key)
     services.remains.wipe()
 
@@ -160,10 +174,13 @@ def _empty_of_batch(services: DashboardServices, batch_id: str, job_ids: Collect
     services.erased.begin(batch_id, (), whole=True)
     # Only now: a job that begins after this finds the tombstone when it has inserted its row.
     rows = _rows(services, batch_id)
-    services.erased.add_runs(batch_id, runs_of_batch(services, batch_id, rows.values()))
+    known = runs_of_batch(services, batch_id, rows.values())
+    services.erased.add_runs(batch_id, known)
     names = sorted({*job_ids, *rows})
     for store in services.erasables:
-        store.erase_batch(batch_id, names)
+        if store.holds != ProgressRows.holds:
+            store.erase_batch(batch_id, names)
+    told = _remove_rows(services, batch_id, known, lambda: _rows_of(services, batch_id, names))
     later = {*_rows(services, batch_id), *services.submissions.submissions(batch_id)}
     for store in _without_records(services):
         if not later:
@@ -172,6 +189,8 @@ def _empty_of_batch(services: DashboardServices, batch_id: str, job_ids: Collect
         for job_id in names:
             if job_id not in later:
                 store.erase((batch_id, job_id))
+    for job_id in later.intersection(names):
+        _empty_of_runs(services, (batch_id, job_id), told)
     forget_unsent(services, batch_id)
     services.budgets.set(batch_id, None)
     services.pauses.forget(batch_id)  # what still waits comes back, and finds the tombstone
@@ -180,10 +199,57 @@ def _empty_of_batch(services: DashboardServices, batch_id: str, job_ids: Collect
     return len(names)
 
 
+def _remove_rows(
+    services: DashboardServices,
+    batch_id: str,
+    known: Mapping[str, Collection[str]],
+    read: Callable[[], Collection[ProgressRow]],
+) -> Mapping[str, Collection[str]]:
+    """Remove rows of a batch, and tell as erased the runs that began since the known ones were.
+
+    Without a row nothing would know of such a run. Its next message, later than the erasure, would
+    begin the job anew, and SQL would take what its steps find.
+
+    Returns:
+        All runs that were told, by job id.
+    """
+    told = {job_id: set(runs) for job_id, runs in known.items()}
+    while rows := read():
+        new = {row.job_id: set(row.runs) - told.get(row.job_id, set()) for row in rows}
+        if any(new.values()):
+            services.erased.add_runs(batch_id, new)
+            told |= {row.job_id: told.get(row.job_id, set()) | set(row.runs) for row in rows}
+        for row in rows:
+            services.log.delete(row.key, row.fence)  # one that changed is looked at again
+    return told
+
+
+def _empty_of_runs(
+    services: DashboardServices, key: JobKey, told: Mapping[str, Collection[str]]
+) -> None:
+    """Remove what erased runs wrote of a job that was sent again by now, where that can be told."""
+    of_runs = sorted(map(stored_run, told.get(key[1], ())))
+    for store in services.erasables:
+        if isinstance(store, ErasableRuns):
+            store.erase_runs(key, of_runs)
+
+
 def _without_records(services: DashboardServices) -> list[Erasable]:
     """Return the stores but those that name a job: what they name by now was sent since."""
     records = {*services.submissions.holds, *ProgressRows.holds}
     return [store for store in services.erasables if not records & set(store.holds)]
+
+
+def _row(services: DashboardServices, key: JobKey) -> list[ProgressRow]:
+    row = read_row(services.log, key)
+    return [] if row is None else [row]
+
+
+def _rows_of(
+    services: DashboardServices, batch_id: str, job_ids: Collection[str]
+) -> list[ProgressRow]:
+    wanted = set(job_ids)
+    return [row for job_id, row in _rows(services, batch_id).items() if job_id in wanted]
 
 
 def _rows(services: DashboardServices, batch_id: str) -> Mapping[str, ProgressRow]:

@@ -14,13 +14,13 @@ from imaginem.errors import NotFound, StorageUnavailable
 from imaginem.images.photo_cache import PhotoCache
 from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
-from imaginem.ports import EnrolledFace, PoisonFilter, QueueItem
-from imaginem.testing import photo_bytes
+from imaginem.ports import EnrolledFace, JobErased, PoisonFilter, QueueItem
+from imaginem.testing import message_for, photo_bytes
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.poison import replay_job
 from imaginem.usecases.poison_many import replay_some
 from imaginem.usecases.rerun import prepare_rerun, rerun_job
-from imaginem.usecases.submit import run_again, send_message
+from imaginem.usecases.submit import record_sent, run_again, send_message
 from tests.workbench import KEY, Found
 from tests.yard import Yard
 
@@ -200,6 +200,102 @@ def test_a_job_that_begins_while_it_is_erased_finds_that_out(yard: Yard) -> None
     yard.services.log.insert = late  # type: ignore[method-assign]
     yard.run()
     assert left(yard) == set()
+
+
+def meanwhile(yard: Yard, whole: bool, act: Callable[[], None]) -> None:
+    """Erase, and let something happen once runs were looked for, before submissions are removed."""
+    submissions = yard.services.submissions
+    name = "erase_batch" if whole else "erase"
+    remove = getattr(submissions, name)
+
+    def acts_first(*given: Any) -> None:
+        setattr(submissions, name, remove)
+        yard.clock.move(timedelta(seconds=1))
+        act()
+        remove(*given)
+
+    setattr(submissions, name, acts_first)
+    forget_batch(yard.services, KEY[0]) if whole else forget_job(yard.services, KEY)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["job", "batch"])
+def test_a_run_that_only_its_row_tells_of_is_erased_with_it(yard: Yard, whole: bool) -> None:
+    message = message_for(yard.url, yard.names)
+    record_sent(yard.services, message, "", None)  # its sender stands still before it notes the run
+    run = yard.services.queues.send("first", message.encode())
+    meanwhile(yard, whole, lambda: yard.run_one("first"))
+    assert yard.services.queues.count("second") == 1
+
+    yard.run()
+    assert left(yard) == set()
+    assert yard.services.erased.covers(KEY, (run,), None)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["job", "batch"])
+def test_a_job_that_is_sent_and_begins_while_it_is_erased_is_erased_whole(
+    yard: Yard, whole: bool
+) -> None:
+    yard.submit()
+    yard.run()
+    runs: list[str] = []
+
+    def sends_and_begins() -> None:
+        runs.append(yard.submit())
+        yard.run_one("first")
+
+    meanwhile(yard, whole, sends_and_begins)
+    with pytest.raises(JobErased):  # of a worker that goes on with it
+        yard.services.gallery.enrol(KEY, [FACE], run=runs[0])
+    yard.run()
+    assert left(yard) == set()
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["job", "batch"])
+def test_a_run_that_takes_the_row_over_just_before_it_is_removed_is_erased_too(
+    yard: Yard, whole: bool
+) -> None:
+    yard.submit()
+    yard.run()
+    runs: list[str] = []
+    remove = yard.services.log.delete
+
+    def taken_over_first(key: Any, fence: str = "") -> None:
+        if not runs:
+            yard.clock.move(timedelta(seconds=1))
+            runs.append(yard.submit())
+            yard.run_one("first")
+        remove(key, fence)
+
+    yard.services.log.delete = taken_over_first  # type: ignore[method-assign]
+    forget_batch(yard.services, KEY[0]) if whole else forget_job(yard.services, KEY)
+    assert yard.services.log.read(KEY) is None
+    assert yard.services.erased.covers(KEY, runs, None)
+
+
+@pytest.mark.parametrize("whole", [False, True], ids=["job", "batch"])
+def test_what_such_a_run_found_goes_though_the_job_is_sent_again_before_the_end(
+    yard: Yard, whole: bool
+) -> None:
+    erased: list[str] = []
+    later: list[str] = []
+    remove = yard.services.log.delete
+
+    def sends_again(key: Any, fence: str = "") -> None:
+        remove(key, fence)
+        if not later:
+            later.append(yard.submit())
+
+    def sends_and_finds_faces() -> None:
+        erased.append(yard.submit())
+        yard.run_one("first")
+        yard.services.gallery.enrol(KEY, [FACE], run=erased[0])
+        yard.services.log.delete = sends_again  # type: ignore[method-assign]
+
+    yard.submit()
+    yard.run()
+    meanwhile(yard, whole, sends_and_finds_faces)
+    assert left(yard) == {"submission"}
+    assert not yard.services.erased.covers(KEY, later, None)
 
 
 def test_a_worker_that_died_before_it_looked_is_no_way_back(yard: Yard) -> None:

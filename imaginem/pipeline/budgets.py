@@ -65,13 +65,13 @@ class NotedBudgets:
         self._fresh_until = 0.0
         self._looks: dict[str, _Look] = {}
 
-    def of(self, batch_id: str) -> float | None:
-        """Return a batch's budget; None if it has none."""
+    def of(self, batch_id: str, *, anew: bool = False) -> float | None:
+        """Return a batch's budget, read again with `anew`; None if it has none."""
         if self._stopped.noted(_LISTED) is None:
             return None
         now = self._clock()
         with self._lock:
-            if now >= self._fresh_until:
+            if anew or now >= self._fresh_until:
                 with suppress(StorageUnavailable):  # then what was read last is used
                     self._known = self._read()[0]
                 self._fresh_until = now + FRESH_SECONDS
@@ -149,7 +149,10 @@ def pause_if_used_up(services: Services, batch_id: str) -> None:
     except ImaginemError:
         return
     services.budgets.looked(batch_id, usd, spent)
-    if spent >= usd:
+    if spent < usd:
+        return
+    usd = services.budgets.of(batch_id, anew=True)  # somebody may have raised it just now
+    if usd is not None and spent >= usd:
         because = f"its budget of ${usd:,.2f} is used up"
         services.pauses.pause(batch_id, Pause(datetime.now(UTC), because=because))
 

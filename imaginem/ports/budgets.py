@@ -6,8 +6,13 @@ from typing import Protocol
 class Budgets(Protocol):
     """The budgets of batches, in US dollars by the price list."""
 
-    def of(self, batch_id: str) -> float | None:
-        """Return a batch's budget; None if it has none. Cached, so cheap to ask."""
+    def of(self, batch_id: str, *, anew: bool = False) -> float | None:
+        """Return a batch's budget; None if it has none. Cheap to ask, but with `anew`.
+
+        Args:
+            batch_id: of the batch.
+            anew: as it is now, and not as it was seconds ago.
+        """
 
     def set(self, batch_id: str, usd: float | None) -> None:
         """Give a batch a budget, or none.

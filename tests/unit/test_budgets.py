@@ -9,7 +9,7 @@ import pytest
 from imaginem import JobContext, step
 from imaginem.errors import InvalidMessage, PermanentError, RetryableError
 from imaginem.memory.storage import MemoryQueues
-from imaginem.pipeline.budgets import ENTRY, MOST, NotedBudgets, spent_of
+from imaginem.pipeline.budgets import ENTRY, MOST, NotedBudgets, pause_if_used_up, spent_of
 from imaginem.pipeline.cancelling import FRESH_SECONDS, CancelledBatches
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import LedgerEntry, LedgerItem
@@ -161,6 +161,22 @@ def test_what_an_execution_has_used_so_far_counts(house: House) -> None:
         assert spent_of(house.services, "b") == 1.0
         assert spent_of(house.services, "another") == 0.0
     assert spent_of(house.services, "b") == 1.0
+
+
+@pytest.mark.parametrize("raised", [1000.0, None])
+def test_a_process_that_knows_the_budget_of_before_pauses_nothing(
+    house: House, raised: float | None
+) -> None:
+    services = house.services
+    set_budget(services, "b", 1.0)
+    amounts = {LedgerItem("first", "vision", "analyze"): Amount(calls=5, billed=5)}
+    services.ledger.add([LedgerEntry("b", "other", amounts)])
+    assert services.budgets.of("b") == 1.0  # as it knows it for seconds
+    NotedBudgets(CancelledBatches(services.shared_state), services.shared_state).set("b", raised)
+
+    pause_if_used_up(services, "b")
+
+    assert services.pauses.pause_of("b") is None
 
 
 def test_a_ledger_that_is_away_stops_nothing(house: House) -> None:

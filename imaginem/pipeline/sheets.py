@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic_core import to_json
+
 from imaginem.errors import (
     Conflict,
     ImaginemError,
@@ -188,7 +190,8 @@ def _call(
         return []
     services.telemetry.measure("imaginem.group.photos", len(members), step=step.name)
     try:
-        return step.together([_context(member, services) for member in members])
+        found = step.together([_context(member, services) for member in members])
+        return [_as_json(each) for each in found]
     except (PermanentError, InvalidMessage) as problem:
         if len(members) == 1:
             return [problem]
@@ -203,6 +206,16 @@ def _call(
         if len(members) > 1 and not isinstance(problem, RetryableError):
             _logger.error("%s: each photo is tried by itself", step.name, exc_info=problem)
         return [problem] * len(members)
+
+
+def _as_json(found: StepOutput | Exception) -> StepOutput | Exception:
+    """Return what was found; what is wrong with it if it can't be written as JSON."""
+    if isinstance(found, StepOutput):
+        try:
+            to_json(found.model_dump(mode="json", exclude_none=True))
+        except Exception as problem:  # a step's own serializer may raise anything
+            return problem
+    return found
 
 
 def _context(member: Member, services: Services) -> JobContext:

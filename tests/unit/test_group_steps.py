@@ -271,6 +271,20 @@ class TestFailing:
         reasons = {hall.row(name).reason_of("compare") for name in "abc"}
         assert reasons == {"TypeError (tried again by itself)"}
 
+    @pytest.mark.parametrize("order", ["abc", "cab", "bca"])
+    def test_an_output_that_is_no_json_is_a_defect_of_its_photo_alone(self, order: str) -> None:
+        def sees(jobs: list[JobContext]) -> list[Seen | Exception]:
+            return [Seen(together=["\ud800" if job.job_id == "b" else "-"]) for job in jobs]
+
+        hall = Hall(sees)
+        hall.send(*order)
+        assert hall.states("a", "c") == [JobState.SUCCEEDED] * 2
+        for _ in range(6):
+            hall.wait(61)
+        assert hall.states("b") == [JobState.FAILED]
+        assert [entry.job_id for entry in hall.services.poison.list()] == ["b"]
+        assert hall.is_empty()
+
     def test_a_photo_that_ends_the_process_is_poisoned_as_itself(self) -> None:
         def sees(jobs: list[JobContext]) -> list[Seen | Exception]:
             if any(job.job_id == "b" for job in jobs):
@@ -358,6 +372,23 @@ class TestWhoDies:
             hall.services.shared_state.remove(name)
         hall.wait(WITHIN)
         assert hall.states("a") == [JobState.SUCCEEDED]
+
+    def test_a_defect_does_not_lose_a_job_whose_entry_is_lost(self) -> None:
+        defects = [ValueError("once")]
+
+        def sees(jobs: list[JobContext]) -> list[Seen | Exception]:
+            if defects:
+                raise defects.pop()
+            return sees_all(jobs)
+
+        hall = Hall(sees)
+        hall.send("a")
+        for name in hall.services.shared_state.list(PREFIX):
+            hall.services.shared_state.remove(name)
+        assert hall.wait(WITHIN) == ["ValueError"]
+        hall.wait(61)
+        assert hall.states("a") == [JobState.SUCCEEDED]
+        assert hall.is_empty()
 
     def test_a_made_up_wait_loses_no_job(self) -> None:
         hall = Hall()

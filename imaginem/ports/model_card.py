@@ -135,7 +135,7 @@ class PicodetOutput(_Part):
     kind: Literal["picodet"]
     scores: list[str] = Field(min_length=1, description="Names of outputs with scores.")
     boxes: list[str] = Field(min_length=1, description="Names of those with distances, in order.")
-    strides: list[int] = Field(
+    strides: list[Annotated[int, Field(gt=0)]] = Field(
         default=[8, 16, 32, 64], description="Pixels between places, in order."
     )
 

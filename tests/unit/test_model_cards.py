@@ -112,6 +112,10 @@ def test_what_is_wrong_is_named_with_what_belongs_there(
             r"output: scores (1), boxes (1) and strides (2) must be as many",
         ),
         (
+            {"output": {"kind": "picodet", "scores": ["a"], "boxes": ["b"], "strides": [0]}},
+            "strides.0: input should be greater than 0",
+        ),
+        (
             {"input": {"width": 9, "height": 9, "resize": "crop"}},
             "a detector would not see the photo's edges: use stretch or letterbox",
         ),

@@ -177,6 +177,29 @@ class TestClassifiers:
 
         assert models.ready("colours", card)[1] == ["a", "b", "c"]
 
+    @pytest.mark.parametrize(
+        ("name", "data"),
+        [
+            ("l.json", b"{"),
+            ("l.json", b"[" * 100_000),
+            ("l.json", '{"²": "a"}'.encode()),
+            ("l.json", b'{"-1": "a"}'),
+            ("l.json", b'{"999999999999": "a"}'),
+            ("l.json", b"[1]"),
+            ("l.txt", b"\xff\xfe\n"),
+        ],
+    )
+    def test_a_file_that_has_no_labels_is_named(
+        self, models: OwnModels, tmp_path: Path, name: str, data: bytes
+    ) -> None:
+        path, file = tmp_path / "colours.onnx", tmp_path / name
+        file.write_bytes(data)
+        labels = {"file": str(file), "sha256": hashlib.sha256(data).hexdigest()}
+        card = classifier(path, mean_colours(path), labels=labels)
+
+        with pytest.raises(ConfigurationError, match=f"labels: {name} must have a text a line"):
+            models.ready("colours", card)
+
 
 TENT, BOAT = [2, 2, 6, 8], [0, 0, 1, 1]
 FOUND = [("tent", 0.9, (8, 4, 16, 12))]
@@ -284,6 +307,32 @@ class TestDetectors:
 
         (found,) = models.objects("things", card, RED)
         assert found.rectangle.model_dump() == {"x": 0, "y": 0, "w": 20, "h": 20}
+
+    def test_a_label_belongs_to_the_number_that_its_file_says(
+        self, models: OwnModels, tmp_path: Path
+    ) -> None:
+        text = '{"1": "person", "3": "car"}'  # as those of COCO, where numbers are missing
+        (tmp_path / "l.json").write_text(text)
+        card = detector(
+            tmp_path / "t.onnx",
+            {"r": [[*TENT, 0.9, 1], [*TENT, 0.8, 2], [*TENT, 0.7, 3]]},
+            {"kind": "rows"},
+            labels={
+                "file": str(tmp_path / "l.json"),
+                "sha256": hashlib.sha256(text.encode()).hexdigest(),
+            },
+        )
+
+        told = [(each.name, each.confidence) for each in models.objects("things", card, RED)]
+        assert told == [("person", 0.9), ("car", 0.7)]
+
+    def test_a_box_with_a_side_that_is_no_number_is_none(
+        self, models: OwnModels, tmp_path: Path
+    ) -> None:
+        rows = [[np.nan, 2, 6, 8, 0.9, 0], [*BOAT, 0.8, 1], [*TENT, np.nan, 0]]
+        card = detector(tmp_path / "t.onnx", {"r": rows}, {"kind": "rows"})
+
+        assert [found.name for found in models.objects("things", card, RED)] == ["boat"]
 
     def test_an_answer_of_another_shape_is_told_with_both_shapes(
         self, models: OwnModels, tmp_path: Path

@@ -25,6 +25,7 @@ from imaginem.ports.model_card import ClassifierCard, DetectorCard, MetadataLabe
 
 Array = NDArray[Any]
 AnyCard = ClassifierCard | DetectorCard
+_MOST_LABELS = 1_000_000
 
 
 def labels_of(card: AnyCard, network: OnnxNetwork, file: Path | None) -> list[str]:
@@ -54,17 +55,26 @@ def labels_of(card: AnyCard, network: OnnxNetwork, file: Path | None) -> list[st
 
 
 def _read_labels(card: AnyCard, file: Path) -> list[str]:
-    text = file.read_text("utf-8")
-    if file.suffix != ".json":
-        return text.splitlines()
-    found = json.loads(text)
-    if isinstance(found, dict) and all(key.isdigit() for key in found):
-        found = [found[key] for key in sorted(found, key=int)]
+    try:
+        text = file.read_text("utf-8")
+        found = json.loads(text) if file.suffix == ".json" else text.splitlines()
+        if isinstance(found, dict):
+            found = _by_number({int(key): label for key, label in found.items()})
+    except (ValueError, RecursionError):
+        found = None
     if not (isinstance(found, list) and all(isinstance(label, str) for label in found)):
         raise ConfigurationError(
-            f'{card.name}: labels: {file.name} must be a list of texts, or like {{"0": "cat"}}'
+            f"{card.name}: labels: {file.name} must have a text a line, in UTF-8, or be JSON: a "
+            'list of texts, or like {"0": "cat"}'
         )
     return found
+
+
+def _by_number(labels: dict[int, Any]) -> list[Any] | None:
+    """Return labels in the order of their classes; those of numbers that are missing are ""."""
+    if not labels or min(labels) < 0 or max(labels) >= _MOST_LABELS:
+        return None
+    return [labels.get(number, "") for number in range(max(labels) + 1)]
 
 
 def input_tensor(card: AnyCard, network: OnnxNetwork) -> Tensor:
@@ -185,7 +195,9 @@ def _confidence(score: Any) -> float:
 
 
 def _box(corners: Array, photo: Photo) -> Box | None:
-    """Return a box within the photo; None if nothing of it is."""
+    """Return a box within the photo; None if nothing of it is, or a side is no number."""
+    if np.isnan(corners).any():
+        return None
     limits = np.array([photo.width, photo.height] * 2)
     left, top, right, bottom = (round(float(side)) for side in np.clip(corners, 0, limits))
     if right <= left or bottom <= top:

@@ -6,13 +6,13 @@ from datetime import date
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import Field, SecretStr, computed_field, field_validator
+from pydantic import Field, PlainSerializer, SecretStr, computed_field, field_validator
 
 from imaginem import Shown, StepOutput
 from imaginem.errors import InvalidMessage
 from imaginem.outputs import Box, Rectangle
 from imaginem.ports.own_outputs.fields import Kind, fields_of
-from imaginem.ports.own_outputs.index import index_of
+from imaginem.ports.own_outputs.index import Fact, index_of
 from imaginem.ports.own_outputs.values import read_output
 from imaginem.testing import MemoryServices
 from imaginem.usecases.own_outputs import OwnOutputs
@@ -159,6 +159,48 @@ class BrittleOutput(StepOutput):
 @pytest.mark.parametrize("odd", [None, 5, "text", [], {"name": 5}, {"name": None}])
 def test_an_output_that_fits_no_model_is_not_read(odd: Any) -> None:
     assert read_output(BrittleOutput, odd) is None
+
+
+class Day(StepOutput):
+    """An entry of a list, which looks like a place."""
+
+    x: str
+    y: str
+    w: str
+    h: str
+    day: Annotated[date, PlainSerializer(lambda day: f"{day:%d.%m.%Y}")]
+
+
+class WrittenOutput(StepOutput):
+    """What its step writes in another way than others do."""
+
+    day: Annotated[date, PlainSerializer(lambda day: f"{day:%d.%m.%Y}")]
+    shares: Annotated[dict[str, float], PlainSerializer(lambda shares: list(shares))]
+    numbers: Annotated[list[float], PlainSerializer(len)]
+    words: Annotated[list[str], PlainSerializer(" ".join)]
+    place: Annotated[Box, PlainSerializer(lambda box: {**dict(box), "x": "left"})]
+    days: list[Day]
+
+
+def test_what_a_step_writes_in_its_own_way_is_shown_as_a_text() -> None:
+    day, sides = date(2026, 1, 31), dict.fromkeys("xywh", "1")
+    output = {
+        "day": day,
+        "shares": {"a": 1.0},
+        "numbers": [1.0, 2.0],
+        "words": ["a", "b"],
+        "place": Box(x=1, y=1, w=1, h=1),
+        "days": [{**sides, "day": day}],
+    }
+    values = read_output(WrittenOutput, output)
+    assert values is not None
+    told = {value.field.name: value.text for value in values}
+    assert told["day"] == "31.01.2026"
+    assert (told["shares"], told["numbers"], told["words"]) == ("a", "2", "a b")
+    assert "left" in told["place"]
+    assert told["days"] == "1, 1, 1, 1, 31.01.2026"
+    assert [box for value in values for box in value.boxes if box] == []
+    assert Fact("written.day", text="31.01.2026") in index_of([("written", values)]).facts
 
 
 def test_texts_that_no_database_takes_are_indexed_without_what_it_refuses() -> None:

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
@@ -119,6 +120,8 @@ def _value(field: OutputField, output: Any) -> FieldValue:
     value = output
     for name in field.path:
         value = value.get(name) if isinstance(value, Mapping) else None
+    if value is not None and not _is_of_kind(value, field.kind):
+        field = replace(field, kind=Kind.TEXT, columns=())  # a serializer of the step's own made it
     if field.kind is Kind.OBJECTS:
         entries = value[:MOST_ROWS] if isinstance(value, list) else []
         rows = [[_value(column, entry) for column in field.columns] for entry in entries]
@@ -128,6 +131,17 @@ def _value(field: OutputField, output: Any) -> FieldValue:
         return FieldValue(field, None, left_out=len(value))
     box = _box(value, field.title, None) if field.kind is Kind.BOX else None
     return FieldValue(field, value, boxes=(box,) if box else ())
+
+
+def _is_of_kind(value: Any, kind: Kind) -> bool:
+    """Tell whether a value is what fields of a kind have in JSON."""
+    if kind is Kind.MOMENT:
+        return isinstance(value, str) and _is_moment(value)
+    if kind is Kind.PAIRS:
+        return isinstance(value, Mapping)
+    if kind is Kind.BOX:
+        return _sides(value) is not None
+    return kind not in (Kind.WORDS, Kind.NUMBERS, Kind.OBJECTS) or isinstance(value, list)
 
 
 def _box_of(field: OutputField, row: Sequence[FieldValue], entry: Any) -> MarkedBox | None:
@@ -151,9 +165,20 @@ def _sides(value: Any) -> tuple[float, float, float, float] | None:
     for model in (Box, Rectangle):
         names = list(model.model_fields)
         if isinstance(value, Mapping) and set(names) <= set(value):
-            left, top, width, height = (value[name] for name in names)
-            return left, top, width, height
+            sides = [value[name] for name in names]
+            if all(isinstance(side, int | float) and math.isfinite(side) for side in sides):
+                left, top, width, height = sides
+                return left, top, width, height
     return None
+
+
+def _is_moment(text: str) -> bool:
+    """Tell whether a text is a day or a moment as ISO 8601 writes it."""
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _told_length(count: int) -> str:

@@ -79,11 +79,12 @@ def _field(value: FieldValue, boxes: list[MarkedBox]) -> OwnField:
     """Return a field, and number its boxes after those that are there."""
     if not value.rows:
         return OwnField(value, (), _numbered(next(iter(value.boxes), None), boxes))
-    told = {cell.field for row in value.rows for cell in row if not cell.is_empty}
-    columns = [each for each in value.field.columns if each in told and _has_column(each)]
+    told = {cell.field.name for row in value.rows for cell in row if not cell.is_empty}
+    columns = [each for each in value.field.columns if each.name in told and _has_column(each)]
+    names = {each.name for each in columns}
     rows = [
         OwnRow(
-            [cell for cell in row if cell.field in columns],
+            [cell for cell in row if cell.field.name in names],
             _tag(value.field, row),
             _numbered(box, boxes),
             next((cell.value for cell in row if cell.field.name == _PAGE), None),

@@ -17,7 +17,7 @@ from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices
 from imaginem.redaction import without_query
 from imaginem.usecases.admission import Admission, Wish, admit
-from imaginem.usecases.intake import no_such_step
+from imaginem.usecases.intake import no_such_step, nothing_kept
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,8 @@ def check_pipeline_steps(names: Sequence[str], registry: Registry) -> list[str]:
         for name in names
         if name not in registry
     ]
-    finalizers = [step.name for step in registry if step.finalizer]
-    if finalizers and not set(finalizers) & set(names):
-        warnings.append(
-            f"without {' or '.join(finalizers)}, what is found stays in the log (`imaginem status "
-            "BATCH JOB`): no search, page or export has it"
-        )
+    if told := nothing_kept(registry, names):
+        warnings.append(f"{told}; `imaginem status BATCH JOB` shows it")
     return warnings
 
 

@@ -74,12 +74,14 @@ class Admission:
         run: id of the queue message that started it.
         sent: it was sent now; False if it was there already.
         state: how it stands; `queued` for one that was sent now.
+        note: what the sender should know of the pipeline; empty if there is nothing.
     """
 
     key: JobKey
     run: str
     sent: bool
     state: str
+    note: str = ""
 
 
 def made_id(name: str, digest: str, digits: int = _DIGITS[0]) -> str:

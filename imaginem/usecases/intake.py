@@ -1,7 +1,7 @@
 """Makes jobs of what callers send, a photo or a job message, after checking it."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic_core import to_json
@@ -82,7 +82,10 @@ def receive_photo(
         replace=upload.replace,
         step_parameters=said,
     )
-    return admit(services, wish)
+    admission = admit(services, wish)
+    return (
+        replace(admission, note=nothing_kept(registry, pipeline)) if admission.sent else admission
+    )
 
 
 def _enter_batch(
@@ -157,6 +160,17 @@ def no_such_step(registry: Registry, name: str, raw: str) -> str:
     )
 
 
+def nothing_kept(registry: Registry, pipeline: Collection[str]) -> str:
+    """Return a note for the sender of a pipeline that keeps nothing; empty if a step keeps it."""
+    finalizers = [step.name for step in registry if step.finalizer]
+    if not finalizers or set(finalizers) & set(pipeline):
+        return ""
+    return (
+        f"without {' or '.join(finalizers)}, what is found stays in the job's log: no search, list "
+        "of photos or export has it"
+    )
+
+
 def check_first_step(registry: Registry, queue: str) -> None:
     """Check that a step serves a job's first queue: otherwise the job would wait unnoticed.
 
@@ -196,7 +210,8 @@ def receive_message(
     _enter_batch(services, definition.batch_id, caller)
     note(services, AuditDeed.SUBMITTED, AuditSubject.BATCH, definition.batch_id)
     run = send_message(services, decoded, _photo_of(services, decoded))
-    return Admission(decoded.key, run, sent=True, state="queued")
+    told = nothing_kept(registry, definition.processing_pipeline)
+    return Admission(decoded.key, run, sent=True, state="queued", note=told)
 
 
 def _photo_of(services: DashboardServices, message: JobMessage) -> str | None:

@@ -39,6 +39,7 @@ class Accepted(Answer):
         url: where its progress is.
         sent: whether it was sent now; false for a photo that was there already.
         state: how it stands.
+        note: what the sender should know of the steps; empty if there is nothing.
     """
 
     batch_id: BatchId
@@ -47,6 +48,7 @@ class Accepted(Answer):
     url: str = Field(examples=["/api/jobs/spring-2026/photo.jpg-1a2b3c4d"])
     sent: bool = True
     state: str = Field("queued", examples=["queued"])
+    note: str = ""
 
 
 class Batch(Answer):

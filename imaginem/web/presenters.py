@@ -58,6 +58,7 @@ def present_sent(job: Admission) -> models.Accepted:
         url=job_path(*job.key),
         sent=job.sent,
         state=job.state,
+        note=job.note,
     )
 
 

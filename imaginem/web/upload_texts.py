@@ -16,6 +16,8 @@ UPLOAD = {
     "upload.group.help": "Id of an Entra group; empty: everybody with a role.",
     "upload.steps": "What to do with each photo",
     "upload.needs": "needs {names}",
+    "upload.unkept": "Without {names}, what is found stays in the job's log: no search, list of "
+    "photos or export has it.",
     "upload.usual": "as usual: {value}",
     "upload.unsaid": "not said",
     "upload.yes": "yes",

@@ -228,6 +228,17 @@ class TestUpload:
         expect(box).to_be_checked()
         window.shot("upload-steps")
 
+    def test_without_the_step_that_keeps_it_the_page_says_that_nothing_is_kept(
+        self, window: Window
+    ) -> None:
+        page = window.open("/upload")
+        page.locator("summary").click()
+        told = page.get_by_text("Without pipelineoutput, what is found stays in the job's log")
+        expect(told).not_to_be_visible()
+        page.get_by_role("checkbox", name=re.compile("^pipelineoutput")).uncheck()
+        expect(told).to_be_visible()
+        window.shot("upload-unkept")
+
 
 def test_a_running_batch_is_cancelled(window: Window) -> None:
     installation = window.dashboard.installation

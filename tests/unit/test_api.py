@@ -79,6 +79,20 @@ class TestUpload:
         pipeline = api.get(f"/api/jobs/b/{name}").json()["processing_pipeline"]
         assert pipeline == ["facedetection", "facecrop", "pipelineoutput"]
 
+    @pytest.mark.parametrize(
+        ("pipeline", "told"),
+        [
+            ("", ""),
+            ("ocr,pipelineoutput", ""),
+            ("ocr", "without pipelineoutput, what is found stays in the job's log"),
+        ],
+    )
+    def test_who_sends_a_job_whose_results_are_not_kept_is_told(
+        self, api: TestClient, pipeline: str, told: str
+    ) -> None:
+        note = send(api, photo_bytes(), pipeline=pipeline).json()["note"]
+        assert note.startswith(told) and bool(note) == bool(told)
+
     def test_the_same_photo_again_is_the_same_job(
         self, services: MemoryServices, api: TestClient
     ) -> None:

@@ -88,7 +88,7 @@ class TestWarnings:
 
     def test_a_job_whose_results_stay_in_the_log_is_told_of(self) -> None:
         (warning,) = check_pipeline_steps(["ocr"], default_registry)
-        assert "without pipelineoutput, what is found stays in the log" in warning
+        assert "without pipelineoutput, what is found stays in the job's log" in warning
 
     def test_an_app_without_such_a_step_is_not_told_to_use_it(self, registry: Registry) -> None:
         assert check_pipeline_steps(["blurriness"], registry) == []

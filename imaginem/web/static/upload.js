@@ -13,6 +13,7 @@ const send = document.getElementById("send");
 const chosen = document.getElementById("chosen");
 const follow = document.getElementById("open");
 const total = document.getElementById("total");
+const unkept = document.getElementById("unkept"); // absent where no step keeps anything
 const forecast = document.getElementById("forecast");
 const texts = form.dataset;
 const endings = document.getElementById("files").accept.split(",").filter((each) => each.startsWith("."));
@@ -140,6 +141,16 @@ function update() {
   total.querySelector("progress").value = photos.length ? done / photos.length : 0;
   follow.hidden = !sent && !there;
   tellForecast(waiting);
+}
+
+// Without a step that keeps what is found; no step at all means the usual ones.
+function tellUnkept() {
+  if (!unkept) return;
+  const keepers = unkept.dataset.keptBy.split(" ");
+  const wanted = steps();
+  const lost = wanted.length > 0 && !wanted.some((name) => keepers.includes(name));
+  unkept.hidden = !lost;
+  unkept.textContent = lost ? unkept.dataset.told : ""; // put in now, so that it is read out
 }
 
 // What the photos that wait will cost; of several questions the last one counts.
@@ -313,6 +324,7 @@ form.addEventListener("change", (event) => {
   if (event.target.name === "step") {
     keepNeeds(event.target);
     showParameters();
+    tellUnkept();
     update();
   }
 });
@@ -330,3 +342,4 @@ form.addEventListener("submit", (event) => {
   work();
 });
 showParameters();
+tellUnkept();

@@ -27,6 +27,7 @@ from imaginem.runtime import Runtime
 from imaginem.usecases.pace import Pace
 from imaginem.usecases.poison import KINDS, drop_entry, replay_job, view_entry
 from imaginem.usecases.poison_many import Handled, drop_some, entries_that_fit, replay_some
+from imaginem.usecases.reasons import told
 
 poison_app = typer.Typer(no_args_is_help=True, help="Messages that could not be processed.")
 _AT_ONCE = 100
@@ -64,7 +65,7 @@ def list_poison(
         print_json([_as_json(entry) for entry in page.entries])
         return
     for entry in page.entries:  # no table: ids are copied, and reasons are long
-        lines = (_id(entry), f"  {_facts(entry)}", f"  {one_line(entry.reason)}")
+        lines = (_id(entry), f"  {_facts(entry)}", f"  {one_line(told(entry.reason))}")
         out.print("\n".join(lines), markup=False, highlight=False, soft_wrap=True)
     if not page.entries:
         out.print("nothing fits" if wanted != PoisonFilter() else "nothing is poisoned")
@@ -89,7 +90,7 @@ def show(
     lines = (
         message,
         f"{_facts(view.entry)}",
-        f"reason: {one_line(view.entry.reason)}",
+        f"reason: {one_line(told(view.entry.reason))}",
         f"replay: {view.plan.told}",
         view.body,
     )

@@ -24,6 +24,7 @@ from imaginem.usecases.at_work import is_at_work
 from imaginem.usecases.audit.acting import note
 from imaginem.usecases.faces import matches_of_job
 from imaginem.usecases.other_models import OtherModels
+from imaginem.usecases.reasons import told
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def _steps(row: ProgressRow | None, result: JobResult | None) -> list[StepView]:
 
 def told_of(row: ProgressRow, step: str) -> str:
     """Return what there is to say of how a step stands."""
-    return row.reason_of(step) or (TOLD if step in row.reused else "")
+    return told(row.reason_of(step)) or (TOLD if step in row.reused else "")
 
 
 def visible_outputs(outputs: Mapping[str, Any], matches: Sequence[ReviewedMatch]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 from imaginem.pipeline.progress_row import ProgressRow, progress_properties
 from imaginem.pipeline.states import ENDED, StepState
 from imaginem.ports import JobLog
+from imaginem.usecases.reasons import told
 
 _DONE = (StepState.SUCCESS, StepState.FAILED, StepState.SKIPPED, StepState.POISONED)
 
@@ -33,7 +34,8 @@ class BatchProgress:
         batch_id: of the batch.
         jobs: state of each job that has begun, by job id; see `with_waiting`.
         steps: counts of each step, in the order of the pipeline.
-        problems: job id, step and reason of each step that failed or was skipped.
+        problems: job id, step and reason of each step that failed or was skipped, as people
+            read them.
     """
 
     batch_id: str
@@ -56,7 +58,7 @@ def summarise(batch_id: str, rows: Iterable[ProgressRow]) -> BatchProgress:
         jobs[row.job_id] = row.job_state
         for name in row.pipeline:
             steps.setdefault(name, StepCount(name)).states[row.state_of(name)] += 1
-        problems += [(row.job_id, name, reason) for name, reason in row.problems()]
+        problems += [(row.job_id, name, told(reason)) for name, reason in row.problems()]
     return BatchProgress(batch_id, jobs, list(steps.values()), problems)
 
 

@@ -46,7 +46,7 @@ class TestBatch:
         key = send(services, "one")
         run_all(services, default_registry)
         assert batch_overview(services, "b").problems == [
-            StepProblem("one", "ocr", "PermanentError: no text engine")
+            StepProblem("one", "ocr", "no text engine")
         ]
         run_again(services, key)
         assert batch_overview(services, "b").problems == []

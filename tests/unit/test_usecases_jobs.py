@@ -60,7 +60,7 @@ class TestJobView:
         assert (step.name, step.state, step.reason) == (
             "ocr",
             "failed",
-            "PermanentError: no text engine",
+            "no text engine",
         )
 
     def test_matches_that_are_hidden_are_in_no_output_either(

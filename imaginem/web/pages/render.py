@@ -13,6 +13,7 @@ from imaginem.assets.nodejs import find_package
 from imaginem.images.limits import FILE_ENDINGS
 from imaginem.ports.categories import category_title
 from imaginem.usecases.access import Caller
+from imaginem.usecases.reasons import told
 from imaginem.web import texts
 from imaginem.web.addresses import image_path, path, photo_page
 
@@ -83,7 +84,7 @@ def _environment() -> "Environment":
         photo_page=photo_page,
     )
     environment.filters.update(
-        category=category_title, path=path, moment=_moment, iso=_iso, bytes=_bytes
+        category=category_title, path=path, moment=_moment, iso=_iso, bytes=_bytes, told=told
     )
     return environment
 

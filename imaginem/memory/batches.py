@@ -152,6 +152,11 @@ class MemorySubmissions:
         known = self._database.submissions
         return {key: known[key].photo for key in keys if key in known and known[key].photo}
 
+    def parameters(self, keys: Collection[JobKey]) -> dict[JobKey, Any]:
+        """Read the senders' parameters of jobs."""
+        known = self._database.submissions
+        return {key: known[key].parameters for key in keys if key in known}
+
     def submissions(self, batch_id: str) -> dict[str, Submission]:
         """Read a batch's submissions."""
         rows = sorted(self._database.submissions.items())

@@ -82,5 +82,8 @@ class Submissions(Erasable, Protocol):
     def photos(self, keys: Collection[JobKey]) -> dict[JobKey, str]:
         """Return the SHA-256 that names the photo of each of these jobs, as far as it is known."""
 
+    def parameters(self, keys: Collection[JobKey]) -> dict[JobKey, Any]:
+        """Return the senders' `image_parameters` of those of these jobs that were submitted."""
+
     def submissions(self, batch_id: str) -> dict[str, Submission]:
         """Return a batch's submissions, by job id."""

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 from pydantic_core import from_json, to_json
 from sqlalchemy import Delete, Update, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Mapped, Session
 
 from imaginem.ports import JobKey, Submission
 from imaginem.sql.batches import note_batch
@@ -82,13 +82,20 @@ class SqlSubmissions:
 
     def photos(self, keys: Collection[JobKey]) -> dict[JobKey, str]:
         """Return what names the photos of these jobs."""
-        query = select(SubmissionRow.batch_id, SubmissionRow.id, SubmissionRow.photo)
-        found: dict[JobKey, str] = {}
+        return {key: photo for key, photo in self._each(SubmissionRow.photo, keys) if photo}
+
+    def parameters(self, keys: Collection[JobKey]) -> dict[JobKey, Any]:
+        """Return the senders' parameters of these jobs."""
+        return {key: from_json(text) for key, text in self._each(SubmissionRow.parameters, keys)}
+
+    def _each(self, column: Mapped[str], keys: Collection[JobKey]) -> list[tuple[JobKey, str]]:
+        query = select(SubmissionRow.batch_id, SubmissionRow.id, column)
+        found: list[tuple[JobKey, str]] = []
         with self._database.session(reading=True) as session:
             for portion in portions([job_number(*key) for key in keys]):
-                for row in session.execute(query.where(SubmissionRow.job.in_(portion))):
-                    found[row.batch_id, row.id] = row.photo
-        return {key: photo for key, photo in found.items() if photo}
+                rows = session.execute(query.where(SubmissionRow.job.in_(portion)))
+                found += [((batch_id, job_id), text) for batch_id, job_id, text in rows]
+        return found
 
     def submissions(self, batch_id: str) -> dict[str, Submission]:
         """Return a batch's submissions."""

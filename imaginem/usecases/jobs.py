@@ -1,6 +1,6 @@
 """A job as people see it: its progress, what was found, and who looks like its faces."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -189,6 +189,12 @@ def given_name(parameters: Any) -> Any:
     It is without secrets, since it is shown.
     """
     return redact_shown(parameters.get("original_name")) if isinstance(parameters, dict) else None
+
+
+def names_of(services: DashboardServices, batch_id: str, job_ids: Iterable[str]) -> dict[str, str]:
+    """Return the names that the photos of these jobs of a batch were sent with, as far as known."""
+    sent = services.submissions.parameters({(batch_id, job_id) for job_id in job_ids})
+    return {key[1]: str(name) for key, given in sent.items() if (name := given_name(given))}
 
 
 def photo_name(parameters: Any, job_id: str) -> str:

@@ -147,6 +147,17 @@ class TestBatches:
         assert stores.submissions.submissions("b")["one"].photo == ""
         assert stores.submissions.photos([("b", "one"), ("b", "nosuch")]) == {}
 
+    def test_what_senders_said_is_read_of_some_jobs_at_once(self, stores: Stores) -> None:
+        stores.submissions.submitted(("b", "one"), "run", {"original_name": "ü.png"})
+        stores.submissions.submitted(("b", "two"), "run")
+        stores.submissions.submitted(("c", "one"), "run", ["odd"])
+        asked = [("b", "one"), ("b", "two"), ("b", "nosuch")]
+        assert stores.submissions.parameters(asked) == {
+            ("b", "one"): {"original_name": "ü.png"},
+            ("b", "two"): None,
+        }
+        assert stores.submissions.parameters([]) == {}
+
     def test_a_claim_is_taken_over_only_as_it_was_read(self, stores: Stores) -> None:
         key = ("b", "one")
         assert stores.submissions.claim(key, "red", over=Submission("", MOMENT)) is not None

@@ -205,6 +205,17 @@ class TestHonesty:
         run_all(services, default_registry)
         assert "2 more photos with problems are not shown." in local.get("/batches/b").text
 
+    def test_a_batch_shows_photos_by_their_files_and_ids_where_two_have_one_name(
+        self, services: MemoryServices, local: TestClient
+    ) -> None:
+        for job, name in (("1", "boat.jpg"), ("2", "tent.jpg"), ("3", "tent.jpg"), ("4", None)):
+            services.submissions.submitted(("b", job), f"run {job}", {"original_name": name})
+        page = local.get("/batches/b").text
+        assert '<a href="/photos/b/1" title="1">boat.jpg</a> <' in page
+        assert '<a href="/photos/b/2" title="2">tent.jpg</a> <small>2</small>' in page
+        assert '<a href="/photos/b/4" title="4">4</a>' in page
+        assert "<small>1</small>" not in page
+
     def test_a_page_of_a_job_that_waits_says_that_nobody_has_looked_yet(
         self, services: MemoryServices, local: TestClient
     ) -> None:

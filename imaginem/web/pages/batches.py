@@ -19,6 +19,7 @@ from imaginem.usecases.batches import (
 )
 from imaginem.usecases.cost_words import usd
 from imaginem.usecases.erase import forget_batch
+from imaginem.usecases.jobs import names_of
 from imaginem.usecases.pausing import pause_batch, resume_batch, told
 from imaginem.usecases.submit import run_again
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch, VisibleJob
@@ -87,6 +88,10 @@ def _show(
 ) -> HTMLResponse:
     overview = look(services, batch_id)
     values = progress_values(present_progress(overview))
+    shown = {job for job, _ in (*values["jobs"], *values["problems"])}
+    names = names_of(services, batch_id, shown)
+    values["names"] = {job: names.get(job, job) for job in shown}
+    values["named_alike"] = {name for name, count in Counter(names.values()).items() if count > 1}
     paused = told(overview.paused) if overview.paused else ""
     purposes = services.core_settings.purposes
     return render(request, template, {**values, "paused": paused, "purposes": purposes, "usd": usd})

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from imaginem.cli.shared import Exit, fail
+from imaginem.cli.shared import Exit, err, fail
 from imaginem.errors import ConfigurationError, InvalidMessage
 from imaginem.images.limits import FILE_ENDINGS
 from imaginem.pipeline.barred import PhotoBarred
@@ -120,6 +120,12 @@ def said_to_steps(
         return checked_parameters(given, pipeline, registry.parameters())
     except InvalidMessage as problem:
         fail(f"--set: {str(problem).removeprefix(f'{FIELD}.')}", Exit.USAGE)
+
+
+def tell_receivers(services: DashboardServices) -> None:
+    """Print where photos are sent, if an engine is a service."""
+    for told in services.photo_receivers:
+        err.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def submit_one(

@@ -21,6 +21,7 @@ from imaginem.cli.intake import (
     find_sources,
     said_to_steps,
     submit_each,
+    tell_receivers,
     whole_pipeline,
 )
 from imaginem.cli.own_outputs import own_tables, row_table
@@ -119,6 +120,7 @@ def submit(
         if forecast_:
             tell_forecast(runtime, len(sources), steps, as_json=as_json_)
             return
+        tell_receivers(runtime)
         if budget:
             set_budget(runtime, batch_id, read_usd(budget))
         submitted, barred = submit_each(

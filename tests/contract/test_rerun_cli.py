@@ -1,6 +1,7 @@
 """`imaginem rerun` and `results --compare` on a terminal of 80 columns, on real storage and SQL."""
 
 import json
+from pathlib import Path
 
 import pytest
 from pydantic_core import to_json
@@ -10,6 +11,7 @@ from imaginem.pipeline.progress_row import RowChange, StepChange
 from imaginem.pipeline.states import JobState, StepState
 from imaginem.ports import EarlierOutput, JobResult
 from imaginem.runtime import Runtime
+from imaginem.testing import photo_bytes
 from tests.terminal import Cli, terminal
 
 PIPELINE = ["generalclassification", "ocr", "pipelineoutput"]
@@ -96,6 +98,20 @@ def test_a_second_opinion_says_where_the_photo_goes(
     asked = cli("rerun", name, "two", "--from", "ocr", "--engine", "ocr=openai")
     told = "Photos are sent to 10.0.0.8:8080, not encrypted (for ocr)."
     assert (asked.exit_code, told in asked.output) == (0, True), asked.output
+
+
+def test_sending_photos_says_where_they_go(
+    cli: Cli, name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(photo_bytes())
+    assert "Photos are sent" not in cli("submit", str(photo), "--batch", name).output
+    monkeypatch.setenv("OPENAI_ENDPOINT", "http://10.0.0.8:8080")
+    monkeypatch.setenv("OPENAI_MODEL", "m")
+    monkeypatch.setenv("VISION_ENGINE", "openai")
+    told = "Photos are sent to 10.0.0.8:8080, not encrypted (for vision, ocr, questions)."
+    assert told in cli("submit", str(photo), "--batch", f"{name}-2").output
+    assert "Photos are sent" not in cli("submit", str(photo), "--forecast").output
 
 
 def test_what_changed_can_be_read_at_80_columns(cli: Cli, runtime: Runtime, name: str) -> None:

@@ -25,7 +25,7 @@ from imaginem.images.limits import (
     OverLimit,
 )
 from imaginem.images.opening import DAMAGE, format_of, holds_these_pixels, tells_which_way_up
-from imaginem.images.pages import opened_page
+from imaginem.images.pages import ANIMATED, opened_page
 from imaginem.images.survey import is_pdf
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def decode(data: bytes, out: BinaryIO, page: int = 1, most: int = 1) -> None:
 
 def _worth_ahead(opened: "Image.Image", most: int) -> int:
     """Return how many frames to decode after the one that is open."""
-    if opened.format != "GIF":
+    if opened.format not in ANIMATED:
         return 0
     return max(min(most, AHEAD_PIXELS // (opened.width * opened.height)) - 1, 0)
 

@@ -208,7 +208,7 @@ def decode_pages(data: bytes, page: int) -> list[Photo]:
 
 def _decode(data: bytes, page: int, most: int) -> list[Photo]:
     check_bytes(data)
-    # A later frame of a GIF file is made of all frames before it.
+    # A later frame of an animation is made of all frames before it.
     plain = survey(data) and (page == 1 or data.startswith(TIFF_STARTS))
     with _slots:
         here = _decode_in_place(data, page) if plain else None

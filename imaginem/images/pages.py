@@ -1,7 +1,7 @@
-"""Pages of a photo's file: TIFF, GIF and PDF files may have several."""
+"""Pages of a photo's file: TIFF and PDF files may have several, and animations have frames."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,14 @@ from imaginem.images.jpeg_xl import decoded_jpeg_xl
 from imaginem.images.limits import FRAME_LIMIT, PAGE_PIXELS, check_bytes, check_pixels, too_many
 from imaginem.images.opening import opened_counted
 from imaginem.images.survey import is_jpeg_xl, is_pdf, survey
+from imaginem.images.survey.pages import png_frames
 from imaginem.images.survey.tiff import tiff_pages
 
 if TYPE_CHECKING:
     from PIL import Image
 
-_OF_PAGES = ("TIFF", "GIF")
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+"""Formats of which each frame is a page, by Pillow's names; most of their files have one."""
 _PROFILE = 34_675  # ICC.1, annex B
 _POINTS = 72.0  # an inch of a PDF file
 _DOTS = 200.0  # an inch of a rendered page: letters of 10 points are 28 pixels high
@@ -51,7 +53,7 @@ def opened_counted_page(data: bytes, page: int) -> "Iterator[tuple[Image.Image, 
     with opened_counted(data) as opened:
         frames = _frames(data, opened)
         _check_page(page, len(frames))
-        if opened.format in _OF_PAGES:
+        if opened.format in ("TIFF", *ANIMATED):
             opened.seek(frames[page - 1])
             check_pixels(opened.width, opened.height)
             if opened.format == "TIFF" and _PROFILE not in getattr(opened, "tag_v2", {}):
@@ -64,11 +66,14 @@ def _check_page(page: int, count: int) -> None:
         raise PermanentError(f"the photo's file has no page {page}, but {count} in all")
 
 
-def _frames(data: bytes, opened: "Image.Image") -> list[int]:
+def _frames(data: bytes, opened: "Image.Image") -> Sequence[int]:
     """Return which frames are pages, from 0 on; of a damaged file those before the damage."""
-    if opened.format == "GIF":
-        return list(range(getattr(opened, "n_frames", 1)))
-    return tiff_pages(data) if opened.format == "TIFF" else [0]
+    if opened.format == "TIFF":
+        return tiff_pages(data)
+    count = getattr(opened, "n_frames", 1) if opened.format in ANIMATED else 1
+    if opened.format == "PNG" and count > 1:  # it is what the file says, not what it has
+        count = min(count, png_frames(data))
+    return range(min(max(count, 1), FRAME_LIMIT))
 
 
 def _rendered(data: bytes, page: int) -> "tuple[Image.Image, int]":

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import uuid
+import zlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ from steps.ocr import ocr
 from tests.dashboard import PIPELINE, client, web_services
 
 COLORS = ("red", "green", "blue", "orange", "purple", "teal")
+ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 
 
 def sheets(count: int, size: tuple[int, int] = (80, 60)) -> list[Image.Image]:
@@ -40,7 +42,7 @@ def sheets(count: int, size: tuple[int, int] = (80, 60)) -> list[Image.Image]:
 
 
 def book(count: int, format_name: str = "TIFF", **options: object) -> bytes:
-    first, *others = sheets(count) if format_name != "GIF" else sheets_of_one_size(count)
+    first, *others = sheets(count) if format_name in ("TIFF", "PDF") else sheets_of_one_size(count)
     out = io.BytesIO()
     first.save(out, format_name, save_all=True, append_images=others, **options)
     return out.getvalue()
@@ -58,7 +60,7 @@ def rgb(name: str) -> tuple[int, ...]:
     return Image.new("RGB", (1, 1), name).getpixel((0, 0))  # type: ignore[return-value]  # 3 bands
 
 
-@pytest.mark.parametrize("format_name", ["TIFF", "GIF", "PDF"])
+@pytest.mark.parametrize("format_name", ["TIFF", "PDF", *ANIMATED])
 def test_each_page_has_its_own_pixels_and_number(format_name: str) -> None:
     photo = decode_photo(book(3, format_name))
 
@@ -87,8 +89,8 @@ def test_a_page_of_a_pdf_has_200_dots_an_inch() -> None:
     assert photo.format == "PDF"
 
 
-def animation(count: int, side: int) -> bytes:
-    """Return a GIF file in which each frame changes a part of the one before."""
+def animation(count: int, side: int, format_name: str = "GIF") -> bytes:
+    """Return a file in which each frame changes a part of the one before."""
     frames = [Image.new("RGB", (side, side), "white")]
     for number in range(1, count):
         frame = frames[-1].copy()
@@ -96,12 +98,16 @@ def animation(count: int, side: int) -> bytes:
         frame.paste(COLORS[number % len(COLORS)], (at, 0, at + side // count, side))
         frames.append(frame)
     out = io.BytesIO()
-    frames[0].save(out, "GIF", save_all=True, append_images=frames[1:], transparency=0)
+    more = {"transparency": 0} if format_name == "GIF" else {}
+    frames[0].save(out, format_name, save_all=True, append_images=frames[1:], **more)
     return out.getvalue()
 
 
-def test_frames_that_are_decoded_together_are_those_that_are_decoded_alone() -> None:
-    file = animation(12, 120)
+@pytest.mark.parametrize("format_name", ANIMATED)
+def test_frames_that_are_decoded_together_are_those_that_are_decoded_alone(
+    format_name: str,
+) -> None:
+    file = animation(12, 120, format_name)
     together = [page.pixels.data for page in decode_photo(file).pages()]
     assert together == [decode_photo(file, number).pixels.data for number in range(1, 13)]
 
@@ -133,7 +139,23 @@ def test_a_damaged_frame_costs_none_of_those_before_it() -> None:
         photo.on_page(4)
 
 
-@pytest.mark.parametrize("format_name", ["PNG", "JPEG", "TIFF", "GIF"])
+def test_an_animated_png_has_the_frames_that_are_there_and_not_those_it_tells_of() -> None:
+    file = book(3, "PNG")
+    told = file.index(b"acTL") + 4
+    lying = file[:told] + (2**31).to_bytes(4, "big") + file[told + 4 :]
+    checked = zlib.crc32(lying[told - 4 : told + 8]).to_bytes(4, "big")
+    lying = lying[: told + 8] + checked + lying[told + 12 :]
+    assert decode_photo(lying).page_count == 3
+
+
+def test_a_picture_before_an_animation_is_a_page_too() -> None:
+    file = book(3, "PNG", default_image=True)
+    photo = decode_photo(file)
+    assert photo.page_count == 3
+    assert [color(page)[0] > 200 for page in photo.pages()] == [True, False, False]
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "TIFF", *ANIMATED])
 def test_a_file_of_one_page_says_nothing_of_pages(format_name: str) -> None:
     photo = decode_photo(photo_bytes(format_name=format_name))
 

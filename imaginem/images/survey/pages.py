@@ -1,6 +1,7 @@
 """Counts the frames and blocks of PNG, GIF and WEBP files, and finds packed BMP files."""
 
 import struct
+from collections.abc import Iterator
 
 from imaginem.images.limits import FRAME_LIMIT, check_metadata, check_pixels, too_many
 
@@ -20,18 +21,36 @@ def survey_png(data: bytes) -> bool:
     """
     width, height = struct.unpack_from(">LL", data, 16)
     check_pixels(width, height)
-    at, frames = 8, 0
-    for _ in range(_CHUNK_LIMIT):
-        if at + 8 > len(data):
-            return True
-        length, kind = struct.unpack_from(">L4s", data, at)
+    frames = 0
+    for kind, length in _png_chunks(data):
         if kind == b"fcTL":
             frames = _one_more(frames)
         if kind == b"eXIf":
             check_metadata(length, "Exif")
+    return True
+
+
+def png_frames(data: bytes) -> int:
+    """Count the frames of an animated PNG file, with a first picture that is none of them.
+
+    Raises:
+        OverLimit: it has too many chunks.
+    """
+    kinds = [kind for kind, _ in _png_chunks(data) if kind in (b"fcTL", b"IDAT")]
+    return kinds.count(b"fcTL") + (kinds[:1] == [b"IDAT"])
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int]]:
+    """Yield kind and length of each chunk, the last one included."""
+    at = 8
+    for _ in range(_CHUNK_LIMIT):
+        if at + 8 > len(data):
+            return
+        length, kind = struct.unpack_from(">L4s", data, at)
+        yield kind, length
         at += length + 12
         if kind == b"IEND":
-            return True
+            return
     raise too_many(f"more than {_CHUNK_LIMIT:,}", "chunks", _CHUNK_LIMIT)
 
 

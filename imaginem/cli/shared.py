@@ -122,6 +122,23 @@ def load_registry(app: Path) -> Registry:
     return default_registry
 
 
+def steps_as_set(app: Path) -> Registry:
+    """Return the registry with an app's steps as its settings want them.
+
+    Where the settings are wrong, the steps are as they are declared, and that is told.
+
+    Raises:
+        ConfigurationError: as of `load_registry`.
+    """
+    registry = load_registry(app)
+    try:
+        apply_local_settings(app)
+        return registry.as_set(read_settings().core())
+    except ConfigurationError as problem:
+        err.print(f"note: the steps are shown without settings: {problem}", markup=False)
+        return registry
+
+
 def known_steps(app: Path) -> Registry:
     """Return the registry with an app's steps, as far as it has any that can be imported."""
     if (app / "steps").is_dir():

@@ -9,7 +9,17 @@ import typer
 from rich.table import Table
 
 from imaginem.cli.model_steps import add_card_step
-from imaginem.cli.shared import App, Exit, Json, exit_on_error, fail, load_registry, out, print_json
+from imaginem.cli.shared import (
+    App,
+    Exit,
+    Json,
+    exit_on_error,
+    fail,
+    load_registry,
+    out,
+    print_json,
+    steps_as_set,
+)
 from imaginem.names import STEP_NAME
 from imaginem.pipeline.groups import MOST
 from imaginem.pipeline.means import described, setting_name
@@ -25,9 +35,9 @@ def register(app: typer.Typer) -> None:
 
 
 def steps(as_json: Json = False, app: App = Path()) -> None:
-    """List the steps and what each needs."""
+    """List the steps and what each needs, as the settings want them."""
     with exit_on_error():
-        registry = load_registry(app)
+        registry = steps_as_set(app)
     if as_json:
         print_json(
             [

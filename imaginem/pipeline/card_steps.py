@@ -8,7 +8,7 @@ from imaginem.errors import ConfigurationError, RegistrationError
 from imaginem.images.decoding import Photo
 from imaginem.outputs import ModelObjects, ModelOutput, ModelTags
 from imaginem.pipeline.context import JobContext
-from imaginem.pipeline.steps import Registry, Step, step
+from imaginem.pipeline.steps import Registering, Registry, Step, step
 from imaginem.ports.card_reading import read_card
 from imaginem.ports.model_card import ClassifierCard, DetectorCard
 
@@ -39,9 +39,7 @@ def classifier_step(
         return ModelTags(tags=tags, **_about(card, job.image))
 
     _name(look, name, f"Say what is in the photo, by {card.name}.")
-    return step(alone=alone, weights=card.weights, requirements=REQUIREMENTS, registry=registry)(
-        look
-    )
+    return _registering(card, alone, registry)(look)
 
 
 def detector_step(
@@ -55,9 +53,7 @@ def detector_step(
         return ModelObjects(objects=objects, **_about(card, job.image))
 
     _name(look, name, f"Find things in the photo, by {card.name}.")
-    return step(alone=alone, weights=card.weights, requirements=REQUIREMENTS, registry=registry)(
-        look
-    )
+    return _registering(card, alone, registry)(look)
 
 
 def _card(file: str, kind: type[CardT]) -> tuple[str, CardT]:
@@ -73,6 +69,18 @@ def _card(file: str, kind: type[CardT]) -> tuple[str, CardT]:
             f"{card.kind}_step in {Path(file).name}"
         )
     return path.stem, card
+
+
+def _registering(card: AnyCard, alone: bool, registry: Registry | None) -> Registering:
+    """Return what makes a step of a function that asks a card's model."""
+    return step(
+        alone=alone,
+        weights=card.weights,
+        requirements=REQUIREMENTS,
+        registry=registry,
+        pure=True,
+        made_with=card.model_dump_json(),
+    )
 
 
 def _by_page(job: JobContext, look: Callable[[Photo], Sequence[Any]]) -> list[Any]:

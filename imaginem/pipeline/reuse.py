@@ -61,6 +61,7 @@ def made_of(step: AnyStep, message: JobMessage, services: Services, photo: Share
             step.name,
             code,
             repr(step.weights),
+            step.made_with,
             engines,
             _settings(step, services),
             message.job_definition.step_parameters.get(step.name) or {},

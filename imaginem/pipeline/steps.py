@@ -46,6 +46,7 @@ class Step(Generic[ContextT, OutputT]):
         requirements: the packages that it needs, as pip names them.
         pure: True for a step whose output may be reused for the same photo.
         adopt: makes another job's output that of a job; None if nothing in it is a job's own.
+        made_with: what else a pure step's output depends on.
         summary: first line of its docstring.
     """
 
@@ -64,6 +65,7 @@ class Step(Generic[ContextT, OutputT]):
         requirements: Sequence[str] = (),
         pure: bool = False,
         adopt: Callable[[ContextT, OutputT], OutputT] | None = None,
+        made_with: str = "",
     ) -> None:
         self.name = function.__name__
         self.output_type = output_type
@@ -78,6 +80,7 @@ class Step(Generic[ContextT, OutputT]):
         self.requirements = tuple(requirements)
         self.pure = pure
         self.adopt = adopt
+        self.made_with = made_with
         self.summary = (inspect.getdoc(function) or "").partition("\n")[0]
         self._function = function
         self._group = group
@@ -135,6 +138,7 @@ class Step(Generic[ContextT, OutputT]):
             requirements=self.requirements,
             pure=self.pure,
             adopt=self.adopt,
+            made_with=self.made_with,
         )
 
     @property
@@ -274,6 +278,7 @@ def step(
     within: str = "",
     pure: bool = False,
     adopt: Callable[[Any, Any], Any] | None = None,
+    made_with: str = "",
 ) -> Registering:
     """Make a function a step of the pipeline.
 
@@ -297,6 +302,8 @@ def step(
             nothing elsewhere. With `REUSE_OUTPUTS` it may be taken from an earlier job.
         adopt: of a pure step whose output has something of its job in it, such as ids: gets a job
             and another job's output, and returns that as the job's own.
+        made_with: of a pure step: what else its output depends on, and stays the same while the
+            app runs, such as the text of a prompt. With another one the step runs.
 
     Raises:
         RegistrationError: the name, parameters or return annotation are not valid.
@@ -309,8 +316,11 @@ def step(
         check_weights(name, weights)
         check_requirements(name, requirements)
         found = group_of(function, group, within)
-        if adopt is not None and not pure:
-            raise RegistrationError(f"step {name!r}: `adopt` is for a step that is `pure=True`")
+        for word, given in (("adopt", adopt), ("made_with", made_with)):
+            if given and not pure:
+                raise RegistrationError(
+                    f"step {name!r}: `{word}` is for a step that is `pure=True`"
+                )
         if pure and (finalizer or found is not None):
             what = "a finalizer" if finalizer else "a group step"
             raise RegistrationError(f"step {name!r} is {what}, so it can't be pure")
@@ -327,6 +337,7 @@ def step(
             requirements=requirements,
             pure=pure,
             adopt=adopt,
+            made_with=made_with,
         )
         (default_registry if registry is None else registry).add(registered)
         return registered

@@ -1,9 +1,10 @@
 """Outputs of pure steps are taken from an earlier job of the same bytes, and from no other."""
 
 import hashlib
+import json
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,13 @@ from imaginem.config.engine_state import state_of_engines
 from imaginem.config.settings import read_settings
 from imaginem.errors import RegistrationError, StorageUnavailable
 from imaginem.memory.engines import FakeFaces, FakeOcr, FakeVision
+from imaginem.pipeline.card_steps import classifier_step
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.reuse import TOLD
 from imaginem.pipeline.steps import Registry, default_registry
 from imaginem.ports import CoreSettings, Fusion, JobKey
 from imaginem.ports.weights import Weights
-from imaginem.testing import MemoryServices, message_for, photo_bytes, run_all
+from imaginem.testing import MemoryModels, MemoryServices, message_for, photo_bytes, run_all
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.erase import forget_job
 from imaginem.usecases.forget_face import forget_face
@@ -28,10 +30,13 @@ from imaginem.usecases.jobs import view_job
 from imaginem.usecases.rerun import prepare_rerun, rerun_job
 from imaginem.usecases.submit import run_again, submit_photo
 from tests.dashboard import PIPELINE
+from tests.unit.test_model_cards import CLASSIFIER
 from tests.workbench import Found
 
 PURE = ("generalclassification", "ocr", "facedetection")
 ONE, TWO = ("one", "a"), ("two", "b")
+Asked = Callable[..., int]
+"""Sends a photo to a card's step; returns how often the model was asked."""
 
 
 class Engines:
@@ -285,12 +290,51 @@ class TestAStepOfOnesOwn:
         assert [self.send(own, number) for number in (1, 2)] == [1, 1]
 
 
+class TestAStepOfAModelCard:
+    @pytest.fixture
+    def asked(self, tmp_path: Path) -> Asked:
+        """A step of a card, and what sends photos to it."""
+        house = House()
+        house.services.models = house.engines.of(MemoryModels(), "tags")
+
+        def ask(number: int, photo: bytes | None = None, **change: Any) -> int:
+            house.registry = Registry()
+            (tmp_path / "tents.json").write_text(json.dumps({**CLASSIFIER, **change}), "utf-8")
+            classifier_step(str(tmp_path / "tents.py"), registry=house.registry)
+            house.registry.add(default_registry.get("pipelineoutput"))
+            house.send((f"batch {number}", "a"), photo, ("tents", "pipelineoutput"))
+            return house.calls()
+
+        return ask
+
+    def test_runs_once_for_a_photo(self, asked: Asked) -> None:
+        assert [asked(number) for number in range(3)] == [1, 0, 0]
+        assert asked(3, photo_bytes(color="red")) == 1
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"threshold": 0.6},
+            {"labels": ["tent", "barn"]},
+            {"input": {**CLASSIFIER["input"], "resize": "crop"}},
+            {"model": {**CLASSIFIER["model"], "sha256": "cd" * 32}},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_runs_again_with_another_card_or_model(
+        self, asked: Asked, change: dict[str, Any]
+    ) -> None:
+        assert [asked(1), asked(2, **change), asked(3, **change), asked(4)] == [1, 1, 0, 0]
+
+
 def test_what_a_step_declares_wrongly_is_told() -> None:
     def some(job: JobContext) -> Found:
         return Found(what="")
 
     with pytest.raises(RegistrationError, match="`adopt` is for a step that is `pure=True`"):
         step(registry=Registry(), adopt=lambda job, found: found)(some)
+    with pytest.raises(RegistrationError, match="`made_with` is for a step that is `pure=True`"):
+        step(registry=Registry(), made_with="a prompt")(some)
     with pytest.raises(RegistrationError, match="finalizer, so it can't be pure"):
         step(registry=Registry(), pure=True, finalizer=True)(some)
 

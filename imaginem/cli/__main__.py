@@ -24,6 +24,7 @@ from imaginem.cli import (
     search,
     serve,
     steps,
+    submitting,
     tombstones,
 )
 
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 serve.register(app)
 demo.register(app)
+submitting.register(app)
 jobs.register(app)
 batches.register(app)
 pausing.register(app)

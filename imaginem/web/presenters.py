@@ -14,7 +14,13 @@ from imaginem.usecases.jobs import JobView
 from imaginem.usecases.poison import PoisonView
 from imaginem.usecases.poison_many import Handled
 from imaginem.usecases.rerun import Comparison
-from imaginem.web import models, poison_models, rerun_models
+from imaginem.web import (
+    face_models,
+    models,
+    operations_models,
+    poison_models,
+    rerun_models,
+)
 from imaginem.web.addresses import job_path, thumbnail_url
 
 
@@ -106,10 +112,10 @@ def present_match(match: ReviewedMatch) -> models.Match:
     )
 
 
-def present_search(search: FaceSearch) -> models.FaceSearch:
+def present_search(search: FaceSearch) -> face_models.FaceSearch:
     """Return the faces of the photo that was sent."""
     faces = [_present_searched(face) for face in search.faces]
-    return models.FaceSearch(
+    return face_models.FaceSearch(
         width=search.width,
         height=search.height,
         faces=faces,
@@ -120,9 +126,9 @@ def present_search(search: FaceSearch) -> models.FaceSearch:
     )
 
 
-def _present_searched(face: SearchedFace) -> models.FoundFace:
+def _present_searched(face: SearchedFace) -> face_models.FoundFace:
     where = face.rectangle
-    return models.FoundFace(
+    return face_models.FoundFace(
         rectangle=(where.left, where.top, where.width, where.height),
         matches=present_matches(face.matches),
         not_shown=face.not_shown,
@@ -146,18 +152,18 @@ def present_photo(photo: FoundPhoto) -> models.Photo:
     )
 
 
-def present_operations(operations: health.Operations) -> models.Operations:
+def present_operations(operations: health.Operations) -> operations_models.Operations:
     """Return what runs, and its health."""
-    return models.Operations(
+    return operations_models.Operations(
         version=imaginem.__version__,
         queues=[
-            models.QueueDepth(name=name, messages=messages)
+            operations_models.QueueDepth(name=name, messages=messages)
             for name, messages in operations.queues.items()
         ],
         engines=dict(operations.engines),
         engine_notes=dict(operations.engine_notes),
         checks=[
-            models.CheckResult(name=finding.name, problem=finding.problem)
+            operations_models.CheckResult(name=finding.name, problem=finding.problem)
             for finding in operations.findings
         ],
         poisoned=operations.poisoned,

@@ -12,8 +12,9 @@ from imaginem.usecases.faces import face_image, matches_of_face, review_pair, se
 from imaginem.usecases.forget_face import forget_face
 from imaginem.usecases.looked import Looked, found_nobody, look_of_face
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
+from imaginem.web.face_models import FaceSearch, VerdictAsked
 from imaginem.web.files import PICTURE, file_response
-from imaginem.web.models import FaceSearch, Match, VerdictAsked
+from imaginem.web.models import Match
 from imaginem.web.presenters import present_matches, present_search
 from imaginem.web.problems import responses
 from imaginem.web.receipt_models import Forgotten, present_erasure

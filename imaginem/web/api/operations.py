@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from imaginem.usecases.health import operations_of
 from imaginem.web.dependencies import Operator, ServicesDep, WebDep
-from imaginem.web.models import Operations
+from imaginem.web.operations_models import Operations
 from imaginem.web.presenters import present_operations
 from imaginem.web.problems import responses
 

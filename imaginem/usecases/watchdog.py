@@ -24,11 +24,12 @@ from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.resending import Resending, Resends
 from imaginem.pipeline.resuming import QUERY_LOST, bare_message, kept_message, message_from_row
 from imaginem.pipeline.states import JobState, StepState
-from imaginem.ports import DashboardServices, JobKey, Queues
+from imaginem.ports import DashboardServices, JobKey
 from imaginem.redaction import one_line
 from imaginem.usecases.at_work import at_work
 from imaginem.usecases.erase import complete_erasure
 from imaginem.usecases.progress import read_batch
+from imaginem.usecases.queue_views import QueueViews
 from imaginem.usecases.unsent import withdraw
 
 SENDS = 3
@@ -61,14 +62,6 @@ class _Waiting:
     queue: str
     since: datetime
     earlier: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _QueueView:
-    """What can be seen of a queue: when its oldest message was put there, and if any is hidden."""
-
-    oldest: datetime | None
-    hidden: bool
 
 
 class Watchdog:
@@ -107,7 +100,7 @@ class Watchdog:
             return
         resends = Resends(self._services.shared_state)
         self._resumed = self._services.pauses.resumed()
-        queues = _Queues(self._services.queues)
+        queues = QueueViews(self._services.queues)
         problems: list[ImaginemError] = []
         for batch_id in batches:
             try:
@@ -122,7 +115,7 @@ class Watchdog:
             raise problems[0]
 
     def _watch_batch(
-        self, batch_id: str, resends: Resends, queues: "_Queues"
+        self, batch_id: str, resends: Resends, queues: QueueViews
     ) -> list[ImaginemError]:
         services = self._services
         if services.pauses.paused_for(batch_id) is not None:
@@ -177,7 +170,7 @@ class Watchdog:
             for queue in sorted(queues)
         ]
 
-    def _look_after(self, job: _Waiting, resends: Resends, queues: "_Queues") -> None:
+    def _look_after(self, job: _Waiting, resends: Resends, queues: QueueViews) -> None:
         """Send a job's message again if it is lost, and if that was not done a moment ago."""
         if not job.queue:
             raise PermanentError(
@@ -207,7 +200,7 @@ class Watchdog:
         elif message is not None:
             self._send(job, message, noted.sends if noted else 0, ends, resends)
 
-    def _may_be_held(self, job: _Waiting, queues: "_Queues") -> bool:
+    def _may_be_held(self, job: _Waiting, queues: QueueViews) -> bool:
         """Tell whether somebody may be working on the job's message, or it may be delayed.
 
         In a fused run that is a message of an earlier step's queue.
@@ -267,23 +260,6 @@ class Watchdog:
     def _row(self, job: _Waiting) -> ProgressRow | None:
         row = read_row(self._services.log, job.key)
         return row if row is not None and row.fence == job.fence else None
-
-
-class _Queues:
-    """Queues as one look sees them: each is asked once."""
-
-    def __init__(self, queues: Queues) -> None:
-        self._queues = queues
-        self._seen: dict[str, _QueueView] = {}
-
-    def view(self, queue: str) -> _QueueView:
-        """Return what can be seen of a queue."""
-        if queue not in self._seen:
-            oldest = self._queues.oldest(queue)
-            count = self._queues.count(queue)
-            # Only the front is looked at: where something waits there, anything may be hidden.
-            self._seen[queue] = _QueueView(oldest, bool(count))
-        return self._seen[queue]
 
 
 def _at_step(row: ProgressRow) -> _Waiting:

@@ -172,28 +172,6 @@ function segment(id) {
   return encodeURIComponent(/^\.{1,2}$/.test(key) ? key.replace(/\./g, "%2E") : key);
 }
 
-// What was typed for the steps that are chosen; the server checks it.
-function parameters() {
-  const said = {};
-  for (const part of form.querySelectorAll("[data-parameters]")) {
-    const step = part.dataset.parameters;
-    if (!steps().includes(step)) continue;
-    const given = [...part.querySelectorAll("[data-name]")].filter((field) => field.value !== "");
-    if (given.length) {
-      said[step] = Object.fromEntries(given.map((field) => [field.dataset.name, field.value]));
-    }
-  }
-  return said;
-}
-
-// Parameters of a step that is not chosen are of no use.
-function showParameters() {
-  for (const part of form.querySelectorAll("[data-parameters]")) {
-    part.hidden = !steps().includes(part.dataset.parameters);
-    for (const field of part.querySelectorAll("[data-needed]")) field.required = !part.hidden;
-  }
-}
-
 function post(photo) {
   return new Promise((resolve) => {
     const body = new FormData();
@@ -253,30 +231,6 @@ async function work() {
   follow.href = `/batches/${segment(plan.batch)}`;
   const allSent = photos.length > 0 && photos.every((photo) => photo.state === "sent");
   if (!sending && allSent) location.assign(follow.href);
-}
-
-function steps() {
-  return [...form.querySelectorAll("[name=step]:checked")].map((box) => box.value);
-}
-
-function keepNeeds(changed) {
-  const box = (name) => form.querySelector(`[name=step][value="${name}"]`);
-  if (changed.checked) {
-    for (const name of changed.dataset.requires.split(" ").filter(Boolean)) {
-      const needed = box(name);
-      if (needed && !needed.checked) {
-        needed.checked = true;
-        keepNeeds(needed);
-      }
-    }
-    return;
-  }
-  for (const other of form.querySelectorAll("[name=step]:checked")) {
-    if (other.dataset.requires.split(" ").includes(changed.value)) {
-      other.checked = false;
-      keepNeeds(other);
-    }
-  }
 }
 
 // A dropped folder is read entry by entry.

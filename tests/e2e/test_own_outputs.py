@@ -160,7 +160,7 @@ def test_what_a_step_over_several_photos_and_one_with_weights_find_is_seen_there
     assert "2/2 jobs ended: 2 succeeded" in shown
     batch = re.findall(r"batch (\S+)", shown)[-1]
     found = cli.json("results", batch)
-    places = {one["job_output"]["sharpest"]["place"]: one["id"] for one in found}  # type: ignore[attr-defined,index]
+    places = {one["job_output"]["sharpest"]["place"]: one["id"] for one in found}  # type: ignore[attr-defined]
     assert set(places) == {1, 2}
     first = places[1]
 

@@ -42,7 +42,7 @@ def is_given_up_erased(services: Services, message: JobMessage, delivery: Delive
     """Tell the same of a message on a poison queue, to which the host may have moved it later.
 
     Where neither a row nor SQL knows a later job, it is of the one that was erased; so it is where
-    the row is of a run that is known as erased by now.
+    what they know is of a run that is known as erased by now.
     """
     key = message.key
     if not services.erased.covers(key, runs_of(message, delivery), _LONG_AGO):
@@ -52,7 +52,8 @@ def is_given_up_erased(services: Services, message: JobMessage, delivery: Delive
     row = read_row(services.log, key)
     if row is not None:  # opened by an execution that died before it looked
         return _is_of_erased_run(row, services)
-    return services.submissions.submission(key) is None
+    sent = services.submissions.submission(key)  # its sender may have noted it after the erasure
+    return sent is None or services.erased.covers(key, {sent.run}, None)
 
 
 def _is_of_erased_run(row: ProgressRow, services: Services) -> bool:

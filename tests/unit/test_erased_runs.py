@@ -228,5 +228,20 @@ def test_one_that_dies_at_each_look_and_is_given_up_is_known_by_when_it_was_put(
     assert yard.services.poison.list() == []
 
 
+def test_one_that_is_given_up_leaves_nothing_though_a_slow_sender_notes_its_run_late(
+    yard: Yard,
+) -> None:
+    item = received_of_an_erased_job(yard)
+    yard.services.submissions.submitted(KEY, "another")  # which was erased, too
+    yard.clock.move(timedelta(minutes=5))
+    bury(yard.services, "first", "moved by the host", item.body, yard.clock.now())
+    assert yard.services.log.read(KEY) is None
+    assert yard.services.poison.list() == []
+
+    yard.services.submissions.submitted(KEY, "later")
+    bury(yard.services, "first", "moved by the host", item.body, yard.clock.now())
+    assert len(yard.services.poison.list()) == 1, "it may be the later job's"
+
+
 def fails(*_: object) -> None:
     raise StorageUnavailable("no answer")

@@ -135,7 +135,8 @@ def steps_as_set(app: Path) -> Registry:
         apply_local_settings(app)
         return registry.as_set(read_settings().core())
     except ConfigurationError as problem:
-        err.print(f"note: the steps are shown without settings: {problem}", markup=False)
+        told = f"note: the steps are shown without settings: {problem}"
+        err.print(told, markup=False, highlight=False, soft_wrap=True)
         return registry
 
 

@@ -19,11 +19,10 @@ AZURE = {
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An app's folder without settings of its own, and a wide terminal."""
+    """An app's folder without settings of its own."""
     (tmp_path / "steps").symlink_to(ROOT / "steps")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])  # the command adds to it
-    monkeypatch.setenv("COLUMNS", "200")
 
 
 def shown(*options: str, **settings: str) -> Result:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from imaginem.outputs import FaceMatch
 from imaginem.ports import COPIES_KEPT, DashboardServices, FaceOwner, JobKey
+from imaginem.ports.face_places import place_on_page
 from imaginem.ports.suppressed_faces import is_same_place
 from imaginem.usecases.access import Caller, hidden_batches
 
@@ -29,6 +30,7 @@ class ReviewedMatch:
         reviewed_at: when.
         same_photo: the matched face is in the same photo, which was sent more than once.
         copies: the matched face in copies of its photo, as far as the caller may see.
+        page: of the file that the matched face is in, from 1 on.
     """
 
     face_id: uuid.UUID | None
@@ -42,6 +44,7 @@ class ReviewedMatch:
     reviewed_at: datetime | None = None
     same_photo: bool = False
     copies: Sequence[FaceOwner] = ()
+    page: int = 1
 
     @property
     def is_rejected(self) -> bool:
@@ -110,6 +113,7 @@ def reviewed_matches(
                 reviewer=review.reviewer if review else "",
                 reviewed_at=review.at if review else None,
                 same_photo=_is_same_photo(faces[match.face_id], owner, sent),
+                page=place_on_page(owner.rectangle)[1],
             )
         )
     return fold_copies(reviewed, owners)

@@ -23,6 +23,7 @@ from imaginem.ports import (
     JobKey,
     SimilarFace,
 )
+from imaginem.ports.face_places import place_on_page
 from imaginem.ports.suppressed_faces import is_same_place
 from imaginem.usecases.access import Caller
 from imaginem.usecases.alike import (
@@ -147,6 +148,7 @@ def _owned(
             batch_id=owner.batch_id,
             job_id=owner.job_id,
             same_photo=neighbor.face_id in copies,
+            page=place_on_page(owner.rectangle)[1],
         )
         for neighbor in neighbors
         if (owner := owners.get(neighbor.face_id))

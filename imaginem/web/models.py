@@ -141,6 +141,7 @@ class Match(Answer):
         same_photo: the matched face is in the same photo, which was sent more than once.
         copies: the matched face in copies of its photo, which are no matches of their own.
         may_have_more_copies: so many are known that more may not have been kept.
+        page: of the file that the matched face is in.
     """
 
     face_id: uuid.UUID | None = None
@@ -155,6 +156,7 @@ class Match(Answer):
     same_photo: bool = False
     copies: list[FaceCopy] = []
     may_have_more_copies: bool = False
+    page: int = 1
 
 
 class Finding(Answer):

@@ -184,6 +184,9 @@ ENGLISH = {
     "match.copies": "and {count} copies",
     "match.copies.one": "and 1 copy",
     "match.copies.cut": "and {count} copies or more",
+    "match.page": "page {page}",
+    "match.pages": "and {count} more pages",
+    "match.pages.one": "and 1 more page",
     "match.kept": (
         "Of a face, the {count} best matches are kept: there may be more. Search with the photo."
     ),

@@ -16,6 +16,7 @@ from imaginem.usecases.access import Caller
 from imaginem.usecases.reasons import told
 from imaginem.web import texts
 from imaginem.web.addresses import image_path, path, photo_page
+from imaginem.web.pages.by_file import by_file
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -84,7 +85,13 @@ def _environment() -> "Environment":
         photo_page=photo_page,
     )
     environment.filters.update(
-        category=category_title, path=path, moment=_moment, iso=_iso, bytes=_bytes, told=told
+        category=category_title,
+        path=path,
+        moment=_moment,
+        iso=_iso,
+        bytes=_bytes,
+        told=told,
+        by_file=by_file,
     )
     return environment
 

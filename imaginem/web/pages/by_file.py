@@ -1,0 +1,26 @@
+"""Matches on several pages of one file, put together: they are not to crowd out other photos."""
+
+from collections.abc import Sequence
+from itertools import count
+
+from imaginem.web.models import Match
+
+
+def by_file(matches: Sequence[Match]) -> list[list[Match]]:
+    """Return matches with those on other pages of the same file beside the best one of it.
+
+    Faces on one page are two people, so they stay apart. So do matches on which a person decided
+    otherwise: unlike copies, pages are different pictures, and may show different people.
+
+    Args:
+        matches: in the order in which they are shown.
+    """
+    files: dict[object, list[Match]] = {}
+    for match in matches:
+        file = (match.face_id, match.batch_id, match.job_id, match.verdict)
+        for place in count():
+            pages = files.setdefault((file, place), [])
+            if all(match.page != other.page for other in pages):
+                pages.append(match)
+                break
+    return list(files.values())

@@ -1,6 +1,7 @@
 """The price list: the one that comes with Imaginem, and what an operator says instead."""
 
 import json
+from collections.abc import Set
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -44,6 +45,7 @@ def price_list(settings: Settings) -> PriceList:
     usual = _read(_FILE.read_text("utf-8"), str(_FILE))
     accounts = _of_accounts(settings)
     told = {price.service for price in accounts}
+    said = set(told)
     prices = [price for price in _prices(usual) if price.service not in told] + accounts
     source, checked = usual.source, usual.checked
     if own:
@@ -55,6 +57,7 @@ def price_list(settings: Settings) -> PriceList:
                 "file, see docs/cost.md"
             ) from None
         replaced = {(row.service, row.operation) for row in file.prices}
+        said |= {service for service, _ in replaced}
         whole = {service for service, operation in replaced if operation == ANY}
         prices = [
             price
@@ -63,16 +66,18 @@ def price_list(settings: Settings) -> PriceList:
         ]
         prices += _prices(file)
         source, checked = file.source, file.checked
-    return PriceList(prices, source, checked, _free_here(settings))
+    return PriceList(prices, source, checked, _free_here(settings, said))
 
 
-def _free_here(settings: Settings) -> frozenset[str]:
+def _free_here(settings: Settings, said: Set[str]) -> frozenset[str]:
+    """Return what costs nothing here; a language model whose price was said may be a proxy's."""
     free = set()
     if settings.uses_emulator:
         free.add(STORAGE)
     if not settings.on_azure:
         free.add(FUNCTIONS)
-    if urlsplit(settings.openai.endpoint).hostname in _THIS_MACHINE:
+    here = urlsplit(settings.openai.endpoint).hostname in _THIS_MACHINE
+    if here and "openai" not in said:
         free.add("openai")
     return frozenset(free)
 

@@ -33,8 +33,11 @@ def notes_of(costs: Costs, prices: PriceList) -> list[str]:
 
 def forecast_words(found: Forecast) -> str:
     """Return a forecast as a sentence or two."""
+    unknown = ", ".join(found.unknown_steps)
+    no_figures = f" No figures of {unknown}: only executions are in it." if unknown else ""
     if not (found.most.usd or found.expected.unknown or found.expected.ai_calls):
-        return f"{found.photos} photos cost nothing: no service that is paid for is called."
+        words = f"{found.photos} photos cost nothing: no service that is paid for is called."
+        return words + no_figures
     unsure = " and what has no known price" if found.expected.unknown else ""
     words = f"{found.photos} photos are expected to cost {usd(found.expected.usd)}{unsure}"
     if found.least.usd != found.most.usd:
@@ -42,9 +45,11 @@ def forecast_words(found: Forecast) -> str:
     words += f": {found.expected.ai_calls:,} calls to AI services."
     if found.assumed:
         words += f" Not measured here yet, so assumed: {', '.join(found.assumed)}."
-    if found.unknown_steps:
-        words += f" No figures of {', '.join(found.unknown_steps)}: only executions are in it."
-    return words
+    if any(line.item.service == "openai" for line in found.expected.lines) and (
+        not found.expected.tokens
+    ):
+        words += " How many tokens a photo takes is not known yet: they are not in the sum."
+    return words + no_figures
 
 
 def price_note(prices: PriceList) -> str:
@@ -54,5 +59,6 @@ def price_note(prices: PriceList) -> str:
         notes.append(f"Prices: {prices.source} (checked {prices.checked}).")
     free = [_WHERE.get(service, service) for service in sorted(prices.free_here)]
     if free:
-        notes.append(f"On this machine {' and '.join(free)} cost nothing.")
+        listed = " and ".join(filter(None, [", ".join(free[:-1]), free[-1]]))
+        notes.append(f"On this machine {listed} cost{'s' * (len(free) == 1)} nothing.")
     return " ".join(notes)

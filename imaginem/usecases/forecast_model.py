@@ -47,11 +47,13 @@ _CALLS = {
     ("generalclassification", "contentunderstanding"): _Calls(
         "contentunderstanding", {"analyze": 1, "analyze result": 0}, seconds=5.0
     ),
+    ("generalclassification", "openai"): _Calls("openai", {"photo": 1}, seconds=5.0),
     ("ocr", "local"): _Calls(seconds=0.5),
     ("ocr", "azure"): _Calls("vision", {"read": 1, "read result": 0}, seconds=3.0),
     ("ocr", "documentintelligence"): _Calls(
         "documentintelligence", {"read": 1, "read result": 0}, seconds=3.0
     ),
+    ("ocr", "openai"): _Calls("openai", {"text": 1}, seconds=5.0),
     ("facedetection", "local"): _Calls(seconds=0.1),
     ("facedetection", "azure"): _Calls("face", {"detect": 1}, seconds=1.0),
     ("faceprint", "local"): _Calls(seconds=0.1),

@@ -67,7 +67,9 @@ def test_tokens_cost_what_the_settings_say_and_nothing_on_this_machine() -> None
     priced_tokens = prices_of(**elsewhere, OPENAI_PRICE_IN="0.5", OPENAI_PRICE_OUT="2")
     assert priced_tokens.cost(CHAT, tokens) == 3.0
     assert prices_of(**elsewhere).cost(CHAT, tokens) is None
-    assert prices_of(OPENAI_ENDPOINT="http://127.0.0.1:8080").cost(CHAT, tokens) == 0.0
+    here = {"OPENAI_ENDPOINT": "http://127.0.0.1:8080"}
+    assert prices_of(**here).cost(CHAT, tokens) == 0.0
+    assert prices_of(**here, OPENAI_PRICE_IN="0.5", OPENAI_PRICE_OUT="2").cost(CHAT, tokens) == 3.0
 
 
 def test_an_operators_list_replaces_what_it_names(tmp_path: Path) -> None:
@@ -81,6 +83,8 @@ def test_an_operators_list_replaces_what_it_names(tmp_path: Path) -> None:
     prices = prices_of(PRICES=str(file))
     assert prices.source == "our contract"
     assert prices.cost(CHAT, Amount(1, 1, 0, 1_000_000, 500_000)) == 1.5
+    proxy = prices_of(PRICES=str(file), OPENAI_ENDPOINT="http://127.0.0.1:8080")
+    assert proxy.cost(CHAT, Amount(1, 1, 0, 1_000_000, 500_000)) == 1.5
     assert prices.cost(READ, Amount(2, 2)) == 2
     assert prices.cost(ANALYZE, Amount(1, 7)) == 0.007
 

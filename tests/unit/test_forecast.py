@@ -17,7 +17,8 @@ from imaginem.ports import (
     PriceList,
 )
 from imaginem.testing import MemoryServices
-from imaginem.usecases.forecast import ENOUGH, forecast
+from imaginem.usecases.cost_words import forecast_words
+from imaginem.usecases.forecast import ENOUGH, Forecast, forecast
 
 AZURE = "vision=azure ocr=azure faces=azure prints=azure"
 FUSED, UNFUSED = f"{AZURE} fused", f"{AZURE} unfused"
@@ -135,3 +136,29 @@ def test_numbers_that_make_no_sense_are_refused() -> None:
         forecast(services_of(), -1)
     with pytest.raises(InvalidMessage, match="faces: "):
         forecast(services_of(), 1, faces=float("nan"))
+
+
+LAPTOP = frozenset({"functions", "storage"})
+
+
+def test_a_language_model_is_called_and_its_tokens_are_not_known_before() -> None:
+    setup = "vision=openai ocr=openai faces=local prints=local fused"
+
+    def told(*prices: Price) -> Forecast:
+        services = MemoryServices(setup=setup, prices=PriceList(prices, free_here=LAPTOP))
+        return forecast(services, 10, DEFAULT_PIPELINE)
+
+    found = told()
+    assert found.expected.calls["openai"] == 20
+    assert found.expected.unknown == ["openai photo", "openai text"]
+    assert found.unknown_steps == []
+    words = forecast_words(told(Price("openai", "*", "tokens_in", 1, 1.0)))
+    assert "20 calls to AI services" in words
+    assert "How many tokens a photo takes is not known yet" in words
+
+
+def test_steps_without_figures_are_named_even_where_nothing_is_paid() -> None:
+    services = MemoryServices(prices=PriceList(free_here=LAPTOP))
+    words = forecast_words(forecast(services, 10, ["ask", "pipelineoutput"]))
+    assert words.startswith("10 photos cost nothing")
+    assert "No figures of ask: only executions are in it." in words

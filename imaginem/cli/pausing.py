@@ -92,8 +92,11 @@ def tell_paused(services: DashboardServices, batch: str, console: Console) -> bo
     """Say why a batch waits, if it is paused; return whether it is."""
     pause = services.pauses.pause_of(batch)
     if pause is not None:
+        way = f"`imaginem resume {batch}` lets it go on"
+        if pause.of_budget:
+            way = f"`imaginem budget {batch} AMOUNT` raises it, {way} without one"
         console.print(
-            f"batch {batch} is {told(pause)}: `imaginem resume {batch}` lets it go on",
+            f"batch {batch} is {told(pause)}: {way}",
             style="yellow",
             highlight=False,
             markup=False,

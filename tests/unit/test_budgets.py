@@ -3,16 +3,20 @@
 import itertools
 import json
 from collections import Counter
+from datetime import UTC, datetime
+from io import StringIO
 
 import pytest
+from rich.console import Console
 
 from imaginem import JobContext, step
+from imaginem.cli.pausing import tell_paused
 from imaginem.errors import InvalidMessage, PermanentError, RetryableError
 from imaginem.memory.storage import MemoryQueues
 from imaginem.pipeline.budgets import ENTRY, MOST, NotedBudgets, pause_if_used_up, spent_of
 from imaginem.pipeline.cancelling import FRESH_SECONDS, CancelledBatches
 from imaginem.pipeline.steps import Registry
-from imaginem.ports import LedgerEntry, LedgerItem
+from imaginem.ports import LedgerEntry, LedgerItem, Pause
 from imaginem.ports.ledger import Amount
 from imaginem.ports.metering import count, metered, work_on
 from imaginem.ports.prices import Price, PriceList
@@ -260,3 +264,13 @@ def test_who_sends_more_photos_does_not_change_the_budget_that_there_is() -> Non
     begin_budget(services, "b", 7.0)
     begin_budget(services, "b", None)
     assert services.budgets.of("b") == 5.0
+
+
+def test_who_waits_for_a_budget_is_told_both_ways_on() -> None:
+    services = MemoryServices()
+    services.pauses.pause("b", Pause(datetime.now(UTC), "", "its budget of $2.00 is used up"))
+    console = Console(file=StringIO(), width=300)
+    assert tell_paused(services, "b", console)
+    told = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "`imaginem budget b AMOUNT` raises it" in told
+    assert "`imaginem resume b` lets it go on without one" in told

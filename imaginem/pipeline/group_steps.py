@@ -138,9 +138,9 @@ def _left(step: GroupStep, message: JobMessage, run: FusedRun) -> Transition | N
     if row is None or row.run != message.job_definition.bookkeeping.run:
         return None
     state = row.state_of(step.name)
-    # It is tried again by a message of its own, unless this very one comes again after a defect.
-    tried_again = state is StepState.RETRYING and row.delivery != run.delivery.id
-    gone_on = state in CONCLUDED or tried_again
+    # It is tried again by another message, unless this very one comes again after a defect.
+    again = run.delivery.dequeue_count > 1 or message.job_definition.bookkeeping.look
+    gone_on = state in CONCLUDED or (state is StepState.RETRYING and not again)
     return Transition("dropped") if gone_on else None
 
 

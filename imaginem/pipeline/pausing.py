@@ -103,7 +103,7 @@ def _paused_for(services: Services, batch_id: str) -> float | None:
 
 
 def _back(message: JobMessage, run: FusedRun, paused_for: float) -> Transition:
-    if not is_gathering(message):
+    if not is_gathering(message) or run.delivery.dequeue_count > 1:
         message = message.noting(look=True)
     waits = fit(message, run.services.blobs)
     return Transition("paused", Outgoing(waits.current, waits.encode(), paused_delay(paused_for)))

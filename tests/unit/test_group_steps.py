@@ -24,6 +24,7 @@ from imaginem.pipeline.steps import Registry
 from imaginem.ports import CoreSettings, Fusion, QueueItem
 from imaginem.testing import MemoryServices, job_for, message_for, photo_bytes
 from imaginem.usecases.erase import forget_job
+from imaginem.usecases.pausing import pause_batch, resume_batch
 from imaginem.usecases.progress import summarise
 from imaginem.usecases.watchdog import _at_step
 from tests.workbench import Recorder
@@ -373,7 +374,11 @@ class TestWhoDies:
         hall.wait(WITHIN)
         assert hall.states("a") == [JobState.SUCCEEDED]
 
-    def test_a_defect_does_not_lose_a_job_whose_entry_is_lost(self) -> None:
+    @pytest.mark.parametrize("is_lost", ["before the defect", "after it"])
+    @pytest.mark.parametrize("pauses", [False, True])
+    def test_a_defect_does_not_lose_a_job_whose_entry_is_lost(
+        self, is_lost: str, pauses: bool
+    ) -> None:
         defects = [ValueError("once")]
 
         def sees(jobs: list[JobContext]) -> list[Seen | Exception]:
@@ -381,11 +386,21 @@ class TestWhoDies:
                 raise defects.pop()
             return sees_all(jobs)
 
+        def lose() -> None:
+            for name in hall.services.shared_state.list(PREFIX):
+                hall.services.shared_state.remove(name)
+
         hall = Hall(sees)
+        hall.services.batches.open_batch("batch")
         hall.send("a")
-        for name in hall.services.shared_state.list(PREFIX):
-            hall.services.shared_state.remove(name)
+        if is_lost == "before the defect":
+            lose()
         assert hall.wait(WITHIN) == ["ValueError"]
+        lose()
+        if pauses:
+            pause_batch(hall.services, "batch")
+            assert hall.wait(61) == ["paused"]
+            resume_batch(hall.services, "batch")
         hall.wait(61)
         assert hall.states("a") == [JobState.SUCCEEDED]
         assert hall.is_empty()

@@ -165,7 +165,7 @@ def export(
             return
         from pydantic_core import to_json
 
-        text = as_csv(rows) if csv else to_json(rows, indent=2).decode()
+        text = as_csv(rows) if csv else to_json(rows, indent=2, inf_nan_mode="null").decode()
         if to is None:
             typer.echo(text, nl=False)
             return

@@ -158,6 +158,13 @@ class TestTheExport:
         assert table["other"]["signs.words"] == table["nothing"]["signs.words"] == ""
         assert "never shown" not in as_csv(rows)
 
+    def test_a_number_that_json_does_not_know_is_null(self, services: MemoryServices) -> None:
+        services.batches.open_batch("b")
+        keep_result(services, ("b", "odd"), {**FOUND, "brightness": float("nan")})
+        answer = web_of(services, REGISTRY).get("/api/batches/b/export?format=json")
+        assert "NaN" not in answer.text
+        assert answer.json()[0]["signs.brightness"] is None
+
     def test_no_text_of_a_step_is_a_formula(self, services: MemoryServices) -> None:
         sign = {"label": "=1+1", "confidence": 1, "where": {"x": 1, "y": 1, "w": 1, "h": 1}}
         keep_result(

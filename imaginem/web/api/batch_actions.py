@@ -94,7 +94,8 @@ def export(
         "X-Without-Result": str(len(left)),
     }
     if format == "json":
-        return Response(to_json(rows), media_type="application/json", headers=headers)
+        text = to_json(rows, inf_nan_mode="null")  # JSON knows no NaN
+        return Response(text, media_type="application/json", headers=headers)
     return Response(as_csv(rows), media_type="text/csv; charset=utf-8", headers=headers)
 
 

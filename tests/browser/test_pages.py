@@ -108,7 +108,9 @@ def test_a_failed_photo_tells_why_and_can_be_run_again(window: Window) -> None:
     installation.wait("failing", ["broken"])
     page = window.open("/batches/failing")
     row = page.locator(".problems tr", has_text="broken").first
-    expect(row).to_contain_text("generalclassification, ocr, facedetection: PermanentError")
+    expect(row).to_contain_text(
+        "generalclassification, ocr, facedetection: the file is not a photo"
+    )
     expect(row).to_contain_text("not a photo that can be read")
     window.shot("batch-problems", whole=True)
     row.get_by_role("button", name="Run again").click()

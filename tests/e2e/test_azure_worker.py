@@ -241,7 +241,8 @@ def test_the_worker_finds_the_functions_of_the_app(life: Life) -> None:
 
 def test_the_first_requests_are_answered_though_they_come_at_once(life: Life) -> None:
     statuses = life.report["at_once"]
-    assert [call for call in statuses if not "200" <= call[1] < "400"] == []
+    refused = {tuple(call) for call in statuses if not "200" <= call[1] < "400"}
+    assert refused == {("http GET /api/forecast", "422")}  # it lacks the number of photos
     assert sum(status == "200" for _, status in statuses) > 20
 
 

@@ -17,6 +17,7 @@ from imaginem.cli.shared import (
     print_json,
 )
 from imaginem.ports import DashboardServices, Pause
+from imaginem.usecases.access import absence
 from imaginem.usecases.budgets import budget_of, set_budget
 from imaginem.usecases.cost_words import usd
 from imaginem.usecases.pausing import pause_batch, resume_batch, told
@@ -62,6 +63,8 @@ def budget(
     """Show, change or take away what a batch may spend; one that waits for that goes on."""
     with exit_on_error():
         runtime = make_runtime(app)
+        if problem := absence(runtime, batch):
+            fail(problem)
         if amount:
             went_on = set_budget(runtime, batch, None if amount == "none" else read_usd(amount))
             if went_on and not as_json:

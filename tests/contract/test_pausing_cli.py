@@ -22,6 +22,7 @@ def test_a_batch_that_waits_says_so_everywhere_and_goes_on(
     photo.write_bytes(photo_bytes())
     cli = terminal(monkeypatch, own_azurite, runtime.settings.home)
     assert cli("pause", name).exit_code == 1
+    assert f"there is no batch {name}" in cli("budget", name, "4").output
     sent = cli("submit", str(photo), "--batch", name, "--budget", "0.5")
     assert sent.exit_code == 0, sent.output
     assert cli("pause", name, "--because", "the quota is used up").exit_code == 0

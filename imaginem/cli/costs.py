@@ -21,7 +21,7 @@ from imaginem.cli.shared import (
 )
 from imaginem.ports import PriceList
 from imaginem.runtime import Runtime
-from imaginem.usecases.cost_words import forecast_words, notes_of, usd
+from imaginem.usecases.cost_words import forecast_words, notes_of, sums_of, usd
 from imaginem.usecases.costs import (
     Costs,
     by_service,
@@ -188,14 +188,7 @@ def _cells(costs: Costs) -> list[str]:
 
 def _as_json(costs: Costs) -> dict[str, Any]:
     return {
-        "usd": round(costs.usd, 6),
-        "unknown": list(costs.unknown),
-        "calls": costs.ai_calls,
-        "storage_operations": costs.storage,
-        "executions": costs.executions,
-        "seconds": round(costs.seconds, 3),
-        "tokens_in": costs.tokens_in,
-        "tokens_out": costs.tokens_out,
+        **sums_of(costs),
         "items": [
             {
                 "step": line.item.step,

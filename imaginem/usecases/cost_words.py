@@ -1,6 +1,7 @@
 """How costs and forecasts are said to people."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from imaginem.ports import PriceList
 from imaginem.usecases.costs import Costs
@@ -23,6 +24,20 @@ def unknown_note(unknown: Sequence[str]) -> str:
         f"No price is known for {', '.join(unknown)}: that is not in the sum. Say it in a file "
         "that PRICES names."
     )
+
+
+def sums_of(costs: Costs) -> dict[str, Any]:
+    """Return costs as the API and `--json` say them, without the lines that they are made of."""
+    return {
+        "usd": round(costs.usd, 6),
+        "unknown": list(costs.unknown),
+        "calls": costs.ai_calls,
+        "storage_operations": costs.storage,
+        "executions": costs.executions,
+        "seconds": round(costs.seconds, 3),
+        "tokens_in": costs.tokens_in,
+        "tokens_out": costs.tokens_out,
+    }
 
 
 def notes_of(costs: Costs, prices: PriceList) -> list[str]:

@@ -1,13 +1,12 @@
 """Models of the API's answers on costs, which the pages show too."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from pydantic import Field
 
 from imaginem.ports import PriceList
 from imaginem.usecases import forecast as forecasts
-from imaginem.usecases.cost_words import forecast_words, notes_of
+from imaginem.usecases.cost_words import forecast_words, notes_of, sums_of
 from imaginem.usecases.costs import Costs as Taken
 from imaginem.usecases.costs import by_service, by_step
 from imaginem.web.models import Answer
@@ -76,13 +75,13 @@ class Forecast(Answer):
 
 def present_sums(costs: Taken) -> CostSums:
     """Return sums."""
-    return CostSums(**_sums(costs))
+    return CostSums(**sums_of(costs))
 
 
 def present_costs(costs: Taken, prices: PriceList) -> Costs:
     """Return what was used, and its parts."""
     return Costs(
-        **_sums(costs),
+        **sums_of(costs),
         by_step=_parts(by_step(costs, prices)),
         by_service=_parts(by_service(costs, prices)),
         notes=notes_of(costs, prices),
@@ -115,16 +114,3 @@ def present_forecast(found: forecasts.Forecast, prices: PriceList) -> Forecast:
 
 def _parts(parts: Mapping[str, Taken]) -> dict[str, CostSums]:
     return {name: present_sums(costs) for name, costs in parts.items()}
-
-
-def _sums(costs: Taken) -> dict[str, Any]:
-    return {
-        "usd": round(costs.usd, 6),
-        "unknown": list(costs.unknown),
-        "calls": costs.ai_calls,
-        "storage_operations": costs.storage,
-        "executions": costs.executions,
-        "seconds": round(costs.seconds, 3),
-        "tokens_in": costs.tokens_in,
-        "tokens_out": costs.tokens_out,
-    }

@@ -38,6 +38,23 @@ def local_supplement(settings: Settings) -> Supplement | None:
     return supplement
 
 
+def supplemented(
+    found: ImageAnalysis, supplement: Supplement | None, photo: Photo
+) -> ImageAnalysis:
+    """Return an analysis with the `PARTS` that a service did not look for.
+
+    Args:
+        found: by the service.
+        supplement: finds them; None if nothing here does, and the analysis stays as it is.
+        photo: that was looked at.
+    """
+    if supplement is None:
+        return found
+    added = supplement(photo)
+    parts = {name: getattr(added, name) for name in PARTS}
+    return found.model_copy(update={**parts, "not_looked_for": None})
+
+
 def _is_installed(table: EngineTable) -> bool:
     packages = table.row(VISION).provider("local").packages
     return all(find_spec(package) for package in (*packages, _LOCAL))

@@ -1,6 +1,7 @@
 """An analysis out of the fields that a generative model filled in for our analyzer."""
 
 from imaginem.engines.azure.reading import Fields, fields, number, objects, text
+from imaginem.engines.scores import adult_of
 from imaginem.engines.supplement import PARTS
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import Photo
@@ -14,8 +15,6 @@ from imaginem.outputs import (
     Tag,
 )
 
-_YES = 0.5
-"""Score from which a photo counts as adult, racy or gory."""
 _ASKED = {
     "tags": "Tags",
     "categories": "Categories",
@@ -98,18 +97,7 @@ def _adult(filled: Fields) -> Adult:
     adult, racy, gore = (
         _share(fields(filled.get(name))) for name in ("AdultScore", "RacyScore", "GoreScore")
     )
-    return Adult(
-        is_adult_content=_reaches(adult),
-        adult_score=adult,
-        is_racy_content=_reaches(racy),
-        racy_score=racy,
-        is_gory_content=_reaches(gore),
-        gore_score=gore,
-    )
-
-
-def _reaches(score: float | None) -> bool | None:
-    return None if score is None else score >= _YES
+    return adult_of(adult, racy, gore)
 
 
 def _share(field: Fields) -> float | None:

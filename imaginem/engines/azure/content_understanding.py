@@ -16,7 +16,7 @@ from imaginem.engines.azure.payload import payload
 from imaginem.engines.azure.reading import Fields
 from imaginem.engines.dignity import dignified
 from imaginem.engines.parts import EngineParts
-from imaginem.engines.supplement import PARTS, Supplement, local_supplement
+from imaginem.engines.supplement import Supplement, local_supplement, supplemented
 from imaginem.errors import PermanentError, RetryableError
 from imaginem.images.decoding import Photo
 from imaginem.outputs import ImageAnalysis
@@ -62,11 +62,7 @@ class ContentVision:
     def analyze(self, photo: Photo, call: CallContext) -> ImageAnalysis:
         """Return what is in a photo; `not_looked_for` names what nobody looked for."""
         found = dignified(analysis_of(self._result(photo, call), photo))
-        if self._supplement is None:
-            return found
-        added = self._supplement(photo)
-        parts = {name: getattr(added, name) for name in PARTS}
-        return found.model_copy(update={**parts, "not_looked_for": None})
+        return supplemented(found, self._supplement, photo)
 
     def _result(self, photo: Photo, call: CallContext) -> Fields:
         sent = payload(photo, CONTENT)

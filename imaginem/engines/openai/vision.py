@@ -9,10 +9,10 @@ from imaginem.engines.openai.kept import clean, share
 from imaginem.engines.openai.names import named_after
 from imaginem.engines.openai.prompts import prompt
 from imaginem.engines.parts import EngineParts
-from imaginem.engines.supplement import PARTS, Supplement, local_supplement
+from imaginem.engines.scores import adult_of
+from imaginem.engines.supplement import PARTS, Supplement, local_supplement, supplemented
 from imaginem.images.decoding import Photo
 from imaginem.outputs import (
-    Adult,
     Caption,
     Category,
     Description,
@@ -23,8 +23,6 @@ from imaginem.outputs import (
 from imaginem.ports import CallContext, VisionEngine
 from imaginem.ports.categories import CATEGORIES
 
-_YES = 0.5
-"""Score from which a photo counts as adult, racy or gory."""
 _MOST_TAGS, _MOST_CATEGORIES = 30, 3
 _TAG_LIMIT, _CAPTION_LIMIT = 60, 500  # characters
 _ADULT_PARTS = ("adult", "racy", "gore")
@@ -49,11 +47,7 @@ class OpenAiVision:
         """Return what is in a photo; `not_looked_for` names what nobody looked for."""
         reply = self._chat.ask(self._question, photo, call)
         found = dignified(analysis_of(reply.answer, photo, reply.model))
-        if self._supplement is None:
-            return found
-        added = self._supplement(photo)
-        parts = {name: getattr(added, name) for name in PARTS}
-        return found.model_copy(update={**parts, "not_looked_for": None})
+        return supplemented(found, self._supplement, photo)
 
     def probe(self) -> None:
         """Ask the server for its models, and whether ours sees a picture; see `Probed`."""
@@ -94,14 +88,7 @@ def analysis_of(answer: PhotoAnswer, photo: Photo, model: str) -> ImageAnalysis:
             tags=[tag.name for tag in tags] if caption else [],
             captions=[Caption(text=caption, confidence=0.0)] if caption else [],
         ),
-        adult=Adult(
-            is_adult_content=_reaches(adult),
-            adult_score=adult,
-            is_racy_content=_reaches(racy),
-            racy_score=racy,
-            is_gory_content=_reaches(gore),
-            gore_score=gore,
-        ),
+        adult=adult_of(adult, racy, gore),
         metadata=PhotoMetadata(width=photo.width, height=photo.height, format=photo.format),
         unanswered=[part for part, lacks in missing.items() if lacks] or None,
         model_version=clean(model, _TAG_LIMIT) or None,
@@ -128,7 +115,3 @@ def _categories(answer: PhotoAnswer) -> list[Category]:
             best[told.name] = max(best.get(told.name, 0.0), share(told.confidence))
     ordered = sorted(best.items(), key=lambda item: -item[1])
     return [Category(name=name, score=score) for name, score in ordered[:_MOST_CATEGORIES]]
-
-
-def _reaches(score: float | None) -> bool | None:
-    return None if score is None else score >= _YES

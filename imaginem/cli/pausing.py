@@ -17,10 +17,9 @@ from imaginem.cli.shared import (
     print_json,
 )
 from imaginem.ports import DashboardServices, Pause
-from imaginem.usecases.access import absence
 from imaginem.usecases.budgets import budget_of, set_budget
 from imaginem.usecases.cost_words import usd
-from imaginem.usecases.pausing import pause_batch, resume_batch, told
+from imaginem.usecases.pausing import check_batch, pause_batch, resume_batch, told
 
 
 def register(app: typer.Typer) -> None:
@@ -63,8 +62,7 @@ def budget(
     """Show, change or take away what a batch may spend; one that waits for that goes on."""
     with exit_on_error():
         runtime = make_runtime(app)
-        if problem := absence(runtime, batch):
-            fail(problem)
+        check_batch(runtime, batch)
         if amount:
             went_on = set_budget(runtime, batch, None if amount == "none" else read_usd(amount))
             if went_on and not as_json:

@@ -27,7 +27,7 @@ def pause_batch(services: DashboardServices, batch_id: str, because: str = "") -
         NotFound: there is no such batch.
         PermanentError: it was cancelled, or too many batches are paused.
     """
-    _check(services, batch_id)
+    check_batch(services, batch_id)
     if services.cancellations.is_cancelled(batch_id):
         raise PermanentError(f"batch {batch_id} was cancelled: its jobs stop, and can't wait")
     if (pause := services.pauses.pause_of(batch_id)) is not None:
@@ -47,7 +47,7 @@ def resume_batch(services: DashboardServices, batch_id: str) -> bool:
     Raises:
         NotFound: there is no such batch.
     """
-    _check(services, batch_id)
+    check_batch(services, batch_id)
     note(services, AuditDeed.RESUMED, AuditSubject.BATCH, batch_id)
     decide(services, Deed.RESUME, batch_id)
     pause = services.pauses.pause_of(batch_id)
@@ -65,6 +65,11 @@ def told(pause: Pause) -> str:
     return f"paused by {by} since {since}" + (f" because {pause.because}" if pause.because else "")
 
 
-def _check(services: DashboardServices, batch_id: str) -> None:
+def check_batch(services: DashboardServices, batch_id: str) -> None:
+    """Check that there is a batch.
+
+    Raises:
+        NotFound: there is none.
+    """
     if problem := absence(services, batch_id):
         raise NotFound(problem)

@@ -12,6 +12,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from imaginem.errors import Conflict, StorageUnavailable
 from imaginem.ports import SharedState
@@ -107,6 +108,7 @@ def _shortened(noted: dict[str, float]) -> dict[str, float]:
     return {**dict(sorted(cancelled, key=lambda item: -item[1])[:room]), **others}
 
 
+@lru_cache(maxsize=256)  # each step execution asks for its batch several times
 def hash_of_batch(batch_id: str) -> str:
     """Return a hash that stands for a batch in the list, short whatever the id's length."""
     return hashlib.sha256(batch_id.encode("utf-8", "surrogatepass")).hexdigest()[:24]

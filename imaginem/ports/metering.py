@@ -41,7 +41,8 @@ class Meter:
     Args:
         step: that runs, or the purpose.
         batch_id: whom it works for, as far as that is known at the start.
-        note: is told at once what is counted, should the process die.
+        note: is told at once what is counted, should the process die; that a step has begun or
+            ended is told with what is counted next, for it costs nobody anything.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Meter:
         self._first, self._step = step, step
         self._batch_id, self._job_id = batch_id, ""
         self._amounts: dict[LedgerItem, Amount] = {}
+        self._untold: dict[LedgerItem, Amount] = {}
         self._lock = threading.Lock()
 
     def work_on(self, batch_id: str, job_id: str, step: str = "") -> None:
@@ -76,7 +78,11 @@ class Meter:
         item = LedgerItem(self._step, service, operation)
         with self._lock:
             self._amounts[item] = self._amounts.get(item, Amount()) + amount
-        self._note(self._part({item: amount}))
+            self._untold[item] = self._untold.get(item, Amount()) + amount
+            if service == STEP:
+                return
+            told, self._untold = self._untold, {}
+        self._note(self._part(told))
 
     def begin_execution(self) -> None:
         """Note that an execution has begun: it is billed even if it never ends."""

@@ -12,13 +12,15 @@ import threading
 import uuid
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from dataclasses import astuple
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from imaginem.ports.ledger import Amount, LedgerEntry, LedgerItem, added
 
 _ENDING = ".journal"
+_named = attrgetter("step", "service", "operation")
+_numbers = attrgetter("calls", "billed", "seconds", "tokens_in", "tokens_out")
 _LARGE = 1_000_000
 """Bytes from which a file is written anew, without what has been entered."""
 
@@ -40,10 +42,10 @@ class LedgerJournal:
 
     def note(self, entry: LedgerEntry) -> None:
         """Note what was used, as a part of the entry with this id. Raises nothing: it is a help."""
-        lines = [_line(entry, item, amount) for item, amount in entry.amounts.items()]
+        line = _line(entry)
         with self._lock, suppress(OSError):
-            self._open.setdefault(entry.id, []).extend(lines)
-            os.write(self._own_file(), b"".join(lines))
+            self._open.setdefault(entry.id, []).append(line)
+            os.write(self._own_file(), line)
 
     def forget(self, ids: Collection[uuid.UUID]) -> None:
         """Forget entries: they are in the ledger now."""
@@ -58,7 +60,7 @@ class LedgerJournal:
                 os.ftruncate(self._file, 0)
                 os.write(self._file, b"".join(line for own in self._open.values() for line in own))
             else:
-                done = b"".join(json.dumps({"done": str(each)}).encode() + b"\n" for each in ids)
+                done = b"".join(json.dumps({"done": each.hex}).encode() + b"\n" for each in ids)
                 os.write(self._file, done)
 
     def recover(self, enter: Callable[[list[LedgerEntry]], None]) -> None:
@@ -101,14 +103,10 @@ class LedgerJournal:
         return self._file
 
 
-def _line(entry: LedgerEntry, item: LedgerItem, amount: Amount) -> bytes:
-    line = {
-        "id": str(entry.id),
-        "of": [entry.batch_id, entry.job_id, entry.month, entry.setup],
-        "item": [item.step, item.service, item.operation],
-        "amount": astuple(amount),
-    }
-    return json.dumps(line).encode() + b"\n"
+def _line(entry: LedgerEntry) -> bytes:
+    amounts = [(*_named(item), *_numbers(amount)) for item, amount in entry.amounts.items()]
+    of = (entry.batch_id, entry.job_id, entry.month, entry.setup)
+    return json.dumps({"id": entry.id.hex, "of": of, "amounts": amounts}).encode() + b"\n"
 
 
 def _entries(data: bytes) -> Iterator[LedgerEntry]:
@@ -120,7 +118,7 @@ def _entries(data: bytes) -> Iterator[LedgerEntry]:
             if "done" in line:
                 found.pop(line["done"], None)
                 continue
-            amounts = {LedgerItem(*line["item"]): Amount(*line["amount"])}
+            amounts = {LedgerItem(*one[:3]): Amount(*one[3:]) for one in line["amounts"]}
             batch_id, job_id, month, setup = line["of"]
         except (ValueError, TypeError, KeyError):
             continue

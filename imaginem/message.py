@@ -28,6 +28,9 @@ _NumberAsText = Annotated[
 ]
 
 
+_Seal = Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]
+
+
 class DroppedPhoto(BaseModel):
     """Which file a job is for whose photo somebody dropped in the input container.
 
@@ -64,12 +67,14 @@ class Bookkeeping(BaseModel):
             from it and from the rest of the message, so a second message of it is a duplicate.
         replay_of: the earlier run that the message does again; if that one was erased meanwhile,
             so is this one.
-        checked: the photo was found not to be barred when this run began.
+        unbarred: seal of the run that found its photo not to be barred; see
+            `imaginem.pipeline.seals`.
         gathering: stands for the wait of a group step's job, whose message this is; or `apart`: the
             step sees the job by itself.
         beat: what the message saw of those who work on the job, when it came before.
         put: when the message was put on the queue that brought the job here.
         made: what outputs of pure steps were made of, by step; see `imaginem.pipeline.reuse`.
+        seals: seals of what `made` says, by step.
         reused: steps whose output is that of an earlier run.
         anew: somebody wants the steps to run again, so nothing is reused.
     """
@@ -78,8 +83,8 @@ class Bookkeeping(BaseModel):
 
     run: str = ""
     fence: str = ""
-    attempt: int = 0
-    waits: int = 0
+    attempt: Annotated[int, Field(ge=0)] = 0  # below, a step would be tried for ever
+    waits: Annotated[int, Field(ge=0)] = 0
     traceparent: str = ""
     image: str = ""
     image_error: str = ""
@@ -92,11 +97,12 @@ class Bookkeeping(BaseModel):
     engines: Annotated[str, Field(pattern="^([0-9a-f]{32})?$")] = ""
     replay: Annotated[str, Field(pattern="^([0-9a-f]{32})?$")] = ""
     replay_of: str = ""
-    checked: bool = False
+    unbarred: _Seal = ""
     gathering: Annotated[str, Field(pattern="^(apart|[0-9a-f]{32})?$")] = ""
     beat: Annotated[str, Field(max_length=200)] = ""
     put: datetime | None = None
     made: dict[str, Annotated[str, Field(pattern="^[0-9a-f]{64}$")]] = Field(default_factory=dict)
+    seals: dict[str, _Seal] = Field(default_factory=dict)
     reused: list[str] = Field(default_factory=list)
     anew: bool = False
 

@@ -13,6 +13,7 @@ from imaginem.pipeline.loading import Delivery, going_on
 from imaginem.pipeline.offload import as_property, fit
 from imaginem.pipeline.progress_row import ProgressRow, RowChange, StepChange
 from imaginem.pipeline.resuming import SHARES, photo_property, with_photo, without_secrets
+from imaginem.pipeline.seals import with_sealed_output
 from imaginem.pipeline.states import CONCLUDED, ENDED, JobState, StepState
 from imaginem.pipeline.steps import Registry, Step
 from imaginem.ports import Services
@@ -90,7 +91,7 @@ def record_and_advance(
     kept = message.job_definition.bookkeeping
     message = _with_outcome(message, step.name, outcome)
     if outcome.made:
-        message = message.noting(made={**kept.made, step.name: outcome.made})
+        message = with_sealed_output(message, step.name, outcome.made, outcome.output, services)
     if outcome.reused:
         message = message.noting(reused=[*kept.reused, step.name])
     message = fit(message.noting(attempt=0, waits=0, fence=""), services.blobs)

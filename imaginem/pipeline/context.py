@@ -20,6 +20,7 @@ from imaginem.pipeline.means import (
     read_settings_of,
 )
 from imaginem.pipeline.offload import expand, expand_all
+from imaginem.pipeline.seals import sealed_outputs
 from imaginem.pipeline.source import photo_url, read_photo
 from imaginem.pipeline.steps import OutputT, Step
 from imaginem.ports import (
@@ -178,7 +179,7 @@ class JobContext(Engines):
     @property
     def made(self) -> Mapping[str, str]:
         """What outputs so far were made of, by step, as far as they may be reused."""
-        return dict(self._definition.bookkeeping.made)
+        return sealed_outputs(self._message, self.outputs, self._services)
 
     @property
     def image(self) -> Photo:

@@ -40,7 +40,7 @@ class Waiting:
         put: when the message that brought it was put on its queue, if that is known.
         sheet: the sheet that it was taken into; empty as long as it waits.
         apart: whether no other message's sheet may take it.
-        waits, traceparent, checked: what the bookkeeping of its message says; the row does not.
+        waits, traceparent, unbarred: what the bookkeeping of its message says; the row does not.
     """
 
     key: JobKey
@@ -53,7 +53,7 @@ class Waiting:
     apart: bool = False
     waits: int = 0
     traceparent: str = ""
-    checked: bool = False
+    unbarred: str = ""
 
 
 @dataclass(frozen=True)

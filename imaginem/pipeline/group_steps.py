@@ -92,7 +92,7 @@ def join(step: GroupStep, message: JobMessage, run: FusedRun) -> Transition:
         run.delivery.put,
         waits=kept.waits,
         traceparent=kept.traceparent,
-        checked=kept.checked,
+        unbarred=kept.unbarred,
     )
     held = fit(message.noting(gathering=job.token, put=job.put), services.blobs)
     gathering = Gathering(services.shared_state, step.name)
@@ -237,7 +237,7 @@ def _message_of(step: GroupStep, entry: Entry, services: Services) -> JobMessage
         message = message_from_row(row, services, step.name)
     except ImaginemError:
         return None
-    return message.noting(waits=job.waits, traceparent=job.traceparent, checked=job.checked)
+    return message.noting(waits=job.waits, traceparent=job.traceparent, unbarred=job.unbarred)
 
 
 def _member(entry: Entry, message: JobMessage, run: FusedRun, *, comes: bool) -> Member:

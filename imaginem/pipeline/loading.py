@@ -56,18 +56,23 @@ def believed(message: JobMessage) -> JobMessage:
         return message.noting(replaces="") if kept.replaces else message
     earlier = definition.processing_pipeline[: definition.processing_step]
     unsuccessful = [name for name in kept.unsuccessful if name in earlier]
-    if kept.made or kept.reused:
-        message = message.noting(made={}, reused=[])
-    return _waiting_for_nobody(message).noting(
+    return of_new_run(_waiting_for_nobody(message)).noting(
         run="",
         fence="",
         attempt=0,
         waits=0,
         traceparent="",
         image_error="",
-        checked=False,
         unsuccessful=unsuccessful,
     )
+
+
+def of_new_run(message: JobMessage) -> JobMessage:
+    """Return the message without what only its own run's earlier steps can have told."""
+    kept = message.job_definition.bookkeeping
+    if kept.unbarred or kept.made or kept.seals or kept.reused:
+        return message.noting(unbarred="", made={}, seals={}, reused=[])
+    return message
 
 
 def going_on(message: JobMessage) -> JobMessage:

@@ -29,7 +29,7 @@ from imaginem.pipeline.fence import AlreadyConcluded, claim_step
 from imaginem.pipeline.fused import BUDGET_SECONDS, FusedRun
 from imaginem.pipeline.group_steps import join, resume
 from imaginem.pipeline.loading import Delivery as Delivery
-from imaginem.pipeline.loading import going_on, load
+from imaginem.pipeline.loading import going_on, load, of_new_run
 from imaginem.pipeline.openings import opening_of
 from imaginem.pipeline.outcomes import outcome_of
 from imaginem.pipeline.pausing import is_gathering, may_wait, wait_between, wait_if_paused
@@ -208,6 +208,8 @@ def _claim_and_perform(step: PipelineStep, message: JobMessage, run: FusedRun) -
         authorised=authority.replaces,
         is_erased=lambda: is_erased(services, asked, delivery),
     )
+    if claim.run != kept.run:
+        message = of_new_run(message)
     message = going_on(message).noting(run=claim.run)
     run.hold(claim, proven=claim.fence != kept.fence or again)
     if services.cancellations.is_cancelled(message.job_definition.batch_id):

@@ -15,6 +15,7 @@ from imaginem.images.limits import BYTE_LIMIT
 from imaginem.message import DroppedPhoto, JobMessage
 from imaginem.names import is_own_photo, job_prefix, own_photo_metadata
 from imaginem.pipeline.barred import PhotoBarred, check_photo, digest_of
+from imaginem.pipeline.seals import is_photo_sealed, with_sealed_photo
 from imaginem.ports import BlobInfo, Blobs, JobKey, Services
 from imaginem.redaction import without_query
 
@@ -43,9 +44,10 @@ def ingest(message: JobMessage, services: Services, *, last_try: bool = False) -
             pass
         elif services.blobs.locate(url) is None and not _kept_copy(message, services):
             check_address(url)
-            message = message.noting(image=_fetched(services, message.key, url), checked=True)
-        elif not kept.checked and _is_settled(message, services):
-            message = message.noting(checked=True)
+            message = message.noting(image=_fetched(services, message.key, url))
+            message = with_sealed_photo(message, photo_blob(message, services), services)
+        else:
+            message = _settled(message, services)
     except PhotoBarred:
         raise
     except PermanentError as problem:
@@ -70,9 +72,14 @@ def _fetched(services: Services, key: JobKey, url: str) -> str:
     return address
 
 
-def _is_settled(message: JobMessage, services: Services) -> bool:
-    """Check that the photo in our account is not barred; tell whether that is known."""
-    return check_photo(services, message.key[0], lambda: _digest_in_place(message, services))
+def _settled(message: JobMessage, services: Services) -> JobMessage:
+    """Check that the photo in our account is not barred; return the message that says so."""
+    place = photo_blob(message, services)
+    if is_photo_sealed(message, place, services):
+        return message
+    if not check_photo(services, message.key[0], lambda: _digest_in_place(message, services)):
+        return message  # it is not there yet
+    return with_sealed_photo(message, place, services)
 
 
 def _digest_in_place(message: JobMessage, services: Services) -> str:

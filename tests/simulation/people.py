@@ -30,6 +30,8 @@ FORGERIES: tuple[dict[str, object], ...] = (
     {"run": "nobody", "fence": "made-up"},
     {"run": "nobody", "fence": "made-up", "attempt": 1},
     {"run": "nobody", "fence": "made-up", "waits": 1},
+    {"run": "nobody", "fence": "made-up", "unbarred": "0" * 64, "made": {"looks": "0" * 64}},
+    {"attempt": -1_000_000, "waits": -1_000_000},
     {"run": "", "fence": "made-up"},
     {"run": "nobody", "fence": ""},
     {"fence": "outdated"},

@@ -129,6 +129,28 @@ def is_said_to_be_looked_at(bench: Bench, seen: list[str]) -> bool:
     return is_refused_while_it_runs(bench, seen)
 
 
+def is_said_to_be_in_the_middle(bench: Bench, seen: list[str]) -> bool:
+    """A message with a run and a fence that were made up, and whatever else a sender may try."""
+    url = bench.services.blobs.put("inputimages", "theirs/a.png", RED, "")
+    value = json.loads(message_for(url, bench.names, batch_id="spring", job_id="one").encode())
+    forged = {"run": "nobody", "fence": "made-up", "checked": True, "unbarred": "0" * 64}
+    value["job_definition"]["_imaginem"] = forged
+    bench.services.queues.send("first", json.dumps(value))
+    return is_refused_while_it_runs(bench, seen)
+
+
+def is_put_into_anothers_message(bench: Bench, seen: list[str]) -> bool:
+    """The message of a job whose own photo was looked at, with another photo's address."""
+    blobs = bench.services.blobs
+    url = blobs.put("inputimages", "theirs/b.png", photo_bytes(color="green"), "")
+    body = message_for(url, bench.names, batch_id="spring", job_id="one").encode()
+    sent = json.loads(bench.sent(bench.transition(bench.first, body, "m1")))
+    seen.clear()
+    sent["job_definition"]["input"]["image_url"] = blobs.put("inputimages", "theirs/a.png", RED, "")
+    bench.services.queues.send("second", json.dumps(sent))
+    return is_refused_while_it_runs(bench, seen)
+
+
 def is_a_copy_in_its_folder(bench: Bench, seen: list[str]) -> bool:
     """A message that names our copy of a photo from elsewhere, as a late one does."""
     copy = bench.services.blobs.put("inputimages", f"{job_prefix(*KEY)}copy", RED, "")
@@ -168,6 +190,8 @@ ENTRANCES: list[Callable[[Bench, list[str]], bool]] = [
     is_fetched,
     is_named_in_a_message,
     is_said_to_be_looked_at,
+    is_said_to_be_in_the_middle,
+    is_put_into_anothers_message,
     is_a_copy_in_its_folder,
     is_dropped,
     begins_at_a_later_step,

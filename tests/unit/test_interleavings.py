@@ -41,6 +41,8 @@ FORGERIES: tuple[dict[str, object], ...] = (
     {"run": "nobody", "fence": "made-up", "waits": 1},
     {"run": "", "fence": "made-up"},
     {"run": "nobody", "fence": ""},
+    {"run": "nobody", "fence": "made-up", "unbarred": "0" * 64, "made": {"first": "0" * 64}},
+    {"attempt": -1_000_000, "waits": -1_000_000},
     {"fence": "outdated"},  # of the message's own run
 )
 

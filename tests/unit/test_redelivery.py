@@ -18,7 +18,7 @@ from tests.workbench import KEY, Bench, Found
 def apart_from_its_trace(body: str) -> Any:
     """Return a message without what differs in one that is sent again."""
     value = json.loads(body)
-    for name in ("traceparent", "look", "checked"):  # the step after it looks anew
+    for name in ("traceparent", "look", "unbarred"):  # the step after it looks anew
         value["job_definition"]["_imaginem"].pop(name, None)
     return value
 
@@ -92,6 +92,23 @@ def test_a_forged_fence_never_loses_a_job(bench: Bench, forged: dict[str, Any]) 
         bench.services.queues.send("first", json.dumps(value))
         bench.run()
         assert bench.entry.properties["job_state"] == "succeeded"
+
+
+@pytest.mark.parametrize("problem", [RetryableError("later"), Busy("no room")])
+def test_made_up_tries_do_not_let_a_step_fail_for_ever(problem: RetryableError) -> None:
+    bench, tried = Bench(max_attempts=3, max_waits=3), []
+
+    def fails(job: JobContext) -> Found:
+        tried.append(job.job_id)
+        raise problem
+
+    bench.first_does = fails
+    value = json.loads(bench.message())
+    value["job_definition"]["_imaginem"] = {"run": "r", "fence": "f", "attempt": -9, "waits": -9}
+    bench.services.queues.send("first", json.dumps(value))
+    bench.run()
+    assert bench.states("first") == ["failed"]
+    assert len(tried) <= 4
 
 
 def test_a_new_run_takes_over_and_the_old_one_ends(bench: Bench) -> None:

@@ -38,7 +38,7 @@ def given(bench: Bench, **changes: Any) -> str:
 
 def plain(message: JobMessage) -> dict[str, Any]:
     value: dict[str, Any] = json.loads(message.encode())
-    for name in ("traceparent", "attempt", "waits", "checked"):
+    for name in ("traceparent", "attempt", "waits", "unbarred"):
         value["job_definition"]["_imaginem"].pop(name, None)
     kept = value["job_definition"]["_imaginem"]
     kept.setdefault("unfinished", [])

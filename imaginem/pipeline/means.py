@@ -21,13 +21,18 @@ FIELD = "job_definition.step_parameters"
 class StepSettings(BaseModel):
     """Settings of a step: every field needs a default, or the app starts only once it is set."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, allow_inf_nan=False
+    )
 
 
 class StepParameters(BaseModel):
-    """What a job may say to a step. A name that is no field is refused: it may be a typo."""
+    """What a job may say to a step. A name that is no field is refused: it may be a typo.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    So are NaN and infinity, which no message carries.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 SettingsT = TypeVar("SettingsT", bound=StepSettings)

@@ -49,11 +49,10 @@ def _run(step: Step[JobContext, Any], message: JobMessage, run: FusedRun, made: 
     services, recorder = run.services, run.recorder
     job = JobContext(message, services, recorder.results, run.photo, recorder.settle)
     try:
-        found = step(job)
+        return succeeded(step, step(job), message, run, made)
     except (PermanentError, InvalidMessage) as problem:
         return Outcome(StepState.FAILED, reason=one_line(f"PermanentError: {problem}"))
     except OSError as problem:
         if (full := disk_full(problem)) is not None:
             raise full from None
         raise
-    return succeeded(step, found, message, run, made)

@@ -21,6 +21,7 @@ from imaginem.pipeline.advance import Outcome
 from imaginem.pipeline.context import JobContext, SharedPhoto
 from imaginem.pipeline.erased_faces import without_erased_in
 from imaginem.pipeline.fused import FusedRun
+from imaginem.pipeline.json_outputs import json_of
 from imaginem.pipeline.means import read_settings_of
 from imaginem.pipeline.offload import is_linked
 from imaginem.pipeline.source import photo_sha256
@@ -85,6 +86,7 @@ def reused(
             return None
         output: StepOutput = step.output_type.model_validate(found)
         output = output if step.adopt is None else step.adopt(job, output)
+        json_of(step.name, output)  # an earlier version kept NaN
     except (ImaginemError, ValidationError) as problem:  # then it is made again
         _logger.warning("%s: nothing is reused: %s", step.name, type(problem).__name__)
         return None
@@ -103,10 +105,13 @@ def succeeded(
         message: that the step ran for.
         run: of the delivery.
         made: what the output was made of; empty if it may not be reused.
+
+    Raises:
+        PermanentError: the output can't be written as JSON.
     """
     photo = run.photo.photo
     digest = photo.sha256 if photo else run.photo.sha256
-    output = found.model_dump(mode="json", exclude_none=True)
+    output = json_of(step.name, found)
     kept = without_erased_in(output, step.name, message, run.services, digest)
     # Without its erased faces it is not what would be made of the photo elsewhere.
     return Outcome(StepState.SUCCESS, output=kept, made=made if kept == output else "")

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import to_json
-
 from imaginem.errors import (
     Conflict,
     ImaginemError,
@@ -44,6 +42,7 @@ from imaginem.pipeline.failing import (
 from imaginem.pipeline.fence import AlreadyConcluded
 from imaginem.pipeline.fused import FusedRun
 from imaginem.pipeline.gathering import Claimed, Entry, Gathering, SheetEntry
+from imaginem.pipeline.json_outputs import json_of
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.retries import is_last_try, may_retry
 from imaginem.pipeline.reuse import made_of, succeeded
@@ -191,7 +190,7 @@ def _call(
     services.telemetry.measure("imaginem.group.photos", len(members), step=step.name)
     try:
         found = step.together([_context(member, services) for member in members])
-        return [_as_json(each) for each in found]
+        return [_checked(step, each) for each in found]
     except (PermanentError, InvalidMessage) as problem:
         if len(members) == 1:
             return [problem]
@@ -208,11 +207,11 @@ def _call(
         return [problem] * len(members)
 
 
-def _as_json(found: StepOutput | Exception) -> StepOutput | Exception:
+def _checked(step: GroupStep, found: StepOutput | Exception) -> StepOutput | Exception:
     """Return what was found; what is wrong with it if it can't be written as JSON."""
     if isinstance(found, StepOutput):
         try:
-            to_json(found.model_dump(mode="json", exclude_none=True))
+            json_of(step.name, found)
         except Exception as problem:  # a step's own serializer may raise anything
             return problem
     return found

@@ -36,7 +36,7 @@ def labels_in(
         for item in _items(outputs, "generalclassification", field):
             name, score = item.get(name_field), item.get(score_field)
             if isinstance(name, str) and name and isinstance(score, int | float):
-                label = (kind, name[:_NAME_LIMIT])
+                label = (kind, name.replace("\0", "")[:_NAME_LIMIT])
                 best[label] = max(best.get(label, 0.0), float(score))
     for word, confidence in (*words_seen(outputs).items(), *(own.tags if own else {}).items()):
         best["tag", word] = max(best.get(("tag", word), 0.0), confidence)
@@ -45,7 +45,8 @@ def labels_in(
 
 def text_in(outputs: Mapping[str, Any]) -> str:
     """Return the text that was read in the photo, in small letters (`str.casefold`)."""
-    return str(_field(outputs, "ocr", "full_text") or "").casefold()
+    text = str(_field(outputs, "ocr", "full_text") or "")
+    return text.replace("\0", "").casefold()  # no text of PostgreSQL has NUL
 
 
 def searched_text(outputs: Mapping[str, Any], own: IndexedOutputs) -> str:

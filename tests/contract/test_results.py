@@ -51,6 +51,13 @@ class TestResults:
         assert kept.timestamp is not None
         assert kept.timestamp.tzinfo is not None
 
+    def test_a_text_with_a_nul_is_kept_and_found_without_it(self, results: Results) -> None:
+        tags = {"tags": [{"name": "te\0nt", "confidence": 0.9}]}
+        output = {"ocr": {"full_text": "JANE\0 DOE"}, "generalclassification": tags}
+        results.save(result(ONE, **output))
+        assert output_of(results) == output
+        assert ("tag", "tent") in labels_in(output)
+
     def test_of_a_job_only_the_results_of_some_runs_are_erased(self, results: Results) -> None:
         results.save(replace(result(ONE, a=1), run="m2"))
         results.erase_runs(ONE, {"m1"})

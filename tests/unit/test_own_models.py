@@ -14,7 +14,7 @@ from imaginem.engines.onnx import OwnModels
 from imaginem.engines.onnx.checking import check_card
 from imaginem.engines.onnx.kept import KEPT_SECONDS, Kept
 from imaginem.engines.onnx.pictures import fit, tensor
-from imaginem.errors import ConfigurationError
+from imaginem.errors import ConfigurationError, PermanentError
 from imaginem.images.decoding import decode_photo
 from imaginem.ports.model_card import ClassifierCard, DetectorCard, InputSpec
 from imaginem.testing import photo_bytes
@@ -23,6 +23,8 @@ from tests.tiny_networks import always, mean_colours
 RED = decode_photo(photo_bytes(40, 20, "red"))
 SEEN = {"width": 10, "height": 10}
 """Input of the tiny detectors: a photo of 40 x 20 is stretched to it by 4 and by 2."""
+ANY = {"input": SEEN, "labels": ["red", "green", "blue"]}
+"""What a classifier's card says of a network that answers each picture alike."""
 
 
 def no_timer(seconds: float, act: Callable[[], None]) -> None:
@@ -150,6 +152,26 @@ class TestClassifiers:
 
         assert sum(told["logits"]) == pytest.approx(1, abs=0.001)
         assert told["independent"] == pytest.approx([0.7311, 0.5, 0.5])
+
+    @pytest.mark.parametrize("answer", [[np.nan] * 3, [0.2, np.nan, 5.0], [np.inf, 0.0, 0.0]])
+    @pytest.mark.parametrize("scores", ["probabilities", "logits"])
+    def test_an_answer_that_is_no_number_is_not_nothing_found(
+        self, models: OwnModels, tmp_path: Path, answer: list[float], scores: str
+    ) -> None:
+        path = tmp_path / "broken.onnx"
+        card = classifier(path, always(path, {"s": answer}), **ANY, scores=scores)
+
+        with pytest.raises(PermanentError, match="numbers in the network's answer are NaN or inf"):
+            models.tags("colours", card, RED)
+
+    def test_an_answer_that_rules_labels_out_is_told(
+        self, models: OwnModels, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "masked.onnx"
+        answer = [-np.inf, 5.0, -np.inf]
+        card = classifier(path, always(path, {"s": answer}), **ANY, scores="logits")
+
+        assert [tag.confidence for tag in models.tags("colours", card, RED)] == [1.0]
 
     def test_an_empty_label_and_one_for_a_body_are_never_told(
         self, models: OwnModels, tmp_path: Path
@@ -326,13 +348,25 @@ class TestDetectors:
         told = [(each.name, each.confidence) for each in models.objects("things", card, RED)]
         assert told == [("person", 0.9), ("car", 0.7)]
 
-    def test_a_box_with_a_side_that_is_no_number_is_none(
-        self, models: OwnModels, tmp_path: Path
+    @pytest.mark.parametrize(
+        "row", [[np.nan, 2, 6, 8, 0.9, 0], [*TENT, np.nan, 0], [*TENT, 0.9, np.nan]]
+    )
+    def test_an_answer_with_nan_is_not_read_as_if_something_were_not_there(
+        self, models: OwnModels, tmp_path: Path, row: list[float]
     ) -> None:
-        rows = [[np.nan, 2, 6, 8, 0.9, 0], [*BOAT, 0.8, 1], [*TENT, np.nan, 0]]
+        rows = [[*BOAT, 0.8, 1], row]
         card = detector(tmp_path / "t.onnx", {"r": rows}, {"kind": "rows"})
 
-        assert [found.name for found in models.objects("things", card, RED)] == ["boat"]
+        with pytest.raises(PermanentError, match=r"Things: 1 of 12 numbers in .* are NaN"):
+            models.objects("things", card, RED)
+
+    def test_a_score_without_bounds_is_not_read_as_sure(
+        self, models: OwnModels, tmp_path: Path
+    ) -> None:
+        card = detector(tmp_path / "t.onnx", {"r": [[*BOAT, np.inf, 1]]}, {"kind": "rows"})
+
+        with pytest.raises(PermanentError, match="NaN or infinite, so it says nothing"):
+            models.objects("things", card, RED)
 
     def test_an_answer_of_another_shape_is_told_with_both_shapes(
         self, models: OwnModels, tmp_path: Path

@@ -254,6 +254,15 @@ def test_an_output_of_an_older_form_is_made_again(house: House) -> None:
     assert house.calls() == 1
 
 
+def test_an_output_with_nan_of_an_earlier_version_is_made_again(house: House) -> None:
+    (key, result), *_ = house.services.database.results.items()
+    line = {"text": "a", "confidence": float("nan"), "polygon": [], "words": []}
+    broken = {**result.job_output, "ocr": {"full_text": "a", "lines": [line]}}
+    house.services.database.results[key] = replace(result, job_output=broken)
+    house.send(TWO)
+    assert house.calls() == 1
+
+
 class Limits(StepSettings):
     limit: int = 1
 

@@ -123,6 +123,7 @@ def test_a_step_fails_with_the_name_of_what_a_queue_message_says_wrongly(
     [
         ({"BLURRINESS_LIMIT": "much"}, "BLURRINESS_LIMIT is 'much': input should be a valid num"),
         ({"BLURRINESS_LIMIT": "-1"}, "BLURRINESS_LIMIT is '-1': input should be greater than 0"),
+        ({"BLURRINESS_LIMIT": "inf"}, "BLURRINESS_LIMIT is 'inf': input should be a finite number"),
         ({"BLURRINESS_MODE": "slow"}, "BLURRINESS_MODE is 'slow': input should be 'quick' or"),
     ],
 )
@@ -179,6 +180,7 @@ def test_what_is_said_to_steps_is_checked_before_a_job_is_sent(registry: Registr
     assert checked_parameters({"elsewhere": {"a": 1}}, pipeline, steps) == {"elsewhere": {"a": 1}}
     for said, told in (
         ({"blurriness": {"limit": "x"}}, "blurriness.limit: input should be"),
+        ({"blurriness": {"limit": "nan"}}, "blurriness.limit: input should be a finite number"),
         ({"blurriness": {"colour": 1}}, "blurriness.colour: there is no such parameter; there"),
         ({"plain": {"a": 1}}, "plain: this step takes no parameters"),
         ({"ocr": {"a": 1}}, "ocr: the job's pipeline (plain, blurriness, elsewhere) has no such"),

@@ -18,7 +18,7 @@ from imaginem.engines.onnx.decoding import (
 )
 from imaginem.engines.onnx.network import OnnxNetwork, Tensor
 from imaginem.engines.onnx.pictures import Fitted, fit, tensor
-from imaginem.errors import ConfigurationError
+from imaginem.errors import ConfigurationError, PermanentError
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Box, ModelObject, ModelTag
 from imaginem.ports.model_card import ClassifierCard, DetectorCard, MetadataLabels
@@ -110,6 +110,7 @@ def tags_of(
 
     Raises:
         ConfigurationError: the answer does not have a number for each label.
+        PermanentError: it has NaN: the network says nothing of this photo.
     """
     _, values = _asked(card, network, photo, [card.output] if card.output else [])
     answer = np.asarray(values[0], np.float32).reshape(-1)
@@ -118,7 +119,9 @@ def tags_of(
             f"{card.name}: labels has {len(labels)} texts, and the network answers with "
             f"{len(answer)} numbers"
         )
-    shares = PROBABILITIES[card.scores](answer)
+    with np.errstate(invalid="ignore"):
+        shares = PROBABILITIES[card.scores](answer)
+    _check_numbers(card, np.isfinite(shares))
     return [
         ModelTag(name=labels[index], confidence=_confidence(shares[index]))
         for index in np.argsort(-shares, kind="stable")[: card.most]
@@ -133,6 +136,7 @@ def objects_of(
 
     Raises:
         ConfigurationError: the answer is not of the kind that the card names.
+        PermanentError: it has NaN: the network does not say what is in this photo.
     """
     fitted, values = _asked(card, network, photo, output_names(card))
     try:
@@ -142,6 +146,7 @@ def objects_of(
             f"{card.name}: output.kind is {card.output.kind}, and the network answers "
             f"otherwise: {problem}"
         ) from None
+    _check_numbers(card, np.isfinite(found.scores))
     kept = _surest(card, found, labels)
     boxes = fitted.in_photo(found.boxes)
     objects = [
@@ -187,7 +192,19 @@ def _asked(
         raise ConfigurationError(
             f"{card.name}: the network refuses its input, which is {wanted}: {first}"
         ) from None
+    for value in values:
+        _check_numbers(card, ~np.isnan(value))
     return fitted, values
+
+
+def _check_numbers(card: AnyCard, is_number: Array) -> None:
+    """Check that all are numbers: no score is above NaN, so it would read "nothing found"."""
+    if not is_number.all():
+        raise PermanentError(
+            f"{card.name}: {np.count_nonzero(~is_number)} of {is_number.size} numbers in the "
+            "network's answer are NaN or infinite, so it says nothing of this photo: check "
+            "input.divisor, mean and std in the card, or export the model as float32"
+        )
 
 
 def _confidence(score: Any) -> float:
@@ -195,9 +212,7 @@ def _confidence(score: Any) -> float:
 
 
 def _box(corners: Array, photo: Photo) -> Box | None:
-    """Return a box within the photo; None if nothing of it is, or a side is no number."""
-    if np.isnan(corners).any():
-        return None
+    """Return a box within the photo; None if nothing of it is."""
     limits = np.array([photo.width, photo.height] * 2)
     left, top, right, bottom = (round(float(side)) for side in np.clip(corners, 0, limits))
     if right <= left or bottom <= top:

@@ -17,10 +17,11 @@ class StepOutput(BaseModel):
     """Base of every step's output.
 
     Field names are also read in the original system's spelling (`FaceRectangle`) and in
-    Azure's (`faceRectangle`); unknown fields are ignored.
+    Azure's (`faceRectangle`); unknown fields are ignored. NaN and infinity stay what they are, so
+    that an output which has one is refused, instead of saying that nothing was found.
     """
 
-    model_config = ConfigDict(extra="ignore")
+    model_config = ConfigDict(extra="ignore", ser_json_inf_nan="constants")
 
     @model_validator(mode="before")
     @classmethod

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from imaginem.engines.azure.face_answers import read_faces
 from imaginem.engines.azure.face_grid import MOST_FACES, PhotoGrid
 from imaginem.engines.azure.face_sheet import (
     SHEET_SIDE,
@@ -177,9 +178,44 @@ class TestWhereFacesAre:
         assert found == [[(1, 2, 30, 40)], [(1, 2, 30, 40)], [(36, 10, 90, 90)]]
         assert len(calls.alone) == 2
 
-    def test_a_box_without_an_area_is_no_face(self) -> None:
+    @pytest.mark.parametrize(
+        "box",
+        [
+            (5, 5, 0, 9),
+            (5, 5, 9, 0),
+            (5, 5, 1e-200, 1e-200),
+            (5, 5, -30, -30),
+            (-60, 5, 50, 50),
+            (5, 400, 50, 50),
+            (9e8, 9e8, 9e8, 9e8),
+        ],
+    )
+    def test_a_box_without_a_pixel_of_the_picture_is_no_face_and_is_noted(
+        self, box: tuple[float, float, float, float], caplog: pytest.LogCaptureFixture
+    ) -> None:
         cells = make_sheet([cell(400, 300), cell(400, 300)], THREE).cells
-        assert by_cell([face_at(5, 5, 0, 9), {"faceRectangle": {"left": 1}}], cells) == [[], []]
+        answer = [face_at(*box), {"faceRectangle": {"left": 1}}, face_at(50, 60, 40, 40)]
+        assert by_cell(answer, cells) == [[answer[2]], []]
+        assert "2 faces of an answer have no place in the picture: left out" in caplog.text
+
+    def test_a_box_that_begins_outside_the_picture_is_where_its_rest_is(self) -> None:
+        found = boxes(Calls(lambda sent: [face_at(-70, -70, 100, 110)]).faces(plain(), plain()))
+        assert found == [[(0, 0, 30, 40)], []]
+
+    @pytest.mark.parametrize("box", [(0, 0, 5000, 5000), (-9e8, -9e8, 9.5e8, 9.5e8)])
+    def test_a_box_over_all_photos_is_nobodys_face_and_each_is_looked_at_alone(
+        self, box: tuple[float, float, float, float]
+    ) -> None:
+        grid = FaceGrid(4, 4)
+        calls = Calls(lambda sent: [face_at(*box)], grid=grid)
+        assert calls.faces(*[plain()] * 16) == [ALONE] * 16
+
+    @pytest.mark.parametrize("box", [(5, 400, 50, 50), (500, 5, 50, 50), (5, 5, 50, 0)])
+    def test_a_face_that_is_not_in_the_photo_is_none_of_a_photo_alone_either(
+        self, box: tuple[float, float, float, float]
+    ) -> None:
+        (alone,) = make_sheet([cell(400, 300)], THREE).cells
+        assert read_faces([face_at(*box)], alone, alone.size) == []
 
 
 def cell(width: int, height: int, grid: FaceGrid = THREE) -> Any:

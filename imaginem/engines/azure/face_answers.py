@@ -25,7 +25,8 @@ _CAPITAL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 def read_faces(answer: Sequence[Fields], sent: PhotoScale, size: tuple[int, int]) -> list[Face]:
     """Return the service's faces as ours, in the photo's own pixels.
 
-    A face without a whole rectangle is left out: it could neither be shown nor cut out.
+    A face without a whole rectangle, or with none in the photo, is left out: it could neither be
+    shown nor cut out.
 
     Args:
         answer: of the service.
@@ -38,7 +39,10 @@ def read_faces(answer: Sequence[Fields], sent: PhotoScale, size: tuple[int, int]
         for face in answer
         if (where := named(face.get("faceRectangle"), "left", "top", "width", "height"))
     ]
-    return [face for face in faces if face.face_rectangle.width > 1]
+    boxes = [face.face_rectangle for face in faces]
+    return [
+        face for face, box in zip(faces, boxes, strict=True) if box.width > 1 and box.height > 1
+    ]
 
 
 def _face(

@@ -1,5 +1,6 @@
 """A sheet: several photos in one file for Azure Face, and whose each face of the answer is."""
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ _LONGEST = 3
 """A photo whose longer side is more times its shorter one would be small in its cell."""
 _OVER_A_SEAM = 0.1
 """Share of a face's area in a second photo from which it can't be told whose face it is."""
+_OVER_A_PHOTO = 0.5
+"""Share of a photo's area under a face from which the same holds, however large the face is."""
+_logger = logging.getLogger("imaginem.engines.azure")
 
 
 @dataclass(frozen=True)
@@ -58,16 +62,19 @@ class Cell:
         across, down = x - self.left, y - self.top
         return 0 <= across < self.width and 0 <= down < self.height
 
-    def share_of(self, box: Sequence[float]) -> float:
-        """Return the share of a box's area that is in the photo.
+    def is_touched(self, box: Sequence[float]) -> bool:
+        """Tell whether a box lies over so much of the photo that its face may be in it.
 
         Args:
-            box: left, top, width and height, in pixels of the file.
+            box: left, top, right and bottom, in pixels of the file; it has an area.
         """
-        left, top, width, height = box
-        across = min(left + width, self.left + self.width) - max(left, self.left)
-        down = min(top + height, self.top + self.height) - max(top, self.top)
-        return max(across, 0) * max(down, 0) / (width * height)
+        left, top, right, bottom = box
+        across = min(right, self.left + self.width) - max(left, self.left)
+        down = min(bottom, self.top + self.height) - max(top, self.top)
+        shared = max(across, 0) * max(down, 0)
+        if shared > _OVER_A_SEAM * (right - left) * (bottom - top):
+            return True
+        return shared > _OVER_A_PHOTO * self.width * self.height
 
     def shrunk(self, across: float, down: float) -> "Cell":
         """Return the cell in a file of which each pixel is so many pixels of the sheet."""
@@ -166,23 +173,39 @@ def by_cell(answer: Sequence[Fields], cells: Sequence[Cell]) -> list[list[Fields
     """Return the faces of an answer by the photos that they are in.
 
     A face is in the photo in which its middle lies. One whose middle lies between photos is no
-    face. Where one lies in two photos, it can't be told what is in either of them.
+    face. Where one lies in two photos, it can't be told what is in either of them. Of a box that
+    reaches beyond the file the part in it counts; if there is none, it is left out, and logged.
 
     Returns:
         For each cell its faces as the service tells of them; None where they can't be told.
     """
     faces: list[list[Fields]] = [[] for _ in cells]
     unsure: set[int] = set()
+    nowhere = 0
     for face in answer:
-        box = named(face.get("faceRectangle"), "left", "top", "width", "height")
-        if not box or box[2] <= 0 or box[3] <= 0:
-            continue  # it would be left out if the photo were alone, too
-        touched = [number for number, cell in enumerate(cells) if cell.share_of(box) > _OVER_A_SEAM]
+        box = _box_in_file(face, cells)
+        if box is None:
+            nowhere += 1
+            continue
+        touched = [number for number, cell in enumerate(cells) if cell.is_touched(box)]
         if len(touched) > 1:
             unsure.update(touched)
             continue
-        x, y = box[0] + box[2] / 2, box[1] + box[3] / 2
+        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
         for number in touched:
             if cells[number].holds(x, y):
                 faces[number].append(face)
+    if nowhere:
+        _logger.warning("%d faces of an answer have no place in the picture: left out", nowhere)
     return [None if number in unsure else faces[number] for number in range(len(cells))]
+
+
+def _box_in_file(face: Fields, cells: Sequence[Cell]) -> tuple[float, float, float, float] | None:
+    """Return left, top, right and bottom of a face; None if no pixel of the file is in its box."""
+    told = named(face.get("faceRectangle"), "left", "top", "width", "height")
+    if not told:
+        return None
+    left, top = max(told[0], 0), max(told[1], 0)
+    right = min(told[0] + told[2], max(cell.left + cell.width for cell in cells))
+    bottom = min(told[1] + told[3], max(cell.top + cell.height for cell in cells))
+    return (left, top, right, bottom) if right - left >= 1 and bottom - top >= 1 else None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import from_json, to_json
 
 from imaginem.errors import InvalidMessage
@@ -28,6 +28,8 @@ _NumberAsText = Annotated[
 ]
 
 
+# A sender may have made up less than none: with it, a step would be tried for ever.
+_Count = Annotated[int, AfterValidator(lambda count: max(count, 0))]
 _Seal = Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]
 
 
@@ -83,8 +85,8 @@ class Bookkeeping(BaseModel):
 
     run: str = ""
     fence: str = ""
-    attempt: Annotated[int, Field(ge=0)] = 0  # below, a step would be tried for ever
-    waits: Annotated[int, Field(ge=0)] = 0
+    attempt: _Count = 0
+    waits: _Count = 0
     traceparent: str = ""
     image: str = ""
     image_error: str = ""

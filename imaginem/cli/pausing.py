@@ -19,7 +19,7 @@ from imaginem.cli.shared import (
 from imaginem.ports import DashboardServices, Pause
 from imaginem.usecases.budgets import budget_of, set_budget
 from imaginem.usecases.cost_words import usd
-from imaginem.usecases.pausing import check_batch, pause_batch, resume_batch, told
+from imaginem.usecases.pausing import check_batch, pause_batch, resume_batch, told, told_resumed
 
 
 def register(app: typer.Typer) -> None:
@@ -46,8 +46,10 @@ def pause(
 def resume(batch: str, app: App = Path()) -> None:
     """Let a paused batch's jobs go on."""
     with exit_on_error():
-        was_paused = resume_batch(make_runtime(app), batch)
-        line = "goes on: its jobs come back within ten minutes" if was_paused else "was not paused"
+        resumed = resume_batch(make_runtime(app), batch)
+        line = "goes on: its jobs come back within ten minutes" if resumed else "was not paused"
+        if resumed and (budget := told_resumed(resumed)):
+            line += f"; {budget}: `imaginem budget {batch} AMOUNT` gives it another"
         out.print(f"batch {batch} {line}", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 
 from imaginem.errors import Conflict, ImaginemError, PermanentError, StorageUnavailable
 from imaginem.pipeline.cancelling import FRESH_SECONDS, OTHER, CancelledBatches, hash_of_batch
+from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.ports import Pause, Services, SharedState
 from imaginem.ports.ledger import Amounts, added
 from imaginem.ports.metering import under_way
@@ -28,7 +29,11 @@ LOOK_SECONDS = 2.0
 """Seconds between two looks at most."""
 ENTRY = "budgets"
 MOST = 500
-"""Batches that may have a budget at the same time: an entry holds 32 Ki characters."""
+"""Batches that may have a budget at the same time: an entry holds 32 Ki characters.
+
+The budget of a batch whose photos have ended stays, for photos that are added, until another batch
+needs its place.
+"""
 _LEAST_SECONDS = 0.1
 _SOONER = 4  # looks until the budget is used up, at the rate of the time before
 _LISTED = f"b{OTHER}any"
@@ -84,6 +89,7 @@ class NotedBudgets:
             budgets, fence = self._read()
             changed = {other: value for other, value in budgets.items() if other != name}
             if usd is not None:
+                changed = self._with_room(changed)
                 if len(changed) >= MOST:
                     raise PermanentError(
                         f"{MOST} batches have a budget: take it from one of them first, with "
@@ -103,6 +109,15 @@ class NotedBudgets:
         with self._lock:
             self._fresh_until = 0.0
             self._looks.pop(name, None)
+
+    def _with_room(self, budgets: dict[str, float]) -> dict[str, float]:
+        """Return the budgets with room for one more: those of batches at rest go, oldest first."""
+        too_many = len(budgets) + 1 - MOST
+        if too_many <= 0:
+            return budgets
+        at_work = {hash_of_batch(noted) for noted in NotedBatches(self._shared_state).noted()}
+        gone = set([name for name in budgets if name not in at_work][:too_many])
+        return {name: usd for name, usd in budgets.items() if name not in gone}
 
     def is_due(self, batch_id: str) -> bool:
         """Tell whether this process is to look now; of threads that ask at once, one is."""

@@ -63,14 +63,16 @@ class Deed(StrEnum):
     REOPEN = "reopen"
     PAUSE = "pause"
     RESUME = "resume"
+    BUDGET = "budget"
     ERASE = "erase"
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A batch was cancelled, reopened, paused or let go on, or a job or batch erased.
+    """A batch was cancelled, reopened, paused, let go on or given a budget, or a job or it erased.
 
     Attributes:
+        usd: the batch's budget in US dollars; None if it has none from then on.
         job_ids: the jobs that are erased.
         whole: the whole batch is erased, jobs that are not named included.
         id: of the entry; empty for one that has not landed yet.
@@ -83,6 +85,7 @@ class Decision:
     whole: bool = False
     id: str = ""
     at: datetime | None = None
+    usd: float | None = None
 
 
 class Landing(Erasable, Protocol):

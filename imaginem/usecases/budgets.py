@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from imaginem.errors import InvalidMessage
 from imaginem.pipeline.budgets import spent_of
-from imaginem.ports import AuditDeed, AuditSubject, DashboardServices
+from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, Deed
 from imaginem.usecases.audit.acting import note
+from imaginem.usecases.landing import decide
 
 _MOST = 1_000_000_000.0
 
@@ -39,13 +40,16 @@ def set_budget(services: DashboardServices, batch_id: str, usd: float | None) ->
     if usd is not None and not (math.isfinite(usd) and 0 < usd <= _MOST):
         raise InvalidMessage("budget: give an amount of US dollars above 0, such as 5.00")
     note(services, AuditDeed.BUDGETED, AuditSubject.BATCH, batch_id)
+    decide(services, Deed.BUDGET, batch_id, usd=usd)
     services.budgets.set(batch_id, usd)
     pause = services.pauses.pause_of(batch_id)
     if pause is None or not pause.of_budget:
         return False
     if usd is not None and spent_of(services, batch_id) >= usd:
         return False
+    decide(services, Deed.RESUME, batch_id)
     services.pauses.resume(batch_id)
+    services.open_batches.note(batch_id, surely=True)  # jobs whose message was lost meanwhile
     return True
 
 

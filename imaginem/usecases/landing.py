@@ -91,10 +91,11 @@ def decide(
     job_ids: Collection[str] = (),
     *,
     whole: bool = False,
+    usd: float | None = None,
 ) -> None:
     """Keep a decision until storage has saved what follows from it. Raises as `land` does."""
     if services.landing.active:
-        services.landing.decide(Decision(deed, batch_id, tuple(sorted(job_ids)), whole))
+        services.landing.decide(Decision(deed, batch_id, tuple(sorted(job_ids)), whole, usd=usd))
 
 
 def by_job(jobs: Iterable[LandedJob]) -> dict[JobKey, list[LandedJob]]:

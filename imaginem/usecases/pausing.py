@@ -1,5 +1,6 @@
 """Pausing a batch, and letting it go on."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from imaginem.errors import NotFound, PermanentError
@@ -7,6 +8,7 @@ from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, Deed, Pau
 from imaginem.redaction import one_line, redact
 from imaginem.usecases.access import absence
 from imaginem.usecases.audit.acting import note, who_acts
+from imaginem.usecases.cost_words import usd
 from imaginem.usecases.landing import decide
 
 REASON_LIMIT = 200
@@ -39,8 +41,20 @@ def pause_batch(services: DashboardServices, batch_id: str, because: str = "") -
     return pause
 
 
-def resume_batch(services: DashboardServices, batch_id: str) -> bool:
-    """Let a paused batch's jobs go on; return whether it was paused.
+@dataclass(frozen=True)
+class Resumed:
+    """That a batch goes on which was paused.
+
+    Attributes:
+        spent_budget: US dollars of the budget that had paused it and is used up: from now on it has
+            none. None if a person had paused it.
+    """
+
+    spent_budget: float | None = None
+
+
+def resume_batch(services: DashboardServices, batch_id: str) -> Resumed | None:
+    """Let a paused batch's jobs go on; return how, or None if it was not paused.
 
     One that its budget has paused has no budget from then on.
 
@@ -51,11 +65,21 @@ def resume_batch(services: DashboardServices, batch_id: str) -> bool:
     note(services, AuditDeed.RESUMED, AuditSubject.BATCH, batch_id)
     decide(services, Deed.RESUME, batch_id)
     pause = services.pauses.pause_of(batch_id)
+    budget = None
     if pause is not None and pause.of_budget:
+        budget = services.budgets.of(batch_id, anew=True)
+        decide(services, Deed.BUDGET, batch_id)
         services.budgets.set(batch_id, None)  # or it would be paused again at once
     services.pauses.resume(batch_id)
     services.open_batches.note(batch_id, surely=True)  # jobs whose message was lost meanwhile
-    return pause is not None
+    return None if pause is None else Resumed(budget)
+
+
+def told_resumed(resumed: Resumed) -> str:
+    """Return in one sentence what became of a budget; empty if there was none."""
+    if resumed.spent_budget is None:
+        return ""
+    return f"its budget of {usd(resumed.spent_budget)} is used up, so it has no budget from now on"
 
 
 def told(pause: Pause) -> str:

@@ -100,6 +100,8 @@ def _carry_out(services: DashboardServices, stopped: datetime | None) -> int:
             services.pauses.pause(decision.batch_id, Pause(_moment_of(decision), "somebody"))
         elif decision.deed is Deed.RESUME:
             services.pauses.resume(decision.batch_id)
+        elif decision.deed is Deed.BUDGET:
+            services.budgets.set(decision.batch_id, decision.usd)
         else:
             _erase_again(services, decision)
     services.erased.settle()

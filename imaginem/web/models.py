@@ -98,6 +98,7 @@ class Progress(Answer):
 
     Attributes:
         paused: its jobs wait before their next step; null if they don't.
+        note: what is to be known of its budget; empty if that is nothing.
         submitted: photos that were sent; those without a job in `jobs` wait on a queue.
         ended: jobs that have ended.
         jobs: state of each.
@@ -113,6 +114,7 @@ class Progress(Answer):
     problems: list[JobProblem]
     paused: Paused | None = None
     budget: Budget | None = None
+    note: str = ""
 
 
 class StepState(Answer):

@@ -6,6 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from imaginem.usecases.pausing import REASON_LIMIT
 
+GIVE_BUDGET = "PUT /api/batches/{batch_id}/budget gives it another"
+WAITS_FOR_BUDGET = (
+    "its budget is used up: raise it with PUT /api/batches/{batch_id}/budget, or let the batch go "
+    "on without one with POST /api/batches/{batch_id}/resume"
+)
+
 
 class PauseAsked(BaseModel):
     """Why a batch is paused, for the people who see it."""

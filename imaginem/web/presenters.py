@@ -22,6 +22,7 @@ from imaginem.web import (
     rerun_models,
 )
 from imaginem.web.addresses import job_path, thumbnail_url
+from imaginem.web.pause_models import WAITS_FOR_BUDGET
 
 
 def present_batch(info: BatchInfo) -> models.Batch:
@@ -37,8 +38,15 @@ def present_batch(info: BatchInfo) -> models.Batch:
     )
 
 
-def present_progress(overview: BatchOverview) -> models.Progress:
-    """Return a batch's progress."""
+def present_progress(overview: BatchOverview, note: str = "") -> models.Progress:
+    """Return a batch's progress; if its budget has paused it, how it goes on.
+
+    Args:
+        overview: of the batch.
+        note: what is to be known of what was just done.
+    """
+    if not note and overview.paused is not None and overview.paused.of_budget:
+        note = WAITS_FOR_BUDGET
     return models.Progress(
         batch_id=overview.batch_id,
         cancelled=overview.cancelled,
@@ -52,6 +60,7 @@ def present_progress(overview: BatchOverview) -> models.Progress:
         ],
         paused=models.Paused.model_validate(overview.paused) if overview.paused else None,
         budget=models.Budget.model_validate(overview.budget) if overview.budget else None,
+        note=note,
     )
 
 

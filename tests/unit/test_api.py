@@ -9,6 +9,7 @@ import struct
 import uuid
 import zlib
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from PIL import Image
 
 from imaginem.memory.storage import MemoryQueues
 from imaginem.pipeline.steps import default_registry
-from imaginem.ports import Fusion
+from imaginem.ports import Fusion, Pause
 from imaginem.testing import MemoryServices, photo_bytes, run_all
 from tests.dashboard import client, enrol, face, keep, pair, web_services
 
@@ -342,6 +343,29 @@ class TestBatchActions:
             assert api.put("/api/batches/b/budget", json={"usd": nonsense}).status_code == 422
         assert api.put("/api/batches/none/budget", json={"usd": 9}).status_code == 404
         assert send(api, photo_bytes(color="blue"), budget="0").status_code == 422
+
+    def test_a_batch_that_goes_on_without_its_budget_says_so(
+        self, api: TestClient, services: MemoryServices
+    ) -> None:
+        send(api, photo_bytes(), budget="5")
+        pause = Pause(datetime.now(UTC), because="its budget of $5.00 is used up")
+        services.pauses.pause("b", pause)
+        waits = api.get("/api/batches/b").json()
+        assert "raise it with PUT /api/batches/{batch_id}/budget, or let" in waits["note"]
+        page = api.get("/batches/b").text
+        assert 'hx-post="/batches/b/budget"' in page
+        assert "The budget is used up. Let this batch go on without a budget?" in page
+        told = "its budget of $5.00 is used up, so it has no budget from now on: PUT /api/batches/"
+        assert api.post("/api/batches/b/resume").json()["note"].startswith(told)
+        assert api.get("/api/batches/b").json()["note"] == ""
+
+        api.put("/api/batches/b/budget", json={"usd": 5})
+        services.pauses.pause("b", pause)
+        assert "raise-budget" not in api.post("/batches/b/budget", data={"usd": "7"}).text
+        progress = api.get("/api/batches/b").json()
+        assert (progress["paused"], progress["budget"]["usd"]) == (None, 7.0)
+        assert api.post("/batches/b/budget", data={"usd": "nan"}).status_code == 422
+        assert api.post("/batches/none/budget", data={"usd": "7"}).status_code == 404
 
     def test_only_what_has_ended_is_run_again(self, api: TestClient) -> None:
         name = send(api, photo_bytes()).json()["job_id"]

@@ -14,7 +14,8 @@ from imaginem.cli.pausing import tell_paused
 from imaginem.errors import InvalidMessage, PermanentError, RetryableError
 from imaginem.memory.storage import MemoryQueues
 from imaginem.pipeline.budgets import ENTRY, MOST, NotedBudgets, pause_if_used_up, spent_of
-from imaginem.pipeline.cancelling import FRESH_SECONDS, CancelledBatches
+from imaginem.pipeline.cancelling import FRESH_SECONDS, CancelledBatches, hash_of_batch
+from imaginem.pipeline.open_batches import NotedBatches
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import LedgerEntry, LedgerItem, Pause
 from imaginem.ports.ledger import Amount
@@ -24,7 +25,7 @@ from imaginem.testing import MemoryServices, MemorySharedState, message_for, run
 from imaginem.usecases.batches import batch_overview, cancel_batch
 from imaginem.usecases.budgets import begin_budget, budget_of, set_budget
 from imaginem.usecases.erase import forget_batch
-from imaginem.usecases.pausing import pause_batch, resume_batch, told
+from imaginem.usecases.pausing import pause_batch, resume_batch, told, told_resumed
 from tests.unit.test_cancelling import Counting
 from tests.workbench import Found
 
@@ -115,7 +116,11 @@ class TestABudgetOfHalfABatch:
         assert budget_of(half.services, "b") is not None
 
     def test_is_gone_when_somebody_resumes_the_batch_without_raising_it(self, half: House) -> None:
-        assert resume_batch(half.services, "b")
+        resumed = resume_batch(half.services, "b")
+        assert resumed is not None
+        assert told_resumed(resumed) == (
+            "its budget of $40.00 is used up, so it has no budget from now on"
+        )
         half.work()
         assert half.states() == {"succeeded": PHOTOS}
         assert budget_of(half.services, "b") is None
@@ -234,12 +239,30 @@ class TestTheList:
         now[0] = 3.11
         assert budgets.is_due("b")
 
-    def test_too_many_budgets_are_refused(self) -> None:
+    def full(self, at_work: int) -> NotedBudgets:
+        """Return a full list; so many of its batches, the oldest, have photos at work."""
         shared_state = MemorySharedState()
+        batches = [f"batch {number}" for number in range(MOST)]
+        listed = {hash_of_batch(batch_id): 1.0 for batch_id in batches}
+        shared_state.write(ENTRY, json.dumps(listed), "")
         budgets = NotedBudgets(CancelledBatches(shared_state), shared_state)
-        shared_state.write(ENTRY, json.dumps({f"{n:024}": 1.0 for n in range(MOST)}), "")
+        for batch_id in batches[:at_work]:
+            NotedBatches(shared_state).note(batch_id)
+        return budgets
+
+    def test_the_oldest_budget_of_a_batch_at_rest_leaves_when_the_list_is_full(self) -> None:
+        budgets = self.full(at_work=2)
+        budgets.set("b", 5.0)
+        known = [budgets.of(f"batch {number}") for number in range(MOST)]
+        assert known == [1.0, 1.0, None, *[1.0] * (MOST - 3)]
+        assert budgets.of("b") == 5.0
+
+    def test_too_many_budgets_of_batches_at_work_are_refused(self) -> None:
+        budgets = self.full(at_work=MOST)
         with pytest.raises(PermanentError, match="budget BATCH none"):
             budgets.set("b", 5.0)
+        budgets.set("batch 7", 8.0)  # it has one already
+        assert budgets.of("batch 7") == 8.0
 
     def test_nonsense_in_it_counts_as_nothing(self) -> None:
         shared_state = MemorySharedState()

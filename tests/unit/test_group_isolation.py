@@ -181,6 +181,7 @@ TABLE = {
     "POST /batches/{batch_id}/reopen": NAMED,
     "POST /batches/{batch_id}/pause": NAMED,
     "POST /batches/{batch_id}/resume": NAMED,
+    "POST /batches/{batch_id}/budget": Route(body="usd=5", kind=FORM, wrong=(("", ""),)),
     "POST /batches/{batch_id}/{job_id}/retry": NAMED,
     "POST /batches/{batch_id}/erase": NAMED,
     "GET /faces": Route("face={face_id}", wrong=(("", ""),)),

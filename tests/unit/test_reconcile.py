@@ -14,12 +14,14 @@ from imaginem.pipeline.offload import expand
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import JobState
-from imaginem.ports import JobKey
+from imaginem.ports import JobKey, Pause
 from imaginem.testing import MemoryBlobs, photo_bytes
 from imaginem.usecases.batches import cancel_batch, reopen_batch
+from imaginem.usecases.budgets import set_budget
 from imaginem.usecases.drops import receive_drop
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.landing import sweep
+from imaginem.usecases.pausing import Resumed, resume_batch
 from imaginem.usecases.poison import replay_job
 from imaginem.usecases.reconcile import Reconciled, reconcile
 from imaginem.usecases.submit import run_again, submit_photo
@@ -382,6 +384,35 @@ class TestDecisions:
         reconcile(bench.services)
         bench.run()
         check_ended(bench, run)
+
+    def test_a_budget_is_not_forgotten(
+        self, bench: Bench, forgetful: Forgetful, nothing: dict[str, Saved]
+    ) -> None:
+        set_budget(bench.services, "spring", 5.0)
+        set_budget(bench.services, "summer", 6.0)
+        set_budget(bench.services, "summer", None)
+        forgetful.fall_back(**nothing)
+        reconcile(bench.services)
+        assert bench.services.budgets.of("spring", anew=True) == 5.0
+        assert bench.services.budgets.of("summer", anew=True) is None
+
+    @pytest.mark.parametrize("way", ["raised", "resumed"])
+    def test_a_batch_that_its_budget_had_paused_goes_on_as_somebody_has_said(
+        self, bench: Bench, forgetful: Forgetful, way: str
+    ) -> None:
+        submit(bench)
+        set_budget(bench.services, "spring", 5.0)
+        pause = Pause(datetime.now(UTC), because="its budget of $5.00 is used up")
+        bench.services.pauses.pause("spring", pause)
+        before = forgetful.save()
+        if way == "raised":
+            assert set_budget(bench.services, "spring", 9.0)
+        else:
+            assert resume_batch(bench.services, "spring") == Resumed(5.0)
+        forgetful.fall_back(blobs=before, queues=before, tables=before)
+        reconcile(bench.services)
+        assert bench.services.pauses.pause_of("spring") is None
+        assert bench.services.budgets.of("spring", anew=True) == (9.0 if way == "raised" else None)
 
     @pytest.mark.parametrize("whole", [False, True], ids=["job", "batch"])
     def test_what_was_erased_does_not_come_back(

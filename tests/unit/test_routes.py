@@ -53,6 +53,7 @@ CASEWORKERS = {
     "POST /batches/{batch_id}/reopen",
     "POST /batches/{batch_id}/pause",
     "POST /batches/{batch_id}/resume",
+    "POST /batches/{batch_id}/budget",
     "POST /batches/{batch_id}/{job_id}/retry",
     "POST /batches/{batch_id}/erase",
     "POST /photos/{batch_id}/{job_id}/erase",

@@ -10,12 +10,12 @@ from imaginem.usecases.batches import batch_overview, cancel_batch, reopen_batch
 from imaginem.usecases.budgets import set_budget
 from imaginem.usecases.erase import forget_batch
 from imaginem.usecases.export import as_csv, as_rows
-from imaginem.usecases.pausing import pause_batch, resume_batch
+from imaginem.usecases.pausing import pause_batch, resume_batch, told_resumed
 from imaginem.usecases.waiting import without_result
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch, WebDep
 from imaginem.web.files import attachment
 from imaginem.web.models import Progress
-from imaginem.web.pause_models import BudgetAsked, PauseAsked
+from imaginem.web.pause_models import GIVE_BUDGET, BudgetAsked, PauseAsked
 from imaginem.web.presenters import present_progress
 from imaginem.web.problems import responses
 from imaginem.web.receipt_models import Forgotten, present_erasure
@@ -51,9 +51,14 @@ def pause(
 
 @router.post("/batches/{batch_id}/resume", responses=responses(404, 422))
 def resume(caller: Caseworker, services: ServicesDep, batch_id: VisibleBatch) -> Progress:
-    """Let a paused batch's jobs go on; the last one comes back within ten minutes."""
-    resume_batch(services, batch_id)
-    return present_progress(batch_overview(services, batch_id))
+    """Let a paused batch's jobs go on; the last one comes back within ten minutes.
+
+    One that its budget has paused has no budget from then on; `note` says so.
+    """
+    resumed = resume_batch(services, batch_id)
+    budget = told_resumed(resumed) if resumed else ""
+    note = f"{budget}: {GIVE_BUDGET}" if budget else ""
+    return present_progress(batch_overview(services, batch_id), note)
 
 
 @router.put("/batches/{batch_id}/budget", responses=responses(400, 404, 422))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 from urllib.parse import unquote
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Form, Header, Request
 from fastapi.responses import HTMLResponse, Response
 
 from imaginem.pipeline.states import ENDED
@@ -17,10 +17,11 @@ from imaginem.usecases.batches import (
     reopen_batch,
     view_batch,
 )
+from imaginem.usecases.budgets import set_budget
 from imaginem.usecases.cost_words import usd
 from imaginem.usecases.erase import forget_batch
 from imaginem.usecases.jobs import names_of
-from imaginem.usecases.pausing import pause_batch, resume_batch, told
+from imaginem.usecases.pausing import check_batch, pause_batch, resume_batch, told
 from imaginem.usecases.submit import run_again
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleBatch, VisibleJob
 from imaginem.web.models import JobProblem, Progress
@@ -92,9 +93,14 @@ def _show(
     names = names_of(services, batch_id, shown)
     values["names"] = {job: names.get(job, job) for job in shown}
     values["named_alike"] = {name for name, count in Counter(names.values()).items() if count > 1}
-    paused = told(overview.paused) if overview.paused else ""
-    purposes = services.core_settings.purposes
-    return render(request, template, {**values, "paused": paused, "purposes": purposes, "usd": usd})
+    paused = overview.paused
+    values |= {
+        "paused": told(paused) if paused else "",
+        "used_up": paused is not None and paused.of_budget,
+        "purposes": services.core_settings.purposes,
+        "usd": usd,
+    }
+    return render(request, template, values)
 
 
 @router.get("")
@@ -169,6 +175,20 @@ def resume(
 ) -> HTMLResponse:
     """Let a paused batch's jobs go on."""
     resume_batch(services, batch_id)
+    return _show(request, services, batch_id, "_progress.html")
+
+
+@router.post("/{batch_id}/budget")
+def budget(
+    caller: Caseworker,
+    services: ServicesDep,
+    request: Request,
+    batch_id: VisibleBatch,
+    amount: Annotated[float, Form(alias="usd", gt=0, le=1e9)],
+) -> HTMLResponse:
+    """Raise the budget of a batch that waits for that."""
+    check_batch(services, batch_id)
+    set_budget(services, batch_id, amount)
     return _show(request, services, batch_id, "_progress.html")
 
 

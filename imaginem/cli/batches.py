@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from imaginem.cli.forget_photo import Wish, check_choice, forget_by_file
+from imaginem.cli.matched_photos import photos_of
 from imaginem.cli.progress import tell_unfinished
 from imaginem.cli.receipts import as_answer, tell_receipt
-from imaginem.cli.report import copies_told
 from imaginem.cli.shared import (
     App,
     Exit,
@@ -214,7 +214,7 @@ def show_search(found: FaceSearch, console: Console) -> None:
         console.print(f"{found.not_compared} faces of this photo can't be compared")
     for number, face in enumerate(found.faces, 1):
         if face.may_have_more:
-            console.print(f"face {number}: there may be more than these {len(face.matches)}")
+            console.print(f"face {number}: there may be more than these {face.files}")
 
 
 def _as_json(number: int, face: SearchedFace) -> dict[str, Any]:
@@ -229,6 +229,8 @@ def _as_json(number: int, face: SearchedFace) -> dict[str, Any]:
                 "band": match.band,
                 "batch_id": match.batch_id,
                 "job_id": match.job_id,
+                "page": match.page,
+                "file": match.file,
                 "same_photo": match.same_photo,
                 "copies": [
                     {"face_id": copy.face_id, "batch_id": copy.batch_id, "job_id": copy.job_id}
@@ -247,9 +249,7 @@ def _face_table(search: FaceSearch) -> Table:
         shown = f"{number} (page {face.page})" if face.page else str(number)
         if not face.matches:
             table.add_row(shown, "-", nobody, "", "")
-        for match in face.matches:
-            confidence = f"{match.confidence:.2f}"
-            told = "same photo" if match.same_photo else match.band
-            told += copies_told(len(match.copies), may_have_more=match.may_have_more_copies)
-            table.add_row(shown, match.batch_id, match.job_id, confidence, told)
+        for photo in photos_of(face.matches):
+            confidence = f"{photo.confidence:.2f}"
+            table.add_row(shown, photo.batch_id, photo.job_id, confidence, photo.told)
     return table

@@ -1,7 +1,6 @@
 """The results of jobs as a table: tags, text, number of faces, and matching photos."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from rich import box
@@ -11,12 +10,13 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from imaginem.ports import DashboardServices, JobKey, JobResult
+from imaginem.cli.matched_photos import photos_of
+from imaginem.ports import JobResult
 from imaginem.ports.seen_words import words_seen
 from imaginem.redaction import redact_shown
 from imaginem.runtime import Runtime
 from imaginem.usecases.access import EVERYTHING
-from imaginem.usecases.alike import ReviewedMatch, may_have_more
+from imaginem.usecases.alike import may_have_more
 from imaginem.usecases.faces import matches_of_job
 from imaginem.usecases.findings import FOUND, Finding, findings_in
 from imaginem.usecases.jobs import photo_name, visible_outputs
@@ -25,7 +25,6 @@ from imaginem.usecases.submit import job_id_of
 
 _UNSOUGHT = "?"
 _LINK_MINUTES = 15
-_SAME_PHOTO = "same photo"
 _IN_VAIN = {
     "nothing": "-",
     "not_read": "not readable",
@@ -48,67 +47,6 @@ _BESIDE_CELLS = 16
 _TAGS_SHOWN = 3
 _KEPT = "Of a face, the {} best matches are kept: there may be more."
 _WHY = "`imaginem status BATCH JOB` tells more:"
-
-
-@dataclass(frozen=True)
-class MatchedPhoto:
-    """A photo with a face that matches one in the photo in question.
-
-    Attributes:
-        confidence: of the best match of the two photos, from 0 to 1.
-        band: match tier of that match.
-        decision: of a person on that match; empty if there is none.
-        same_photo: it is the same photo, sent again.
-        copies: how many copies of it are known besides.
-        may_have_more_copies: whether more of them may not have been kept.
-    """
-
-    batch_id: str
-    job_id: str
-    confidence: float
-    band: str
-    decision: str = ""
-    same_photo: bool = False
-    copies: int = 0
-    may_have_more_copies: bool = False
-
-    @property
-    def told(self) -> str:
-        """What is said of it: a person's word goes before a machine's."""
-        told = self.decision or (_SAME_PHOTO if self.same_photo else self.band)
-        return f"{told}{copies_told(self.copies, may_have_more=self.may_have_more_copies)}"
-
-
-def copies_told(count: int, *, may_have_more: bool) -> str:
-    """Return what is said of a photo's copies, to be put after it."""
-    if not count:
-        return ""
-    return f" and {count} cop{'y' if count == 1 else 'ies'}{' or more' if may_have_more else ''}"
-
-
-def matched_photos(services: DashboardServices, key: JobKey) -> list[MatchedPhoto]:
-    """Return the photos that match a job's photo, whichever was processed first.
-
-    The best come first, and those of which a person said that they show somebody else come last.
-    """
-    return _photos_of(matches_of_job(services, key, EVERYTHING))
-
-
-def _photos_of(matches: Sequence[ReviewedMatch]) -> list[MatchedPhoto]:
-    best: dict[JobKey, MatchedPhoto] = {}
-    for match in sorted(matches, key=lambda match: (match.is_rejected, -match.confidence)):
-        photo = MatchedPhoto(
-            match.batch_id,
-            match.job_id,
-            match.confidence,
-            match.band,
-            match.decision,
-            match.same_photo,
-            len(match.copies),
-            match.may_have_more_copies,
-        )
-        best.setdefault((match.batch_id, match.job_id), photo)
-    return list(best.values())
 
 
 class ResultTable:
@@ -195,7 +133,7 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> ResultT
             rows.append({"photo": escape(job_id), "tags": "[red]no result[/]"})
             continue
         matches = matches_of_job(runtime, key, EVERYTHING)
-        matched = _photos_of(matches)
+        matched = photos_of(matches)
         similar = [f"{escape(each.job_id)} {each.confidence:.2f} {each.told}" for each in matched]
         other_models = not matched and others.are_beside(result.job_output)
         told = findings_in(result, has_matches=bool(matched), other_models=other_models)

@@ -51,12 +51,12 @@ def best_matches(gallery: FaceGallery, matches: Sequence[FaceMatch], limit: int)
     """Return a face's matches, at most `limit` of each group that the matched faces belong to.
 
     Who may see only some groups finds all matches there that he would find if there were no others.
-    Copies of a matched photo are kept with it, and do not count.
+    A file counts once: matches on its other pages and in its copies are kept with the best one.
 
     Args:
         gallery: to ask.
         matches: best first.
-        limit: of each group at most.
+        limit: files of each group at most.
     """
 
     def seen(found: Sequence[FaceMatch]) -> list[Seen]:

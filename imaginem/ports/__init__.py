@@ -48,12 +48,20 @@ from imaginem.ports.engines import (
 from imaginem.ports.erasing import Erasable, ErasableRuns
 from imaginem.ports.face_index import (
     COPIES_KEPT,
+    FACES_OF_A_FILE,
     FaceIndex,
     Neighbor,
     Seen,
     best_of_each_group,
 )
-from imaginem.ports.gallery import EnrolledFace, FaceGallery, FaceOwner, InPhoto, in_photo
+from imaginem.ports.gallery import (
+    EnrolledFace,
+    FaceGallery,
+    FaceOwner,
+    InPhoto,
+    file_of,
+    in_photo,
+)
 from imaginem.ports.installation_key import InstallationKey, is_signed
 from imaginem.ports.known_photos import KnownPhotos
 from imaginem.ports.landing import (
@@ -104,6 +112,7 @@ __all__ = [
     "COPIES_KEPT",
     "EARLIER_KEPT",
     "FACES",
+    "FACES_OF_A_FILE",
     "FACE_SEARCH",
     "NO_DIGEST",
     "OCR",
@@ -228,6 +237,7 @@ __all__ = [
     "VisionEngine",
     "best_of_each_group",
     "faces_in_many",
+    "file_of",
     "in_photo",
     "is_signed",
 ]

@@ -73,7 +73,7 @@ class CoreSettings:
         backup_days: for how long backups keep what was erased; 0 where none are made for us.
         looks_again: whether a timer sends lost messages again, and sweeps what was erased.
         fusion: which steps run in one delivery.
-        match_limit: most matches of a face that are kept in each group.
+        match_limit: most files of which a face's matches are kept in each group.
         face_grid: how many photos are looked at for faces in one call.
         face_grid_seconds: how long a photo waits for others to fill that grid, at most.
         reuse: stands for the engines, their settings and this version, by which outputs may be

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
-from imaginem.ports.gallery import EnrolledFace, InPhoto
+from imaginem.ports.gallery import EnrolledFace, InPhoto, file_of
 from imaginem.ports.storage import JobKey
 
 FoundT = TypeVar("FoundT")
@@ -30,8 +30,9 @@ class FaceIndex(Protocol):
 
     The limit of a search counts for each group to which the faces' batches belong, and for the
     batches of no group: faces that somebody may not see never take the place of one that he may.
-    A face counts once, however often its photo was sent: its copies never take the place of
-    somebody else. Of them, `COPIES_KEPT` of each group are returned at most.
+    A file counts once, however many of its pages show similar faces and however often it was
+    sent: pages and copies never take the place of another file. Of each group, `COPIES_KEPT` copies
+    of a face and `FACES_OF_A_FILE` faces of a file are returned at most.
     """
 
     def add(self, key: JobKey, faces: Sequence[EnrolledFace]) -> None:
@@ -63,7 +64,7 @@ class FaceIndex(Protocol):
             key: the job whose face this is.
             face_id: of the face.
             min_similarity: of the faces returned.
-            limit: faces of each group at most, copies not counted.
+            limit: files of each group at most.
 
         Raises:
             NotFound: the face isn't in the gallery.
@@ -78,12 +79,14 @@ class FaceIndex(Protocol):
             model: to which the embedding belongs.
             embedding: L2-normalised float32.
             min_similarity: of the faces returned.
-            limit: faces of each group at most, copies not counted.
+            limit: files of each group at most.
         """
 
 
 COPIES_KEPT = 50
-"""Copies of one photo that a search returns of each group at most, the best one included."""
+"""Copies of a face that a search returns of each group at most, the best one included."""
+FACES_OF_A_FILE = 200
+"""Faces of one file, on its pages and in its copies, that a search returns of each group."""
 
 
 class Seen(NamedTuple):
@@ -96,21 +99,25 @@ class Seen(NamedTuple):
 def best_of_each_group(
     found: Sequence[FoundT], limit: int, seen: Callable[[Sequence[FoundT]], Sequence[Seen]]
 ) -> list[FoundT]:
-    """Return the first `limit` faces of each group with their copies, in their order.
+    """Return the faces in the first `limit` files of each group, in their order.
 
     Args:
         found: best first.
-        limit: of each group at most, copies not counted.
+        limit: files of each group at most, with their pages and copies.
         seen: returns group and face of each; asked only if there are more than `limit`.
     """
     if len(found) <= limit:
         return list(found)
-    copies: defaultdict[str, Counter[InPhoto]] = defaultdict(Counter)
+    files: defaultdict[str, Counter[str | uuid.UUID]] = defaultdict(Counter)
+    copies: Counter[tuple[str, InPhoto]] = Counter()
     kept = []
     for one, (group, face) in zip(found, seen(found), strict=True):
-        known = copies[group]
-        if (face not in known and len(known) >= limit) or known[face] >= COPIES_KEPT:
+        known, file = files[group], file_of(face)
+        if (file not in known and len(known) >= limit) or known[file] >= FACES_OF_A_FILE:
             continue
-        known[face] += 1
+        if copies[group, face] >= COPIES_KEPT:
+            continue
+        known[file] += 1
+        copies[group, face] += 1
         kept.append(one)
     return kept

@@ -22,6 +22,14 @@ def in_photo(
     return (photo_sha256, *rectangle) if photo_sha256 else face_id
 
 
+def file_of(face: InPhoto) -> str | uuid.UUID:
+    """Return what is the same of all faces of a file, on whichever page or copy of it they are.
+
+    A face of which that is not known is in a file of its own.
+    """
+    return face if isinstance(face, uuid.UUID) else face[0]
+
+
 @dataclass(frozen=True)
 class EnrolledFace:
     """A face of the gallery.

@@ -9,7 +9,7 @@ from sqlalchemy import Engine, Select, String, bindparam, case, cast, func, sele
 from sqlalchemy.orm import Session
 
 from imaginem.errors import ConfigurationError
-from imaginem.ports import COPIES_KEPT, JobKey, Neighbor
+from imaginem.ports import COPIES_KEPT, FACES_OF_A_FILE, JobKey, Neighbor
 from imaginem.sql.candidates import Candidate, best_candidates
 from imaginem.sql.embeddings import IN_PHOTO
 from imaginem.sql.face_rows import count_with_embeddings
@@ -80,7 +80,7 @@ def nearest_query(
         exclude_job: the job whose own faces are left out.
         model: embeddings of other models are never compared.
         embedding: L2-normalised float32.
-        limit: faces of each group at most, copies not counted.
+        limit: files of each group at most.
     """
     mine = bindparam("mine", embedding, FaceRow.embedding.type)
     distance = cosine_distance(FaceRow.embedding, mine)
@@ -105,17 +105,25 @@ def nearest_query(
         measured = measured.where(FaceRow.job != job_number(*exclude_job))
     each = measured.subquery("measured")
     face = each.c.photo, each.c.left, each.c.top, each.c.width, each.c.height
-    in_group = [each.c.group_name, *face]
+    of_face, of_file = [each.c.group_name, *face], [each.c.group_name, each.c.photo]
     copies = select(
         each,
-        func.min(each.c.distance).over(partition_by=in_group).label("best"),
-        func.row_number().over(partition_by=in_group, order_by=each.c.distance).label("copy"),
+        func.min(each.c.distance).over(partition_by=of_file).label("best"),
+        func.row_number().over(partition_by=of_face, order_by=each.c.distance).label("copy"),
     ).subquery("copies")
-    order = [copies.c.best, *(copies.c[column.key] for column in face)]
-    place = func.dense_rank().over(partition_by=copies.c.group_name, order_by=order)
-    ranked = select(copies, place.label("place")).subquery("ranked")
+    place = func.dense_rank().over(
+        partition_by=copies.c.group_name, order_by=[copies.c.best, copies.c.photo]
+    )
+    within = func.row_number().over(
+        partition_by=[copies.c.group_name, copies.c.photo], order_by=copies.c.distance
+    )
+    ranked = (
+        select(copies, place.label("place"), within.label("within"))
+        .where(copies.c.copy <= COPIES_KEPT)
+        .subquery("ranked")
+    )
     return (
         select(ranked.c.face_id, ranked.c.distance, ranked.c.quality)
-        .where(ranked.c.place <= limit, ranked.c.copy <= COPIES_KEPT)
+        .where(ranked.c.place <= limit, ranked.c.within <= FACES_OF_A_FILE)
         .order_by(ranked.c.distance)
     )

@@ -2,12 +2,12 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from imaginem.outputs import FaceMatch
-from imaginem.ports import COPIES_KEPT, DashboardServices, FaceOwner, JobKey
+from imaginem.ports import COPIES_KEPT, DashboardServices, FaceOwner, JobKey, file_of
 from imaginem.ports.face_places import place_on_page
 from imaginem.ports.suppressed_faces import is_same_place
 from imaginem.usecases.access import Caller, hidden_batches
@@ -31,6 +31,8 @@ class ReviewedMatch:
         same_photo: the matched face is in the same photo, which was sent more than once.
         copies: the matched face in copies of its photo, as far as the caller may see.
         page: of the file that the matched face is in, from 1 on.
+        file: `batch/job` of the first match in the same file: the same for all its pages and
+            copies.
     """
 
     face_id: uuid.UUID | None
@@ -45,6 +47,7 @@ class ReviewedMatch:
     same_photo: bool = False
     copies: Sequence[FaceOwner] = ()
     page: int = 1
+    file: str = ""
 
     @property
     def is_rejected(self) -> bool:
@@ -129,27 +132,29 @@ def _is_same_photo(one: FaceOwner, other: FaceOwner, sent: Mapping[JobKey, str])
 def fold_copies(
     matches: Iterable[ReviewedMatch], owners: Mapping[uuid.UUID, FaceOwner]
 ) -> list[ReviewedMatch]:
-    """Return matches with each face of a photo once; its copies go with the best one.
+    """Return matches with each face of a photo once, and with the file that it is in.
 
-    What a person decided on one of them holds for all, since it is the same picture of the same
-    face; of several decisions the last one does.
+    Its copies go with the best one. What a person decided on one of them holds for all, since it is
+    the same picture of the same face; of several decisions the last one does.
 
     Args:
         matches: best first.
         owners: of all matched faces.
     """
-    places: dict[tuple[uuid.UUID | None, str], list[list[ReviewedMatch]]] = {}
+    places: dict[tuple[uuid.UUID | None, Hashable], list[list[ReviewedMatch]]] = {}
     folded: list[list[ReviewedMatch]] = []
+    names: dict[Hashable, str] = {}
     for match in matches:
         owner = owners[match.matched_face_id]
-        photo = owner.photo_sha256 or str(owner.face_id)
-        known = places.setdefault((match.face_id, photo), [])
+        file = file_of(owner.in_photo)
+        known = places.setdefault((match.face_id, file), [])
         same = next((each for each in known if _has_copy(each, owner, owners)), None)
         if same is None:
             same = []
             known.append(same)
             folded.append(same)
-        same.append(match)
+        name = names.setdefault(file, f"{match.batch_id}/{match.job_id}")
+        same.append(replace(match, file=name))
     return [_as_one(same, owners) for same in folded]
 
 
@@ -176,11 +181,11 @@ def _as_one(same: Sequence[ReviewedMatch], owners: Mapping[uuid.UUID, FaceOwner]
 
 
 def may_have_more(matches: Iterable[ReviewedMatch], limit: int) -> bool:
-    """Tell whether a face has so many matches that more may not have been kept.
+    """Tell whether a face has matches in so many files that more may not have been kept.
 
     Args:
         matches: of one face or of several.
-        limit: most matches of a face that are kept in each group.
+        limit: most files of which a face's matches are kept in each group.
     """
-    counts = Counter(match.face_id for match in matches)
+    counts = Counter(face_id for face_id, _ in {(match.face_id, match.file) for match in matches})
     return any(count >= limit for count in counts.values())

@@ -43,7 +43,8 @@ class SearchedFace:
     """A face of the photo that was searched with, and who looks like it, best first.
 
     Attributes:
-        not_shown: how many more look like it; a search finds `SEARCH_LIMIT` of each group at most.
+        not_shown: how many more files show somebody who looks like it; a search finds
+            `SEARCH_LIMIT` of each group at most.
         page: of the photo's file, from 1 on; None if that has one.
     """
 
@@ -53,9 +54,14 @@ class SearchedFace:
     page: int | None = None
 
     @property
+    def files(self) -> int:
+        """How many different photos or scans the matches are in."""
+        return len({match.file for match in self.matches})
+
+    @property
     def may_have_more(self) -> bool:
         """Whether so many were found that more may look like it."""
-        return len(self.matches) + self.not_shown >= SEARCH_LIMIT
+        return self.files + self.not_shown >= SEARCH_LIMIT
 
 
 @dataclass(frozen=True)
@@ -89,8 +95,8 @@ def search_faces(
         services: their engines and gallery are used.
         photo: the file's bytes.
         caller: sees matches of some batches only.
-        limit: matches at most for each face, of those that the caller may see; copies of a photo
-            are not counted.
+        limit: files at most for each face, of those that the caller may see: pages of a file and
+            copies of a photo count as one.
 
     Raises:
         PermanentError: the photo can't be decoded; a later page that can't is left out.
@@ -131,7 +137,10 @@ def search_faces(
 def _searched(
     rectangle: Rectangle, page: int | None, matches: Sequence[ReviewedMatch], limit: int
 ) -> SearchedFace:
-    return SearchedFace(rectangle, matches[:limit], max(0, len(matches) - limit), page)
+    files = list(dict.fromkeys(match.file for match in matches))
+    best = set(files[:limit])
+    shown = [match for match in matches if match.file in best]
+    return SearchedFace(rectangle, shown, max(0, len(files) - limit), page)
 
 
 def _owned(

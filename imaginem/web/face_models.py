@@ -11,7 +11,7 @@ class FoundFace(Answer):
     """A face in the photo that was sent, and who looks like it.
 
     Attributes:
-        not_shown: how many more look like it than were asked for.
+        not_shown: how many more files than were asked for show somebody who looks like it.
         may_have_more: so many were found that there may be more.
         page: of the photo's file, from 1 on; null if that has one.
     """

@@ -144,6 +144,8 @@ class Match(Answer):
         copies: the matched face in copies of its photo, which are no matches of their own.
         may_have_more_copies: so many are known that more may not have been kept.
         page: of the file that the matched face is in.
+        file: `batch/job` of the first match in the same file: the same for all its pages and
+            copies, which count as one of `FACE_MATCH_LIMIT`.
     """
 
     face_id: uuid.UUID | None = None
@@ -159,6 +161,7 @@ class Match(Answer):
     copies: list[FaceCopy] = []
     may_have_more_copies: bool = False
     page: int = 1
+    file: str = Field("", examples=["spring-2026/scan.tif-1a2b3c4d"])
 
 
 class Finding(Answer):

@@ -119,6 +119,7 @@ def present_match(match: ReviewedMatch) -> models.Match:
         copies=[models.FaceCopy.model_validate(copy) for copy in match.copies],
         may_have_more_copies=match.may_have_more_copies,
         page=match.page,
+        file=match.file,
     )
 
 

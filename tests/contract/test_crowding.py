@@ -1,6 +1,7 @@
 """Faces that are hidden from somebody never take the place of a match that he may see."""
 
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,15 @@ import pytest
 from imaginem.engines.local.recognizer import LocalRecognizer
 from imaginem.engines.match_tiers import MatchTiers
 from imaginem.images.decoding import decode_photo
-from imaginem.ports import COPIES_KEPT, SEARCH_LIMIT, CallContext, EnrolledFace, JobKey
+from imaginem.ports import (
+    COPIES_KEPT,
+    FACES_OF_A_FILE,
+    SEARCH_LIMIT,
+    CallContext,
+    EnrolledFace,
+    JobKey,
+)
+from imaginem.ports.face_places import place_in_file
 from imaginem.sql import Database
 from imaginem.testing import MemoryFaceIndex, MemoryServices, photo_bytes
 from imaginem.usecases.access import EVERYTHING, Caller
@@ -127,6 +136,39 @@ def test_copies_of_one_photo_take_nobodys_place(stores: Stores) -> None:
     # The copies count as one of the 20, so that one of the others does not find room.
     kept = [face_id for face_id in found if face_id not in sent]
     assert kept == [other.face_id for other in others[: LIMIT - 1]]
+
+
+def test_pages_of_one_file_take_nobodys_place(stores: Stores) -> None:
+    pages = [
+        replace(
+            face(1, number / 1000, photo="scan"),
+            rectangle=place_in_file((1, 2, 3, 4), number % 100 + 1),
+        )
+        for number in range(FACES_OF_A_FILE + 5)
+    ]
+    unknown = [replace(face(1, 0.3), photo_sha256="") for _ in range(3)]
+    others = [face(1, 0.4 + number / 1000) for number in range(LIMIT)]
+    stores.gallery.enrol(("scans", "one"), pages)
+    stores.gallery.enrol(("scans", "unknown"), unknown)
+    for number, other in enumerate(others):
+        stores.gallery.enrol(("few", str(number)), [other])
+    probe = np.array([1, 0], np.float32).tobytes()
+    near = stores.face_index.nearest("m", probe, min_similarity=0.5, limit=LIMIT)
+
+    # Faces of which nobody knows the file are each in one of their own.
+    kept = [*pages[:FACES_OF_A_FILE], *unknown, *others[: LIMIT - 4]]
+    assert [one.face_id for one in near] == [one.face_id for one in kept]
+
+
+def test_blurred_faces_that_are_near_take_nobodys_place(stores: Stores) -> None:
+    mine, clear = face(1, 0), [face(1, 1.75 + number / 100) for number in range(3)]
+    blurred = [replace(face(1, 1.6 + number / 1000), quality=0.1) for number in range(40)]
+    stores.gallery.enrol(MINE, [mine])
+    for number, other in enumerate([*blurred, *clear]):
+        stores.gallery.enrol(("few", str(number)), [other])
+    call = CallContext(*MINE, "facematch")
+    matches = recognizer(stores, 3).match(MINE, [mine.face_id], lambda: pytest.fail("read"), call)
+    assert [match.matched_face_id for match in matches] == [other.face_id for other in clear]
 
 
 def test_azure_face_matches_are_limited_by_group_too(tmp_path: Path) -> None:

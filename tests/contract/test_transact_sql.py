@@ -333,14 +333,19 @@ def test_the_query_for_the_nearest_counts_a_photo_once(tmp_path: Path) -> None:
         stores.gallery.enrol(("many", str(number)), [copy])
     others = [face(1, 0.1 + number / 100) for number in range(3)]
     unknown = [replace(face(1, 0.05), photo_sha256="") for _ in range(2)]
-    hidden = [face(1, 0.5 + number / 100) for number in range(4)]
+    scan = [
+        replace(face(1, 0.02, photo="scan"), rectangle=(1, 2, 3, number)) for number in range(9)
+    ]
+    hidden = [face(1, 0.5 + number / 100) for number in range(5)]
     stores.gallery.enrol(("few", "one"), [*others, *unknown])
+    stores.gallery.enrol(("few", "scan"), scan)
     stores.gallery.enrol(("red", "one"), hidden)
-    query = nearest_query(("few", "mine"), "m", face(1, 0).embedding, 4)
+    query = nearest_query(("few", "mine"), "m", face(1, 0).embedding, 5)
     with database.session(reading=True) as session:
         found = [row[0] for row in session.execute(query)]
     database.close()
     kept = len({copy.face_id for copy in copies}.intersection(found))
     assert kept == COPIES_KEPT
-    assert set(found[kept : kept + 2]) == {each.face_id for each in unknown}
-    assert found[kept + 2 :] == [others[0].face_id, *(each.face_id for each in hidden)]
+    assert set(found[kept : kept + 9]) == {each.face_id for each in scan}
+    assert set(found[kept + 9 : kept + 11]) == {each.face_id for each in unknown}
+    assert found[kept + 11 :] == [others[0].face_id, *(each.face_id for each in hidden)]

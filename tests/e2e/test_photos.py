@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image, ImageFilter
 
-from imaginem.cli.report import matched_photos
+from imaginem.cli.matched_photos import matched_photos
 from tests.installation import ALL_STEPS, Installation
 
 Sample = Callable[[str], bytes]

@@ -12,7 +12,8 @@ from PIL import Image
 from rich.console import Console
 
 from imaginem.cli.batches import show_search
-from imaginem.cli.report import copies_told, matched_photos, result_table
+from imaginem.cli.matched_photos import copies_told, matched_photos
+from imaginem.cli.report import result_table
 from imaginem.errors import NotFound, PermanentError
 from imaginem.images.decoding import Photo
 from imaginem.images.limits import PAGE_LIMIT
@@ -46,6 +47,11 @@ def pages_bytes(count: int) -> bytes:
     out = io.BytesIO()
     pages[0].save(out, "TIFF", save_all=True, append_images=pages[1:])
     return out.getvalue()
+
+
+def photos_of_somebody(services: MemoryServices, count: int) -> list[uuid.UUID]:
+    """Enrol a face in each of so many photos; return their ids."""
+    return [face(services, ("open", f"{at}"), f"photo {at}") for at in range(count)]
 
 
 class Recognizer(FakeRecognizer):
@@ -106,7 +112,7 @@ class TestSearch:
     def test_the_limit_counts_what_the_caller_may_see(
         self, services: MemoryServices, red: uuid.UUID
     ) -> None:
-        others = enrol(services, ("open", "many"), 3)
+        others = photos_of_somebody(services, 3)
         services.recognizer = Recognizer(red, *others)
         assert [m.matched_face_id for m in _search(services, BOB, 2)] == others[:2]
         assert len(_search(services, BOB)) == 3
@@ -253,7 +259,7 @@ class TestWhoSeesWhat:
 
 
 def test_api_and_page_show_the_best_of_many(services: MemoryServices) -> None:
-    ids = enrol(services, ("open", "many"), 25)
+    ids = photos_of_somebody(services, 25)
     services.recognizer = Recognizer(*ids)
     browser = client(services)
     photo = {"file": ("a.png", photo_bytes(), "image/png")}
@@ -268,7 +274,7 @@ def test_api_and_page_show_the_best_of_many(services: MemoryServices) -> None:
 
 
 def test_a_search_that_found_as_many_as_it_may_says_so(services: MemoryServices) -> None:
-    services.recognizer = Recognizer(*enrol(services, ("open", "many"), SEARCH_LIMIT))
+    services.recognizer = Recognizer(*photos_of_somebody(services, SEARCH_LIMIT))
     photo = {"file": ("a.png", photo_bytes(), "image/png")}
     browser = client(services)
     told = f"The {SEARCH_LIMIT} best are shown: there may be more."

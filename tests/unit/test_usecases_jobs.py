@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from imaginem.cli.report import matched_photos
+from imaginem.cli.matched_photos import matched_photos
 from imaginem.errors import NotFound, PermanentError
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import JobKey

@@ -147,7 +147,8 @@ class EngineSettings(Section):
     match_limit: Count = setting(
         "FACE_MATCH_LIMIT",
         20,
-        "matches of a face in each group of batches, at most; copies of a photo count as one",
+        "files in each group of batches of which a face's matches are kept, at most; pages of one "
+        "and copies of it count as one",
         not_on_azure="its default serves",
     )
     face_model: ModelFile = setting(

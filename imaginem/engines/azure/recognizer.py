@@ -57,7 +57,7 @@ class AzureRecognizer:
         gallery: the faces that are known.
         known: which of our faces has which id at the service.
         tiers: how alike two faces must be.
-        match_limit: most matches of a face in each group.
+        match_limit: most files with matches of a face in each group.
     """
 
     name = f"azure-{RECOGNITION.replace('_', '-')}"
@@ -213,7 +213,7 @@ class AzureRecognizer:
             face_id: of the face.
             confidences: of faces that look like it.
             quality: of the face itself.
-            limit: matches of each group at most.
+            limit: files of each group at most.
         """
         near = {
             other: confidence

@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,8 @@ from imaginem.ports import (
 )
 from imaginem.ports.face_places import place_in_file
 
+_TIMES, _MOST_TIMES = 4, 64
+"""How much more is asked for at once, and at most, where near faces are not alike enough."""
 _logger = logging.getLogger("imaginem.engines.local")
 
 
@@ -103,7 +106,7 @@ class LocalRecognizer:
         gallery: keeps the faces.
         index: finds faces by their embeddings.
         tiers: how alike two faces must be.
-        match_limit: most matches of a face in each group.
+        match_limit: most files with matches of a face in each group.
     """
 
     def __init__(
@@ -160,8 +163,10 @@ class LocalRecognizer:
         matches = []
         for face_id in qualities:  # a face that was erased meanwhile matches nobody
             try:
-                neighbors = self._index.similar(
-                    key, face_id, min_similarity=self._tiers.possible, limit=self._limit * 2
+                alike = self._alike(
+                    partial(self._index.similar, key, face_id),
+                    qualities[face_id],
+                    self._limit,
                 )
             except NotFound:
                 continue
@@ -172,7 +177,7 @@ class LocalRecognizer:
                     confidence=similar.confidence,
                     band=similar.band,
                 )
-                for similar in self._similar(neighbors, qualities[face_id])
+                for similar in alike
             ]
             matches += best_matches(self._gallery, found, self._limit)
         self._gallery.keep_matches(matches)
@@ -185,11 +190,36 @@ class LocalRecognizer:
         results = []
         for face in faces:
             made = self._embedder.embed(photo, face.model_copy(update={"face_id": uuid.uuid4()}))
-            neighbors = self._index.nearest(
-                made.model, made.embedding, min_similarity=self._tiers.possible, limit=SEARCH_LIMIT
+            alike = self._alike(
+                partial(self._index.nearest, made.model, made.embedding),
+                made.quality,
+                SEARCH_LIMIT,
             )
-            results.append((face, self._similar(neighbors, made.quality)))
+            results.append((face, alike))
         return results
+
+    def _alike(
+        self, find: Callable[..., Sequence[Neighbor]], quality: float, limit: int
+    ) -> list[SimilarFace]:
+        """Return the faces in at least `limit` files of each group, where there are as many.
+
+        Faces of low quality may be near and not alike enough. Where they took the places of others,
+        more are asked for.
+
+        Args:
+            find: returns the nearest faces; takes `min_similarity` and `limit`.
+            quality: of the face that is searched for.
+            limit: files of each group.
+        """
+        wanted = limit
+        while True:
+            neighbors = find(min_similarity=self._tiers.possible, limit=wanted)
+            alike = self._similar(neighbors, quality)
+            left_out = len(neighbors) - len(alike)
+            complete = len(neighbors) < wanted or left_out <= wanted - limit
+            if complete or wanted >= limit * _MOST_TIMES:
+                return alike
+            wanted *= _TIMES
 
     def _similar(self, neighbors: Sequence[Neighbor], quality: float) -> list[SimilarFace]:
         """Return the neighbors of a face that are alike enough for the qualities of both."""

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from imaginem.ports import InPhoto, JobKey, Neighbor, Seen, best_of_each_group, in_photo
+from imaginem.ports import (
+    InPhoto,
+    JobKey,
+    Neighbor,
+    Seen,
+    best_of_each_group,
+    in_photo,
+)
 from imaginem.sql.batches import all_groups, groups_of
 from imaginem.sql.embeddings import IN_PHOTO
 from imaginem.sql.flat_index.codes import Floats
@@ -106,7 +113,7 @@ def _best_by_estimate(
 ) -> NDArray[np.int64]:
     """Return the candidates that may be among the best of their group."""
     order = np.argsort(-estimates)
-    # The best estimate of each face of a photo; they fall, since dictionaries keep their order.
+    # The best estimate of each file; they fall, since dictionaries keep their order.
     best: dict[str, dict[Hashable, float]] = {group: {} for group in all_groups(session)}
     ranked: list[tuple[str, float, int]] = []
     for portion in portions(order.tolist()):
@@ -115,10 +122,10 @@ def _best_by_estimate(
         for number, estimate in zip(
             numbers[portion].tolist(), estimates[portion].tolist(), strict=True
         ):
-            job, face = owners.get(number, (None, None))
-            if job is not None and face is not None and job != probe.exclude_job:
+            job, file = owners.get(number, (None, None))
+            if job is not None and file is not None and job != probe.exclude_job:
                 group = groups.get(job[0], "")
-                best.setdefault(group, {}).setdefault(face, estimate)
+                best.setdefault(group, {}).setdefault(file, estimate)
                 ranked.append((group, estimate, number))
         if float(estimates[portion[-1]]) < min(_least(each, probe.limit) for each in best.values()):
             break  # of every group the best have been seen
@@ -133,12 +140,12 @@ def _least(best: Mapping[Hashable, float], limit: int) -> float:
 
 
 def _owners(session: Session, numbers: Sequence[int]) -> Mapping[int, tuple[JobKey, Hashable]]:
-    """Return the job of each face, and what is the same of the face in copies of its photo."""
-    query = select(FaceRow.number, FaceRow.batch_id, FaceRow.job_id, *IN_PHOTO)
+    """Return the job of each face, and what is the same of all faces of its file."""
+    query = select(FaceRow.number, FaceRow.batch_id, FaceRow.job_id, FaceRow.photo_sha256)
     return {  # ids are not read: making them takes longer than all the rest
-        number: ((batch_id, job_id), (photo, *box) if photo else number)
+        number: ((batch_id, job_id), photo or number)
         for portion in portions(numbers)
-        for number, batch_id, job_id, photo, *box in session.execute(
+        for number, batch_id, job_id, photo in session.execute(
             query.where(FaceRow.number.in_(portion))
         )
     }

@@ -35,7 +35,11 @@ async def search(
     file: Annotated[UploadFile, File(description="One photo, at most 20 MB; it is not kept.")],
     limit: Annotated[
         int,
-        Query(ge=1, le=SEARCH_LIMIT, description="Matches of a face at most; copies don't count."),
+        Query(
+            ge=1,
+            le=SEARCH_LIMIT,
+            description="Files at most for each face; pages and copies of one count once.",
+        ),
     ] = SEARCHED_MATCHES,
 ) -> FaceSearch:
     """Find faces that look like those of a photo."""

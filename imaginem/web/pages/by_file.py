@@ -7,7 +7,7 @@ from imaginem.web.models import Match
 
 
 def by_file(matches: Sequence[Match]) -> list[list[Match]]:
-    """Return matches with those on other pages of the same file beside the best one of it.
+    """Return matches with those on other pages of the same file, or a copy, beside its best one.
 
     Faces on one page are two people, so they stay apart. So do matches on which a person decided
     otherwise: unlike copies, pages are different pictures, and may show different people.
@@ -17,7 +17,7 @@ def by_file(matches: Sequence[Match]) -> list[list[Match]]:
     """
     files: dict[object, list[Match]] = {}
     for match in matches:
-        file = (match.face_id, match.batch_id, match.job_id, match.verdict)
+        file = (match.face_id, match.file, match.verdict)
         for place in count():
             pages = files.setdefault((file, place), [])
             if all(match.page != other.page for other in pages):

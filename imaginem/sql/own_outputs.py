@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, and_, exists, not_, select
 from sqlalchemy.orm import Session, aliased
 
 from imaginem.ports.own_outputs.conditions import COMPARED, Condition
@@ -38,20 +38,27 @@ def fact_conditions(
 
 
 def _jobs(session: Session, condition: Condition) -> Sequence[uuid.UUID]:
-    """Return the photos that meet a condition; of many, as many as need be known."""
+    """Return the photos that may meet a condition; of many, as many as need be known."""
     met = select(PhotoFact.job).where(*_meets(PhotoFact, condition))
     return session.scalars(met.distinct().limit(_FEW)).all()
 
 
 def _said(job: Any, condition: Condition, *, by_photo: bool = False) -> ColumnElement[bool]:
     fact = aliased(PhotoFact)
-    return exists().where(fact.job == job, *_meets(fact, condition, by_photo=by_photo))
+    said = exists().where(fact.job == job, *_meets(fact, condition, by_photo=by_photo))
+    if condition.unwanted is None:
+        return said
+    return and_(said, not_(_said(job, condition.unwanted, by_photo=by_photo)))
 
 
 def _meets(fact: Any, condition: Condition, *, by_photo: bool = False) -> list[ColumnElement[bool]]:
     """Return the condition on a fact; `by_photo`, as an expression for which there is no index."""
+    compare, named = COMPARED[condition.sign], fact.name == condition.name
     if condition.text is not None:
         text = fact.text.concat("") if by_photo else fact.text
-        return [fact.name == condition.name, text == condition.text]
-    number = fact.number + 0 if by_photo else fact.number
-    return [fact.name == condition.name, COMPARED[condition.sign](number, condition.number or 0.0)]
+        return [named, compare(text, condition.text)]
+    number, begin = fact.number + 0 if by_photo else fact.number, condition.number or 0.0
+    if condition.before is None:
+        return [named, compare(number, begin)]
+    within = and_(number >= begin, number < condition.before)
+    return [named, within if condition.sign == "=" else not_(within)]

@@ -9,5 +9,7 @@ OWN = {
     "own.more": "{count} more are not shown.",
     "own.not_asked": "Not looked for, since they are no steps of this job: {steps}.",
     "photos.where": "Found by own steps",
-    "photos.where.help": "A field with =, <, <=, > or >= and a value; several with “and” between.",
+    "photos.where.help": (
+        "A field with =, !=, <, <=, > or >= and a value; several with “and” between."
+    ),
 }

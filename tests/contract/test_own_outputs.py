@@ -63,6 +63,18 @@ class TestFilters:
             ("signs.signs.confidence>0.8", ["full"]),
             ("signs.signs.confidence>0.9", []),
             ("signs.paper.kind=letter", ["full"]),
+            ("signs.brightness!=-3", ["full"]),
+            ("signs.is_blurred!=no", ["dark"]),
+            ("signs.taken!=2026-03-01", []),
+            ("signs.taken!=2026-03-02", ["full"]),
+            ("signs.taken!=2026-03-01T10:00:01Z", ["full"]),
+            ("signs.caption!=a ZEBRA", ["full"]),
+            ("signs.words!=tree house", ["dark"]),
+            ("signs.words!=nobody's", ["dark", "full"]),
+            ("signs.signs.confidence!=0.4", []),
+            ("signs.signs.label!=go and signs.words!=go", ["full"]),
+            ("signs.words!=gate", []),
+            ("signs.paper.width!=1", ["full"]),
             ("signs.caption='; DROP TABLE photo_fact; --", []),
         ],
     )
@@ -70,6 +82,12 @@ class TestFilters:
         self, stores: Stores, where: str, found: list[str]
     ) -> None:
         assert ids(stores, where) == found
+
+    def test_a_photo_of_which_nothing_is_known_is_neither_equal_nor_unequal(
+        self, stores: Stores
+    ) -> None:
+        equal, unequal = ids(stores, "signs.words=gate"), ids(stores, "signs.words!=gate")
+        assert {"nothing", "failed", "odd"}.isdisjoint([*equal, *unequal])
 
     @pytest.mark.parametrize("few", [0, 2, 9])
     def test_common_and_rare_values_are_found_alike(
@@ -79,6 +97,7 @@ class TestFilters:
         assert ids(stores, "signs.brightness<1e9") == ids(stores, "signs.words=gate")
         assert ids(stores, "signs.brightness<1e9 and signs.words=tree house") == ["full"]
         assert ids(stores, "signs.brightness<1e9 and signs.words=nobody") == []
+        assert ids(stores, "signs.words!=tree house and signs.brightness!=9") == ["dark"]
         asked = PhotoFilter(where=OWN.conditions("signs.brightness<1e9"))
         assert dict(stores.catalogue.labels(asked, "tag"))["stop"] == 1
 

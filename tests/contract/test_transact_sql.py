@@ -177,7 +177,12 @@ def use_dashboard(stores: Stores, ids: list[uuid.UUID]) -> None:
         datetime.now(UTC),
         "b",
         frozenset("g"),
-        (Condition("s.f", ">=", 1.0), Condition("s.f", "=", text="cat")),
+        (
+            Condition("s.f", ">=", 1.0),
+            Condition("s.f", "=", text="cat"),
+            Condition("s.f", "!=", text="cat"),
+            Condition("s.f", "!=", 1.0, before=2.0),
+        ),
     )
     first = PhotoFilter(groups=frozenset())
     for wanted in (everything, PhotoFilter(faces=False), first):

@@ -3,7 +3,7 @@
 import operator
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from imaginem.errors import InvalidMessage
@@ -13,13 +13,15 @@ from imaginem.ports.own_outputs.index import Fact, as_moment, as_text
 COMPARED = {
     ">=": operator.ge,
     "<=": operator.le,
+    "!=": operator.ne,
     "=": operator.eq,
     ">": operator.gt,
     "<": operator.lt,
 }
 """What the signs mean, for numbers."""
 _NAME = r"[A-Za-z][\w]*(?:\.\w+)+"
-_SIGN = ">=|<=|=|>|<"
+_SIGN = ">=|<=|!=|=|>|<"
+_EQUAL = ("=", "!=")
 _AND = re.compile(rf"\s+and\s+(?={_NAME}\s*(?:{_SIGN}))")
 _CONDITION = re.compile(rf"\s*({_NAME})\s*({_SIGN})\s*(.*?)\s*", re.DOTALL)
 _BOOLEANS = {"true": 1.0, "yes": 1.0, "1": 1.0, "false": 0.0, "no": 0.0, "0": 0.0}
@@ -31,26 +33,43 @@ MOST_CONDITIONS = 10
 class Condition:
     """Which photos: those of which a step said this in a field; of a list, in any entry.
 
+    With `!=`, those of which it said something in the field, and this in no entry: a photo of which
+    it said nothing, or that it never looked at, is not known to be otherwise.
+
     Attributes:
         name: step and field.
-        sign: a key of `COMPARED`; `=` for a text.
+        sign: a key of `COMPARED`; `=` or `!=` for a text.
         number, text: one of them; as of `Fact`.
+        before: with `!=` all numbers from `number` on and before this one are meant, as of a day.
     """
 
     name: str
     sign: str
     number: float | None = None
     text: str | None = None
+    before: float | None = None
+
+    @property
+    def unwanted(self) -> "Condition | None":
+        """What no entry may say, where the sign is `!=`."""
+        return replace(self, sign="=") if self.sign == "!=" else None
 
     def is_met_by(self, facts: Collection[Fact]) -> bool:
         """Tell whether a photo meets it."""
-        return any(fact.name == self.name and self._meets(fact) for fact in facts)
+        met = any(fact.name == self.name and self._meets(fact) for fact in facts)
+        return met and not (self.unwanted and self.unwanted.is_met_by(facts))
 
     def _meets(self, fact: Fact) -> bool:
+        compare = COMPARED[self.sign]
         if self.text is not None:
-            return fact.text == self.text
+            return fact.text is not None and bool(compare(fact.text, self.text))
         assert self.number is not None  # noqa: S101 - it has one of the two
-        return fact.number is not None and bool(COMPARED[self.sign](fact.number, self.number))
+        if fact.number is None:
+            return False
+        if self.before is not None:
+            within = self.number <= fact.number < self.before
+            return within is (self.sign == "=")
+        return bool(compare(fact.number, self.number))
 
 
 def named_fields(step: str, fields: Collection[OutputField]) -> Iterator[tuple[str, OutputField]]:
@@ -92,9 +111,11 @@ def _read(text: str, fields: Mapping[str, OutputField]) -> list[Condition]:
         raise InvalidMessage(f"where: no field is named {_quoted(name)}; {_known(name, fields)}")
     kind = fields[name].kind
     if kind in (Kind.TEXT, Kind.WORDS):
-        if sign != "=" or not value:
-            raise InvalidMessage(f"where: {name} is a text: ask for {name}=something")
-        return [Condition(name, "=", text=as_text(value))]
+        if sign not in _EQUAL or not value:
+            raise InvalidMessage(
+                f"where: {name} is a text: ask for {name}=something or {name}!=something"
+            )
+        return [Condition(name, sign, text=as_text(value))]
     try:
         return _comparisons(name, sign, value, kind)
     except (ValueError, KeyError, OverflowError):
@@ -119,7 +140,7 @@ def _comparisons(name: str, sign: str, value: str, kind: Kind) -> list[Condition
             raise ValueError(value)
         return [Condition(name, sign, number)]
     if kind is Kind.BOOLEAN:
-        if sign != "=":
+        if sign not in _EQUAL:
             raise ValueError(sign)
         return [Condition(name, sign, _BOOLEANS[value.lower()])]
     if len(value) > _DAY_LENGTH:
@@ -132,6 +153,7 @@ def _comparisons(name: str, sign: str, value: str, kind: Kind) -> list[Condition
         "<": [Condition(name, "<", begin)],
         ">": [Condition(name, ">=", end)],  # after that day
         "<=": [Condition(name, "<", end)],
+        "!=": [Condition(name, "!=", begin, before=end)],
     }[sign]
 
 

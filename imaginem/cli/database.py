@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.progress import Progress
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from imaginem.cli.shared import (
     App,
@@ -14,12 +14,14 @@ from imaginem.cli.shared import (
     err,
     exit_on_error,
     fail,
+    load_registry,
     make_runtime,
     out,
     print_json,
 )
 from imaginem.sql.database import read_revision
 from imaginem.sql.migrations import HEAD
+from imaginem.usecases.own_outputs import OwnOutputs
 
 db_app = typer.Typer(no_args_is_help=True, help="The schema of the results database.")
 _DIALECTS = ("mssql", "postgresql", "sqlite")
@@ -85,6 +87,33 @@ def vectors(as_json: Json = False, app: App = Path()) -> None:
         print_json({"faces": count})
     else:
         out.print(f"the server has an index of {count:,} faces")
+
+
+@db_app.command("reindex")
+def reindex(
+    batch: Annotated[str, typer.Option("--batch", help="Photos of this batch alone.")] = "",
+    as_json: Json = False,
+    app: App = Path(),
+) -> None:
+    """Let photos be found by what steps declare now, of stored outputs; safe to stop and repeat."""
+    with exit_on_error():
+        from imaginem.sql.reindexing import Reindexed
+        from imaginem.sql.reindexing import reindex as reindexed
+
+        registry = load_registry(app)  # without its steps, what they found would be removed
+        database, so_far = make_runtime(app).database, Reindexed(0, 0, 0)
+        columns = (TextColumn("photos"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with database.clear_errors(), Progress(*columns, console=err) as bar:
+            task = bar.add_task("photos", total=None)
+            for so_far in reindexed(database, OwnOutputs(registry).index, batch):
+                bar.update(task, completed=so_far.done, total=so_far.total)
+        if batch and not so_far.done:
+            fail(f"there are no results of batch {batch}; see `imaginem status {batch}`")
+    if as_json:
+        print_json({"photos": so_far.done, "changed": so_far.changed})
+    else:
+        told = f"{so_far.done:,} photos were looked at, what finds them changed for"
+        out.print(f"{told} {so_far.changed:,}", highlight=False)
 
 
 @db_app.command("grant")

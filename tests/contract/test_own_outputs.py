@@ -1,14 +1,16 @@
 """Photos by what own steps found: in memory, on SQLite and on PostgreSQL alike."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
 from imaginem.ports import PhotoFilter
+from imaginem.ports.own_outputs.index import IndexedOutputs, index_nothing
 from imaginem.sql import Database
+from imaginem.sql.reindexing import reindex
 from imaginem.sql.schema import PhotoFact
 from imaginem.usecases.own_outputs import OwnOutputs
 from tests.contract.conftest import SQL
@@ -169,3 +171,70 @@ def test_nothing_is_left_of_an_erased_photo(database: Database) -> None:
         erase()
         assert rows() == 0
     assert PhotoFact.__tablename__ in stores.results.holds
+
+
+class TestReindexing:
+    """Photos that were processed before a step declared its fields."""
+
+    @pytest.fixture
+    def stores(self, database: Database) -> Stores:
+        """Keep results of a version that knew no fields; then return the stores of this one."""
+        before = sql_stores(database)
+        for key in (("b", "full"), ("c", "also")):
+            keep_result(before, key, FOUND)
+        keep_result(before, ("b", "failed"), None, unsuccessful=("signs",))
+        assert ids(sql_stores(database, own=OWN.index), "signs.words=gate") == []
+        return sql_stores(database, own=OWN.index)
+
+    def test_they_are_found_by_fields_words_and_tags_without_running_again(
+        self, stores: Stores, database: Database
+    ) -> None:
+        *_, last = reindex(database, OWN.index)
+        assert (last.total, last.done, last.changed) == (3, 3, 2)
+        assert ids(stores, "signs.words=gate") == ids(stores, tag="stop") == ["also", "full"]
+        assert ids(stores, text="zebra", batch="b") == ["full"]
+        (photo,) = stores.catalogue.photos(PhotoFilter(tag="stop", batch="c")).photos
+        result = stores.results.read(("c", "also"))
+        assert result is not None and photo.timestamp == result.timestamp
+
+    def test_of_one_batch_alone_the_others_are_left(
+        self, stores: Stores, database: Database
+    ) -> None:
+        assert [part.changed for part in reindex(database, OWN.index, "b")] == [1]
+        assert ids(stores, "signs.words=gate") == ["full"]
+
+    def test_one_that_was_stopped_goes_on_and_writes_nothing_twice(
+        self, stores: Stores, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("imaginem.sql.reindexing._READ", 1)
+        parts = reindex(database, OWN.index)
+        while next(parts).changed == 0:
+            pass
+        del parts  # as if it was stopped here
+        assert len(ids(stores, "signs.words=gate")) == 1
+        assert [part.done for part in reindex(database, OWN.index)] == [1, 2, 3]
+        assert ids(stores, "signs.words=gate") == ["also", "full"]
+        *_, last = reindex(database, OWN.index)
+        assert last.changed == 0
+
+    def test_what_no_step_declares_any_more_is_not_found_by(
+        self, stores: Stores, database: Database
+    ) -> None:
+        list(reindex(database, OWN.index))
+        list(reindex(database, index_nothing))
+        assert ids(stores, "signs.words=gate") == ids(stores, text="zebra") == []
+        assert ids(stores) == ["also", "failed", "full"]
+
+    def test_a_result_that_is_written_meanwhile_keeps_its_own_rows(
+        self, stores: Stores, database: Database
+    ) -> None:
+        def index(outputs: Mapping[str, Any]) -> IndexedOutputs:
+            if not asked:  # it was read, and is not locked yet
+                keep_result(stores, ("b", "full"), {"words": ["newer"]})
+            asked.append(outputs)
+            return OWN.index(outputs)
+
+        asked: list[object] = []
+        list(reindex(database, index, "b"))
+        assert ids(stores, "signs.words=newer", batch="b") == ["full"]
+        assert ids(stores, "signs.words=gate", batch="b") == []

@@ -1,12 +1,14 @@
 """`imaginem search`."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from imaginem.host import Emulator
 from imaginem.ports import JobResult
 from imaginem.runtime import Runtime
+from imaginem.sql import SqlResults
 from tests.terminal import terminal
 
 
@@ -51,3 +53,26 @@ def test_a_search_without_any_word_is_refused_instead_of_showing_every_photo(
     assert told.exit_code == 2
     assert "no word to search for" in told.stderr
     assert "one" not in told.stdout
+
+
+def test_photos_of_before_are_found_by_what_steps_declare_once_they_are_reindexed(
+    runtime: Runtime, own_azurite: Emulator, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    sample = {"format": "JPEG", "width": 640, "height": 480}
+    outputs = {"sample": sample}
+    SqlResults(runtime.database, runtime.erased_runs).save(  # a version that knew no fields
+        JobResult(name, "one", ("sample",), "https://x.test/a", None, outputs)
+    )
+    app = ("--app", str(Path(__file__).parents[2]))
+    cli = terminal(monkeypatch, own_azurite, runtime.settings.home)
+    wanted = ("search", "--where", "sample.width!=1", "--batch", name, "--json", *app)
+    assert json.loads(cli(*wanted).stdout) == []
+
+    reindex = ("db", "reindex", "--batch", name, "--json", *app)
+    assert json.loads(cli(*reindex).stdout) == {"photos": 1, "changed": 1}
+    assert json.loads(cli(*reindex).stdout) == {"photos": 1, "changed": 0}
+    assert [each["job_id"] for each in json.loads(cli(*wanted).stdout)] == ["one"]
+    unknown = cli("db", "reindex", "--batch", f"{name}x", *app)
+    assert (unknown.exit_code, "there are no results" in unknown.stderr) == (1, True)
+    elsewhere = cli("db", "reindex", "--app", str(runtime.settings.home))
+    assert "there is no folder steps/" in elsewhere.stderr

@@ -23,11 +23,9 @@ from imaginem.sql.removal import LOCK
 from imaginem.sql.schema import Label, PhotoFact, PhotoText, PipelineOutput
 from imaginem.sql.search_rows import write_search_rows
 
-_READ, _WRITTEN = 200, 20
-"""Results that are read at once, and those that are written in one transaction.
-
-Making the words of a page takes milliseconds, and nobody else writes to an SQLite file meanwhile.
-"""
+_READ = 200
+"""Results that are read at once. Each is written by itself: nobody else writes to an SQLite file
+meanwhile, and on PostgreSQL two who add new words could wait for each other."""
 _CONFIDENCE = 1e-6
 """By how much a confidence may differ between two readings."""
 _RESULTS = select(
@@ -99,8 +97,7 @@ def reindex(database: Database, index: OutputIndexer, batch_id: str = "") -> Ite
         with database.session(reading=True) as session:
             rows = session.execute(query).all()
             stale = [row.job for row, *_ in _stale(session, rows, index)]
-        for start in range(0, len(stale), _WRITTEN):
-            changed += _write(database, stale[start : start + _WRITTEN], index)
+        changed += sum(_write(database, job, index) for job in stale)
         if rows:
             last, done = rows[-1].job, done + len(rows)
             yield Reindexed(max(total, done), done, changed)
@@ -108,17 +105,17 @@ def reindex(database: Database, index: OutputIndexer, batch_id: str = "") -> Ite
             return
 
 
-def _write(database: Database, jobs: Sequence[uuid.UUID], index: OutputIndexer) -> int:
-    """Write the rows of those of these results that still need others; return how many did."""
-    # Results are locked, so that one which is written meanwhile does not get the rows of this one.
-    query = _RESULTS.where(PipelineOutput.job.in_(jobs)).with_for_update()
+def _write(database: Database, job: uuid.UUID, index: OutputIndexer) -> bool:
+    """Write a result's rows if it still needs others; tell whether it did."""
+    # The result is locked, so that one which is written meanwhile does not get the rows of this.
+    query = _RESULTS.where(PipelineOutput.job == job).with_for_update()
     with database.session() as session:
         rows = session.execute(query.with_hint(PipelineOutput, LOCK, "mssql")).all()
         stale = list(_stale(session, rows, index))
         for row, outputs, own in stale:
             key = (row.batch_id, row.id)
             write_search_rows(session, key, outputs, own, row.timestamp, in_place=True)
-        return len(stale)
+        return bool(stale)
 
 
 def _stale(

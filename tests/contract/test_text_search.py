@@ -2,17 +2,25 @@
 
 import random
 import sqlite3
+import time
 from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import pytest
+from sqlalchemy import text
 
 from imaginem.errors import InvalidMessage
 from imaginem.ports import PhotoFilter
+from imaginem.ports.own_outputs.index import IndexedOutputs
 from imaginem.ports.text_search import Sureness
+from imaginem.ports.text_search.tokens import keys_of
 from imaginem.sql import Database, SqlCatalogue
-from imaginem.sql.text_index import Gin, ReadTokens
+from imaginem.sql.search_rows import write_search_rows
+from imaginem.sql.text_conditions import Gin, ReadTokens
+from imaginem.sql.text_index import text_index_of
 from imaginem.sql.wiping import write_anew
 from tests.contract.revisions import add_result, add_tag, at_revision
 from tests.contract.rows import save
@@ -193,6 +201,48 @@ def test_texts_from_before_are_found(address: str, tmp_path: Path) -> None:
     assert ids(stores, "María", tag="cat", batch="b") == ["new"]
     assert ids(stores, "Мария") == ["new", "old"]
     database.close()
+
+
+def words_like(database: Database, word: str) -> set[str]:
+    """Return what a database lists among the words that may be alike."""
+    index = text_index_of(database.engine.dialect.name)
+    with database.session(reading=True) as session:
+        tokens = index.tokens_like(session, keys_of(word))
+    return {token.partition("|")[2] for token in tokens}
+
+
+def test_words_are_listed_as_long_as_a_photo_has_them(database: Database) -> None:
+    stores = sql_stores(database)
+    save(stores, ("b", "one"), text="zebra quagga okapi")
+    save(stores, ("b", "two"), text="zebra okapi")
+    assert words_like(database, "zebra") == {"zebra"}
+    stores.results.erase(("b", "one"))
+    assert words_like(database, "quagga") == set()
+    assert words_like(database, "zebra") == {"zebra"}
+    save(stores, ("b", "two"), text="okapi")  # run again
+    assert words_like(database, "zebra") == set()
+    assert words_like(database, "okapi") == {"okapi"}
+    stores.results.erase_batch("b", ["two"])
+    assert words_like(database, "okapi") == set()
+
+
+def test_a_word_that_one_adds_while_another_erases_its_last_photo_stays_listed(
+    postgresql: Database,
+) -> None:
+    stores, outputs = sql_stores(postgresql), {"ocr": {"full_text": "quagga"}}
+    save(stores, ("b", "one"), text="quagga")
+    save(stores, ("b", "two"))
+    erasing = Thread(target=stores.results.erase, args=(("b", "one"),))
+    with postgresql.session() as adding:
+        now = datetime.now(UTC)
+        write_search_rows(adding, ("b", "two"), outputs, IndexedOutputs(), now)
+        adding.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))  # as at its end
+        erasing.start()
+        waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+        while erasing.is_alive() and not adding.scalar(waits):
+            time.sleep(0.01)
+    erasing.join()
+    assert words_like(postgresql, "quagga") == {"quagga"}
 
 
 def test_compacting_leaves_nothing_of_an_erased_text_in_the_file(tmp_path: Path) -> None:

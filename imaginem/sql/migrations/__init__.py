@@ -1,4 +1,4 @@
 """Schema migrations (Alembic), run by `imaginem db upgrade` and never by the app on a server."""
 
-HEAD = "reusable_outputs"
+HEAD = "photo_words"
 """The newest revision: what the code needs. Known here so that the app need not load Alembic."""

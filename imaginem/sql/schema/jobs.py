@@ -214,7 +214,7 @@ class PhotoText(Base):
     """The searchable form of a photo that has words; a later result has a higher number.
 
     Migrations alone make its text index: the table `photo_text_index` (FTS5) on SQLite, kept by
-    triggers, and a GIN index on PostgreSQL.
+    triggers, and on PostgreSQL a GIN index, with the table `photo_word`, kept by triggers, too.
 
     Attributes:
         tokens: see `imaginem.ports.text_search`; the text index has what is in here.

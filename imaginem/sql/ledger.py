@@ -10,9 +10,9 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -27,6 +27,16 @@ _ITEM = (LedgerSumRow.step, LedgerSumRow.service, LedgerSumRow.operation)
 _TOTALS = tuple(func.sum(getattr(LedgerSumRow, name)) for name in _NUMBERS)
 _Place = tuple[str, str, str, str, str, str]
 """Batch, month, setup, step, service, operation."""
+_PLACE = ("batch_id", "month", "setup", "step", "service", "operation")
+_SUMS = cast("Table", LedgerSumRow.__table__)
+# Every two seconds each worker changes some thirty sums. So these two statements are made once, and
+# are the table's, not the row class's: SQLAlchemy takes a tenth of the time for them.
+_ADD = (
+    update(_SUMS)
+    .where(_SUMS.c.number == bindparam("of"))
+    .values({name: _SUMS.c[name] + bindparam(f"more_{name}") for name in _NUMBERS})
+)
+_BEGIN = insert(_SUMS)
 
 
 class SqlLedger:
@@ -147,22 +157,16 @@ def _add(session: Session, place: _Place, amount: Amount) -> None:
     """Add to a sum, or begin it."""
     numbers = dict(zip(_NUMBERS, astuple(amount), strict=True))
     number = _number(place)
-    more: Any = {name: getattr(LedgerSumRow, name) + value for name, value in numbers.items()}
-    change = update(LedgerSumRow).where(LedgerSumRow.number == number).values(**more)
-    if _changes(session, change):
+    more = {f"more_{name}": value for name, value in numbers.items()}
+    connection = session.connection()
+    if connection.execute(_ADD, {"of": number, **more}).rowcount:
         return
-    names = ("batch_id", "month", "setup", "step", "service", "operation")
-    columns = dict(zip(names, place, strict=True))
+    columns = dict(zip(_PLACE, place, strict=True))
     try:
-        with session.begin_nested():
-            session.execute(insert(LedgerSumRow).values(number=number, **columns, **numbers))
+        with connection.begin_nested():
+            connection.execute(_BEGIN, {"number": number, **columns, **numbers})
     except IntegrityError:  # another process has begun it meanwhile
-        session.execute(change)
-
-
-def _changes(session: Session, change: Any) -> bool:
-    result: Any = session.execute(change)
-    return bool(result.rowcount)
+        connection.execute(_ADD, {"of": number, **more})
 
 
 def _number(place: _Place) -> uuid.UUID:

@@ -10,8 +10,8 @@ def worker_environment(extra: Mapping[str, str], workers: int = 1) -> dict[str, 
     """Return the environment variables of a worker: memory that networks work in is kept.
 
     glibc would return it after each layer of a network, and the system clear it page by page for
-    the next one: that took four tenths of a photo's time. `give_back_memory` returns it instead,
-    once a worker has become large.
+    the next one: that took four tenths of a photo's time. `FreedMemory` returns it instead, every
+    ten seconds, once a worker has become large.
 
     Args:
         extra: settings that take precedence over this process's environment.

@@ -5,7 +5,6 @@ print goes to stderr. When stdin ends, the host has died, and the worker exits t
 """
 
 import asyncio
-import ctypes
 import inspect
 import json
 import logging
@@ -20,15 +19,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from imaginem.errors import ImaginemError
+from imaginem.host.freed_memory import FreedMemory
 from imaginem.host.triggers import Bound, load_app
 from imaginem.ports.log_lines import labels_of, log_to
 from imaginem.ports.sends import noting_sends
 from imaginem.redaction import one_line
 
 _logger = logging.getLogger("imaginem.host.worker")
-_TRIM_ABOVE = 500 * 2**20
-"""Bytes of resident memory from which freed memory is returned to the system."""
-_PAGE = 4096
 
 
 class Worker:
@@ -44,6 +41,7 @@ class Worker:
         self._functions = {bound.trigger.function: bound for bound in functions}
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="function")
         self._out = out
+        self._memory = FreedMemory()
         self._lock = threading.Lock()
 
     def send(self, **message: Any) -> None:
@@ -55,6 +53,7 @@ class Worker:
     def serve(self, lines: TextIO) -> None:
         """Run the host's invocations until it says stop; exit at once when it dies."""
         functions = [bound.trigger.as_dict() for bound in self._functions.values()]
+        self._memory.start()
         self.send(op="ready", functions=functions, pid=os.getpid())
         for line in lines:
             message = json.loads(line)
@@ -90,7 +89,7 @@ class Worker:
             tell_failure(message, queue, problem)
         sent = future.result() if problem is None else []
         self.send(op="done", id=message["id"], error=error, sent=sent)
-        give_back_memory()
+        self._memory.note()
 
 
 def tell_failure(message: dict[str, Any], queue: str, problem: BaseException) -> None:
@@ -123,21 +122,6 @@ def _exit_with_host(pipe: int) -> None:
     while os.read(pipe, 65536):
         pass
     os._exit(1)
-
-
-def give_back_memory(above: int = _TRIM_ABOVE) -> None:
-    """Return freed memory to the system when this process has grown large.
-
-    Models allocate and free much memory for each photo, and glibc keeps what was freed.
-
-    Args:
-        above: bytes of resident memory; below it nothing is done.
-    """
-    statm = Path("/proc/self/statm")
-    if statm.exists() and int(statm.read_text().split()[1]) * _PAGE > above:
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
 
 
 def main(folder: str, threads: str) -> int:

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ from imaginem.usecases.drops import give_up_drop, receive_drop
 CONNECTION = "AzureWebJobsStorage"
 BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
 """Where hosts put blobs whose function failed too often; all blob triggers share it."""
+_DROP_FUNCTION = "photo_dropped"
 MAINTENANCE_SCHEDULE = "0 */5 * * * *"
 
 # At INFO the storage SDKs log a line for each request, with its address and query: too much.
@@ -84,6 +85,18 @@ def add_maintenance(
     app.function_name(name="maintenance_timer")(trigger(maintenance))
 
 
+def starts_nothing(function: str, container: str, name: str, metadata: Mapping[str, str]) -> bool:
+    """Tell from a blob whether our own blob function would return at once; False of another's.
+
+    Args:
+        function: that the blob would run.
+        container: of the blob.
+        name: of the blob.
+        metadata: of the blob.
+    """
+    return function == _DROP_FUNCTION and is_own_photo(container, name, metadata)
+
+
 def add_drops(
     app: func.FunctionApp | func.AsgiFunctionApp,
     services: Callable[[], DashboardServices] = default_runtime,
@@ -122,7 +135,7 @@ def add_drops(
         connection=CONNECTION,
         source=func.BlobSource.EVENT_GRID,  # the only one that Flex Consumption has
     )
-    app.function_name(name="photo_dropped")(trigger(photo_dropped))
+    app.function_name(name=_DROP_FUNCTION)(trigger(photo_dropped))
     _add(app, "photo_dropped_poison", BLOB_POISON_QUEUE, photo_dropped_poison)
 
 

@@ -7,20 +7,20 @@ blob that came in between. As with Event Grid, blobs that were there before the 
 the first time start nothing.
 """
 
-import hashlib
-import json
 import logging
 import re
 import threading
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from imaginem.errors import ImaginemError, NotFound, PermanentError, StorageUnavailable
-from imaginem.functions import BLOB_POISON_QUEUE
+from imaginem.functions import BLOB_POISON_QUEUE, starts_nothing
 from imaginem.host.blob_names import explain, explain_part, names_by_parts
+from imaginem.host.blob_reports import poison_report, receipt_of
 from imaginem.host.config import HostConfig
 from imaginem.host.lanes import Lane
 from imaginem.host.leases import redelivery_delay
@@ -60,13 +60,20 @@ class BlobListener:
         queues: where blobs are reported whose function fails again and again.
         lane: to the workers that run the function.
         config: the rules of `host.json`; a failed blob is tried again as late as a message.
+        on_sent: called when this has sent a message, with the queues.
     """
 
     def __init__(
-        self, trigger: Trigger, blobs: Blobs, queues: Queues, lane: Lane, config: HostConfig
+        self,
+        trigger: Trigger,
+        blobs: Blobs,
+        queues: Queues,
+        lane: Lane,
+        config: HostConfig,
+        on_sent: Callable[[Sequence[str]], None] = lambda sent: None,
     ) -> None:
         self._trigger, self._blobs, self._queues = trigger, blobs, queues
-        self._lane, self._config = lane, config
+        self._lane, self._config, self._on_sent = lane, config, on_sent
         self._container, _, pattern = trigger.path.partition("/")
         self._names = re.compile(re.sub(r"\\\{\w+\\\}", ".+", re.escape(pattern)), re.DOTALL)
         self._handled: set[str] = set()
@@ -148,7 +155,7 @@ class BlobListener:
         """Return the container's blobs by receipt, as far as the trigger wants them."""
         found = list(self._blobs.scan(self._container))
         self._known = {blob.name for blob in found}
-        return {_receipt(blob): blob for blob in found if self._names.fullmatch(blob.name)}
+        return {receipt_of(blob): blob for blob in found if self._names.fullmatch(blob.name)}
 
     def _look(self) -> None:
         """Take up blobs that are new or changed.
@@ -197,7 +204,7 @@ class BlobListener:
                     continue
                 except PermanentError:  # a name that has to be taken from a list
                     return False
-                self._take_up({_receipt(blob): blob})
+                self._take_up({receipt_of(blob): blob})
             self._known.add(name)
         return True
 
@@ -215,7 +222,12 @@ class BlobListener:
     def _take_up(self, blobs: dict[str, BlobInfo]) -> None:
         with self._lock:
             for receipt in blobs.keys() - self._handled - self._waiting.keys():
-                self._waiting[receipt] = _Waiting(blobs[receipt])
+                blob, function = blobs[receipt], self._trigger.function
+                if starts_nothing(function, self._container, blob.name, blob.metadata):
+                    self._handled.add(receipt)
+                    self._unsaved = True
+                else:
+                    self._waiting[receipt] = _Waiting(blob)
 
     def _due(self, now: float) -> list[str]:
         with self._lock:
@@ -266,15 +278,10 @@ class BlobListener:
     def _poison(self, blob: BlobInfo) -> bool:
         """Report a blob whose function failed too often; tell whether that was possible."""
         _logger.error("%s: the blob %s is poisoned", self._trigger.function, blob.name)
-        report = {
-            "FunctionId": f"Host.Functions.{self._trigger.function}",
-            "BlobType": "BlockBlob",
-            "ContainerName": self._container,
-            "BlobName": blob.name,
-            "ETag": blob.etag,
-        }
+        report = poison_report(self._trigger.function, self._container, blob)
         try:
-            self._queues.send(BLOB_POISON_QUEUE, json.dumps(report))
+            self._queues.send(BLOB_POISON_QUEUE, report)
+            self._on_sent([BLOB_POISON_QUEUE])
         except StorageUnavailable as problem:
             _logger.warning("%s; trying again", problem)
             return False
@@ -290,9 +297,3 @@ class BlobListener:
         except (StorageUnavailable, PermanentError) as problem:
             _logger.warning("receipts of blobs were not kept: %s", problem)
             self._unsaved = True
-
-
-def _receipt(blob: BlobInfo) -> str:
-    """Return 16 hexadecimal digits that stand for this version of a blob."""
-    text = f"{blob.name}\n{blob.etag}".encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=8).hexdigest()

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import IO
 
 from imaginem.errors import ConfigurationError, StorageUnavailable
-from imaginem.functions import BLOB_POISON_QUEUE
 from imaginem.host.blobs import BlobListener
 from imaginem.host.config import HostConfig, read_host_config
 from imaginem.host.duplicates import SeenThrough
@@ -147,7 +146,14 @@ class Session:
             if trigger.kind == "blob":
                 lane = Lane(self.pool, "blobs")
                 self._blob_listeners.append(
-                    BlobListener(trigger, self._blobs, self._queues, lane, self.config)
+                    BlobListener(
+                        trigger,
+                        self._blobs,
+                        self._queues,
+                        lane,
+                        self.config,
+                        self._wake_listeners,
+                    )
                 )
             elif trigger.kind == "timer":
                 self._timers.append(Timer(trigger, self._run_timer))
@@ -191,7 +197,7 @@ class Session:
         rest = None
         if trigger.queue in self._options.order[1:]:
             rest = self.config.max_polling_interval
-        elif is_poison(trigger.queue) and trigger.queue != BLOB_POISON_QUEUE:
+        elif is_poison(trigger.queue):
             rest = max(self.config.max_polling_interval, _POISON_REST)
         listener = QueueListener(trigger, self._queues, lane, self.config, around, rest)
         self._listeners[trigger.queue] = listener

@@ -15,6 +15,7 @@ from imaginem.host.blobs import BlobListener
 from imaginem.host.config import HostConfig
 from imaginem.host.triggers import Trigger
 from imaginem.memory.storage import MemoryBlobs, MemoryQueues
+from imaginem.names import own_photo_metadata
 from imaginem.ports import BlobInfo
 
 RULES = HostConfig(max_blobs=2, poison_blob_threshold=3, visibility_timeout=0)
@@ -49,9 +50,12 @@ class Host:
     pool: Pool = field(default_factory=Pool)
     pattern: str = "photos/{name}"
 
-    def start(self) -> BlobListener:
-        trigger = Trigger("f", "blob", "blob", path=self.pattern)
-        listener = BlobListener(trigger, self.blobs, self.queues, self.pool, RULES)  # type: ignore[arg-type]
+    sent: list[str] = field(default_factory=list)
+
+    def start(self, function: str = "f") -> BlobListener:
+        trigger = Trigger(function, "blob", "blob", path=self.pattern)
+        parts = (self.blobs, self.queues, self.pool, RULES, self.sent.extend)
+        listener = BlobListener(trigger, *parts)  # type: ignore[arg-type]
         listener._thread = Idle()  # type: ignore[assignment]
         listener.start()
         return listener
@@ -169,6 +173,27 @@ def test_many_or_odd_new_names_are_scanned_for(host: Host, names: list[str]) -> 
     assert len(listener._waiting) == len(names)
 
 
+def test_no_worker_is_asked_for_a_photo_that_the_app_keeps_itself(host: Host) -> None:
+    listener = host.start("photo_dropped")
+    metadata = own_photo_metadata("photos", "own.png")
+    host.blobs.put("photos", "own.png", b"x", "image/png", metadata=metadata)
+    host.blobs.put("photos", "copy.png", b"x", "image/png", metadata=metadata)
+    look(listener)
+    assert host.pool.paths == ["photos/copy.png"]
+    host.pool.calls[0][1].set_result(None)
+    stop(listener)
+    look(host.start("photo_dropped"))
+    assert host.pool.paths == ["photos/copy.png"]
+
+
+def test_somebody_elses_function_is_run_for_every_photo(host: Host) -> None:
+    listener = host.start("f")
+    metadata = own_photo_metadata("photos", "own.png")
+    host.blobs.put("photos", "own.png", b"x", "image/png", metadata=metadata)
+    look(listener)
+    assert host.pool.paths == ["photos/own.png"]
+
+
 def test_only_some_blobs_are_handled_at_once(host: Host) -> None:
     listener = host.start()
     for number in range(5):
@@ -197,6 +222,7 @@ def test_a_blob_whose_function_always_fails_is_reported_in_the_end(host: Host) -
     report = json.loads(item.body)
     assert (report["ContainerName"], report["BlobName"]) == ("photos", "a.png")
     assert report["ETag"] == host.blobs.stat("photos", "a.png").etag
+    assert host.sent == ["webjobs-blobtrigger-poison"], "who listens there looks at once"
 
 
 def test_only_names_of_the_triggers_pattern_count(host: Host) -> None:

@@ -22,6 +22,7 @@ class Pool:
         self.calls: list[tuple[dict[str, Any], Future[Sent]]] = []
         self.room, self.asked = True, 0
         self.at_once = 0
+        self.has_waiting = False
 
     @property
     def has_room(self) -> bool:

@@ -18,8 +18,8 @@ class Workers(Protocol):
     def submit(self, function: str, *, lane: str, **message: Any) -> "Future[Sent]":
         """Queue a call on a lane; the future fails if the function does."""
 
-    def has_room(self, lane: str) -> bool:
-        """Tell whether more calls may wait on a lane."""
+    def waiting(self, lane: str) -> int:
+        """Return how many calls wait on a lane until a worker is free."""
 
     def cancel_pending(self, lane: str) -> None:
         """Cancel what waits on a lane and what is still submitted to it."""
@@ -46,9 +46,14 @@ class Lane:
         return self._pool.at_once
 
     @property
+    def has_waiting(self) -> bool:
+        """Whether calls wait until a worker is free."""
+        return self._pool.waiting(self._name) > 0
+
+    @property
     def has_room(self) -> bool:
         """Whether more messages may be received: those that wait will soon be started."""
-        return self._pool.has_room(self._name)
+        return self._pool.waiting(self._name) < self._pool.at_once
 
     def cancel_pending(self) -> None:
         """Cancel the calls that no worker has started, and those that are still submitted."""

@@ -75,13 +75,18 @@ class Poller:
             if not self._lane.has_room:
                 self._wake.wait(_LONGEST_WAIT)
                 continue
-            now = time.monotonic()
-            waits = {name: each.due_in(now) for name, each in self._listeners.items()}
-            due = [name for name, seconds in waits.items() if seconds <= 0]
+            due = [name for name, seconds in self._waits().items() if seconds <= 0]
             if not any(self._poll(name) for name in self._turns.order(due)):
-                now = time.monotonic()
-                soonest = [listener.due_in(now) for listener in self._listeners.values()]
-                self._wake.wait(min(max(min(soonest, default=math.inf), 0.0), _LONGEST_WAIT))
+                soonest = min(self._waits().values(), default=math.inf)
+                self._wake.wait(min(max(soonest, 0.0), _LONGEST_WAIT))
+
+    def _waits(self) -> dict[str, float]:
+        """Return the seconds until each queue is due."""
+        now, busy = time.monotonic(), self._lane.has_waiting
+        return {
+            name: max(each.due_in(now), self._turns.rest(name) if busy else 0.0)
+            for name, each in self._listeners.items()
+        }
 
     def _poll(self, name: str) -> bool:
         """Poll a queue; tell whether a message came."""

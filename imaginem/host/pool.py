@@ -120,10 +120,10 @@ class WorkerPool:
         """How many functions all workers together run at once."""
         return self._count * self._options.threads
 
-    def has_room(self, lane: str) -> bool:
-        """Tell whether more calls may wait on a lane: those that wait will soon be started."""
+    def waiting(self, lane: str) -> int:
+        """Return how many calls wait on a lane until a worker is free."""
         with self._lock:
-            return self._pending.count(lane) < self.at_once
+            return self._pending.count(lane)
 
     def cancel_pending(self, lane: str | None = None) -> None:
         """Cancel what waits on a lane, or on all, and what is submitted to it from now on."""

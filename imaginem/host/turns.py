@@ -20,6 +20,10 @@ from threading import Lock
 HEAD_START = 1.0
 """Seconds that a job is taken for older for each place further on its way."""
 _LONGEST_WAITING_EVERY = 2
+BUSY_REST = 3.0
+"""Seconds between looks into a queue of which nothing is known, while calls wait for workers.
+
+What lies there would have to wait, too, and each look costs storage and host some milliseconds."""
 _REMEMBERED = 100_000
 """Runs whose age is known; of others the message's own age is taken."""
 
@@ -93,6 +97,14 @@ class Turns:
         return (
             queue.waits or abs(self._clock() - queue.looked_at) >= self._idle_seconds
         )  # it may jump
+
+    def rest(self, name: str) -> float:
+        """Return for how many seconds nobody need look into a queue while all workers are busy."""
+        with self._lock:
+            queue = self._queues[name]
+            if queue.waits:
+                return 0.0
+            return max(BUSY_REST - abs(self._clock() - queue.looked_at), 0.0)  # it may jump
 
     def asking(self, name: str) -> None:
         """Note that a queue is looked into: a job that is sent to it later may not be found."""

@@ -231,7 +231,7 @@ def test_a_host_that_kills_its_workers_takes_no_tries_from_the_messages_that_wai
     with (tmp_path / "log").open("wb") as log:
         options = HostOptions(tmp_path, workers=1, port=0, log=log)
         session = Session(options, queues, MemoryBlobs(), None, Unbegun())
-        until(lambda: not session.pool.has_room("steps"))
+        until(lambda: session.pool.waiting("steps") >= session.pool.at_once)
         session.close(kill=True)  # as when the storage emulator has died
     waiting = queues.receive("work", 100, 1)
 

@@ -20,6 +20,7 @@ from imaginem.host.poller import Poller
 from imaginem.host.surroundings import Surroundings
 from imaginem.host.timers import next_run
 from imaginem.host.triggers import Bound, Trigger
+from imaginem.host.turns import Turns
 from imaginem.pipeline.steps import default_registry
 from imaginem.ports import QueueItem
 from imaginem.testing import MemoryQueues, message_for, photo_bytes, run_all
@@ -365,6 +366,26 @@ def test_waiting_messages_return_to_their_queue_when_the_host_stops(queues: Memo
     stop(poller)
 
     assert len(queues.receive("work", 1, 1)) == 1
+
+
+def test_an_empty_queue_is_left_alone_while_calls_wait_for_workers(queues: MemoryQueues) -> None:
+    turns = Turns(["empty"])
+    listener, pool = listening(queues, "empty", Surroundings(turns=turns))
+    poller = Poller("test", [listener], pool, turns)  # type: ignore[arg-type]
+    pool.has_waiting = True
+    poller.start()
+    eventually(lambda: turns.rest("empty") > 0)  # it was looked into once, and gave nothing
+    queues.send("empty", "body")
+    time.sleep(0.2)  # ten times the usual pause
+    assert not pool.calls
+    turns.went_on("job", ["empty"])  # a function has sent to it
+    poller.wake()
+    eventually(lambda: pool.calls)
+    queues.send("empty", "another")
+    pool.has_waiting = False
+    poller.wake()
+    eventually(lambda: len(pool.calls) == 2)
+    stop(poller)
 
 
 def test_a_message_that_was_only_received_and_returned_has_all_its_tries(

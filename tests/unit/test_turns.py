@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from imaginem.host.turns import Turns
+from imaginem.host.turns import BUSY_REST, Turns
 
 STEPS = ["a", "b", "c", "d", "e", "f", "g"]
 BATCH = 4
@@ -142,3 +142,23 @@ def test_a_queue_of_which_nothing_is_known_is_looked_into_in_time_although_the_c
         firsts.append(turns.order(["early", "late"])[0])
         turns.received("late", [(f"{number}", 5.0)] * BATCH, more=True)
     assert "early" in firsts
+
+
+def test_a_queue_of_which_nothing_is_known_can_wait_while_workers_are_busy() -> None:
+    now = [1000.0]
+    turns = Turns(["empty", "full"], lambda: now[0])
+    assert turns.rest("empty") == 0, "nobody has looked yet"
+    turns.received("empty", [], more=False)
+    assert turns.rest("empty") == BUSY_REST
+    now[0] += 2
+    assert turns.rest("empty") == BUSY_REST - 2
+    now[0] -= 3600
+    assert turns.rest("empty") == 0, "the clock was set"
+
+
+def test_a_queue_in_which_something_waits_has_no_rest() -> None:
+    turns = Turns(["first", "second"], lambda: 1000.0)
+    turns.received("first", [("job", 1000.0)] * BATCH, more=True)
+    turns.received("second", [], more=False)
+    turns.went_on("job", ["second"])
+    assert (turns.rest("first"), turns.rest("second")) == (0, 0)

@@ -130,6 +130,8 @@ class SqlGallery:
 
     def keep_matches(self, matches: Sequence[FaceMatch]) -> None:
         """Store pairs from both sides, without faces that were erased meanwhile."""
+        if not matches:
+            return
         with self._database.session() as session:
             store_pairs(session, matches)
 

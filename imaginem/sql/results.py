@@ -19,7 +19,7 @@ from imaginem.sql.removal import LOCK
 from imaginem.sql.schema import PhotoBatch, PipelineOutput, ReusableRow, now
 from imaginem.sql.search_rows import SEARCHED, drop_search_rows, write_search_rows
 from imaginem.sql.types import job_number, portions
-from imaginem.sql.upsert import upsert
+from imaginem.sql.upsert import Written, upsert
 
 
 class SqlResults:
@@ -70,11 +70,13 @@ class SqlResults:
                 *((replaceable,) if result.run else ()),
                 job=job,
             )
-            if not saved:
+            if saved is Written.LEFT:
                 found = select(PipelineOutput.run).where(PipelineOutput.job == job)
                 raise ResultOfAnotherRun(session.scalar(found) or "")
-            write_search_rows(session, key, outputs, own, at)
-            _forget_reusable(session, [job])
+            new = saved is Written.ADDED
+            write_search_rows(session, key, outputs, own, at, new=new)
+            if not new:
+                _forget_reusable(session, [job])
             session.add_all(
                 ReusableRow(job=job, step=step, made=made)
                 for step, made in result.made.items()
@@ -161,9 +163,10 @@ class SqlResults:
         jobs = [job_number(batch_id, job_id) for job_id in job_ids]
         for portion in portions(jobs):
             with self._database.session() as session:
+                # First: who writes one of these results meanwhile waits, and so do we for him.
+                session.execute(delete(PipelineOutput).where(PipelineOutput.job.in_(portion)))
                 drop_search_rows(session, portion)
                 _forget_reusable(session, portion)
-                session.execute(delete(PipelineOutput).where(PipelineOutput.job.in_(portion)))
 
 
 def _forget_reusable(session: Session, jobs: Sequence[uuid.UUID]) -> None:

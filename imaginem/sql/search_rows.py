@@ -28,6 +28,7 @@ def write_search_rows(
     at: datetime,
     *,
     in_place: bool = False,
+    new: bool = False,
 ) -> None:
     """Let a photo be found by its outputs, and by nothing that it was found by before.
 
@@ -38,10 +39,12 @@ def write_search_rows(
         own: what it is found by of own steps' outputs.
         at: when the result was written.
         in_place: keep its place among the photos that are found by words; else it is the newest.
+        new: the photo had no result, so it is found by nothing yet.
     """
     job, labels = job_number(*key), labels_in(outputs, own)
     number = _number_of(session, job) if in_place else None
-    drop_search_rows(session, [job])
+    if not new:
+        drop_search_rows(session, [job])
     session.add_all(
         Label(job=job, kind=kind, name=name, confidence=confidence, timestamp=at)
         for (kind, name), confidence in labels.items()

@@ -1,5 +1,6 @@
 """Write a row whether it exists or not, on every server, also when two transactions do so."""
 
+import enum
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,14 @@ from sqlalchemy.sql.elements import ColumnElement
 from imaginem.sql.schema import Base
 
 
+class Written(enum.Enum):
+    """What became of a row that was to be written."""
+
+    CHANGED = enum.auto()
+    ADDED = enum.auto()
+    LEFT = enum.auto()
+
+
 def upsert(
     session: Session,
     table: type[Base],
@@ -18,8 +27,8 @@ def upsert(
     values: Mapping[str, Any],
     *only_if: ColumnElement[bool],
     **once: Any,
-) -> bool:
-    """Change the row of this key, or add it; return False if there is one that must stay.
+) -> Written:
+    """Change the row of this key, or add it; leave one that must stay.
 
     Args:
         session: in whose transaction.
@@ -32,13 +41,13 @@ def upsert(
     named = (getattr(table, name) == key[name] for name in key)
     change = update(table).where(*named, *only_if)
     if _changed(session, change, values):
-        return True
+        return Written.CHANGED
     try:
         with session.begin_nested():
             session.execute(insert(table).values(**key, **values, **once))
     except IntegrityError:  # it must stay, or another transaction has inserted it meanwhile
-        return _changed(session, change, values)
-    return True
+        return Written.CHANGED if _changed(session, change, values) else Written.LEFT
+    return Written.ADDED
 
 
 def _changed(session: Session, change: Any, values: Mapping[str, Any]) -> bool:

@@ -36,6 +36,7 @@ LEFT_OUT = (
     "assets/download.py",
     "assets/fetch.py",
     "assets/fetch_weights.py",
+    "assets/one_file.py",
 )
 LOCAL_PACKAGES = (
     "onnxruntime",

@@ -39,9 +39,36 @@ def _write(
     inputs: Sequence[ValueInfoProto],
     outputs: Sequence[ValueInfoProto],
     metadata: Mapping[str, str],
+    numbers: Sequence[TensorProto] = (),
 ) -> str:
-    graph = helper.make_graph(nodes, "tiny", inputs, outputs)
+    graph = helper.make_graph(nodes, "tiny", inputs, outputs, numbers)
     network = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=9)
     helper.set_model_props(network, dict(metadata))
     onnx.save(network, path)
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def with_data_beside(path: Path, *, hidden: bool) -> str:
+    """Write a classifier whose numbers lie in `path` + `.data`. Return the sha256 of `path`.
+
+    Args:
+        path: of the ONNX file.
+        hidden: the numbers are those of a constant in a branch, instead of the graph's own.
+    """
+    picture = helper.make_tensor_value_info("picture", TensorProto.FLOAT, [1, 3, 4, 4])
+    means = helper.make_tensor_value_info("means", TensorProto.FLOAT, [1, 3])
+    mean = helper.make_node("ReduceMean", ["picture"], ["plain"], axes=[2, 3], keepdims=0)
+    factors = numpy_helper.from_array(np.ones((1, 3), np.float32), "factors")
+    path.with_name(f"{path.name}.data").write_bytes(factors.raw_data)
+    onnx.external_data_helper.set_external_data(factors, f"{path.name}.data")
+    factors.ClearField("raw_data")
+    if not hidden:
+        times = helper.make_node("Mul", ["plain", "factors"], ["means"])
+        return _write(path, [mean, times], [picture], [means], {}, [factors])
+    constant = helper.make_node("Constant", [], ["branched"], value=factors)
+    branched = helper.make_tensor_value_info("branched", TensorProto.FLOAT, [1, 3])
+    branch = helper.make_graph([constant], "branch", [], [branched])
+    true = numpy_helper.from_array(np.array(True), "true")
+    choice = helper.make_node("If", ["true"], ["chosen"], then_branch=branch, else_branch=branch)
+    times = helper.make_node("Mul", ["plain", "chosen"], ["means"])
+    return _write(path, [mean, choice, times], [picture], [means], {}, [true])

@@ -13,9 +13,6 @@ from imaginem.errors import ConfigurationError
 from imaginem.ports.weights import Weights
 from imaginem.runtime import Runtime
 
-_LARGEST = 2**31
-"""Bytes of a blob that is read; weights are smaller."""
-
 
 def fetch_with_bars_of(
     runtime: Runtime, declared: Sequence[tuple[str, Weights]], console: Console
@@ -28,9 +25,7 @@ def fetch_with_bars_of(
     """
     store = WeightsStore(runtime.settings.assets)
     with bars(console) as report:
-        return fetch_weights(
-            store, declared, report, lambda place, name: runtime.blobs.get(place, name, _LARGEST)
-        )
+        return fetch_weights(store, declared, report, runtime.blobs)
 
 
 def steps_weights(app: Path) -> list[tuple[str, Weights]]:

@@ -15,6 +15,11 @@ from imaginem.redaction import redact, without_query
 _PACKAGE = re.compile(r"(pypi|npm):(@?[\w./-]+)==([\w.+-]+)")
 _LOOPBACK = re.compile(r"http://(localhost|127\.0\.0\.1)(:\d+)?/")
 
+LARGEST = 2 * 2**30
+"""Bytes of a file at an address or in a blob, unless its `size` allows more.
+
+An ONNX file that is whole has no more: protobuf ends there.
+"""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", to_lower=True)]
 """A sha256 as 64 hexadecimal digits."""
 
@@ -38,6 +43,12 @@ class FileSource(BaseModel):
         default=False, description="The package is a source archive, for lack of a wheel."
     )
     sha256: Sha256 = Field(description="sha256 of the file: `sha256sum FILE` prints it.")
+    size: int | None = Field(
+        default=None,
+        gt=0,
+        description="Bytes of the file, for a `url` or `blob`: what is larger is not fetched. "
+        "Needed above 2 GB.",
+    )
 
     @model_validator(mode="after")
     def _one_place(self) -> "FileSource":
@@ -52,8 +63,10 @@ class FileSource(BaseModel):
             )
         if self.package and not _PACKAGE.fullmatch(self.package):
             raise ValueError("package must be like pypi:name==1.2 or npm:name==1.2")
-        if self.url and not self.url.startswith("https://") and not _LOOPBACK.match(self.url):
+        if self.url and not is_safe_address(self.url):
             raise ValueError("url must begin with https://")
+        if not (self.url.isascii() and self.url.isprintable()) or " " in self.url:
+            raise ValueError("url must have no spaces and no letters but a to z: write %20 for one")
         if _has_secret(self.url):
             raise ValueError(
                 "url has a secret in it, which a file of the repository must not keep: put the "
@@ -81,6 +94,11 @@ class FileSource(BaseModel):
         """Return the registry and the package with its version, `name==1.2`."""
         index, _, name = self.package.partition(":")
         return index, name
+
+
+def is_safe_address(url: str) -> bool:
+    """Tell whether a file may be fetched from an address: nobody on the way reads what is asked."""
+    return url.startswith("https://") or _LOOPBACK.match(url) is not None
 
 
 def _has_secret(url: str) -> bool:

@@ -3,22 +3,27 @@
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto
 from PIL import Image
 
 from imaginem.engines.onnx import OwnModels
 from imaginem.engines.onnx.checking import check_card
 from imaginem.engines.onnx.kept import KEPT_SECONDS, Kept
+from imaginem.engines.onnx.outside_data import outside_data
 from imaginem.engines.onnx.pictures import fit, tensor
 from imaginem.errors import ConfigurationError, PermanentError
 from imaginem.images.decoding import decode_photo
 from imaginem.ports.model_card import ClassifierCard, DetectorCard, InputSpec
 from imaginem.testing import photo_bytes
-from tests.tiny_networks import always, mean_colours
+from tests.tiny_networks import always, mean_colours, with_data_beside
 
 RED = decode_photo(photo_bytes(40, 20, "red"))
 SEEN = {"width": 10, "height": 10}
@@ -462,6 +467,35 @@ def test_a_file_that_is_no_network_is_named(models: OwnModels, tmp_path: Path) -
 
     with pytest.raises(ConfigurationError, match=r"step colours: onnxruntime can't open colours"):
         models.tags("colours", broken, RED)
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_a_network_whose_numbers_lie_in_a_file_without_a_sha256_is_not_opened(
+    models: OwnModels, tmp_path: Path, hidden: bool
+) -> None:
+    path = tmp_path / "colours.onnx"
+    card = classifier(path, with_data_beside(path, hidden=hidden), labels=["r", "g", "b"])
+
+    with pytest.raises(
+        ConfigurationError,
+        match=r"colours: colours.onnx keeps its numbers in colours.onnx.data, .*: make one file",
+    ):
+        models.tags("colours", card, RED)
+
+    whole = onnx.load(path)
+    onnx.save(whole, path)  # as docs/own-models.md says
+    assert outside_data(path) == []
+
+
+@settings(max_examples=50)
+@given(st.binary(max_size=200), st.integers(0, 400))
+def test_a_damaged_file_is_read_to_its_end(noise: bytes, cut: int) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "colours.onnx"
+        with_data_beside(path, hidden=True)
+        path.write_bytes(path.read_bytes()[:cut] + noise)
+
+        assert isinstance(outside_data(path), list)
 
 
 def _sha(path: Path) -> str:

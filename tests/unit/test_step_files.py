@@ -18,10 +18,12 @@ from imaginem import JobContext, StepOutput, Weights, step
 from imaginem.assets import Package
 from imaginem.assets import fetch as fetch_module
 from imaginem.assets.download import Progress
-from imaginem.assets.fetch_weights import OnlySafely, fetch_weights
+from imaginem.assets.fetch_weights import fetch_weights
+from imaginem.assets.one_file import KEPT_FREE, OnlySafely
 from imaginem.assets.weights import WeightsStore
 from imaginem.cli.weights import check_weights_of
-from imaginem.errors import ConfigurationError, NotFound, RegistrationError, RetryableError
+from imaginem.errors import ConfigurationError, RegistrationError, RetryableError
+from imaginem.memory.storage import MemoryBlobs
 from imaginem.pipeline.brought import check_installed
 from imaginem.pipeline.steps import Registry
 from infra.package import packages_of_steps
@@ -31,11 +33,15 @@ SHA256 = hashlib.sha256(DATA).hexdigest()
 
 
 class Site(http.server.ThreadingHTTPServer):
-    """A site whose pages are what `answers` says: a code and a body, by path."""
+    """A site whose pages are what `answers` says: a code and a body, by path.
+
+    `lengths` has what it says of their length, where that is not true; empty if it says nothing.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Answer)
         self.answers: dict[str, tuple[int, bytes]] = {}
+        self.lengths: dict[str, str] = {}
         self.asked: list[str] = []
 
     @property
@@ -50,7 +56,8 @@ class _Answer(http.server.BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         code, body = self.server.answers[self.path.partition("?")[0]]
         self.send_response(code)
-        self.send_header("Content-Length", str(len(body)))
+        if length := self.server.lengths.get(self.path, str(len(body))):
+            self.send_header("Content-Length", length)
         self.end_headers()
         self.wfile.write(body)
 
@@ -73,13 +80,9 @@ def store(tmp_path: Path) -> WeightsStore:
     return WeightsStore(tmp_path / "assets")
 
 
-def no_blob(container: str, name: str) -> bytes:
-    raise NotFound(f"{container}/{name} does not exist")
-
-
-def fetch(store: WeightsStore, *weights: Weights) -> list[str]:
+def fetch(store: WeightsStore, *weights: Weights, blobs: MemoryBlobs | None = None) -> list[str]:
     declared = [("tents", each) for each in weights]
-    return fetch_weights(store, declared, lambda name, done, size: None, no_blob)
+    return fetch_weights(store, declared, lambda name, done, size: None, blobs or MemoryBlobs())
 
 
 def test_a_file_at_an_address_is_fetched_once(store: WeightsStore, site: Site) -> None:
@@ -124,6 +127,85 @@ def test_an_answer_without_the_file_says_whether_to_try_again(
     assert "hidden" not in str(refused.value)
 
 
+@pytest.mark.parametrize("length", [None, "", "1e99", "-1"])
+def test_what_is_larger_than_its_size_is_not_fetched(
+    store: WeightsStore, site: Site, length: str | None
+) -> None:
+    site.answers["/net.onnx"] = (200, DATA)
+    if length is not None:
+        site.lengths["/net.onnx"] = length
+    weights = Weights(url=f"{site.address}/net.onnx", sha256=SHA256, size=9, licence="MIT")
+
+    with pytest.raises(
+        ConfigurationError,
+        match=r"the step tents: .*/net.onnx has .*size allows 9 bytes: correct size, or the place",
+    ):
+        fetch(store, weights)
+
+    assert [path.name for path in store.folder.iterdir()] == [".lock"]
+
+
+def test_a_file_without_a_size_has_a_limit_that_says_how_to_go_beyond(
+    store: WeightsStore, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("imaginem.assets.one_file.LARGEST", len(DATA) - 1)
+    site.answers["/net.onnx"] = (200, DATA)
+    blobs = MemoryBlobs()
+    blobs.put("models", "net.onnx", DATA, "application/octet-stream")
+    at_an_address = Weights(url=f"{site.address}/net.onnx", sha256=SHA256, licence="MIT")
+    in_a_blob = Weights(blob="models/net.onnx", sha256=SHA256, licence="MIT")
+
+    for weights in (at_an_address, in_a_blob):
+        with pytest.raises(ConfigurationError, match=r"has 20 bytes, and the limit is 19.*`size`"):
+            fetch(store, weights, blobs=blobs)
+        larger = weights.model_copy(update={"size": len(DATA)})
+        assert fetch(store, larger, blobs=blobs) == [weights.place]
+        store.place(larger).unlink()
+
+
+@pytest.mark.parametrize("length", [None, ""])
+def test_a_download_leaves_room_on_the_disk(
+    store: WeightsStore, site: Site, monkeypatch: pytest.MonkeyPatch, length: str | None
+) -> None:
+    monkeypatch.setattr(
+        "imaginem.assets.one_file.free_bytes", lambda folder: KEPT_FREE + len(DATA) - 1
+    )
+    site.answers["/net.onnx"] = (200, DATA)
+    if length is not None:
+        site.lengths["/net.onnx"] = length
+    weights = Weights(url=f"{site.address}/net.onnx", sha256=SHA256, licence="MIT")
+
+    with pytest.raises(
+        ConfigurationError, match=r"step tents: .*net.onnx needs .* free.*room there, or set IMAGIN"
+    ):
+        fetch(store, weights)
+
+    assert [path.name for path in store.folder.iterdir()] == [".lock"]
+
+
+def test_a_download_that_breaks_off_can_be_tried_again(store: WeightsStore, site: Site) -> None:
+    site.answers["/net.onnx"] = (200, DATA)
+    site.lengths["/net.onnx"] = "1000"
+    weights = Weights(url=f"{site.address}/net.onnx", sha256=SHA256, licence="MIT")
+
+    with pytest.raises(RetryableError, match="ended after 20 of 1,000 bytes: try again"):
+        fetch(store, weights)
+
+
+def test_two_steps_that_name_the_same_file_differently_both_have_it(
+    store: WeightsStore, site: Site
+) -> None:
+    for name in ("net", "model"):
+        site.answers[f"/{name}.onnx"] = (200, DATA)
+    both = [
+        Weights(url=f"{site.address}/{name}.onnx", sha256=SHA256, licence="MIT")
+        for name in ("net", "model")
+    ]
+
+    assert len(fetch(store, *both)) == 2
+    assert [store.path("tents", each).read_bytes() for each in both] == [DATA, DATA]
+
+
 def test_an_address_may_not_lead_out_of_encryption() -> None:
     request = urllib.request.Request("https://example.org/net.onnx?which=hidden")
     follow = partial(OnlySafely().redirect_request, request, io.BytesIO(), 302, "", HTTPMessage())
@@ -131,15 +213,16 @@ def test_an_address_may_not_lead_out_of_encryption() -> None:
     assert follow("https://elsewhere.example.org/net.onnx") is not None
     with pytest.raises(ConfigurationError, match=r"org/net.onnx leads to an address without https"):
         follow("http://elsewhere.example.org/net.onnx")
+    with pytest.raises(ConfigurationError, match="without https"):
+        follow("http://127.0.0.1/net.onnx")
 
 
 def test_a_blob_is_read_from_the_apps_own_storage(store: WeightsStore) -> None:
     weights = Weights(blob="models/nets/net.onnx", sha256=SHA256, licence="MIT")
-    blobs = {("models", "nets/net.onnx"): DATA}
+    blobs = MemoryBlobs()
+    blobs.put("models", "nets/net.onnx", DATA, "application/octet-stream")
 
-    fetch_weights(
-        store, [("tents", weights)], lambda name, done, size: None, lambda *name: blobs[name]
-    )
+    fetch(store, weights, blobs=blobs)
 
     assert store.path("tents", weights).read_bytes() == DATA
 

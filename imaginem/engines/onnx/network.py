@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from imaginem.engines.local.models import processors
 from imaginem.engines.local.runtimes.on_onnxruntime import open_session
 from imaginem.engines.local.runtimes.session import Unusable
+from imaginem.engines.onnx.outside_data import outside_data
 from imaginem.errors import ConfigurationError
 
 _TYPES = {
@@ -54,10 +55,16 @@ class OnnxNetwork:
         wanted_by: names the step or card, for errors.
 
     Raises:
-        ConfigurationError: onnxruntime is missing, or refuses the file.
+        ConfigurationError: onnxruntime is missing, or refuses the file; or the file keeps numbers
+            in other files, of which nobody has declared a sha256.
     """
 
     def __init__(self, path: Path, wanted_by: str) -> None:
+        if outside := outside_data(path):
+            raise ConfigurationError(
+                f"{wanted_by}: {path.name} keeps its numbers in {', '.join(outside[:3])}, of which "
+                "no sha256 is declared: make one file of both, as docs/own-models.md shows"
+            )
         try:
             self._session = open_session(path)
         except Unusable:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -50,6 +51,15 @@ def requirement_parts(text: str) -> tuple[str, str]:
     return (found[1], found[2] or "") if found else (text, "")
 
 
+@cache
+def installed_versions(declared: tuple[str, ...]) -> dict[str, str]:
+    """Return which version of each required package is installed; empty for one that is not.
+
+    It is looked up once a process: what is installed meanwhile, the process does not use.
+    """
+    return {text: _version_of(requirement_parts(text)[0]) for text in declared}
+
+
 def check_installed(declared: Iterable[tuple[str, str]]) -> None:
     """Check that this machine has the packages that steps need.
 
@@ -62,13 +72,18 @@ def check_installed(declared: Iterable[tuple[str, str]]) -> None:
     problems: dict[str, str] = {}
     for step, text in declared:
         name, wanted = requirement_parts(text)
-        try:
-            found = version(name)
-        except PackageNotFoundError:
+        found = _version_of(name)
+        if not found:
             problems[text] = f"the step {step} needs {text}, which is not installed"
-            continue
-        if wanted and found != wanted:
+        elif wanted and found != wanted:
             problems[text] = f"the step {step} needs {text}, and {found} is installed"
     if problems:
         told = "; ".join(problems.values())
         raise ConfigurationError(f"{told}: `pip install {' '.join(problems)}`")
+
+
+def _version_of(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""

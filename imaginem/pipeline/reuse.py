@@ -7,8 +7,6 @@ the photo leave nothing to reuse. Only jobs of the same access group share.
 
 import hashlib
 import logging
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,6 +16,7 @@ from imaginem.errors import ConfigurationError, ImaginemError
 from imaginem.message import JobMessage
 from imaginem.outputs import StepOutput
 from imaginem.pipeline.advance import Outcome
+from imaginem.pipeline.brought import installed_versions
 from imaginem.pipeline.context import JobContext, SharedPhoto
 from imaginem.pipeline.erased_faces import without_erased_in
 from imaginem.pipeline.fused import FusedRun
@@ -26,6 +25,7 @@ from imaginem.pipeline.means import read_settings_of
 from imaginem.pipeline.offload import is_linked
 from imaginem.pipeline.source import photo_sha256
 from imaginem.pipeline.states import StepState
+from imaginem.pipeline.step_sources import sources_of
 from imaginem.pipeline.steps import AnyStep
 from imaginem.ports import Services
 
@@ -53,7 +53,7 @@ def made_of(step: AnyStep, message: JobMessage, services: Services, photo: Share
         return ""
     digest = photo.photo.sha256 if photo.photo else photo.sha256
     digest = photo.sha256 = digest or photo_sha256(message, services)
-    code = _code_in(step.file)
+    code = sources_of(step.file)
     if not (digest and code):
         return ""
     try:
@@ -62,6 +62,7 @@ def made_of(step: AnyStep, message: JobMessage, services: Services, photo: Share
             step.name,
             code,
             repr(step.weights),
+            installed_versions(step.requirements),
             step.made_with,
             engines,
             _settings(step, services),
@@ -115,18 +116,6 @@ def succeeded(
     kept = without_erased_in(output, step.name, message, run.services, digest)
     # Without its erased faces it is not what would be made of the photo elsewhere.
     return Outcome(StepState.SUCCESS, output=kept, made=made if kept == output else "")
-
-
-@lru_cache
-def _code_in(file: str) -> str:
-    """Return the SHA-256 of a step's file; empty if it can't be read.
-
-    A step that changes makes new outputs, so what it made before is not reused.
-    """
-    try:
-        return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
-    except OSError:
-        return ""
 
 
 def _settings(step: AnyStep, services: Services) -> Any:

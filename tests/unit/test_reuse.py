@@ -16,9 +16,11 @@ from imaginem.config.engine_state import state_of_engines
 from imaginem.config.settings import read_settings
 from imaginem.errors import RegistrationError, StorageUnavailable
 from imaginem.memory.engines import FakeFaces, FakeOcr, FakeVision
+from imaginem.pipeline.brought import installed_versions
 from imaginem.pipeline.card_steps import classifier_step
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.reuse import TOLD
+from imaginem.pipeline.step_sources import sources_of
 from imaginem.pipeline.steps import Registry, default_registry
 from imaginem.ports import CoreSettings, Fusion, JobKey
 from imaginem.ports.weights import Weights
@@ -311,6 +313,50 @@ class TestAStepOfOnesOwn:
         changed.write_text("another")
         monkeypatch.setattr(type(own.registry.get("counted")), "file", str(changed))
         assert [self.send(own, number) for number in (3, 4)] == [1, 0]
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "from steps.helping.edges import strength",
+            "import steps.helping.edges as edges",
+            "from steps.helping import edges",
+            "def look():\n    from .helping.edges import strength",
+            "from . import helping",
+            "from steps.other import anything",
+        ],
+    )
+    def test_runs_again_when_a_module_that_it_imports_was_changed(
+        self, own: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+    ) -> None:
+        files = {
+            "steps/counted.py": line,
+            "steps/helping/edges.py": "from imaginem import step\nimport numpy",
+            "steps/helping/__init__.py": "from steps.helping import edges",
+            "steps/other.py": "from .helping.edges import strength",
+            "steps/__init__.py": "",
+            "steps/stranger.py": "",
+        }
+        for name, text in files.items():
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(text)
+        counted = own.registry.get("counted")
+        monkeypatch.setattr(type(counted), "file", str(tmp_path / "steps/counted.py"))
+        assert [self.send(own, number) for number in (1, 2)] == [1, 0]
+
+        for number, (name, again) in enumerate({"stranger": 0, "helping/edges": 1}.items(), 3):
+            (tmp_path / f"steps/{name}.py").write_text("changed = 1")
+            sources_of.cache_clear()  # as in the process that starts then
+            assert self.send(own, number) == again
+
+    def test_runs_again_with_another_version_of_a_package(
+        self, own: House, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        own.registry.get("counted").requirements = ("numpy",)
+        assert [self.send(own, number) for number in (1, 2)] == [1, 0]
+        installed_versions.cache_clear()
+        monkeypatch.setattr("imaginem.pipeline.brought.version", lambda name: "99")
+        assert [self.send(own, number) for number in (3, 4)] == [1, 0]
+        installed_versions.cache_clear()
 
     def test_runs_again_with_other_weights(self, own: House) -> None:
         assert [self.send(own, number) for number in (1, 2)] == [1, 0]

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 from PIL import Image
 
+import steps  # noqa: F401 - registers them
 from benchmarks.cost import _SamePerson
 from benchmarks.installation import running
 from benchmarks.operations import ORIGINAL
@@ -22,6 +23,7 @@ from imaginem.ai_emulator import AiEmulator, AiEmulatorServer
 from imaginem.images.decoding import Photo
 from imaginem.outputs import Face, Rectangle
 from imaginem.pipeline.buffered_ledger import WRITE_WITHIN
+from imaginem.pipeline.steps import default_registry
 from imaginem.ports import CallContext
 from imaginem.ports.ledger import FUNCTIONS, STEP, STORAGE, Amount, LedgerItem
 from imaginem.runtime import Runtime
@@ -83,7 +85,7 @@ def measure(fusion: str, photos: int, grid: str = "off") -> Measured:
     """Run two batches of so many photos each; the second one is forecast from the first."""
     with _app({"PIPELINE_FUSION": fusion, "FACE_GRID": grid, "FACE_GRID_SECONDS": "10"}) as runtime:
         _run_batch(runtime, "first", _FACES[0], photos)
-        expected = forecast(runtime, photos)
+        expected = forecast(runtime, default_registry, photos)
         _run_batch(runtime, "second", _FACES[1], photos)
         return Measured(photos, expected, cost_of(runtime, "second"))
 
@@ -164,13 +166,13 @@ def run() -> list[Result]:
 
 
 def _cost(name: str, costs: Costs, photos: int) -> Result:
-    whole = 1000 / photos
+    whole, usd = 1000 / photos, costs.usd or 0.0
     shown = (
-        f"{costs.usd * whole:.2f} USD: {costs.ai_calls * whole:,.0f} AI calls, "
+        f"{usd * whole:.2f} USD: {costs.ai_calls * whole:,.0f} AI calls, "
         f"{costs.storage * whole:,.0f} storage operations, {costs.executions * whole:,.0f} "
         "executions"
     )
-    return Result(f"cost of 1,000 photos: {name}", costs.usd * whole, shown)
+    return Result(f"cost of 1,000 photos: {name}", usd * whole, shown)
 
 
 def _compared(name: str, measured: Measured) -> list[Result]:
@@ -180,7 +182,7 @@ def _compared(name: str, measured: Measured) -> list[Result]:
         "storage operations": (expected.storage, took.storage),
         "executions": (expected.executions, took.executions),
         "seconds of steps": (expected.seconds, took.seconds),
-        "USD": (expected.usd, took.usd),
+        "USD": (expected.usd or 0.0, took.usd or 0.0),
     }
     results = []
     for what, (said, was) in pairs.items():

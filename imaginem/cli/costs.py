@@ -19,9 +19,10 @@ from imaginem.cli.shared import (
     out,
     print_json,
 )
+from imaginem.pipeline.steps import Registry
 from imaginem.ports import PriceList
 from imaginem.runtime import Runtime
-from imaginem.usecases.cost_words import forecast_words, notes_of, sums_of, usd
+from imaginem.usecases.cost_words import forecast_words, notes_of, rounded, sums_of, usd
 from imaginem.usecases.costs import (
     Costs,
     by_service,
@@ -116,11 +117,12 @@ def forecast_of(
         runtime, registry = make_runtime(app), load_registry(app)
         wanted = [name for part in pipeline.split(",") if (name := part.strip())]
         names = whole_pipeline(wanted, registry) if wanted else ()
-        tell_forecast(runtime, count, names, faces=faces, as_json=as_json)
+        tell_forecast(runtime, registry, count, names, faces=faces, as_json=as_json)
 
 
 def tell_forecast(
     runtime: Runtime,
+    registry: Registry,
     photos: int,
     pipeline: Sequence[str],
     *,
@@ -128,7 +130,7 @@ def tell_forecast(
     as_json: bool = False,
 ) -> None:
     """Print what so many photos would take and cost."""
-    found = forecast(runtime, photos, pipeline, faces=faces)
+    found = forecast(runtime, registry, photos, pipeline, faces=faces)
     if as_json:
         print_json(_forecast_as_json(found, runtime.prices))
     else:
@@ -174,7 +176,7 @@ def _table(by: By, lines: Mapping[str, Costs], whole: Costs) -> Table:
 
 def _cells(costs: Costs) -> list[str]:
     price = usd(costs.usd).removeprefix("$")
-    if costs.unknown:
+    if costs.unknown and costs.usd is not None:
         price = f"{price} + ?" if costs.usd else "?"
     return [
         f"{costs.ai_calls:,}",
@@ -199,7 +201,7 @@ def _as_json(costs: Costs) -> dict[str, Any]:
                 "seconds": round(line.amount.seconds, 3),
                 "tokens_in": line.amount.tokens_in,
                 "tokens_out": line.amount.tokens_out,
-                "usd": None if line.usd is None else round(line.usd, 6),
+                "usd": rounded(line.usd),
             }
             for line in costs.lines
         ],
@@ -226,9 +228,9 @@ def _forecast_as_json(found: Forecast, prices: PriceList) -> dict[str, Any]:
             "known": found.faces.known,
         },
         "usd": {
-            "expected": round(found.expected.usd, 6),
-            "least": round(found.least.usd, 6),
-            "most": round(found.most.usd, 6),
+            "expected": rounded(found.expected.usd),
+            "least": rounded(found.least.usd),
+            "most": rounded(found.most.usd),
         },
         "measured": list(found.measured),
         "assumed": list(found.assumed),

@@ -99,7 +99,7 @@ def submit(
         batch_id = batch or new_batch()
         sources = find_sources(photos)
         if forecast_:
-            tell_forecast(runtime, len(sources), steps, as_json=as_json_)
+            tell_forecast(runtime, registry, len(sources), steps, as_json=as_json_)
             return
         tell_receivers(runtime)
         if budget:

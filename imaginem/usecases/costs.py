@@ -25,21 +25,27 @@ class CostLine:
     usd: float | None
 
 
+NOTHING_UNMEASURED: frozenset[LedgerItem] = frozenset()
+
+
 @dataclass(frozen=True)
 class Costs:
     """What was taken, and what it costs.
 
     Attributes:
         lines: by step, service and operation.
-        usd: US dollars, without what has no known price.
+        usd: US dollars, without what has no known price, or None; see `unmeasured`.
         unknown: services and operations without a known price.
         seconds: for which steps ran.
+        unmeasured: calls of which nobody knows how much they take, such as tokens, in a forecast.
+            A sum that leaves them out would be false, so there is none.
     """
 
     lines: Sequence[CostLine]
-    usd: float
+    usd: float | None
     unknown: Sequence[str]
     seconds: float
+    unmeasured: frozenset[LedgerItem] = NOTHING_UNMEASURED
 
     @property
     def calls(self) -> Mapping[str, int]:
@@ -81,15 +87,26 @@ class Costs:
         return self.tokens_in + self.tokens_out
 
 
-def priced(amounts: Amounts, prices: PriceList) -> Costs:
-    """Return what amounts cost."""
+def priced(
+    amounts: Amounts,
+    prices: PriceList,
+    *,
+    unmeasured: frozenset[LedgerItem] = NOTHING_UNMEASURED,
+) -> Costs:
+    """Return what amounts cost; in a forecast without a sum where some are `unmeasured`."""
+    missing = unmeasured & amounts.keys()
     lines = [
-        CostLine(item, amount, prices.cost(item, amount))
+        CostLine(item, amount, None if item in missing else prices.cost(item, amount))
         for item, amount in sorted(amounts.items())
     ]
-    unknown = {f"{line.item.service} {line.item.operation}" for line in lines if line.usd is None}
+    unknown = {
+        f"{item.service} {item.operation}"
+        for item, amount in amounts.items()
+        if prices.cost(item, amount) is None
+    }
     seconds = sum(line.amount.seconds for line in lines if line.item.service == STEP)
-    return Costs(lines, sum(line.usd or 0.0 for line in lines), sorted(unknown), seconds)
+    whole = None if missing else sum(line.usd or 0.0 for line in lines)
+    return Costs(lines, whole, sorted(unknown), seconds, missing)
 
 
 def cost_of(services: Services, batch_id: str) -> Costs:
@@ -159,4 +176,6 @@ def _split(
     parts: dict[str, dict[LedgerItem, Amount]] = defaultdict(dict)
     for line in costs.lines:
         parts[named(line.item)][line.item] = line.amount
-    return {name: priced(parts[name], prices) for name in sorted(parts)}
+    return {
+        name: priced(parts[name], prices, unmeasured=costs.unmeasured) for name in sorted(parts)
+    }

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imaginem.errors import InvalidMessage
+from imaginem.pipeline.registry import Registry
 from imaginem.ports import Amount, Amounts, DashboardServices, Groups, LedgerItem
 from imaginem.ports.ledger import FUNCTIONS, STEP, STORAGE, added
 from imaginem.usecases import forecast_model as model
 from imaginem.usecases.costs import Costs, priced
+from imaginem.usecases.forecast_plan import Planned, executions_of, planned
 from imaginem.usecases.submit import SENDING
 
 ENOUGH = 20
@@ -49,7 +51,8 @@ class Forecast:
         most: with the most.
         measured: steps whose figures are this installation's own.
         assumed: steps whose figures are the model's.
-        unknown_steps: steps of which neither is there: only their executions are in it.
+        unknown_steps: steps of which neither is there: only their executions and storage operations
+            are in it.
     """
 
     photos: int
@@ -65,6 +68,7 @@ class Forecast:
 
 def forecast(
     services: DashboardServices,
+    registry: Registry,
     photos: int,
     pipeline: Sequence[str] = (),
     *,
@@ -75,6 +79,7 @@ def forecast(
 
     Args:
         services: of the app.
+        registry: of the app's steps: which share a delivery, and which gather photos.
         photos: their number.
         pipeline: names of their steps; empty for the default pipeline.
         faces: of a photo on average, where that is known.
@@ -91,13 +96,21 @@ def forecast(
     seen = _Seen(services.ledger.sums(setup=services.setup), services.setup)
     told = _faces(services, faces, groups)
 
-    def taken(faces_of_photo: float) -> Costs:
-        thousand = _thousand_photos(seen, names, faces_of_photo)
-        amounts = {item: _times(amount, photos / 1000) for item, amount in thousand.items()}
-        return priced(amounts, services.prices)
-
-    measured = [name for name in names if seen.has(name)]
+    deliveries = planned(names, registry, services.core_settings)
+    measured = [step.name for steps in deliveries for step in steps if seen.tells(step)]
     others = [name for name in names if name not in measured]
+    missing = [
+        item
+        for name in others
+        for item in model.tokens_missing(name, services.setup)
+        if item.service not in services.prices.free_here
+    ]
+
+    def taken(faces_of_photo: float) -> Costs:
+        thousand = _thousand_photos(seen, deliveries, faces_of_photo, photos)
+        amounts = {item: _times(amount, photos / 1000) for item, amount in thousand.items()}
+        return priced(amounts, services.prices, unmeasured=frozenset(missing))
+
     return Forecast(
         photos,
         names,
@@ -123,6 +136,20 @@ class _Seen:
     def has(self, step: str) -> bool:
         return self.photos(step) >= ENOUGH
 
+    def tells(self, step: Planned) -> bool:
+        """Tell whether the figures of a step are those of the step as it is planned.
+
+        What was measured before a step gathered photos says nothing of how it gathers them.
+        """
+        if not self.has(step.name):
+            return False
+        return not step.group or self.deliveries(step.name) > step.deliveries - 0.5
+
+    def deliveries(self, step: str) -> float:
+        """Return how many executions of a photo began with a step."""
+        whole = self._sums.get(LedgerItem(step, FUNCTIONS, "execution"), Amount()).calls
+        return whole / self.photos(step)
+
     def thousand(self, step: str) -> dict[LedgerItem, Amount]:
         """Return what a thousand photos took in a step."""
         factor = 1000 / self.photos(step)
@@ -139,35 +166,46 @@ class _Seen:
 
 
 def _thousand_photos(
-    seen: _Seen, pipeline: Sequence[str], faces: float
+    seen: _Seen, deliveries: Sequence[Sequence[Planned]], faces: float, photos: int
 ) -> dict[LedgerItem, Amount]:
     sending = seen.thousand(SENDING) if seen.has(SENDING) else model.sending()
     parts: list[Amounts] = [sending]
-    modelled: list[tuple[str, float]] = []
-    for place, step in enumerate(pipeline):
-        if seen.has(step):
-            parts.append(_with_faces(seen.thousand(step), seen.faces(), faces))
-            continue
-        last = place == len(pipeline) - 1
-        assumed = model.model_of(step, seen.setup, faces, place=place, last=last)
-        modelled.append((step, assumed[LedgerItem(step, STEP, "run")].seconds / 1000))
-        parts.append(assumed)
-    return added(*parts, *_executions(seen, modelled, pipeline))
+    for steps in deliveries:
+        parts += _of_delivery(seen, steps, faces, photos)
+    return added(*parts)
 
 
-def _executions(
-    seen: _Seen, modelled: Sequence[tuple[str, float]], pipeline: Sequence[str]
-) -> list[Amounts]:
-    """Return the executions of steps that were not measured: the others' are measured, too."""
-    if not modelled:
-        return []
-    if seen.setup.split()[-1:] == ["unfused"]:
-        return [model.executions(step, seconds) for step, seconds in modelled]
-    seconds = sum(seconds for _, seconds in modelled)
-    if modelled[0][0] != pipeline[0]:  # they go on in the execution of a step before
-        item = LedgerItem(pipeline[0], FUNCTIONS, "execution")
-        return [{item: Amount(seconds=seconds * 1000)}]
-    return [model.executions(pipeline[0], seconds)]
+def _of_delivery(seen: _Seen, steps: Sequence[Planned], faces: float, photos: int) -> list[Amounts]:
+    """Return what the steps of a delivery take, and its executions.
+
+    Executions that were measured count if the step that they began with begins the delivery now,
+    too; those of steps that are not measured go on in them.
+    """
+    parts: list[dict[LedgerItem, Amount]] = []
+    seconds = guessed = 0.0
+    for step in steps:
+        if seen.tells(step):
+            part = _with_faces(seen.thousand(step.name), seen.faces(), faces)
+            if round(seen.deliveries(step.name)) != step.deliveries:
+                part = _without_deliveries(part)
+        else:
+            part = model.model_of(step, seen.setup, faces, photos)
+            guessed += part[LedgerItem(step.name, STEP, "run")].seconds / 1000
+        seconds += part.get(LedgerItem(step.name, STEP, "run"), Amount()).seconds / 1000
+        parts.append(part)
+    execution = LedgerItem(steps[0].name, FUNCTIONS, "execution")
+    if execution in parts[0]:
+        return [*parts, {execution: Amount(seconds=guessed * 1000)}]
+    return [*parts, executions_of(steps[0], seconds, photos)]
+
+
+def _without_deliveries(amounts: Amounts) -> dict[LedgerItem, Amount]:
+    """Return amounts without those of executions."""
+    return {
+        item: amount
+        for item, amount in amounts.items()
+        if item.service != FUNCTIONS and item.operation != "queue host"
+    }
 
 
 def _with_faces(amounts: Amounts, measured: float, faces: float) -> dict[LedgerItem, Amount]:

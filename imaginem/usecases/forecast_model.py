@@ -6,7 +6,8 @@ Calls are those that `make bench ARGS=cost` counts, see docs/cost.md; seconds ar
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from imaginem.ports.ledger import FUNCTIONS, STEP, STORAGE, Amount, LedgerItem, added
+from imaginem.ports.ledger import STEP, STORAGE, Amount, LedgerItem, added
+from imaginem.usecases.forecast_plan import Planned, storage_of
 from imaginem.usecases.submit import SENDING
 
 USUAL_FACES, FEWEST_FACES, MOST_FACES = 1.0, 0.0, 3.0
@@ -14,6 +15,8 @@ USUAL_FACES, FEWEST_FACES, MOST_FACES = 1.0, 0.0, 3.0
 PER_FACE = frozenset({"add face", "find similar", "find similar in list"})
 """Operations that are made for each face; and crops are written for each."""
 _FEATURES = 7
+_LANGUAGE_MODEL = "openai"
+"""Costs by the token, not by the call."""
 _KINDS = {
     "generalclassification": "vision",
     "ocr": "ocr",
@@ -63,8 +66,6 @@ _CALLS = {
     ("facecrop", ""): _Calls(seconds=0.05),
     ("pipelineoutput", ""): _Calls(seconds=0.05),
 }
-_FUSED_WRITES = {"generalclassification": 1, "facecrop": 1, "facematch": 1, "pipelineoutput": 2}
-"""Writes of the progress row; those of pacing come on top."""
 
 
 def engines_of(setup: str) -> dict[str, str]:
@@ -78,28 +79,35 @@ def is_known(step: str, setup: str) -> bool:
     return (step, engines_of(setup).get(_KINDS.get(step, ""), "")) in _CALLS
 
 
-def model_of(
-    step: str, setup: str, faces: float, *, place: int, last: bool
-) -> dict[LedgerItem, Amount]:
-    """Return what a step is assumed to take for a thousand photos.
+def model_of(step: Planned, setup: str, faces: float, photos: int) -> dict[LedgerItem, Amount]:
+    """Return what a step is assumed to take for a thousand photos, besides its deliveries.
 
     Args:
-        step: its name; one that is not known takes its executions and its writes alone.
+        step: in its place; one that is not known takes its storage operations alone.
         setup: of the app.
         faces: of a photo, on average.
-        place: of the step in the pipeline, from 0.
-        last: whether it is the pipeline's last step.
+        photos: how many come together.
     """
-    fused = setup.split()[-1:] != ["unfused"]
-    calls = _CALLS.get((step, engines_of(setup).get(_KINDS.get(step, ""), "")), _Calls())
-    taken = [_of_engine(step, calls, faces, setup), _of_progress(step, fused, place, last)]
-    if step == "facecrop":
-        taken.append({LedgerItem(step, STORAGE, "blob write"): _thousand(faces)})
-    if place == 0:
-        taken.append({LedgerItem(step, STORAGE, "blob read"): _thousand(1)})
-    run = Amount(calls=1000, seconds=calls.seconds * 1000)
-    taken.append({LedgerItem(step, STEP, "run"): run, LedgerItem(step, STEP, "end"): _thousand(1)})
+    name = step.name
+    calls = _calls(name, setup)
+    taken = [_of_engine(name, calls, faces, setup), storage_of(step, photos)]
+    if name == "facecrop":
+        taken.append({LedgerItem(name, STORAGE, "blob write"): _thousand(faces)})
+    runs = max(1, step.deliveries)
+    run = Amount(calls=1000 * runs, seconds=calls.seconds * 1000)
+    taken.append({LedgerItem(name, STEP, "run"): run, LedgerItem(name, STEP, "end"): _thousand(1)})
     return added(*taken)
+
+
+def tokens_missing(step: str, setup: str) -> list[LedgerItem]:
+    """Return the calls of a step whose tokens are not in the model: nobody knows them before."""
+    calls = _calls(step, setup)
+    operations = calls.operations if calls.service == _LANGUAGE_MODEL else None
+    return [LedgerItem(step, calls.service, operation) for operation in operations or ()]
+
+
+def _calls(step: str, setup: str) -> _Calls:
+    return _CALLS.get((step, engines_of(setup).get(_KINDS.get(step, ""), "")), _Calls())
 
 
 def sending() -> dict[LedgerItem, Amount]:
@@ -108,15 +116,6 @@ def sending() -> dict[LedgerItem, Amount]:
         LedgerItem(SENDING, STORAGE, "blob write"): _thousand(1),
         LedgerItem(SENDING, STORAGE, "queue write"): _thousand(1),
         LedgerItem(SENDING, STEP, "end"): _thousand(1),
-    }
-
-
-def executions(step: str, seconds: float) -> dict[LedgerItem, Amount]:
-    """Return a thousand executions that begin with a step, each of so many seconds."""
-    whole = Amount(1000, 1000, max(1.0, seconds) * 1000)
-    return {
-        LedgerItem(step, FUNCTIONS, "execution"): whole,
-        LedgerItem(step, STORAGE, "queue host"): _thousand(2),
     }
 
 
@@ -140,18 +139,6 @@ def _of_engine(step: str, calls: _Calls, faces: float, setup: str) -> dict[Ledge
         found[LedgerItem(step, calls.service, operation)] = _thousand(faces, faces)
     paced = sum(amount.calls for amount in found.values())
     return {**found, LedgerItem(step, STORAGE, "table write"): Amount(paced)}
-
-
-def _of_progress(step: str, fused: bool, place: int, last: bool) -> dict[LedgerItem, Amount]:
-    unfused_writes = 2 if place == 0 else 1
-    writes = _FUSED_WRITES.get(step, 0) if fused else unfused_writes
-    found = {
-        LedgerItem(step, STORAGE, "table write"): _thousand(writes),
-        LedgerItem(step, STORAGE, "table read"): _thousand(1 if place == 0 or not fused else 0),
-    }
-    if not fused and not last:
-        found[LedgerItem(step, STORAGE, "queue write")] = _thousand(1)
-    return {item: amount for item, amount in found.items() if amount.calls}
 
 
 def _thousand(calls: float, billed: float = 0) -> Amount:

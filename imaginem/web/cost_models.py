@@ -15,11 +15,12 @@ from imaginem.web.models import Answer
 class CostSums(Answer):
     """What was used, and what it costs in US dollars.
 
-    `usd` leaves out what `unknown` names, which has no known price. `calls` are those to AI
+    `usd` leaves out what `unknown` names, which has no known price; in a forecast it is null where
+    nobody knows yet how many tokens a language model takes. `calls` are those to AI
     services, `seconds` those for which steps ran.
     """
 
-    usd: float = Field(examples=[1.25])
+    usd: float | None = Field(examples=[1.25])
     unknown: list[str] = Field(default_factory=list)
     calls: int
     storage_operations: int

@@ -40,7 +40,7 @@ def test_a_thousand_photos_cost_what_the_documentation_says() -> None:
         WRITE: Amount(20_000),
         LedgerItem("ocr", "functions", "execution"): Amount(1000, 1000, 7000.0),
     }
-    assert round(priced(amounts, prices_of(**ON_AZURE)).usd, 2) == 11.96
+    assert priced(amounts, prices_of(**ON_AZURE)).usd == pytest.approx(11.96, abs=0.005)
 
 
 def test_what_runs_on_this_machine_costs_nothing() -> None:

@@ -1,5 +1,7 @@
 """What the API, the pages and the command line say of costs."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -76,6 +78,36 @@ def test_the_api_forecasts_what_would_be_sent(services: MemoryServices) -> None:
     assert "ocr" in refused.json()["detail"]
     viewer = client(services, "platform", **principal("viewer"))
     assert viewer.get("/api/forecast", params={"photos": 1}).status_code == 403
+
+
+def test_a_cost_that_nobody_knows_yet_is_null(services: MemoryServices) -> None:
+    services.setup = "vision=openai ocr=openai faces=local prints=local fused"
+    services.prices = replace(PRICES, prices=[Price("openai", "*", "tokens_in", 1, 0.5)])
+    found = client(services).get("/api/forecast", params={"photos": 10, "pipeline": "ocr"}).json()
+    sums = [found[which] for which in ("expected", "least", "most")]
+    assert [each["usd"] for each in [*sums, found["by_service"]["openai text"]]] == [None] * 4
+    assert found["expected"]["calls"] == 10
+    assert "$" not in found["words"]
+
+
+def test_the_command_line_says_that_it_is_not_known_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = {
+        "IMAGINEM_HOME": str(tmp_path),
+        "OCR_ENGINE": "openai",
+        "OPENAI_ENDPOINT": "https://models.example.org/v1",
+        "OPENAI_MODEL": "some",
+        "COLUMNS": "200",
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    words = ["forecast", "--photos", "10", "--pipeline", "ocr"]
+    told = run(*words) + capsys.readouterr().out
+    assert told.count("not known yet") == 3  # of the service, together, and in words
+    assert "0.00" not in told.partition("together")[2]
+    said = json.loads(run(*words, "--json") or capsys.readouterr().out)
+    assert said["usd"] == {"expected": None, "least": None, "most": None}
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ def tell_forecast(
             raise HTTPException(422, f"pipeline: {no_such_step(web.registry, name, 'raw=true')}")
     names = web.registry.resolve(wanted) if wanted else ()
     try:
-        found = forecast(services, photos, names, faces=faces, groups=caller.groups)
+        found = forecast(services, web.registry, photos, names, faces=faces, groups=caller.groups)
     except InvalidMessage as problem:
         raise HTTPException(422, str(problem)) from None
     return present_forecast(found, services.prices)

@@ -105,7 +105,8 @@ def test_a_forecast_counts_deliveries_and_storage_as_they_run(
 
     exactly = ("execution", "queue host", "queue write", "blob read")
     assert {name: took[name] for name in exactly} == {name: expected[name] for name in exactly}
-    for operation in ("table read", "table write"):  # now and then a process looks something up
-        assert took[operation] == pytest.approx(expected[operation], rel=0.05), operation
+    assert took["table write"] == pytest.approx(expected["table write"], rel=0.05)
+    # A process looks every three seconds which batches are cancelled: the slower, the more often.
+    assert 0.95 <= took["table read"] / expected["table read"] <= 1.25
     assert measured.measured == list(PIPELINE)
     assert counted(measured.expected) == took

@@ -1,10 +1,13 @@
 """`imaginem azure-double`: serves an emulator of Azure's AI services."""
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 from imaginem.assets import AssetStore
 from imaginem.cli.shared import App, err, exit_on_error, out
@@ -44,23 +47,33 @@ def azure_double(
         )
         ai_emulator = AiEmulator(LocalEngines(AssetStore(read_settings().assets)), options)
         with AiEmulatorServer(ai_emulator, port) as server:
-            _print_settings(server.address, key, tier, MODEL)
+            show_settings(settings_for(server.address, key, tier, MODEL), server.address)
             try:
                 threading.Event().wait()
             except KeyboardInterrupt:
                 calls = sum(quota.calls for quota in ai_emulator.quotas.values())
-                err.print(f"stopped after {calls} calls")
+                err.print(f"stopped after {calls} calls", highlight=False)
 
 
-def _print_settings(address: str, key: str, tier: str, model: str) -> None:
-    out.print("VISION_ENGINE=azure FACE_ENGINE=azure", highlight=False)
+def settings_for(address: str, key: str, tier: str, model: str) -> dict[str, str]:
+    """Return the settings with which Imaginem uses the emulator."""
+    settings = {"VISION_ENGINE": "azure", "FACE_ENGINE": "azure"}
     for service in get_args(AccountName):
-        out.print(f"{service}_ENDPOINT={address} {service}_API_KEY={key}", highlight=False)
-    paid = {"VISION": "S1", "DOCUMENTINTELLIGENCE": "S0"}
-    tiers = [f"{name}_TIER={'F0' if tier == 'F0' else usual}" for name, usual in paid.items()]
-    out.print(" ".join(tiers), highlight=False)
-    out.print(f"OPENAI_MODEL={model}", highlight=False)
+        settings |= {f"{service}_ENDPOINT": address, f"{service}_API_KEY": key}
+    for service, paid in (("VISION", "S1"), ("DOCUMENTINTELLIGENCE", "S0")):
+        settings[f"{service}_TIER"] = "F0" if tier == "F0" else paid
+    return {**settings, "OPENAI_MODEL": model}
+
+
+def show_settings(settings: Mapping[str, str], address: str) -> None:
+    """Print settings as a table, and what they are for."""
+    table = Table("setting", "value", box=None, padding=(0, 1))
+    for name, value in settings.items():
+        table.add_row(name, Text(value))
+    out.print(f"The emulator serves at {address}, with these settings:", highlight=False)
+    out.print(table)
     err.print(
-        "These settings lead to the emulator. VISION_ENGINE=contentunderstanding takes the "
-        "successors, VISION_ENGINE=openai the OpenAI-compatible server. Ctrl-C stops it."
+        "VISION_ENGINE=contentunderstanding takes the successors, VISION_ENGINE=openai the "
+        "OpenAI-compatible server. Ctrl-C stops it.",
+        highlight=False,
     )

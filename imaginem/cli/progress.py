@@ -3,7 +3,8 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -115,7 +116,7 @@ def render(progress: BatchProgress, expected: int, problems: int = 10) -> Group:
 
 
 def _step_table(progress: BatchProgress, total: int) -> Table:
-    """Return a table with a bar for each step."""
+    """Return a table with a bar for each step; jobs that have not begun may have every step."""
     table = Table(box=None, padding=(0, 1))
     table.add_column("step")
     table.add_column("", width=28)
@@ -124,10 +125,11 @@ def _step_table(progress: BatchProgress, total: int) -> Table:
     table.add_column("skipped", justify="right")
     for step in progress.steps:
         failed = step.states[StepState.FAILED] + step.states[StepState.POISONED]
+        most = step.jobs + total - progress.begun
         table.add_row(
             step.name,
-            ProgressBar(total=total, completed=step.done, width=28),
-            f"{step.done}/{total}",
+            ProgressBar(total=most, completed=step.done, width=28),
+            f"{step.done}/{most}",
             f"[red]{failed}[/]" if failed else "0",
             str(step.states[StepState.SKIPPED]),
         )
@@ -160,7 +162,10 @@ def watch(
     """
     started = time.monotonic()
     names: set[str] = set()
-    with Live(console=console, refresh_per_second=8, transient=False) as live:
+    with (
+        _ending_its_line(console),
+        Live(console=console, refresh_per_second=8, transient=False) as live,
+    ):
         while True:
             rows = read_batch(log, batch_id, names)
             shown = (row for row in rows if runs is None or _is_of_run(row, runs))
@@ -172,6 +177,16 @@ def watch(
             if (progress.jobs and progress.ended >= expected) or late or stopped or is_paused():
                 return progress
             time.sleep(0.25)
+
+
+@contextmanager
+def _ending_its_line(console: Console) -> Iterator[None]:
+    """End the last line of what is shown live: rich does so on a terminal alone."""
+    try:
+        yield
+    finally:
+        if not console.is_terminal:
+            console.line()
 
 
 def show_view(job: JobView, json_wanted: bool) -> None:

@@ -34,6 +34,7 @@ class BatchOverview:
         jobs: state of each job; `queued` before its first step.
         steps: counts of states by step.
         problems: of the jobs' latest runs.
+        begun: number of jobs that have begun: of others it is not known which steps they have.
     """
 
     batch_id: str
@@ -43,6 +44,7 @@ class BatchOverview:
     problems: Sequence[StepProblem]
     paused: Pause | None = None
     budget: BudgetView | None = None
+    begun: int = 0
 
     @property
     def ended(self) -> int:
@@ -88,6 +90,7 @@ def batch_overview(services: DashboardServices, batch_id: str) -> BatchOverview:
         ],
         paused=services.pauses.pause_of(batch_id),
         budget=budget_of(services, batch_id),
+        begun=summary.begun,
     )
 
 

@@ -25,6 +25,11 @@ class StepCount:
         """Number of jobs for which the step has ended, well or not."""
         return sum(self.states[state] for state in _DONE)
 
+    @property
+    def jobs(self) -> int:
+        """Number of jobs that have begun and have the step in their pipeline."""
+        return self.states.total()
+
 
 @dataclass(frozen=True)
 class BatchProgress:
@@ -36,12 +41,14 @@ class BatchProgress:
         steps: counts of each step, in the order of the pipeline.
         problems: job id, step and reason of each step that failed or was skipped, as people
             read them.
+        begun: number of jobs that have begun: of others it is not known which steps they have.
     """
 
     batch_id: str
     jobs: Mapping[str, str]
     steps: list[StepCount]
     problems: list[tuple[str, str, str]]
+    begun: int = 0
 
     @property
     def ended(self) -> int:
@@ -59,7 +66,7 @@ def summarise(batch_id: str, rows: Iterable[ProgressRow]) -> BatchProgress:
         for name in row.pipeline:
             steps.setdefault(name, StepCount(name)).states[row.state_of(name)] += 1
         problems += [(row.job_id, name, told(reason)) for name, reason in row.problems()]
-    return BatchProgress(batch_id, jobs, list(steps.values()), problems)
+    return BatchProgress(batch_id, jobs, list(steps.values()), problems, len(jobs))
 
 
 def with_waiting(progress: BatchProgress, working: Mapping[str, str]) -> BatchProgress:

@@ -1,6 +1,7 @@
 """What the command line says of storage that is silent, and of jobs that failed."""
 
 import io
+import re
 
 import azure.functions as func
 import pytest
@@ -10,7 +11,7 @@ from rich.console import Console
 
 from imaginem.cli import doctor
 from imaginem.cli.jobs import tell_poisoned
-from imaginem.cli.progress import render, show_view, tell_unfinished
+from imaginem.cli.progress import render, show_view, tell_unfinished, watch
 from imaginem.cli.shared import exit_on_error
 from imaginem.config.settings import read_settings
 from imaginem.errors import ConfigurationError, StorageSilent
@@ -43,7 +44,7 @@ def progress(**jobs: JobState) -> BatchProgress:
     step = StepCount("ocr")
     step.states[StepState.POISONED] = failed
     step.states[StepState.SUCCESS] = len(jobs) - failed
-    return BatchProgress("spring 1", jobs, [step], [])
+    return BatchProgress("spring 1", jobs, [step], [], len(jobs))
 
 
 class TestSilentStorage:
@@ -110,6 +111,30 @@ class TestJobsThatWait:
         send_photo(services, ("spring", "three"), ["ocr"])
         found = progress_of(services, "spring")
         assert "2/3 jobs ended: 2 succeeded, 1 queued" in shown(render(found, len(found.jobs)))
+
+    def test_each_step_is_counted_against_the_jobs_that_have_it(self) -> None:
+        services = web_services()
+        send_photo(services, ("spring", "one"), ["ocr", "pipelineoutput"])
+        for name in ("two", "three"):
+            send_photo(services, ("spring", name), ["generalclassification", "pipelineoutput"])
+        run_all(services, default_registry)
+        found = progress_of(services, "spring")
+        told = shown(render(found, len(found.jobs)))
+        page = client(services).get("/batches/spring").text
+        for step, of in (("ocr", "1"), ("generalclassification", "2"), ("pipelineoutput", "3")):
+            assert re.search(rf"{step} .* {of}/{of} ", told), told
+            assert re.search(rf">{step}</th>(?s:.){{0,120}}{of} / {of}</td>", page)
+
+        send_photo(services, ("spring", "waits"), ["ocr"])  # which steps it has no row tells
+        found = progress_of(services, "spring")
+        assert re.search(r"ocr .* 1/2 ", shown(render(found, len(found.jobs))))
+
+    def test_progress_in_a_file_ends_with_a_line(self) -> None:
+        services, text = web_services(), io.StringIO()
+        send_photo(services, ("spring", "one"), ["ocr"])
+        run_all(services, default_registry)
+        watch(services.log, "spring", None, Console(file=text, width=80))
+        assert text.getvalue().endswith("1/1 jobs ended: 1 succeeded\n")
 
     def test_one_is_shown_before_its_first_step(self, capsys: pytest.CaptureFixture[str]) -> None:
         services = web_services()

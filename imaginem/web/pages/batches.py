@@ -37,14 +37,20 @@ _DONE = ("success", "failed", "skipped", "poisoned")
 router = APIRouter(prefix="/batches")
 
 
-def progress_values(progress: Progress) -> dict[str, Any]:
-    """Return what the template shows of a batch's progress: failures first."""
+def progress_values(progress: Progress, begun: int) -> dict[str, Any]:
+    """Return what the template shows of a batch's progress: failures first.
+
+    Args:
+        progress: of the batch.
+        begun: number of jobs that have begun; others may have every step.
+    """
     order = {"failed": 0, "partial": 1, "running": 2, "queued": 3}
     jobs = sorted(progress.jobs.items(), key=lambda job: (order.get(job[1], 4), job[0]))
     total = len(progress.jobs)
     steps = [
         {
             "name": name,
+            "jobs": sum(states.values()) + total - begun,
             "done": sum(states.get(state, 0) for state in _DONE),
             "failed": states.get("failed", 0) + states.get("poisoned", 0),
             "skipped": states.get("skipped", 0),
@@ -88,7 +94,7 @@ def _show(
     look: Callable[[DashboardServices, str], BatchOverview] = batch_overview,
 ) -> HTMLResponse:
     overview = look(services, batch_id)
-    values = progress_values(present_progress(overview))
+    values = progress_values(present_progress(overview), overview.begun)
     shown = {job for job, _ in (*values["jobs"], *values["problems"])}
     names = names_of(services, batch_id, shown)
     values["names"] = {job: names.get(job, job) for job in shown}

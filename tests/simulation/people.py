@@ -10,6 +10,7 @@ from typing import Protocol
 from imaginem.errors import ImaginemError, NotFound
 from imaginem.pipeline.claimed_ids import ids_in
 from imaginem.ports import JobKey
+from imaginem.usecases.budgets import set_budget
 from imaginem.usecases.clearing import clear_queue
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.pausing import pause_batch, resume_batch
@@ -43,6 +44,8 @@ GROUPED_FORGERIES: tuple[dict[str, object], ...] = (
     {"gathering": "0" * 32, "run": "nobody", "fence": "made-up"},
     {"beat": "made-up"},
 )
+RAISED = 100_000.0
+"""A budget in US dollars that no run uses up."""
 _AGAIN = "-again"
 _PATIENCE = 20
 _LONGEST_JUMP = 3 * 3600.0
@@ -75,6 +78,8 @@ class Person:
             Event.REOPEN: lambda: self._services.cancellations.reopen(self._job()[0][0]),
             Event.PAUSE: lambda: self._ignore(pause_batch(self._services, self._job()[0][0])),
             Event.RESUME: lambda: self._ignore(resume_batch(self._services, self._job()[0][0])),
+            Event.BUDGET: lambda: self._give_budget(self._around.chance.choice((0.5, 1, 3))),
+            Event.RAISE: lambda: self._give_budget(RAISED),
             Event.REPLAY: self._replay,
             Event.RUN_AGAIN: lambda: self._ignore(run_again(self._services, self._job()[0])),
             Event.RERUN: self._rerun,
@@ -136,6 +141,9 @@ class Person:
         key, pipeline = self._job()
         with self._around.ledger.sending(key):
             submit_photo(self._services, key, f"{key[1]}.jpg", b"a photo", pipeline)
+
+    def _give_budget(self, usd: float) -> None:
+        self._ignore(set_budget(self._services, self._job()[0][0], usd))
 
     def _replay(self) -> None:
         entries = self._around.stores.poison.list()

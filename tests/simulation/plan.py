@@ -46,6 +46,8 @@ class Event(StrEnum):
     REOPEN = "batch reopened"
     PAUSE = "batch paused"
     RESUME = "batch let go on"
+    BUDGET = "budget given"
+    RAISE = "budget raised"
     REPLAY = "poison replayed"
     RUN_AGAIN = "run again"
     RERUN = "run again from a step"
@@ -66,6 +68,7 @@ class Event(StrEnum):
 
 _ONLY_AROUND_ERASURES = frozenset({Event.SEARCH, Event.IMPORT_AGAIN, Event.IMPORT_ELSEWHERE})
 _PAUSES = (Event.PAUSE, Event.PAUSE, Event.RESUME)
+_BUDGETS = (Event.BUDGET, Event.RAISE)
 _LOSSES = frozenset({Event.LOSE, Event.LOSE_ALL, Event.CRASH})
 _UNPROMISED_OF_ERASURES = frozenset({Event.LOSE, Event.LOSE_ALL, Event.CLEAR, Event.JUMP})
 _AROUND_ERASURES = (
@@ -153,7 +156,7 @@ def draw(seed: int) -> Plan:
     chance = random.Random(seed)
     jobs = [_job(chance, number) for number in range(chance.choice((1, 1, 2, 2, 3)))]
     faults = tuple(fault for fault in Fault if chance.random() < 0.5) or tuple(Fault)
-    apart = {*_ONLY_AROUND_ERASURES, *_PAUSES}
+    apart = {*_ONLY_AROUND_ERASURES, *_PAUSES, *_BUDGETS}
     kinds = [e for e in Event if e not in apart and chance.random() < 0.5]
     kinds += [event for event in FREQUENT if event in kinds]
     length = chance.choice((1.0, 10.0, 100.0))
@@ -164,7 +167,7 @@ def draw(seed: int) -> Plan:
     elif Event.CRASH in kinds:
         kinds.remove(Event.CRASH)
     events = [(chance.random() * length, chance.choice(kinds)) for _ in range(count)]
-    events = sorted((*events, *_pauses(seed, length)))
+    events = sorted((*events, *_pauses(seed, length), *_budgets(seed, length)))
     return Plan(
         seed=seed,
         workers=chance.choice((1, 2, 2, 3, 4)),
@@ -187,6 +190,15 @@ def _pauses(seed: int, length: float) -> list[tuple[float, Event]]:
     chance = random.Random(seed + 4)
     count = chance.choice((0, 0, 0, 0, 2, 4))
     return [(chance.random() * length, chance.choice(_PAUSES)) for _ in range(count)]
+
+
+def _budgets(seed: int, length: float) -> list[tuple[float, Event]]:
+    """Return when batches get budgets of a few executions, and higher ones, in every third run."""
+    chance = random.Random(seed + 5)
+    if chance.random() < 2 / 3:
+        return []
+    given = [(chance.random() * 3, Event.BUDGET) for _ in range(3)]
+    return [*given, (3 + chance.random() * length, chance.choice((Event.RAISE, Event.RESUME)))]
 
 
 def fusions(seed: int) -> tuple[Fusion, ...]:

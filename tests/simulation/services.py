@@ -33,8 +33,11 @@ from imaginem.ports import (
     MaintenanceJob,
     NoLanding,
     NoRemains,
+    Pause,
     PriceList,
 )
+from imaginem.ports.ledger import FUNCTIONS
+from imaginem.ports.prices import Price
 from imaginem.telemetry.silent import SilentTelemetry
 from imaginem.usecases.audit.chain import ChainWriter
 from imaginem.usecases.erasables import erasables_of
@@ -45,6 +48,7 @@ from tests.simulation.faults import Faults, Port
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.stores import LooseQueues, MarkedLanding, WatchedLog
 
+BUDGET_USED_UP = "batch paused by its budget"
 SETTINGS = CoreSettings(
     default_pipeline=("looks", "report"),
     max_attempts=3,
@@ -85,6 +89,17 @@ class Counting(SilentTelemetry):
             self._happened["outputs reused"] += 1
 
 
+class CountedPauses(PausedBatches):
+    """Counts how often a budget pauses a batch."""
+
+    happened: Counter[str]
+
+    def pause(self, batch_id: str, pause: Pause) -> None:
+        super().pause(batch_id, pause)
+        if pause.of_budget:
+            self.happened[BUDGET_USED_UP] += 1
+
+
 class Surroundings(Protocol):
     """What the ports are made of."""
 
@@ -112,7 +127,9 @@ class SimulatedServices(Engines):
     photo_receivers: Sequence[str] = ()
     environment: Mapping[str, str] = {}
     models: Any = None
-    prices = PriceList()
+    prices = PriceList(  # each execution costs a dollar
+        (Price(FUNCTIONS, "execution", "calls", 1, 1.0),)
+    )
     setup = "fused"
 
     def __init__(self, around: Surroundings, emulated: bool) -> None:
@@ -151,7 +168,8 @@ class SimulatedServices(Engines):
         self.alarms = SimulatedAlarms(self._around)
         self.cancellations = CancelledBatches(self.shared_state, self._clock.read)
         self.budgets = NotedBudgets(self.cancellations, self.shared_state, self._clock.read)
-        self.pauses = PausedBatches(self.cancellations, self.shared_state)
+        self.pauses = CountedPauses(self.cancellations, self.shared_state)
+        self.pauses.happened = self._around.happened
         self.open_batches = NotedBatches(self.shared_state, self._clock.machine)
         self.engine_choices = NotedEngineChoices(self.shared_state)
         self.erased = NotedErasures(self.tombstones, self.shared_state, self.erased_runs)

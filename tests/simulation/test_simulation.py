@@ -21,6 +21,7 @@ from tests.simulation.campaign import cores, play, play_all
 from tests.simulation.crowd import LONGEST_WAIT, play_crowd
 from tests.simulation.machine import Variant
 from tests.simulation.plan import Event, Fault
+from tests.simulation.services import BUDGET_USED_UP
 from tests.simulation.world import AS_IT_IS, run
 
 SEEDS = 1000
@@ -44,6 +45,7 @@ def test_every_invariant_holds_in_a_thousand_runs() -> None:
     assert campaign.happened["poison entries replayed to success"] > SEEDS / 10
     assert campaign.happened["outcomes of several steps recorded together"] > SEEDS / 10
     assert campaign.happened["deliveries: paused"] > SEEDS / 10
+    assert campaign.happened[BUDGET_USED_UP] > SEEDS / 20
     again = campaign.happened["executions of recorded steps"]
     assert again < 0.015 * campaign.happened["step executions"]
 

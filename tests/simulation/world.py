@@ -13,6 +13,7 @@ from imaginem.errors import NotFound
 from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.states import CONCLUDED, JobState, StepState
 from imaginem.ports import Fusion, JobKey, PoisonEntry
+from imaginem.usecases.budgets import set_budget
 from imaginem.usecases.final_sweep import sweep_finally
 from imaginem.usecases.poison import replay_entry
 from imaginem.usecases.rerun import prepare_rerun, rerun_job
@@ -23,7 +24,7 @@ from tests.simulation.host import POISON
 from tests.simulation.known import known
 from tests.simulation.ledger import BrokenInvariant, Ledger
 from tests.simulation.machine import Machine, Variant
-from tests.simulation.people import Person
+from tests.simulation.people import RAISED, Person
 from tests.simulation.plan import STEPS, Event, Plan, draw, fusions
 from tests.simulation.scheduler import Scheduler
 from tests.simulation.services import SimulatedServices, Stores
@@ -138,7 +139,9 @@ class World:
 
     def come_to_rest(self) -> None:
         """Stop all faults, and let the clock run until nothing is left to do."""
-        self.trace.note("world", "from now on nothing goes wrong, and no batch is paused")
+        self.trace.note(
+            "world", "nothing goes wrong from now on; no batch is paused, budgets are raised"
+        )
         self.faults.on = False
         self._settle()
 
@@ -148,6 +151,8 @@ class World:
         latest = self.clock.seconds + _REST
         while self.clock.seconds < latest:
             for batch in sorted({name for name, _, _ in self.plan.jobs}):
+                if self.services.budgets.of(batch, anew=True) is not None:
+                    set_budget(self.services, batch, RAISED)
                 self.services.pauses.resume(batch)
             self.scheduler.run(until=self.clock.seconds + _LOOK)
             if not (self.queues.left() or self.ledger.busy or invariants.at_work(self)):

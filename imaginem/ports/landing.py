@@ -69,7 +69,7 @@ class Deed(StrEnum):
 
 @dataclass(frozen=True)
 class Decision:
-    """A batch was cancelled, reopened, paused, let go on or given a budget, or a job or it erased.
+    """A batch was cancelled, reopened, paused, resumed, given a budget or erased; or a job erased.
 
     Attributes:
         usd: the batch's budget in US dollars; None if it has none from then on.

@@ -107,8 +107,11 @@ class TestEveryLanding:
     ) -> None:
         cancelled = landing.decide(Decision(Deed.CANCEL, "spring"))
         erased = landing.decide(Decision(Deed.ERASE, "spring", ("job-1",), whole=True))
+        budget = landing.decide(Decision(Deed.BUDGET, "spring", usd=5.0))
         landing.erase_batch("spring", ["job-1"])
-        assert landing.decisions() == [cancelled, erased]
+        assert landing.decisions() == [cancelled, erased, budget]
+        assert landing.decisions()[-1].usd == 5.0
+        landing.settle(budget)
         landing.settle(cancelled)
         landing.settle(cancelled)
         assert landing.decisions() == [erased]

@@ -6,7 +6,6 @@ from JSON before it counts as found; else its step has failed, and says which fi
 """
 
 import math
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +18,9 @@ from imaginem.redaction import one_line
 
 _DEPTH = 100  # readers of JSON stop at 200, and messages, results and exports wrap what they hold
 _WRAP = 200 - _DEPTH
-_LONG_NUMBER = re.compile(rb"\d{309}")  # 1.8e308 is the largest that a float holds
+_DIGITS = bytes(ord("0") if chr(code).isdigit() else ord(" ") for code in range(128)) + b" " * 128
+_LONG_NUMBER = b"0" * 309  # 1.8e308 is the largest that a float holds
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 _Fault = tuple[str, str]
 """Where, and what is wrong there and what to do."""
@@ -43,18 +44,33 @@ def json_of(step: str, found: StepOutput) -> Any:
                 f"the output of {step} takes {len(text)} bytes, and {LINKED_LIMIT} are allowed: "
                 "return less, or keep a picture of it with job.save_png"
             )
-        from_json(b"[" * _WRAP + text + b"]" * _WRAP, allow_inf_nan=False)
-        if not _LONG_NUMBER.search(text):
+        if not _may_be_odd(text):
             return output
+        from_json(b"[" * _WRAP + text + b"]" * _WRAP, allow_inf_nan=False)
         reason = ""
     except (ValueError, RecursionError) as problem:  # of pydantic, or of a serializer of the step
         output, reason = None, one_line(str(problem), 200)
     place, fault = next(_faults_of(found), ("", ""))
     if not (fault or reason):
-        return output  # the digits are those of a text
+        return output  # what looked odd is in a text
     place = place or _field_of(found)
     fault = fault or f"can't be written as JSON ({reason}): return texts, numbers, lists or models"
     raise PermanentError(f"the output of {step}: {place or 'it'} {fault}")
+
+
+def _may_be_odd(text: bytes) -> bool:
+    """Tell whether JSON is to be read and looked through; most outputs are plain, and some large.
+
+    Signs in a text may look like numbers or brackets; none that is odd looks plain.
+    """
+    if b"NaN" in text or b"Infinity" in text or _LONG_NUMBER in text.translate(_DIGITS):
+        return True
+    brackets = text.translate(None, delete=_NO_BRACKETS)
+    for _ in range(_DEPTH // 2):  # each turn takes away one or two levels
+        if not brackets:
+            return False
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+    return bool(brackets)
 
 
 def _faults_of(found: StepOutput) -> Iterator[_Fault]:

@@ -85,7 +85,10 @@ def test_an_output_that_no_link_may_lead_to_is_told(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     "anything",
-    [10**300, 2**64, -(2**64), "7" * 400, "", [], {"1": None}, nested(98), "a\0b", 1e-320, -0.0],
+    [
+        *(10**300, 2**64, -(2**64), "", [], {"1": None}, nested(98), "a\0b", 1e-320, -0.0),
+        *("7" * 400, "NaN", "-Infinity", "[" * 300, "]{[", ["[" * 300, "}"]),
+    ],
 )
 def test_what_json_has_stays_as_it_is(anything: Any) -> None:
     assert json_of("any", Anything(anything=anything))["anything"] == anything

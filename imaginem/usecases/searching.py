@@ -2,8 +2,18 @@
 
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
+from imaginem.images.limits import PAGE_LIMIT
 from imaginem.outputs import OcrText, TextLine, Word
-from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, PhotoFilter, PhotoPage
+from imaginem.ports import (
+    AuditDeed,
+    AuditSubject,
+    DashboardServices,
+    JobResult,
+    PhotoFilter,
+    PhotoPage,
+)
 from imaginem.ports.text_search import Sureness, TextSearch, word_tokens
 from imaginem.usecases.audit.acting import note
 
@@ -62,6 +72,26 @@ def hits_on_photo(text: OcrText, words: str) -> list[TextHit]:
         if search.sureness_of(word_tokens(line.text), photo) is not None:
             hits += _hits_in_line(search, photo, number, line)
     return hits
+
+
+def page_with(result: JobResult, words: str) -> int:
+    """Return the first page of a photo's file that has words, as its own page opens; else 1.
+
+    Args:
+        result: of the photo's job.
+        words: what was searched for.
+    """
+    try:
+        text = OcrText.model_validate(result.job_output.get("ocr"))
+    except ValidationError:  # there is none, or a sender's own
+        return 1
+    if not any(line.page and line.page > 1 for line in text.lines):
+        return 1  # without a look at each word
+    search, photo = TextSearch(words), frozenset(word_tokens(text.full_text))
+    for line in text.lines:
+        if line.page and search.sureness_of(word_tokens(line.text), photo) is not None:
+            return min(max(line.page, 1), PAGE_LIMIT)
+    return 1
 
 
 def _hits_in_line(

@@ -1,12 +1,13 @@
 """Addresses in the API and of pages."""
 
 import re
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlencode
 
 from imaginem.errors import InvalidMessage, NotFound
 from imaginem.names import table_key
 from imaginem.ports import FoundPhoto
 
+_ONE_PAGE = (".jpg", ".jpeg", ".bmp", ".heic", ".jxl")
 _DOTS = re.compile(r"\.{1,2}")
 
 
@@ -48,7 +49,16 @@ def image_path(batch_id: str, job_id: str) -> str:
     return f"/api/images/{path(batch_id)}/{path(job_id)}"
 
 
-def thumbnail_url(photo: FoundPhoto) -> str:
-    """Return the address of a photo's thumbnail; it changes when the job is run again."""
+def thumbnail_url(photo: FoundPhoto, words: str = "") -> str:
+    """Return the address of a photo's thumbnail; it changes when the job is run again.
+
+    Args:
+        photo: in a list.
+        words: by which it was found: of a file of several pages, the one that has them is shown.
+    """
     version = f"{photo.timestamp.timestamp() * 1000:.0f}"
-    return f"{image_path(photo.batch_id, photo.id)}/thumbnail?v={version}"
+    address = f"{image_path(photo.batch_id, photo.id)}/thumbnail?v={version}"
+    # Browsers keep a picture under its address: that of one page is to be the same for all words.
+    if not words or photo.name.lower().endswith(_ONE_PAGE):
+        return address
+    return f"{address}&{urlencode({'text': words})}"

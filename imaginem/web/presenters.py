@@ -148,8 +148,8 @@ def _present_searched(face: SearchedFace) -> face_models.FoundFace:
     )
 
 
-def present_photo(photo: FoundPhoto) -> models.Photo:
-    """Return a photo in a list."""
+def present_photo(photo: FoundPhoto, words: str = "") -> models.Photo:
+    """Return a photo in a list; `words` are those that were searched for."""
     return models.Photo(
         batch_id=photo.batch_id,
         job_id=photo.id,
@@ -158,7 +158,7 @@ def present_photo(photo: FoundPhoto) -> models.Photo:
         faces=photo.faces,
         tags=list(photo.tags),
         unfinished=list(photo.unsuccessful),
-        thumbnail=thumbnail_url(photo) if photo.kept else "",
+        thumbnail=thumbnail_url(photo, words) if photo.kept else "",
         sureness=photo.sureness.value if photo.sureness else "",
     )
 

@@ -55,6 +55,8 @@ def test_pages_of_one_file_are_one_match_and_more_pages_of_it() -> None:
     assert order[0] < page.index("and 2 more pages") < order[1]
     assert order[2] < page.index(f'id="match-{own}-{beside}"')
     assert "scan, page 2" in page
+    assert 'href="/photos/b/scan?page=2"' in page
+    assert 'href="/photos/b/scan?page=1"' not in page
     told = api.get("/api/jobs/b/own").json()["matches"]
     assert [match["page"] for match in told] == [2, 1, 3, 1, 1]
 

@@ -1,12 +1,17 @@
 """Which page of a photo's file is shown, with which boxes."""
 
 import io
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
 from PIL import Image
 
-from tests.dashboard import client, keep, web_services
+from imaginem.ports import FoundPhoto
+from imaginem.testing import MemoryServices
+from imaginem.web.addresses import thumbnail_url
+from tests.dashboard import client, keep, principal, web_services
 
 
 def book() -> bytes:
@@ -21,7 +26,7 @@ class TestALaterPage:
     """A page of a file is shown with what is on it, and nothing of the others."""
 
     @pytest.fixture
-    def web(self) -> TestClient:
+    def services(self) -> MemoryServices:
         services = web_services()
         faces = [
             {"page": number, "face_rectangle": {"left": number, "top": 1, "width": 3, "height": 3}}
@@ -39,6 +44,10 @@ class TestALaterPage:
             "facedetection": {"faces": faces, "pages": 2},
         }
         keep(services, ("b", "one"), outputs, photo=book())
+        return services
+
+    @pytest.fixture
+    def web(self, services: MemoryServices) -> TestClient:
         return client(services)
 
     def test_it_is_shown_and_the_boxes_on_it(self, web: TestClient) -> None:
@@ -74,3 +83,52 @@ class TestALaterPage:
         refused = web.get("/api/images/b/one/view?page=3")
         assert (refused.status_code, "no page 3" in refused.text) == (422, True)
         assert web.get("/photos/b/one?page=0").status_code == 422
+
+    def test_a_search_shows_that_page_in_the_small_picture_too(self, web: TestClient) -> None:
+        (hit,) = web.get("/api/images?text=maria").json()["images"]
+        (first,) = web.get("/api/images").json()["images"]
+        assert "&text=maria" in hit["thumbnail"]
+        assert "text=" not in first["thumbnail"]
+        assert hit["thumbnail"].replace("&", "&amp;") in web.get("/photos?text=maria").text
+        pictures = [web.get(each["thumbnail"]) for each in (first, hit)]
+        reds = [_color(picture.content)[0] > 200 for picture in pictures]
+        assert reds == [True, False]
+        assert pictures[0].headers["etag"] != pictures[1].headers["etag"]
+
+    @pytest.mark.parametrize("asked", ["text=hello", "text=nobody", "text=", "page=1&text=maria"])
+    def test_the_first_page_is_shown_where_it_has_the_words_or_is_asked_for(
+        self, web: TestClient, asked: str
+    ) -> None:
+        assert _color(web.get(f"/api/images/b/one/thumbnail?{asked}").content)[0] > 200
+
+    def test_pictures_are_kept_by_page_and_not_by_words(
+        self, web: TestClient, services: MemoryServices
+    ) -> None:
+        for words in ("maria", "Maria", "mariah nobody"):
+            web.get(f"/api/images/b/one/thumbnail?text={words}")
+        assert len(list(services.blobs.list("thumbnails", ""))) == 1
+        assert web.get(f"/api/images/b/one/thumbnail?text={'x' * 201}").status_code == 422
+
+    def test_words_find_nothing_out_about_a_photo_of_another_group(
+        self, services: MemoryServices
+    ) -> None:
+        services.batches.open_batch("red", "red-group")
+        result = services.results.read(("b", "one"))
+        assert result is not None
+        services.results.save(replace(result, batch_id="red"))
+        stranger = client(services, "platform", **principal("viewer", groups=("blue-group",)))
+        for words in ("maria", "nobody"):
+            answer = stranger.get(f"/api/images/red/one/thumbnail?text={words}")
+            assert answer.status_code == 404
+
+
+def test_files_of_one_page_have_one_address_whatever_was_searched_for() -> None:
+    at = datetime(2026, 5, 1, tzinfo=UTC)
+    photo = FoundPhoto("b", "one", "IMG_1.JPG", at)
+    assert thumbnail_url(photo, "maria") == thumbnail_url(photo)
+
+
+def _color(picture: bytes) -> tuple[int, ...]:
+    color = Image.open(io.BytesIO(picture)).convert("RGB").getpixel((5, 5))
+    assert isinstance(color, tuple)
+    return color

@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from imaginem.errors import PermanentError
 from imaginem.images.decoding import check_photo
 from imaginem.images.limits import PAGE_LIMIT
+from imaginem.ports import DashboardServices, JobKey, JobResult
 from imaginem.usecases.jobs import photo_name, result_of
 from imaginem.usecases.renditions import (
     MEDIA_TYPE,
@@ -18,7 +19,7 @@ from imaginem.usecases.renditions import (
     make_rendition,
     version_of,
 )
-from imaginem.usecases.searching import count_labels, find_photos
+from imaginem.usecases.searching import count_labels, find_photos, page_with
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob, WebDep
 from imaginem.web.files import PICTURE, attachment, file_response
 from imaginem.web.models import LabelCount, Photos
@@ -52,7 +53,8 @@ def images(
 ) -> Photos:
     """Find photos by their labels, text and faces: the surest first, then the newest."""
     page = find_photos(services, wanted, cursor, limit)
-    return Photos(images=[present_photo(photo) for photo in page.photos], cursor=page.cursor)
+    found = [present_photo(photo, wanted.text) for photo in page.photos]
+    return Photos(images=found, cursor=page.cursor)
 
 
 @router.get("/tags", responses=responses(422))
@@ -121,11 +123,25 @@ async def smaller(
     key: VisibleJob,
     request: Request,
     size: Size,
-    page: Annotated[int, Query(ge=1, le=PAGE_LIMIT, description="Of the photo's file.")] = 1,
+    page: Annotated[
+        int | None,
+        Query(ge=1, le=PAGE_LIMIT, description="Of the photo's file; else the first."),
+    ] = None,
+    text: Annotated[
+        str, Query(max_length=200, description="Words, instead of the number of a page with them.")
+    ] = "",
 ) -> Response:
     """Show a photo, upright, as JPEG: `thumbnail` (320 pixels) or `view` (1,600)."""
-    result = await run_in_threadpool(result_of, services, key)
-    copy = await run_in_threadpool(kept_rendition, services, result, size, page)
+    result, number = await run_in_threadpool(_page_of, services, key, page, text)
+    copy = await run_in_threadpool(kept_rendition, services, result, size, number)
     if copy is None:
-        copy = await web.turns.run(lambda: make_rendition(services, result, size, page))
-    return file_response(request, copy.data, MEDIA_TYPE, f"{size}-{copy.version}-{page}")
+        copy = await web.turns.run(lambda: make_rendition(services, result, size, number))
+    return file_response(request, copy.data, MEDIA_TYPE, f"{size}-{copy.version}-{number}")
+
+
+def _page_of(
+    services: DashboardServices, key: JobKey, page: int | None, text: str
+) -> tuple[JobResult, int]:
+    """Return a job's result, and which page of its photo is shown; long texts take a moment."""
+    result = result_of(services, key)
+    return result, page_with(result, text) if page is None else page

@@ -32,7 +32,7 @@ def _cards(
     page = find_photos(services, wanted, cursor, PAGE)
     fields = filter_fields(request)
     return {
-        "photos": [present_photo(photo) for photo in page.photos],
+        "photos": [present_photo(photo, wanted.text) for photo in page.photos],
         "this": urlencode({**fields, "cursor": cursor}),
         "following": urlencode({**fields, "cursor": page.cursor}) if page.cursor else "",
         "fields": fields,

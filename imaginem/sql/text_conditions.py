@@ -31,6 +31,7 @@ _MOST_PARAMETERS = 800
 _SAMPLE = 500
 """Photos whose words are read at once where an index does not list its words."""
 _ROUNDS = 10
+_FIFTH = 5
 
 
 class _ByCondition(ABC):
@@ -38,7 +39,7 @@ class _ByCondition(ABC):
 
     Args:
         newest: photos that are looked through before the index is asked, which sorts all photos
-            that it finds.
+            that it finds; fewer where a fifth of them has nothing.
     """
 
     def __init__(self, newest: int = 5_000) -> None:
@@ -55,14 +56,19 @@ class _ByCondition(ABC):
         self, session: Session, query: Any, ask: Ask, before: int | None, limit: int
     ) -> Sequence[Any]:
         """Look through the newest photos, where a common word is; then ask the index for others."""
-        floor = self._floor(session, before)
         near = query.where(self._condition(ask.groups, ask.marks, ask.without))
-        near = near.where(PhotoText.number >= floor).order_by(PhotoText.number.desc())
-        if before is not None:
-            near = near.where(PhotoText.number < before)
-        found = session.execute(near.limit(limit)).all()
-        if len(found) == limit:
-            return found
+        near = near.order_by(PhotoText.number.desc())
+        found: list[Any] = []
+        last = self._last(session) + 1 if before is None else before
+        floor = last
+        for width in (self._looked_through // _FIFTH + 1, self._looked_through):
+            part = near.where(PhotoText.number < floor, PhotoText.number >= last - width)
+            found += session.execute(part.limit(limit - len(found)))
+            floor = last - width
+            if len(found) == limit:
+                return found
+            if not found:
+                break  # it is rare: the index has few photos to sort
         others = self.newest(session, query, ask, floor).limit(limit - len(found))
         return [*found, *session.execute(others)]
 
@@ -74,7 +80,8 @@ class _ByCondition(ABC):
         found: set[str] = set()
         begun = tuple(sorted(keys))
         anything = (tuple(Term((key,), beginning=True) for key in begun),)
-        near = PhotoText.number >= self._floor(session), PhotoText.number.desc()
+        newest = PhotoText.number >= self._last(session) - self._looked_through
+        near = newest, PhotoText.number.desc()
         for where, order in (near, *[(true(), _BY_NUMBER)] * _ROUNDS):
             known = tuple(Term((token,)) for token in sorted(found))
             condition = self._condition(anything, (), (known,) if known else ())
@@ -86,11 +93,9 @@ class _ByCondition(ABC):
             found |= more
         return found
 
-    def _floor(self, session: Session, before: int | None = None) -> int:
-        """Return from which number on a photo is one of the newest, or of those before another."""
-        if before is None:
-            before = session.scalar(select(func.max(PhotoText.number))) or 0
-        return before - self._looked_through
+    def _last(self, session: Session) -> int:
+        """Return the number of the newest photo."""
+        return session.scalar(select(func.max(PhotoText.number))) or 0
 
     @abstractmethod
     def _condition(

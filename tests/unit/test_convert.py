@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from imaginem.assets.convert.centernet import convert_graph
+from imaginem.assets.convert.fewer_values import with_fewer_values
 from imaginem.assets.convert.text_detection import to_onnx
 from imaginem.errors import ConfigurationError
 
@@ -147,3 +148,60 @@ def test_text_detection_with_another_end_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError, match="not the one expected"):
         to_onnx(path)
+
+
+def body_network() -> onnx.ModelProto:
+    """Return a network with what text detection has in its body: halves, gates and four levels."""
+    constants = {
+        "half_weights": numbers(4, 2 * _CHANNELS, 3, 3),
+        "gate_weights": numbers(4, 4, 1, 1),
+        "roi": np.zeros(0, np.float32),
+        "level_weights": numbers(5, 16, 3, 3),
+    }
+    sizes = {"first": 8, "second": 4, "third": 2}
+    nodes = [
+        helper.make_node("Relu", ["x"], ["bent"]),
+        helper.make_node("Concat", ["x", "bent"], ["both"], axis=1),
+        helper.make_node("Conv", ["both", "half_weights"], ["halves"], pads=[1, 1, 1, 1]),
+        helper.make_node("GlobalAveragePool", ["halves"], ["mean"]),
+        helper.make_node("Conv", ["mean", "gate_weights"], ["gate_sum"]),
+        helper.make_node("HardSigmoid", ["gate_sum"], ["gate"]),
+        helper.make_node("Mul", ["halves", "gate"], ["product"]),
+        helper.make_node("Add", ["halves", "product"], ["fourth"]),
+    ]
+    nearest = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    for name, size in sizes.items():
+        constants[f"{name}_scales"] = np.array([1, 1, size, size], np.float32)
+        pooled: dict[str, Any] = {"kernel_shape": [size, size], "strides": [size, size]}
+        resized = ["roi", f"{name}_scales"]
+        nodes += [
+            helper.make_node("MaxPool", ["fourth"], [f"{name}_small"], **pooled),
+            helper.make_node("Resize", [f"{name}_small", *resized], [name], **nearest),
+        ]
+    nodes += [
+        helper.make_node("Concat", [*sizes, "fourth"], ["levels"], axis=1),
+        helper.make_node("Conv", ["levels", "level_weights"], ["map"], pads=[1, 1, 1, 1]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "body",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, _CHANNELS, "h", "w"])],
+        [helper.make_tensor_value_info("map", TensorProto.FLOAT, [1, 5, "h", "w"])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=8)
+
+
+def test_text_detection_with_fewer_large_values_gives_the_same_map() -> None:
+    model = body_network()
+    x = numbers(1, _CHANNELS, 16, 24)
+    wanted = answer(model.SerializeToString(), x=x)
+
+    with_fewer_values(model.graph)
+
+    # No picture is laid beside another, but for the levels before they are enlarged.
+    kinds = Counter(node.op_type for node in model.graph.node)
+    assert (kinds["Concat"], kinds["Resize"], kinds["Slice"]) == (1, 2, 1)
+    gate = next(node for node in model.graph.node if "gate" in node.input)
+    assert gate.op_type == "Add"
+    assert np.allclose(answer(model.SerializeToString(), x=x), wanted, atol=1e-4)

@@ -14,6 +14,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
+from imaginem.assets.convert.fewer_values import with_fewer_values
 from imaginem.errors import ConfigurationError
 
 Array = NDArray[np.float32]
@@ -23,7 +24,7 @@ _STEP = 2  # pixels that each enlargement makes of one, in both directions
 
 
 def to_onnx(path: Path) -> bytes:
-    """Return the network with its head rewritten, and without operators that do nothing.
+    """Return the network with head and body rewritten, and without operators that do nothing.
 
     Args:
         path: the ONNX file of the package.
@@ -54,6 +55,7 @@ def to_onnx(path: Path) -> bytes:
     del graph.node[:]
     graph.node.extend(body)
     graph.node.extend(_head(head[0].input[0], result))
+    with_fewer_values(graph)
     used = {name for node in graph.node for name in node.input}
     kept = [tensor for tensor in graph.initializer if tensor.name in used]
     del graph.initializer[:]

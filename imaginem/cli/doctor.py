@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -29,7 +30,9 @@ from imaginem.errors import ConfigurationError, ImaginemError, StorageSilent, fr
 from imaginem.host.emulator import emulator_package
 from imaginem.host.identity import check_identity
 from imaginem.pipeline.brought import check_installed
+from imaginem.pipeline.import_faults import forgotten_steps
 from imaginem.pipeline.means import check_settings
+from imaginem.pipeline.steps import Registry
 from imaginem.runtime import Runtime
 from imaginem.usecases.health import (
     Check,
@@ -81,16 +84,16 @@ def _print(finding: Finding) -> None:
 
 def examine_app(app: Path) -> list[Finding]:
     """Return what is well in an app's folder and what is not."""
-    steps = examine([Check("steps", lambda: load_registry(app))])
+    steps, registry = _steps(app)
     try:
         runtime = make_runtime(app)
     except ImaginemError as problem:
-        return [*steps, Finding("settings", str(problem))]  # names all that is wrong, however long
-    findings = examine(_checks(runtime, app))
+        return [steps, Finding("settings", str(problem))]  # names all that is wrong, however long
+    findings = examine(_checks(runtime, app, registry))
     names = _NAMES | {name: f"engine for {name}" for name in runtime.engine_kinds}
     shown = [Finding(names.get(f.name, f.name), f.problem) for f in findings]
     return [
-        *steps,
+        steps,
         Finding("settings"),
         *shown,
         *unread_languages(runtime.settings),
@@ -123,14 +126,25 @@ def _told(end: Retirement) -> tuple[str, str]:
     return (end.text, "") if end.is_over else ("", end.text)
 
 
-def _checks(runtime: Runtime, app: Path) -> Iterator[Check]:
+def _steps(app: Path) -> tuple[Finding, Registry | None]:
+    """Return whether the steps can be imported, what looks like one and is none, and the steps."""
+    (found,) = examine([Check("steps", lambda: load_registry(app))])
+    if found.problem:
+        return found, None
+    registry = load_registry(app)
+    return replace(found, note="; ".join(forgotten_steps(registry))), registry
+
+
+def _checks(runtime: Runtime, app: Path, registry: Registry | None = None) -> Iterator[Check]:
+    """Yield the checks; those of steps only if these could be imported."""
     settings = runtime.settings
     yield Check("disk", lambda: _check_room(settings.home.absolute()))
-    yield Check("pipeline", lambda: check_pipeline(settings, _step_names(app)))
-    yield Check("settings of steps", lambda: _check_steps(app))
-    store = WeightsStore(settings.assets)
-    yield Check("weights of steps", lambda: check_weights_of(app, store))
-    yield Check("packages of steps", lambda: check_installed(load_registry(app).requirements()))
+    if registry is not None:
+        store = WeightsStore(settings.assets)
+        yield Check("pipeline", lambda: check_pipeline(settings, registry.names()))
+        yield Check("settings of steps", lambda: _check_steps(registry))
+        yield Check("weights of steps", lambda: check_weights_of(app, store))
+        yield Check("packages of steps", lambda: check_installed(registry.requirements()))
     for check in ServiceChecks(runtime, settings.pipeline).checks():
         yield with_advice(check, settings)
     if home_matters(settings):
@@ -172,8 +186,8 @@ def _check_room(home: Path) -> None:
         )
 
 
-def _check_steps(app: Path) -> None:
-    check_settings(load_registry(app).settings(), os.environ, Settings.declared())
+def _check_steps(registry: Registry) -> None:
+    check_settings(registry.settings(), os.environ, Settings.declared())
 
 
 def check_pipeline(settings: Settings, known: Sequence[str]) -> None:
@@ -195,14 +209,6 @@ def _check_runtime(settings: Settings) -> None:
     from imaginem.engines.local.models import check_runtime  # loads numpy
 
     check_runtime(settings.local_runtime)
-
-
-def _step_names(app: Path) -> list[str]:
-    """Return the steps' names; none when they can't be imported, which another check tells."""
-    try:
-        return load_registry(app).names()
-    except ImaginemError:
-        return []
 
 
 def _check_weights(store: AssetStore) -> None:

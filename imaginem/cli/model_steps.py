@@ -40,7 +40,7 @@ def add_card_step(app: Path, name: str, card_path: Path, photo_path: Path | None
     copies = _copies(card, card_path.resolve().parent, target.parent)
     runtime = make_runtime(app)
     fetch_with_bars_of(runtime, [(name, weights) for weights in card.weights], err)
-    _check(runtime, name, card)
+    _check(runtime, name, card, card_path)
     photo, of = _photo(runtime, photo_path)
     found = _found(runtime, name, card, photo)
     for source, copy in copies.items():
@@ -53,11 +53,17 @@ def add_card_step(app: Path, name: str, card_path: Path, photo_path: Path | None
     _print_written(card, name, (target, step_file), f"{of}: {found}")
 
 
-def _check(runtime: Runtime, name: str, card: ClassifierCard | DetectorCard) -> None:
+def _check(
+    runtime: Runtime, name: str, card: ClassifierCard | DetectorCard, card_path: Path
+) -> None:
     runtime.models.network(name, card.model)  # says what is missing, such as onnxruntime
     from imaginem.engines.onnx.checking import check_card
 
-    check_card(card, *runtime.models.ready(name, card))
+    network, labels = runtime.models.ready(name, card)
+    try:
+        check_card(card, network, labels)
+    except ConfigurationError as problem:
+        raise ConfigurationError(f"{card_path.name} and its model differ: {problem}") from None
 
 
 def _photo(runtime: Runtime, path: Path | None) -> tuple[Photo, str]:

@@ -23,6 +23,7 @@ from imaginem.errors import (
     StorageUnavailable,
     disk_full,
 )
+from imaginem.pipeline.import_faults import why_not_imported
 from imaginem.pipeline.steps import Registry, default_registry
 from imaginem.redaction import one_line
 from imaginem.runtime import Runtime
@@ -117,8 +118,12 @@ def load_registry(app: Path) -> Registry:
     sys.path.insert(0, str(app.resolve()))
     try:
         importlib.import_module("steps")
-    except (ImportError, SyntaxError) as problem:
-        raise ConfigurationError(f"steps can't be imported: {problem}") from None
+    except MemoryError:
+        raise
+    except Exception as problem:  # a step's file may raise anything
+        raise ConfigurationError(
+            f"steps can't be imported: {why_not_imported(problem, app)}"
+        ) from None
     return default_registry
 
 

@@ -13,6 +13,7 @@ from imaginem.cli.shared import (
     App,
     Exit,
     Json,
+    err,
     exit_on_error,
     fail,
     load_registry,
@@ -22,6 +23,7 @@ from imaginem.cli.shared import (
 )
 from imaginem.names import STEP_NAME
 from imaginem.pipeline.groups import MOST
+from imaginem.pipeline.import_faults import forgotten_steps
 from imaginem.pipeline.means import described, setting_name
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -38,6 +40,8 @@ def steps(as_json: Json = False, app: App = Path()) -> None:
     """List the steps and what each needs, as the settings want them."""
     with exit_on_error():
         registry = steps_as_set(app)
+    for note in forgotten_steps(registry):
+        err.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
     if as_json:
         print_json(
             [

@@ -21,6 +21,7 @@ from typing import Any, TextIO
 from imaginem.errors import ImaginemError
 from imaginem.host.freed_memory import FreedMemory
 from imaginem.host.triggers import Bound, load_app
+from imaginem.pipeline.import_faults import why_not_imported
 from imaginem.ports.log_lines import labels_of, log_to
 from imaginem.ports.sends import noting_sends
 from imaginem.redaction import one_line
@@ -138,7 +139,9 @@ def main(folder: str, threads: str) -> int:
     except MemoryError:
         raise  # no fault of the app: the host starts another worker
     except Exception as problem:
-        out.write(json.dumps({"op": "failed", "error": _describe(problem)}) + "\n")
+        out.write(
+            json.dumps({"op": "failed", "error": why_not_imported(problem, Path(folder))}) + "\n"
+        )
         out.flush()
         return 1
     Worker(functions, int(threads), out).serve(lines)

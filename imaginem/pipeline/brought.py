@@ -21,7 +21,7 @@ def check_weights(step: str, declared: Sequence[Weights]) -> None:
     for weights in declared:
         if not isinstance(weights, Weights):
             raise RegistrationError(
-                f"step {step!r}: `weights` must be a list of Weights: "
+                f"step {step!r}: `weights` must be a list of Weights, such as weights=(NET,): "
                 "`from imaginem import Weights`"
             )
         if weights.file and not Path(weights.file).is_absolute():
@@ -37,6 +37,10 @@ def check_requirements(step: str, declared: Sequence[str]) -> None:
     Raises:
         RegistrationError: one is no name and no pinned version.
     """
+    if isinstance(declared, str):
+        raise RegistrationError(
+            f'step {step!r}: `requirements` is a list: write requirements=("{declared}",)'
+        )
     for text in declared:
         if not _REQUIREMENT.fullmatch(text):
             raise RegistrationError(

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 from imaginem.errors import RegistrationError
 from imaginem.names import STEP_NAME
@@ -29,7 +30,9 @@ class Registry:
                 "0-9, starting with a letter"
             )
         if step.name in self._steps:
-            raise RegistrationError(f"step {step.name!r} is registered twice: rename one")
+            other = self._steps[step.name].file
+            where = f" ({Path(other).name} has the other one)" if other else ""
+            raise RegistrationError(f"step {step.name!r} is registered twice: rename one{where}")
         self._steps[step.name] = step
 
     def as_set(self, settings: CoreSettings) -> "Registry":

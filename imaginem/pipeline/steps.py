@@ -38,7 +38,7 @@ class Registering(Protocol):
 
 
 def step(
-    *,
+    *misplaced: object,
     requires: Sequence[AnyStep] = (),
     finalizer: bool = False,
     alone: bool = False,
@@ -81,9 +81,19 @@ def step(
     Raises:
         RegistrationError: the name, parameters or return annotation are not valid.
     """
+    if misplaced:
+        name = getattr(misplaced[0], "__name__", "")
+        raise RegistrationError(
+            f"step {name!r}: write @step() with parentheses above it"
+            if callable(misplaced[0])
+            else "@step takes its arguments by name, such as @step(requires=(ocr,))"
+        )
 
     def register(function: Callable[[Any], Any]) -> Step[Any, Any]:
         name = function.__name__
+        if inspect.iscoroutinefunction(function):
+            raise RegistrationError(f"step {name!r}: write def instead of async def")
+        _check_requires(name, requires)
         check_kind(name, "settings", settings, StepSettings)
         check_kind(name, "parameters", parameters, StepParameters)
         check_weights(name, weights)
@@ -116,6 +126,22 @@ def step(
         return registered
 
     return register
+
+
+def _check_requires(step: str, declared: Sequence[AnyStep]) -> None:
+    """Check what `@step(requires=…)` was given.
+
+    Raises:
+        RegistrationError: it is something else than several steps.
+    """
+    given = declared if isinstance(declared, list | tuple) else [declared]
+    wrong = given if given is not declared else [one for one in given if not isinstance(one, Step)]
+    for one in wrong:
+        name = str(getattr(one, "name", getattr(one, "__name__", one))).rpartition(".")[2]
+        raise RegistrationError(
+            f"step {step!r}: `requires` is a list of steps: write requires=({name},), and above "
+            f"it `from steps.{name} import {name}`"
+        )
 
 
 def _output_type(function: Callable[[Any], Any], *, grouped: bool) -> type[StepOutput]:

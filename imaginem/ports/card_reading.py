@@ -40,13 +40,15 @@ def read_card(path: Path) -> ClassifierCard | DetectorCard:
     try:
         raw = from_json(path.read_bytes())
     except OSError as problem:
-        raise ConfigurationError(f"{path} can't be read: {problem.strerror}") from None
+        told = f"{path} can't be read: {problem.strerror}"
+        fix = ": put the card there" if isinstance(problem, FileNotFoundError) else ""
+        raise ConfigurationError(f"{told}{fix}") from None
     except ValueError as problem:
         raise ConfigurationError(f"{path} is no JSON: {problem}") from None
     try:
         card = _READER.validate_python(raw)
     except ValidationError as problem:
-        raise ConfigurationError(f"{path.name}: {_explained(problem)}") from None
+        raise ConfigurationError(f"{path.name}: {explained(problem)}") from None
     folder = path.resolve().parent
     placed: dict[str, object] = {"model": _placed(card.model, folder)}
     if isinstance(card.labels, FileSource):
@@ -58,8 +60,8 @@ def _placed(source: FileSource, folder: Path) -> FileSource:
     return source.model_copy(update={"file": str(folder / source.file)}) if source.file else source
 
 
-def _explained(problem: ValidationError) -> str:
-    """Return what is wrong with a card: each field once."""
+def explained(problem: ValidationError) -> str:
+    """Return what is wrong with a card, or a part of one: each field once."""
     told: dict[str, str] = {}
     for error in problem.errors(include_url=False, include_input=False):
         place = _place([str(part) for part in error["loc"]])
@@ -74,9 +76,13 @@ def _place(parts: list[str]) -> list[str]:
 
 
 def _why(kind: str, message: str, place: list[str]) -> str:
+    kinds = "boxes, rows, yolo or picodet" if place else "classifier or detector"
     if kind == "union_tag_not_found":
-        kinds = "boxes, rows, yolo or picodet" if place else "classifier or detector"
         return f"the field kind is missing: {kinds}"
+    if kind == "union_tag_invalid":
+        return f"the field kind must be {kinds}"
+    if kind == "model_attributes_type" and not place:
+        return "a card is a JSON object, {…}, as docs/own-models.md shows"
     if kind == "missing":
         return f"it is missing: {_lowered(_meaning(place)).rstrip('.')}"
     if kind == "extra_forbidden":

@@ -49,7 +49,7 @@ def test_what_a_card_leaves_out_is_what_most_models_want(tmp_path: Path) -> None
     [
         ({"licence": None}, "licence: it is missing: under which the weights may be used"),
         ({"kind": None}, "the field kind is missing: classifier or detector"),
-        ({"kind": "segmenter"}, "'segmenter' found using 'kind' does not match any"),
+        ({"kind": "segmenter"}, "the field kind must be classifier or detector"),
         ({"treshold": 0.5}, "treshold: there is no such field: did you mean threshold?"),
         ({"threshold": 5}, "threshold: input should be less than or equal to 1"),
         ({"labels": {"metadat": "names"}}, "labels.metadat: there is no such field: did you mean"),

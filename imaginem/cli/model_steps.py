@@ -39,9 +39,9 @@ def add_card_step(app: Path, name: str, card_path: Path, photo_path: Path | None
         raise ConfigurationError(f"{target} exists already")
     copies = _copies(card, card_path.resolve().parent, target.parent)
     runtime = make_runtime(app)
+    photo, of = photo_to_try(AssetStore(runtime.settings.assets), photo_path)
     fetch_with_bars_of(runtime, [(name, weights) for weights in card.weights], err)
     _check(runtime, name, card, card_path)
-    photo, of = _photo(runtime, photo_path)
     found = _found(runtime, name, card, photo)
     for source, copy in copies.items():
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -66,16 +66,29 @@ def _check(
         raise ConfigurationError(f"{card_path.name} and its model differ: {problem}") from None
 
 
-def _photo(runtime: Runtime, path: Path | None) -> tuple[Photo, str]:
-    """Return the photo to try a model on, and what to call it."""
-    if path is not None:
-        return decode_photo(path.read_bytes()), path.name
-    try:
-        return decode_photo(AssetStore(runtime.settings.assets).path(_SAMPLE).read_bytes()), _SAMPLE
-    except ImaginemError:  # the samples were not fetched
-        from imaginem.testing import photo_bytes
+def photo_to_try(store: AssetStore, path: Path | None) -> tuple[Photo, str]:
+    """Return the photo to try a model on, and what to call it.
 
-        return decode_photo(photo_bytes(640, 480)), "a plain picture"
+    Args:
+        store: has the sample photos.
+        path: of a photo; or the name of a sample, where there is no such file. A sample if None.
+
+    Raises:
+        ConfigurationError: there is no such photo, or the samples were not fetched.
+    """
+    if path is None:
+        try:
+            return decode_photo(store.path(_SAMPLE).read_bytes()), _SAMPLE
+        except ImaginemError:  # the samples were not fetched
+            from imaginem.testing import photo_bytes
+
+            return decode_photo(photo_bytes(640, 480)), "a plain picture"
+    samples = [asset.name for asset in store.manifest.of_kind("sample")]
+    if not path.exists() and str(path) in samples:
+        return decode_photo(store.path(str(path)).read_bytes()), str(path)
+    if not path.is_file():
+        raise ConfigurationError(f"--photo: there is no file {path}: give the path of a photo")
+    return decode_photo(path.read_bytes()), path.name
 
 
 def _found(runtime: Runtime, name: str, card: ClassifierCard | DetectorCard, photo: Photo) -> str:

@@ -44,6 +44,10 @@ class Exit(IntEnum):
     STORAGE = 4
 
 
+NO_STEPS = (
+    "there is no folder steps/ in {}: call this in the folder that has function_app.py, or name it "
+    "with --app"
+)
 App = Annotated[Path, typer.Option("--app", help="Folder of function_app.py.")]
 Purpose = Annotated[str, typer.Option("--purpose", help="One of AUDIT_PURPOSES, if set.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -112,9 +116,7 @@ def load_registry(app: Path) -> Registry:
         ConfigurationError: the folder has no `steps`, or they can't be imported.
     """
     if not (app / "steps").is_dir():
-        raise ConfigurationError(
-            f"there is no folder steps/ in {app}: name the app's folder with --app"
-        )
+        raise ConfigurationError(NO_STEPS.format(app))
     sys.path.insert(0, str(app.resolve()))
     try:
         importlib.import_module("steps")

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from imaginem.cli.model_steps import add_card_step
 from imaginem.cli.shared import (
+    NO_STEPS,
     App,
     Exit,
     Json,
@@ -140,7 +141,7 @@ def new_step(
         if file.exists():
             fail(f"{file} exists already", Exit.USAGE)
     if not step_file.parent.is_dir():
-        fail(f"there is no folder steps/ in {app}: name the app's folder with --app", Exit.USAGE)
+        fail(NO_STEPS.format(app), Exit.USAGE)
     if model is not None:
         with exit_on_error():
             add_card_step(app, name, model, photo)

@@ -216,9 +216,7 @@ def test_workers_that_die_at_every_start_end_it_with_the_reason(pool: Pool) -> N
 
 
 def test_an_app_that_says_why_it_cannot_be_loaded_ends_the_start_at_once(pool: Pool) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"can't be loaded: .*line 1: ZeroDiv"
-    ):
+    with pytest.raises(ConfigurationError, match=r"can't be loaded: .*line 1: ZeroDiv"):
         pool("1 / 0").start()
 
 

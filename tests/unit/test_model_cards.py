@@ -8,14 +8,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from imaginem.cli.model_steps import licence_note
+from imaginem.assets import AssetStore
+from imaginem.cli.model_steps import licence_note, photo_to_try
 from imaginem.errors import ConfigurationError, RegistrationError
 from imaginem.outputs import Box, ModelObject, ModelObjects, ModelTag, ModelTags
 from imaginem.pipeline.card_steps import classifier_step, detector_step
 from imaginem.pipeline.steps import Registry
 from imaginem.ports.card_reading import read_card
 from imaginem.ports.model_card import ClassifierCard
-from imaginem.testing import MemoryModels, MemoryServices, job_for
+from imaginem.testing import MemoryModels, MemoryServices, job_for, photo_bytes
 
 SHA256 = "ab" * 32
 CLASSIFIER: dict[str, Any] = {
@@ -226,3 +227,20 @@ class TestSteps:
             RegistrationError, match=r"'tents': .*tents.json can't be read: No such"
         ):
             classifier_step(str(tmp_path / "tents.py"), registry=Registry())
+
+
+def test_a_model_is_tried_on_a_photo_of_ones_own_or_on_a_sample_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = AssetStore(tmp_path / "assets")
+
+    assert photo_to_try(store, None)[1] == "a plain picture"
+    with pytest.raises(ConfigurationError, match=r"page.png is missing: run `imaginem assets f"):
+        photo_to_try(store, Path("page.png"))
+    with pytest.raises(ConfigurationError, match=r"--photo: there is no file pgae.png: give the"):
+        photo_to_try(store, Path("pgae.png"))
+
+    (tmp_path / "page.png").write_bytes(photo_bytes(8, 6))
+    photo, name = photo_to_try(store, Path("page.png"))
+    assert (photo.width, photo.height, name) == (8, 6, "page.png")

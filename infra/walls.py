@@ -5,6 +5,7 @@ import-linter knows only the first part of an outside package's name, so it can'
 """
 
 import ast
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,8 +44,13 @@ def imports_of(package: str) -> Iterator[tuple[str, int, str]]:
         parts = path.with_suffix("").parts
         folder = ".".join(path.parent.parts)
         module = folder if path.name == "__init__.py" else ".".join(parts)
-        for line, name in imported_names(ast.parse(path.read_bytes()), folder):
-            yield module, line, name
+        yield from ((module, line, name) for line, name in _imports_in(path.read_bytes(), folder))
+
+
+@functools.cache
+def _imports_in(source: bytes, package: str) -> list[tuple[int, str]]:
+    """Return the imports of a file; it is read for several contracts."""
+    return list(imported_names(ast.parse(source), package))
 
 
 def _rule(text: str) -> tuple[str, list[str]]:

@@ -7,13 +7,14 @@ import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from azure.storage.queue import QueueServiceClient
 
 from imaginem.assets import AssetStore
 from imaginem.config.settings import Settings, read_settings
 from imaginem.host import Host, HostOptions
+from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import ENDED
 from imaginem.ports import LogEntry, PoisonEntry
 from imaginem.runtime import Runtime
@@ -69,6 +70,17 @@ class Installation:
         self.host = Host(options, self.runtime.queues, self.runtime.blobs)
         self.client = QueueServiceClient.from_connection_string(connection)
 
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.stop()
+
     def start(self) -> None:
         self.host.start()
 
@@ -118,6 +130,16 @@ class Installation:
         text = json.dumps(value)
         self.put(pipeline[0], text)
         return text
+
+    def process(self, photos: Mapping[str, bytes], *, batch: str) -> None:
+        """Take photos through all steps, each as a job of its name; every step must succeed."""
+        for name, photo in photos.items():
+            self.job(self.upload(photo), batch=batch, job=name)
+        self.wait(batch, photos)
+        for name in photos:
+            row = ProgressRow(self.entry(batch, name))
+            states = {step: row.state_of(step) for step in ALL_STEPS}
+            assert states == dict.fromkeys(ALL_STEPS, "success"), name
 
     def entry(self, batch: str, job: str = "job-1") -> LogEntry:
         """Return a job's entity in `pipelinelogs`."""

@@ -24,6 +24,7 @@ from imaginem.pipeline.failing import end_cancelled
 from imaginem.pipeline.fence import AlreadyConcluded, claim_step
 from imaginem.pipeline.fused import FusedRun
 from imaginem.pipeline.gathering import Claimed, Entry, Gathering, Waiting
+from imaginem.pipeline.life_signs import BEAT_SECONDS
 from imaginem.pipeline.loading import Delivery, going_on, runs_of
 from imaginem.pipeline.offload import fit
 from imaginem.pipeline.openings import opening_of
@@ -31,7 +32,6 @@ from imaginem.pipeline.progress_row import RowChange, current_step, read_row
 from imaginem.pipeline.resuming import message_from_row, photo_property, without_secrets
 from imaginem.pipeline.sheets import (
     APART,
-    BEAT_SECONDS,
     GroupStep,
     Member,
     send_on,

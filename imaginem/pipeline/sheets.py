@@ -11,12 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imaginem.errors import (
-    Conflict,
     ImaginemError,
     InvalidMessage,
     PermanentError,
     RetryableError,
-    StorageUnavailable,
     disk_full,
 )
 from imaginem.message import JobMessage
@@ -41,8 +39,9 @@ from imaginem.pipeline.failing import (
 )
 from imaginem.pipeline.fence import AlreadyConcluded
 from imaginem.pipeline.fused import FusedRun
-from imaginem.pipeline.gathering import Claimed, Entry, Gathering, SheetEntry
+from imaginem.pipeline.gathering import Claimed, Entry, Gathering
 from imaginem.pipeline.json_outputs import json_of
+from imaginem.pipeline.life_signs import LifeSigns
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.retries import is_last_try, may_retry
 from imaginem.pipeline.reuse import made_of, succeeded
@@ -50,12 +49,10 @@ from imaginem.pipeline.source import ingest
 from imaginem.pipeline.states import StepState
 from imaginem.pipeline.steps import Step
 from imaginem.pipeline.stopping import stop_erased
-from imaginem.ports import Alarm, JobErased, Services
+from imaginem.ports import JobErased, Services
 from imaginem.ports.log_lines import working_on
 from imaginem.redaction import one_line
 
-BEAT_SECONDS = 5.0
-"""How often whoever works on a sheet gives a sign of life."""
 APART = "apart"
 _logger = logging.getLogger("imaginem.process")
 
@@ -83,38 +80,6 @@ class Member:
     state: str = ""
     photo_problem: Exception | None = field(default=None, repr=False)
     defect: Exception | None = field(default=None, repr=False)
-
-
-class LifeSigns:
-    """Says again and again that somebody works on a sheet.
-
-    Args:
-        gathering: where it is said.
-        sheet: that is worked on.
-        services: that do things later.
-    """
-
-    def __init__(self, gathering: Gathering, sheet: SheetEntry, services: Services) -> None:
-        self._gathering, self._services = gathering, services
-        self.sheet = sheet
-        self._over = False
-        self._alarm: Alarm = services.alarms.after(BEAT_SECONDS, self._beat)
-
-    def _beat(self) -> None:
-        try:
-            self.sheet = self._gathering.beat(self.sheet)
-        except Conflict:  # it counts as dead: what it still finds is recorded where nobody else has
-            return
-        except StorageUnavailable:
-            pass
-        if not self._over:
-            self._alarm = self._services.alarms.after(BEAT_SECONDS, self._beat)
-
-    def end(self) -> None:
-        """Say nothing more."""
-        self._over = True
-        self._alarm.stop()
-        self._alarm.stop()  # the one that was set while the first was being stopped
 
 
 def work_on(

@@ -14,6 +14,7 @@ from imaginem.ports.audit import (
     AuditTrail,
 )
 from imaginem.ports.barred import BarredPhoto, BarredPhotos
+from imaginem.ports.batch_work import Cancellations, OpenBatches
 from imaginem.ports.batches import Batches, BatchInfo, BatchPage, Groups
 from imaginem.ports.budgets import Budgets
 from imaginem.ports.catalogue import FoundPhoto, PhotoCatalogue, PhotoFilter, PhotoPage
@@ -34,16 +35,11 @@ from imaginem.ports.engines import (
     EngineT,
     FaceEngine,
     FaceRecognizer,
-    FacesOfMany,
-    FacesOfOne,
-    GridFaceEngine,
     OcrEngine,
-    PhotoOfMany,
     Probed,
     QuestionEngine,
     SimilarFace,
     VisionEngine,
-    faces_in_many,
 )
 from imaginem.ports.erasing import Erasable, ErasableRuns
 from imaginem.ports.face_index import (
@@ -53,6 +49,13 @@ from imaginem.ports.face_index import (
     Neighbor,
     Seen,
     best_of_each_group,
+)
+from imaginem.ports.faces_in_many import (
+    FacesOfMany,
+    FacesOfOne,
+    GridFaceEngine,
+    PhotoOfMany,
+    faces_in_many,
 )
 from imaginem.ports.gallery import (
     EnrolledFace,
@@ -83,12 +86,10 @@ from imaginem.ports.results import JobResult, ResultOfAnotherRun, Results
 from imaginem.ports.reviews import FacePair, Review, Reviews
 from imaginem.ports.service_faces import FaceList, ServiceFace, ServiceFaces
 from imaginem.ports.services import (
-    Cancellations,
     DashboardServices,
     EngineChoices,
     Fetcher,
     MaintenanceJob,
-    OpenBatches,
     Photos,
     Services,
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from imaginem.ports.alarms import Alarms
 from imaginem.ports.audit import AuditLog, AuditTrail
 from imaginem.ports.barred import BarredPhotos
+from imaginem.ports.batch_work import Cancellations, OpenBatches
 from imaginem.ports.batches import Batches
 from imaginem.ports.budgets import Budgets
 from imaginem.ports.catalogue import PhotoCatalogue
@@ -64,31 +65,6 @@ class EngineChoices(Protocol):
 
     def chosen(self, token: str, batch_id: str) -> Mapping[str, str]:
         """Return what was noted for a batch; nothing for a token that we have not made."""
-
-
-class Cancellations(Protocol):
-    """Batches whose jobs are to stop before their next step."""
-
-    def is_cancelled(self, batch_id: str) -> bool:
-        """Tell whether a batch is cancelled; cached for some seconds, so cheap to ask."""
-
-    def cancel(self, batch_id: str) -> None:
-        """Stop a batch's jobs before their next step."""
-
-    def reopen(self, batch_id: str) -> None:
-        """Let a batch take jobs again; those that were stopped stay so."""
-
-
-class OpenBatches(Protocol):
-    """Batches that may have jobs which have not ended: the watchdog looks at no others."""
-
-    def note(self, batch_id: str, *, surely: bool = False) -> None:
-        """Say that a job of a batch was sent or has begun; most calls cost nothing.
-
-        Args:
-            batch_id: of the batch.
-            surely: note it even if this process has done so lately.
-        """
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,9 @@ def dashboard_at(folder: Path, workers: int) -> Iterator[Dashboard]:
     """Run an Imaginem with HTTP and an empty storage."""
     with Emulator(None, EmulatorPorts.free(), ROOT) as emulator:
         port = EmulatorPorts.free().blob
-        made = Installation(ROOT, folder, emulator.connection_string, workers=workers, port=port)
-        made.start()
-        yield Dashboard(made, port)
-        made.stop()
+        connection = emulator.connection_string
+        with Installation(ROOT, folder, connection, workers=workers, port=port) as made:
+            yield Dashboard(made, port)
 
 
 @contextmanager

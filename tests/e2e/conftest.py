@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,24 +45,28 @@ def running(
     if engine == "azure":
         settings |= azure_settings(request.getfixturevalue("ai_emulator").address)
     home = tmp_path_factory.mktemp("home")
-    installation = Installation(ROOT, home, azurite.connection_string, environment=settings)
-    installation.start()
-    yield installation
-    installation.stop()
+    connection = azurite.connection_string
+    with Installation(ROOT, home, connection, environment=settings) as installation:
+        yield installation
 
 
-def azure_settings(address: str) -> dict[str, str]:
-    """Return settings that lead to an emulator without a quota."""
+def account_settings(address: str, accounts: Iterable[str]) -> dict[str, str]:
+    """Return settings that lead these accounts to an emulator without a quota."""
     return {
-        f"{service}_{name}": value
-        for service in ("VISION", "FACE")
+        f"{account}_{name}": value
+        for account in accounts
         for name, value in {
-            "ENGINE": "azure",
             "ENDPOINT": address,
             "API_KEY": KEY,
             "CALLS_PER_SECOND": "0",
         }.items()
     }
+
+
+def azure_settings(address: str) -> dict[str, str]:
+    """Return settings of Azure engines on an emulator without a quota."""
+    engines = {"VISION_ENGINE": "azure", "FACE_ENGINE": "azure"}
+    return account_settings(address, ("VISION", "FACE")) | engines
 
 
 @pytest.fixture(scope="session")

@@ -25,10 +25,9 @@ def served(
 ) -> Iterator[tuple[Installation, str]]:
     port = EmulatorPorts.free().blob
     home = tmp_path_factory.mktemp("home")
-    installation = Installation(ROOT, home, own_azurite.connection_string, port=port)
-    installation.start()
-    yield installation, f"http://127.0.0.1:{port}"
-    installation.stop()
+    connection = own_azurite.connection_string
+    with Installation(ROOT, home, connection, port=port) as installation:
+        yield installation, f"http://127.0.0.1:{port}"
 
 
 def curl(command: str, address: str, folder: Path) -> tuple[int, str]:

@@ -14,11 +14,11 @@ from imaginem.ai_emulator.chat import MODEL
 from imaginem.ai_emulator.chat_refusals import loading, over_limit
 from imaginem.host import Emulator, EmulatorPorts
 from imaginem.outputs import ImageAnalysis, OcrText
-from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.ports import PhotoFilter
 from tests.ai_emulator import KEY
 from tests.conftest import ROOT, copy_app
-from tests.installation import ALL_STEPS, Installation, command_environment
+from tests.e2e.conftest import account_settings
+from tests.installation import Installation, command_environment
 
 PHOTOS = ("obama.jpg", "page.png")
 PORT = EmulatorPorts.free().blob
@@ -34,22 +34,15 @@ def step_of_the_docs() -> str:
 def running(
     own_azurite: Emulator, ai_emulator: AiEmulatorServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
-    settings = {
-        "VISION_ENGINE": "openai",
-        "OPENAI_ENDPOINT": ai_emulator.address,
-        "OPENAI_API_KEY": KEY,
-        "OPENAI_MODEL": MODEL,
-        "OPENAI_CALLS_PER_SECOND": "0",
-    }
+    settings = account_settings(ai_emulator.address, ["OPENAI"])
+    settings |= {"VISION_ENGINE": "openai", "OPENAI_MODEL": MODEL}
     home = tmp_path_factory.mktemp("openai")
     app = copy_app(tmp_path_factory.mktemp("asking") / "app")
     (app / "steps" / "ask.py").write_text(step_of_the_docs(), "utf-8")
-    installation = Installation(
+    with Installation(
         app, home, own_azurite.connection_string, port=PORT, environment=settings
-    )
-    installation.start()
-    yield installation
-    installation.stop()
+    ) as installation:
+        yield installation
 
 
 def test_jobs_run_whole_though_the_server_is_busy_first_and_knows_no_schema(
@@ -61,15 +54,8 @@ def test_jobs_run_whole_though_the_server_is_busy_first_and_knows_no_schema(
     chat = ai_emulator.ai_emulator.chat
     chat.formats = set()
     chat.next += [loading(), over_limit("vllm", 1), ("Certainly! A photo.", "stop")]
-    for name in PHOTOS:
-        running.job(running.upload(sample(name)), batch=batch, job=name)
-    running.wait(batch, PHOTOS)
+    running.process({name: sample(name) for name in PHOTOS}, batch=batch)
 
-    for name in PHOTOS:
-        row = ProgressRow(running.entry(batch, name))
-        assert {step: row.state_of(step) for step in ALL_STEPS} == dict.fromkeys(
-            ALL_STEPS, "success"
-        )
     page, portrait = (running.outputs(batch, name) for name in ("page.png", "obama.jpg"))
     analysis = ImageAnalysis.model_validate(portrait["generalclassification"])
     assert "person" in [tag.name for tag in analysis.tags]

@@ -39,18 +39,10 @@ class Counted:
 def counted(own_azurite: Emulator, tmp_path: Path) -> Iterator[Counted]:
     engines = ColorEngines()
     with AiEmulatorServer(AiEmulator(engines)) as server:
-        running = Installation(
-            ROOT,
-            tmp_path / "home",
-            own_azurite.connection_string,
-            workers=1,
-            environment={**azure_settings(server.address), "REUSE_OUTPUTS": "on"},
-        )
-        running.start()
-        try:
+        settings = azure_settings(server.address) | {"REUSE_OUTPUTS": "on"}
+        home, connection = tmp_path / "home", own_azurite.connection_string
+        with Installation(ROOT, home, connection, workers=1, environment=settings) as running:
             yield Counted(running, engines)
-        finally:
-            running.stop()
 
 
 def test_a_photo_is_sent_to_services_once_for_each_group_until_it_is_erased(

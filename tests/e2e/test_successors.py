@@ -10,11 +10,10 @@ from imaginem.ai_emulator import AiEmulatorServer
 from imaginem.config.engine_table import AccountName
 from imaginem.host import Emulator
 from imaginem.outputs import ImageAnalysis, OcrText
-from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.ports import PhotoFilter
-from tests.ai_emulator import KEY
 from tests.conftest import ROOT
-from tests.installation import ALL_STEPS, Installation
+from tests.e2e.conftest import account_settings
+from tests.installation import Installation
 
 MODELS: dict[str, type[BaseModel]] = {"generalclassification": ImageAnalysis, "ocr": OcrText}
 PHOTOS = ("obama.jpg", "obama2.jpg", "page.png")
@@ -24,21 +23,12 @@ PHOTOS = ("obama.jpg", "obama2.jpg", "page.png")
 def running(
     own_azurite: Emulator, ai_emulator: AiEmulatorServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Installation]:
-    settings = {
-        f"{account}_{name}": value
-        for account in get_args(AccountName)
-        for name, value in {
-            "ENDPOINT": ai_emulator.address,
-            "API_KEY": KEY,
-            "CALLS_PER_SECOND": "0",
-        }.items()
-    }
+    settings = account_settings(ai_emulator.address, get_args(AccountName))
     settings |= {"VISION_ENGINE": "contentunderstanding", "FACE_ENGINE": "azure"}
     home = tmp_path_factory.mktemp("successors")
-    installation = Installation(ROOT, home, own_azurite.connection_string, environment=settings)
-    installation.start()
-    yield installation
-    installation.stop()
+    connection = own_azurite.connection_string
+    with Installation(ROOT, home, connection, environment=settings) as installation:
+        yield installation
 
 
 def test_all_seven_steps_run_and_their_outputs_are_of_the_same_models(
@@ -48,15 +38,9 @@ def test_all_seven_steps_run_and_their_outputs_are_of_the_same_models(
     batch: str,
 ) -> None:
     before = len(ai_emulator.ai_emulator.requests)
-    for name in PHOTOS:
-        running.job(running.upload(sample(name)), batch=batch, job=name)
-    running.wait(batch, PHOTOS)
+    running.process({name: sample(name) for name in PHOTOS}, batch=batch)
 
     for name in PHOTOS:
-        row = ProgressRow(running.entry(batch, name))
-        assert {step: row.state_of(step) for step in ALL_STEPS} == dict.fromkeys(
-            ALL_STEPS, "success"
-        )
         outputs = running.outputs(batch, name)
         for step, model in MODELS.items():
             found = model.model_validate(outputs[step])

@@ -6,6 +6,7 @@ import socket
 import time
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,6 +19,7 @@ from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import ENDED
 from imaginem.ports import LogEntry, PoisonEntry
 from imaginem.runtime import Runtime
+from tests.waiting import PATIENCE, until
 
 ALL_STEPS = (
     "generalclassification",
@@ -147,7 +149,9 @@ class Installation:
         assert entry is not None
         return entry
 
-    def wait(self, batch: str, jobs: Iterable[str] = ("job-1",), seconds: float = 90) -> LogEntry:
+    def wait(
+        self, batch: str, jobs: Iterable[str] = ("job-1",), seconds: float = PATIENCE
+    ) -> LogEntry:
         """Wait until jobs have ended; return the entity of the last one."""
         deadline = time.monotonic() + seconds
         waiting = list(jobs)
@@ -166,12 +170,12 @@ class Installation:
         assert entry is not None
         return entry
 
-    def wait_poisoned(self, message_id: str, queue: str, seconds: float = 60) -> PoisonEntry:
+    def wait_poisoned(self, message_id: str, queue: str, seconds: float = PATIENCE) -> PoisonEntry:
         """Wait until a message is in `pipelinepoison`; return its entry."""
-        deadline = time.monotonic() + seconds
-        while (entry := self.runtime.poison.read(queue, message_id)) is None:
-            assert time.monotonic() < deadline, self.log_text[-3000:]
-            time.sleep(0.05)
+        read = partial(self.runtime.poison.read, queue, message_id)
+        until(read, seconds, lambda: self.log_text[-3000:])
+        entry = read()
+        assert entry is not None
         return entry
 
     def outputs(self, batch: str, job: str = "job-1") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from imaginem.host.triggers import Trigger
 from imaginem.host.turns import Turns
 from imaginem.host.worker_process import Sent
 from imaginem.ports import Queues
+from tests.waiting import PATIENCE, until
 
 
 class Pool:
@@ -58,10 +59,7 @@ def listening(
 
 
 def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    until(condition)
 
 
 def polling(pool: Pool, *listeners: QueueListener) -> Poller:
@@ -71,7 +69,7 @@ def polling(pool: Pool, *listeners: QueueListener) -> Poller:
 
 def stop(poller: Poller) -> None:
     poller.cease()
-    assert poller.join(5)
+    assert poller.join(PATIENCE)
 
 
 def look(listener: QueueListener) -> None:

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from imaginem.assets import AssetStore
 from imaginem.config.settings import read_settings
 from imaginem.host import Emulator
 from tests.installation import ALL_STEPS, Installation
+from tests.waiting import until
 
 SLOW_STEP = '''"""A step that says when it runs, and waits until it may end."""
 
@@ -81,13 +82,6 @@ def astronaut() -> bytes:
     return AssetStore(read_settings().assets).path("astronaut.png").read_bytes()
 
 
-def until(condition: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def rows(installation: Installation, table: str, batch: str) -> int:
     with installation.runtime.database.engine.connect() as connection:
         query = text(f"select count(*) from {table} where batch_id = :batch")
@@ -142,7 +136,7 @@ def test_five_copies_of_one_message_end_as_one_job(chaos: Installation, astronau
     body = chaos.job(url, ALL_STEPS[2:], batch="copies")
     for _ in range(4):
         chaos.put("facedetection", body)
-    until(lambda: sum(chaos.runtime.queues.count(name) or 0 for name in ALL_STEPS) == 0, 90)
+    until(lambda: sum(chaos.runtime.queues.count(name) or 0 for name in ALL_STEPS) == 0)
     properties = chaos.wait("copies").properties
 
     assert properties["job_state"] == "succeeded"
@@ -153,7 +147,7 @@ def test_five_copies_of_one_message_end_as_one_job(chaos: Installation, astronau
 
 def test_a_step_with_a_defect_ends_poisoned_and_says_so(chaos: Installation) -> None:
     chaos.job(chaos.upload(b""), ("broken", "pipelineoutput"), batch="defect")
-    until(lambda: any(e.batch_id == "defect" for e in chaos.runtime.poison.list()), 60)
+    until(lambda: any(e.batch_id == "defect" for e in chaos.runtime.poison.list()))
     properties = chaos.entry("defect").properties
 
     assert properties["broken"] == "step 0: poisoned"

@@ -15,6 +15,7 @@ from imaginem.host.environment import http_environment
 from imaginem.host.gap import listen
 from imaginem.host.http_process import HttpProcess, probe
 from imaginem.host.http_watch import HttpWatch
+from tests.waiting import until
 
 SERVER = """
 import sys
@@ -47,17 +48,14 @@ class Server:
         self.process.kill()
         self.process.wait()
 
-    def until_answered(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while not probe(self.port, 0.2):
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    def until_answered(self) -> None:
+        until(lambda: probe(self.port, 0.2))
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
     server = Server()
-    server.until_answered(20)
+    server.until_answered()
     server.watch.start()
     yield server
     server.watch.close()
@@ -68,7 +66,7 @@ def server() -> Iterator[Server]:
 def test_an_http_process_that_does_not_answer_is_replaced(server: Server, number: int) -> None:
     before = server.process.pid
     os.kill(before, number)
-    server.until_answered(20)
+    server.until_answered()
     assert server.process.pid != before
 
 

@@ -20,6 +20,7 @@ from imaginem.host.session import HostOptions, Session
 from imaginem.host.worker_process import Sent, WorkerOptions
 from imaginem.memory.storage import MemoryBlobs, MemoryQueues
 from imaginem.ports import QueueItem
+from tests.waiting import PATIENCE, until
 
 APP = """
 import os, signal, time
@@ -44,7 +45,7 @@ def work(message: func.QueueMessage) -> None:
         raise ValueError("no")
     if text == "fork":
         if os.fork() == 0:  # the child holds the pipes of its worker
-            time.sleep(10)
+            time.sleep(60)
             os._exit(0)
     if text == "send":
         note_send("next")
@@ -68,6 +69,9 @@ for number in range(3):
 """
 LARGE = "x" * 40_000  # a pipe holds 64 KiB: the second of them has to wait for its reader
 
+SILENCE = 60.0
+"""Seconds after which a worker that says nothing is replaced, where no test says otherwise."""
+
 Pool = Callable[..., WorkerPool]
 
 
@@ -77,7 +81,7 @@ def pool(tmp_path: Path) -> Iterator[Pool]:
     pools: list[WorkerPool] = []
 
     def make(
-        app: str = APP, count: int = 2, timeout: float = 60, silence: float = 30
+        app: str = APP, count: int = 2, timeout: float = 60, silence: float = SILENCE
     ) -> WorkerPool:
         (tmp_path / "function_app.py").write_text(app)
         options = WorkerOptions(tmp_path, 2, worker_environment({}), log)
@@ -116,16 +120,9 @@ def submit_large(pool: WorkerPool, count: int) -> "list[Future[Sent]]":
 
     submitting = threading.Thread(target=submit_all, daemon=True)
     submitting.start()
-    submitting.join(5)
+    submitting.join(SILENCE / 2)
     assert len(futures) == count
     return futures
-
-
-def until(condition: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
 
 
 def test_workers_that_die_while_they_are_given_work_are_replaced(pool: Pool) -> None:
@@ -133,16 +130,16 @@ def test_workers_that_die_while_they_are_given_work_are_replaced(pool: Pool) -> 
     workers.start()
     one = submit(workers, "die")
     with pytest.raises(WorkerDied):
-        one.result(10)
+        one.result(PATIENCE)
     for pid in workers.pids:  # dead before anything is written to them
         os.kill(pid, signal.SIGKILL)
     futures = [submit(workers, "well") for _ in range(20)]
     for future in futures:
         with suppress(WorkerDied):
-            future.result(20)
-    assert submit(workers, "well").result(20) == []
+            future.result(PATIENCE)
+    assert submit(workers, "well").result(PATIENCE) == []
     with pytest.raises(RuntimeError, match="ValueError: no"):
-        submit(workers, "fail").result(20)
+        submit(workers, "fail").result(PATIENCE)
     until(lambda: len(workers.pids) == 2)
 
 
@@ -152,23 +149,23 @@ def test_a_stopped_worker_holds_up_nobody_and_is_replaced(pool: Pool) -> None:
     victim = workers.pids[0]
     os.kill(victim, signal.SIGSTOP)
     futures = submit_large(workers, 60)
-    until(lambda: sum(future.done() for future in futures) >= 58, 8)  # its two messages wait
+    until(lambda: sum(future.done() for future in futures) >= 58)  # its two messages wait
     until(lambda: victim not in workers.pids)
-    outcomes = [future.exception(10) for future in futures]
+    outcomes = [future.exception(PATIENCE) for future in futures]
     assert [type(each) for each in outcomes if each] == [WorkerDied] * 2
     until(lambda: len(workers.pids) == 3)
-    assert submit(workers, LARGE).result(20) == []
+    assert submit(workers, LARGE).result(PATIENCE) == []
 
 
 def test_a_worker_that_stopped_for_a_moment_goes_on(pool: Pool) -> None:
-    workers = pool(count=1, silence=30)
+    workers = pool(count=1)
     workers.start()
     (pid,) = workers.pids
     os.kill(pid, signal.SIGSTOP)
     futures = submit_large(workers, 6)
     time.sleep(1.5)  # the pipe is full by now
     os.kill(pid, signal.SIGCONT)
-    assert [future.result(10) for future in futures] == [[]] * 6
+    assert [future.result(PATIENCE) for future in futures] == [[]] * 6
     assert workers.pids == [pid]
 
 
@@ -179,7 +176,7 @@ def test_the_host_stops_in_time_although_a_worker_does_not_read(pool: Pool) -> N
     futures = submit_large(workers, 6)
     begun = time.monotonic()
     workers.close(1)
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < SILENCE / 2
     until(lambda: all(future.done() for future in futures))
     assert workers.pids == []
 
@@ -188,24 +185,24 @@ def test_a_stopped_function_is_ended_by_function_timeout(pool: Pool) -> None:
     workers = pool(count=1, timeout=2)
     workers.start()
     with pytest.raises(WorkerDied):
-        submit(workers, "stop").result(10)
-    assert submit(workers, "well").result(20) == []
+        submit(workers, "stop").result(SILENCE / 2)
+    assert submit(workers, "well").result(PATIENCE) == []
 
 
 def test_a_process_that_a_function_started_does_not_hide_its_workers_death(pool: Pool) -> None:
     workers = pool(count=1)
     workers.start()
-    submit(workers, "fork").result(10)
+    submit(workers, "fork").result(PATIENCE)
     with pytest.raises(WorkerDied):
-        submit(workers, "die").result(10)
-    assert submit(workers, "well").result(20) == []
+        submit(workers, "die").result(SILENCE / 2)
+    assert submit(workers, "well").result(PATIENCE) == []
 
 
 def test_workers_killed_while_they_start_are_started_again(pool: Pool) -> None:
     workers = pool(DIES_AT_FIRST + APP)
     assert [trigger.function for trigger in workers.start()] == ["work"]
     assert len(workers.pids) == 2
-    assert submit(workers, "well").result(20) == []
+    assert submit(workers, "well").result(PATIENCE) == []
 
 
 def test_workers_that_die_at_every_start_end_it_with_the_reason(pool: Pool) -> None:

@@ -17,6 +17,7 @@ from imaginem.sql import Database, SqlErasedRuns
 from imaginem.sql.schema import ErasedRunRow
 from tests.contract.rows import ONE, TWO, face
 from tests.stores import Stores, keyed, sql_stores
+from tests.waiting import PATIENCE
 
 RUN = "run-1"
 FACE = face(1, 0)
@@ -76,20 +77,20 @@ def test_what_is_written_while_its_run_is_erased_is_committed_before_that_and_go
     def pause(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
         if re.match(rf"INSERT INTO {table}\b", statement):
             writing.set()
-            assert may_go_on.wait(10)
+            assert may_go_on.wait(PATIENCE)
 
     event.listen(database.engine, "before_cursor_execute", pause)
     with ThreadPoolExecutor(2) as pool:
         written = pool.submit(WRITES[table], mine)
-        assert writing.wait(10)
+        assert writing.wait(PATIENCE)
         erased = pool.submit(erase, theirs)
         try:
             with pytest.raises(TimeoutError):
                 erased.result(timeout=0.2)
         finally:
             may_go_on.set()
-        written.result(10)
-        erased.result(10)
+        written.result(PATIENCE)
+        erased.result(PATIENCE)
     assert left(theirs) == []
     with pytest.raises(JobErased):
         WRITES[table](mine)

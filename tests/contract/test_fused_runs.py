@@ -16,6 +16,7 @@ from imaginem.pipeline.progress_row import ProgressRow, read_row
 from imaginem.pipeline.steps import Registry
 from imaginem.runtime import Runtime
 from imaginem.testing import message_for
+from tests.waiting import PATIENCE
 
 
 class Found(StepOutput):
@@ -106,7 +107,7 @@ def test_a_worker_that_dies_twice_costs_no_recorded_step(worker: Worker) -> None
     worker.before = die
     worker.send(job_id)
     row: Any = None
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         time.sleep(0.05)  # its message is hidden for a second
         try:

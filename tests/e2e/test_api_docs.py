@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -15,6 +14,7 @@ from imaginem.host import Emulator, EmulatorPorts
 from imaginem.web.addresses import path
 from tests.conftest import ROOT
 from tests.installation import Installation
+from tests.waiting import until
 
 PAGE = (ROOT / "docs" / "api.md").read_text("utf-8")
 
@@ -47,13 +47,12 @@ def curl(command: str, address: str, folder: Path) -> tuple[int, str]:
 
 def wait(address: str, folder: Path) -> None:
     """Wait until every job that was sent has ended."""
-    deadline = time.monotonic() + 60
-    while True:
+
+    def have_ended() -> bool:
         summary = json.loads(curl(f"curl {address}/api/batches/spring", address, folder)[1])
-        if summary["ended"] == summary["submitted"]:
-            return
-        assert time.monotonic() < deadline, summary
-        time.sleep(0.1)
+        return bool(summary["ended"] == summary["submitted"])
+
+    until(have_ended)
 
 
 def test_every_example_runs(served: tuple[Installation, str], tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The whole pipeline on Azure engines when the services refuse, lapse or go away."""
 
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -28,6 +27,7 @@ from tests.ai_emulator import KEY, ColorEngines, portrait
 from tests.conftest import ROOT
 from tests.e2e.conftest import azure_settings
 from tests.installation import ALL_STEPS, Installation
+from tests.waiting import until
 
 Started = Callable[..., tuple[Installation, AiEmulatorServer]]
 
@@ -116,10 +116,7 @@ def test_faces_that_lapsed_on_their_way_are_matched_all_the_same(
         job="second",
         job_output={name: outputs[name] for name in ("facedetection", "faceprint")},
     )
-    deadline = time.monotonic() + 30
-    while "facematch" not in running.outputs(batch, "second"):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    until(lambda: "facematch" in running.outputs(batch, "second"))
     (match,) = running.outputs(batch, "second")["facematch"]["matches"]
     owners = running.runtime.gallery.owners([uuid.UUID(match["matched_face_id"])])
     assert [owner.job_id for owner in owners.values()] == ["first"]
@@ -146,13 +143,11 @@ def test_jobs_that_come_while_a_service_is_away_succeed_when_it_is_back(
 
 
 def _wait_until_tried(running: Installation, batch: str, job: str) -> None:
-    deadline = time.monotonic() + 30
-    while True:
+    def was_tried() -> bool:
         entry = running.runtime.log.read((batch, job))
-        if entry and ProgressRow(entry).state_of("generalclassification") == "retrying":
-            return
-        assert time.monotonic() < deadline, running.log_text[-3000:]
-        time.sleep(0.05)
+        return bool(entry) and ProgressRow(entry).state_of("generalclassification") == "retrying"
+
+    until(was_tried, told=lambda: running.log_text[-3000:])
 
 
 def test_a_service_that_is_away_for_half_a_minute_fails_no_job(tmp_path: Path) -> None:

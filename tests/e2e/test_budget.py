@@ -13,6 +13,7 @@ from tests.ai_emulator import ColorEngines, portrait
 from tests.conftest import ROOT
 from tests.e2e.conftest import azure_settings
 from tests.installation import Installation
+from tests.waiting import until
 
 PHOTOS = 60
 STEPS = ("generalclassification", "pipelineoutput")
@@ -42,7 +43,10 @@ def test_a_budget_of_half_a_batch_stops_it_there_and_nothing_is_lost(
             url = running.upload(portrait("ann"))
             for number in range(PHOTOS):
                 running.job(url, STEPS, batch=batch, job=f"{number:02}")
-            _wait_until_paused(running, batch)
+            until(
+                lambda: running.runtime.pauses.pause_of(batch) is not None,
+                told=lambda: running.log_text[-3000:],
+            )
             time.sleep(WRITE_WITHIN + 1)  # the ledger knows all by then
             stopped_at = len(engines.looked_at)
             budget = budget_of(running.runtime, batch)
@@ -59,10 +63,3 @@ def test_a_budget_of_half_a_batch_stops_it_there_and_nothing_is_lost(
             assert len(engines.looked_at) == PHOTOS
         finally:
             running.stop()
-
-
-def _wait_until_paused(running: Installation, batch: str) -> None:
-    deadline = time.monotonic() + 90
-    while running.runtime.pauses.pause_of(batch) is None:
-        assert time.monotonic() < deadline, running.log_text[-3000:]
-        time.sleep(0.2)

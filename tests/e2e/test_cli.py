@@ -17,6 +17,7 @@ import pytest
 
 from imaginem.usecases.admission import made_id, photo_digest
 from tests.command_line import CommandLine, free_port, own_storage
+from tests.waiting import PATIENCE
 
 Sample = Callable[[str], bytes]
 
@@ -142,7 +143,7 @@ def test_poison_is_listed_replayed_and_dropped(
 ) -> None:
     (tmp_path / "bad.json").write_text("no json")
     cli("send", "sample", str(tmp_path / "bad.json"))
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while not (listed := cli.json("poison", "list", "sample")):
         assert time.monotonic() < deadline
     assert isinstance(listed, list)

@@ -22,6 +22,7 @@ from imaginem.host import Emulator, EmulatorPorts
 from imaginem.runtime import Runtime
 from tests.conftest import ROOT
 from tests.installation import command_environment, free_row
+from tests.waiting import PATIENCE
 
 STEPS = "generalclassification,facecrop,facematch,pipelineoutput"
 NAME, WORDS, JOB = "Zoë-Quixwander.jpg", "seen at the Xylobridge", "quixwander-7f3a"
@@ -65,7 +66,7 @@ class Started:
         told = {"job_id": job, "pipeline": steps, **more}
         sent = self.http.post(f"/batches/{batch}/images", files={"file": (name, photo)}, data=told)
         assert sent.is_success, sent.text
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE
         while (found := self.http.get(f"/jobs/{batch}/{job}").json())["state"] != "succeeded":
             assert time.monotonic() < deadline, found
             time.sleep(0.1)

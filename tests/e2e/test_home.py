@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from imaginem.runtime import Runtime
 from imaginem.testing import MemoryBlobs, MemoryQueues
 from tests.conftest import ROOT
 from tests.installation import command_environment, free_row
+from tests.waiting import PATIENCE, until
 
 STEP = '''"""A step that waits while a file is there."""
 
@@ -48,13 +48,6 @@ def waits(job: JobContext) -> Waited:
         time.sleep(0.01)
     return Waited(pid=os.getpid())
 '''
-
-
-def until(condition: Callable[[], object], seconds: float = 240) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -292,7 +285,7 @@ def test_two_homes_on_the_same_ports_are_never_mixed(
     left = first.emulator
     os.kill(left.pid, signal.SIGSTOP)  # so that it does not see the end of its host
     first.end(signal.SIGKILL)
-    until(lambda: not processes_of(app), 60)  # though a step runs
+    until(lambda: not processes_of(app))  # though a step runs
     refusal = start(tmp_path / "other", port).refused()
     assert f"{tmp_path / 'first'} (process {left.pid}, left behind)" in refusal
     assert f"kill {left.pid}; kill -CONT {left.pid}" in refusal
@@ -304,7 +297,7 @@ def test_two_homes_on_the_same_ports_are_never_mixed(
     assert first.runtime.log.read(("b", "interrupted")), "the one left behind saved its books"
     emulator = first.emulator
     first.end(signal.SIGKILL)
-    assert emulator.wait(60), "the emulator ends with its host"
+    assert emulator.wait(PATIENCE), "the emulator ends with its host"
 
     other = start(tmp_path / "other", port)
     other.wait_until_ready()

@@ -2,7 +2,6 @@
 
 import io
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from PIL import Image, ImageFilter
 
 from imaginem.cli.matched_photos import matched_photos
 from tests.installation import ALL_STEPS, Installation
+from tests.waiting import until
 
 Sample = Callable[[str], bytes]
 
@@ -172,10 +172,7 @@ def test_running_a_job_again_replaces_its_faces(
     for name, faces in (("group5.jpg", 5), ("astronaut.png", 1), ("astronaut.png", 1)):
         text = running.job(running.upload(sample(name)), batch=batch)
         newest = json.loads(text)["job_definition"]["input"]["image_url"]
-        deadline = time.monotonic() + 60
-        while running.wait(batch).properties["image_url"] != newest:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        until(lambda: running.wait(batch).properties["image_url"] == newest)  # noqa: B023
         running.wait(batch)
         assert len(running.outputs(batch)["facedetection"]["faces"]) == faces
         assert len(running.runtime.gallery.faces_of((batch, "job-1"))) == faces

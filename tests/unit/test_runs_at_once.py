@@ -18,6 +18,7 @@ from imaginem.engines.local.scripts import tesseract
 from imaginem.engines.local.scripts.data import Data
 from imaginem.engines.local.scripts.tesseract import Reading, Tesseract
 from imaginem.host.environment import worker_environment
+from tests.waiting import PATIENCE
 
 
 class _Meeting(Session):
@@ -27,11 +28,11 @@ class _Meeting(Session):
     outputs: Sequence[str] = ()  # type: ignore[assignment]
     metadata: Mapping[str, str] = {}
 
-    def __init__(self, runs: int) -> None:
-        self._all_here = threading.Barrier(runs)
+    def __init__(self, runs: int, seconds: float) -> None:
+        self._all_here = threading.Barrier(runs, timeout=seconds)
 
     def run(self, inputs: Arrays, outputs: Sequence[str]) -> list[NDArray[np.float32]]:
-        self._all_here.wait(timeout=0.3)
+        self._all_here.wait()
         return []
 
 
@@ -41,8 +42,8 @@ class _Opened(Model):
         self._session = session
 
 
-def _run_at_once(runs: int) -> None:
-    model = _Opened(_Meeting(runs))
+def _run_at_once(runs: int, seconds: float = PATIENCE) -> None:
+    model = _Opened(_Meeting(runs, seconds))
     with ThreadPoolExecutor(runs) as pool:
         list(pool.map(lambda _: model.run({}), range(runs)))
 
@@ -56,7 +57,7 @@ def test_a_network_waits_while_all_processors_run_others() -> None:
     count = len(os.sched_getaffinity(0))
     _run_at_once(count)
     with pytest.raises(threading.BrokenBarrierError):
-        _run_at_once(count + 1)
+        _run_at_once(count + 1, 0.3)
 
 
 def test_tesseract_waits_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +69,7 @@ def test_tesseract_waits_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
             read = pool.submit(Tesseract().read, np.zeros((9, 9)), Data(Path(), ("fas",)))
             with pytest.raises(TimeoutError):
                 read.result(timeout=0.1)
-        assert read.result(timeout=5) == Reading("", 0.0)
+        assert read.result(timeout=PATIENCE) == Reading("", 0.0)
 
 
 def test_workers_are_told_how_many_they_are() -> None:

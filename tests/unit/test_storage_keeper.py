@@ -10,6 +10,7 @@ from imaginem.errors import ConfigurationError, StorageUnavailable
 from imaginem.host import Emulator, Host, HostOptions
 from imaginem.host.storage_keeper import StorageKeeper
 from imaginem.testing import MemoryBlobs, MemoryQueues
+from tests.waiting import PATIENCE
 
 
 class HangingEmulator(Emulator):
@@ -72,7 +73,7 @@ def test_a_start_goes_on_though_the_emulator_stops_answering_while_storage_is_pr
 
     def prepare() -> None:
         if emulator.hangs:
-            assert emulator.was_ended.wait(10), "this call waits for an answer for ever"
+            assert emulator.was_ended.wait(PATIENCE), "this call waits for an answer for ever"
             raise StorageUnavailable("tables: storage did not answer")
         raise ConfigurationError("far enough")
 
@@ -91,7 +92,7 @@ def test_why_it_was_ended_is_told_until_it_runs_again(stopped: bool, reason: str
     emulator = HangingEmulator(stopped=stopped)
     keeper = StorageKeeper(emulator)
     keeper.start()
-    assert emulator.was_ended.wait(10)
+    assert emulator.was_ended.wait(PATIENCE)
     assert keeper.problem == f"the storage emulator {reason}"
     keeper.restart(threading.Event())
     assert keeper.problem == ""

@@ -12,7 +12,7 @@ SQL_DRIVER ?= pyodbc
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 NODE_MAJOR := $(shell node --version 2>/dev/null | sed 's/v\([0-9]*\).*/\1/')
 
-.PHONY: setup setup-dev setup-all hooks demo start test test-unit simulate drops groups chaos bombs fuzz mutants check format arm bench package clean
+.PHONY: setup setup-dev setup-all hooks demo start test test-unit simulate drops groups chaos bombs fuzz mutants check check-code check-infra format arm bench package clean
 
 setup: $(VENV)/.ready node_modules/.ready
 setup-dev: setup $(VENV)/.ready-dev
@@ -128,11 +128,16 @@ $(AZ)/.ready: infra/az-requirements.txt
 # Everything that `make check` and `make test` need; `make --jobs 3 setup-all` installs side by side.
 setup-all: setup-dev $(INFRA)/.ready $(AZ)/.ready
 
-check: $(VENV)/.ready-dev $(INFRA)/.ready $(AZ)/.ready
+# `make --jobs 2 check` checks Python and what is deployed side by side.
+check: check-code check-infra
+
+check-code: $(VENV)/.ready-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+check-infra: $(INFRA)/.ready $(AZ)/.ready
 	$(INFRA)/bin/python -m infra.gates
 	$(AZ)/bin/python -m infra.gates.az
 

@@ -145,10 +145,12 @@ class Window:
             self.shot(f"{name}-{width}", whole=True)
             assert self.page.evaluate("document.documentElement.scrollWidth") <= width
             for scheme in ("light", "dark"):
-                self.page.emulate_media(color_scheme="light" if scheme == "light" else "dark")
-                self.page.wait_for_timeout(300)  # colours fade
+                self.page.emulate_media(
+                    color_scheme="light" if scheme == "light" else "dark",
+                    reduced_motion="reduce",  # else colours fade, which would be waited for
+                )
                 assert self.hindrances() == []
-        self.page.emulate_media(color_scheme="light")
+        self.page.emulate_media(color_scheme="light", reduced_motion="null")
         self.page.set_viewport_size({"width": 1280, "height": 900})
 
     def hindrances(self) -> list[str]:

@@ -34,9 +34,18 @@ def recipe(target: str) -> list[str]:
     return [line.strip() for line in lines.splitlines()]
 
 
-@pytest.mark.parametrize(("stage", "target"), [("pre-commit", "check"), ("pre-push", "test-unit")])
-def test_hooks_and_make_run_the_same_commands(stage: str, target: str) -> None:
-    assert list(hooks(stage)) == recipe(target)
+@pytest.mark.parametrize(
+    ("stage", "targets"),
+    [("pre-commit", ["check-code", "check-infra"]), ("pre-push", ["test-unit"])],
+)
+def test_hooks_and_make_run_the_same_commands(stage: str, targets: list[str]) -> None:
+    assert list(hooks(stage)) == [command for target in targets for command in recipe(target)]
+
+
+def test_make_check_makes_both_of_its_parts() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+
+    assert "\ncheck: check-code check-infra\n" in makefile
 
 
 @pytest.mark.parametrize(

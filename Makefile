@@ -47,11 +47,13 @@ demo: setup
 start: setup
 	$(BIN)/imaginem start $(ARGS)
 
-# As many processes as the machine has cores; files stay together, the slow folders come first.
+# One process more than the machine has cores, four at most: many tests wait for processes of their own, while
+# others compute. Files stay together, the slow folders come first.
 # `make test ARGS="-n 0"` runs all in one process, so that a debugger can stop it.
+PROCESSES ?= $(shell cores=$$(getconf _NPROCESSORS_ONLN); echo $$((cores < 3 ? cores + 1 : 4)))
 test: setup-dev
 	$(BIN)/imaginem assets fetch --bench
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-unit: $(VENV)/.ready-dev
 	$(BIN)/python -m pytest tests/unit $(ARGS)

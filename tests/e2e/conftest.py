@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.ai_emulator import KEY
 from tests.command_line import CommandLine, free_port, own_storage
 from tests.conftest import ROOT
 from tests.installation import Installation
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture(scope="session")
@@ -88,11 +90,16 @@ def batch(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def cli(app_copy: Path, azurite: Emulator) -> CommandLine:
+    return command_line(app_copy, azurite.connection_string)
+
+
+def command_line(app: Path, connection: str) -> CommandLine:
+    """Return the command line of an app that keeps its home in its own folder."""
     return CommandLine(
-        app_copy,
+        app,
         {
-            "AzureWebJobsStorage": azurite.connection_string,
-            "IMAGINEM_HOME": str(app_copy / ".imaginem"),
+            "AzureWebJobsStorage": connection,
+            "IMAGINEM_HOME": str(app / ".imaginem"),
             "RETRY_SECONDS": "0.1",
         },
     )
@@ -106,6 +113,13 @@ def port() -> int:
 @pytest.fixture
 def started(cli: CommandLine, port: int) -> Iterator[subprocess.Popen[str]]:
     """`imaginem start` with storage of its own, ready, and stopped with SIGTERM at the end."""
+    with start(cli, port) as process:
+        yield process
+
+
+@contextmanager
+def start(cli: CommandLine, port: int) -> Iterator[subprocess.Popen[str]]:
+    """Run `imaginem start` with storage of its own; stop it with SIGTERM at the end."""
     cli.environment |= own_storage()
     process = subprocess.Popen(
         [sys.executable, "-m", "imaginem.cli", "start", "--port", str(port)],
@@ -122,6 +136,6 @@ def started(cli: CommandLine, port: int) -> Iterator[subprocess.Popen[str]]:
     )
     yield process
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert "Traceback" not in errors

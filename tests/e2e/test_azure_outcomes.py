@@ -145,7 +145,9 @@ def test_jobs_that_come_while_a_service_is_away_succeed_when_it_is_back(
 def _wait_until_tried(running: Installation, batch: str, job: str) -> None:
     def was_tried() -> bool:
         entry = running.runtime.log.read((batch, job))
-        return bool(entry) and ProgressRow(entry).state_of("generalclassification") == "retrying"
+        return (
+            entry is not None and ProgressRow(entry).state_of("generalclassification") == "retrying"
+        )
 
     until(was_tried, told=lambda: running.log_text[-3000:])
 

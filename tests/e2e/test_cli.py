@@ -9,17 +9,37 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from imaginem.host import Emulator
 from imaginem.usecases.admission import made_id, photo_digest
 from tests.command_line import CommandLine, free_port, own_storage
+from tests.conftest import copy_app
+from tests.e2e.conftest import command_line, start
 from tests.waiting import PATIENCE
 
 Sample = Callable[[str], bytes]
+
+
+@dataclass(frozen=True)
+class Running:
+    """A running app that no test changes, and the command line beside it."""
+
+    cli: CommandLine
+    port: int
+
+
+@pytest.fixture(scope="module")
+def running(azurite: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    app = copy_app(tmp_path_factory.mktemp("running") / "app")
+    cli, port = command_line(app, azurite.connection_string), free_port()
+    with start(cli, port):
+        yield Running(cli, port)
 
 
 def test_a_new_step_works_after_editing_one_file(
@@ -89,8 +109,9 @@ def _say_something_to_the_step(
 
 
 def test_photos_are_submitted_watched_and_read(
-    cli: CommandLine, started: subprocess.Popen[str], port: int, sample: Sample, tmp_path: Path
+    running: Running, sample: Sample, tmp_path: Path
 ) -> None:
+    cli = running.cli
     folder = tmp_path / "photos"
     folder.mkdir()
     photos = ["a cup.png", "page.png"]
@@ -119,18 +140,19 @@ def test_photos_are_submitted_watched_and_read(
     assert "0 jobs sent, 2 already in batch mine" in again
     assert "2 jobs sent in batch" in cli("submit", str(folder), "--batch", "mine", "--again")
 
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health") as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{running.port}/api/health") as answer:
         assert json.load(answer)["status"] == "ok"
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/api/health", headers={"Host": "evil.test"}
+        f"http://127.0.0.1:{running.port}/api/health", headers={"Host": "evil.test"}
     )
     with pytest.raises(urllib.error.HTTPError, match="421"):
         urllib.request.urlopen(request)
 
 
 def test_what_fails_is_shown_with_its_reason_and_exit_code(
-    cli: CommandLine, started: subprocess.Popen[str], tmp_path: Path
+    running: Running, tmp_path: Path
 ) -> None:
+    cli = running.cli
     photo = tmp_path / "broken.jpg"
     photo.write_bytes(b"no photo")
     shown = cli("submit", str(photo), "--pipeline", "sample,pipelineoutput", "--wait", code=1)
@@ -138,26 +160,25 @@ def test_what_fails_is_shown_with_its_reason_and_exit_code(
     assert "broken.jpg-e812b8ca sample: the file is not a photo that can be read" in shown
 
 
-def test_poison_is_listed_replayed_and_dropped(
-    cli: CommandLine, started: subprocess.Popen[str], tmp_path: Path
-) -> None:
+def test_poison_is_listed_replayed_and_dropped(running: Running, tmp_path: Path) -> None:
+    cli = running.cli
     (tmp_path / "bad.json").write_text("no json")
-    cli("send", "sample", str(tmp_path / "bad.json"))
+    cli("send", "ocr", str(tmp_path / "bad.json"))
     deadline = time.monotonic() + PATIENCE
-    while not (listed := cli.json("poison", "list", "sample")):
+    while not (listed := cli.json("poison", "list", "ocr")):
         assert time.monotonic() < deadline
     assert isinstance(listed, list)
     first = listed[0]["id"]
     assert "neither JSON" in listed[0]["reason"]
-    shown = cli("poison", "list", "sample")
-    assert f"sample.{first}" in shown.splitlines()  # whole, since replaying takes it
+    shown = cli("poison", "list", "ocr")
+    assert f"ocr.{first}" in shown.splitlines()  # whole, since replaying takes it
     assert listed[0]["reason"] in shown
-    cli("poison", "replay", "sample", first)
-    while not (again := cli.json("poison", "list", "sample")) or again[0]["id"] == first:  # type: ignore[index]
+    cli("poison", "replay", "ocr", first)
+    while not (again := cli.json("poison", "list", "ocr")) or again[0]["id"] == first:  # type: ignore[index]
         assert time.monotonic() < deadline
-    cli("poison", "drop", "sample")
-    assert cli.json("poison", "list", "sample") == []
-    assert "there is no such message" in cli("poison", "replay", "sample", "x", code=1)
+    cli("poison", "drop", "ocr")
+    assert cli.json("poison", "list", "ocr") == []
+    assert "there is no such message" in cli("poison", "replay", "ocr", "x", code=1)
 
 
 def test_steps_are_listed_and_resolved(cli: CommandLine) -> None:
@@ -279,8 +300,9 @@ def test_assets_verify_finds_a_changed_file(cli: CommandLine, tmp_path: Path) ->
 
 
 def test_photos_are_searched_by_face_exported_and_a_batch_is_cancelled(
-    cli: CommandLine, started: subprocess.Popen[str], sample: Sample, tmp_path: Path
+    running: Running, sample: Sample, tmp_path: Path
 ) -> None:
+    cli = running.cli
     for name in ("obama.jpg", "biden.jpg", "obama2.jpg", "page.png"):
         (tmp_path / name).write_bytes(sample(name))
     photos = [str(tmp_path / name) for name in ("obama.jpg", "biden.jpg")]

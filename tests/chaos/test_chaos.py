@@ -57,7 +57,7 @@ def broken(job: JobContext) -> Nothing:
 
 
 @pytest.fixture
-def chaos(azurite: Emulator, app_copy: Path, tmp_path: Path) -> Iterator[Installation]:
+def chaos(own_azurite: Emulator, app_copy: Path, tmp_path: Path) -> Iterator[Installation]:
     """An app with a slow and a broken step, whose failed messages come back after a second."""
     (app_copy / "steps" / "slowly.py").write_text(SLOW_STEP)
     (app_copy / "steps" / "broken.py").write_text(BROKEN_STEP)
@@ -67,7 +67,7 @@ def chaos(azurite: Emulator, app_copy: Path, tmp_path: Path) -> Iterator[Install
     signals = tmp_path / "signals"
     signals.mkdir()
     installation = Installation(
-        app_copy, tmp_path / "home", azurite.connection_string, CHAOS=str(signals)
+        app_copy, tmp_path / "home", own_azurite.connection_string, CHAOS=str(signals)
     )
     installation.start()
     yield installation

@@ -26,7 +26,6 @@ from imaginem.usecases.drops import give_up_drop, receive_drop
 CONNECTION = "AzureWebJobsStorage"
 BLOB_POISON_QUEUE = "webjobs-blobtrigger-poison"
 """Where hosts put blobs whose function failed too often; all blob triggers share it."""
-_DROP_FUNCTION = "photo_dropped"
 MAINTENANCE_SCHEDULE = "0 */5 * * * *"
 
 # At INFO the storage SDKs log a line for each request, with its address and query: too much.
@@ -94,7 +93,7 @@ def starts_nothing(function: str, container: str, name: str, metadata: Mapping[s
         name: of the blob.
         metadata: of the blob.
     """
-    return function == _DROP_FUNCTION and is_own_photo(container, name, metadata)
+    return function == "photo_dropped" and is_own_photo(container, name, metadata)
 
 
 def add_drops(
@@ -135,7 +134,7 @@ def add_drops(
         connection=CONNECTION,
         source=func.BlobSource.EVENT_GRID,  # the only one that Flex Consumption has
     )
-    app.function_name(name=_DROP_FUNCTION)(trigger(photo_dropped))
+    app.function_name(name="photo_dropped")(trigger(photo_dropped))  # as the gates of infra read it
     _add(app, "photo_dropped_poison", BLOB_POISON_QUEUE, photo_dropped_poison)
 
 

@@ -137,7 +137,8 @@ def rows(readers: Readers, language: str, fonts: Fonts, spare: Path) -> Iterator
         figures = f"{count.numbers} numbers of {count.lines}"
         if language in UNREADABLE:
             shown = f"{count.invented} signs invented, {count.said} said, {figures}"
-            yield Result(name, count.invented, shown, "-", None, more=vars(count))
+            kept = not count.invented
+            yield Result(name, count.invented, shown, "0 invented", kept, more=vars(count))
         else:
             percent = 100 * count.errors / count.letters
             shown = f"{percent:.1f} % of {count.letters}, {count.said} unreadable, {figures}"

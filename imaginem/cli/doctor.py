@@ -107,10 +107,11 @@ def unread_languages(settings: Settings) -> list[Finding]:
     """Return a finding where the local OCR lacks what it needs for some languages: no problem."""
     if settings.ocr_engine != "local":
         return []
-    from imaginem.engines.local.scripts.ready import what_is_missing
+    from imaginem.engines.local.scripts.ready import what_is_missing, what_the_system_lacks
 
-    missing = what_is_missing(AssetStore(settings.assets), settings.ocr_languages)
-    return [Finding("languages of text", note=missing)]
+    store, languages = AssetStore(settings.assets), settings.ocr_languages
+    told = (what_is_missing(store, languages), what_the_system_lacks(store, languages))
+    return [Finding("languages of text", note="; ".join(filter(None, told)))]
 
 
 def ends_of(settings: Settings, today: date) -> list[Finding]:

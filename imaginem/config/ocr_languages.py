@@ -14,12 +14,19 @@ class OcrLanguage:
         script: by ISO 15924.
         data: codes of the language data that reads it, as Tesseract names them; with two, each
             word is read by both. Russian's own is in no package: Belarusian and Bulgarian read it.
+            Empty where no package has any: then it is read where the system has its script's.
+        system: the package of Debian that has the script's data, if no other has.
     """
 
     code: str
     name: str
     script: str
     data: tuple[str, ...]
+    system: str = ""
+
+
+def _of_the_system(code: str, name: str, script: str, package: str) -> OcrLanguage:
+    return OcrLanguage(code, name, script, (), f"tesseract-ocr-script-{package}")
 
 
 OCR_LANGUAGES = (
@@ -40,6 +47,15 @@ OCR_LANGUAGES = (
     OcrLanguage("ka", "Georgian", "Geor", ("kat",)),
     OcrLanguage("el", "Greek", "Grek", ("ell",)),
     OcrLanguage("vi", "Vietnamese", "Latn", ("vie",)),
+    _of_the_system("my", "Burmese", "Mymr", "mymr"),
+    _of_the_system("km", "Khmer", "Khmr", "khmr"),
+    _of_the_system("lo", "Lao", "Laoo", "laoo"),
+    _of_the_system("si", "Sinhala", "Sinh", "sinh"),
+    _of_the_system("pa", "Punjabi", "Guru", "guru"),
+    _of_the_system("gu", "Gujarati", "Gujr", "gujr"),
+    _of_the_system("te", "Telugu", "Telu", "telu"),
+    _of_the_system("kn", "Kannada", "Knda", "knda"),
+    _of_the_system("ml", "Malayalam", "Mlym", "mlym"),
 )
 """In the order in which scripts are tried on a photo's first line."""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from benchmarks.scripts.drawing import Fonts, draw_page, photographed
+from benchmarks.scripts.drawing import Fonts, draw_page, draw_words, photographed
 from benchmarks.scripts.measure import Count, Readers, pages_of
 from benchmarks.scripts.texts import TEXTS
 from imaginem.assets import AssetStore
@@ -50,6 +50,23 @@ def test_what_nobody_can_read_is_said(readers: Readers, language: str) -> None:
     lines = readers.read("packages", bgr, found)
     assert [line.text for line in lines if line.text] == []
     assert len([line for line in lines if line.unreadable]) >= len(truth) - 2
+
+
+@pytest.mark.parametrize(
+    ("language", "names"), [("km", "47 អ៊ុំ ណារិន|លី ស្រីមុំ 98765"), ("my", "စောထူး 0771234567|98765 စောထူး")]
+)
+def test_beside_a_number_nothing_is_invented_of_a_name_that_nobody_can_read(
+    readers: Readers, language: str, names: str
+) -> None:
+    need_font(language)
+    lines = names.split("|")
+    spare = next(FONTS.folder.rglob("NotoSans-Regular.ttf"))
+    page = draw_words(lines, FONTS.of(language)[0], spare, 32)
+    bgr, found = readers.found(photographed(page, 1))
+    read = readers.read("packages", bgr, found)
+    told = {word for line in read for word in line.text.split()}
+    assert told <= {word for line in lines for word in line.split() if word.isascii()}
+    assert any(line.unreadable for line in read)
 
 
 def test_words_lie_in_their_lines_and_the_text_is_in_logical_order(tmp_path: Path) -> None:

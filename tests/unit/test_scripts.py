@@ -403,6 +403,18 @@ def test_data_of_the_system_is_used_where_it_is_better_or_alone(
     assert by_script["Thai"].data == Data(system, ("Thai",), keeps_spaces=True)
 
 
+def test_data_that_no_package_has_is_read_where_the_system_has_it(
+    store: AssetStore, tmp_path: Path
+) -> None:
+    for name in ("Myanmar", "Khmer"):
+        (tmp_path / f"{name}.traineddata").touch()
+    readers = LanguageData(store, (tmp_path,)).readers(CODES)
+    assert [(each.data.names, each.languages) for each in readers] == [
+        (("Myanmar",), ("my",)),
+        (("Khmer",), ("km",)),
+    ]
+
+
 def test_ocr_languages_names_what_is_read_besides() -> None:
     assert read_settings({}).ocr_languages == CODES
     assert read_settings({"OCR_LANGUAGES": "AR, fa,ar"}).ocr_languages == ("ar", "fa")

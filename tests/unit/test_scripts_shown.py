@@ -91,6 +91,9 @@ def test_the_doctor_says_what_can_not_be_read_here(
     assert finding.problem == ""
     assert "Amharic, Tigrinya" in finding.note
     assert "imaginem assets fetch" in finding.note
+    (of_system,) = unread_languages(read_settings({**asked, "OCR_LANGUAGES": "km,lo"}))
+    assert "Khmer, Lao" in of_system.note and "imaginem assets fetch" not in of_system.note
+    assert "apt-get install tesseract-ocr-script-khmr tesseract-ocr-script-laoo" in of_system.note
     (none,) = unread_languages(read_settings({**asked, "OCR_LANGUAGES": "none"}))
     assert none.note == ""
     assert unread_languages(read_settings({**asked, "OCR_ENGINE": "azure", **_ACCOUNT})) == []

@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from imaginem.engines.alphabets import scripts_in, share
+from imaginem.engines.alphabets import script_of, scripts_in, share
 from imaginem.engines.local.scripts.data import Data, Reader
 from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
 
@@ -25,6 +25,8 @@ BELIEVED_TWICE = 0.67
 """The mean of two readings with the same letters, of a line with a number and without it."""
 _FEW_LETTERS = 3
 """A reading of fewer says nothing about the script: patterns give one or two."""
+_BELIEVED_OF_FEW = ((4, 0.85), (6, 0.78))
+"""Letters at most, and from where on they are believed: a wrong reader is as sure as 0.8 of 4."""
 _DISCOUNTS = {"Thai": 0.8}
 """Its data is as sure of any other script's letters: 0.63 to 0.81."""
 _NUMBER = re.compile(r"[\d.,:;/()+\-]*\d{3}[\d.,:;/()+\-]*", re.ASCII)
@@ -84,9 +86,14 @@ class Answer:
         """
         if known:
             return self.belief >= BELIEVED_AGAIN
-        if scripts_in(self.reading.text)[self.reader.script] < _FEW_LETTERS:
+        words, script = _without_numbers(self.reading)[0], self.reader.script
+        letters = sum(script_of(sign) == script and not sign.isnumeric() for sign in words)
+        if letters < _FEW_LETTERS:
             return False
-        return self.belief >= (least if length >= 3 else SURE)
+        discount = _DISCOUNTS.get(script, 1.0)
+        few = (of_few * discount for most, of_few in _BELIEVED_OF_FEW if letters <= most)
+        least = max([least, *few])
+        return self.belief >= (least if length >= 3 else max(least, SURE))
 
 
 class ScriptChooser:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from imaginem.assets import AssetStore
 from imaginem.config.ocr_languages import OCR_LANGUAGES, OcrLanguage
+from imaginem.engines.alphabets import NAMES
 from imaginem.errors import ConfigurationError
 
 SYSTEM_FOLDERS = tuple(
@@ -18,23 +19,9 @@ SYSTEM_FOLDERS = tuple(
     )
 )
 """Where Linux distributions put language data: Debian, and then others."""
-# The data of a whole script, and the scripts for which it is tried before that of a package:
-# docs/models.md has the figures.
-_OF_SCRIPT = {
-    "Arab": "Arabic",
-    "Armn": "Armenian",
-    "Beng": "Bengali",
-    "Cyrl": "Cyrillic",
-    "Deva": "Devanagari",
-    "Ethi": "Ethiopic",
-    "Geor": "Georgian",
-    "Grek": "Greek",
-    "Hebr": "Hebrew",
-    "Kore": "Hangul",
-    "Taml": "Tamil",
-    "Thai": "Thai",
-    "Latn": "Vietnamese",
-}
+# The data of a whole script is called like the script, but for these.
+_FILES = NAMES | {"Arab": "Arabic", "Kore": "Hangul", "Latn": "Vietnamese", "Mymr": "Myanmar"}
+# The scripts for which it is tried before that of a package: docs/models.md has the figures.
 _SYSTEM_FIRST = frozenset({"Cyrl", "Hebr", "Taml"})
 _KEEP_SPACES = frozenset({"Hangul", "Thai"})
 
@@ -106,11 +93,11 @@ class LanguageData:
         return [each for each in OCR_LANGUAGES if each.code in wanted and self._of(each) is None]
 
     def _of(self, language: OcrLanguage) -> Data | None:
-        script = _OF_SCRIPT[language.script]
-        if language.script in _SYSTEM_FIRST:
+        script = _FILES[language.script]
+        if language.script in _SYSTEM_FIRST or not language.data:
             ways: tuple[Callable[[], Data | None], ...] = (
                 lambda: self._installed((script,)),
-                lambda: self._packaged(language.data),
+                lambda: self._packaged(language.data) if language.data else None,
             )
         else:
             ways = (

@@ -1,6 +1,6 @@
 """Which of a script's readers suits the photo, where its languages have data of their own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from imaginem.engines.local.scripts.choosing import Answer
@@ -13,6 +13,9 @@ _UKRAINIAN = frozenset("іїєґІЇЄҐ")
 _RUSSIAN = frozenset("ыэёъЫЭЁЪ")
 _ARABIC = frozenset("ةأإؤىكي")
 
+_COMPARED = 4
+"""Lines by which the language of a script is found; the longest ones."""
+
 
 @dataclass(frozen=True)
 class Suited:
@@ -20,6 +23,23 @@ class Suited:
 
     reader: Reader
     language: str
+
+
+def in_one_language(
+    readers: Sequence[Reader], numbers: Sequence[int], again: Callable[[int, Reader], Answer]
+) -> tuple[str, dict[int, Answer]]:
+    """Return the language of a script's lines, and what its reader makes of them.
+
+    Args:
+        readers: of the script.
+        numbers: of the lines, the longest first.
+        again: reads a line with a reader.
+    """
+    compared = numbers[:_COMPARED]
+    read = {one: {number: again(number, one) for number in compared} for one in readers}
+    choice = suited({one: [*answers.values()] for one, answers in read.items()})
+    others = {number: again(number, choice.reader) for number in numbers[_COMPARED:]}
+    return choice.language, read[choice.reader] | others
 
 
 def suited(answers: Mapping[Reader, Sequence[Answer]]) -> Suited:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from imaginem.engines.alphabets import (
+    NAMES,
     language_by_letters,
     main_script,
     unreadable,
@@ -82,6 +83,11 @@ class FoundLine:
         """The same for a shorter one, if it is in two colours: ribbons and tiles are as long."""
         return self.length >= 3 and self.located >= 0.7
 
+    @property
+    def may_be_short_text(self) -> bool:
+        """The same for a word beside lines that nobody can read either."""
+        return self.length >= 1 and self.located >= 0.75
+
 
 def with_script(line: TextLine) -> TextLine:
     """Return a line of PP-OCR with the script and language that its letters tell."""
@@ -116,6 +122,18 @@ def _doubted(word: ReadWord) -> float:
     """Return a word's confidence; figures of Arabic script are often wrong, however sure."""
     has_figures = any(letter in _ARABIC_FIGURES for letter in word.text)
     return min(word.confidence, _MOST_FOR_FIGURES) if has_figures else word.confidence
+
+
+def script_seen(text: str) -> str:
+    """Return the script of a line that nobody can read; empty where its letters don't tell.
+
+    That a reader is surer than the others does not tell it: one always is.
+
+    Args:
+        text: what PP-OCR saw, which writes Latin letters for those that it does not know.
+    """
+    seen = main_script(text)
+    return seen if seen in NAMES and seen != "Latn" else ""
 
 
 def unreadable_line(line: TextLine, script: str) -> TextLine:

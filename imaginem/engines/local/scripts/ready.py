@@ -35,12 +35,31 @@ def what_is_missing(store: AssetStore, languages: Sequence[str]) -> str:
             "unreadable, since tesserocr is not installed: `pip install -r requirements-local.txt`"
             ", where there is a wheel of it for this system"
         )
-    names = [language.name for language in LanguageData(store).missing(languages)]
+    lacking = LanguageData(store).missing(languages)
+    names = [language.name for language in lacking if language.data]
     if not names:
         return ""
     return (
         f"lines in {', '.join(names)} are only said to be unreadable, since their data is "
         "missing: run `imaginem assets fetch`"
+    )
+
+
+def what_the_system_lacks(store: AssetStore, languages: Sequence[str]) -> str:
+    """Return which of these languages only the system's own data could read, and what to install.
+
+    Empty if all are read, or nothing of Tesseract's is.
+    """
+    if not _is_installed():
+        return ""
+    lacking = [each for each in LanguageData(store).missing(languages) if each.system]
+    if not lacking:
+        return ""
+    return (
+        f"lines in {', '.join(each.name for each in lacking)} are only said to be unreadable, "
+        "since no package has data for them; where Debian's is installed they are read: "
+        "`apt-get install "
+        f"{' '.join(each.system for each in lacking)}`"
     )
 
 

@@ -1,6 +1,6 @@
 """A second look at Latin letters: PP-OCR writes them where other letters stand, and loses marks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from numpy.typing import NDArray
@@ -49,6 +49,14 @@ class SecondLook:
         if self._read is None:
             return True
         return alike(self._read(cut_line(self._bgr, line.polygon)).reading.text, line.text)
+
+    def text(self, lines: Iterable[TextLine]) -> str | None:
+        """Return what it reads in places of the photo, one after the other; None without it."""
+        if self._read is None:
+            return None
+        return " ".join(
+            self._read(cut_line(self._bgr, each.polygon)).reading.text for each in lines
+        )
 
     def belief(self, line: TextLine) -> float:
         """Return how far its own reading can be believed, from 0 to 1."""

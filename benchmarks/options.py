@@ -30,7 +30,7 @@ class Options:
 
     photos: int = 48
     rounds: int = 3
-    jobs: int = 200
+    jobs: int = 500
     vectors: int = 100_000
     faces: int = 100_000
     texts: int = 100_000

@@ -88,7 +88,7 @@ def run(options: Options | None = None) -> list[Result]:
         for name, settings in fusion.modes().items():
             own = {"PIPELINE_DEFINITION": PIPELINE, **settings}
             installation = stack.enter_context(installed(settings=own, app=app))
-            prepare(installation)
+            prepare(installation, options.jobs)
             systems[name] = partial(run_jobs, installation, options.jobs)
         emulator = stack.enter_context(Emulator(Path(app) / "storage", EmulatorPorts.free()))
         systems["bare SDK calls"] = partial(
@@ -107,11 +107,14 @@ def run(options: Options | None = None) -> list[Result]:
     return [*_summary(rounds, calls, unfused), *results]
 
 
-def prepare(installation: Installation) -> None:
-    """Put the photo where jobs say that it is, and warm the workers up."""
+def prepare(installation: Installation, jobs: int = 10) -> None:
+    """Put the photo where jobs say that it is, and warm workers and storage up.
+
+    Celery and Redis are warmed up with as many jobs, too.
+    """
     photo = photo_bytes()
     installation.runtime.blobs.put("inputimages", "bench/photo", photo, "image/png")
-    run_jobs(installation, 10)
+    run_jobs(installation, jobs)
 
 
 def _bare(connection: str, calls: list[str], jobs: int) -> float:

@@ -103,10 +103,11 @@ class FusedRun:
             AlreadyConcluded: another execution was quicker.
             JobErased: the job was erased.
         """
+        services, put = self.services, self.delivery.put  # not `self`: the claim is part of it
         following = replace(
             self.recorder.claim,
             step=message.current,
-            opening=lambda: opening_of(message, self.services, self.delivery.put),
+            opening=lambda: opening_of(message, services, put),
         )
         self.recorder.keep(step.name, change, following)
         return message.noting(run=self.recorder.claim.run)

@@ -17,7 +17,7 @@ from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.states import CONCLUDED
 from imaginem.pipeline.steps import AnyStep, Registry, Step, default_registry
 from imaginem.runtime import Runtime
-from imaginem.web import make_app
+from imaginem.web import WebApp
 
 _direct = Runtime(read_settings({"AzureWebJobsStorage": os.environ["DIRECT_STORAGE"]}))
 
@@ -46,7 +46,7 @@ def _noting(original: AnyStep) -> AnyStep:
 registry = Registry()
 for known in default_registry:
     registry.add(_noting(known))
-http = make_app(registry, read_settings().http_access)
+http = WebApp(registry, read_settings().http_access)
 app = func.AsgiFunctionApp(app=http, http_auth_level=func.AuthLevel.ANONYMOUS)
 add_steps(app, registry)
 add_drops(app)

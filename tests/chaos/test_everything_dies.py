@@ -46,7 +46,7 @@ from imaginem import JobContext, StepOutput, step
 from imaginem.config.settings import read_settings
 from imaginem.functions import add_maintenance, add_steps
 from imaginem.pipeline.steps import Registry
-from imaginem.web import make_app
+from imaginem.web import WebApp
 from steps.pipelineoutput import pipelineoutput
 
 registry = Registry()
@@ -70,7 +70,7 @@ def make(name):
 for number in "one two three four five six seven".split():
     make(number)
 registry.add(pipelineoutput)
-http = make_app(registry, read_settings().http_access)
+http = WebApp(registry, read_settings().http_access)
 app = func.AsgiFunctionApp(app=http, http_auth_level=func.AuthLevel.ANONYMOUS)
 add_steps(app, registry)
 add_maintenance(app)

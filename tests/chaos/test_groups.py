@@ -52,7 +52,7 @@ from imaginem import JobContext, StepOutput, step
 from imaginem.config.settings import read_settings
 from imaginem.functions import add_maintenance, add_steps
 from imaginem.pipeline.steps import Registry
-from imaginem.web import make_app
+from imaginem.web import WebApp
 
 registry = Registry()
 
@@ -87,7 +87,7 @@ def report(job: JobContext) -> Seen:
     return job.output(compare)
 
 
-http = make_app(registry, read_settings().http_access)
+http = WebApp(registry, read_settings().http_access)
 app = func.AsgiFunctionApp(app=http, http_auth_level=func.AuthLevel.ANONYMOUS)
 add_steps(app, registry)
 add_maintenance(app)

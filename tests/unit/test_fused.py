@@ -1,5 +1,7 @@
 """Fused runs: several steps in one delivery, with the rows, failures and guarantees of one each."""
 
+import gc
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -195,6 +197,20 @@ class TestARun:
         line.deliver(line.message(), "m1")
         assert [name for name in line.ran if name] == list(STATES)
         assert calls["blobs.get"] == 1
+
+    def test_the_photo_is_freed_when_the_run_ends_and_not_when_python_looks_for_cycles(
+        self, line: Line
+    ) -> None:
+        line.services.photos = PhotoCache(pixels=0)
+        seen: list[weakref.ref[Any]] = []
+        line.first_does = line.acting("first", lambda job: seen.append(weakref.ref(job.image)))
+        gc.disable()
+        try:
+            line.deliver(line.message(), "m1")
+            assert [photo() for photo in seen] == [None]
+        finally:
+            gc.enable()
+        assert line.states(*STATES) == ["success"] * 3
 
     def test_what_a_fused_run_sends_an_unfused_worker_takes_and_the_other_way_round(
         self,

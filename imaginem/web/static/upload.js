@@ -153,14 +153,19 @@ function tellUnkept() {
   unkept.textContent = lost ? unkept.dataset.told : ""; // put in now, so that it is read out
 }
 
-// What the photos that wait will cost; of several questions the last one counts.
+// What the photos that wait will cost; of several questions the last one counts. When none waits
+// the text goes at once: later it would move the link below while somebody presses it.
 function tellForecast(waiting) {
   const query = new URLSearchParams({ photos: waiting, pipeline: steps().join(",") }).toString();
   if (query === asked || sending > 0) return;
   asked = query;
   clearTimeout(asking);
+  if (!waiting) {
+    forecast.textContent = "";
+    return;
+  }
   asking = setTimeout(async () => {
-    const answer = waiting ? await fetch(`/api/forecast?${query}`).catch(() => null) : null;
+    const answer = await fetch(`/api/forecast?${query}`).catch(() => null);
     const told = answer && answer.ok ? (await answer.json()).words : "";
     if (query === asked) forecast.textContent = told;
   }, 300);

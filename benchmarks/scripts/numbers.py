@@ -96,7 +96,8 @@ def pages(language: str, fonts: Fonts, spare: Path) -> Iterator[tuple[Array, lis
         size = SIZES[(number // len(files) + number) % len(SIZES)]
         texts = [text for _, text in some]
         if language == _FROM_THE_RIGHT:
-            page = draw_page(texts, language, font, size)[0]
+            page, drawn = draw_page(texts, language, font, size)
+            some = [(name, text) for (name, _), text in zip(some, drawn, strict=True)]
         else:
             page = draw_words(texts, font, spare, size)
         places = row_places(len(some), size)

@@ -31,7 +31,7 @@ def with_figures(answer: Answer, parts: Sequence[Part], polygon: Sequence[int]) 
     words = reading.words or tuple(
         ReadWord(word, reading.confidence, 0, 0) for word in reading.text.split()
     )
-    groups = [(is_number, [*group]) for is_number, group in groupby(words, _is_mostly_figures)]
+    groups = [(is_number, [*group]) for is_number, group in groupby(words, is_mostly_figures)]
     order = parts[::-1] if backwards else parts
     if order and order[0].is_read and groups and not groups[0][0]:
         groups.insert(0, (True, []))
@@ -51,7 +51,8 @@ def with_figures(answer: Answer, parts: Sequence[Part], polygon: Sequence[int]) 
     return replace(answer, reading=mended)
 
 
-def _is_mostly_figures(word: ReadWord) -> bool:
+def is_mostly_figures(word: ReadWord) -> bool:
+    """Tell whether a word is a number, or looks like one that was read in part."""
     figures = sum(sign.isascii() and sign.isdigit() for sign in word.text)
     return figures > 0 and figures >= sum(map(str.isalpha, word.text))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from imaginem.engines.alphabets import main_script
+from imaginem.engines.alphabets import RIGHT_TO_LEFT, main_script
 from imaginem.engines.local.scripts.apart import LIKE_LATIN, apart
 from imaginem.engines.local.scripts.choosing import (
     BELIEVED,
@@ -27,7 +27,7 @@ from imaginem.engines.local.scripts.doubts import (
     is_round_number,
     shaky_scripts,
 )
-from imaginem.engines.local.scripts.figures import with_figures
+from imaginem.engines.local.scripts.figures import is_mostly_figures, with_figures
 from imaginem.engines.local.scripts.gate import is_read
 from imaginem.engines.local.scripts.joining import joined
 from imaginem.engines.local.scripts.languages import in_one_language
@@ -38,6 +38,7 @@ from imaginem.engines.local.scripts.lines import (
     unreadable_line,
     with_script,
 )
+from imaginem.engines.local.scripts.numbers_again import with_numbers_again
 from imaginem.engines.local.scripts.parting import Part, parts_of
 from imaginem.engines.local.scripts.second_look import KNOWN_TO_PP_OCR, LATIN, SecondLook
 from imaginem.engines.local.scripts.vietnamese import alike
@@ -111,6 +112,7 @@ class PhotoLines:
             polygon = self._found[number].line.polygon
             language = self._languages.get(answer.reader.script, "")
             told = with_figures(answer, self._parts[number], polygon)
+            told = self._with_numbers_again(told, number)
             self._read[number] = as_line(told, polygon, language)
         pieces = self._parted | {number: [line] for number, line in self._read.items()}
         return joined([*self._doubt_pp_ocr(pieces)], frozenset(self._scripts))
@@ -250,6 +252,16 @@ class PhotoLines:
             again = self._again_alone(best, [part.found.line.polygon for part in unread])
             return again is not None and again.is_believed(known, length, BELIEVED_TWICE)
         return best.is_believed(known, length)
+
+    def _with_numbers_again(self, answer: Answer, number: int) -> Answer:
+        """Return an answer with its numbers read again, where its reader loses figures."""
+        runs_left = answer.reader.script in RIGHT_TO_LEFT
+        if not (runs_left and any(map(is_mostly_figures, answer.reading.words))):
+            return answer
+        line = self._found[number].line
+        if (latin := self._look.reading(line)) is None:
+            return answer
+        return replace(answer, reading=with_numbers_again(answer.reading, latin, line.text))
 
     def _again_alone(self, best: Answer, polygons: Sequence[Sequence[int]]) -> Answer | None:
         """Return an answer as it is believed once its reader saw the line without the number.

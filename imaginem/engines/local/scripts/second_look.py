@@ -11,6 +11,7 @@ from imaginem.engines.local.scripts.cutting import cut_line
 from imaginem.engines.local.scripts.gate import CHINESE, LEAST_SCORE, is_dense, is_mostly_number
 from imaginem.engines.local.scripts.lines import FoundLine, as_line
 from imaginem.engines.local.scripts.parting import Part
+from imaginem.engines.local.scripts.tesseract import Reading
 from imaginem.engines.local.scripts.vietnamese import (
     alike,
     is_fuller,
@@ -57,6 +58,10 @@ class SecondLook:
         return " ".join(
             self._read(cut_line(self._bgr, each.polygon)).reading.text for each in lines
         )
+
+    def reading(self, line: TextLine) -> Reading | None:
+        """Return what it reads in the place of a line; None without a reader."""
+        return self._read(cut_line(self._bgr, line.polygon)).reading if self._read else None
 
     def belief(self, line: TextLine) -> float:
         """Return how far its own reading can be believed, from 0 to 1."""

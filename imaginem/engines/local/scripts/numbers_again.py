@@ -1,0 +1,130 @@
+"""Numbers beside Arabic or Hebrew letters: read again by those who know figures best.
+
+Data of scripts that run from right to left loses figures: of 0771234567 before a name the last one
+is left, and it is sure of that. A reader of Latin letters sees the whole number, and so does PP-OCR
+at most times; what they make of the letters beside it is nothing.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, takewhile
+from statistics import fmean
+
+from imaginem.engines.local.scripts.figures import is_mostly_figures
+from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
+
+_NUMBER = re.compile(r"[+(#]*\d[\d+\-./:,()]*", re.ASCII)
+_AT_THE_END = ".,:;"
+_LEAST_ALONE, _LEAST_WITH_SOME = 0.65, 0.5
+"""Confidence of a number from which it is believed if the other reader saw none of it, or a part:
+of those that are wrong (462147 for 47) it is 0.2 to 0.4."""
+_MOST_UNCONFIRMED = 0.5
+"""Confidence of a number, at most, that no other reader sees so."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A number as it stands in the photo, its groups from left to right."""
+
+    text: str
+    confidence: float
+
+    @property
+    def figures(self) -> str:
+        return "".join(filter(str.isdigit, self.text))
+
+    @property
+    def marks(self) -> int:
+        return len(self.text) - len(self.figures)
+
+
+def with_numbers_again(reading: Reading, latin: Reading, seen: str) -> Reading:
+    """Return a reading with the numbers at its ends as most readers see them.
+
+    Args:
+        reading: of a line that runs from right to left, in logical order.
+        latin: of the same line, by a reader of Latin letters.
+        seen: what PP-OCR saw in it, from left to right.
+
+    Returns:
+        It, with a lower confidence for a number that no other reader sees so.
+    """
+    if not reading.words:
+        return reading
+    words = [*reading.words]
+    others = [(word.text, word.confidence) for word in latin.words]
+    of_pp_ocr = [(word, 1.0) for word in seen.split()]
+    runs = [(is_number, [*group]) for is_number, group in groupby(words, is_mostly_figures)]
+    told: list[ReadWord] = []
+    for place, (is_number, group) in enumerate(runs):
+        # What comes first in the text stands on the right.
+        ends = [from_right for from_right, at in ((True, 0), (False, len(runs) - 1)) if at == place]
+        if is_number and len(ends) == 1 and len(runs) > 1:
+            by_latin, by_pp_ocr = (_at_end(each, ends[0]) for each in (others, of_pp_ocr))
+            group = [_agreed(group, by_latin, by_pp_ocr)]
+        told += group
+    signs = [len(word.text) for word in told]
+    sure = sum(word.confidence * n for word, n in zip(told, signs, strict=True)) / sum(signs)
+    return replace(
+        reading,
+        text=" ".join(word.text for word in told),
+        confidence=sure,
+        words=tuple(told),
+    )
+
+
+def _at_end(words: Sequence[tuple[str, float]], from_right: bool) -> _Seen:
+    """Return the number at one end of what stands in the photo from left to right."""
+    tidy = [(text.rstrip(_AT_THE_END), sure) for text, sure in words]
+    ordered = tidy[::-1] if from_right else tidy
+    run = [*takewhile(lambda word: _NUMBER.fullmatch(word[0]), ordered)]
+    if not run and ordered and from_right:
+        run = [*_part_at_end(*ordered[0])]
+    texts = [text for text, _ in (run[::-1] if from_right else run)]
+    return _Seen(" ".join(texts), fmean(sure for _, sure in run) if run else 0.0)
+
+
+def _part_at_end(text: str, sure: float) -> Iterator[tuple[str, float]]:
+    """Yield the number at the right end of a word: it may have letters, with no blank between."""
+    found = [*_NUMBER.finditer(text)]
+    if found and found[-1].end() == len(text):
+        yield found[-1].group(), max(sure, _LEAST_WITH_SOME)
+
+
+def _agreed(group: Sequence[ReadWord], latin: _Seen, pp_ocr: _Seen) -> ReadWord:
+    """Return a number as most readers see it, in logical order: its groups run to the left."""
+    sure = fmean(word.confidence for word in group)
+    groups = " ".join(word.text for word in group).split()
+    own = _Seen(" ".join(reversed(groups)), sure)
+    best, confidence = own, own.confidence
+    if latin.figures == pp_ocr.figures and len(latin.figures) > 1:
+        best, confidence = latin, max(latin.confidence, own.confidence)
+    elif own.figures in (latin.figures, pp_ocr.figures):
+        best = own
+    elif _has_more(latin, own) and _is_within(pp_ocr, latin):
+        least = _LEAST_WITH_SOME if len(pp_ocr.figures) > 1 else _LEAST_ALONE
+        if latin.confidence >= least:
+            best, confidence = latin, latin.confidence
+        else:
+            confidence = min(confidence, _MOST_UNCONFIRMED)
+    else:
+        confidence = min(confidence, _MOST_UNCONFIRMED)
+    alike = [each for each in (best, own, pp_ocr, latin) if each.figures == best.figures]
+    fullest = max(alike, key=lambda each: each.marks)  # the first of several
+    return ReadWord(
+        " ".join(reversed(fullest.text.split())),
+        confidence,
+        min(word.left for word in group),
+        max(word.right for word in group),
+    )
+
+
+def _has_more(one: _Seen, other: _Seen) -> bool:
+    return len(one.figures) > len(other.figures) and _is_within(other, one)
+
+
+def _is_within(part: _Seen, whole: _Seen) -> bool:
+    """Tell whether a number's figures are all among another's, in their order."""
+    rest = iter(whole.figures)
+    return all(figure in rest for figure in part.figures)

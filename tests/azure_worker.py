@@ -18,9 +18,9 @@ from tests.conftest import ROOT
 REQUIREMENTS = ROOT / "requirements.txt"
 
 LIST_TRIGGERS = """
-import json, sys
+import asyncio, json, sys
 import function_app
-print(json.dumps({
+report = {
     "triggers": {
         f.get_function_name(): f.get_trigger().get_dict_repr().get("queueName")
         for f in function_app.app.get_functions()
@@ -28,10 +28,25 @@ print(json.dumps({
     "loaded": [m for m in ("onnxruntime", "openvino", "cv2", "rapidocr", "numpy", "sqlalchemy",
                            "PIL", "pyodbc", "httpcore", "azure.identity", "azure.ai",
                            "azure.cognitiveservices", "opentelemetry.sdk", "azure.monitor",
-                           "alembic")
+                           "alembic", "fastapi")
                if m in sys.modules],
-}))
+}
+async def ask(path):
+    answers = []
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+    async def send(message):
+        answers.append(message)
+    await function_app.http({
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET",
+        "scheme": "https", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "headers": [(b"host", b"localhost")], "root_path": "", "server": ("localhost", 443),
+    }, receive, send)
+    return answers[0]["status"]
+report["status"] = asyncio.run(ask("/static/app.css"))
+print(json.dumps(report))
 """
+"""What a worker does first: it imports the app, and answers a request once one comes."""
 
 ON_AZURE = {
     "WEBSITE_SITE_NAME": "func-imaginem",

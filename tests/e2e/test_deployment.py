@@ -76,6 +76,7 @@ class TestPackage:
         report = json.loads(done.stdout)
         assert "maintenance_timer" in report["triggers"]
         assert report["loaded"] == []
+        assert report["status"] == 200  # with what requirements.txt brings
 
     def test_with_the_local_engine_its_weights_are_inside_and_are_used(
         self, tmp_path: Path, sample: object

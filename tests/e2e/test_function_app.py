@@ -38,6 +38,7 @@ def test_the_app_imports_with_nothing_but_its_requirements(settings: dict[str, s
     assert set(triggers) >= {*timers, *blobs}
     assert len(triggers) == 2 * len(queues) + 1 + len(blobs) + len(timers)
     assert report["loaded"] == []
+    assert report["status"] == 200  # with what requirements.txt brings
 
 
 def test_on_azure_a_wrong_installation_does_not_start() -> None:

@@ -15,6 +15,7 @@ from benchmarks.rivals.environment import REQUIREMENTS, Missing, packages
 from benchmarks.rivals.redis_server import redis_server
 from benchmarks.rivals.scripts.asking import asked
 from benchmarks.rivals.scripts.judging import faces_right, pairs_right, words_right
+from benchmarks.rivals.scripts.search_rival import deleted
 from benchmarks.search.crowd import POSSIBLE, write_crowd
 from benchmarks.throughput import in_turn
 from imaginem.assets.manifest import load_manifest
@@ -164,3 +165,23 @@ def test_recall_counts_the_true_neighbours_that_an_index_finds(tmp_path: Path) -
     assert asked(tmp_path, exact, 1)["recall"] == 1
     share = sum(row % 2 == 0 for row in known) / len(known)
     assert asked(tmp_path, even_rows_only, 1)["recall"] == pytest.approx(share)
+
+
+class FewFound:
+    """An index that finds a face for one query alone, as a graph may."""
+
+    def __init__(self, faces: dict[str, list[int]]) -> None:
+        self._faces = faces
+
+    def search(self, query: str) -> list[int]:
+        return self._faces.get(query, [])
+
+    def delete(self, row: int) -> None:
+        for rows in self._faces.values():
+            rows.remove(row)
+
+
+def test_an_index_that_finds_nothing_for_the_first_query_is_measured_all_the_same() -> None:
+    figures = deleted(FewFound({"other": [7, 8]}), ["one", "other"])
+    assert figures["deleted_at_once"] == 1
+    assert deleted(FewFound({}), ["one", "other"]) == {}

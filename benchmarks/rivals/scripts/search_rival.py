@@ -66,7 +66,7 @@ class Hnswlib:
 
     def delete(self, row: int) -> None:
         """Mark a row as removed; its memory stays taken."""
-        self._index.mark_deleted(row)
+        self._index.markdeleted(row)
 
 
 class Faiss:
@@ -166,15 +166,18 @@ def main(name: str, folder: Path, rounds: int) -> None:
             if name == "pgvector"
             else _megabytes([psutil.Process()]) - before
         )
-        figures |= _deleted(index, queries[0])
+        figures |= deleted(index, queries)
     finally:
         if name == "pgvector":
             index.close()
     print(json.dumps(figures))
 
 
-def _deleted(index: Any, query: Any) -> dict[str, float]:
-    """Delete the nearest face of a query; empty if the index can't."""
+def deleted(index: Any, queries: Any) -> dict[str, float]:
+    """Delete the nearest face of the first query that finds one; empty if the index can't."""
+    query = next((each for each in queries if index.search(each)), None)
+    if query is None:
+        return {}
     gone = index.search(query)[0]
     begun = time.perf_counter()
     try:

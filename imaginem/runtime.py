@@ -430,8 +430,8 @@ class Runtime(Engines):
 
     @_Once
     def photos(self) -> Photos:
-        """The photos that were decoded lately."""
-        return PhotoCache()
+        """The photos that were decoded lately; none where a run has all steps: it keeps its own."""
+        return PhotoCache(0) if self.core_settings.fusion.every else PhotoCache()
 
     @_Once
     def models(self) -> Any:

@@ -11,7 +11,7 @@ def worker_environment(extra: Mapping[str, str], workers: int = 1) -> dict[str, 
 
     glibc would return it after each layer of a network, and the system clear it page by page for
     the next one: that took four tenths of a photo's time. `FreedMemory` returns it instead, every
-    ten seconds, once a worker has become large.
+    five seconds, once a worker has become large.
 
     Args:
         extra: settings that take precedence over this process's environment.

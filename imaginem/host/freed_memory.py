@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 _logger = logging.getLogger("imaginem.host.worker")
-GIVE_BACK_EVERY = 10.0
+GIVE_BACK_EVERY = 5.0
 """Seconds: what was freed is kept for so long at most, and is given back no more often."""
 _LARGE = 500 * 2**20
 """Bytes of resident memory from which it is worth while."""

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from imaginem import JobContext, PermanentError, RetryableError, step
+from imaginem.config.settings import read_settings
 from imaginem.errors import Busy, StorageUnavailable
 from imaginem.images.photo_cache import PhotoCache
 from imaginem.message import JobMessage, decode_message
@@ -18,6 +19,7 @@ from imaginem.pipeline.poison import bury
 from imaginem.pipeline.process import Delivery, process_step
 from imaginem.pipeline.recording import RECORD_WITHIN
 from imaginem.ports import Fusion
+from imaginem.runtime import Runtime
 from imaginem.testing import MemoryServices, message_for, photo_bytes, run_all
 from imaginem.usecases.clearing import clear_queue
 from imaginem.usecases.erase import forget_job
@@ -211,6 +213,16 @@ class TestARun:
         finally:
             gc.enable()
         assert line.states(*STATES) == ["success"] * 3
+
+    @pytest.mark.parametrize(("fusion", "times"), [("auto", 2), ("off", 1), ("ocr+facecrop", 1)])
+    def test_a_process_keeps_photos_only_where_a_job_comes_back_for_them(
+        self, fusion: str, times: int
+    ) -> None:
+        photos = Runtime(read_settings({"PIPELINE_FUSION": fusion})).photos
+        read: list[bytes] = []
+        for _ in range(2):
+            photos.photo("key", lambda: read.append(photo_bytes()) or read[-1])  # type: ignore[func-returns-value]
+        assert len(read) == times
 
     def test_what_a_fused_run_sends_an_unfused_worker_takes_and_the_other_way_round(
         self,

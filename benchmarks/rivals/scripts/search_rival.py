@@ -66,7 +66,7 @@ class Hnswlib:
 
     def delete(self, row: int) -> None:
         """Mark a row as removed; its memory stays taken."""
-        self._index.markdeleted(row)
+        self._index.mark_deleted(row)
 
 
 class Faiss:

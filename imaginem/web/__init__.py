@@ -1,12 +1,13 @@
 """The HTTP app."""
 
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 
 from imaginem.pipeline.steps import Registry
 
 if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
     from imaginem.web.app import make_app
 
 __all__ = ["WebApp", "make_app"]
@@ -28,12 +29,7 @@ class WebApp:
         self._built: Any = None
         self._building = threading.Lock()
 
-    async def __call__(
-        self,
-        scope: MutableMapping[str, Any],
-        receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
-        send: Callable[[MutableMapping[str, Any]], Awaitable[None]],
-    ) -> None:
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer one request, as ASGI has it."""
         with self._building:
             if self._built is None:

@@ -42,13 +42,15 @@ def with_figures(answer: Answer, parts: Sequence[Part], polygon: Sequence[int]) 
     told: list[ReadWord] = []
     for part, (is_number, group) in zip(order, groups, strict=True):
         told += [_number(part, group, backwards, polygon)] if is_number else group
-    signs = [len(word.text) for word in told]
-    mended = Reading(
-        " ".join(word.text for word in told),
-        float(np.average([word.confidence for word in told], weights=signs)),
-        tuple(told) if reading.words else (),
-    )
-    return replace(answer, reading=mended)
+    mended = reading_of(told)
+    return replace(answer, reading=mended if reading.words else replace(mended, words=()))
+
+
+def reading_of(words: Sequence[ReadWord]) -> Reading:
+    """Return words as a reading, whose confidence is that of their signs in the mean."""
+    signs = [len(word.text) for word in words]
+    sure = float(np.average([word.confidence for word in words], weights=signs))
+    return Reading(" ".join(word.text for word in words), sure, tuple(words))
 
 
 def is_mostly_figures(word: ReadWord) -> bool:
@@ -67,12 +69,12 @@ def _number(
         ways.append(" ".join(reversed(line.text.split())))
     seen = " ".join(word.text for word in replaced)
     text = max(ways, key=lambda way: SequenceMatcher(None, way, seen).ratio())
-    if _lacks_some(text, seen):
+    if lacks_some(text, seen):
         text = seen
     return ReadWord(text, line.confidence, *along_cut((part.start, part.end), polygon))
 
 
-def _lacks_some(text: str, other: str) -> bool:
+def lacks_some(text: str, other: str) -> bool:
     """Tell whether a number lacks figures that another reading of it has."""
     figures, more = ("".join(filter(str.isdigit, each)) for each in (text, other))
     rest = iter(more)

@@ -7,11 +7,11 @@ at most times; what they make of the letters beside it is nothing.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby, takewhile
 from statistics import fmean
 
-from imaginem.engines.local.scripts.figures import is_mostly_figures
+from imaginem.engines.local.scripts.figures import is_mostly_figures, lacks_some, reading_of
 from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
 
 _NUMBER = re.compile(r"[+(#]*\d[\d+\-./:,()]*", re.ASCII)
@@ -52,26 +52,17 @@ def with_numbers_again(reading: Reading, latin: Reading, seen: str) -> Reading:
     """
     if not reading.words:
         return reading
-    words = [*reading.words]
     others = [(word.text, word.confidence) for word in latin.words]
     of_pp_ocr = [(word, 1.0) for word in seen.split()]
-    runs = [(is_number, [*group]) for is_number, group in groupby(words, is_mostly_figures)]
+    runs = [(is_number, [*group]) for is_number, group in groupby(reading.words, is_mostly_figures)]
     told: list[ReadWord] = []
     for place, (is_number, group) in enumerate(runs):
-        # What comes first in the text stands on the right.
-        ends = [from_right for from_right, at in ((True, 0), (False, len(runs) - 1)) if at == place]
-        if is_number and len(ends) == 1 and len(runs) > 1:
-            by_latin, by_pp_ocr = (_at_end(each, ends[0]) for each in (others, of_pp_ocr))
+        if is_number and len(runs) > 1 and place in (0, len(runs) - 1):
+            from_right = place == 0  # what comes first in the text stands on the right
+            by_latin, by_pp_ocr = (_at_end(each, from_right) for each in (others, of_pp_ocr))
             group = [_agreed(group, by_latin, by_pp_ocr)]
         told += group
-    signs = [len(word.text) for word in told]
-    sure = sum(word.confidence * n for word, n in zip(told, signs, strict=True)) / sum(signs)
-    return replace(
-        reading,
-        text=" ".join(word.text for word in told),
-        confidence=sure,
-        words=tuple(told),
-    )
+    return reading_of(told)
 
 
 def _at_end(words: Sequence[tuple[str, float]], from_right: bool) -> _Seen:
@@ -102,7 +93,7 @@ def _agreed(group: Sequence[ReadWord], latin: _Seen, pp_ocr: _Seen) -> ReadWord:
         best, confidence = latin, max(latin.confidence, own.confidence)
     elif own.figures in (latin.figures, pp_ocr.figures):
         best = own
-    elif _has_more(latin, own) and _is_within(pp_ocr, latin):
+    elif lacks_some(own.text, latin.text) and lacks_some(pp_ocr.text, latin.text):
         least = _LEAST_WITH_SOME if len(pp_ocr.figures) > 1 else _LEAST_ALONE
         if latin.confidence >= least:
             best, confidence = latin, latin.confidence
@@ -118,13 +109,3 @@ def _agreed(group: Sequence[ReadWord], latin: _Seen, pp_ocr: _Seen) -> ReadWord:
         min(word.left for word in group),
         max(word.right for word in group),
     )
-
-
-def _has_more(one: _Seen, other: _Seen) -> bool:
-    return len(one.figures) > len(other.figures) and _is_within(other, one)
-
-
-def _is_within(part: _Seen, whole: _Seen) -> bool:
-    """Tell whether a number's figures are all among another's, in their order."""
-    rest = iter(whole.figures)
-    return all(figure in rest for figure in part.figures)

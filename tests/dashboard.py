@@ -14,15 +14,38 @@ from starlette.types import Receive, Scope, Send
 
 import steps  # noqa: F401 - importing the package registers every step
 from imaginem.config.sections.pipeline import DEFAULT_PIPELINE
-from imaginem.outputs import FaceMatch
+from imaginem.images.decoding import Photo
+from imaginem.names import job_prefix
+from imaginem.outputs import Face, FaceMatch
 from imaginem.pipeline.steps import default_registry
-from imaginem.ports import CoreSettings, EnrolledFace, JobKey, JobResult
-from imaginem.testing import MemoryServices, photo_bytes, run_all
+from imaginem.ports import (
+    CallContext,
+    CoreSettings,
+    EnrolledFace,
+    JobKey,
+    JobResult,
+    SimilarFace,
+)
+from imaginem.testing import FakeRecognizer, MemoryServices, photo_bytes, run_all
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.intake import Upload, receive_photo
 from imaginem.web import make_app
 
 PIPELINE = DEFAULT_PIPELINE
+FACE = {"face_rectangle": {"left": 30, "top": 20, "width": 60, "height": 60}}
+
+
+class AlikeToAll(FakeRecognizer):
+    """Finds these faces alike to every face."""
+
+    def __init__(self, face_ids: Sequence[uuid.UUID]) -> None:
+        self._similar = [SimilarFace(face_id, 0.81, "match") for face_id in face_ids]
+
+    def search(
+        self, photo: Photo, faces: Sequence[Face], call: CallContext
+    ) -> list[tuple[Face, list[SimilarFace]]]:
+        """Return the same faces for each."""
+        return [(each, self._similar) for each in faces]
 
 
 def web_services() -> MemoryServices:
@@ -70,6 +93,12 @@ def photo_page(services: MemoryServices, data: bytes, name: str, step: str) -> s
     page = web.get(f"/photos/b/{sent['job_id']}")
     assert page.status_code == 200
     return page.text
+
+
+def crop(services: MemoryServices, batch: str, job: str, face_id: uuid.UUID) -> None:
+    """Keep a picture of a face, so that pages can show it."""
+    name = f"{job_prefix(batch, job)}{face_id}.png"
+    services.blobs.put("faces", name, photo_bytes(120, 120, color="teal"), "image/png")
 
 
 def keep(

@@ -3,41 +3,17 @@
 Served from memory, so that it is quick.
 """
 
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from imaginem.images.decoding import Photo
-from imaginem.names import job_prefix
-from imaginem.outputs import Face
-from imaginem.ports import CallContext, SimilarFace
-from imaginem.testing import FakeRecognizer, MemoryServices, photo_bytes
+from imaginem.testing import MemoryServices, photo_bytes
 from tests.browser.conftest import Dashboard, Window, in_memory
-from tests.dashboard import enrol, face, keep, pair, web_services
+from tests.dashboard import FACE, AlikeToAll, crop, enrol, face, keep, pair, web_services
 
-FACE = {"face_rectangle": {"left": 30, "top": 20, "width": 60, "height": 60}}
 COPIES = 24
-
-
-class Recognizer(FakeRecognizer):
-    """Finds these faces alike to every face."""
-
-    def __init__(self, face_ids: Sequence[uuid.UUID]) -> None:
-        self._similar = [SimilarFace(face_id, 0.81, "match") for face_id in face_ids]
-
-    def search(
-        self, photo: Photo, faces: Sequence[Face], call: CallContext
-    ) -> list[tuple[Face, list[SimilarFace]]]:
-        """Return the same faces for each."""
-        return [(each, self._similar) for each in faces]
-
-
-def crop(services: MemoryServices, batch: str, job: str, face_id: uuid.UUID) -> None:
-    name = f"{job_prefix(batch, job)}{face_id}.png"
-    services.blobs.put("faces", name, photo_bytes(120, 120, color="teal"), "image/png")
 
 
 def filled() -> MemoryServices:
@@ -65,7 +41,7 @@ def filled() -> MemoryServices:
     keep(services, ("b", "no-face.jpg"), none, photo=photo)
     failed = ("facedetection", "facecrop", "faceprint", "facematch")
     keep(services, ("b", "failed.jpg"), unsuccessful=failed, photo=photo)
-    services.recognizer = Recognizer(others)
+    services.recognizer = AlikeToAll(others)
     return services
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from imaginem.images.limits import FILE_ENDINGS
 from imaginem.testing import photo_bytes
@@ -128,11 +128,21 @@ def test_a_photo_that_can_not_be_had_again_says_so(window: Window) -> None:
 
 
 def test_who_is_at_work_in_a_part_keeps_it_while_it_is_polled(window: Window) -> None:
+    polls: list[Route] = []
+    window.page.route("**/operations/now", lambda route: polls.append(route))
     page = window.open("/operations")
     link = page.get_by_role("link", name="See what could not be processed")
+    with page.expect_request("**/operations/now"):
+        pass
     link.focus()
-    page.wait_for_timeout(6_000)  # a poll would have been due
+    with page.expect_response("**/operations/now"):
+        polls[0].continue_()  # its answer was on its way before they began
+    page.wait_for_timeout(6_000)  # another poll would have been due
     expect(link).to_be_focused()
+    assert len(polls) == 1
+    link.blur()
+    with page.expect_request("**/operations/now"):
+        pass
 
 
 class TestUpload:

@@ -34,11 +34,19 @@ document.addEventListener("htmx:confirm", (event) => {
 
 document.addEventListener("htmx:sendError", () => tell(document.body.dataset.offline));
 
-// What is asked for again and again stays as it is while somebody is at work in it.
-document.addEventListener("htmx:beforeRequest", (event) => {
-  const part = event.detail.elt;
+// What is asked for again and again stays as it is while somebody is at work in it, also if the
+// answer was on its way when they began.
+function isInUse(part) {
   const inside = part !== document.activeElement && part.contains(document.activeElement);
-  if ("poll" in part.dataset && inside) event.preventDefault();
+  return "poll" in part.dataset && inside;
+}
+
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (isInUse(event.detail.elt)) event.preventDefault();
+});
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (isInUse(event.detail.requestConfig.elt)) event.detail.shouldSwap = false;
 });
 
 // A button that did its work may be gone with the part that it was in: go on from that part.

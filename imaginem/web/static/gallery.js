@@ -11,12 +11,24 @@ let again = null; // the button that is there after a failure; until then nothin
 const packed = document.getElementById("more-filters");
 if (packed) packed.replaceWith(packed.content);
 
-async function fetchPage(address) {
+async function fetchPart(address) {
   const answer = await fetch(address, { headers: { "HX-Request": "true" } });
   const text = await answer.text();
   if (!answer.ok) throw new Error(reasonOf(text, String(answer.status)));
-  const parsed = new DOMParser().parseFromString(text, "text/html");
-  return parsed.querySelector(".page");
+  return new DOMParser().parseFromString(text, "text/html").body;
+}
+
+async function fetchPage(address) {
+  return (await fetchPart(address)).querySelector(".page");
+}
+
+async function showFacets() {
+  const facets = document.getElementById("facets");
+  try {
+    facets.replaceChildren(...(await fetchPart(facets.dataset.address)).children);
+  } catch (problem) {
+    tell(gallery.dataset.failed.replace("{reason}", problem.message));
+  }
 }
 
 async function append(last) {
@@ -83,6 +95,7 @@ function watch(page) {
   observer.observe(page);
 }
 
+showFacets();
 for (const page of gallery.querySelectorAll(".page")) watch(page);
 
 // Its end may come near after its start did, and stay near when a page is short: so the end is

@@ -28,6 +28,7 @@ ENGLISH = {
     "loading": "Loading…",
     "failed": "That did not work: {reason}",
     "offline": "The server does not answer. Check that Imaginem is running.",
+    "lost": "That did not work: a part of this page is missing. Load the page again.",
     "error.title": "That did not work",
     "error.back": "Back to the photos",
     **COSTS,

@@ -98,3 +98,15 @@ def test_links_and_plain_forms_wait_for_no_script(window: Window) -> None:
     line.page.get_by_role("button", name="Show").click()
     line.page.wait_for_url("**/operations/audit?*", wait_until="commit")
     line.let_go()
+
+
+def test_a_script_that_never_came_is_told_when_something_is_pressed(window: Window) -> None:
+    window.page.route("**/htmx.min.js?*", lambda route: route.abort())
+    page = window.open("/photos/b/mine.jpg")
+    same = page.locator(".match").get_by_role("button", name="Same person")
+    for _ in range(2):
+        same.click()
+        expect(page.locator(".toast")).to_have_text(
+            "That did not work: a part of this page is missing. Load the page again."
+        )
+    window.shot("script-lost")

@@ -278,6 +278,24 @@ def test_readers_are_not_asked_about_pattern_after_pattern() -> None:
 
 
 @pytest.mark.parametrize(
+    ("sure", "texts"),
+    [
+        (0.6, ["ፍለጋ ላይ ነኝ", "", "", "ዮሐንስ ተስፋዬ"]),
+        (0.59, ["", "", "", ""]),  # three lines were asked about, and no reader was near
+    ],
+)
+def test_a_script_that_was_nearly_believed_is_asked_about_in_the_other_lines(
+    sure: float, texts: list[str]
+) -> None:
+    longest = {400: ("ፍለጋ ላይ ነኝ", sure), 300: ("ዮሐንስ ተስፋዬ", 0.9)}
+    readers = Readers({"ka": {}, "am": longest})
+    lines = readers.lines(
+        *(found("", 0.0, box(0, 60 * n, w)) for n, w in enumerate((400, 360, 320, 300)))
+    )
+    assert [line.text for line in lines] == texts
+
+
+@pytest.mark.parametrize(
     ("language", "text"),
     [
         ("ar", "أبحث عن أخي في المدينة"),

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from numpy.typing import NDArray
 
+from imaginem.engines.local.scripts.choosing import ScriptChooser
 from imaginem.engines.local.scripts.data import Data
 from imaginem.engines.local.scripts.gate import is_read
 from imaginem.engines.local.scripts.lines import FoundLine
@@ -142,3 +143,32 @@ def test_a_number_and_latin_letters_that_another_reader_sees_too_stay_as_they_ar
     line = found("No. 4711 / 23", 0.94, box(0, 0, 240))
     told = read(line, {"el": {"Νοο.": 0.92, "4711": 0.9}, "vi": {"No.4711/23": 0.91}})
     assert (told.text, told.script) == ("No. 4711 / 23", "Latn")
+
+
+def test_a_stroke_in_a_number_does_not_make_a_name_less_sure() -> None:
+    words = {"लक्ष्मी": 0.9, "।2.03.998": 0.0}
+    chooser = ScriptChooser([reader("hi")], lambda *_: of_words(words))
+    assert chooser.answer(INKED, reader("hi")).belief == pytest.approx(0.9)
+
+
+@pytest.mark.parametrize(
+    ("others", "sure", "text"),
+    [(4, 0.5, "फातिमा 98765"), (4, 0.49, "ড্রালিমা 98765"), (3, 0.6, "ড্রালিমা 98765")],
+)
+def test_a_name_beside_a_number_is_in_the_script_of_nearly_all_other_lines(
+    others: int, sure: float, text: str
+) -> None:
+    line = seen("98765", left=100)
+    width = line.line.polygon[2]
+    whole = {"hi": ("फातिमा", sure), "bn": ("ড্রালিমা", 0.77)}
+
+    def reading(cut: NDArray[Any], data: Data) -> Reading:
+        language = data.names[0]
+        if cut.shape[1] - 8 > width:  # one of the other lines
+            return of_words({"मोहम्मद अली": 0.9} if language == "hi" else {"ড": 0.1})
+        name, belief = whole[language]
+        return of_words({name: belief, "98765": 0.96})
+
+    rows = [found("", 0.0, box(0, 60 * n, 400)) for n in range(1, others + 1)]
+    lines = ScriptReader([reader("bn"), reader("hi")], reading).read(INKED, [line, *rows])
+    assert [line.text for line in lines] == [text, *["मोहम्मद अली"] * others]

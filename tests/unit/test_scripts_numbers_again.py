@@ -1,8 +1,11 @@
-"""Numbers beside Arabic letters: the reader of those letters loses figures, two others see them."""
+"""Numbers beside letters of other scripts: their reader loses figures, two others see them."""
 
 import pytest
 
-from imaginem.engines.local.scripts.numbers_again import with_numbers_again
+from imaginem.engines.local.scripts.numbers_again import (
+    may_lack_figures,
+    with_numbers_again,
+)
 from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
 from tests.unit.test_scripts import box, found
 from tests.unit.test_scripts_numbers import read
@@ -15,7 +18,7 @@ def reading(text: str, sure: float = 0.9) -> Reading:
 
 
 def told(text: str, latin: str, seen: str, latin_sure: float = 0.9) -> str:
-    return with_numbers_again(reading(text), reading(latin, latin_sure), seen).text
+    return with_numbers_again(reading(text), reading(latin, latin_sure), seen, True).text
 
 
 @pytest.mark.parametrize(
@@ -71,15 +74,15 @@ def test_less_is_enough_if_the_other_sees_a_part(sure: float, right: str) -> Non
 
 
 def test_a_number_that_nobody_else_sees_so_is_told_with_doubt() -> None:
-    doubted = with_numbers_again(reading("7 أحمد"), reading("ab 48"), "49")
+    doubted = with_numbers_again(reading("7 أحمد"), reading("ab 48"), "49", True)
     assert [word.confidence for word in doubted.words] == [0.5, 0.9]
     assert doubted.confidence == pytest.approx((0.5 + 4 * 0.9) / 5)
-    seen_twice = with_numbers_again(reading("47 أحمد"), reading("ab 47"), "")
+    seen_twice = with_numbers_again(reading("47 أحمد"), reading("ab 47"), "", True)
     assert [word.confidence for word in seen_twice.words] == [0.9, 0.9]
 
 
 def test_a_number_in_place_of_several_words_lies_where_they_lay() -> None:
-    whole = with_numbers_again(reading("74 4567 أحمد"), reading("ab 4567 94"), "4567 94")
+    whole = with_numbers_again(reading("74 4567 أحمد"), reading("ab 4567 94"), "4567 94", True)
     assert [(word.text, word.left, word.right) for word in whole.words] == [
         ("94 4567", 0, 18),
         ("أحمد", 20, 28),
@@ -88,7 +91,7 @@ def test_a_number_in_place_of_several_words_lies_where_they_lay() -> None:
 
 def test_a_reading_whose_words_are_not_known_stays() -> None:
     bare = Reading("7 أحمد", 0.9)
-    assert with_numbers_again(bare, reading("ab 47"), "47") == bare
+    assert with_numbers_again(bare, reading("ab 47"), "47", True) == bare
 
 
 def test_a_line_is_told_with_the_number_that_the_readers_agree_on() -> None:
@@ -99,3 +102,25 @@ def test_a_line_is_told_with_the_number_that_the_readers_agree_on() -> None:
     assert read(line, {"ar": arabic}).text == "5 محمد الحسن"  # without data for Latin letters
     russian = {"5": 0.9, "Мария": 0.96, "Иванова": 0.9}
     assert read(line, {"ru": russian, "vi": latin}).text == "5 Мария Иванова"
+
+
+@pytest.mark.parametrize(
+    ("hindi", "latin", "pp_ocr", "right"),
+    [
+        ("सीता देवी 985-03-2", "tI 1985-03-12", "1985-03-12", "सीता देवी 1985-03-12"),
+        ("+94 77 23 4567 अली", "+94 77 123 4567 sref", "+94 77 123 4567 3", "+94 77 123 4567 अली"),
+        ("0770 23456 अली", "0770 123456 g", "0770 123456 36 6", "0770 123456 अली"),
+        ("23456 अली", "123456 g", "9123", "23456 अली"),  # three see three
+    ],
+)
+def test_groups_run_to_the_right_where_the_words_do(
+    hindi: str, latin: str, pp_ocr: str, right: str
+) -> None:
+    assert with_numbers_again(reading(hindi), reading(latin), pp_ocr, False).text == right
+
+
+def test_a_reader_from_left_to_right_is_doubted_only_where_it_is_not_sure_of_a_number() -> None:
+    assert may_lack_figures(reading("47 अली", 0.5), False)
+    assert not may_lack_figures(reading("47 अली", 0.51), False)
+    assert may_lack_figures(reading("47 أحمد", 0.96), True)
+    assert not may_lack_figures(reading("अली देवी", 0.1), False)

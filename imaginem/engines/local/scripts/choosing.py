@@ -31,6 +31,8 @@ _DISCOUNTS = {"Thai": 0.8}
 """Its data is as sure of any other script's letters: 0.63 to 0.81."""
 _NUMBER = re.compile(r"[\d.,:;/()+\-]*\d{3}[\d.,:;/()+\-]*", re.ASCII)
 """A word that is a number, a date or a part of a telephone number: all readers know figures."""
+_LEAST_FIGURES = 3
+"""Of a word that is a number with some sign beside it, as a stroke that was read for 1."""
 _LEAST_LETTERS = 0.5
 """Share of a line's signs that are letters of its script; a line with a date has fewer."""
 
@@ -47,7 +49,7 @@ def _likeness(text: str, script: str) -> float:
 
 def _without_numbers(reading: Reading) -> tuple[str, float]:
     """Return the words of a reading and how sure they are; numbers tell nothing of its script."""
-    words = [word for word in reading.words if not _NUMBER.fullmatch(word.text)]
+    words = [word for word in reading.words if not _is_number(word.text)]
     if len(words) == len(reading.words) or not any(map(_has_letters, words)):
         return reading.text, reading.confidence
     sure = sum(len(word.text) * word.confidence for word in words)
@@ -57,6 +59,13 @@ def _without_numbers(reading: Reading) -> tuple[str, float]:
 def letters_of(answer: "Answer") -> str:
     """Return the letters of an answer, without the numbers beside them."""
     return "".join(filter(str.isalpha, _without_numbers(answer.reading)[0]))
+
+
+def _is_number(word: str) -> bool:
+    if _NUMBER.fullmatch(word):
+        return True
+    figures = sum(sign.isascii() and sign.isdigit() for sign in word)
+    return figures >= _LEAST_FIGURES and not any(map(str.isalpha, word))
 
 
 def _has_letters(word: ReadWord) -> bool:

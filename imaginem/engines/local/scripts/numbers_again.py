@@ -1,8 +1,9 @@
-"""Numbers beside Arabic or Hebrew letters: read again by those who know figures best.
+"""Numbers beside letters of other scripts: read again by those who know figures best.
 
 Data of scripts that run from right to left loses figures: of 0771234567 before a name the last one
-is left, and it is sure of that. A reader of Latin letters sees the whole number, and so does PP-OCR
-at most times; what they make of the letters beside it is nothing.
+is left, and it is sure of that. That of Devanagari takes 1 for a stroke, and is not sure. A reader
+of Latin letters sees the whole number, and so does PP-OCR at most times; what they make of the
+letters beside it is nothing.
 """
 
 import re
@@ -19,6 +20,8 @@ _AT_THE_END = ".,:;"
 _LEAST_ALONE, _LEAST_WITH_SOME = 0.65, 0.5
 """Confidence of a number from which it is believed if the other reader saw none of it, or a part:
 of those that are wrong (462147 for 47) it is 0.2 to 0.4."""
+_LEAST_OF_ITS_OWN = 0.5
+"""Confidence of a number above which a reader from left to right is not doubted."""
 _MOST_UNCONFIRMED = 0.5
 """Confidence of a number, at most, that no other reader sees so."""
 
@@ -39,13 +42,25 @@ class _Seen:
         return len(self.text) - len(self.figures)
 
 
-def with_numbers_again(reading: Reading, latin: Reading, seen: str) -> Reading:
+def may_lack_figures(reading: Reading, runs_left: bool) -> bool:
+    """Tell whether a reading has numbers that may lack figures.
+
+    Args:
+        reading: of a line.
+        runs_left: that the line runs from right to left.
+    """
+    least = 1.0 if runs_left else _LEAST_OF_ITS_OWN
+    return any(word.confidence <= least for word in reading.words if is_mostly_figures(word))
+
+
+def with_numbers_again(reading: Reading, latin: Reading, seen: str, runs_left: bool) -> Reading:
     """Return a reading with the numbers at its ends as most readers see them.
 
     Args:
-        reading: of a line that runs from right to left, in logical order.
+        reading: of a line, in logical order.
         latin: of the same line, by a reader of Latin letters.
         seen: what PP-OCR saw in it, from left to right.
+        runs_left: that the line runs from right to left.
 
     Returns:
         It, with a lower confidence for a number that no other reader sees so.
@@ -58,9 +73,9 @@ def with_numbers_again(reading: Reading, latin: Reading, seen: str) -> Reading:
     told: list[ReadWord] = []
     for place, (is_number, group) in enumerate(runs):
         if is_number and len(runs) > 1 and place in (0, len(runs) - 1):
-            from_right = place == 0  # what comes first in the text stands on the right
+            from_right = (place == 0) == runs_left  # where it stands in the photo
             by_latin, by_pp_ocr = (_at_end(each, from_right) for each in (others, of_pp_ocr))
-            group = [_agreed(group, by_latin, by_pp_ocr)]
+            group = [_agreed(group, by_latin, by_pp_ocr, runs_left)]
         told += group
     return reading_of(told)
 
@@ -83,13 +98,18 @@ def _part_at_end(text: str, sure: float) -> Iterator[tuple[str, float]]:
         yield found[-1].group(), max(sure, _LEAST_WITH_SOME)
 
 
-def _agreed(group: Sequence[ReadWord], latin: _Seen, pp_ocr: _Seen) -> ReadWord:
-    """Return a number as most readers see it, in logical order: its groups run to the left."""
+def _agreed(group: Sequence[ReadWord], latin: _Seen, pp_ocr: _Seen, runs_left: bool) -> ReadWord:
+    """Return a number as most readers see it, in logical order."""
     sure = fmean(word.confidence for word in group)
-    groups = " ".join(word.text for word in group).split()
-    own = _Seen(" ".join(reversed(groups)), sure)
+    own = _Seen(_in_order(" ".join(word.text for word in group), runs_left), sure)
     best, confidence = own, own.confidence
-    if latin.figures == pp_ocr.figures and len(latin.figures) > 1:
+    is_seen_by_both = latin.figures == pp_ocr.figures or (
+        # PP-OCR takes letters beside a number for figures, too.
+        latin.confidence >= _LEAST_ALONE
+        and latin.figures in pp_ocr.figures
+        and lacks_some(own.text, latin.text)
+    )
+    if is_seen_by_both and len(latin.figures) > 1:
         best, confidence = latin, max(latin.confidence, own.confidence)
     elif own.figures in (latin.figures, pp_ocr.figures):
         best = own
@@ -104,8 +124,13 @@ def _agreed(group: Sequence[ReadWord], latin: _Seen, pp_ocr: _Seen) -> ReadWord:
     alike = [each for each in (best, own, pp_ocr, latin) if each.figures == best.figures]
     fullest = max(alike, key=lambda each: each.marks)  # the first of several
     return ReadWord(
-        " ".join(reversed(fullest.text.split())),
+        _in_order(fullest.text, runs_left),
         confidence,
         min(word.left for word in group),
         max(word.right for word in group),
     )
+
+
+def _in_order(number: str, runs_left: bool) -> str:
+    """Return a number in logical order as it stands in the photo, or the other way round."""
+    return " ".join(reversed(number.split())) if runs_left else number

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from statistics import fmean
 from typing import Any
 
 from numpy.typing import NDArray
@@ -13,11 +12,10 @@ from imaginem.engines.alphabets import RIGHT_TO_LEFT, main_script
 from imaginem.engines.local.scripts.apart import LIKE_LATIN, apart
 from imaginem.engines.local.scripts.choosing import (
     BELIEVED,
-    BELIEVED_TWICE,
+    BELIEVED_AGAIN,
     SURE,
     Answer,
     ScriptChooser,
-    letters_of,
 )
 from imaginem.engines.local.scripts.cutting import cut_line, has_letters, is_ink_on_ground
 from imaginem.engines.local.scripts.data import Reader
@@ -27,7 +25,7 @@ from imaginem.engines.local.scripts.doubts import (
     is_round_number,
     shaky_scripts,
 )
-from imaginem.engines.local.scripts.figures import is_mostly_figures, with_figures
+from imaginem.engines.local.scripts.figures import with_figures
 from imaginem.engines.local.scripts.gate import is_read
 from imaginem.engines.local.scripts.joining import joined
 from imaginem.engines.local.scripts.languages import in_one_language
@@ -38,14 +36,16 @@ from imaginem.engines.local.scripts.lines import (
     unreadable_line,
     with_script,
 )
-from imaginem.engines.local.scripts.numbers_again import with_numbers_again
+from imaginem.engines.local.scripts.numbers_again import may_lack_figures, with_numbers_again
 from imaginem.engines.local.scripts.parting import Part, parts_of
 from imaginem.engines.local.scripts.second_look import KNOWN_TO_PP_OCR, LATIN, SecondLook
-from imaginem.engines.local.scripts.vietnamese import alike
+from imaginem.engines.local.scripts.seen_twice import SeenTwice
 from imaginem.outputs import TextLine
 
 Array = NDArray[Any]
 
+_NEARLY_ALL = 4
+"""Lines in one script for each in another, which is doubted more then."""
 _MOST_SEARCHES = 3
 """Lines of a photo for which every reader is asked, and none is sure: more are patterns."""
 
@@ -74,6 +74,7 @@ class PhotoLines:
         has_ink = partial(has_letters, bgr)
         self._parts = [parts_of(each, has_ink) for each in self._found]
         self._unread = [[each for each in parts if not each.is_read] for parts in self._parts]
+        self._twice = SeenTwice(bgr, chooser, self._unread)
         self._read: dict[int, TextLine] = {}
         self._parted: dict[int, list[TextLine]] = {}
         self._answers: dict[int, Answer] = {}
@@ -81,6 +82,7 @@ class PhotoLines:
         self._languages: dict[str, str] = {}
         self._left_out: list[int] = []
         self._searches = 0
+        self._suspected: list[str] = []
 
     def lines(self) -> list[TextLine]:
         """Return them with their scripts, those that nobody can read marked so."""
@@ -162,6 +164,8 @@ class PhotoLines:
         if found.is_likely and not self._parts[number]:
             self._read[number] = with_script(found.line)
             return
+        if best is not None and self._twice.is_suspected(best, number):
+            self._suspected.append(best.reader.script)
         self._searches += found.is_worth_a_search
         is_short_text = found.may_be_text and is_ink_on_ground(self._bgr, found.line.polygon)
         if found.is_text or is_short_text or self._parts[number]:
@@ -189,7 +193,8 @@ class PhotoLines:
     def _doubt_other_scripts(self) -> None:
         """Ask the reader of most lines about those in another script: one may be wrong and sure.
 
-        A wrong one hardly reaches 0.7, so lines that are in another script stay.
+        A wrong one hardly reaches 0.7, so lines that are in another script stay. Beside a number
+        there are few letters to be sure of, and the script of nearly all other lines is likelier.
         """
         counts = Counter(answer.reader.script for answer in self._answers.values())
         if len(counts) < 2:
@@ -198,7 +203,9 @@ class PhotoLines:
         for number, answer in self._answers.items():
             if answer.reader.script != main and counts[answer.reader.script] < counts[main]:
                 other = self._chooser.best(self._cut(number), [main])
-                if other is not None and other.belief >= BELIEVED:
+                is_rare = _NEARLY_ALL * counts[answer.reader.script] <= counts[main]
+                least = BELIEVED_AGAIN if is_rare and self._unread[number] else BELIEVED
+                if other is not None and other.belief >= least:
                     self._answers[number] = other
 
     def _doubt_shaky_scripts(self) -> None:
@@ -247,36 +254,24 @@ class PhotoLines:
 
     def _is_believed(self, best: Answer, number: int) -> bool:
         known = best.reader.script in self._scripts
-        length, unread = self._found[number].length, self._unread[number]
-        if unread and not (known and best.belief >= SURE):
-            again = self._again_alone(best, [part.found.line.polygon for part in unread])
-            return again is not None and again.is_believed(known, length, BELIEVED_TWICE)
-        return best.is_believed(known, length)
+        return self._twice.is_believed(best, number, self._found[number].length, known)
 
     def _with_numbers_again(self, answer: Answer, number: int) -> Answer:
         """Return an answer with its numbers read again, where its reader loses figures."""
         runs_left = answer.reader.script in RIGHT_TO_LEFT
-        if not (runs_left and any(map(is_mostly_figures, answer.reading.words))):
+        if not may_lack_figures(answer.reading, runs_left):
             return answer
         line = self._found[number].line
         if (latin := self._look.reading(line)) is None:
             return answer
-        return replace(answer, reading=with_numbers_again(answer.reading, latin, line.text))
-
-    def _again_alone(self, best: Answer, polygons: Sequence[Sequence[int]]) -> Answer | None:
-        """Return an answer as it is believed once its reader saw the line without the number.
-
-        What a reader sees in letters of another script is by chance, and differs: None.
-        """
-        again = [self._chooser.answer(cut_line(self._bgr, each), best.reader) for each in polygons]
-        if not alike(letters_of(best), "".join(map(letters_of, again))):
-            return None
-        return replace(best, belief=fmean((best.belief, min(each.belief for each in again))))
+        told = with_numbers_again(answer.reading, latin, line.text, runs_left)
+        return replace(answer, reading=told)
 
     def _to_try(self, found: FoundLine) -> list[str]:
         """Return the scripts of the photo, then those to look among if the line is long enough."""
         seen = main_script(found.line.text)
-        first = [*self._scripts, *([seen] if seen in self._chooser.scripts else [])]
+        likely = [seen] if seen in self._chooser.scripts else []
+        first = [*self._scripts, *likely, *self._suspected]
         is_text = found.is_surely_text or is_ink_on_ground(self._bgr, found.line.polygon)
         if is_text and found.is_worth_a_search and self._searches < _MOST_SEARCHES:
             first += self._chooser.scripts

@@ -238,7 +238,7 @@ def test_patterns_are_no_text_and_cost_no_search(width: int, located: float, why
 
 def test_a_pattern_in_which_a_reader_sees_two_letters_is_no_text() -> None:
     readers = Readers({"hy": {100: ("Հա", 0.95)}})
-    assert readers.lines(found("", 0.2, box(0, 0, 100), 0.76)) == []
+    assert readers.lines(found("", 0.2, box(0, 0, 100), 0.74)) == []
 
 
 def test_short_words_are_read_where_longer_lines_told_the_script() -> None:

@@ -1,5 +1,7 @@
 """Lines of which PP-OCR reads a number, and not the name beside it."""
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from imaginem.engines.local.scripts.cutting import has_letters
 from imaginem.engines.local.scripts.figures import with_figures
 from imaginem.engines.local.scripts.lines import FoundLine
 from imaginem.engines.local.scripts.parting import Part, parts_of
+from imaginem.engines.local.scripts.seen_words import words_of
 from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
 from imaginem.outputs import TextLine
 from tests.unit.test_scripts import PHOTO, box, reader
@@ -43,14 +46,19 @@ def seen(text: str, sure: str | float = 0.99, left: int = 0, width: int = 0) -> 
 
 
 def told(found: FoundLine, has_ink: bool = True) -> list[tuple[str, bool]]:
-    return [(part.found.line.text, part.is_read) for part in parts_of(found, lambda _: has_ink)]
+    return [
+        (part.found.line.text, part.is_read)
+        for part in parts_of(found, lambda _: has_ink, lambda _: False)
+    ]
 
 
 def test_a_name_that_was_left_out_is_a_part_of_its_own_on_either_side() -> None:
     before, behind = seen("0770 123456", left=100), seen("0770 123456", width=300)
     assert told(before) == [("", False), ("0770 123456", True)]
     assert told(behind) == [("0770 123456", True), ("", False)]
-    name, number = (part.found.line.polygon for part in parts_of(before, lambda _: True))
+    name, number = (
+        part.found.line.polygon for part in parts_of(before, lambda _: True, lambda _: False)
+    )
     assert [name[0], name[2], number[2]] == pytest.approx([0, 96, 276], abs=4)
 
 
@@ -148,3 +156,34 @@ def test_figures_among_what_was_not_read_may_be_of_the_number() -> None:
     unread = Part(seen("0770"), is_read=False, start=one.start, end=one.end)
     reading = answer("ru", "Иван 0770 12345")
     assert with_figures(reading, [unread, other], box(0, 0, 400)) == reading
+
+
+@pytest.mark.parametrize(
+    ("word", "at", "words"),
+    [
+        ("Emma", (0.3, 1.1, 2.2, 3.1), ["Emma"]),  # wide letters lie far apart
+        ("Anna", (0.3, 1.1, 2.2, 3.1), ["An", "na"]),
+        ("1998", (0.3, 1.1, 1.6, 2.1), ["1", "998"]),
+    ],
+)
+def test_a_word_is_divided_where_its_letters_leave_room_for_others(
+    word: str, at: Sequence[float], words: list[str]
+) -> None:
+    signs = tuple(Sign(sign, 0.99, place / 10) for sign, place in zip(word, at, strict=True))
+    line = FoundLine(TextLine(text=word, confidence=0.99, polygon=box(0, 0, 400)), 0.8, signs)
+    assert [each.text for each in words_of(line)] == words
+
+
+def test_a_number_is_read_of_which_another_reader_sees_the_same_figures() -> None:
+    line = seen("7 4 2026")
+    asked: list[str] = []
+
+    def sees(found: FoundLine) -> bool:
+        asked.append(found.line.text)
+        return True
+
+    assert told(line) == [("7 4", False), ("2026", True)]
+    assert parts_of(line, lambda _: True, sees) == []
+    assert asked == ["7 4 2026"]
+    assert parts_of(seen("2026 198765"), lambda _: True, sees) == []
+    assert asked == ["7 4 2026"]  # nobody is asked about what is sure

@@ -22,6 +22,7 @@ _AS_WELL = 0.05  # difference of two readings that says nothing
 _LIKELY = 0.6  # a turn that is tried where no line can be read
 _TRIED = 4  # of the longest lines
 _AS_SCORE = 0.85 / BELIEVED  # Tesseract's confidence is lower where it is right
+_LONG = 3.0  # times as long as high
 _TALL = 1.5  # times as high as wide: RapidOCR reads such a line turned counter-clockwise
 
 
@@ -54,8 +55,9 @@ def read_upright(
     degrees = orientation.likeliest if orientation.is_sure else 0
     picture = turned(rgb, degrees)
     lines = reader.lines(picture)
-    if lines and (not orientation.is_sure or _is_doubtful(lines)):
-        further = _suggested(picture, lines, reader)
+    telling = [line for line in lines if _tells_turn(line)]
+    if telling and (not orientation.is_sure or _is_doubtful(telling)):
+        further = _suggested(picture, telling, reader)
         if further is not None:
             other = (degrees + further) % 360
         else:
@@ -86,6 +88,11 @@ def _is_doubtful(lines: Sequence[TextLine]) -> bool:
         return True
     read = [line for line in lines if line.confidence >= _READ and _letters(line) > 1]
     return bool(read) and certainty(read) < _DOUBTFUL
+
+
+def _tells_turn(line: TextLine) -> bool:
+    """Tell whether a line says which way it lies: words of few letters read either way."""
+    return not line.unreadable or _length(line) >= _LONG * min(_sides(line))
 
 
 def _is_better(some: Sequence[TextLine], others: Sequence[TextLine], least: float) -> bool:

@@ -31,7 +31,7 @@ def apart(
         look: reads Latin letters, those of Vietnamese too.
         chooser: asks the readers of Greek and Cyrillic about Latin letters.
     """
-    pieces = scripts_apart(found, partial(has_letters, bgr))
+    pieces = scripts_apart(found, partial(has_letters, bgr), look.sees_numbers)
     if len(pieces) == 1 or look.is_vietnamese(found.line):
         return [found]
     return pieces if all(_is_apart(piece, bgr, look, chooser) for piece in pieces) else [found]

@@ -5,15 +5,20 @@ them: Burmese ones look like 000, Khmer ones like nmis. Where some text of a pho
 a second reader must see the same words; it sees others where other letters stand.
 """
 
-import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
-from difflib import SequenceMatcher
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from statistics import fmean
 
 from imaginem.engines.alphabets import main_script
 from imaginem.engines.local.located import Sign
-from imaginem.engines.local.scripts.choosing import BELIEVED, Answer
+from imaginem.engines.local.scripts.both_readers import figures_of, is_same_number, is_seen
+from imaginem.engines.local.scripts.choosing import (
+    BELIEVED,
+    BELIEVED_AGAIN,
+    Answer,
+    letters_of,
+)
 from imaginem.engines.local.scripts.cutting import part_of
 from imaginem.engines.local.scripts.gate import CHINESE, LEAST_SCORE
 from imaginem.engines.local.scripts.lines import FoundLine, unreadable_line, with_script
@@ -28,8 +33,10 @@ _BELIEVED_OF_THAI, _BELIEVED_ALONE = 0.66, 0.76
 and in Lao read as Thai hardly any: without them, or in few letters, Thai must be surer."""
 _BELIEVED_OF_FEW, _RARE = 0.8, 2
 """Mean of a script's lines if twice as many are unreadable: wrong readers are as sure of a word."""
-_LEAST_ALIKE, _FEW = 0.8, 3
-"""Of a word for both readers; one of so few signs must be the same."""
+_NEARLY_ALL = 4
+"""Lines in one script for each in another, which is doubted more then."""
+_FEW = 3
+"""Signs of a short word."""
 _LEAST_LETTERS, _LEAST_FIGURES, _LEAST_KINDS = 6, 6, 3
 _LEAST_OF_A_SIGN = 0.9
 """What is beyond doubt: a line of so many letters, each so sure, or a number of so many figures, of
@@ -40,8 +47,6 @@ _LEAST_SEEN = 0.7
 """A word of which some sign is less sure must be the same for the other reader, sign by sign."""
 _STROKES, _LEAST_OF_A_STROKE = frozenset("Il"), 0.5
 """Letters that look alike: PP-OCR is less sure of them, wherever they stand."""
-_CONFUSED = str.maketrans("l10", "iio")
-"""Letters and figures that readers take for each other."""
 
 
 def shaky_scripts(answers: Iterable[Answer], unread: int) -> list[str]:
@@ -74,6 +79,37 @@ def _least_of_thai(answers: Sequence[Answer]) -> float:
     return _BELIEVED_OF_THAI if share >= _USUAL_SHARE else BELIEVED
 
 
+def doubted_scripts(
+    answers: Mapping[int, Answer], beside: Collection[int]
+) -> list[tuple[int, str, float]]:
+    """Return lines that may be in the script of most lines, though another reader was sure.
+
+    A wrong one hardly reaches 0.7, so lines that are in another script stay. Beside a number there
+    are few letters to be sure of, and the script of nearly all other lines is likelier.
+
+    Args:
+        answers: of the lines that a reader of scripts read, by their numbers.
+        beside: numbers of the lines that have a number beside the letters.
+
+    Returns:
+        Number of the line, script of most, and the belief from which its reader is right.
+    """
+    counts = Counter(answer.reader.script for answer in answers.values())
+    if len(counts) < 2:
+        return []
+    letters = Counter[str]()
+    for answer in answers.values():
+        letters[answer.reader.script] += len(letters_of(answer))
+    main = max(counts, key=lambda script: (counts[script], letters[script]))
+    rare = [script for script in counts if _NEARLY_ALL * counts[script] <= counts[main]]
+    scripts = {number: answer.reader.script for number, answer in answers.items()}
+    return [
+        (number, main, BELIEVED_AGAIN if number in beside and script in rare else BELIEVED)
+        for number, script in scripts.items()
+        if script != main
+    ]
+
+
 def believed(
     pieces: Iterable[tuple[TextLine, FoundLine]],
     whole: FoundLine,
@@ -100,7 +136,7 @@ def is_round_number(text: str) -> bool:
     """Tell whether a line is a number that is half zeros: Burmese and other round letters are."""
     return not any(map(str.isalpha, text)) and any(
         len(figures) >= _FEW and figures.count("0") * 2 >= len(figures)
-        for figures in map(_figures, text.split())
+        for figures in map(figures_of, text.split())
     )
 
 
@@ -141,9 +177,13 @@ def what_both_see(found: FoundLine, seen: str | None, is_strict: bool = True) ->
         return [with_script(found.line) if is_one else unreadable_line(found.line, "")]
     if seen is not None and _is_whole_line_seen(found, seen):
         return [with_script(found.line)]
-    sure = which_are_sure(words, 1 / found.length)
+    are_numbers_seen = seen is not None and is_same_number(found, seen)
+    sure = which_are_sure(words, 1 / found.length, are_numbers_seen)
+    same = () if is_strict or seen is None else seen.split()
     kept = [
-        (each or (not is_strict and _is_clear_word(word))) and _is_kept(word, seen)
+        (are_numbers_seen and word.is_number)
+        or (word.text in same and not word.is_of_few)
+        or ((each or (not is_strict and _is_clear_word(word))) and _is_kept(word, seen))
         for word, each in zip(words, sure, strict=True)
     ]
     if all(kept):
@@ -168,7 +208,7 @@ def _is_whole_line_seen(found: FoundLine, seen: str) -> bool:
 
 
 def _is_kept(word: SeenWord, seen: str | None) -> bool:
-    figures = _figures(word.text)
+    figures = figures_of(word.text)
     if len(figures) > _FEW and len(set(figures)) == 1:
         return False
     is_long = word.is_number and len(figures) >= _LEAST_FIGURES
@@ -195,35 +235,3 @@ def _pieces(
         )
         yield with_script(line) if kept[group[0]] else unreadable_line(line, "")
         start = end
-
-
-def is_seen(word: str, text: str) -> bool:
-    """Tell whether a word is in a text of another reader, who may take l for I or lose marks."""
-    if not any(map(str.isalnum, word)):
-        return word in text.split()
-    if not any(map(str.isalpha, word)):
-        return _is_number_seen(_figures(word), text)
-    bare, others = _bare(word), [_bare(other) for other in text.split()]
-    if len(bare) <= _FEW:
-        return bare in others
-    alike = (SequenceMatcher(None, bare, other).ratio() for other in others)
-    return bare in "".join(others) or any(ratio >= _LEAST_ALIKE for ratio in alike)
-
-
-def _is_number_seen(figures: str, text: str) -> bool:
-    others = [_figures(other) for other in text.split()]
-    if len(figures) <= _FEW:
-        return figures in others
-    # One more figure may be a letter beside the number; of as many, one may be taken for another.
-    as_long = (other for other in others if len(other) == len(figures))
-    alike = (SequenceMatcher(None, figures, other).ratio() for other in as_long)
-    return figures in "".join(others) or any(ratio >= _LEAST_ALIKE for ratio in alike)
-
-
-def _figures(text: str) -> str:
-    return "".join(sign for sign in text if sign.isascii() and sign.isdigit())
-
-
-def _bare(text: str) -> str:
-    plain = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
-    return "".join(sign for sign in plain if sign.isalnum()).translate(_CONFUSED)

@@ -85,8 +85,13 @@ class FoundLine:
 
     @property
     def may_be_short_text(self) -> bool:
-        """The same for a word beside lines that nobody can read either."""
+        """The same for a word alone: patterns in two colours are located at 0.72 at most."""
         return self.length >= 1 and self.located >= 0.75
+
+    @property
+    def may_be_a_cell(self) -> bool:
+        """The same for a word beside lines that were read, and are as high."""
+        return self.length >= 1 and self.located >= 0.65
 
 
 def with_script(line: TextLine) -> TextLine:

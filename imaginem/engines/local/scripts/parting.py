@@ -32,6 +32,8 @@ _LEAST_OF_A_WORD = 1.0
 _LEAST_OF_BLURRED = 0.75
 """Score from which Latin letters that are not sure may be blurred ones."""
 
+SeesNumbers = Callable[[FoundLine], bool]
+"""Tells whether another reader sees the same numbers in a line."""
 HasInk = Callable[[Sequence[int]], bool]
 """Tells whether there are letters, or something like them, in a place of the photo."""
 
@@ -75,38 +77,39 @@ def is_whole(parts: Sequence[Part]) -> bool:
     return not any(len(word) > 1 and IN_NUMBERS.issuperset(word) for word in unread.split())
 
 
-def parts_of(found: FoundLine, has_ink: HasInk) -> list[Part]:
+def parts_of(found: FoundLine, has_ink: HasInk, sees_numbers: SeesNumbers) -> list[Part]:
     """Return the pieces of a line with a number that is sure, from left to right.
 
     Args:
         found: the line.
         has_ink: looks at a place where nothing was read, or nothing sure.
+        sees_numbers: asks another reader, if a number is not sure.
 
     Returns:
         The pieces; none if there is no such number, or nothing else that was not read.
     """
     if sum(sign.text.isdigit() for sign in found.signs) < 2 or _has_chinese(found):
         return []
-    high = 1 / found.length
     words = words_of(found)
-    sure = which_are_sure(words, high)
+    sure = _which_are_sure(found, words, sees_numbers)
     if not any(each and word.is_number for each, word in zip(sure, words, strict=True)):
         return []
     return _parted(found, words, sure, has_ink)
 
 
-def scripts_apart(found: FoundLine, has_ink: HasInk) -> list[FoundLine]:
+def scripts_apart(found: FoundLine, has_ink: HasInk, sees_numbers: SeesNumbers) -> list[FoundLine]:
     """Return the pieces of a line in two scripts, such as a form's; else the line.
 
     Args:
         found: the line.
         has_ink: looks at a place where nothing was read, or nothing sure.
+        sees_numbers: asks another reader, if a number is not sure.
     """
     if not found.signs or _has_chinese(found):
         return [found]
     high = 1 / found.length
     words = words_of(found)
-    sure = which_are_sure(words, high)
+    sure = _which_are_sure(found, words, sees_numbers)
     latin = [word for word, each in zip(words, sure, strict=True) if each and not word.is_number]
     if sum(len(word.signs) for word in latin) <= FEW:
         return [found]
@@ -114,6 +117,15 @@ def scripts_apart(found: FoundLine, has_ink: HasInk) -> list[FoundLine]:
     if not parts or not all(part.is_read or _is_of_other_letters(part) for part in parts):
         return [found]
     return [_apart(part, found.line.polygon, high) for part in parts]
+
+
+def _which_are_sure(
+    found: FoundLine, words: Sequence[SeenWord], sees_numbers: SeesNumbers
+) -> list[bool]:
+    high = 1 / found.length
+    sure = which_are_sure(words, high)
+    doubted = (not each and word.is_number for each, word in zip(sure, words, strict=True))
+    return which_are_sure(words, high, any(doubted) and sees_numbers(found))
 
 
 def _apart(part: Part, polygon: Sequence[int], high: float) -> FoundLine:

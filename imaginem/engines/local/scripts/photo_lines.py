@@ -1,6 +1,5 @@
 """The lines of one photo: who reads each, and what is doubted once all are read."""
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -10,9 +9,9 @@ from numpy.typing import NDArray
 
 from imaginem.engines.alphabets import RIGHT_TO_LEFT, main_script
 from imaginem.engines.local.scripts.apart import LIKE_LATIN, apart
+from imaginem.engines.local.scripts.beside import may_be_a_word
 from imaginem.engines.local.scripts.choosing import (
     BELIEVED,
-    BELIEVED_AGAIN,
     SURE,
     Answer,
     ScriptChooser,
@@ -21,6 +20,7 @@ from imaginem.engines.local.scripts.cutting import cut_line, has_letters, is_ink
 from imaginem.engines.local.scripts.data import Reader
 from imaginem.engines.local.scripts.doubts import (
     believed,
+    doubted_scripts,
     is_blurred,
     is_round_number,
     shaky_scripts,
@@ -44,8 +44,8 @@ from imaginem.outputs import TextLine
 
 Array = NDArray[Any]
 
-_NEARLY_ALL = 4
-"""Lines in one script for each in another, which is doubted more then."""
+_MOST_OF_A_WORD = 10
+"""Letters of a photo's text that PP-OCR may see in one word of another script."""
 _MOST_SEARCHES = 3
 """Lines of a photo for which every reader is asked, and none is sure: more are patterns."""
 
@@ -72,7 +72,7 @@ class PhotoLines:
         self._look = SecondLook(bgr, read)
         self._found = [piece for each in found for piece in apart(each, bgr, self._look, chooser)]
         has_ink = partial(has_letters, bgr)
-        self._parts = [parts_of(each, has_ink) for each in self._found]
+        self._parts = [parts_of(each, has_ink, self._look.sees_numbers) for each in self._found]
         self._unread = [[each for each in parts if not each.is_read] for parts in self._parts]
         self._twice = SeenTwice(bgr, chooser, self._unread)
         self._read: dict[int, TextLine] = {}
@@ -104,6 +104,7 @@ class PhotoLines:
             {n: line for n, line in self._read.items() if self._parts[n] or n not in doubtful}
         )
         self._ask_again()
+        self._doubt_a_lone_word()
         self._doubt_other_scripts()
         self._doubt_shaky_scripts()
         if self._scripts:
@@ -190,23 +191,26 @@ class PhotoLines:
             if best is not None and self._is_believed(best, number):
                 self._answers[number] = best
 
-    def _doubt_other_scripts(self) -> None:
-        """Ask the reader of most lines about those in another script: one may be wrong and sure.
-
-        A wrong one hardly reaches 0.7, so lines that are in another script stay. Beside a number
-        there are few letters to be sure of, and the script of nearly all other lines is likelier.
-        """
-        counts = Counter(answer.reader.script for answer in self._answers.values())
-        if len(counts) < 2:
+    def _doubt_a_lone_word(self) -> None:
+        """Ask about a photo's only word: PP-OCR is at times sure of Latin letters in other ones."""
+        letters = sum(map(str.isalpha, "".join(line.text for line in self._read.values())))
+        if letters > _MOST_OF_A_WORD or self._answers:
             return
-        main = counts.most_common(1)[0][0]
-        for number, answer in self._answers.items():
-            if answer.reader.script != main and counts[answer.reader.script] < counts[main]:
-                other = self._chooser.best(self._cut(number), [main])
-                is_rare = _NEARLY_ALL * counts[answer.reader.script] <= counts[main]
-                least = BELIEVED_AGAIN if is_rare and self._unread[number] else BELIEVED
-                if other is not None and other.belief >= least:
-                    self._answers[number] = other
+        for number in [n for n, line in self._read.items() if line.script == LATIN]:
+            if self._look.sees(self._read[number]):
+                continue
+            best = self._chooser.best(self._cut(number), self._chooser.scripts)
+            if best is not None and best.is_believed(False, self._found[number].length):
+                self._answers[number] = best
+                self._scripts.append(best.reader.script)
+
+    def _doubt_other_scripts(self) -> None:
+        """Ask the reader of most lines about those in another script: one may be wrong and sure."""
+        beside = {number for number, unread in enumerate(self._unread) if unread}
+        for number, main, least in doubted_scripts(self._answers, beside):
+            other = self._chooser.best(self._cut(number), [main])
+            if other is not None and other.belief >= least:
+                self._answers[number] = other
 
     def _doubt_shaky_scripts(self) -> None:
         """Leave out scripts whose lines are too few and not sure: the photo may be in another."""
@@ -237,10 +241,13 @@ class PhotoLines:
             yield from believed(told, whole, self._look, is_strict=has_unread)
 
     def _say_short_ones(self) -> None:
-        """Say of short places too that they are unreadable, where longer lines are."""
-        for number in self._left_out if self._count_unread() else ():
+        """Say of short places too that they are unreadable: words alone, or beside other text."""
+        told = [line.polygon for line in self._read.values() if not line.unreadable]
+        told += [self._found[number].line.polygon for number in self._answers]
+        for number in self._left_out:
             found = self._found[number]
-            if found.may_be_short_text and is_ink_on_ground(self._bgr, found.line.polygon):
+            is_one = may_be_a_word(found, told)
+            if is_one and is_ink_on_ground(self._bgr, found.line.polygon):
                 self._give_up(number)
 
     def _give_up(self, number: int, likeliest: str = "") -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from imaginem.engines.alphabets import main_script
+from imaginem.engines.local.scripts.both_readers import is_same_number
 from imaginem.engines.local.scripts.choosing import BELIEVED_AGAIN, SURE, Answer, letters_of
 from imaginem.engines.local.scripts.cutting import cut_line
 from imaginem.engines.local.scripts.gate import CHINESE, LEAST_SCORE, is_dense, is_mostly_number
@@ -44,41 +45,56 @@ class SecondLook:
 
     def __init__(self, bgr: Array, read: ReadLatin | None) -> None:
         self._bgr, self._read = bgr, read
+        self._answers: dict[tuple[int, ...], Answer] = {}
+
+    def _answer(self, line: TextLine) -> Answer | None:
+        """Return what it makes of a line, which is asked for more than once; None without it."""
+        if self._read is None:
+            return None
+        place = tuple(line.polygon)
+        if place not in self._answers:
+            self._answers[place] = self._read(cut_line(self._bgr, line.polygon))
+        return self._answers[place]
 
     def sees(self, line: TextLine) -> bool:
         """Tell whether it sees the same letters; true without a reader."""
-        if self._read is None:
-            return True
-        return alike(self._read(cut_line(self._bgr, line.polygon)).reading.text, line.text)
+        answer = self._answer(line)
+        return answer is None or alike(answer.reading.text, line.text)
+
+    def sees_numbers(self, found: FoundLine) -> bool:
+        """Tell whether it sees the same figures in a line."""
+        answer = self._answer(found.line)
+        return answer is not None and is_same_number(found, answer.reading.text)
 
     def text(self, lines: Iterable[TextLine]) -> str | None:
         """Return what it reads in places of the photo, one after the other; None without it."""
-        if self._read is None:
-            return None
-        return " ".join(
-            self._read(cut_line(self._bgr, each.polygon)).reading.text for each in lines
-        )
+        answers = [answer for each in lines if (answer := self._answer(each))]
+        return " ".join(answer.reading.text for answer in answers) if answers else None
 
     def reading(self, line: TextLine) -> Reading | None:
         """Return what it reads in the place of a line; None without a reader."""
-        return self._read(cut_line(self._bgr, line.polygon)).reading if self._read else None
+        answer = self._answer(line)
+        return answer.reading if answer else None
 
     def belief(self, line: TextLine) -> float:
         """Return how far its own reading can be believed, from 0 to 1."""
-        return self._read(cut_line(self._bgr, line.polygon)).belief if self._read else 0.0
+        answer = self._answer(line)
+        return answer.belief if answer else 0.0
 
     def is_vietnamese(self, line: TextLine) -> bool:
         """Tell whether it is sure of a line, and sees letters of Vietnamese in it."""
-        if self._read is None:
-            return False
-        answer = self._read(cut_line(self._bgr, line.polygon))
-        return answer.belief >= SURE and any(map(is_vietnamese, answer.reading.text))
+        answer = self._answer(line)
+        return (
+            answer is not None
+            and answer.belief >= SURE
+            and any(map(is_vietnamese, answer.reading.text))
+        )
 
     def _reads_all(self, line: TextLine) -> bool:
         """Tell whether it is sure of the whole line, and sees about the same: Vietnamese, say."""
-        if self._read is None or main_script(line.text) != LATIN:
+        answer = self._answer(line) if main_script(line.text) == LATIN else None
+        if answer is None:
             return False
-        answer = self._read(cut_line(self._bgr, line.polygon))
         letters = letters_of(answer)
         return (
             answer.belief >= SURE
@@ -120,9 +136,8 @@ class SecondLook:
         return mended | {n: line for n in others if (line := self._fuller(latin[n]))}
 
     def _fuller(self, line: TextLine) -> TextLine | None:
-        assert self._read is not None  # noqa: S101 - the caller looked
-        answer = self._read(cut_line(self._bgr, line.polygon))
-        if answer.belief < SURE or not is_fuller(answer.reading.text, line.text):
+        answer = self._answer(line)
+        if answer is None or answer.belief < SURE or not is_fuller(answer.reading.text, line.text):
             return None
         return as_line(answer, line.polygon, "vi")
 
@@ -133,9 +148,9 @@ class SecondLook:
             return False
         if script in CHINESE:
             return is_dense(line.text, line.polygon)
-        if self._read is None or sum(map(str.isalnum, line.text)) < 2:
+        reading = self.reading(line)
+        if reading is None or sum(map(str.isalnum, line.text)) < 2:
             return False
-        reading = self._read(cut_line(self._bgr, line.polygon)).reading
         seen, read = reading.text, line.text
         if is_mostly_number(read):  # the same number is not the same name before it
             if not alike(_only(str.isdigit, seen), _only(str.isdigit, read)):

@@ -18,9 +18,11 @@ _LEAST_OF_A_FIGURE = 0.55
 """The second of a number: one of its figures may be blurred."""
 _LEAST_OF_FEW, FEW = 0.98, 3
 """The first of a word of so few signs: letters of other scripts look like 704 with 0.96."""
-_FURTHEST = 0.75
+_FURTHEST, _OF_LETTERS, _OF_A_WIDE_ONE = 0.75, 0.95, 0.16
 """Between the middles of two signs of a word, as a share of the line's height: figures have 0.3 to
-0.6. Further apart there is room for something that was not read."""
+0.6, letters up to 0.84, two of the widest up to 1.16 (measured in eleven fonts; PP-OCR tells places
+in sixths of the height). Further apart there is room for something that was not read."""
+_WIDE = frozenset("mwMW")
 EDGE = 0.3
 """From the middle of a sign to its edge, as a share of the line's height."""
 
@@ -78,27 +80,36 @@ class SeenWord:
 
 def words_of(found: FoundLine) -> list[SeenWord]:
     """Return the words of a line, divided where there is room for something between two."""
-    return list(_words(found, _FURTHEST / found.length)) if found.signs else []
+    return list(_words(found)) if found.signs else []
 
 
-def _words(found: FoundLine, furthest: float) -> Iterator[SeenWord]:
+def _words(found: FoundLine) -> Iterator[SeenWord]:
     rest = iter(found.signs)
     for word in found.line.text.split():
         signs = [next(rest) for _ in word]
         start = 0
         for place, (one, other) in enumerate(pairwise(signs), 1):
-            if other.at - one.at > furthest:
+            if (other.at - one.at) * found.length > _furthest(one.text + other.text):
                 yield SeenWord(tuple(signs[start:place]))
                 start = place
         yield SeenWord(tuple(signs[start:]))
 
 
-def which_are_sure(words: Sequence[SeenWord], high: float) -> list[bool]:
+def _furthest(pair: str) -> float:
+    if not pair.isalpha():
+        return _FURTHEST
+    return _OF_LETTERS + _OF_A_WIDE_ONE * sum(letter in _WIDE for letter in pair)
+
+
+def which_are_sure(
+    words: Sequence[SeenWord], high: float, are_numbers_seen: bool = False
+) -> list[bool]:
     """Return which words are read for certain.
 
     Args:
         words: of a line, from left to right.
         high: its height, as a share of its length.
+        are_numbers_seen: that another reader sees the same numbers in the line.
     """
     sure = [word.is_latin(high) for word in words]
     for start, end in _numbers(words):
@@ -110,6 +121,8 @@ def which_are_sure(words: Sequence[SeenWord], high: float) -> list[bool]:
         is_one = start < end and _is_sure_number(words[start:end])
         for place in range(start, end):
             sure[place] = is_one or _is_sure_number(words[place : place + 1])
+    if are_numbers_seen:
+        sure = [each or word.is_number for each, word in zip(sure, words, strict=True)]
     for place, word in enumerate(words):
         if word.is_of_few and not word.is_number and not word.is_surely_one:
             sure[place] = all(sure[max(place - 1, 0) : place + 2])

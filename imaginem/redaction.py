@@ -47,6 +47,11 @@ CONTROLS = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069"
 _CONTROL = re.compile(f"[{CONTROLS}]")
 
 
+def escaped(text: str) -> str:
+    r"""Return a text in which each of these characters is written out, such as `\u202e`."""
+    return _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def without_query(url: str) -> str:
     """Return an address without its query (where SAS tokens are), fragment, user and password."""
     return _ANY_USER.sub(r"\1", _USER.sub(r"\1", re.split(r"[?#]", url, maxsplit=1)[0]))

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imaginem.cli.shared import err, out, print_json
+from imaginem.cli.terminal import visible
 from imaginem.pipeline.gathering import company
 from imaginem.pipeline.progress_row import ProgressRow
 from imaginem.pipeline.states import StepState
@@ -102,11 +103,11 @@ def render(progress: BatchProgress, expected: int, problems: int = 10) -> Group:
         f"{progress.ended}/{total} jobs ended: " + (", ".join(parts) or "none yet")
     )
     reasons = [
-        Text.from_markup(f"  [red]{escape(job)}[/] {escape(step)}: {escape(reason)}")
+        Text.assemble("  ", (visible(job), "red"), visible(f" {step}: {reason}"))
         for job, step, reason in progress.problems[:problems]
     ]
     reasons += [
-        Text(f"  {step.name}: {count} {'waits' if count == 1 else 'wait'} for others")
+        Text(f"  {visible(step.name)}: {count} {'waits' if count == 1 else 'wait'} for others")
         for step in progress.steps
         if (count := step.states[StepState.GATHERING])
     ]

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imaginem.cli.matched_photos import photos_of
+from imaginem.cli.terminal import visible
 from imaginem.ports import JobResult
 from imaginem.ports.seen_words import words_seen
 from imaginem.redaction import redact_shown
@@ -87,7 +88,10 @@ class ResultTable:
         Rich itself would make the table wider than the terminal, and cut letters off at its edge.
         """
         cells = {
-            name: "\n".join(Text.from_markup(row.get(name, "")).plain for row in self._rows)
+            name: "\n".join(
+                Text.from_markup(visible(row.get(name, "")), emoji=False).plain
+                for row in self._rows
+            )
             for name in _COLUMNS
         }
         widths = dict(_COLUMNS)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
+from imaginem.cli.terminal import Terminal
 from imaginem.config.local_settings import apply_local_settings
 from imaginem.config.settings import Settings, read_settings
 from imaginem.errors import (
@@ -30,8 +30,8 @@ from imaginem.runtime import Runtime
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.audit.acting import act_as
 
-out = Console()
-err = Console(stderr=True)
+out = Terminal()
+err = Terminal(stderr=True)
 
 
 class Exit(IntEnum):

@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import IO
 
-from imaginem.redaction import CONTROLS, redact
+from imaginem.redaction import CONTROLS, escaped, redact
 
 _SHOWN = {"batch_id": "batch", "job_id": "job", "step": "step"}
 _LONGEST = 80  # characters of an id in a line
-_CONTROL = re.compile(f"[{CONTROLS}]")  # ids and answers may hold any of it
 _PLAIN = re.compile(rf"[^\s\"=\\{CONTROLS}]+")
 _NOTED = "_imaginem_labels"
 _labels: ContextVar[Mapping[str, str]] = ContextVar("imaginem_labels")
@@ -84,16 +83,12 @@ class LabelledLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return line and stack without keys, queries of addresses and control characters."""
-        return _CONTROL.sub(_escaped, redact(super().format(record)))
+        return escaped(redact(super().format(record)))  # ids and answers may hold any character
 
     @staticmethod
     def _is_told(record: logging.LogRecord, name: str) -> bool:
         """Tell whether the message begins with the step's name."""
         return name == "step" and record.message.startswith(f"{getattr(record, name)}: ")
-
-
-def _escaped(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode()
 
 
 def _value(text: str) -> str:

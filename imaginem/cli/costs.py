@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from imaginem.cli.intake import find_sources, whole_pipeline
+from imaginem.cli.intake import whole_pipeline
 from imaginem.cli.shared import (
     App,
     Json,
@@ -19,6 +19,7 @@ from imaginem.cli.shared import (
     out,
     print_json,
 )
+from imaginem.cli.sources import FoundSources, find_sources
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import PriceList
 from imaginem.runtime import Runtime
@@ -113,26 +114,30 @@ def forecast_of(
     if bool(photos) == bool(number):
         raise typer.BadParameter("give photos, or their number with --photos")
     with exit_on_error():
-        count = len(find_sources(photos)) if photos else number
+        found = find_sources(photos) if photos else None
+        if found:
+            found.tell()
         runtime, registry = make_runtime(app), load_registry(app)
         wanted = [name for part in pipeline.split(",") if (name := part.strip())]
         names = whole_pipeline(wanted, registry) if wanted else ()
-        tell_forecast(runtime, registry, count, names, faces=faces, as_json=as_json)
+        tell_forecast(runtime, registry, found or number, names, faces=faces, as_json=as_json)
 
 
 def tell_forecast(
     runtime: Runtime,
     registry: Registry,
-    photos: int,
+    photos: FoundSources | int,
     pipeline: Sequence[str],
     *,
     faces: float | None = None,
     as_json: bool = False,
 ) -> None:
-    """Print what so many photos would take and cost."""
-    found = forecast(runtime, registry, photos, pipeline, faces=faces)
+    """Print what these photos, or so many, would take and cost."""
+    count = photos if isinstance(photos, int) else len(photos.photos)
+    found = forecast(runtime, registry, count, pipeline, faces=faces)
     if as_json:
-        print_json(_forecast_as_json(found, runtime.prices))
+        not_sent = {} if isinstance(photos, int) else photos.as_json()
+        print_json({**_forecast_as_json(found, runtime.prices), **not_sent})
     else:
         _show_forecast(found, runtime.prices)
 

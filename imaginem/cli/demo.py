@@ -14,12 +14,13 @@ import typer
 
 from imaginem.assets import AssetStore
 from imaginem.cli.assets import fetch_with_bars
-from imaginem.cli.intake import Source, submit_one
+from imaginem.cli.intake import submit_one
 from imaginem.cli.matched_photos import matched_photos
 from imaginem.cli.progress import watch
 from imaginem.cli.report import result_table
 from imaginem.cli.serve import signals
 from imaginem.cli.shared import App, Exit, err, exit_on_error, make_runtime, out
+from imaginem.cli.sources import Source
 from imaginem.config.engine_table import ENGINE_TABLE
 from imaginem.config.local_settings import apply_local_settings
 from imaginem.config.settings import STORAGE_IDENTITY, read_settings

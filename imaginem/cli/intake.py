@@ -1,74 +1,20 @@
-"""Find photos on the disk or on the web, and submit them as jobs."""
+"""Submit photos as jobs, with steps and what is said to them checked."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import from_json
 
 from imaginem.cli.shared import Exit, err, fail
-from imaginem.errors import ConfigurationError, InvalidMessage
-from imaginem.images.limits import FILE_ENDINGS
+from imaginem.cli.sources import Source
+from imaginem.errors import InvalidMessage
 from imaginem.pipeline.barred import PhotoBarred
 from imaginem.pipeline.means import FIELD, checked_parameters
 from imaginem.pipeline.steps import Registry
 from imaginem.ports import DashboardServices
-from imaginem.redaction import without_query
 from imaginem.usecases.admission import Admission, Wish, admit
 from imaginem.usecases.intake import no_such_step, nothing_kept
-
-
-@dataclass(frozen=True)
-class Source:
-    """A photo to submit.
-
-    Attributes:
-        name: file name, which people are shown.
-        path: of the file; None when the photo has an address.
-        url: address of the photo; empty when it is a file.
-    """
-
-    name: str
-    path: Path | None = None
-    url: str = ""
-
-    @property
-    def shown(self) -> str:
-        """What tells it from others of its name: its path, or its address without a query."""
-        return without_query(self.url) if self.path is None else str(self.path)
-
-
-def find_sources(arguments: Sequence[str]) -> list[Source]:
-    """Return the photos that arguments name; a folder stands for all photos in it.
-
-    Args:
-        arguments: paths of files and folders, and http(s) addresses.
-
-    Raises:
-        ConfigurationError: a path doesn't exist, or there is no photo.
-    """
-    sources: list[Source] = []
-    for argument in arguments:
-        if re.match(r"https?://", argument):
-            sources.append(Source(name=argument.split("?")[0].rsplit("/", 1)[-1], url=argument))
-            continue
-        path = Path(argument).expanduser()
-        if path.is_dir():
-            sources += [Source(file.name, file) for file in _photos(path)]
-        elif path.is_file():
-            sources.append(Source(path.name, path))
-        else:
-            raise ConfigurationError(f"there is no file or folder {argument}")
-    if not sources:
-        raise ConfigurationError(f"no photo is in {', '.join(arguments)}")
-    return sources
-
-
-def _photos(folder: Path) -> Iterator[Path]:
-    files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return (file for file in files if file.suffix.lower() in FILE_ENDINGS)
 
 
 def whole_pipeline(names: Sequence[str], registry: Registry) -> list[str]:

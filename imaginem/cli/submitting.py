@@ -1,7 +1,7 @@
 """`imaginem submit`: sends photos, and waits for their jobs if it is told to."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,9 +13,7 @@ from rich.progress import track
 
 from imaginem.cli.costs import tell_forecast
 from imaginem.cli.intake import (
-    Source,
     check_pipeline_steps,
-    find_sources,
     said_to_steps,
     submit_each,
     tell_receivers,
@@ -37,6 +35,7 @@ from imaginem.cli.shared import (
     out,
     print_json,
 )
+from imaginem.cli.sources import Source, find_sources
 from imaginem.pipeline.states import ENDED
 from imaginem.runtime import Runtime
 from imaginem.usecases.admission import Admission
@@ -97,16 +96,17 @@ def submit(
             err.print(f"[yellow]note:[/] {warning}", soft_wrap=True)
         parameters = said_to_steps(set_ or (), steps, registry)
         batch_id = batch or new_batch()
-        sources = find_sources(photos)
+        found = find_sources(photos)
+        found.tell()
         if forecast_:
-            tell_forecast(runtime, registry, len(sources), steps, as_json=as_json_)
+            tell_forecast(runtime, registry, found, steps, as_json=as_json_)
             return
         tell_receivers(runtime)
         if budget:
             set_budget(runtime, batch_id, read_usd(budget))
         submitted, barred = submit_each(
             runtime,
-            track(sources, "uploading", console=err, disable=len(sources) < 5),
+            track(found.photos, "uploading", console=err, disable=len(found.photos) < 5),
             batch_id,
             steps,
             again=again,
@@ -129,10 +129,11 @@ def submit(
                 timeout=timeout,
                 is_paused=partial(is_paused, runtime, batch_id),
             )
-            _show_outcome(runtime, progress, ids, timeout, as_json_)
+            told = {**as_json(progress), **found.as_json()} if as_json_ else None
+            _show_outcome(runtime, progress, ids, timeout, told)
         elif as_json_:
-            told = [_told(source, job) for source, job in submitted]
-            print_json({"batch_id": batch_id, "jobs": ids, "photos": told})
+            each = [_told(source, job) for source, job in submitted]
+            print_json({"batch_id": batch_id, "jobs": ids, "photos": each, **found.as_json()})
         else:
             sent = sum(job.sent for _, job in submitted)
             there = f", {len(submitted) - sent} already" if sent < len(submitted) else ""
@@ -166,11 +167,23 @@ def _told(source: Source, job: Admission) -> dict[str, Any]:
 
 
 def _show_outcome(
-    runtime: Runtime, progress: BatchProgress, ids: list[str], timeout: float, json_wanted: bool
+    runtime: Runtime,
+    progress: BatchProgress,
+    ids: list[str],
+    timeout: float,
+    told: Mapping[str, Any] | None,
 ) -> None:
-    """Print the results of the jobs that were waited for; exit with 1 unless all succeeded."""
-    if json_wanted:
-        print_json(as_json(progress))
+    """Print the results of the jobs that were waited for; exit with 1 unless all succeeded.
+
+    Args:
+        runtime: where the results are.
+        progress: of the jobs.
+        ids: of the jobs.
+        timeout: seconds that were waited at most.
+        told: what is printed as JSON; None for a table.
+    """
+    if told is not None:
+        print_json(told)
     else:
         out.print(result_table(runtime, progress.batch_id, ids))
         tell_poisoned(runtime, progress, err)

@@ -5,8 +5,14 @@ from imaginem.errors import PermanentError
 FILE_ENDINGS = (
     *(".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff"),
     *(".heic", ".heif", ".avif", ".jxl", ".pdf"),
+    *(".jfif", ".jpe", ".jif", ".jfi", ".pjpeg", ".pjp", ".mpo", ".apng"),
+    *(".hif", ".avifs"),
 )
-"""How names of files end that are taken from a folder, and may be chosen on pages."""
+"""How names of files end that are taken from a folder, and may be chosen on pages.
+
+The last two lines are less usual names of the same formats. Formats that only share a decoder's
+name, such as `.dib` and `.ico`, are not decoded.
+"""
 PIXEL_LIMIT = 64_000_000
 """Most pixels of a photo: more than phones of 50 megapixels take, less than fills a worker."""
 BYTE_LIMIT = 20 * 1024 * 1024

@@ -7,7 +7,7 @@ from imaginem.errors import InvalidMessage, NotFound
 from imaginem.names import table_key
 from imaginem.ports import FoundPhoto
 
-_ONE_PAGE = (".jpg", ".jpeg", ".bmp", ".heic", ".jxl")
+_ONE_PAGE = (".jpg", ".jpeg", ".jfif", ".jpe", ".bmp", ".heic", ".jxl")
 _DOTS = re.compile(r"\.{1,2}")
 
 

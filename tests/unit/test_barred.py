@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from imaginem import JobContext
-from imaginem.cli.intake import Source, submit_each
+from imaginem.cli.intake import submit_each
+from imaginem.cli.sources import Source
 from imaginem.errors import NotFound, PermanentError, RetryableError
 from imaginem.names import job_prefix
 from imaginem.pipeline.barred import PhotoBarred

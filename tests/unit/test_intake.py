@@ -1,6 +1,8 @@
 """Photos on disk and on the web become jobs."""
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -8,8 +10,9 @@ from pydantic import Field
 
 import steps  # noqa: F401 - importing the package registers every step
 from imaginem import JobContext, StepOutput, StepParameters, step
-from imaginem.cli.intake import check_pipeline_steps, find_sources, said_to_steps, whole_pipeline
+from imaginem.cli.intake import check_pipeline_steps, said_to_steps, whole_pipeline
 from imaginem.cli.shared import Exit
+from imaginem.cli.sources import find_sources
 from imaginem.errors import ConfigurationError
 from imaginem.pipeline.steps import Registry, default_registry
 from imaginem.testing import photo_bytes
@@ -21,11 +24,63 @@ def test_a_folder_stands_for_its_photos(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(photo_bytes())
     (tmp_path / "notes.txt").write_text("no photo")
 
-    assert {source.name for source in find_sources([str(tmp_path)])} == {"a.png", "b.JPG"}
+    assert {source.name for source in find_sources([str(tmp_path)]).photos} == {"a.png", "b.JPG"}
+
+
+@pytest.mark.parametrize("name", ["a.jfif", "a.JPE", "a.mpo", "a.pjpeg", "a.hif", "a.apng"])
+def test_less_usual_endings_of_formats_that_are_read_are_taken(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(photo_bytes())
+
+    assert [source.name for source in find_sources([str(tmp_path)]).photos] == [name]
+
+
+class TestLeftOut:
+    def test_what_is_left_out_is_told_by_name(
+        self, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for name in ("a.png", "b.JPG_large", "c", "d.ico", "e.dib"):
+            (tmp_path / name).write_bytes(photo_bytes())
+        found = find_sources([str(tmp_path)])
+        found.tell()
+
+        left_out = [str(tmp_path / name) for name in ("b.JPG_large", "c", "d.ico", "e.dib")]
+        assert found.as_json() == {"left_out": left_out, "unread_folders": []}
+        told = capsys.readouterr()
+        assert not told.out
+        assert f"4 files are left out, as photos' names end otherwise: {left_out[0]}" in told.err
+        assert f"{left_out[2]} and 1 more; name a file itself to send it" in told.err
+
+    def test_a_file_that_is_named_itself_is_sent_whatever_its_name(self, tmp_path: Path) -> None:
+        (tmp_path / "scan").write_bytes(photo_bytes())
+        found = find_sources([str(tmp_path / "scan")])
+        assert [source.name for source in found.photos] == ["scan"]
+        assert not found.notes()
+
+    def test_it_is_told_as_well_where_nothing_else_is_there(self, tmp_path: Path) -> None:
+        (tmp_path / "scan").write_bytes(photo_bytes())
+        with pytest.raises(ConfigurationError, match=r"no photo .*; 1 file is left out.*scan"):
+            find_sources([str(tmp_path)])
+
+    def test_a_folder_that_can_not_be_read_is_told(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "a.png").write_bytes(photo_bytes())
+        (tmp_path / "shut").mkdir()
+        scan = os.scandir
+
+        def refuse(path: str) -> Any:
+            if str(path).endswith("shut"):
+                raise PermissionError(13, "Permission denied", str(path))
+            return scan(path)
+
+        monkeypatch.setattr(os, "scandir", refuse)
+        found = find_sources([str(tmp_path)])
+        assert found.unread == [str(tmp_path / "shut")]
+        assert found.notes() == [f"1 folder is left out that can't be read: {tmp_path / 'shut'}"]
 
 
 def test_an_address_is_named_by_its_last_part() -> None:
-    (source,) = find_sources(["https://x.test/photos/a.jpg?sig=secret"])
+    (source,) = find_sources(["https://x.test/photos/a.jpg?sig=secret"]).photos
 
     assert (source.name, source.url) == ("a.jpg", "https://x.test/photos/a.jpg?sig=secret")
 

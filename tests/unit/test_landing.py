@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from imaginem.cli.intake import Source, submit_one
+from imaginem.cli.intake import submit_one
+from imaginem.cli.sources import Source
 from imaginem.errors import ConfigurationError, DiskFull, StorageUnavailable
 from imaginem.pipeline.progress_row import read_row
 from imaginem.pipeline.states import JobState

@@ -25,7 +25,6 @@ from imaginem.cli.shared import (
     out,
     print_json,
 )
-from imaginem.images.limits import PAGE_LIMIT
 from imaginem.ports import JobKey
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.audit.acting import state_purpose
@@ -34,6 +33,7 @@ from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.usecases.faces import FaceSearch, SearchedFace, search_faces
 from imaginem.usecases.forget_face import forget_face
+from imaginem.usecases.unseen import SeenOfFile
 
 faces_app = typer.Typer(no_args_is_help=True, help="Faces of the gallery.")
 
@@ -189,6 +189,7 @@ def search(photo: Path, as_json: Json = False, purpose: Purpose = "", app: App =
         found = search_faces(runtime, data, EVERYTHING)
     if as_json:
         print_json([_as_json(number, face) for number, face in enumerate(found.faces, 1)])
+        _tell_unseen(found, err)
     else:
         show_search(found, out)
 
@@ -199,11 +200,18 @@ def show_search(found: FaceSearch, console: Console) -> None:
         console.print(_face_table(found), markup=False)
     elif not found.not_compared:
         console.print("no face was found in this photo")
-    if found.pages > PAGE_LIMIT:
-        console.print(f"only the first {PAGE_LIMIT} of {found.pages} pages were looked at")
-    if found.unread_pages:
-        pages = ", ".join(map(str, found.unread_pages))
-        console.print(f"pages that can't be read, and were left out: {pages}")
+    _tell_unseen(found, console)
+    for number, face in enumerate(found.faces, 1):
+        if face.may_have_more:
+            console.print(f"face {number}: there may be more than these {face.files}")
+
+
+def _tell_unseen(found: FaceSearch, console: Console) -> None:
+    """Print what was not looked at, or not compared."""
+    for sentence in SeenOfFile(
+        ends_early=found.ends_early, pages=found.pages, unread_pages=tuple(found.unread_pages)
+    ).sentences:
+        console.print(sentence, highlight=False, soft_wrap=True)
     if found.has_other_models:
         console.print(
             "some faces of the gallery were enrolled by another model, and not compared: run their "
@@ -212,9 +220,6 @@ def show_search(found: FaceSearch, console: Console) -> None:
         )
     if found.not_compared:
         console.print(f"{found.not_compared} faces of this photo can't be compared")
-    for number, face in enumerate(found.faces, 1):
-        if face.may_have_more:
-            console.print(f"face {number}: there may be more than these {face.files}")
 
 
 def _as_json(number: int, face: SearchedFace) -> dict[str, Any]:

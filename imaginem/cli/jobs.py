@@ -10,7 +10,7 @@ from rich.console import Console
 
 from imaginem.cli.comparison import as_json as as_json_of
 from imaginem.cli.comparison import comparisons, show_comparisons
-from imaginem.cli.own_outputs import own_tables, row_table
+from imaginem.cli.own_outputs import outputs_so_far, own_tables, row_table
 from imaginem.cli.pausing import as_told, is_paused, tell_paused
 from imaginem.cli.progress import render, show_job, show_view, tell_unfinished, watch, who_waits
 from imaginem.cli.report import photo_link, result_json, result_table
@@ -34,6 +34,7 @@ from imaginem.usecases.at_work import at_work
 from imaginem.usecases.audit.acting import note, state_purpose
 from imaginem.usecases.jobs import photo_name, view_job
 from imaginem.usecases.progress import BatchProgress, as_json
+from imaginem.usecases.unseen import READERS, unseen_in
 from imaginem.usecases.waiting import progress_of
 
 _POISON_COUNTED = 100
@@ -65,7 +66,9 @@ def status(
             note(runtime, AuditDeed.VIEWED, AuditSubject.JOB, batch, job)
             sent = runtime.submissions.submission((batch, job))
             name = photo_name(sent.parameters, "") if sent else ""
-            show_job(row, as_json_, name, who_waits(runtime, row, partial(load_registry, app)))
+            unseen = unseen_in(outputs_so_far(row, runtime.blobs, READERS))
+            gathers = who_waits(runtime, row, partial(load_registry, app))
+            show_job(row, as_json_, name, gathers, unseen)
             own = None if as_json_ else row_table(row, runtime.blobs, known_steps(app))
             if own is not None:
                 out.print(own)

@@ -1,6 +1,6 @@
 """What own steps found, on the command line."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pydantic_core import from_json
@@ -65,7 +65,7 @@ def _of_step(
 
 def row_table(row: ProgressRow, blobs: Blobs, registry: Registry) -> Table | None:
     """Return what the own steps of a job have found so far; None if nothing yet."""
-    outputs = {name: _output(row, name, blobs) for name in row.pipeline if row.output_of(name)}
+    outputs = outputs_so_far(row, blobs, row.pipeline)
     table = Table("step", "field", "found", box=None, padding=(0, 1))
     for finding in OwnOutputs(registry).of_outputs(outputs):
         if not finding.values:
@@ -74,6 +74,11 @@ def row_table(row: ProgressRow, blobs: Blobs, registry: Registry) -> Table | Non
             step = "" if number else finding.step
             table.add_row(step, escape(value.field.title), _cell(value))
     return table if table.row_count else None
+
+
+def outputs_so_far(row: ProgressRow, blobs: Blobs, steps: Iterable[str]) -> dict[str, Any]:
+    """Return the outputs that a job has so far of these steps; None for one that can't be read."""
+    return {name: _output(row, name, blobs) for name in steps if row.output_of(name)}
 
 
 def _table(

@@ -23,6 +23,7 @@ from imaginem.ports import DashboardServices, JobLog, Services
 from imaginem.redaction import redact_shown
 from imaginem.usecases.jobs import JobView, told_of
 from imaginem.usecases.progress import BatchProgress, read_batch, summarise, with_waiting
+from imaginem.usecases.unseen import unseen_in
 from imaginem.usecases.waiting import without_result
 
 _COLORS = {
@@ -46,7 +47,13 @@ def tell_unfinished(services: DashboardServices, batch: str, shown: set[str]) ->
         )
 
 
-def show_job(row: ProgressRow, json_wanted: bool, name: str = "", gathers: str = "") -> None:
+def show_job(
+    row: ProgressRow,
+    json_wanted: bool,
+    name: str = "",
+    gathers: str = "",
+    unseen: Sequence[str] = (),
+) -> None:
     """Print a job in detail.
 
     Args:
@@ -54,9 +61,11 @@ def show_job(row: ProgressRow, json_wanted: bool, name: str = "", gathers: str =
         json_wanted: whether it is printed as JSON.
         name: of its photo.
         gathers: how its current step stands, if it waits there for others.
+        unseen: what of its photo's file nobody has looked at.
     """
     if json_wanted:
-        print_json({**redact_shown(row.as_json()), **({"original_name": name} if name else {})})
+        named = {"original_name": name} if name else {}
+        print_json({**redact_shown(row.as_json()), **named, "not_seen": list(unseen)})
         return
     table = Table("step", "state", "reason", box=None, padding=(0, 1))
     for step in row.pipeline:
@@ -70,6 +79,7 @@ def show_job(row: ProgressRow, json_wanted: bool, name: str = "", gathers: str =
         out.print(f"dropped as {row.dropped.source}", highlight=False, markup=False, soft_wrap=True)
     if row.replaced:
         out.print(f"another photo was found in its place at {row.replaced}", highlight=False)
+    _say(unseen)
     out.print(table)
 
 
@@ -193,17 +203,22 @@ def _ending_its_line(console: Console) -> Iterator[None]:
 def show_view(job: JobView, json_wanted: bool) -> None:
     """Print a job that has no row: it waits for its first step, or only its result is left."""
     if json_wanted:
+        told = {"batch_id": job.batch_id, "job_id": job.job_id, "job_state": job.state}
         steps = {step.name: step.state for step in job.steps}
-        print_json(
-            {"batch_id": job.batch_id, "job_id": job.job_id, "job_state": job.state, "steps": steps}
-        )
+        print_json({**told, "steps": steps, "not_seen": unseen_in(job.outputs)})
         return
     out.print(f"{job.job_id}: {job.state}", highlight=False, markup=False)
+    _say(unseen_in(job.outputs))
     table = Table("step", "state", box=None, padding=(0, 1))
     for step in job.steps:
         table.add_row(step.name, step.state)
     if job.steps:
         out.print(table)
+
+
+def _say(sentences: Sequence[str]) -> None:
+    for sentence in sentences:
+        out.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
 
 def _is_of_run(row: ProgressRow, runs: Mapping[str, str]) -> bool:

@@ -19,10 +19,11 @@ from imaginem.runtime import Runtime
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.alike import may_have_more
 from imaginem.usecases.faces import matches_of_job
-from imaginem.usecases.findings import FOUND, Finding, findings_in
+from imaginem.usecases.findings import FOUND, Finding, findings_in, unread_text
 from imaginem.usecases.jobs import photo_name, visible_outputs
 from imaginem.usecases.other_models import OtherModels
 from imaginem.usecases.submit import job_id_of
+from imaginem.usecases.unseen import unseen_in
 
 _UNSOUGHT = "?"
 _LINK_MINUTES = 15
@@ -46,6 +47,8 @@ _TABLE_WIDTH = 80
 _BESIDE_CELLS = 16
 """Columns of such a table that its spaces take: three between cells, two at each end."""
 _TAGS_SHOWN = 3
+_NAMED = 3
+"""Photos that are named of those of which the same is to be said."""
 _KEPT = "Of a face, the {} best matches are kept: there may be more."
 _WHY = "`imaginem status BATCH JOB` tells more:"
 
@@ -124,10 +127,12 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> ResultT
     """Return a table of the results of these jobs.
 
     A cell says `-`, `0`, `nobody` or `no face` if it was looked for in vain; `failed`, `not asked`,
-    `not all compared` or `?` if nobody has looked, or not at everything: then the notes say more.
+    `not all compared` or `?` if nobody has looked, or not at everything: then the notes say more,
+    as they do of parts of a photo's file that nobody has looked at.
     """
     rows: list[dict[str, str]] = []
     unknown: set[str] = set()
+    unseen: dict[str, list[str]] = {}
     most, cut = runtime.core_settings.match_limit, False
     others = OtherModels(runtime, EVERYTHING)
     for job_id in sorted(ids):
@@ -151,9 +156,17 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> ResultT
         }
         rows.append(cells)
         unknown |= {told[part].told for part in told if told[part].how not in (FOUND, *_IN_VAIN)}
+        for sentence in unseen_in(result.job_output):
+            unseen.setdefault(sentence, []).append(job_id)
         cut = cut or may_have_more(matches, most)
     notes = [_WHY, *sorted(unknown)] if unknown else []
+    notes += [f"{escape(_first_of(jobs))}: {sentence}" for sentence, jobs in unseen.items()]
     return ResultTable(batch_id, rows, [*notes, *([_KEPT.format(most)] if cut else [])])
+
+
+def _first_of(jobs: Sequence[str]) -> str:
+    more = f" and {len(jobs) - _NAMED} more" if len(jobs) > _NAMED else ""
+    return ", ".join(jobs[:_NAMED]) + more
 
 
 def _word(finding: Finding, found: str = "-") -> str:
@@ -196,10 +209,7 @@ def _text(result: JobResult) -> str:
     """
     output = result.job_output.get("ocr")
     text = output.get("full_text", "") if isinstance(output, dict) else ""
-    lines = _list(result.job_output, "ocr", "lines")
-    unread = [line.get("unreadable") for line in lines if isinstance(line, dict)]
-    said = dict.fromkeys(each for each in unread if isinstance(each, str))
-    found = [*text.splitlines(), *said]
+    found = [*str(text or "").splitlines(), *unread_text(result.job_output)]
     first = " / ".join(found[:2])
     if len(first) > 48:
         return first[:47] + "…"
@@ -224,6 +234,8 @@ def result_json(runtime: Runtime, result: JobResult, *, links: bool) -> dict[str
         "processing_pipeline": list(result.processing_pipeline),
         "unfinished": list(result.unsuccessful),
         "timestamp": result.timestamp,
+        "unreadable": unread_text(result.job_output),
+        "not_seen": unseen_in(result.job_output),
         "job_output": visible_outputs(result.job_output, matches),
     }
 

@@ -17,12 +17,13 @@ from imaginem.ports.seen_words import words_seen
 from imaginem.usecases.access import Caller
 from imaginem.usecases.alike import reviewed_matches
 from imaginem.usecases.audit.acting import note
-from imaginem.usecases.findings import FOUND, findings_in
+from imaginem.usecases.findings import FOUND, findings_in, unread_text
 from imaginem.usecases.jobs import given_name
 from imaginem.usecases.looked import has_looked
 from imaginem.usecases.other_models import OtherModels
 from imaginem.usecases.own_columns import add_own_columns
 from imaginem.usecases.own_outputs import OwnFinding, OwnOutputs
+from imaginem.usecases.unseen import unseen_in
 
 COLUMNS = (
     "batch_id",
@@ -42,6 +43,8 @@ COLUMNS = (
     "rejected",
     "copies",
     "matches_told",
+    "unreadable",
+    "not_seen",
 )
 
 _SOUGHT_BY = {
@@ -79,6 +82,8 @@ def as_rows(
     `matches_told` says why there is no match: nobody looks alike, there is no face, nobody has
     looked, or not at all faces of the gallery.
     `not_looked_for` names the columns whose step did not look, so that empty there is not nothing.
+    `unreadable` says that there is text, and in which script, which is not in `text` since it can't
+    be read; `not_seen` which part of the photo's file nobody has looked at.
     `matches` has no photo of which a person said that its face is another one: `rejected` has it;
     and none that is the very same photo, sent again: `copies` has it.
     Matches in batches that the caller may not see are left out.
@@ -208,6 +213,8 @@ def _row(
         "rejected": sorted(alike.rejected - alike.standing),
         "copies": sorted(alike.copies),
         "matches_told": "" if told.how == FOUND else told.told,
+        "unreadable": unread_text(result.job_output),
+        "not_seen": unseen_in(result.job_output),
     }
 
 

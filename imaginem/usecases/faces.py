@@ -75,6 +75,7 @@ class FaceSearch:
         has_other_models: another model enrolled some faces of the gallery: those were not compared.
         pages: how many the file has; the first hundred at most were looked at.
         unread_pages: numbers of those that could not be decoded.
+        ends_early: the file lacks its end.
     """
 
     width: int
@@ -84,6 +85,7 @@ class FaceSearch:
     has_other_models: bool = False
     pages: int = 1
     unread_pages: Sequence[int] = ()
+    ends_early: bool = False
 
 
 def search_faces(
@@ -131,6 +133,7 @@ def search_faces(
         and services.gallery.has_other_models(services.recognizer.name, caller.groups),
         pages=decoded.page_count,
         unread_pages=sorted(decoded.unread_pages),
+        ends_early=decoded.ends_early,
     )
 
 

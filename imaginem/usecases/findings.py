@@ -102,10 +102,20 @@ def _tags(outputs: Mapping[str, Any]) -> str:
 
 
 def _text(output: Mapping[str, Any]) -> str:
-    found, lines = _listed(output, "full_text", str), output.get("lines")
+    found = _listed(output, "full_text", str)
+    return "not_read" if found == "nothing" and _unread(output) else found
+
+
+def unread_text(outputs: Mapping[str, Any]) -> list[str]:
+    """Return what is said of text that was seen and can't be read, each sentence once."""
+    return _unread(_part(outputs, "ocr"))
+
+
+def _unread(text: Mapping[str, Any]) -> list[str]:
+    lines = text.get("lines")
     listed = lines if isinstance(lines, list) else []
-    seen = any(isinstance(line, dict) and line.get("unreadable") for line in listed)
-    return "not_read" if found == "nothing" and seen else found
+    told = [line.get("unreadable") for line in listed if isinstance(line, dict)]
+    return list(dict.fromkeys(each for each in told if isinstance(each, str) and each))
 
 
 def _faces(outputs: Mapping[str, Any]) -> str:

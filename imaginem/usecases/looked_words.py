@@ -30,4 +30,10 @@ WORDS = {
     "looked.no_step": "Not looked for: {step} is no step of this job.",
     "looked.unreadable": "What the step found can't be shown here: see the raw JSON.",
     "looked.unsought": "The engine did not look for it.",
+    "unseen.pages": "Only the first {limit} of {value} pages were looked at.",
+    "unseen.unread_pages": "Not looked at, since they are damaged or too large: pages {value}.",
+    "unseen.smallest_face": (
+        "Faces smaller than {value} pixels were not looked for in this photo."
+    ),
+    "unseen.ends_early": "The file ends early: a part of this photo is missing.",
 }

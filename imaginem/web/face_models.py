@@ -27,7 +27,7 @@ class FaceSearch(Answer):
     """The faces of the photo that was sent, page by page; nothing of it is kept.
 
     `width` and `height` are those of the first of its file's `pages`, of which at most a hundred
-    were looked at, and `unread_pages` could not be;
+    were looked at, and `unread_pages` could not be; `ends_early` tells that the file lacks its end;
     `not_compared` counts faces that were found in it, and that the engine can't compare;
     `has_other_models` tells that another model enrolled some faces of the gallery, which were not
     compared.
@@ -40,6 +40,7 @@ class FaceSearch(Answer):
     has_other_models: bool = False
     pages: int = 1
     unread_pages: list[int] = Field(default=[])
+    ends_early: bool = False
 
 
 class VerdictAsked(BaseModel):

@@ -202,6 +202,16 @@ class Job(Answer):
         False, description="a face has as many matches as are kept (`FACE_MATCH_LIMIT`)"
     )
     looked: dict[str, Finding] = {}
+    unreadable: list[str] = Field(
+        [],
+        description="text that was seen and can't be read, by its script",
+        examples=[["text in Khmer, not readable here"]],
+    )
+    not_seen: list[str] = Field(
+        [],
+        description="which part of the photo's file nobody has looked at",
+        examples=[["Only the first 100 of 300 pages were looked at."]],
+    )
     source: str = Field(
         "",
         description="the blob that was dropped; empty if the photo was sent",

@@ -9,11 +9,12 @@ from imaginem.usecases.admission import Admission
 from imaginem.usecases.alike import ReviewedMatch, may_have_more
 from imaginem.usecases.batches import BatchOverview
 from imaginem.usecases.faces import FaceSearch, SearchedFace
-from imaginem.usecases.findings import findings_of
+from imaginem.usecases.findings import findings_of, unread_text
 from imaginem.usecases.jobs import JobView
 from imaginem.usecases.poison import PoisonView
 from imaginem.usecases.poison_many import Handled
 from imaginem.usecases.rerun import Comparison
+from imaginem.usecases.unseen import unseen_in
 from imaginem.web import (
     face_models,
     models,
@@ -93,6 +94,8 @@ def present_job(job: JobView, match_limit: int) -> models.Job:
         looked={
             part: models.Finding.model_validate(found) for part, found in findings_of(job).items()
         },
+        unreadable=unread_text(job.outputs or {}),
+        not_seen=unseen_in(job.outputs),
         source=job.source,
         replaced=job.replaced,
     )
@@ -134,6 +137,7 @@ def present_search(search: FaceSearch) -> face_models.FaceSearch:
         has_other_models=search.has_other_models,
         pages=search.pages,
         unread_pages=list(search.unread_pages),
+        ends_early=search.ends_early,
     )
 
 

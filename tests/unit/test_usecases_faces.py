@@ -155,7 +155,7 @@ class TestSearch:
         assert (told["pages"], told["unread_pages"]) == (3, [3])
         shown = io.StringIO()
         show_search(found, Console(file=shown, width=100))
-        assert "pages that can't be read, and were left out: 3" in shown.getvalue()
+        assert "since they are damaged or too large: pages 3." in shown.getvalue()
 
     def test_a_file_of_one_page_tells_none(
         self, services: MemoryServices, open_: uuid.UUID

@@ -12,6 +12,7 @@ from imaginem.ports.erasing import ERASED_FACES
 from imaginem.ports.own_outputs.values import MarkedBox
 from imaginem.ports.seen_words import words_seen
 from imaginem.usecases.searching import TextHit
+from imaginem.usecases.unseen import SeenOfFile, seen_of_file
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -23,11 +24,7 @@ class PhotoContents:
     Attributes:
         faces_unread: there is an output of `facedetection`, and it fits no model.
         faces_erased: how many faces were left out, since they were erased.
-        smallest_face: pixels of the smallest face that was looked for, where that is larger than
-            usual; 0 if it is not.
-        ends_early: the photo's file lacks its end, as a step has told.
-        pages: how many pages the photo's file has.
-        unread_pages: numbers of those that could not be decoded, as a step has told.
+        seen: how much of the photo's file was there to be seen.
     """
 
     analysis: ImageAnalysis | None = None
@@ -35,10 +32,7 @@ class PhotoContents:
     faces: list[Face] = field(default_factory=list)
     faces_unread: bool = False
     faces_erased: int = 0
-    smallest_face: int = 0
-    ends_early: bool = False
-    pages: int = 1
-    unread_pages: list[int] = field(default_factory=list)
+    seen: SeenOfFile = field(default_factory=SeenOfFile)
 
     @property
     def objects(self) -> list[FoundObject]:
@@ -131,43 +125,14 @@ def contents_of(outputs: Mapping[str, Any]) -> PhotoContents:
     detected = outputs.get("facedetection")
     faces = detected.get("faces") if isinstance(detected, dict) else None
     erased = detected.get(ERASED_FACES) if isinstance(detected, dict) else None
-    smallest = detected.get("smallest_face") if isinstance(detected, dict) else None
-    analysis = _analysis(outputs)
-    text = _read(OcrText, outputs.get("ocr"))
-    told = (
-        analysis is not None and analysis.metadata.ends_early,
-        text is not None and text.ends_early,
-        isinstance(detected, dict) and detected.get("ends_early") is True,
-    )
-    counts = (
-        analysis.metadata.pages if analysis else None,
-        text.pages if text else None,
-        detected.get("pages") if isinstance(detected, dict) else None,
-    )
-    unread = (
-        analysis.metadata.unread_pages if analysis else None,
-        text.unread_pages if text else None,
-        detected.get("unread_pages") if isinstance(detected, dict) else None,
-    )
     parsed = [_read(Face, face) for face in faces] if isinstance(faces, list) else []
     return PhotoContents(
-        analysis=analysis,
-        text=text,
+        analysis=_analysis(outputs),
+        text=_read(OcrText, outputs.get("ocr")),
         faces=[face for face in parsed if face is not None],
         faces_unread=not isinstance(faces, list) or None in parsed,
         faces_erased=erased if isinstance(erased, int) else 0,
-        smallest_face=smallest if isinstance(smallest, int) else 0,
-        ends_early=any(told),
-        pages=max((count for count in counts if isinstance(count, int)), default=1),
-        unread_pages=sorted(
-            {
-                page
-                for pages in unread
-                if isinstance(pages, list)
-                for page in pages
-                if type(page) is int
-            }
-        ),
+        seen=seen_of_file(outputs),
     )
 
 

@@ -75,7 +75,7 @@ def photo(
         "hits": hits,
         "size": size,
         "page": shown,
-        "pages": min(contents.pages, PAGE_LIMIT),
+        "pages": min(contents.seen.pages, PAGE_LIMIT),
         "looks": {step: look_of(view, step) for step in _SHOWN_STEPS},
         "polygon": polygon,
         "page_limit": PAGE_LIMIT,

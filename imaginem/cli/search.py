@@ -13,6 +13,7 @@ from imaginem.cli.shared import (
     App,
     Exit,
     Json,
+    err,
     exit_on_error,
     fail,
     known_steps,
@@ -21,11 +22,12 @@ from imaginem.cli.shared import (
     print_json,
 )
 from imaginem.ports import FoundPhoto, PhotoFilter
-from imaginem.ports.text_search import Sureness, word_tokens
+from imaginem.ports.text_search import Sureness
 from imaginem.runtime import Runtime
 from imaginem.usecases.batches import batch_overview
 from imaginem.usecases.own_outputs import OwnOutputs
-from imaginem.usecases.searching import find_photos
+from imaginem.usecases.searching import NO_WORD, find_photos, has_words
+from imaginem.usecases.unsearched import unsearched
 
 _TOLD = {
     Sureness.EXACT: "exact",
@@ -57,13 +59,14 @@ def search(
     """Find photos by their words, in any script, their tags, and what own steps found."""
     text = " ".join(words or ())
     # Without, all photos would be hits, or none has these words.
-    if not word_tokens(text) and (text or not (where or tag)):
-        fail("there is no word to search for: give one with letters or digits", Exit.USAGE)
+    if not has_words(text) and (text or not (where or tag)):
+        fail(NO_WORD, Exit.USAGE)
     with exit_on_error():
         runtime = make_runtime(app)
         conditions = OwnOutputs(known_steps(app)).conditions(" and ".join(where or ()))
         wanted = PhotoFilter(text=text, batch=batch, tag=tag, where=conditions)
         page = find_photos(runtime, wanted, limit=limit)
+        left = unsearched(runtime, wanted, found=bool(page.photos))
     if as_json:
         print_json([_as_json(photo) for photo in page.photos])
     elif page.photos:
@@ -74,7 +77,13 @@ def search(
     if not page.photos:
         with exit_on_error():
             _check_batch(runtime, batch)
-        fail("no photo fits" if where or not text else "no photo has these words", Exit.FAILED)
+    for photos in left:
+        note = f"note: {photos.sentence}"
+        err.print(note, highlight=False, markup=False, soft_wrap=True)
+    if not page.photos:
+        so_far = " so far" if any(photos.may_be_found_later for photos in left) else ""
+        fits = "no photo fits" if where or not text else "no photo has these words"
+        fail(f"{fits}{so_far}", Exit.FAILED)
 
 
 def _check_batch(runtime: Runtime, batch: str) -> None:

@@ -26,3 +26,6 @@ class OpenBatches(Protocol):
             batch_id: of the batch.
             surely: note it even if this process has done so lately.
         """
+
+    def noted(self) -> list[str]:
+        """Return the batches that may have jobs at work; others have none."""

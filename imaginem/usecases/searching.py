@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
+from imaginem.errors import InvalidMessage
 from imaginem.images.limits import PAGE_LIMIT
 from imaginem.outputs import OcrText, TextLine, Word
 from imaginem.ports import (
@@ -16,6 +17,8 @@ from imaginem.ports import (
 )
 from imaginem.ports.text_search import Sureness, TextSearch, word_tokens
 from imaginem.usecases.audit.acting import note
+
+NO_WORD = "there is no word to search for: give one with letters or digits"
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,21 @@ class TextHit:
     page: int | None = None
 
 
+def has_words(text: str) -> bool:
+    """Tell whether a text that is searched for has a word; without, nothing can be found by it."""
+    return bool(word_tokens(text))
+
+
+def check_words(wanted: PhotoFilter) -> None:
+    """Check that there is a word in the text, if there is one.
+
+    Raises:
+        InvalidMessage: there is none: that no photo has it would say nothing.
+    """
+    if wanted.text and not has_words(wanted.text):
+        raise InvalidMessage(f"text: {NO_WORD}")
+
+
 def find_photos(
     services: DashboardServices, wanted: PhotoFilter, cursor: str = "", limit: int = 48
 ) -> PhotoPage:
@@ -43,8 +61,9 @@ def find_photos(
     What was asked for is not recorded: it may be a name.
 
     Raises:
-        InvalidMessage: the cursor is not valid.
+        InvalidMessage: the cursor is not valid, or there is no word in the text.
     """
+    check_words(wanted)
     batch = (wanted.batch,) if wanted.batch else ()
     kind = AuditSubject.BATCH if batch else AuditSubject.PHOTOS
     note(services, AuditDeed.SEARCHED, kind, *batch)
@@ -54,7 +73,12 @@ def find_photos(
 def count_labels(
     services: DashboardServices, wanted: PhotoFilter, kind: str, limit: int = 50
 ) -> list[tuple[str, int]]:
-    """Return the labels of photos with their counts: numbers, which show nobody."""
+    """Return the labels of photos with their counts: numbers, which show nobody.
+
+    Raises:
+        InvalidMessage: there is no word in the text.
+    """
+    check_words(wanted)
     return services.catalogue.labels(wanted, kind, limit)
 
 

@@ -9,7 +9,7 @@ from imaginem.usecases.progress import BatchProgress, read_batch, summarise, wit
 
 def progress_of(services: DashboardServices, batch_id: str) -> BatchProgress:
     """Return the progress of a batch, with the jobs that wait for their first step."""
-    rows = read_batch(services.log, batch_id, set())
+    rows = read_batch(services.log, batch_id, set(services.core_settings.default_pipeline))
     return with_waiting(summarise(batch_id, rows), at_work(services, batch_id, rows))
 
 

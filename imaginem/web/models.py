@@ -240,10 +240,18 @@ class Photo(Answer):
 
 
 class Photos(Answer):
-    """Photos, the surest first, then the newest; `cursor` leads to the next, empty at the end."""
+    """Photos, the surest first, then the newest; `cursor` leads to the next, empty at the end.
+
+    `not_searched` tells, in the answer without a cursor in its address, which photos could not be
+    found: those that are still being looked at, and, where nothing is found in a batch, those that
+    have no result or not of all steps.
+    """
 
     images: list[Photo]
     cursor: str
+    not_searched: list[str] = Field(
+        [], examples=[["Still being looked at: 6 of 6 photos in batch spring-2026."]]
+    )
 
 
 class LabelCount(Answer):

@@ -90,6 +90,8 @@ ENGLISH = {
     "photos.apply": "Show",
     "photos.clear": "Clear",
     "photos.none": "No photo fits.",
+    "photos.no_word": "There is no word to search for: give one with letters or digits.",
+    "photos.none.so_far": "No photo fits so far.",
     "photos.no_photo": "The photo is not kept here.",
     "photos.none.yet": "There are no photos yet. Upload some, and they show up here.",
     "photos.none.done": "No photo has a result yet. See the batches for those at work.",

@@ -55,6 +55,24 @@ def test_a_search_without_any_word_is_refused_instead_of_showing_every_photo(
     assert "one" not in told.stdout
 
 
+def test_a_search_right_after_photos_were_sent_tells_that_they_are_at_work(
+    runtime: Runtime, own_azurite: Emulator, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for number in range(6):
+        runtime.submissions.submitted((name, f"job{number}"), f"run{number}")
+    runtime.batches.open_batch(name)
+    runtime.open_batches.note(name)
+    cli = terminal(monkeypatch, own_azurite, runtime.settings.home, "search")
+
+    told = cli("Vincent", "--batch", name)
+    assert told.exit_code == 1
+    assert f"note: Still being looked at: 6 of 6 photos in batch {name}." in told.stderr
+    assert "error: no photo has these words so far" in told.stderr
+    as_json = cli("Vincent", "--batch", name, "--json")
+    assert json.loads(as_json.stdout) == []
+    assert "6 of 6 photos" in as_json.stderr
+
+
 def test_photos_of_before_are_found_by_what_steps_declare_once_they_are_reindexed(
     runtime: Runtime, own_azurite: Emulator, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

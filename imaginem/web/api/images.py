@@ -20,6 +20,7 @@ from imaginem.usecases.renditions import (
     version_of,
 )
 from imaginem.usecases.searching import count_labels, find_photos, page_with
+from imaginem.usecases.unsearched import unsearched
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob, WebDep
 from imaginem.web.files import PICTURE, attachment, file_response
 from imaginem.web.models import LabelCount, Photos
@@ -54,7 +55,9 @@ def images(
     """Find photos by their labels, text and faces: the surest first, then the newest."""
     page = find_photos(services, wanted, cursor, limit)
     found = [present_photo(photo, wanted.text) for photo in page.photos]
-    return Photos(images=found, cursor=page.cursor)
+    left = [] if cursor else unsearched(services, wanted, found=bool(found))
+    told = [photos.sentence for photos in left]
+    return Photos(images=found, cursor=page.cursor, not_searched=told)
 
 
 @router.get("/tags", responses=responses(422))

@@ -19,7 +19,7 @@ from imaginem.usecases.looked import look_of
 from imaginem.usecases.own_outputs import OwnOutputs
 from imaginem.usecases.renditions import facts_of, size_of, version_of
 from imaginem.usecases.rerun import comparison_of, prepare_rerun, rerun_job
-from imaginem.usecases.searching import hits_on_photo
+from imaginem.usecases.searching import has_words, hits_on_photo
 from imaginem.usecases.submit import run_again
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, VisibleJob, WebDep
 from imaginem.web.pages.boxes import ShownPage, contents_of, polygon
@@ -52,7 +52,7 @@ def photo(
     told = job.model_dump(mode="json", exclude={"looked"})  # the page says that in its places
     told["job_output"] = own.readable(told["job_output"])
     contents = contents_of(job.job_output or {})
-    searched = text.strip()
+    searched = text.strip() if has_words(text) else ""
     hits = hits_on_photo(contents.text, searched) if contents.text and searched else []
     shown = ShownPage(
         page or next((hit.page for hit in hits if hit.page), 1), contents, hits, searched

@@ -6,9 +6,10 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from imaginem.ports import DashboardServices, PhotoFilter
+from imaginem.ports import DashboardServices, PhotoFilter, PhotoPage
 from imaginem.usecases.own_outputs import OwnOutputs
-from imaginem.usecases.searching import count_labels, find_photos
+from imaginem.usecases.searching import count_labels, find_photos, has_words
+from imaginem.usecases.unsearched import unsearched
 from imaginem.web.dependencies import ServicesDep, Viewer, WebDep
 from imaginem.web.pages.render import render
 from imaginem.web.presenters import present_photo
@@ -29,7 +30,8 @@ def filter_fields(request: Request) -> dict[str, str]:
 def _cards(
     request: Request, services: DashboardServices, wanted: PhotoFilter, cursor: str
 ) -> dict[str, Any]:
-    page = find_photos(services, wanted, cursor, PAGE)
+    no_word = bool(wanted.text) and not has_words(wanted.text)
+    page = PhotoPage(()) if no_word else find_photos(services, wanted, cursor, PAGE)
     fields = filter_fields(request)
     return {
         "photos": [present_photo(photo, wanted.text) for photo in page.photos],
@@ -37,6 +39,7 @@ def _cards(
         "following": urlencode({**fields, "cursor": page.cursor}) if page.cursor else "",
         "fields": fields,
         "query": urlencode(fields),
+        "no_word": no_word,
         "more_filters": bool(fields.keys() - {"text", "tag"}),
     }
 
@@ -49,8 +52,12 @@ def photos(
     values = _cards(request, services, wanted, "")
     empty = not values["photos"] and not values["fields"]
     begun = empty and bool(services.batches.batches(caller.groups, limit=1).batches)
-    own = list(OwnOutputs(web.registry).fields())
-    return render(request, "photos.html", {**values, "begun": begun, "own_fields": own})
+    told = {"begun": begun, "own_fields": list(OwnOutputs(web.registry).fields())}
+    searched = values["fields"] and not values["no_word"]
+    left = unsearched(services, wanted, found=bool(values["photos"])) if searched else []
+    told["unsearched"] = left
+    told["so_far"] = any(photos.may_be_found_later for photos in left)
+    return render(request, "photos.html", {**values, **told})
 
 
 @router.get("/cards")
@@ -70,6 +77,8 @@ def facets(
     caller: Viewer, services: ServicesDep, request: Request, wanted: VisiblePhotos
 ) -> HTMLResponse:
     """Show the labels of the photos that fit: a part of the page."""
+    if wanted.text and not has_words(wanted.text):  # the page tells that in its place
+        return render(request, "_facets.html", {"tags": [], "categories": [], "objects": []})
     fields = filter_fields(request)
     links = [
         {

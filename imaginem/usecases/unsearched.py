@@ -1,0 +1,116 @@
+"""Which photos a search could not find yet: those that are still being looked at, or never were.
+
+What is told costs a list of the batches that may have photos at work, and the progress of small
+ones; large ones are named without a count.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from imaginem.errors import ImaginemError
+from imaginem.ports import DashboardServices, Groups, PhotoFilter
+from imaginem.usecases.looked_words import WORDS
+from imaginem.usecases.waiting import progress_of
+
+_MOST_IN_BATCH = 10_000
+_MOST_PHOTOS = 1_000
+"""Photos whose progress is read for a search in one batch, and in all."""
+_MOST_BATCHES = 10
+
+
+@dataclass(frozen=True)
+class Unsearched:
+    """Photos that were not searched.
+
+    Attributes:
+        how: `batch` or `batches` with photos that are still being looked at; `maybe_batch` or
+            `maybe_batches` if that is not counted; `unknown` if it can't be told; `no_result` and
+            `unsuccessful` for photos of which nobody will know more.
+        values: that its sentence tells.
+    """
+
+    how: str
+    values: Mapping[str, str | int]
+
+    @property
+    def may_be_found_later(self) -> bool:
+        """Whether the same search may find more later."""
+        return self.how not in ("no_result", "unsuccessful")
+
+    @property
+    def sentence(self) -> str:
+        """How it is told."""
+        return WORDS[f"unsearched.{self.how}"].format(**self.values)
+
+
+def unsearched(
+    services: DashboardServices, wanted: PhotoFilter, *, found: bool
+) -> list[Unsearched]:
+    """Return which photos a search could not find.
+
+    Args:
+        services: know what is at work.
+        wanted: what was searched for; its batch and its groups matter here.
+        found: whether something was found: else photos of its batch are told that have no result.
+    """
+    try:
+        told = list(_at_work(services, wanted))
+    except ImaginemError:  # the catalogue answers without storage
+        return [Unsearched("unknown", {})]
+    if told or found or not wanted.batch:
+        return told
+    return list(_never_looked_at(services, wanted))
+
+
+def _at_work(services: DashboardServices, wanted: PhotoFilter) -> Iterator[Unsearched]:
+    noted = _visible(services, wanted.groups, services.open_batches.noted())
+    batches = [name for name in noted if wanted.batch in ("", name)]
+    uncounted = batches[_MOST_BATCHES:]
+    photos, working, names = 0, 0, []
+    left = _MOST_IN_BATCH if wanted.batch else _MOST_PHOTOS
+    for name in batches[:_MOST_BATCHES]:
+        size = _size(services, name)
+        if size > left:
+            uncounted.append(name)
+            continue
+        left -= size
+        progress = progress_of(services, name)
+        if progress.ended < len(progress.jobs):
+            names.append(name)
+            photos += len(progress.jobs)
+            working += len(progress.jobs) - progress.ended
+    if names:
+        yield _of_batches("", names, {"photos": f"{photos:,}", "working": f"{working:,}"})
+    if uncounted:
+        yield _of_batches("maybe_", uncounted, {})
+
+
+def _of_batches(kind: str, names: list[str], values: Mapping[str, str]) -> Unsearched:
+    if len(names) == 1:
+        return Unsearched(f"{kind}batch", {**values, "batch": names[0]})
+    return Unsearched(f"{kind}batches", {**values, "batches": len(names)})
+
+
+def _never_looked_at(services: DashboardServices, wanted: PhotoFilter) -> Iterator[Unsearched]:
+    info = services.batches.batch(wanted.batch)
+    if info is None or not _visible(services, wanted.groups, [wanted.batch]):
+        return
+    # Photos that were dropped have results, and were not sent: there may be more than these.
+    for how, count in (
+        ("no_result", info.submitted - info.done),
+        ("unsuccessful", info.unsuccessful),
+    ):
+        if count > 0:
+            yield Unsearched(how, {"count": f"{count:,}", "batch": wanted.batch})
+
+
+def _visible(services: DashboardServices, groups: Groups, names: list[str]) -> list[str]:
+    if groups is None or not names:
+        return names
+    owners = services.batches.groups_of(names)
+    return [name for name in names if name not in owners or owners[name] in groups]
+
+
+def _size(services: DashboardServices, batch_id: str) -> int:
+    info = services.batches.batch(batch_id)
+    return max(info.submitted, info.done) if info else 0

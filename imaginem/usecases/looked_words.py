@@ -30,19 +30,19 @@ WORDS = {
     "looked.no_step": "Not looked for: {step} is no step of this job.",
     "looked.unreadable": "What the step found can't be shown here: see the raw JSON.",
     "looked.unsought": "The engine did not look for it.",
-    "unsearched.batch": "Still being looked at: {working} of {photos} photos in batch {batch}.",
+    "unsearched.batch": "Still being looked at: {working:,} of {photos:,} photos in batch {batch}.",
     "unsearched.batches": (
-        "Still being looked at: {working} of {photos} photos in {batches} batches."
+        "Still being looked at: {working:,} of {photos:,} photos in {batches} batches."
     ),
     "unsearched.maybe_batch": "Photos in batch {batch} may still be being looked at.",
     "unsearched.maybe_batches": "Photos in {batches} batches may still be being looked at.",
     "unsearched.unknown": "Whether photos are still being looked at can't be told just now.",
     "unsearched.no_result": (
-        "Not searched, since they have no result: at least {count} of the photos that were sent to "
-        "batch {batch}."
+        "Not searched, since they have no result: at least {count:,} of the photos that were sent "
+        "to batch {batch}."
     ),
     "unsearched.unsuccessful": (
-        "Photos of batch {batch} with a step that failed or was skipped: {count}. What it would "
+        "Photos of batch {batch} with a step that failed or was skipped: {count:,}. What it would "
         "have found is not searched."
     ),
     "unseen.pages": "Only the first {limit} of {value} pages were looked at.",

@@ -80,12 +80,12 @@ def _at_work(services: DashboardServices, wanted: PhotoFilter) -> Iterator[Unsea
             photos += len(progress.jobs)
             working += len(progress.jobs) - progress.ended
     if names:
-        yield _of_batches("", names, {"photos": f"{photos:,}", "working": f"{working:,}"})
+        yield _of_batches("", names, {"photos": photos, "working": working})
     if uncounted:
         yield _of_batches("maybe_", uncounted, {})
 
 
-def _of_batches(kind: str, names: list[str], values: Mapping[str, str]) -> Unsearched:
+def _of_batches(kind: str, names: list[str], values: Mapping[str, int]) -> Unsearched:
     if len(names) == 1:
         return Unsearched(f"{kind}batch", {**values, "batch": names[0]})
     return Unsearched(f"{kind}batches", {**values, "batches": len(names)})
@@ -101,7 +101,7 @@ def _never_looked_at(services: DashboardServices, wanted: PhotoFilter) -> Iterat
         ("unsuccessful", info.unsuccessful),
     ):
         if count > 0:
-            yield Unsearched(how, {"count": f"{count:,}", "batch": wanted.batch})
+            yield Unsearched(how, {"count": count, "batch": wanted.batch})
 
 
 def _visible(services: DashboardServices, groups: Groups, names: list[str]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from markupsafe import Markup, escape
+
 from imaginem.config.engine_table import ENGINE_TABLE
 from imaginem.usecases.looked_words import WORDS as LOOKED
 from imaginem.web.cost_texts import COSTS
@@ -282,6 +284,8 @@ def translator(texts: dict[str, str] = ENGLISH) -> Callable[..., str]:
 
     def translate(key: str, **values: object) -> str:
         text = texts.get(key, key.rpartition(".")[2])  # an unknown state is shown as it is
+        if any(isinstance(value, Markup) for value in values.values()):
+            return escape(text).format(**values)  # which escapes the other values
         return text.format(**values) if values else text
 
     return translate

@@ -54,7 +54,7 @@ def test_pages_of_one_file_are_one_match_and_more_pages_of_it() -> None:
     assert order == sorted(order)
     assert order[0] < page.index("and 2 more pages") < order[1]
     assert order[2] < page.index(f'id="match-{own}-{beside}"')
-    assert "scan, page 2" in page
+    assert "<bdi>scan</bdi>, page 2" in page
     assert 'href="/photos/b/scan?page=2"' in page
     assert 'href="/photos/b/scan?page=1"' not in page
     told = api.get("/api/jobs/b/own").json()["matches"]

@@ -111,7 +111,7 @@ class TestOnPagesAndInTheApi:
         web = client(services)
         page = web.get("/photos?text=Vincent&batch=names").text
         assert "No photo fits so far." in page
-        assert "Still being looked at: 6 of 6 photos in batch names." in page
+        assert "Still being looked at: 6 of 6 photos in batch <bdi>names</bdi>." in page
         assert "That is all." not in page
         answer = web.get("/api/images?text=Vincent&batch=names").json()
         assert answer["not_searched"] == ["Still being looked at: 6 of 6 photos in batch names."]

@@ -211,10 +211,11 @@ class TestHonesty:
         for job, name in (("1", "boat.jpg"), ("2", "tent.jpg"), ("3", "tent.jpg"), ("4", None)):
             services.submissions.submitted(("b", job), f"run {job}", {"original_name": name})
         page = local.get("/batches/b").text
-        assert '<a href="/photos/b/1" title="1">boat.jpg</a> <' in page
-        assert '<a href="/photos/b/2" title="2">tent.jpg</a> <small>2</small>' in page
-        assert '<a href="/photos/b/4" title="4">4</a>' in page
-        assert "<small>1</small>" not in page
+        assert '<a href="/photos/b/1" title="1"><bdi>boat.jpg</bdi></a> <' in page
+        tent = '<a href="/photos/b/2" title="2"><bdi>tent.jpg</bdi></a> <small><bdi>2</bdi></small>'
+        assert tent in page
+        assert '<a href="/photos/b/4" title="4"><bdi>4</bdi></a>' in page
+        assert "<small><bdi>1</bdi></small>" not in page
 
     def test_a_page_of_a_job_that_waits_says_that_nobody_has_looked_yet(
         self, services: MemoryServices, local: TestClient

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from imaginem.assets.nodejs import find_package
 from imaginem.images.limits import FILE_ENDINGS
 from imaginem.ports.categories import category_title
+from imaginem.redaction import escaped
 from imaginem.usecases.access import Caller
 from imaginem.usecases.reasons import told
 from imaginem.web import texts
@@ -20,6 +22,7 @@ from imaginem.web.pages.by_file import by_file
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+    from markupsafe import Markup
 
 _WEB = Path(__file__).parents[1]
 STATIC = _WEB / "static"
@@ -92,8 +95,29 @@ def _environment() -> "Environment":
         bytes=_bytes,
         told=told,
         by_file=by_file,
+        visible=_visible,
+        bdi=_bdi,
+        isolated=_isolated,
     )
     return environment
+
+
+def _visible(text: object) -> str:
+    """Return a text that turns nothing around, for attributes and where it has a `dir`."""
+    return escaped(str(text))
+
+
+def _bdi(text: object) -> "Markup":
+    """Return a name that a sender chose, whose letters leave those beside it in their order."""
+    from markupsafe import Markup
+
+    shown = _visible(text)
+    return Markup("<bdi>{}</bdi>").format(shown) if shown else Markup("")
+
+
+def _isolated(values: Mapping[str, object]) -> dict[str, object]:
+    """Return what a sentence tells, with the names in it apart from the rest."""
+    return {name: _bdi(v) if isinstance(v, str) else v for name, v in values.items()}
 
 
 def _moment(at: datetime) -> str:

@@ -45,6 +45,7 @@ function row(photo) {
   const name = document.createElement("span");
   name.className = "name";
   name.textContent = photo.name;
+  name.dir = "auto";
   const bar = document.createElement("progress");
   bar.max = 1;
   bar.value = 0;

@@ -33,6 +33,7 @@ from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.usecases.faces import FaceSearch, SearchedFace, search_faces
 from imaginem.usecases.forget_face import forget_face
+from imaginem.usecases.unsearched import at_work_for
 from imaginem.usecases.unseen import SeenOfFile
 
 faces_app = typer.Typer(no_args_is_help=True, help="Faces of the gallery.")
@@ -187,11 +188,15 @@ def search(photo: Path, as_json: Json = False, purpose: Purpose = "", app: App =
         runtime = make_runtime(app)
         state_purpose(purpose)
         found = search_faces(runtime, data, EVERYTHING)
+        left = at_work_for(runtime, EVERYTHING.groups)
     if as_json:
         print_json([_as_json(number, face) for number, face in enumerate(found.faces, 1)])
         _tell_unseen(found, err)
     else:
         show_search(found, out)
+    for photos in left:
+        note = f"note: {photos.sentence}"
+        err.print(note, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_search(found: FaceSearch, console: Console) -> None:

@@ -62,6 +62,11 @@ def unsearched(
     return list(_never_looked_at(services, wanted))
 
 
+def at_work_for(services: DashboardServices, groups: Groups) -> list[Unsearched]:
+    """Return which photos are still being looked at, of those that these groups may see."""
+    return unsearched(services, PhotoFilter(groups=groups), found=True)
+
+
 def _at_work(services: DashboardServices, wanted: PhotoFilter) -> Iterator[Unsearched]:
     noted = _visible(services, wanted.groups, services.open_batches.noted())
     batches = [name for name in noted if wanted.batch in ("", name)]

@@ -28,6 +28,7 @@ class FaceSearch(Answer):
 
     `width` and `height` are those of the first of its file's `pages`, of which at most a hundred
     were looked at, and `unread_pages` could not be; `ends_early` tells that the file lacks its end;
+    `not_searched` tells of photos whose faces are not in the gallery yet;
     `not_compared` counts faces that were found in it, and that the engine can't compare;
     `has_other_models` tells that another model enrolled some faces of the gallery, which were not
     compared.
@@ -41,6 +42,9 @@ class FaceSearch(Answer):
     pages: int = 1
     unread_pages: list[int] = Field(default=[])
     ends_early: bool = False
+    not_searched: list[str] = Field(
+        [], examples=[["Still being looked at: 6 of 6 photos in batch spring-2026."]]
+    )
 
 
 class VerdictAsked(BaseModel):

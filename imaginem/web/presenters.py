@@ -14,6 +14,7 @@ from imaginem.usecases.jobs import JobView
 from imaginem.usecases.poison import PoisonView
 from imaginem.usecases.poison_many import Handled
 from imaginem.usecases.rerun import Comparison
+from imaginem.usecases.unsearched import Unsearched
 from imaginem.usecases.unseen import unseen_in
 from imaginem.web import (
     face_models,
@@ -126,8 +127,8 @@ def present_match(match: ReviewedMatch) -> models.Match:
     )
 
 
-def present_search(search: FaceSearch) -> face_models.FaceSearch:
-    """Return the faces of the photo that was sent."""
+def present_search(search: FaceSearch, left: Sequence[Unsearched]) -> face_models.FaceSearch:
+    """Return the faces of the photo that was sent, and whose faces could not be found yet."""
     faces = [_present_searched(face) for face in search.faces]
     return face_models.FaceSearch(
         width=search.width,
@@ -138,6 +139,7 @@ def present_search(search: FaceSearch) -> face_models.FaceSearch:
         pages=search.pages,
         unread_pages=list(search.unread_pages),
         ends_early=search.ends_early,
+        not_searched=[photos.sentence for photos in left],
     )
 
 

@@ -519,7 +519,7 @@ class TestFaces:
         (taken,) = api.put(address, json={"verdict": ""}).json()
         assert taken["verdict"] == ""
         page = api.post(f"/faces/{one}/matches/{two}", data={"verdict": "rejected"})
-        assert "Rejected by local user" in page.text
+        assert "Rejected by <bdi>local user</bdi>" in page.text
 
     def test_searching_keeps_nothing(self, services: MemoryServices, api: TestClient) -> None:
         found = api.post("/api/faces/search", files={"file": ("a.png", photo_bytes(), "image/png")})

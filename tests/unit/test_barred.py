@@ -605,7 +605,7 @@ class TestWeb:
         eve.post("/api/batches/red/images", files=PHOTO)
         told = eve.post("/operations/photo/erase", files=PHOTO, data={"never_again": "true"}).text
         assert "Jobs erased: 1. Batches they were in: 1." in told
-        assert "It is barred in: batches of no group, red" in told
+        assert "It is barred in: batches of no group, <bdi>red</bdi>" in told
         lifted = eve.post("/operations/photo/lift", files=PHOTO, data={"group": "red"}).text
         assert "It is no longer barred in: red" in lifted
         assert [each.group for each in services.barred.all()] == [""]

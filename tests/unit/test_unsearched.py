@@ -116,6 +116,14 @@ class TestOnPagesAndInTheApi:
         answer = web.get("/api/images?text=Vincent&batch=names").json()
         assert answer["not_searched"] == ["Still being looked at: 6 of 6 photos in batch names."]
 
+    def test_so_does_a_search_for_faces(self, services: MemoryServices) -> None:
+        send(services, "names", 6)
+        web, photo = client(services), {"file": ("a.png", photo_bytes(), "image/png")}
+        page = web.post("/faces/search", files=photo).text
+        assert "Still being looked at: 6 of 6 photos in batch <bdi>names</bdi>." in page
+        answer = web.post("/api/faces/search", files=photo).json()
+        assert answer["not_searched"] == ["Still being looked at: 6 of 6 photos in batch names."]
+
     def test_nothing_is_said_once_all_have_ended(self, services: MemoryServices) -> None:
         send(services, "names")
         run_all(services, default_registry)

@@ -4,6 +4,7 @@ import uuid
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Query, Request, UploadFile
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from imaginem.errors import InvalidMessage
@@ -11,6 +12,7 @@ from imaginem.ports import SEARCH_LIMIT
 from imaginem.usecases.faces import face_image, matches_of_face, review_pair, search_faces
 from imaginem.usecases.forget_face import forget_face
 from imaginem.usecases.looked import Looked, found_nobody, look_of_face
+from imaginem.usecases.unsearched import at_work_for
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
 from imaginem.web.face_models import FaceSearch, VerdictAsked
 from imaginem.web.files import PICTURE, file_response
@@ -44,7 +46,7 @@ async def search(
 ) -> FaceSearch:
     """Find faces that look like those of a photo."""
     found = await web.turns.run(lambda: search_faces(services, read_upload(file), caller, limit))
-    return present_search(found)
+    return present_search(found, await run_in_threadpool(at_work_for, services, caller.groups))
 
 
 @router.get("/{face_id}/matches", responses=responses(404, 422))

@@ -4,6 +4,7 @@ import uuid
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse
 
 from imaginem.images.limits import PAGE_LIMIT
@@ -19,6 +20,7 @@ from imaginem.usecases.faces import (
     search_faces,
 )
 from imaginem.usecases.looked import found_nobody, look_of_face
+from imaginem.usecases.unsearched import at_work_for
 from imaginem.web.dependencies import Caseworker, ServicesDep, Viewer, WebDep
 from imaginem.web.pages.render import render
 from imaginem.web.presenters import present_match, present_matches, present_search
@@ -75,9 +77,13 @@ async def search(
     """Show the faces that look like those of a photo."""
     state_purpose(purpose)
     faces = await web.turns.run(lambda: search_faces(services, read_upload(file), caller))
-    return render(
-        request, "_search.html", {"search": present_search(faces), "page_limit": PAGE_LIMIT}
-    )
+    left = await run_in_threadpool(at_work_for, services, caller.groups)
+    values = {
+        "search": present_search(faces, left),
+        "page_limit": PAGE_LIMIT,
+        "unsearched": left,
+    }
+    return render(request, "_search.html", values)
 
 
 @router.post("/{face_id}/matches/{other_id}")

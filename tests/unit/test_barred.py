@@ -607,5 +607,5 @@ class TestWeb:
         assert "Jobs erased: 1. Batches they were in: 1." in told
         assert "It is barred in: batches of no group, <bdi>red</bdi>" in told
         lifted = eve.post("/operations/photo/lift", files=PHOTO, data={"group": "red"}).text
-        assert "It is no longer barred in: red" in lifted
+        assert "It is no longer barred in: <bdi>red</bdi>" in lifted
         assert [each.group for each in services.barred.all()] == [""]

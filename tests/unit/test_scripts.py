@@ -349,8 +349,31 @@ def test_short_words_with_many_marks_are_read_again_as_vietnamese() -> None:
         "Où est ma sœur",
         "Gdzie jest mój brat Łukasz, był w obozie pod Łodzią",
         "I am looking for my son",
+        "Élodie François",
+        "José Núñez Ibáñez",
     ):
         assert not may_be_vietnamese([others])
+
+
+@pytest.mark.parametrize(
+    ("seen", "read", "sure", "told"),
+    [
+        ("Nguyn", "“Nguyễn", 0.67, "Nguyễn"),  # what is read of the ground goes
+        ("Nguyn", "“Nguyễn", 0.66, "Nguyn"),
+        ("Pham Hóng Phúc", "- Phạm Hồng Phúc", 0.9, "Phạm Hồng Phúc"),
+        ("- Huyn", "- Huyền", 0.9, "- Huyền"),  # both readers see it
+        ("Benjamin", "Benjamín", 0.9, "Benjamin"),  # nothing makes it Vietnamese
+    ],
+)
+def test_the_name_of_a_vietnamese_is_read_again_though_it_stands_alone(
+    seen: str, read: str, sure: float, told: str
+) -> None:
+    words = tuple(ReadWord(word, sure, 0, 1) for word in read.split())
+    readers = [reader("vi")]
+    scripts = ScriptReader(readers, lambda *_: Reading(read, sure, words))
+    (line,) = scripts.read(PHOTO, [found(seen, 0.99, box(0, 0, 20 * len(seen)))])
+    assert line.text == told
+    assert told == seen or " ".join(word.text for word in line.words) == told
 
 
 def test_a_line_in_another_script_is_doubted_if_the_reader_of_the_others_believes_it() -> None:

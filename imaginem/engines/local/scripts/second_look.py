@@ -1,6 +1,7 @@
 """A second look at Latin letters: PP-OCR writes them where other letters stand, and loses marks."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from imaginem.engines.local.scripts.cutting import cut_line
 from imaginem.engines.local.scripts.gate import CHINESE, LEAST_SCORE, is_dense, is_mostly_number
 from imaginem.engines.local.scripts.lines import FoundLine, as_line
 from imaginem.engines.local.scripts.parting import Part
-from imaginem.engines.local.scripts.tesseract import Reading
+from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
 from imaginem.engines.local.scripts.vietnamese import (
     alike,
     is_fuller,
@@ -31,6 +32,11 @@ _LEAST_SEEN = 0.75
 """Score of PP-OCR from which a line is kept if another reader sees the same letters."""
 _LEAST_LETTERS = 4
 """Beside a number: fewer are seen by both readers where other letters stand."""
+
+_LEAST_FULLER = 0.67
+"""Belief of a line from which letters are taken that PP-OCR lacks, if the others are the same."""
+_SPECKS = "\u201c\u2018'\"_\u2014- "
+"""What is read of the ground before a line."""
 
 ReadLatin = Callable[[Array], Answer]
 
@@ -137,9 +143,11 @@ class SecondLook:
 
     def _fuller(self, line: TextLine) -> TextLine | None:
         answer = self._answer(line)
-        if answer is None or answer.belief < SURE or not is_fuller(answer.reading.text, line.text):
+        if answer is None or answer.belief < _LEAST_FULLER:
             return None
-        return as_line(answer, line.polygon, "vi")
+        if not is_fuller(answer.reading.text, line.text):
+            return None
+        return as_line(_without_specks(answer, line.text), line.polygon, "vi")
 
     def _is_seen(self, found: FoundLine) -> bool:
         line = found.line
@@ -161,3 +169,18 @@ class SecondLook:
 
 def _only(kind: Callable[[str], bool], text: str) -> str:
     return "".join(filter(kind, text))
+
+
+def _without_specks(answer: Answer, seen: str) -> Answer:
+    """Return an answer without signs before its first letter that PP-OCR does not see."""
+    text = answer.reading.text.lstrip(_SPECKS)
+    if seen[:1] in _SPECKS or text == answer.reading.text:
+        return answer
+    dropped = len(answer.reading.text) - len(text)
+    words: list[ReadWord] = []
+    for word in answer.reading.words:
+        kept = word.text[dropped:]
+        dropped = max(dropped - len(word.text) - 1, 0)
+        if kept:
+            words.append(replace(word, text=kept))
+    return replace(answer, reading=replace(answer.reading, text=text, words=tuple(words)))

@@ -38,8 +38,8 @@ class Pixels:
 def rgb_pixels(picture: "Image.Image", to_srgb: ToSrgb | None = None) -> Pixels:
     """Return a picture's pixels in 8-bit RGB.
 
-    16-bit grey is scaled to 8 bits. What is transparent becomes white; black or grey if white
-    would swallow what can be seen.
+    Grey of 16 bits and floating-point grey are scaled to 8 bits. What is transparent becomes
+    white; black or grey if white would swallow what can be seen.
 
     Args:
         picture: any mode.
@@ -60,7 +60,7 @@ def rgb_pixels(picture: "Image.Image", to_srgb: ToSrgb | None = None) -> Pixels:
 def rgb_strips(picture: "Image.Image", to_srgb: ToSrgb | None = None) -> "Iterator[Image.Image]":
     """Return a picture in strips of 8-bit RGB from top to bottom; arguments as of `rgb_pixels`."""
     if _is_grey_of_many_bits(picture):
-        white = max(_brightest(picture), 255.0)
+        white = _white(picture)
         for strip in _strips(picture):
             grey = strip.convert("F").point(lambda value: value * (255.0 / white))
             yield grey.convert("L").convert("RGB")
@@ -86,6 +86,14 @@ def _is_grey_of_many_bits(picture: "Image.Image") -> bool:
 
 def _is_transparent(picture: "Image.Image") -> bool:
     return picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
+
+
+def _white(picture: "Image.Image") -> float:
+    """Return the value that is white; floating-point pictures go to 1 or, like others, further."""
+    brightest = _brightest(picture)
+    if picture.mode == "F" and 0 < brightest <= 1:
+        return 1.0
+    return max(brightest, 255.0)
 
 
 def _brightest(picture: "Image.Image") -> float:

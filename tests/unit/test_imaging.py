@@ -98,6 +98,16 @@ def test_transparency_becomes_white() -> None:
     assert photo.pil.getpixel((0, 0)) == (255, 255, 255)
 
 
+@pytest.mark.parametrize("brightest", [1.0, 0.5, 255.0])
+def test_floating_point_grey_keeps_its_shades(brightest: float) -> None:
+    picture = Image.new("F", (4, 1))
+    for column, share in enumerate((0.0, 0.25, 0.5, 1.0)):
+        picture.putpixel((column, 0), share * brightest)
+    told = decode_photo(saved(picture, "TIFF")).array[0, :, 0] / 255
+    most = brightest if brightest <= 1 else 1.0  # a picture from 0 to 1 may be a dark one
+    assert told == pytest.approx([0.0, 0.25 * most, 0.5 * most, most], abs=0.01)
+
+
 def test_sixteen_bit_grey_keeps_its_shades() -> None:
     grey = Image.fromarray(np.linspace(0, 65535, 64, dtype=np.uint16).reshape(8, 8))
     photo = decode_photo(saved(grey, "PNG"))

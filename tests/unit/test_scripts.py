@@ -19,6 +19,7 @@ from imaginem.engines.local.scripts.photo import ScriptReader
 from imaginem.engines.local.scripts.tesseract import (
     Reading,
     ReadWord,
+    without_rules,
 )
 from imaginem.engines.local.scripts.vietnamese import is_fuller, looks_cut, may_be_vietnamese
 from imaginem.errors import ConfigurationError
@@ -154,6 +155,23 @@ def test_figures_of_arabic_script_are_never_sure() -> None:
 
     (line,) = Sure({"ar": {}}).lines(found("", 0.0, box(0, 0, 300)))
     assert [word.confidence for word in line.words] == [0.9, 0.5]
+    assert line.confidence == pytest.approx((4 * 0.9 + 2 * 0.5) / 6, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("| አበበ ከበደ", "አበበ ከበደ"),
+        ("| አበበ | ከበደ |", "አበበ | ከበደ"),
+        ("| वह आया |", "वह आया |"),  # its full stop looks so
+        ("||", "||"),
+        ("|", ""),
+    ],
+)
+def test_the_rules_of_a_table_are_no_letters(text: str, told: str) -> None:
+    words = tuple(ReadWord(word, 0.9, 0, 1) for word in text.split())
+    read = without_rules(Reading(text, 0.9, words))
+    assert (read.text, " ".join(word.text for word in read.words)) == (told, told)
 
 
 def test_greek_letters_of_pp_ocr_are_read_again_since_it_loses_some() -> None:

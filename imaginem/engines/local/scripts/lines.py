@@ -1,5 +1,6 @@
 """Lines of text on their way: as they are found, as they are read, and as nobody can read them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imaginem.engines.alphabets import (
@@ -110,17 +111,26 @@ def as_line(answer: Answer, polygon: list[int], language: str) -> TextLine:
         language: of the photo's lines in this script; empty where it isn't known.
     """
     text, script = answer.reading.text, answer.reader.script
+    words = [
+        Word(text=word.text, confidence=_doubted(word), polygon=place_of(word, polygon))
+        for word in answer.reading.words
+    ]
     return TextLine(
         text=text,
-        confidence=round(answer.reading.confidence, 4),
+        confidence=round(_in_the_mean(words, answer.reading.confidence), 4),
         polygon=polygon,
-        words=[
-            Word(text=word.text, confidence=_doubted(word), polygon=place_of(word, polygon))
-            for word in answer.reading.words
-        ],
+        words=words,
         script=script,
         language=language or language_by_letters(text, script),
     )
+
+
+def _in_the_mean(words: Sequence[Word], sure: float) -> float:
+    """Return the confidence of a line: no more than that of its words, by their signs."""
+    if not words:
+        return sure
+    signs = sum(len(word.text) for word in words)
+    return min(sure, sum(len(word.text) * word.confidence for word in words) / signs)
 
 
 def _doubted(word: ReadWord) -> float:

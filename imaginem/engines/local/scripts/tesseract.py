@@ -44,6 +44,9 @@ class Reading:
     words: tuple[ReadWord, ...] = ()
 
 
+_RULE, _WITH_STROKES = "|", ("Deva", "Beng")
+
+
 class Tesseract:
     """Reads lines; not for use by several threads at once.
 
@@ -83,7 +86,24 @@ class Tesseract:
                 sure = found.Confidence(tesserocr.RIL.WORD) / 100
                 pieces.append(ReadWord(piece, round(sure, 4), int(box[0]), int(box[2])))
         reading = Reading(text, api.MeanTextConf() / 100, words_of(text, pieces))
-        return _with_signs_of_script(_without_expected_signs(reading, api, height))
+        reading = _with_signs_of_script(_without_expected_signs(reading, api, height))
+        return without_rules(reading)
+
+
+def without_rules(reading: Reading) -> Reading:
+    """Return a reading without the rules of a table before and behind it, which are read as |.
+
+    The full stop of Devanagari and Bengali looks like one, and stays.
+    """
+    words = [*reading.words]
+    while words and words[0].text == _RULE:
+        del words[0]
+    if main_script(reading.text) not in _WITH_STROKES:
+        while words and words[-1].text == _RULE:
+            del words[-1]
+    if len(words) == len(reading.words):
+        return reading
+    return replace(reading, text=" ".join(word.text for word in words), words=tuple(words))
 
 
 def _without_expected_signs(reading: Reading, api: Any, height: int) -> Reading:

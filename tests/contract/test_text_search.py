@@ -68,6 +68,29 @@ ALIKE: dict[str, list[tuple[str, Sureness | None]]] = {
     "Abd al-Kareem": [("Abdalkareem", EXACT), ("Kareem, Abd al", EXACT)],
     "Ivanov, Sergey": [("Иванов\nСергей", OTHER), ("Сергей", None)],
 }
+NUMBERS: dict[str, list[tuple[str, Sureness | None]]] = {
+    "0770123456": [("Tel. 0770 123456", EXACT), ("(0770) 12-34-56", EXACT), ("0770 123457", None)],
+    "0771 123456": [("Tel.:0771123456!", EXACT), ("0771.123.456", EXACT), ("0771/12 34", None)],
+    "٠٧٧٢ ١٢٣٤٥٦": [("0772-123456", EXACT), ("0772\n12345", None)],
+    "07731234567": [
+        ("+964 773 1234567", SIMILAR),
+        ("00964 (0)773 123 4567", SIMILAR),
+        ("9647731234567", SIMILAR),
+        ("773 1234567", SIMILAR),
+        ("+964 773 1234568", None),
+    ],
+    "+964 774 1234567": [
+        ("0774 123 4567", SIMILAR),
+        ("00964 774 1234567", EXACT),
+        ("+963 774 1234567", None),
+        ("7741234567", SIMILAR),
+    ],
+    "8 912 345-67-89": [("+7 (912) 345 67 89", SIMILAR), ("+70912345678", None)],
+    "0775 1234567": [("0771 111 222 0775 123 4567 0772 333 444", EXACT)],
+    "12.03.1998": [("12/03/1998", EXACT), ("1998, 12. 03.", EXACT), ("12.03.1999", None)],
+    "120": [("12.0.1998", None), ("120", EXACT)],
+    "041998": [("12.04.1998", None)],
+}
 
 
 @pytest.fixture(params=("memory", "sqlite", "postgresql", "reading tokens"))
@@ -149,11 +172,14 @@ def test_words_go_with_the_result_that_had_them(stores: Stores) -> None:
     assert ids(stores, "14") == ["arabic"]
 
 
-def test_how_sure_a_hit_is_is_told(stores: Stores) -> None:
-    for number, hits in enumerate(ALIKE.values()):
+@pytest.mark.parametrize("table", [ALIKE, NUMBERS], ids=("words", "numbers"))
+def test_how_sure_a_hit_is_is_told(
+    stores: Stores, table: dict[str, list[tuple[str, Sureness | None]]]
+) -> None:
+    for number, hits in enumerate(table.values()):
         for place, (written, _) in enumerate(hits):
             save(stores, (f"{number}", f"{place}"), text=written)
-    for number, (words, hits) in enumerate(ALIKE.items()):
+    for number, (words, hits) in enumerate(table.items()):
         sure = {f"{place}": sureness for place, (_, sureness) in enumerate(hits) if sureness}
         assert dict(found(stores, words, batch=f"{number}")) == sure, words
 

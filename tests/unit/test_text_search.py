@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.names import Found, measure, read_names, sample
 from imaginem.outputs import OcrText, TextLine, Word
-from imaginem.ports.text_search import Sureness, TextSearch, met_by, tokens_of
+from imaginem.ports.text_search import Sureness, TextSearch, met_by, tokens_of, word_tokens
 from imaginem.ports.text_search.folding import compounds, fold
 from imaginem.ports.text_search.likeness import likeness
 from imaginem.usecases.searching import hits_on_photo
@@ -59,6 +59,12 @@ class TestOnThePhoto:
         assert (hit.word, hit.sureness) == (read.lines[0], Sureness.OTHER_SCRIPT)
         whole = TextLine(text="Maria Lopez", confidence=0.9, polygon=[])
         assert [hit.word for hit in hits_on_photo(text_of(whole), "lopez")] == [whole]
+
+    def test_a_line_is_marked_whose_number_is_grouped_otherwise(self) -> None:
+        read = text_of(line("Tel", "+964", "770", "1234567"), line("964"), line("12", "14"))
+        (hit,) = hits_on_photo(read, "07701234567")
+        assert (hit.word, hit.sureness) == (read.lines[0], Sureness.SIMILAR)
+        assert {hit.sureness for hit in hits_on_photo(read, "00964 7701234567")} == {"exact"}
 
     def test_pages_and_api_tell_how_sure_a_hit_is_and_show_where_it_is(self) -> None:
         services = web_services()
@@ -127,6 +133,13 @@ class TestFolding:
             ("ab", "12"),
             ("don", "t"),
         ]
+
+    def test_a_page_of_figures_has_tokens_with_an_end(self) -> None:
+        page = "\n".join(f"{number} " * 40 for number in range(2_000))
+        assert len(tokens_of(page, [], "b")) < 4_000
+
+    def test_a_registration_number_is_no_number_in_groups(self) -> None:
+        assert "12345678" not in word_tokens("AB-12345-678, 12345-678x")
 
     def test_a_text_without_end_has_tokens_with_an_end(self) -> None:
         assert len(tokens_of(" ".join(f"w{number}" for number in range(20_000)), [], "b")) < 20_000

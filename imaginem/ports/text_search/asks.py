@@ -4,13 +4,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from imaginem.ports.text_search.folding import Compound, compounds
+from imaginem.ports.text_search.folding import Compound, compounds_in, uncut
 from imaginem.ports.text_search.likeness import (
     SHORTEST_BEGINNING,
     Sureness,
     has_digit,
     likeness,
 )
+from imaginem.ports.text_search.numbers import Number, cut_out
 from imaginem.ports.text_search.tokens import (
     ARTICLES,
     SON_OR_NAME,
@@ -75,11 +76,13 @@ class _Word:
         text: the word, folded.
         exact: ways in which it is there exactly.
         loose: it finds longer words, and words that are alike.
+        similar: ways in which it is there with other letters or figures.
     """
 
     text: str
     exact: tuple[Term, ...]
     loose: bool
+    similar: tuple[Term, ...] = ()
 
 
 @dataclass
@@ -145,6 +148,7 @@ class TextSearch:
         keys = {key for word in self._words if word.loose for key in keys_of(word.text)}
         known = words_by_key(vocabulary.tokens_like(keys)) if keys else {}
         alike = [_alike(word, known) if word.loose else {} for word in self._words]
+        ways = [way + word.similar for way, word in zip(ways, self._words, strict=True)]
         for sureness in (Sureness.SIMILAR, Sureness.OTHER_SCRIPT):
             for number, found in enumerate(alike):
                 ways[number] += tuple(Term((each,)) for each in found.get(sureness, ()))
@@ -178,7 +182,22 @@ def _is_met(term: Term, tokens: Collection[str]) -> bool:
 
 
 def _words_of(text: str) -> Iterator[_Word]:
-    every = list(compounds(text))
+    for piece in cut_out(uncut(text)):
+        if isinstance(piece, Number):
+            yield _number(piece)
+        else:
+            yield from _words_in(list(compounds_in(piece)))
+
+
+def _number(number: Number) -> _Word:
+    exact = [Term((token,)) for token in number.same()]
+    if len(number.groups) > 1:
+        exact.append(Term(number.groups))
+    otherwise = tuple(Term((token,)) for token in number.otherwise())
+    return _Word(number.figures, tuple(exact), loose=False, similar=otherwise)
+
+
+def _words_in(every: Sequence[Compound]) -> Iterator[_Word]:
     joined = {at: (end, name) for at, end, name in servant_names(every)}
     at = 0
     while at < len(every):
@@ -218,6 +237,8 @@ def _alike(word: _Word, by_key: Mapping[str, Iterable[str]]) -> dict[Sureness, l
 def _sureness(word: _Word, token: str, photo: Collection[str]) -> Sureness | None:
     if any(token in term.tokens and _is_met(term, photo) for term in word.exact):
         return Sureness.EXACT
+    if any(token in term.tokens and _is_met(term, photo) for term in word.similar):
+        return Sureness.SIMILAR
     if not word.loose:
         return None
     if len(word.text) >= SHORTEST_BEGINNING and token.startswith(word.text):

@@ -68,9 +68,9 @@ _UNSPACED = (
     "\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 # `\w` misses the vowel signs of Indian scripts, which are marks.
-_LETTER = rf"(?:(?![{_UNSPACED}])[^\W_]|[\u0900-\u0963\u0966-\u0dff])"
-_WORD = re.compile(rf"(?P<run>[{_UNSPACED}]+)|{_LETTER}+(?:['-]{_LETTER}+)*")
-_CUT = re.compile(rf"(?<={_LETTER})-[ \t]*\r?\n\s*(?={_LETTER})")
+LETTER = rf"(?:(?![{_UNSPACED}])[^\W_]|[\u0900-\u0963\u0966-\u0dff])"
+_WORD = re.compile(rf"(?P<run>[{_UNSPACED}]+)|{LETTER}+(?:['-]{LETTER}+)*")
+_CUT = re.compile(rf"(?<={LETTER})-[ \t]*\r?\n\s*(?={LETTER})")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,17 @@ def _fold_character(character: str) -> str:
 
 def compounds(text: str) -> Iterator[Compound]:
     """Yield the words of a text in its order; one that is cut by the line's end is one word."""
-    for found in _WORD.finditer(_CUT.sub("-", fold(text))):
+    return compounds_in(uncut(text))
+
+
+def uncut(text: str) -> str:
+    """Return a text in folded letters; words that are cut by a line's end are whole."""
+    return _CUT.sub("-", fold(text))
+
+
+def compounds_in(folded: str) -> Iterator[Compound]:
+    """Yield the words of a text that `uncut` returned."""
+    for found in _WORD.finditer(folded):
         if found["run"]:
             yield from _pieces(found["run"])
         else:

@@ -3,6 +3,7 @@
 - `maria`: a folded word; of scripts without spaces each letter, each pair of neighbours, the run.
 - `=mr|maria`, `~maria|maria`: a word by a key of its sound or its look; what begins with a key is
   the list of words that may be alike.
+- `|7701234567`: a telephone number without the code of its country (`numbers`).
 - `#…`: a label or the batch, hashed, so that words and labels are looked up together.
 """
 
@@ -10,9 +11,10 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from imaginem.ports.text_search.folding import Compound, compounds
+from imaginem.ports.text_search.folding import Compound, compounds_in, uncut
 from imaginem.ports.text_search.likeness import SHORTEST_ALIKE
 from imaginem.ports.text_search.looks import look_key
+from imaginem.ports.text_search.numbers import REST, number_tokens
 from imaginem.ports.text_search.sounds import sound_keys
 
 _MOST_WORDS = 5_000
@@ -55,8 +57,10 @@ def tokens_of(text: str, labels: Iterable[tuple[str, str]], batch_id: str) -> li
 
 
 def word_tokens(text: str) -> list[str]:
-    """Return the tokens of a text that are words, each once."""
-    return list(dict.fromkeys(_words(compounds(text[:_LONGEST_TEXT]))))[:_MOST_WORDS]
+    """Return the tokens of a text that are words and numbers, each once."""
+    folded = uncut(text[:_LONGEST_TEXT])
+    words = list(dict.fromkeys(_words(compounds_in(folded))))[:_MOST_WORDS]
+    return list(dict.fromkeys([*words, *number_tokens(folded)]))
 
 
 def marks_of(labels: Iterable[tuple[str, str]], batch_id: str = "") -> list[str]:
@@ -68,7 +72,7 @@ def marks_of(labels: Iterable[tuple[str, str]], batch_id: str = "") -> list[str]
 
 def keys_of(word: str) -> list[str]:
     """Return with which letters those tokens begin that list a word with all that may be alike."""
-    if len(word) < SHORTEST_ALIKE or word.isdigit():
+    if len(word) < SHORTEST_ALIKE or word.isdigit() or word.startswith(REST):
         return []
     return [f"~{look_key(word)}|", *(f"={key}|" for key in sorted(sound_keys(word)))]
 

@@ -6,7 +6,9 @@ words goes through the tokens, as a search by text went through all texts before
 """
 
 from abc import ABC, abstractmethod
+from bisect import bisect_right
 from collections.abc import Collection, Sequence
+from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, cast, func, not_, or_, select, text, true
@@ -140,7 +142,9 @@ class ReadTokens(_ByCondition):
 
     def _any(self, ways: tuple[Term, ...], words: int) -> ColumnElement[bool]:
         """Return the condition that a word is there in one of its surest ways."""
-        return or_(*map(self._term, ways[: _MOST_PARAMETERS // words]))
+        sums = accumulate(len(way.tokens) for way in ways)
+        room = bisect_right(list(sums), _MOST_PARAMETERS // words)
+        return or_(*map(self._term, ways[: max(room, 1)]))
 
     def _term(self, term: Term) -> ColumnElement[bool]:
         end = "" if term.beginning else " "

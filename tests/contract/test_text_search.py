@@ -10,17 +10,21 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete, text
 
 from imaginem.errors import InvalidMessage
 from imaginem.ports import PhotoFilter
-from imaginem.ports.own_outputs.index import IndexedOutputs
+from imaginem.ports.own_outputs.index import IndexedOutputs, index_nothing
 from imaginem.ports.text_search import Sureness
 from imaginem.ports.text_search.tokens import keys_of
 from imaginem.sql import Database, SqlCatalogue
+from imaginem.sql.reindexing import reindex
+from imaginem.sql.schema import PhotoText
 from imaginem.sql.search_rows import write_search_rows
 from imaginem.sql.text_conditions import Gin, ReadTokens
 from imaginem.sql.text_index import text_index_of
+from imaginem.sql.text_types import as_column
+from imaginem.sql.types import job_number
 from imaginem.sql.wiping import write_anew
 from tests.contract.revisions import add_result, add_tag, at_revision
 from tests.contract.rows import save
@@ -90,6 +94,32 @@ NUMBERS: dict[str, list[tuple[str, Sureness | None]]] = {
     "12.03.1998": [("12/03/1998", EXACT), ("1998, 12. 03.", EXACT), ("12.03.1999", None)],
     "120": [("12.0.1998", None), ("120", EXACT)],
     "041998": [("12.04.1998", None)],
+}
+
+NAMES: dict[str, list[tuple[str, Sureness | None]]] = {
+    "Abd al-Rahman": [
+        ("Abdur Rahman", SIMILAR),
+        ("Abdurrahman", SIMILAR),
+        ("عبد الرحمن", OTHER),
+        ("بسم الله الرحمن، عبد الله", None),
+    ],
+    "Nuruddin": [("Nour ed-Din", SIMILAR), ("Nour Eddine", SIMILAR), ("نور الدين", OTHER)],
+    "نورالدين": [("نور الدين", EXACT), ("Nur al Din", OTHER), ("نور", None)],
+    "Abubakar": [("Abu Bakr", SIMILAR), ("أبو بكر", OTHER), ("Abu", None)],
+    "Omar Ben Ali": [("BENALI, Omar", EXACT), ("Omar Benali", EXACT), ("Omar Ben", None)],
+    "Benali": [("Ben Ali", EXACT), ("Ben", None)],
+    "Fatima Zahra": [("Fatimazahra", EXACT), ("Zahra", None)],
+    "Fatimazahra": [("Zahra, Fatima", SIMILAR), ("Fatima", None)],
+    "Gebremariam": [("Gebre Mariam", EXACT), ("ገብረ ማርያም", OTHER)],
+    "Alnoor": [("Al Noor", SIMILAR), ("Noor", None)],
+    "Al Noor": [("Alnoor", EXACT), ("Elnoor", SIMILAR)],
+    "JR Smith": [("J. R. Smith", EXACT), ("Smith, R.", None)],
+    "J. R. Smith": [("JR Smith", EXACT)],
+    "김철수": [("Kim Chulsoo", OTHER), ("Kim Chul-soo", OTHER), ("Kim", None)],
+    "Kim Chul Soo": [("Kim Chulsoo", EXACT), ("김철수", OTHER), ("김 철수", OTHER)],
+    "Maria Delacruz": [("Maria de la Cruz", SIMILAR), ("Maria Cruz", None)],
+    "photo is": [("photos", None), ("photois", EXACT)],
+    "notable": [("not able", None)],
 }
 
 
@@ -172,7 +202,7 @@ def test_words_go_with_the_result_that_had_them(stores: Stores) -> None:
     assert ids(stores, "14") == ["arabic"]
 
 
-@pytest.mark.parametrize("table", [ALIKE, NUMBERS], ids=("words", "numbers"))
+@pytest.mark.parametrize("table", [ALIKE, NUMBERS, NAMES], ids=("words", "numbers", "names"))
 def test_how_sure_a_hit_is_is_told(
     stores: Stores, table: dict[str, list[tuple[str, Sureness | None]]]
 ) -> None:
@@ -227,6 +257,25 @@ def test_texts_from_before_are_found(address: str, tmp_path: Path) -> None:
     assert ids(stores, "María", tag="cat", batch="b") == ["new"]
     assert ids(stores, "Мария") == ["new", "old"]
     database.close()
+
+
+def test_photos_from_before_are_found_by_numbers_and_names_once_their_words_are_made_anew(
+    database: Database,
+) -> None:
+    stores = sql_stores(database)
+    save(stores, ("b", "old"), text="Abu Bakr 0770 123456")
+    with database.session() as session:
+        session.execute(delete(PhotoText))
+        before = as_column(["abu", "bakr", "0770", "123456"])
+        session.add(PhotoText(job=job_number("b", "old"), tokens=before))
+    assert [ids(stores, words) for words in ("0770123456", "Abubakar", "Abu Bakr")] == [
+        [],
+        [],
+        ["old"],
+    ]
+    *_, last = reindex(database, index_nothing)
+    assert last.changed == 1
+    assert [ids(stores, words) for words in ("0770123456", "Abubakar")] == [["old"], ["old"]]
 
 
 def words_like(database: Database, word: str) -> set[str]:

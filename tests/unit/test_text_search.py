@@ -1,6 +1,8 @@
 """How words are found: on the photo, on the pages and in other scripts."""
 
 from collections.abc import Collection
+from itertools import permutations
+from pathlib import Path
 
 import pytest
 
@@ -9,9 +11,26 @@ from imaginem.outputs import OcrText, TextLine, Word
 from imaginem.ports.text_search import Sureness, TextSearch, met_by, tokens_of, word_tokens
 from imaginem.ports.text_search.folding import compounds, fold
 from imaginem.ports.text_search.likeness import likeness
+from imaginem.ports.text_search.names import whole_names
 from imaginem.usecases.searching import hits_on_photo
 from tests.dashboard import client, keep, web_services
 from tests.names_in_scripts import names_in_scripts
+
+NAMES_OF_SEVERAL_WORDS = (
+    ("Abd al-Rahman", "Abdur Rahman", "Abdurrahman", "Abdirahman", "عبد الرحمن", "Абдуррахман"),
+    ("Nuruddin", "Nour ed-Din", "Nour Eddine", "Nur al Din", "نور الدين", "نورالدين"),
+    ("Salahuddin", "Salah ed-Din", "Salah al-Din", "صلاح الدين"),
+    ("Abu Bakr", "Abubakar", "Abou Bakr", "Aboubacar", "أبو بكر"),
+    ("Ben Ali", "Benali", "بن علي"),
+    ("Saif ul Islam", "Saifulislam", "Saif-ul-Islam", "سيف الإسلام"),
+    ("Nasrallah", "Nasr Allah", "نصر الله"),
+    ("Fatima Zahra", "Fatimazahra", "Fatima-Zahra"),
+    ("Gebremariam", "Gebre Mariam", "Gebre-Mariam", "ገብረ ማርያም", "ገብረማርያም"),
+    ("Al Noor", "Alnoor", "Al-Noor", "El Noor", "النور"),
+    ("J. R. Smith", "JR Smith", "J.R. Smith"),
+    ("Kim Chulsoo", "Kim Chul-soo", "Kim Chul Soo", "Kim Cheolsu", "김철수", "김 철수"),
+    ("MacDonald", "Mac Donald"),
+)
 
 
 def line(*words: str) -> TextLine:
@@ -88,6 +107,17 @@ class TestOnThePhoto:
         )
         assert 'class="sure-' not in local.get("/photos/b/one").text
         assert "is not marked" in local.get("/photos/b/one?text=Anna").text
+
+    def test_a_name_is_marked_that_is_one_word_or_two(self) -> None:
+        read = text_of(line("Kim", "Chulsoo"), line("Nuruddin", "Kim"), line("Fatima", "Zahra"))
+        korean = hits_on_photo(read, "김철수")
+        assert [(hit.line, hit.sureness.value) for hit in korean] == [(1, "other_script")]
+        assert [hit.word.text for hit in hits_on_photo(read, "Nour ed-Din")] == ["Nuruddin"]
+        marked = hits_on_photo(read, "Fatimazahra")
+        assert [(hit.word.text, hit.sureness.value) for hit in marked] == [
+            ("Fatima", "similar"),
+            ("Zahra", "similar"),
+        ]
 
 
 class TestFolding:
@@ -211,6 +241,31 @@ class TestWholeSearches:
     def test_who_is_called_ben_is_not_found_by_his_other_name_alone(self) -> None:
         assert sureness_in("John Smith", "Ben Smith") is None
         assert sureness_in("John Smith", "Smith, Ben") is None
+
+    @pytest.mark.parametrize("spellings", NAMES_OF_SEVERAL_WORDS, ids=lambda names: names[0])
+    def test_a_name_of_several_words_is_found_by_each_of_its_spellings(
+        self, spellings: tuple[str, ...]
+    ) -> None:
+        missed = [
+            (searched, photo)
+            for searched, photo in permutations(spellings, 2)
+            if sureness_in(photo, searched) is None
+        ]
+        assert missed == []
+
+    def test_two_words_that_are_no_name_find_none_that_is_like_both(self) -> None:
+        for searched, photo in (
+            ("they are", "theyre"),
+            ("a step", "steps"),
+            ("new file", "profile"),
+        ):
+            assert sureness_in(photo, searched) is None, searched
+
+    def test_few_words_of_a_text_are_kept_as_one(self) -> None:
+        prose = Path("docs/search.md").read_text()
+        words = [word.whole for word in compounds(prose)]
+        joined = [name.text for name in whole_names(list(compounds(prose)))]
+        assert len(joined) < len(words) / 25
 
 
 def sureness_in(photo: str, searched: str) -> str | None:

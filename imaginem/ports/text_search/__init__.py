@@ -5,8 +5,9 @@ the same once they are folded (`folding`); alike if they look alike (`looks`), o
 (`sounds`), as names do that are written in other scripts.
 """
 
-from imaginem.ports.text_search.asks import Ask, Term, TextSearch, Vocabulary, met_by
+from imaginem.ports.text_search.asks import Ask, TextSearch, Vocabulary, met_by
 from imaginem.ports.text_search.likeness import Sureness
+from imaginem.ports.text_search.searched import Term
 from imaginem.ports.text_search.tokens import (
     marks_of,
     tokens_of,

@@ -4,40 +4,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from imaginem.ports.text_search.folding import Compound, compounds_in, uncut
 from imaginem.ports.text_search.likeness import (
     SHORTEST_BEGINNING,
     Sureness,
-    has_digit,
     likeness,
 )
-from imaginem.ports.text_search.numbers import Number, cut_out
-from imaginem.ports.text_search.tokens import (
-    ARTICLES,
-    SON_OR_NAME,
-    SONS_OF,
-    keys_of,
-    pairs_of,
-    servant_names,
-    words_by_key,
-)
+from imaginem.ports.text_search.names import ARTICLES, SON_OR_NAME, SONS_OF
+from imaginem.ports.text_search.searched import Joined, Term, Word, searched_words
+from imaginem.ports.text_search.tokens import keys_of, words_by_key
 
 _MOST_ALIKE = 200
 """Words that may stand in one word's place, the closest ones."""
-_MOST_WORDS = 12
-"""Words of a search; further ones are left out."""
-
-
-@dataclass(frozen=True)
-class Term:
-    """One way in which a word may be in a photo: all of these tokens are there.
-
-    Attributes:
-        beginning: a token that begins with the one given will do.
-    """
-
-    tokens: tuple[str, ...]
-    beginning: bool = False
 
 
 Groups = tuple[tuple[Term, ...], ...]
@@ -68,23 +45,6 @@ class Vocabulary(Protocol):
         """Return the tokens that begin with one of these keys."""
 
 
-@dataclass(frozen=True)
-class _Word:
-    """A word of a search.
-
-    Attributes:
-        text: the word, folded.
-        exact: ways in which it is there exactly.
-        loose: it finds longer words, and words that are alike.
-        similar: ways in which it is there with other letters or figures.
-    """
-
-    text: str
-    exact: tuple[Term, ...]
-    loose: bool
-    similar: tuple[Term, ...] = ()
-
-
 @dataclass
 class TextSearch:
     """A search for words.
@@ -96,11 +56,12 @@ class TextSearch:
 
     text: str
     marks: Sequence[str] = ()
-    _words: list[_Word] = field(init=False)
+    _words: list[Word] = field(init=False)
+    _joined: list[Joined] = field(init=False)
 
     def __post_init__(self) -> None:
         """Cut the text into words."""
-        self._words = list(dict.fromkeys(_words_of(self.text)))[:_MOST_WORDS]
+        self._words, self._joined = searched_words(self.text)
 
     def asks(self, vocabulary: Vocabulary, least: Sureness = Sureness.EXACT) -> Iterator[Ask]:
         """Yield what to ask an index for, surest first; each leaves out the hits of those before.
@@ -129,7 +90,7 @@ class TextSearch:
         """
         found = [
             sureness
-            for word in self._words
+            for word in (*self._words, *(each.word for each in self._joined))
             for each in words
             if (sureness := _sureness(word, each, photo)) is not None
         ]
@@ -140,21 +101,34 @@ class TextSearch:
         if not self._words:
             return
         ways = [word.exact for word in self._words]
+        self._add(ways, [each.word.exact for each in self._joined])
         yield Sureness.EXACT, tuple(ways)
         for number, word in enumerate(self._words):
             if word.loose and len(word.text) >= SHORTEST_BEGINNING:
                 ways[number] += (Term((word.text,), beginning=True),)
         yield Sureness.BEGINNING, tuple(ways)
-        keys = {key for word in self._words if word.loose for key in keys_of(word.text)}
+        every = [*self._words, *(each.word for each in self._joined)]
+        keys = {key for word in every if word.loose for key in keys_of(word.text)}
         known = words_by_key(vocabulary.tokens_like(keys)) if keys else {}
-        alike = [_alike(word, known) if word.loose else {} for word in self._words]
+        alike = [_alike(word, known) if word.loose else {} for word in every]
         ways = [way + word.similar for way, word in zip(ways, self._words, strict=True)]
         for sureness in (Sureness.SIMILAR, Sureness.OTHER_SCRIPT):
-            for number, found in enumerate(alike):
-                ways[number] += tuple(Term((each,)) for each in found.get(sureness, ()))
+            found = [tuple(Term((each,)) for each in group.get(sureness, ())) for group in alike]
+            for number in range(len(ways)):
+                ways[number] += found[number]
+            self._add(ways, found[len(ways) :])
             if sureness is Sureness.OTHER_SCRIPT:
                 ways = self._without_articles(ways)
             yield sureness, tuple(ways)
+
+    def _add(self, ways: list[tuple[Term, ...]], joined: Sequence[tuple[Term, ...]]) -> None:
+        """Let each way of neighbours as one word stand for all of them.
+
+        (a or ab) and (b or ab) is a and b, or ab.
+        """
+        for each, more in zip(self._joined, joined, strict=True):
+            for number in each.places:
+                ways[number] += more
 
     def _without_articles(self, ways: list[tuple[Term, ...]]) -> list[tuple[Term, ...]]:
         """Leave out articles: other scripts write them together with the name, or not at all.
@@ -181,45 +155,7 @@ def _is_met(term: Term, tokens: Collection[str]) -> bool:
     return all(token in tokens for token in term.tokens)
 
 
-def _words_of(text: str) -> Iterator[_Word]:
-    for piece in cut_out(uncut(text)):
-        if isinstance(piece, Number):
-            yield _number(piece)
-        else:
-            yield from _words_in(list(compounds_in(piece)))
-
-
-def _number(number: Number) -> _Word:
-    exact = [Term((token,)) for token in number.same()]
-    if len(number.groups) > 1:
-        exact.append(Term(number.groups))
-    otherwise = tuple(Term((token,)) for token in number.otherwise())
-    return _Word(number.figures, tuple(exact), loose=False, similar=otherwise)
-
-
-def _words_in(every: Sequence[Compound]) -> Iterator[_Word]:
-    joined = {at: (end, name) for at, end, name in servant_names(every)}
-    at = 0
-    while at < len(every):
-        if at in joined:
-            end, name = joined[at]
-            parts = tuple(part for word in every[at:end] for part in word.parts)
-            yield _Word(name, (Term((name,)), Term(parts)), loose=True)
-            at = end
-        else:
-            yield _word(every[at])
-            at += 1
-
-
-def _word(word: Compound) -> _Word:
-    text = word.whole
-    if word.unspaced:
-        return _Word(text, (Term(pairs_of(text)),), loose=True)
-    exact = (Term((text,)), Term(word.parts)) if len(word.parts) > 1 else (Term((text,)),)
-    return _Word(text, exact, loose=not has_digit(text))
-
-
-def _alike(word: _Word, by_key: Mapping[str, Iterable[str]]) -> dict[Sureness, list[str]]:
+def _alike(word: Word, by_key: Mapping[str, Iterable[str]]) -> dict[Sureness, list[str]]:
     """Return the words that are alike, by how sure that is."""
     known = {other for key in keys_of(word.text) for other in by_key.get(key, ())}
     ranked = sorted(
@@ -234,7 +170,7 @@ def _alike(word: _Word, by_key: Mapping[str, Iterable[str]]) -> dict[Sureness, l
     return alike
 
 
-def _sureness(word: _Word, token: str, photo: Collection[str]) -> Sureness | None:
+def _sureness(word: Word, token: str, photo: Collection[str]) -> Sureness | None:
     if any(token in term.tokens and _is_met(term, photo) for term in word.exact):
         return Sureness.EXACT
     if any(token in term.tokens and _is_met(term, photo) for term in word.similar):

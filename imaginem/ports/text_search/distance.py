@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from imaginem.ports.text_search.romanising import (
+    HANGUL,
     INDIAN,
     THAI,
     VOWELS,
@@ -124,6 +125,7 @@ def _heard(word: str, other: str) -> tuple[_Sound, ...]:
 def _heard_beside(word: str, unwritten: bool) -> tuple[_Sound, ...]:
     """Return a word's sounds, beside those of a script that leaves vowels out, or of another."""
     sounds, classes, abjad = sounds_of(word), classes_of(word), leaves_vowels_out(word)
+    korean = HANGUL.search(word)  # its vowel eo is written o and u, too
     free = INDIAN.search(word) or THAI.search(word)
     losses = _AMONG_ABJADS if abjad and unwritten else _LOSSES
     heard = []
@@ -133,7 +135,10 @@ def _heard_beside(word: str, unwritten: bool) -> tuple[_Sound, ...]:
             loss = 0.3
             if unwritten:
                 loss = 0.2 if abjad else _loss_of_vowel(sounds, place)
-            heard.append(_sound(sound, of, 0.05 if free and sound == "a" else loss, 0.4))
+            unspoken = (free and sound == "a") or (
+                korean and sounds[place : place + 2] == ("e", "o")
+            )
+            heard.append(_sound(sound, of, 0.05 if unspoken else loss, 0.4))
             continue
         spelt, loss = _SAME_SOUNDS.get(sound, sound), losses.get(sound, 1.0)
         if last and spelt in "hy":

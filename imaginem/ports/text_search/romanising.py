@@ -50,6 +50,7 @@ _BEFORE = tuple(
         ("ஜ", "j"),
         ("[ก-ฮ]์", ""),
         ("ญ", "น"),
+        ("^박(?=[가-힣]{1,2}$)", "park"),
         ("([เแโใไ])([ก-ฮ])", r"\2\1"),
     )
 )
@@ -58,6 +59,9 @@ _SOUND = re.compile(
 )
 _SERVANT = re.compile("['a]bd['aeou]*(?:l(?!l?['a]*h?['a]*$)|(?=rr|ss|nn|tt|dd|zz))?")
 """The first part of names such as Abdurrahman: its vowels and the article differ by language."""
+
+_OF_THE_FAITH = re.compile("(?<=..)[aeou]+l?d[iey]+n[eh]?$")
+"""The end of names such as Nuruddin, نورالدين and Noureddine: the article differs by language."""
 
 
 @lru_cache(maxsize=50_000)
@@ -81,8 +85,11 @@ def sounds_of(word: str) -> tuple[str, ...]:
 
 
 def _without_article(sounds: list[str]) -> list[str]:
-    """Return the sounds of a name such as Abdurrahman as if it were Abdrahman."""
+    """Return the sounds of Abdurrahman as if it were Abdrahman, of Noureddine as Nouradin."""
     spoken = "".join(sounds)
+    if faith := _OF_THE_FAITH.search(spoken):
+        # All sounds at the end are of one letter.
+        return [*sounds[: len(sounds) - len(faith[0])], "a", "d", "i", "n"]
     servant = _SERVANT.match(spoken)
     if not servant or len(spoken) <= servant.end() + 1:
         return sounds

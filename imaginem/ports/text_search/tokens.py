@@ -9,11 +9,12 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from imaginem.ports.text_search.folding import Compound, compounds_in, uncut
 from imaginem.ports.text_search.likeness import SHORTEST_ALIKE
 from imaginem.ports.text_search.looks import look_key
+from imaginem.ports.text_search.names import whole_names
 from imaginem.ports.text_search.numbers import REST, number_tokens
 from imaginem.ports.text_search.sounds import sound_keys
 
@@ -26,11 +27,6 @@ _MOST_BYTES = 900_000
 """Of a photo's words and keys: a `tsvector` of PostgreSQL holds 1,048,575."""
 _LONGEST_RUN = 24
 """Letters of a run without spaces that may be a name."""
-_SERVANTS = frozenset({"abd", "abdu", "abdul", "abdel", "abdal", "abdol", "عبد"})
-ARTICLES = frozenset({"al", "el", "ul", "ال"})
-SON_OR_NAME = "ben"
-SONS_OF = frozenset({"bin", "ibn", "bint", "بن", "ابن", "بنت", "бин", "ибн", "בן", "בת"})
-"""Within names: son or daughter of."""
 _BATCH = "batch"
 
 
@@ -94,19 +90,6 @@ def pairs_of(run: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(run[at : at + 2] for at in range(len(run) - 1)))
 
 
-def servant_names(words: Sequence[Compound]) -> Iterator[tuple[int, int, str]]:
-    """Yield where a name of two or three words is that others write as one, such as Abd al-Rahman.
-
-    Yields:
-        The first of its words, the one after its last, and the name as one word.
-    """
-    for at, first in enumerate(words[:-1]):
-        if first.whole not in _SERVANTS:
-            continue
-        end = at + (3 if words[at + 1].whole in ARTICLES and at + 2 < len(words) else 2)
-        yield at, end, "".join(word.whole for word in words[at:end])
-
-
 def _words(found: Iterable[Compound]) -> Iterator[str]:
     every = list(found)
     for word in every:
@@ -119,5 +102,5 @@ def _words(found: Iterable[Compound]) -> Iterator[str]:
         yield from pairs_of(run)
         if len(run) <= _LONGEST_RUN:
             yield run
-    for _, _, name in servant_names(every):
-        yield name
+    for name in whole_names(every):
+        yield name.text

@@ -15,7 +15,7 @@ from sqlalchemy import delete, text
 from imaginem.errors import InvalidMessage
 from imaginem.ports import PhotoFilter
 from imaginem.ports.own_outputs.index import IndexedOutputs, index_nothing
-from imaginem.ports.text_search import Sureness
+from imaginem.ports.text_search import Sureness, Term
 from imaginem.ports.text_search.tokens import keys_of
 from imaginem.sql import Database, SqlCatalogue
 from imaginem.sql.reindexing import reindex
@@ -276,6 +276,14 @@ def test_photos_from_before_are_found_by_numbers_and_names_once_their_words_are_
     *_, last = reindex(database, index_nothing)
     assert last.changed == 1
     assert [ids(stores, words) for words in ("0770123456", "Abubakar")] == [["old"], ["old"]]
+
+
+def test_twelve_words_fit_into_a_statement_of_sql_server_in_however_many_parts() -> None:
+    ways = tuple(Term((f"a{number}", f"b{number}", f"c{number}")) for number in range(200))
+    for words in (1, 12):
+        groups = (ways,) * words
+        made = ReadTokens()._condition(groups, (), groups)
+        assert 500 < len(made.compile().params) <= 1_700
 
 
 def words_like(database: Database, word: str) -> set[str]:

@@ -8,6 +8,7 @@ of it behind a bar: +964 770 1234567 has `|7701234567`, by which 0770 1234567 fi
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from imaginem.ports.text_search.folding import LETTER
 
@@ -21,8 +22,8 @@ _SHORTEST_CALLED, _LONGEST_CALLED = 9, 15
 """Figures of a telephone number with its country or its area; E.164 allows fifteen."""
 _SHORTEST_ABROAD = 11
 """Figures from which on a number without a plus may begin with a country code."""
-_MOST_JOINED = 1_000
-"""Joined numbers of a text: a page of tables has more groups than anybody looks for."""
+_MOST_JOINED = 2_000
+"""Numbers of a text that are joined: a page of tables has more groups than anybody looks for."""
 _BETWEEN = r"[ \t.\-–—/()\[\]]{1,4}"
 _RUN = re.compile(
     rf"(?<!{LETTER})(?<!{LETTER}['-])(?P<plus>\+[ (]?)?[0-9]+(?:{_BETWEEN}[0-9]+)*"
@@ -115,15 +116,15 @@ def number_tokens(folded: str) -> list[str]:
     Of a long run, all neighbours that may be one number are joined: where one ends and the next one
     begins can't be seen.
     """
-    tokens: dict[str, None] = {}
+    numbers = islice(_joined(folded), _MOST_JOINED)
+    return list(dict.fromkeys(token for number in numbers for token in number.kept()))
+
+
+def _joined(folded: str) -> Iterator[Number]:
     for found in _RUN.finditer(folded):
         number = _number(found)
         for first in range(len(number.groups)):
-            for part in _from(number, first):
-                tokens.update(dict.fromkeys(part.kept()))
-        if len(tokens) >= _MOST_JOINED:
-            break
-    return list(tokens)[:_MOST_JOINED]
+            yield from _from(number, first)
 
 
 def _number(found: re.Match[str]) -> Number:

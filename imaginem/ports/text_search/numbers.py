@@ -66,10 +66,10 @@ class Number:
 
     def otherwise(self) -> Iterator[str]:
         """Yield the tokens of the same telephone number, written for elsewhere."""
-        if not _SHORTEST_CALLED <= len(self.figures) <= _LONGEST_CALLED + 2:
+        here = self.figures.lstrip("0")
+        if not here or not _SHORTEST_CALLED <= len(self.figures) <= _LONGEST_CALLED + 2:
             return
         if not self._is_abroad:
-            here = self.figures.lstrip("0")
             yield f"{REST}{here}"
             yield here if here != self.figures else f"0{here}"
         if self._is_abroad or self._may_be_abroad:
@@ -93,7 +93,8 @@ class Number:
 
     def _rests(self) -> Iterator[str]:
         figures = self.figures.lstrip("0")
-        yield _CODE.sub("", figures, count=1).lstrip("0")
+        if rest := _CODE.sub("", figures, count=1).lstrip("0"):
+            yield rest
         if not self._is_abroad and figures[0] == "8" and len(figures) == _SHORTEST_ABROAD:
             yield figures[1:]
 

@@ -93,6 +93,27 @@ def test_photos_are_chosen_though_the_upload_page_was_not_ready(window: Window) 
         line.let_go()
 
 
+def test_photos_are_kept_that_are_dropped_before_the_upload_page_is_ready(
+    window: Window, tmp_path: Path
+) -> None:
+    names = ("one.png", "two.png")
+    for name in names:
+        (tmp_path / name).write_bytes(photo_bytes(320, 240))
+    line = SlowLine(window, "upload.js", "/upload")
+    line.page.locator("#drop").wait_for()
+    window.drop("#drop", [tmp_path / name for name in names])
+    line.let_go()
+    expect(line.page.get_by_text("2 photos chosen")).to_be_visible()
+    assert line.page.url.endswith("/upload")  # the browser did not open them
+
+
+def test_a_face_is_lit_up_though_the_pointer_came_before_the_script(window: Window) -> None:
+    line = SlowLine(window, "photo.js", "/photos/b/mine.jpg")
+    line.page.get_by_role("button", name="Face 1", exact=True).hover()
+    line.let_go()
+    expect(line.page.locator(".layer-faces .lit").first).to_be_visible()
+
+
 def test_links_and_plain_forms_wait_for_no_script(window: Window) -> None:
     line = SlowLine(window, "htmx.min.js", "/operations/audit")
     line.page.get_by_role("button", name="Show").click()

@@ -17,6 +17,11 @@ function show(name, on) {
   layerOf(name).toggleAttribute("hidden", !on);
 }
 
+// The pointer may have come before this script.
+function isPointedAt(item) {
+  return item.matches(":hover") || item === document.activeElement;
+}
+
 if (frame) {
   for (const box of document.querySelectorAll("[data-layer]")) {
     show(box.dataset.layer, box.checked);
@@ -38,10 +43,12 @@ if (frame) {
       const box = document.querySelector(`[data-layer="${layer}"]`);
       if (item.tagName === "BUTTON") box.checked = true;
     });
+    if (isPointedAt(item)) begin();
   }
   for (const box of frame.querySelectorAll("[data-box]")) {
     box.addEventListener("mouseenter", () => light(box.dataset.box, true));
     box.addEventListener("mouseleave", () => light(box.dataset.box, false));
+    if (isPointedAt(box)) light(box.dataset.box, true);
   }
 }
 

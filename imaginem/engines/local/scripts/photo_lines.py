@@ -21,6 +21,7 @@ from imaginem.engines.local.scripts.data import Reader
 from imaginem.engines.local.scripts.doubts import (
     believed,
     doubted_scripts,
+    is_beyond_doubt,
     is_blurred,
     is_round_number,
     shaky_scripts,
@@ -197,7 +198,7 @@ class PhotoLines:
         if letters > _MOST_OF_A_WORD or self._answers:
             return
         for number in [n for n, line in self._read.items() if line.script == LATIN]:
-            if self._look.sees(self._read[number]):
+            if is_beyond_doubt(self._found[number]) or self._look.sees(self._read[number]):
                 continue
             best = self._chooser.best(self._cut(number), self._chooser.scripts)
             if best is not None and best.is_believed(False, self._found[number].length):
@@ -224,7 +225,7 @@ class PhotoLines:
     def _count_unread(self) -> int:
         """Return how many lines nobody read, whole or in part."""
         unread = {number for number, line in self._read.items() if line.unreadable}
-        return len((unread | {*self._parted}) - {*self._answers})
+        return len((unread | self._parted.keys()) - self._answers.keys())
 
     def _doubt_pp_ocr(self, pieces: dict[int, list[TextLine]]) -> Iterator[TextLine]:
         """Yield the photo's lines, in a photo with unreadable ones only what two readers see."""
@@ -246,8 +247,7 @@ class PhotoLines:
         told += [self._found[number].line.polygon for number in self._answers]
         for number in self._left_out:
             found = self._found[number]
-            is_one = may_be_a_word(found, told)
-            if is_one and is_ink_on_ground(self._bgr, found.line.polygon):
+            if may_be_a_word(found, told) and is_ink_on_ground(self._bgr, found.line.polygon):
                 self._give_up(number)
 
     def _give_up(self, number: int, likeliest: str = "") -> None:
@@ -266,10 +266,9 @@ class PhotoLines:
     def _with_numbers_again(self, answer: Answer, number: int) -> Answer:
         """Return an answer with its numbers read again, where its reader loses figures."""
         runs_left = answer.reader.script in RIGHT_TO_LEFT
-        if not may_lack_figures(answer.reading, runs_left):
-            return answer
         line = self._found[number].line
-        if (latin := self._look.reading(line)) is None:
+        latin = self._look.reading(line) if may_lack_figures(answer.reading, runs_left) else None
+        if latin is None:
             return answer
         told = with_numbers_again(answer.reading, latin, line.text, runs_left)
         return replace(answer, reading=told)

@@ -156,8 +156,7 @@ class SecondLook:
             return False
         if script in CHINESE:
             return is_dense(line.text, line.polygon)
-        reading = self.reading(line)
-        if reading is None or sum(map(str.isalnum, line.text)) < 2:
+        if sum(map(str.isalnum, line.text)) < 2 or (reading := self.reading(line)) is None:
             return False
         seen, read = reading.text, line.text
         if is_mostly_number(read):  # the same number is not the same name before it

@@ -1,6 +1,7 @@
 """Names beside numbers: PP-OCR is sure of the number, and leaves the name out."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -172,3 +173,22 @@ def test_a_name_beside_a_number_is_in_the_script_of_nearly_all_other_lines(
     rows = [found("", 0.0, box(0, 60 * n, 400)) for n in range(1, others + 1)]
     lines = ScriptReader([reader("bn"), reader("hi")], reading).read(INKED, [line, *rows])
     assert [line.text for line in lines] == [text, *["मोहम्मद अली"] * others]
+
+
+@pytest.mark.parametrize(
+    ("text", "sure", "is_latin"),
+    [
+        ("14 Busco", "55 99999", True),
+        ("14 Busco", "55 99955", False),  # too few letters are sure
+        ("1998 Ana", "9999 999", False),
+        ("14 \u0412usco", "55 99999", False),  # the first letter is Cyrillic
+    ],
+)
+def test_a_line_that_pp_ocr_reads_whole_is_in_no_script_that_looks_like_latin(
+    text: str, sure: str, is_latin: bool
+) -> None:
+    whole = seen(text, sure)
+    line = replace(whole, line=whole.line.model_copy(update={"confidence": 0.91}))
+    assert line.is_plainly_latin is is_latin
+    told = read(line, {"ru": {"14": 0.9, "Визсо": 0.9}})
+    assert (told.script == "Latn") is is_latin

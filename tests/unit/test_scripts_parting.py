@@ -187,3 +187,9 @@ def test_a_number_is_read_of_which_another_reader_sees_the_same_figures() -> Non
     assert asked == ["7 4 2026"]
     assert parts_of(seen("2026 198765"), lambda _: True, sees) == []
     assert asked == ["7 4 2026"]  # nobody is asked about what is sure
+
+
+def test_a_blurred_full_stop_leaves_a_word_as_it_is_and_a_number_not() -> None:
+    (word,), (number,) = (words_of(seen(text, "99995")) for text in ("camp.", "1985."))
+    assert (word.worst, word.sure) == pytest.approx((0.99, 0.99))
+    assert number.worst == pytest.approx(0.59)

@@ -7,6 +7,7 @@ from imaginem.engines.alphabets import (
     NAMES,
     language_by_letters,
     main_script,
+    scripts_in,
     unreadable,
 )
 from imaginem.engines.local.located import Sign
@@ -24,6 +25,9 @@ _LEAST_LIKELY = 0.85
 
 _LEAST_OF_A_FIGURE = 0.6
 """The same of each figure: what is read as figures where other letters stand has 0.2 to 0.9."""
+
+_LEAST_LETTERS, _LEAST_OF_A_LETTER = 4, 0.9
+"""So many letters, each so sure, are seen in no letters but Latin."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,19 @@ class FoundLine:
             self.line.confidence >= _LEAST_LIKELY
             and (self.worst_figure >= _LEAST_OF_A_FIGURE)
             and main_script(self.line.text) in ("Latn", "")
+            and is_full(self.line.text, self.line.polygon)
+        )
+
+    @property
+    def is_plainly_latin(self) -> bool:
+        """Whether PP-OCR read it whole in Latin letters, some surely: of Cyrillic it loses most."""
+        letters = [sign for sign in self.signs if sign.text.isalpha()]
+        sure = sum(letter.sure >= _LEAST_OF_A_LETTER for letter in letters)
+        return (
+            self.line.confidence >= _LEAST_LIKELY
+            and len(letters) * 2 > len(self.signs)
+            and sure >= _LEAST_LETTERS
+            and set(scripts_in(self.line.text)) == {"Latn"}
             and is_full(self.line.text, self.line.polygon)
         )
 

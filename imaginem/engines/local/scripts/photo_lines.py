@@ -163,7 +163,7 @@ class PhotoLines:
             if script not in self._scripts:
                 self._scripts.append(script)
             return
-        if found.is_likely and not self._parts[number]:
+        if (found.is_likely or found.is_plainly_latin) and not self._parts[number]:
             self._read[number] = with_script(found.line)
             return
         if best is not None and self._twice.is_suspected(best, number):
@@ -261,6 +261,8 @@ class PhotoLines:
 
     def _is_believed(self, best: Answer, number: int) -> bool:
         known = best.reader.script in self._scripts
+        if not known and best.reader.script in LIKE_LATIN and self._found[number].is_plainly_latin:
+            return False
         return self._twice.is_believed(best, number, self._found[number].length, known)
 
     def _with_numbers_again(self, answer: Answer, number: int) -> Answer:

@@ -41,12 +41,17 @@ class SeenWord:
     @property
     def sure(self) -> float:
         """How sure its signs are in the mean, from 0 to 1."""
-        return fmean(sign.sure for sign in self.signs)
+        return fmean(sign.sure for sign in self._that_count)
 
     @property
     def worst(self) -> float:
-        """How sure the least sure one is."""
-        return min(sign.sure for sign in self.signs)
+        """How sure the least sure one is; a word's full stop may be blurred, a number's may not."""
+        return min(sign.sure for sign in self._that_count)
+
+    @property
+    def _that_count(self) -> list[Sign]:
+        is_word = any(sign.text.isalpha() for sign in self.signs)
+        return [sign for sign in self.signs if sign.text.isalnum() or not is_word]
 
     @property
     def figures(self) -> int:

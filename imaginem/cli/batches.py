@@ -22,6 +22,7 @@ from imaginem.cli.shared import (
     fail,
     known_steps,
     make_runtime,
+    note,
     out,
     print_json,
 )
@@ -195,8 +196,7 @@ def search(photo: Path, as_json: Json = False, purpose: Purpose = "", app: App =
     else:
         show_search(found, out)
     for photos in left:
-        note = f"note: {photos.sentence}"
-        err.print(note, highlight=False, markup=False, soft_wrap=True)
+        note(photos.sentence)
 
 
 def show_search(found: FaceSearch, console: Console) -> None:

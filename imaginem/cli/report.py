@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from imaginem.cli.matched_photos import photos_of
+from imaginem.cli.shared import first_of
 from imaginem.cli.terminal import visible
 from imaginem.ports import JobResult
 from imaginem.ports.seen_words import words_seen
@@ -47,8 +48,6 @@ _TABLE_WIDTH = 80
 _BESIDE_CELLS = 16
 """Columns of such a table that its spaces take: three between cells, two at each end."""
 _TAGS_SHOWN = 3
-_NAMED = 3
-"""Photos that are named of those of which the same is to be said."""
 _KEPT = "Of a face, the {} best matches are kept: there may be more."
 _WHY = "`imaginem status BATCH JOB` tells more:"
 
@@ -160,13 +159,8 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> ResultT
             unseen.setdefault(sentence, []).append(job_id)
         cut = cut or may_have_more(matches, most)
     notes = [_WHY, *sorted(unknown)] if unknown else []
-    notes += [f"{escape(_first_of(jobs))}: {sentence}" for sentence, jobs in unseen.items()]
+    notes += [f"{escape(first_of(jobs))}: {sentence}" for sentence, jobs in unseen.items()]
     return ResultTable(batch_id, rows, [*notes, *([_KEPT.format(most)] if cut else [])])
-
-
-def _first_of(jobs: Sequence[str]) -> str:
-    more = f" and {len(jobs) - _NAMED} more" if len(jobs) > _NAMED else ""
-    return ", ".join(jobs[:_NAMED]) + more
 
 
 def _word(finding: Finding, found: str = "-") -> str:

@@ -13,11 +13,11 @@ from imaginem.cli.shared import (
     App,
     Exit,
     Json,
-    err,
     exit_on_error,
     fail,
     known_steps,
     make_runtime,
+    note,
     out,
     print_json,
 )
@@ -78,8 +78,7 @@ def search(
         with exit_on_error():
             _check_batch(runtime, batch)
     for photos in left:
-        note = f"note: {photos.sentence}"
-        err.print(note, highlight=False, markup=False, soft_wrap=True)
+        note(photos.sentence)
     if not page.photos:
         so_far = " so far" if any(photos.may_be_found_later for photos in left) else ""
         fits = "no photo fits" if where or not text else "no photo has these words"

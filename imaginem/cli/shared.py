@@ -4,7 +4,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 from pathlib import Path
@@ -32,6 +32,19 @@ from imaginem.usecases.audit.acting import act_as
 
 out = Terminal()
 err = Terminal(stderr=True)
+_NAMED = 3
+"""Photos or files that are named of those of which the same is to be said."""
+
+
+def note(text: str) -> None:
+    """Print on standard error what else is to be known."""
+    err.print(f"note: {text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def first_of(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 class Exit(IntEnum):
@@ -142,8 +155,7 @@ def steps_as_set(app: Path) -> Registry:
         apply_local_settings(app)
         return registry.as_set(read_settings().core())
     except ConfigurationError as problem:
-        told = f"note: the steps are shown without settings: {problem}"
-        err.print(told, markup=False, highlight=False, soft_wrap=True)
+        note(f"the steps are shown without settings: {problem}")
         return registry
 
 

@@ -6,13 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from imaginem.cli.shared import err
+from imaginem.cli.shared import first_of, note
 from imaginem.errors import ConfigurationError
 from imaginem.images.limits import FILE_ENDINGS
 from imaginem.redaction import without_query
-
-_NAMED = 3
-"""Files that are named of those that are left out."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +52,11 @@ class FoundSources:
         if self.left_out:
             said.append(
                 f"{_counted(len(self.left_out), 'file')} left out, as photos' names end "
-                f"otherwise: {_first_of(self.left_out)}; name a file itself to send it"
+                f"otherwise: {first_of(self.left_out)}; name a file itself to send it"
             )
         if self.unread:
             one = _counted(len(self.unread), "folder")
-            said.append(f"{one} left out that can't be read: {_first_of(self.unread)}")
+            said.append(f"{one} left out that can't be read: {first_of(self.unread)}")
         return said
 
     def as_json(self) -> dict[str, list[str]]:
@@ -69,17 +66,11 @@ class FoundSources:
     def tell(self) -> None:
         """Print on standard error which files are not sent."""
         for said in self.notes():
-            line = f"note: {said}"
-            err.print(line, markup=False, highlight=False, soft_wrap=True)
+            note(said)
 
 
 def _counted(count: int, what: str) -> str:
     return f"1 {what} is" if count == 1 else f"{count:,} {what}s are"
-
-
-def _first_of(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def find_sources(arguments: Sequence[str]) -> FoundSources:

@@ -14,10 +14,10 @@ from imaginem.cli.shared import (
     App,
     Exit,
     Json,
-    err,
     exit_on_error,
     fail,
     load_registry,
+    note,
     out,
     print_json,
     steps_as_set,
@@ -41,8 +41,8 @@ def steps(as_json: Json = False, app: App = Path()) -> None:
     """List the steps and what each needs, as the settings want them."""
     with exit_on_error():
         registry = steps_as_set(app)
-    for note in forgotten_steps(registry):
-        err.print(f"note: {note}", markup=False, highlight=False, soft_wrap=True)
+    for each in forgotten_steps(registry):
+        note(each)
     if as_json:
         print_json(
             [

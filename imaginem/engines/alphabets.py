@@ -117,6 +117,11 @@ def scripts_in(text: str) -> Counter[str]:
     return counts
 
 
+def figures_of(text: str) -> str:
+    """Return the figures of a text: those that every reader knows."""
+    return "".join(sign for sign in text if sign.isascii() and sign.isdigit())
+
+
 def share(text: str, script: str) -> float:
     """Return the share of a text's letters that are of a script; 0 where it has none."""
     counts = scripts_in(text)

@@ -6,6 +6,7 @@ from markupsafe import Markup, escape
 
 from imaginem.config.engine_table import ENGINE_TABLE
 from imaginem.usecases.looked_words import WORDS as LOOKED
+from imaginem.usecases.searching import NO_WORD
 from imaginem.web.cost_texts import COSTS
 from imaginem.web.operations_texts import OPERATIONS
 from imaginem.web.own_texts import OWN
@@ -92,7 +93,7 @@ ENGLISH = {
     "photos.apply": "Show",
     "photos.clear": "Clear",
     "photos.none": "No photo fits.",
-    "photos.no_word": "There is no word to search for: give one with letters or digits.",
+    "photos.no_word": f"{NO_WORD.capitalize()}.",
     "photos.none.so_far": "No photo fits so far.",
     "photos.no_photo": "The photo is not kept here.",
     "photos.none.yet": "There are no photos yet. Upload some, and they show up here.",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from imaginem.engines.local.orientation import Orientation
 from imaginem.engines.local.quarter_turns import TURNS, WayBack, turned
 from imaginem.engines.local.scripts.choosing import BELIEVED
-from imaginem.engines.local.scripts.gate import OF_PP_OCR
+from imaginem.engines.local.scripts.gate import OF_PP_OCR, bounds
 from imaginem.outputs import TextLine
 
 Array = NDArray[Any]
@@ -128,8 +128,8 @@ def _suggested(picture: Array, lines: Sequence[TextLine], reader: TextReader) ->
 
 
 def _sides(line: TextLine) -> tuple[int, int]:
-    xs, ys = line.polygon[::2], line.polygon[1::2]
-    return max(xs) - min(xs), max(ys) - min(ys)
+    left, top, right, bottom = bounds(line.polygon)
+    return right - left, bottom - top
 
 
 def _length(line: TextLine) -> int:

@@ -12,6 +12,10 @@ function tell(text) {
   setTimeout(() => toast.remove(), 8000);
 }
 
+function failureOf(reason) {
+  return document.body.dataset.failed.replace("{reason}", reason);
+}
+
 function reasonOf(text, otherwise) {
   try {
     return JSON.parse(text).detail || otherwise;
@@ -23,7 +27,7 @@ function reasonOf(text, otherwise) {
 document.addEventListener("htmx:responseError", (event) => {
   const request = event.detail.xhr;
   const reason = reasonOf(request.responseText, String(request.status));
-  tell(document.body.dataset.failed.replace("{reason}", reason));
+  tell(failureOf(reason));
 });
 
 // A form says what is missing in it before anybody is asked whether to go on.

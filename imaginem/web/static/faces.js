@@ -45,7 +45,7 @@ if (form) {
     event.stopPropagation();
     const request = event.detail.xhr;
     const reason = reasonOf(request.responseText, String(request.status));
-    explain(document.body.dataset.failed.replace("{reason}", reason));
+    explain(failureOf(reason));
   });
   form.addEventListener("htmx:sendError", (event) => {
     event.stopPropagation();

@@ -27,7 +27,7 @@ async function showFacets() {
   try {
     facets.replaceChildren(...(await fetchPart(facets.dataset.address)).children);
   } catch (problem) {
-    tell(gallery.dataset.failed.replace("{reason}", problem.message));
+    tell(failureOf(problem.message));
   }
 }
 
@@ -46,7 +46,7 @@ async function append(last) {
 }
 
 function offerAgain(last, problem) {
-  tell(gallery.dataset.failed.replace("{reason}", problem.message));
+  tell(failureOf(problem.message));
   again = document.createElement("button");
   again.type = "button";
   again.textContent = gallery.dataset.more;
@@ -71,7 +71,7 @@ async function refill(page) {
     page.replaceChildren(...(await fetchPage(page.dataset.this)).children);
     page.style.blockSize = "";
   } catch (problem) {
-    tell(gallery.dataset.failed.replace("{reason}", problem.message));
+    tell(failureOf(problem.message));
   } finally {
     delete page.dataset.filling;
   }

@@ -267,7 +267,7 @@ drop.addEventListener("drop", async (event) => {
     try {
       add(await filesOf(entry));
     } catch (problem) {
-      tell(document.body.dataset.failed.replace("{reason}", `${entry.name}: ${problem.message}`));
+      tell(failureOf(`${entry.name}: ${problem.message}`));
     }
   }
   return undefined;

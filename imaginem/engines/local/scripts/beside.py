@@ -1,15 +1,9 @@
 """Which places of a photo belong to a text that was read: cells of a list, lines of a sign."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from imaginem.engines.local.scripts.gate import sides
+from imaginem.engines.local.scripts.gate import bounds, sides
 from imaginem.engines.local.scripts.lines import FoundLine
-
-Array = NDArray[Any]
 
 _LEAST_AS_HIGH = 0.5
 """Height of the lower line as a share of the other's: one text has about one size."""
@@ -39,14 +33,9 @@ def is_beside(place: Sequence[int], line: Sequence[int]) -> bool:
     high, other = sides(place)[1], sides(line)[1]
     if min(high, other) < _LEAST_AS_HIGH * max(high, other):
         return False
-    (left, top), (right, bottom) = _box(place)
-    (other_left, other_top), (other_right, other_bottom) = _box(line)
+    left, top, right, bottom = bounds(place)
+    other_left, other_top, other_right, other_bottom = bounds(line)
     below = max(top, other_top) - min(bottom, other_bottom)
     along = max(left, other_left) - min(right, other_right)
     is_in_row = below < -high / 2 and along < _FURTHEST_ALONG * high
-    return bool(is_in_row or (along < 0 and below < _FURTHEST_BELOW * high))
-
-
-def _box(polygon: Sequence[int]) -> tuple[Array, Array]:
-    corners = np.array(polygon, np.float64).reshape(4, 2)
-    return corners.min(axis=0), corners.max(axis=0)
+    return is_in_row or (along < 0 and below < _FURTHEST_BELOW * high)

@@ -1,12 +1,13 @@
 """Compares what PP-OCR and a reader of Latin letters see in the same place of a photo."""
 
 import re
-import unicodedata
 from difflib import SequenceMatcher
 from statistics import fmean
 
+from imaginem.engines.alphabets import figures_of
 from imaginem.engines.local.scripts.gate import LEAST_SCORE
 from imaginem.engines.local.scripts.lines import FoundLine
+from imaginem.engines.local.scripts.vietnamese import bare
 
 _LEAST_ALIKE, _FEW = 0.8, 3
 """Of a word for both readers; one of so few signs must be the same."""
@@ -55,11 +56,11 @@ def is_seen(word: str, text: str) -> bool:
         return word in text.split()
     if not any(map(str.isalpha, word)):
         return _is_number_seen(figures_of(word), text)
-    bare, others = _bare(word), [_bare(other) for other in text.split()]
-    if len(bare) <= _FEW:
-        return bare in others or bare in map(_letters, text.split())
-    alike = (SequenceMatcher(None, bare, other).ratio() for other in others)
-    return bare in "".join(others) or any(ratio >= _LEAST_ALIKE for ratio in alike)
+    own, others = _bare(word), [_bare(other) for other in text.split()]
+    if len(own) <= _FEW:
+        return own in others or own in map(_letters, text.split())
+    alike = (SequenceMatcher(None, own, other).ratio() for other in others)
+    return own in "".join(others) or any(ratio >= _LEAST_ALIKE for ratio in alike)
 
 
 def _is_number_seen(figures: str, text: str) -> bool:
@@ -72,14 +73,8 @@ def _is_number_seen(figures: str, text: str) -> bool:
     return figures in "".join(others) or any(ratio >= _LEAST_ALIKE for ratio in alike)
 
 
-def figures_of(text: str) -> str:
-    """Return the figures of a text."""
-    return "".join(sign for sign in text if sign.isascii() and sign.isdigit())
-
-
 def _bare(text: str) -> str:
-    plain = unicodedata.normalize("NFD", text.casefold().replace("đ", "d").replace("rn", "m"))
-    return "".join(sign for sign in plain if sign.isalnum()).translate(_CONFUSED)
+    return bare(text.casefold().replace("rn", "m")).translate(_CONFUSED)
 
 
 def _letters(text: str) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from imaginem.engines.alphabets import script_of, scripts_in, share
+from imaginem.engines.alphabets import figures_of, script_of, scripts_in, share
 from imaginem.engines.local.scripts.data import Data, Reader
-from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
+from imaginem.engines.local.scripts.tesseract import Reading, ReadWord, sure_by_signs
 
 Array = NDArray[Any]
 ReadLine = Callable[[Array, Data], Reading]
@@ -52,8 +52,7 @@ def _without_numbers(reading: Reading) -> tuple[str, float]:
     words = [word for word in reading.words if not _is_number(word.text)]
     if len(words) == len(reading.words) or not any(map(_has_letters, words)):
         return reading.text, reading.confidence
-    sure = sum(len(word.text) * word.confidence for word in words)
-    return " ".join(word.text for word in words), sure / sum(len(word.text) for word in words)
+    return " ".join(word.text for word in words), sure_by_signs(words)
 
 
 def letters_of(answer: "Answer") -> str:
@@ -62,10 +61,7 @@ def letters_of(answer: "Answer") -> str:
 
 
 def _is_number(word: str) -> bool:
-    if _NUMBER.fullmatch(word):
-        return True
-    figures = sum(sign.isascii() and sign.isdigit() for sign in word)
-    return figures >= _LEAST_FIGURES and not any(map(str.isalpha, word))
+    return len(figures_of(word)) >= _LEAST_FIGURES and not any(map(str.isalpha, word))
 
 
 def _has_letters(word: ReadWord) -> bool:

@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from statistics import fmean
 
-from imaginem.engines.alphabets import main_script
+from imaginem.engines.alphabets import figures_of, main_script
 from imaginem.engines.local.located import Sign
-from imaginem.engines.local.scripts.both_readers import figures_of, is_same_number, is_seen
+from imaginem.engines.local.scripts.both_readers import is_same_number, is_seen
 from imaginem.engines.local.scripts.choosing import (
     BELIEVED,
     BELIEVED_AGAIN,

@@ -5,13 +5,11 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import groupby
 
-import numpy as np
-
-from imaginem.engines.alphabets import RIGHT_TO_LEFT
+from imaginem.engines.alphabets import RIGHT_TO_LEFT, figures_of
 from imaginem.engines.local.scripts.choosing import Answer
 from imaginem.engines.local.scripts.cutting import along_cut
 from imaginem.engines.local.scripts.parting import Part, is_whole
-from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
+from imaginem.engines.local.scripts.tesseract import Reading, ReadWord, sure_by_signs
 
 
 def with_figures(answer: Answer, parts: Sequence[Part], polygon: Sequence[int]) -> Answer:
@@ -48,14 +46,12 @@ def with_figures(answer: Answer, parts: Sequence[Part], polygon: Sequence[int]) 
 
 def reading_of(words: Sequence[ReadWord]) -> Reading:
     """Return words as a reading, whose confidence is that of their signs in the mean."""
-    signs = [len(word.text) for word in words]
-    sure = float(np.average([word.confidence for word in words], weights=signs))
-    return Reading(" ".join(word.text for word in words), sure, tuple(words))
+    return Reading(" ".join(word.text for word in words), sure_by_signs(words), tuple(words))
 
 
 def is_mostly_figures(word: ReadWord) -> bool:
     """Tell whether a word is a number, or looks like one that was read in part."""
-    figures = sum(sign.isascii() and sign.isdigit() for sign in word.text)
+    figures = len(figures_of(word.text))
     return figures > 0 and figures >= sum(map(str.isalpha, word.text))
 
 

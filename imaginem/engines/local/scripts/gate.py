@@ -52,6 +52,12 @@ def _sides(corners: Array) -> tuple[float, float]:
     return max(float(edges[0]), float(edges[2]), 1.0), max(float(edges[1]), float(edges[3]), 1.0)
 
 
+def bounds(polygon: Sequence[int]) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of a polygon, in pixels."""
+    across, down = polygon[::2], polygon[1::2]
+    return min(across), min(down), max(across), max(down)
+
+
 def is_dense(text: str, polygon: Sequence[int]) -> bool:
     """Tell whether a reading has as many letters and digits as its line has room for."""
     along, across = sides(polygon)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from imaginem.engines.alphabets import RIGHT_TO_LEFT
-from imaginem.engines.local.scripts.gate import sides
+from imaginem.engines.local.scripts.gate import bounds, sides
 from imaginem.outputs import TextLine, Word
 
 Array = NDArray[Any]
@@ -62,7 +62,7 @@ def _belongs(line: TextLine, group: Sequence[TextLine], scripts: frozenset[str])
 
 
 def _beside(one: TextLine, other: TextLine) -> bool:
-    a, b = _bounds(one), _bounds(other)
+    a, b = bounds(one.polygon), bounds(other.polygon)
     heights = (a[3] - a[1], b[3] - b[1])
     lower, higher = min(heights), max(heights)
     gap = max(a[0], b[0]) - min(a[2], b[2])
@@ -77,21 +77,15 @@ def _beside(one: TextLine, other: TextLine) -> bool:
 
 def _lies(line: TextLine) -> bool:
     """Tell whether a piece runs from left to right of the photo, more or less."""
-    left, _, right, _ = _bounds(line)
+    left, _, right, _ = bounds(line.polygon)
     return right - left >= 0.9 * sides(line.polygon)[0]
-
-
-def _bounds(line: TextLine) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom."""
-    across, down = line.polygon[::2], line.polygon[1::2]
-    return min(across), min(down), max(across), max(down)
 
 
 def _one(group: Sequence[TextLine]) -> TextLine:
     """Return one line of pieces; from right to left where its script runs so."""
     if len(group) == 1:
         return group[0]
-    placed = sorted(group, key=lambda piece: _bounds(piece)[0])
+    placed = sorted(group, key=lambda piece: bounds(piece.polygon)[0])
     main = max(group, key=lambda piece: (piece.script is not None, len(piece.text)))
     logical = placed[::-1] if main.script in RIGHT_TO_LEFT else placed
     first, last = placed[0].polygon, placed[-1].polygon

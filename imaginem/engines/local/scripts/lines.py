@@ -14,7 +14,7 @@ from imaginem.engines.local.located import Sign
 from imaginem.engines.local.scripts.choosing import Answer
 from imaginem.engines.local.scripts.cutting import place_of
 from imaginem.engines.local.scripts.gate import is_full, sides
-from imaginem.engines.local.scripts.tesseract import ReadWord
+from imaginem.engines.local.scripts.tesseract import ReadWord, sure_by_signs
 from imaginem.outputs import TextLine, Word
 
 _ARABIC_FIGURES = frozenset("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹")
@@ -144,10 +144,7 @@ def as_line(answer: Answer, polygon: list[int], language: str) -> TextLine:
 
 def _in_the_mean(words: Sequence[Word], sure: float) -> float:
     """Return the confidence of a line: no more than that of its words, by their signs."""
-    if not words:
-        return sure
-    signs = sum(len(word.text) for word in words)
-    return min(sure, sum(len(word.text) * word.confidence for word in words) / signs)
+    return min(sure, sure_by_signs(words)) if words else sure
 
 
 def _doubted(word: ReadWord) -> float:

@@ -125,7 +125,9 @@ def _which_are_sure(
     high = 1 / found.length
     sure = which_are_sure(words, high)
     doubted = (not each and word.is_number for each, word in zip(sure, words, strict=True))
-    return which_are_sure(words, high, any(doubted) and sees_numbers(found))
+    if not any(doubted) or not sees_numbers(found):
+        return sure
+    return which_are_sure(words, high, are_numbers_seen=True)
 
 
 def _apart(part: Part, polygon: Sequence[int], high: float) -> FoundLine:

@@ -1,13 +1,12 @@
 """The lines of one photo: who reads each, and what is doubted once all are read."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
 
-from imaginem.engines.alphabets import RIGHT_TO_LEFT, main_script
+from imaginem.engines.alphabets import main_script
 from imaginem.engines.local.scripts.apart import LIKE_LATIN, apart
 from imaginem.engines.local.scripts.beside import may_be_a_word
 from imaginem.engines.local.scripts.choosing import (
@@ -37,7 +36,6 @@ from imaginem.engines.local.scripts.lines import (
     unreadable_line,
     with_script,
 )
-from imaginem.engines.local.scripts.numbers_again import may_lack_figures, with_numbers_again
 from imaginem.engines.local.scripts.parting import Part, parts_of
 from imaginem.engines.local.scripts.second_look import KNOWN_TO_PP_OCR, LATIN, SecondLook
 from imaginem.engines.local.scripts.seen_twice import SeenTwice
@@ -116,7 +114,7 @@ class PhotoLines:
             polygon = self._found[number].line.polygon
             language = self._languages.get(answer.reader.script, "")
             told = with_figures(answer, self._parts[number], polygon)
-            told = self._with_numbers_again(told, number)
+            told = self._look.with_numbers(told, self._found[number].line)
             self._read[number] = as_line(told, polygon, language)
         pieces = self._parted | {number: [line] for number, line in self._read.items()}
         return joined([*self._doubt_pp_ocr(pieces)], frozenset(self._scripts))
@@ -264,16 +262,6 @@ class PhotoLines:
         if not known and best.reader.script in LIKE_LATIN and self._found[number].is_plainly_latin:
             return False
         return self._twice.is_believed(best, number, self._found[number].length, known)
-
-    def _with_numbers_again(self, answer: Answer, number: int) -> Answer:
-        """Return an answer with its numbers read again, where its reader loses figures."""
-        runs_left = answer.reader.script in RIGHT_TO_LEFT
-        line = self._found[number].line
-        latin = self._look.reading(line) if may_lack_figures(answer.reading, runs_left) else None
-        if latin is None:
-            return answer
-        told = with_numbers_again(answer.reading, latin, line.text, runs_left)
-        return replace(answer, reading=told)
 
     def _to_try(self, found: FoundLine) -> list[str]:
         """Return the scripts of the photo, then those to look among if the line is long enough."""

@@ -6,12 +6,13 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from imaginem.engines.alphabets import main_script
+from imaginem.engines.alphabets import RIGHT_TO_LEFT, main_script
 from imaginem.engines.local.scripts.both_readers import is_same_number
 from imaginem.engines.local.scripts.choosing import BELIEVED_AGAIN, SURE, Answer, letters_of
 from imaginem.engines.local.scripts.cutting import cut_line
 from imaginem.engines.local.scripts.gate import CHINESE, LEAST_SCORE, is_dense, is_mostly_number
 from imaginem.engines.local.scripts.lines import FoundLine, as_line
+from imaginem.engines.local.scripts.numbers_again import may_lack_figures, with_numbers_again
 from imaginem.engines.local.scripts.parting import Part
 from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
 from imaginem.engines.local.scripts.vietnamese import (
@@ -81,6 +82,20 @@ class SecondLook:
         """Return what it reads in the place of a line; None without a reader."""
         answer = self._answer(line)
         return answer.reading if answer else None
+
+    def with_numbers(self, answer: Answer, line: TextLine) -> Answer:
+        """Return another reader's answer with its numbers as most readers see them.
+
+        Args:
+            answer: whose reader may lose figures.
+            line: as PP-OCR read it.
+        """
+        runs_left = answer.reader.script in RIGHT_TO_LEFT
+        latin = self.reading(line) if may_lack_figures(answer.reading, runs_left) else None
+        if latin is None:
+            return answer
+        told = with_numbers_again(answer.reading, latin, line.text, runs_left)
+        return replace(answer, reading=told)
 
     def belief(self, line: TextLine) -> float:
         """Return how far its own reading can be believed, from 0 to 1."""

@@ -14,6 +14,7 @@ from imaginem.engines.alphabets import main_script, tidied, with_signs_of
 from imaginem.engines.local.models import processors
 from imaginem.engines.local.scripts.data import Data
 from imaginem.engines.local.scripts.open_models import MOST_OPEN, OpenModels
+from imaginem.outputs import Word
 
 Array = NDArray[Any]
 _logger = logging.getLogger("imaginem.engines.local")
@@ -45,6 +46,12 @@ class Reading:
 
 
 _RULE, _WITH_STROKES = "|", ("Deva", "Beng")
+
+
+def sure_by_signs(words: Sequence[ReadWord | Word]) -> float:
+    """Return the confidence of words in the mean of their signs, from 0 to 1."""
+    signs = sum(len(word.text) for word in words)
+    return sum(len(word.text) * word.confidence for word in words) / signs
 
 
 class Tesseract:

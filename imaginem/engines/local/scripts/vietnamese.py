@@ -62,7 +62,7 @@ def _has_no_vowel(word: str) -> bool:
 
 def alike(text: str, other: str) -> bool:
     """Tell whether two readings are of the same letters, marks left aside."""
-    return SequenceMatcher(None, _bare(text), _bare(other)).ratio() >= _LEAST_ALIKE
+    return SequenceMatcher(None, bare(text), bare(other)).ratio() >= _LEAST_ALIKE
 
 
 def is_fuller(text: str, other: str) -> bool:
@@ -74,6 +74,7 @@ def is_fuller(text: str, other: str) -> bool:
     )
 
 
-def _bare(text: str) -> str:
+def bare(text: str) -> str:
+    """Return the letters and figures of a text, small and without marks."""
     plain = unicodedata.normalize("NFD", text.casefold().replace("đ", "d"))
     return "".join(letter for letter in plain if letter.isalnum())

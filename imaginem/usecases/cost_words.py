@@ -66,16 +66,19 @@ def forecast_words(found: Forecast) -> str:
         else ""
     )
     calls = f"{found.expected.ai_calls:,} calls to AI services"
+    photos, are, cost = f"{found.photos:,} photos", "are", "cost"
+    if found.photos == 1:
+        photos, are, cost = "1 photo", "is", "costs"
     if not (found.most.usd != 0 or found.expected.unknown or found.expected.ai_calls):
-        words = f"{found.photos} photos cost nothing: no service that is paid for is called."
+        words = f"{photos} {cost} nothing: no service that is paid for is called."
         return words + no_figures
     if found.expected.usd is None:
         words = (
-            f"What {found.photos} photos cost is {NOT_KNOWN}, since nobody knows how many tokens a "
+            f"What {photos} {cost} is {NOT_KNOWN}, since nobody knows how many tokens a "
             f"photo takes before {ENOUGH} of them were processed here: {calls}."
         )
     else:
-        words = f"{found.photos} photos are expected to cost {_sum(found)}: {calls}."
+        words = f"{photos} {are} expected to cost {_sum(found)}: {calls}."
     if found.assumed:
         words += f" Not measured here yet, so assumed: {', '.join(found.assumed)}."
     return words + no_figures

@@ -24,6 +24,8 @@ UPLOAD = {
     "upload.no": "no",
     "upload.send": "Upload",
     "upload.none": "No photos chosen yet.",
+    "upload.forecasting": "Working out what they are expected to cost …",
+    "upload.chosen_one": "1 photo chosen, {size}.",
     "upload.chosen": "{count} photos chosen, {size}.",
     "upload.skipped": "{count} files were left out, as they are no photos or were chosen "
     "already: {names}",

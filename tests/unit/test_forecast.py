@@ -251,3 +251,15 @@ def test_steps_without_figures_are_named_even_where_nothing_is_paid() -> None:
     words = forecast_words(forecast(services, default_registry, 10, ["ask", "pipelineoutput"]))
     assert words.startswith("10 photos cost nothing")
     assert "No figures of ask: only executions and storage operations are in it." in words
+
+
+def test_one_photo_is_told_as_one() -> None:
+    def words(prices: PriceList, names: list[str]) -> str:
+        services = MemoryServices(setup=AZURE, prices=prices)
+        return forecast_words(forecast(services, default_registry, 1, names))
+
+    priced = PriceList([Price("vision", "*", "billed", 1, 0.5)], free_here=LAPTOP)
+    assert words(priced, ["ocr"]).startswith("1 photo is expected to cost")
+    assert words(PriceList(free_here=LAPTOP), ["pipelineoutput"]).startswith(
+        "1 photo costs nothing"
+    )

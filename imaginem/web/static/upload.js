@@ -126,7 +126,8 @@ function update() {
     if (there) told += ` ${fill(texts.thereCount, { count: there })}`;
   } else if (photos.length) {
     const bytes = photos.reduce((sum, photo) => sum + photo.file.size, 0);
-    told = fill(texts.chosen, { count: photos.length, size: size(bytes) });
+    const text = photos.length === 1 ? texts.chosenOne : texts.chosen;
+    told = fill(text, { count: photos.length, size: size(bytes) });
   }
   if (skipped.length) {
     const more = skipped.length > SKIPPED_SHOWN ? ", …" : "";
@@ -154,8 +155,7 @@ function tellUnkept() {
   unkept.textContent = lost ? unkept.dataset.told : ""; // put in now, so that it is read out
 }
 
-// What the photos that wait will cost; of several questions the last one counts. When none waits
-// the text goes at once: later it would move the link below while somebody presses it.
+// What the photos that wait will cost; of several questions the last one counts.
 function tellForecast(waiting) {
   const query = new URLSearchParams({ photos: waiting, pipeline: steps().join(",") }).toString();
   if (query === asked || sending > 0) return;
@@ -165,6 +165,7 @@ function tellForecast(waiting) {
     forecast.textContent = "";
     return;
   }
+  if (!forecast.textContent) forecast.textContent = texts.forecasting;
   asking = setTimeout(async () => {
     const answer = await fetch(`/api/forecast?${query}`).catch(() => null);
     const told = answer && answer.ok ? (await answer.json()).words : "";

@@ -48,6 +48,10 @@ def search(
     words: Annotated[list[str] | None, typer.Argument(help="All of them are in the photo.")] = None,
     batch: Annotated[str, typer.Option("--batch", help="In this batch alone.")] = "",
     tag: Annotated[str, typer.Option("--tag", help="With this tag.")] = "",
+    unreadable: Annotated[
+        str,
+        typer.Option("--unreadable", help="With text that can't be read, as a search tells it."),
+    ] = "",
     where: Annotated[
         list[str] | None,
         typer.Option("--where", help="What an own step found: step.field>=5. May be repeated."),
@@ -59,12 +63,14 @@ def search(
     """Find photos by their words, in any script, their tags, and what own steps found."""
     text = " ".join(words or ())
     # Without, all photos would be hits, or none has these words.
-    if not has_words(text) and (text or not (where or tag)):
+    if not has_words(text) and (text or not (where or tag or unreadable)):
         fail(NO_WORD, Exit.USAGE)
     with exit_on_error():
         runtime = make_runtime(app)
         conditions = OwnOutputs(known_steps(app)).conditions(" and ".join(where or ()))
-        wanted = PhotoFilter(text=text, batch=batch, tag=tag, where=conditions)
+        wanted = PhotoFilter(
+            tag=tag, text=text, batch=batch, where=conditions, unreadable=unreadable
+        )
         page = find_photos(runtime, wanted, limit=limit)
         left = unsearched(runtime, wanted, found=bool(page.photos))
     if as_json:

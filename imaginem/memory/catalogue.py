@@ -11,6 +11,7 @@ from imaginem.ports import FoundPhoto, JobResult, PhotoFilter, PhotoPage
 from imaginem.ports.cursors import cursor_after, cursor_to, read_hit_cursor, read_job_cursor
 from imaginem.ports.searchable import (
     TAGS_SHOWN,
+    UNREADABLE,
     count_faces,
     has_faces,
     labels_in,
@@ -102,6 +103,7 @@ class MemoryCatalogue:
                     ("tag", wanted.tag),
                     ("category", wanted.category),
                     ("object", wanted.object),
+                    (UNREADABLE, wanted.unreadable),
                 )
             )
             and all(condition.is_met_by(facts) for condition in wanted.where)

@@ -21,6 +21,7 @@ class PhotoFilter:
         since, until: when the photo was processed: at or after `since`, before `until`.
         groups: the caller's; photos in batches of other groups are left out.
         where: what own steps said in their fields; see `imaginem.ports.own_outputs.conditions`.
+        unreadable: what is said of text in the photo that can't be read, spelt exactly like this.
     """
 
     tag: str = ""
@@ -33,6 +34,7 @@ class PhotoFilter:
     batch: str = ""
     groups: Groups = None
     where: tuple[Condition, ...] = ()
+    unreadable: str = ""
 
 
 @dataclass(frozen=True)

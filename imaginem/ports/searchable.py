@@ -12,6 +12,8 @@ from imaginem.redaction import redact_shown
 
 FACE_STEP = "facedetection"
 """The step that looks for faces. A result lists it in its pipeline, and where it was in vain."""
+UNREADABLE = "unreadable"
+"""Kind of the labels that say what text is in a photo and can't be read."""
 TAGS_SHOWN = 3
 """Tags of a photo in a list: those of the highest confidence."""
 _NAME_LIMIT = 200  # characters of a label that are kept; the column has no more
@@ -38,6 +40,9 @@ def labels_in(
             if isinstance(name, str) and name and isinstance(score, int | float):
                 label = (kind, name.replace("\0", "")[:_NAME_LIMIT])
                 best[label] = max(best.get(label, 0.0), float(score))
+    for line in _items(outputs, "ocr", "lines"):
+        if isinstance(told := line.get("unreadable"), str) and told:
+            best[UNREADABLE, told.replace("\0", "")[:_NAME_LIMIT]] = 1.0
     for word, confidence in (*words_seen(outputs).items(), *(own.tags if own else {}).items()):
         best["tag", word] = max(best.get(("tag", word), 0.0), confidence)
     return best

@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from imaginem.ports import FoundPhoto, PhotoFilter, PhotoPage
 from imaginem.ports.cursors import cursor_after, cursor_to, read_hit_cursor, read_job_cursor
-from imaginem.ports.searchable import FACE_STEP, TAGS_SHOWN, name_of
+from imaginem.ports.searchable import FACE_STEP, TAGS_SHOWN, UNREADABLE, name_of
 from imaginem.ports.text_search import Sureness, TextSearch, marks_of
 from imaginem.sql.batches import hidden_from
 from imaginem.sql.database import Database
@@ -23,7 +23,7 @@ from imaginem.sql.types import portions
 
 COUNTED_PHOTOS = 10_000
 """Of photos that fit a filter, the labels of so many are counted, the newest ones."""
-_KINDS = ("tag", "category", "object")
+_KINDS = ("tag", "category", "object", UNREADABLE)
 _FEW = 5_000
 """Photos of a label that is rather gone through than a batch."""
 # All that a list shows, without the outputs, which are long.
@@ -145,7 +145,7 @@ def _search(wanted: PhotoFilter) -> TextSearch:
 
 def _beyond_tokens(wanted: PhotoFilter) -> PhotoFilter:
     """Return what a text index does not know of a filter."""
-    return replace(wanted, text="", tag="", category="", object="", batch="")
+    return replace(wanted, text="", tag="", category="", object="", unreadable="", batch="")
 
 
 @dataclass(frozen=True)

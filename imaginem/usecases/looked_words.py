@@ -45,6 +45,7 @@ WORDS = {
         "Photos of batch {batch} with a step that failed or was skipped: {count:,}. What it would "
         "have found is not searched."
     ),
+    "unsearched.unreadable": "Not searched: {texts}.",
     "unseen.pages": "Only the first {limit} of {value} pages were looked at.",
     "unseen.unread_pages": "Not looked at, since they are damaged or too large: pages {value}.",
     "unseen.smallest_face": (

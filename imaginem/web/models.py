@@ -244,7 +244,8 @@ class Photos(Answer):
 
     `not_searched` tells, in the answer without a cursor in its address, which photos could not be
     found: those that are still being looked at, and, where nothing is found in a batch, those that
-    have no result or not of all steps.
+    have no result or not of all steps. For a search by text it tells, too, what text of the other
+    photos can't be read.
     """
 
     images: list[Photo]

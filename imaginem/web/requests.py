@@ -116,6 +116,13 @@ async def photo_filter(
     category: Label = "",
     object: Label = "",
     text: Label = "",
+    unreadable: Annotated[
+        str,
+        Query(
+            max_length=200,
+            description="With text that can't be read: what `/api/tags?kind=unreadable` tells.",
+        ),
+    ] = "",
     faces: Annotated[
         bool | None,
         EMPTY_IS_NONE,
@@ -143,6 +150,7 @@ async def photo_filter(
         category=category_named(category),
         object=object,
         text=text.strip(),
+        unreadable=unreadable,
         faces=faces,
         since=_midnight(since),
         until=_midnight(until, days=1),

@@ -82,6 +82,8 @@ ENGLISH = {
     "photos.tag": "Tag",
     "photos.category": "Category",
     "photos.object": "Object",
+    "photos.unreadable": "Text that can't be read",
+    "photos.unreadable.see": "See photos with {text}",
     "photos.faces": "Faces",
     "photos.faces.any": "with or without",
     "photos.faces.true": "with faces",

@@ -20,7 +20,10 @@ def save(stores: Stores, key: JobKey, **found: object) -> None:
             "categories": [{"name": "people_", "score": 0.5}] if found.get("people") else [],
             "objects": [{"object": "cup", "confidence": 0.7}] if found.get("cup") else [],
         },
-        "ocr": {"full_text": found.get("text", "")},
+        "ocr": {
+            "full_text": found.get("text", ""),
+            "lines": [{"text": "", "unreadable": told} for told in found.get("unreadable", ())],  # type: ignore[attr-defined]
+        },
         "facedetection": {"faces": [{}] * int(str(found.get("faces", 0)))},
     }
     unsuccessful = ("ocr",) if found.get("problem") else ()

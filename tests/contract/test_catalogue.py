@@ -118,6 +118,25 @@ class TestPhotos:
         assert stores.catalogue.labels(PhotoFilter(), "object") == [("cup", 1)]
         assert stores.catalogue.labels(PhotoFilter(), "tag", limit=1) == [("cat", 2)]
 
+    def test_text_that_can_not_be_read_is_counted_and_found(self, stores: Stores) -> None:
+        hebrew, unknown = "text in Hebrew, not readable here", "text, not readable here"
+        save(stores, ("b", "four"), text="hello", unreadable=[hebrew, hebrew, unknown])
+        save(stores, ("c", "five"), tags=["cat"], unreadable=[hebrew])
+        labels = stores.catalogue.labels
+        assert labels(PhotoFilter(), "unreadable") == [(hebrew, 2), (unknown, 1)]
+        assert labels(PhotoFilter(tag="cat"), "unreadable") == [(hebrew, 1)]
+        assert labels(PhotoFilter(batch="b", text="hello"), "unreadable") == [
+            (hebrew, 1),
+            (unknown, 1),
+        ]
+        assert ids(stores, unreadable=hebrew) == ["five", "four"]
+        assert ids(stores, unreadable=hebrew, tag="cat") == ["five"]
+        assert ids(stores, unreadable=hebrew, text="hello") == ["four"]
+        assert ids(stores, unreadable="hebrew") == []
+        assert labels(PhotoFilter(unreadable=hebrew), "tag") == [("cat", 1)]
+        save(stores, ("b", "four"), text="hello")  # looked at again, and read
+        assert ids(stores, unreadable=hebrew) == ["five"]
+
     @pytest.mark.parametrize("wanted", [PhotoFilter(batch="many"), PhotoFilter(tag="bird")])
     def test_a_cursor_leads_through_all_of_them_once(
         self, stores: Stores, wanted: PhotoFilter

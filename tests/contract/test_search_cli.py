@@ -73,6 +73,23 @@ def test_a_search_right_after_photos_were_sent_tells_that_they_are_at_work(
     assert "6 of 6 photos" in as_json.stderr
 
 
+def test_text_that_can_not_be_read_is_told_and_its_photos_are_found(
+    runtime: Runtime, own_azurite: Emulator, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    hebrew = "text in Hebrew, not readable here"
+    outputs = {"ocr": {"full_text": "", "lines": [{"text": "", "unreadable": hebrew}]}}
+    runtime.results.save(JobResult(name, "sign", ("ocr",), "https://x.test/a", None, outputs))
+    cli = terminal(monkeypatch, own_azurite, runtime.settings.home, "search")
+
+    told = cli("Vincent", "--batch", name)
+    assert told.exit_code == 1
+    assert f"note: Not searched: {hebrew} (at least 1 photo)." in " ".join(told.stderr.split())
+    found = cli("--unreadable", hebrew, "--batch", name, "--json")
+    assert [each["job_id"] for each in json.loads(found.stdout)] == ["sign"]
+    assert "Not searched" not in found.stderr
+    assert "no photo fits" in cli("--unreadable", "Hebrew", "--batch", name).stderr
+
+
 def test_photos_of_before_are_found_by_what_steps_declare_once_they_are_reindexed(
     runtime: Runtime, own_azurite: Emulator, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -1,12 +1,15 @@
 """A search tells which photos it could not find yet, and that it was no search."""
 
+import re
 from dataclasses import replace
+from html import unescape
+from urllib.parse import quote_plus
 
 import pytest
 
 from imaginem.errors import InvalidMessage, StorageUnavailable
 from imaginem.pipeline.steps import default_registry
-from imaginem.ports import PhotoFilter
+from imaginem.ports import JobKey, PhotoFilter
 from imaginem.testing import MemoryServices, photo_bytes, run_all
 from imaginem.usecases import unsearched as module
 from imaginem.usecases.access import EVERYTHING
@@ -20,6 +23,14 @@ def send(services: MemoryServices, batch: str, count: int = 1, group: str = "") 
     for number in range(count):
         upload = Upload(batch, photo_bytes, "a.png", PIPELINE, f"job{number}", group=group)
         receive_photo(services, default_registry, upload, EVERYTHING)
+
+
+HEBREW = "text in Hebrew, not readable here"
+
+
+def unread(services: MemoryServices, key: JobKey, *lines: str) -> None:
+    listed = [{"text": "", "unreadable": line} for line in lines]
+    keep(services, key, {"ocr": {"full_text": "", "lines": listed}})
 
 
 def told(services: MemoryServices, batch: str = "", *, found: bool = False) -> list[str]:
@@ -104,8 +115,46 @@ class TestUnsearched:
             "Whether photos are still being looked at can't be told just now."
         ]
 
+    def test_text_that_can_not_be_read_is_told_beside_every_search_for_text(
+        self, services: MemoryServices
+    ) -> None:
+        unread(services, ("b", "one"), HEBREW, HEBREW)
+        unread(services, ("b", "two"), HEBREW, "text, not readable here")
+        unread(services, ("c", "one"), HEBREW)
+        assert (
+            told(services)
+            == told(services, found=True)
+            == [f"Not searched: {HEBREW} (3 photos); text, not readable here (1 photo)."]
+        )
+        assert told(services, "c") == [f"Not searched: {HEBREW} (at least 1 photo)."]
+        assert told(services, "d") == []
+        assert unsearched(services, PhotoFilter(tag="cat"), found=False) == []
+        (left,) = unsearched(services, PhotoFilter(text="x"), found=False)
+        assert not left.may_be_found_later
+
 
 class TestOnPagesAndInTheApi:
+    def test_photos_with_text_that_can_not_be_read_are_one_press_away(
+        self, services: MemoryServices
+    ) -> None:
+        unread(services, ("b", "one"), HEBREW)
+        keep(services, ("b", "two"), {"ocr": {"full_text": "Maria"}})
+        web = client(services)
+        page = web.get("/photos?text=Maria&batch=b").text
+        assert f"Not searched: <bdi>{HEBREW} (at least 1 photo)</bdi>." in page
+        (link,) = re.findall(r'<a href="/(photos\?[^"]*unreadable=[^"]*)"', page)
+        assert link == f"photos?batch=b&amp;unreadable={quote_plus(HEBREW)}"
+        listed = web.get(f"/{unescape(link)}").text
+        assert re.findall(r'href="/photos/b/(\w+)', listed) == ["one"]
+        assert "Not searched" not in listed
+        assert f'value="{HEBREW}"' in web.get("/photos/facets").text
+        answer = web.get("/api/images?text=Maria").json()
+        assert answer["not_searched"] == [f"Not searched: {HEBREW} (1 photo)."]
+        found = web.get("/api/images", params={"unreadable": HEBREW}).json()["images"]
+        assert [photo["job_id"] for photo in found] == ["one"]
+        counted = web.get("/api/tags?kind=unreadable").json()
+        assert counted == [{"name": HEBREW, "count": 1}]
+
     def test_a_search_while_photos_are_at_work_says_so(self, services: MemoryServices) -> None:
         send(services, "names", 6)
         web = client(services)

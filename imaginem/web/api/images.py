@@ -65,7 +65,7 @@ def tags(
     caller: Viewer,
     services: ServicesDep,
     wanted: VisiblePhotos,
-    kind: Annotated[Literal["tag", "category", "object"], Query()] = "tag",
+    kind: Annotated[Literal["tag", "category", "object", "unreadable"], Query()] = "tag",
     limit: Limit = 50,
 ) -> list[LabelCount]:
     """Count the labels of the photos that fit the filter, the most frequent first."""

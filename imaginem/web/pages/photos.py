@@ -16,7 +16,19 @@ from imaginem.web.presenters import present_photo
 from imaginem.web.requests import Cursor, VisiblePhotos
 
 PAGE = 24
-_FIELDS = ("text", "tag", "category", "object", "faces", "since", "until", "batch", "where")
+_FIELDS = (
+    "text",
+    "tag",
+    "category",
+    "object",
+    "unreadable",
+    "faces",
+    "since",
+    "until",
+    "batch",
+    "where",
+)
+_LISTS = ("tags", "categories", "objects", "unreadable")
 
 router = APIRouter(prefix="/photos")
 
@@ -25,6 +37,13 @@ def filter_fields(request: Request) -> dict[str, str]:
     """Return the filter's fields in the address, without the empty ones."""
     query = request.query_params
     return {name: query[name] for name in _FIELDS if query.get(name)}
+
+
+def _link(request: Request, unreadable: str) -> dict[str, str]:
+    """Return what is said of a text, and the query for the other photos that have one like it."""
+    fields = {**filter_fields(request), "unreadable": unreadable}
+    del fields["text"]
+    return {"text": unreadable, "query": urlencode(fields)}
 
 
 def _cards(
@@ -56,6 +75,7 @@ def photos(
     searched = values["fields"] and not values["no_word"]
     left = unsearched(services, wanted, found=bool(values["photos"])) if searched else []
     told["unsearched"] = left
+    told["unread"] = [_link(request, text) for photos in left for text, _ in photos.texts]
     told["so_far"] = any(photos.may_be_found_later for photos in left)
     return render(request, "photos.html", {**values, **told})
 
@@ -78,7 +98,7 @@ def facets(
 ) -> HTMLResponse:
     """Show the labels of the photos that fit: a part of the page."""
     if wanted.text and not has_words(wanted.text):  # the page tells that in its place
-        return render(request, "_facets.html", {"tags": [], "categories": [], "objects": []})
+        return render(request, "_facets.html", dict.fromkeys(_LISTS, ()))
     fields = filter_fields(request)
     links = [
         {
@@ -93,5 +113,6 @@ def facets(
         "tags": links,
         "categories": count_labels(services, wanted, "category", 100),
         "objects": count_labels(services, wanted, "object", 100),
+        "unreadable": count_labels(services, wanted, "unreadable", 100),
     }
     return render(request, "_facets.html", values)

@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks.scripts.drawing import Fonts, draw_words, photographed
 from benchmarks.scripts.measure import Readers
@@ -14,7 +16,7 @@ from imaginem.config.settings import read_settings
 from imaginem.engines.local.ocr import LocalOcr
 from imaginem.engines.local.scripts.data import SYSTEM_FOLDERS
 from imaginem.images.decoding import decode_photo
-from imaginem.outputs import TextLine
+from imaginem.outputs import OcrText, TextLine
 from imaginem.ports import CallContext
 
 FONTS = Fonts(Path("/usr/share/fonts"))
@@ -60,9 +62,14 @@ def beside_a_number(name: str, language: str) -> list[TextLine]:
     number, word = drawn
     row[: number.shape[0], : min(number.shape[1], 400)] = number[:, :400]
     row[: word.shape[0], 600:] = word[:, :300]
-    _, packed = cv2.imencode(".png", row)
+    return read_on(row).lines
+
+
+def read_on(page: NDArray[Any]) -> OcrText:
+    """Return what the local engine reads on a page."""
+    _, packed = cv2.imencode(".png", page)
     engine = LocalOcr(AssetStore(read_settings().assets))
-    return engine.read(decode_photo(packed.tobytes()), CALL).lines
+    return engine.read(decode_photo(packed.tobytes()), CALL)
 
 
 @pytest.mark.parametrize(
@@ -81,8 +88,23 @@ def test_a_short_name_beside_a_number_is_read_or_said(name: str, language: str) 
 
 def test_a_lone_word_that_nobody_can_read_is_said_and_the_photo_is_not_turned() -> None:
     page = draw_words(["မမြင့်"], font("NotoSansMyanmar-Regular"), font("NotoSans-Regular"), 64)
-    _, packed = cv2.imencode(".png", page)
-    engine = LocalOcr(AssetStore(read_settings().assets))
-    read = engine.read(decode_photo(packed.tobytes()), CALL)
+    read = read_on(page)
     assert [(line.text, line.unreadable is not None) for line in read.lines] == [("", True)]
     assert read.turn is None or read.turn.degrees == 0
+
+
+@pytest.mark.parametrize(
+    ("drawn", "told", "name"),
+    [
+        ("0770 123 4567 حسن سعاد", "سعاد حسن 0770 123 4567", "NotoNaskhArabic-Regular"),
+        ("+964 774 538 6192 حسن سعاد", "سعاد حسن +964 774 538 6192", "NotoNaskhArabic-Regular"),
+        ("4567 123 0770 حسن سعاد", "سعاد حسن 0770 123 4567", "NotoNaskhArabic-Regular"),
+        ("052 987 6543 טלפון", "טלפון 052 987 6543", "NotoSansHebrew-Regular"),
+        ("לוי דוד", "דוד לוי", "NotoSansHebrew-Regular"),
+    ],
+)
+def test_lines_from_right_to_left_have_their_numbers_in_order_and_none_is_invented(
+    drawn: str, told: str, name: str
+) -> None:
+    read = read_on(draw_words([drawn], font(name), font("NotoSans-Regular"), 48))
+    assert [line.text for line in read.lines] == [told]

@@ -26,7 +26,7 @@ from steps.facecrop import facecrop
 from steps.facedetection import facedetection
 from steps.generalclassification import generalclassification
 from steps.ocr import ocr
-from tests.dashboard import PIPELINE, client, web_services
+from tests.dashboard import PIPELINE, client, keep, web_services
 
 COLORS = ("red", "green", "blue", "orange", "purple", "teal")
 ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
@@ -394,3 +394,16 @@ def test_a_pdf_is_taken_and_its_page_in_the_dashboard_tells_the_pages() -> None:
     assert web.get(f"{images}/thumbnail").headers["content-type"] == "image/jpeg"
     assert web.get(f"{images}/original").headers["content-type"] == "application/pdf"
     assert web.get(f"{address}/file").status_code == 200
+
+
+def test_groups_of_a_number_stand_as_they_are_dialled_on_lines_from_right_to_left() -> None:
+    services = web_services()
+    texts = ["الهاتف 0770 123 4567", "Tel 0770 123 4567", "هاتف 07701234567 <b>"]
+    lines = [
+        {"text": text, "confidence": 0.9, "polygon": [0, 0, 9, 0, 9, 9, 0, 9]} for text in texts
+    ]
+    keep(services, ("b", "one"), {"ocr": {"full_text": "\n".join(texts), "lines": lines}})
+    page = client(services).get("/photos/b/one").text
+    assert 'الهاتف <bdi dir="ltr">0770 123 4567</bdi></button>' in page
+    assert ">Tel 0770 123 4567</button>" in page
+    assert ">هاتف 07701234567 &lt;b&gt;</button>" in page

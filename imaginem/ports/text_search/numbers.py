@@ -29,6 +29,9 @@ _RUN = re.compile(
     rf"(?<!{LETTER})(?<!{LETTER}['-])(?P<plus>\+[ (]?)?[0-9]+(?:{_BETWEEN}[0-9]+)*"
     rf"(?!['-]?{LETTER})"
 )
+_FROM_RIGHT = re.compile(r"[\u0590-\u08ff]")
+"""A letter of a script that runs from right to left. The groups of a number on such a line may
+stand either way: UAX 9 shows them from right to left, people write them from left to right."""
 _ZERO_AT_HOME = re.compile(r"\(0\)")
 # E.164: codes of one and two figures; all others have three.
 _CODE = re.compile("[17]|2[07]|3[0-469]|4[013-9]|5[1-8]|6[0-6]|8[1246]|9[0-58]|...")
@@ -122,10 +125,18 @@ def number_tokens(folded: str) -> list[str]:
 
 
 def _joined(folded: str) -> Iterator[Number]:
-    for found in _RUN.finditer(folded):
-        number = _number(found)
-        for first in range(len(number.groups)):
-            yield from _from(number, first)
+    for line in folded.splitlines():
+        runs_left = _FROM_RIGHT.search(line) is not None
+        for found in _RUN.finditer(line):
+            number = _number(found)
+            yield from _parts(number)
+            if runs_left and len(number.groups) > 1:
+                yield from _parts(Number(number.groups[::-1], number.abroad))
+
+
+def _parts(number: Number) -> Iterator[Number]:
+    for first in range(len(number.groups)):
+        yield from _from(number, first)
 
 
 def _number(found: re.Match[str]) -> Number:

@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+_FROM_RIGHT = re.compile(r"[\u0590-\u08ff]")
+_GROUPS = re.compile(r"(?<!\w)([+(]*\d[\d+\-./()]*(?: [+(]*\d[\d+\-./()]*)+)")
+"""A number in groups."""
 _WEB = Path(__file__).parents[1]
 STATIC = _WEB / "static"
 VENDOR = {
@@ -96,6 +100,7 @@ def _environment() -> "Environment":
         told=told,
         by_file=by_file,
         visible=_visible,
+        seen=_seen,
         bdi=_bdi,
         isolated=_isolated,
     )
@@ -113,6 +118,23 @@ def _bdi(text: object) -> "Markup":
 
     shown = _visible(text)
     return Markup("<bdi>{}</bdi>").format(shown) if shown else Markup("")
+
+
+def _seen(text: object) -> "Markup":
+    """Return text of a photo; the groups of its numbers stand as they are dialled.
+
+    On a line from right to left, browsers would show them the other way round (UAX 9).
+    """
+    from markupsafe import Markup
+
+    shown = _visible(text)
+    if not _FROM_RIGHT.search(shown):
+        return Markup("{}").format(shown)
+    pieces = _GROUPS.split(shown)  # every second one is a number
+    number = Markup('<bdi dir="ltr">{}</bdi>')
+    return Markup("").join(
+        number.format(piece) if place % 2 else piece for place, piece in enumerate(pieces)
+    )
 
 
 def _isolated(values: Mapping[str, object]) -> dict[str, object]:

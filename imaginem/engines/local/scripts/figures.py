@@ -1,5 +1,7 @@
 """Takes figures from PP-OCR: data of other scripts loses some, or reads others."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
@@ -10,6 +12,9 @@ from imaginem.engines.local.scripts.choosing import Answer
 from imaginem.engines.local.scripts.cutting import along_cut
 from imaginem.engines.local.scripts.parting import Part, is_whole
 from imaginem.engines.local.scripts.tesseract import Reading, ReadWord, sure_by_signs
+
+HEBREW = "Hebr"
+_LIKE_HEBREW = re.compile("[01279]{3,}")
 
 
 def with_figures(answer: Answer, parts: Sequence[Part], polygon: Sequence[int]) -> Answer:
@@ -53,6 +58,32 @@ def is_mostly_figures(word: ReadWord) -> bool:
     """Tell whether a word is a number, or looks like one that was read in part."""
     figures = len(figures_of(word.text))
     return figures > 0 and figures >= sum(map(str.isalpha, word.text))
+
+
+def may_be_hebrew(text: str) -> bool:
+    """Tell whether a number has a group that PP-OCR may have seen in Hebrew letters.
+
+    It takes two words of three letters for 117 717, a word of five for 11970, and is sure of it.
+    """
+    return not any(map(str.isalpha, text)) and any(map(_LIKE_HEBREW.fullmatch, text.split()))
+
+
+def has_all_numbers(answer: Answer, text: str) -> bool:
+    """Tell whether a Hebrew answer has all that PP-OCR saw but for what may be its letters.
+
+    Args:
+        answer: what a reader made of the line.
+        text: of the line, in the eyes of PP-OCR.
+    """
+    if answer.reader.script != HEBREW:
+        return False
+    seen, own = _numbers_in(text), _numbers_in(answer.reading.text)
+    return bool(seen - own) and not own - seen and all(map(_LIKE_HEBREW.fullmatch, seen - own))
+
+
+def _numbers_in(text: str) -> Counter[str]:
+    words = [word.rstrip(".,:;") for word in text.split()]
+    return Counter(word for word in words if figures_of(word) and not any(map(str.isalpha, word)))
 
 
 def _number(

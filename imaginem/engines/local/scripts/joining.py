@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from imaginem.engines.alphabets import RIGHT_TO_LEFT
 from imaginem.engines.local.scripts.gate import bounds, sides
+from imaginem.engines.local.scripts.number_order import in_order
 from imaginem.outputs import TextLine, Word
 
 Array = NDArray[Any]
@@ -34,7 +35,7 @@ def joined(lines: Sequence[TextLine], scripts: frozenset[str]) -> list[TextLine]
             groups.append([line])
         else:
             group.append(line)
-    return [_one(group) for group in _merged(groups, scripts)]
+    return [in_order(_one(group)) for group in _merged(groups, scripts)]
 
 
 def _merged(groups: list[list[TextLine]], scripts: frozenset[str]) -> list[list[TextLine]]:

@@ -25,7 +25,7 @@ from imaginem.engines.local.scripts.doubts import (
     is_round_number,
     shaky_scripts,
 )
-from imaginem.engines.local.scripts.figures import with_figures
+from imaginem.engines.local.scripts.figures import HEBREW, may_be_hebrew
 from imaginem.engines.local.scripts.gate import is_read
 from imaginem.engines.local.scripts.joining import joined
 from imaginem.engines.local.scripts.languages import in_one_language
@@ -103,6 +103,7 @@ class PhotoLines:
             {n: line for n, line in self._read.items() if self._parts[n] or n not in doubtful}
         )
         self._ask_again()
+        self._doubt_figures()
         self._doubt_a_lone_word()
         self._doubt_other_scripts()
         self._doubt_shaky_scripts()
@@ -113,8 +114,7 @@ class PhotoLines:
         for number, answer in self._answers.items():
             polygon = self._found[number].line.polygon
             language = self._languages.get(answer.reader.script, "")
-            told = with_figures(answer, self._parts[number], polygon)
-            told = self._look.with_numbers(told, self._found[number].line)
+            told = self._look.with_numbers(answer, self._found[number].line, self._parts[number])
             self._read[number] = as_line(told, polygon, language)
         pieces = self._parted | {number: [line] for number, line in self._read.items()}
         return joined([*self._doubt_pp_ocr(pieces)], frozenset(self._scripts))
@@ -154,12 +154,9 @@ class PhotoLines:
         scripts = self._to_try(found)
         best = self._chooser.best(self._cut(number), scripts, self._scripts) if scripts else None
         if best is not None and self._is_believed(best, number):
-            self._answers[number] = best
-            script = best.reader.script
             if best.belief >= SURE:
-                self._chooser.remember(script)
-            if script not in self._scripts:
-                self._scripts.append(script)
+                self._chooser.remember(best.reader.script)
+            self._take(number, best)
             return
         if (found.is_likely or found.is_plainly_latin) and not self._parts[number]:
             self._read[number] = with_script(found.line)
@@ -172,6 +169,11 @@ class PhotoLines:
             self._give_up(number, best.reader.script if best is not None else "")
         else:
             self._left_out.append(number)
+
+    def _take(self, number: int, answer: Answer) -> None:
+        self._answers[number] = answer
+        if answer.reader.script not in self._scripts:
+            self._scripts.append(answer.reader.script)
 
     def _part_alone(self, part: Part) -> TextLine:
         """Return a piece of a line that nobody read whole: a number, or what is beside it."""
@@ -190,6 +192,14 @@ class PhotoLines:
             if best is not None and self._is_believed(best, number):
                 self._answers[number] = best
 
+    def _doubt_figures(self) -> None:
+        """Ask about figures that PP-OCR sees in Hebrew letters, and is sure of."""
+        scripts = [script for script in self._chooser.scripts if script == HEBREW]
+        for number in [n for n, line in self._read.items() if scripts and may_be_hebrew(line.text)]:
+            best = self._chooser.best(self._cut(number), scripts)
+            if best is not None and self._is_believed(best, number):
+                self._take(number, best)
+
     def _doubt_a_lone_word(self) -> None:
         """Ask about a photo's only word: PP-OCR is at times sure of Latin letters in other ones."""
         letters = sum(map(str.isalpha, "".join(line.text for line in self._read.values())))
@@ -200,8 +210,7 @@ class PhotoLines:
                 continue
             best = self._chooser.best(self._cut(number), self._chooser.scripts)
             if best is not None and best.is_believed(False, self._found[number].length):
-                self._answers[number] = best
-                self._scripts.append(best.reader.script)
+                self._take(number, best)
 
     def _doubt_other_scripts(self) -> None:
         """Ask the reader of most lines about those in another script: one may be wrong and sure."""

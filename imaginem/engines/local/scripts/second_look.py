@@ -10,6 +10,7 @@ from imaginem.engines.alphabets import RIGHT_TO_LEFT, main_script
 from imaginem.engines.local.scripts.both_readers import is_same_number
 from imaginem.engines.local.scripts.choosing import BELIEVED_AGAIN, SURE, Answer, letters_of
 from imaginem.engines.local.scripts.cutting import cut_line
+from imaginem.engines.local.scripts.figures import has_all_numbers, with_figures
 from imaginem.engines.local.scripts.gate import CHINESE, LEAST_SCORE, is_dense, is_mostly_number
 from imaginem.engines.local.scripts.lines import FoundLine, as_line
 from imaginem.engines.local.scripts.numbers_again import may_lack_figures, with_numbers_again
@@ -83,13 +84,17 @@ class SecondLook:
         answer = self._answer(line)
         return answer.reading if answer else None
 
-    def with_numbers(self, answer: Answer, line: TextLine) -> Answer:
+    def with_numbers(self, answer: Answer, line: TextLine, parts: Sequence[Part]) -> Answer:
         """Return another reader's answer with its numbers as most readers see them.
 
         Args:
             answer: whose reader may lose figures.
             line: as PP-OCR read it.
+            parts: of the line, from left to right.
         """
+        if has_all_numbers(answer, line.text):
+            return answer
+        answer = with_figures(answer, parts, line.polygon)
         runs_left = answer.reader.script in RIGHT_TO_LEFT
         latin = self.reading(line) if may_lack_figures(answer.reading, runs_left) else None
         if latin is None:

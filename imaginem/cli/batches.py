@@ -21,6 +21,7 @@ from imaginem.cli.shared import (
     exit_on_error,
     fail,
     known_steps,
+    make_reader,
     make_runtime,
     note,
     out,
@@ -29,7 +30,7 @@ from imaginem.cli.shared import (
 from imaginem.ports import JobKey
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.audit.acting import state_purpose
-from imaginem.usecases.batches import cancel_batch, reopen_batch
+from imaginem.usecases.batches import batch_overview, cancel_batch, reopen_batch
 from imaginem.usecases.erase import forget_batch, forget_job
 from imaginem.usecases.export import as_csv, as_rows
 from imaginem.usecases.faces import FaceSearch, SearchedFace, search_faces
@@ -156,10 +157,11 @@ def export(
     if csv and as_json:
         raise typer.BadParameter("--csv and --json: choose one")
     with exit_on_error():
-        runtime = make_runtime(app)
+        runtime = make_reader(app)
         state_purpose(purpose)
         rows = as_rows(runtime, batch, EVERYTHING, known_steps(app))
         if not rows:
+            batch_overview(runtime, batch)
             fail(f"there are no results of batch {batch}; see `imaginem status {batch}`")
         tell_unfinished(runtime, batch, {row["job_id"] for row in rows})
         if not csv and to is None:
@@ -186,7 +188,7 @@ def search(photo: Path, as_json: Json = False, purpose: Purpose = "", app: App =
             data = photo.read_bytes()
         except OSError as problem:
             fail(f"{photo} can't be read: {problem.strerror}", Exit.CONFIGURATION)
-        runtime = make_runtime(app)
+        runtime = make_reader(app)
         state_purpose(purpose)
         found = search_faces(runtime, data, EVERYTHING)
         left = at_work_for(runtime, EVERYTHING.groups)

@@ -22,6 +22,7 @@ from imaginem.cli.shared import (
     fail,
     known_steps,
     load_registry,
+    make_reader,
     make_runtime,
     out,
     print_json,
@@ -32,6 +33,7 @@ from imaginem.ports import AuditDeed, AuditSubject, PoisonFilter, Services
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.at_work import at_work
 from imaginem.usecases.audit.acting import note, state_purpose
+from imaginem.usecases.batches import batch_overview
 from imaginem.usecases.jobs import photo_name, view_job
 from imaginem.usecases.progress import BatchProgress, as_json
 from imaginem.usecases.unseen import READERS, unseen_in
@@ -129,12 +131,13 @@ def results(
 ) -> None:
     """Show what was found in a batch's photos, or in one."""
     with exit_on_error():
-        runtime = make_runtime(app)
+        runtime = make_reader(app)
         state_purpose(purpose)
         deed = AuditDeed.DOWNLOADED if links else AuditDeed.VIEWED
         note(runtime, deed, AuditSubject.BATCH, batch)
         saved = [each for each in runtime.results.batch(batch) if job in ("", each.id)]
         if not saved:
+            batch_overview(runtime, batch)
             what = f"job {job} in batch {batch}" if job else f"batch {batch}"
             fail(f"there are no results of {what}; see `imaginem status {batch}`")
         if not job:

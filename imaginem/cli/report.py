@@ -127,10 +127,11 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> ResultT
 
     A cell says `-`, `0`, `nobody` or `no face` if it was looked for in vain; `failed`, `not asked`,
     `not all compared` or `?` if nobody has looked, or not at everything: then the notes say more,
-    as they do of parts of a photo's file that nobody has looked at.
+    as they do of parts of a photo's file that nobody has looked at, and of text that can't be read
+    where a cell has no room for it.
     """
     rows: list[dict[str, str]] = []
-    unknown: set[str] = set()
+    unknown: dict[str, list[str]] = {}
     unseen: dict[str, list[str]] = {}
     most, cut = runtime.core_settings.match_limit, False
     others = OtherModels(runtime, EVERYTHING)
@@ -154,12 +155,16 @@ def result_table(runtime: Runtime, batch_id: str, ids: Iterable[str]) -> ResultT
             "looks like": "\n".join(similar) or _word(told["matches"]),
         }
         rows.append(cells)
-        unknown |= {told[part].told for part in told if told[part].how not in (FOUND, *_IN_VAIN)}
-        for sentence in unseen_in(result.job_output):
+        missing = {told[part].told for part in told if told[part].how not in (FOUND, *_IN_VAIN)}
+        for sentence in missing:
+            unknown.setdefault(sentence, []).append(job_id)
+        unread = [each for each in unread_text(result.job_output) if each not in cells["text"]]
+        for sentence in [*unseen_in(result.job_output), *unread]:
             unseen.setdefault(sentence, []).append(job_id)
         cut = cut or may_have_more(matches, most)
-    notes = [_WHY, *sorted(unknown)] if unknown else []
-    notes += [f"{escape(first_of(jobs))}: {sentence}" for sentence, jobs in unseen.items()]
+    notes = [_WHY] if unknown else []
+    for sentence, jobs in [*sorted(unknown.items()), *unseen.items()]:
+        notes.append(f"{escape(first_of(jobs))}: {escape(sentence)}")
     return ResultTable(batch_id, rows, [*notes, *([_KEPT.format(most)] if cut else [])])
 
 

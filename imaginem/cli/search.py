@@ -16,7 +16,7 @@ from imaginem.cli.shared import (
     exit_on_error,
     fail,
     known_steps,
-    make_runtime,
+    make_reader,
     note,
     out,
     print_json,
@@ -66,7 +66,7 @@ def search(
     if not has_words(text) and (text or not (where or tag or unreadable)):
         fail(NO_WORD, Exit.USAGE)
     with exit_on_error():
-        runtime = make_runtime(app)
+        runtime = make_reader(app)
         conditions = OwnOutputs(known_steps(app)).conditions(" and ".join(where or ()))
         wanted = PhotoFilter(
             tag=tag, text=text, batch=batch, where=conditions, unreadable=unreadable

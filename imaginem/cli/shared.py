@@ -119,6 +119,25 @@ def make_runtime(app: Path) -> Runtime:
     return Runtime(read_settings())
 
 
+def make_reader(app: Path) -> Runtime:
+    """Return the same for a command that looks for results.
+
+    Raises:
+        ConfigurationError: settings are wrong, or no database was ever opened in this home: that
+            nothing is found in a new one would say nothing of the photos in another.
+    """
+    from imaginem.sql.database import DATABASE_FILE
+
+    runtime = make_runtime(app)
+    settings = runtime.settings
+    if not settings.sql_connection and not (settings.home / DATABASE_FILE).exists():
+        raise ConfigurationError(
+            f"nothing was ever processed in {settings.home.absolute()}: call this in the folder "
+            "where `imaginem start` runs, or set IMAGINEM_HOME as it does there"
+        )
+    return runtime
+
+
 def load_registry(app: Path) -> Registry:
     """Import an app's steps and return their registry.
 

@@ -26,6 +26,8 @@ from imaginem.sql.faults import is_transient, meaning
 from imaginem.sql.migrations import HEAD
 from imaginem.sql.sqlite_file import READING, prepare_sqlite
 
+DATABASE_FILE = "imaginem.db"
+"""In `IMAGINEM_HOME`, where no other database is set."""
 MARK = "mark"
 """Where a session's `info` has the database's `mark`."""
 
@@ -60,7 +62,7 @@ class Database:
     ) -> None:
         self._home = home
         self._embedded = not address
-        self._address = address or f"sqlite:///{(home / 'imaginem.db').absolute()}"
+        self._address = address or f"sqlite:///{(home / DATABASE_FILE).absolute()}"
         self._get_token = get_token
         self._driver = driver
         self._mark = mark

@@ -249,7 +249,8 @@ def test_the_doctor_finds_what_is_well_and_what_is_not(cli: CommandLine) -> None
         (["submit", "https://x.test/a.jpg", "--pipeline", "OCR"], 2, "did you mean ocr?"),
         (["submit", "https://x.test/a.jpg", "--pipeline", "OCR", "--raw"], 1, "is no queue name"),
         (["status", "nothing"], 1, "there is no batch nothing"),
-        (["results", "nothing"], 1, "there are no results of batch nothing;"),
+        (["results", "nothing"], 3, "nothing was ever processed in"),
+        (["search", "Maria"], 3, "call this in the folder where `imaginem start` runs"),
         (["new-step", "Bad-Name"], 2, "can't be a step's name"),
         (["new-step", "lambda"], 2, "it is a word of Python"),
         (["new-step", "ocr"], 2, "exists already"),
@@ -326,7 +327,8 @@ def test_photos_are_searched_by_face_exported_and_a_batch_is_cancelled(
     assert [row["job_id"] for row in rows] == [biden, obama]
     assert "2 results" in cli("export", "faces", "--csv", "--to", str(tmp_path / "out.csv"))
     assert (tmp_path / "out.csv").read_text("utf-8-sig").startswith("batch_id")
-    assert "no results" in cli("export", "none", code=1)
+    for command in ("export", "results"):
+        assert "there is no batch none" in cli(command, "none", code=1)
     cli("export", "faces", "--csv", "--json", code=2)
 
     assert "is cancelled" in cli("cancel", "faces")

@@ -93,6 +93,21 @@ def test_the_table_of_results_tells_it_under_the_photos(services: MemoryServices
     assert KHMER in shown.getvalue()
 
 
+def test_unreadable_text_is_told_under_a_table_whose_cell_has_no_room_for_it(
+    services: MemoryServices,
+) -> None:
+    read = ["Name: Ko Aung", "Tel 0955 667 788", "Yangon"]
+    lines = [*({**UNREAD, "text": text, "unreadable": None} for text in read), UNREAD]
+    keep(services, ("c", "sign"), {"ocr": {"full_text": "\n".join(read), "lines": lines}})
+    keep(services, ("c", "wall"), {"ocr": {"full_text": "", "lines": [UNREAD]}})
+    shown = io.StringIO()
+    Console(file=shown, width=200).print(
+        result_table(cast(Runtime, services), "c", ["sign", "wall"])
+    )
+    assert f"sign: {KHMER}" in shown.getvalue()
+    assert f"wall: {KHMER}" not in shown.getvalue()  # its cell says so
+
+
 def test_results_as_json_tell_it(services: MemoryServices) -> None:
     told = {
         result.id: result_json(cast(Runtime, services), result, links=False)

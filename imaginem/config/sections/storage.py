@@ -111,6 +111,7 @@ class StorageSettings(Section):
         "IMAGINEM_HOME",
         Path(".imaginem"),
         "folder of the emulator's data, of the SQLite file and of the index of faces",
+        usual="`.imaginem` in the folder of the app (`--app`, else the one you are in)",
         not_on_azure="there is no SQLite on Azure",
     )
 

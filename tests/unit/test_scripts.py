@@ -237,11 +237,12 @@ def test_without_data_what_is_not_latin_is_said_to_be_unreadable() -> None:
         found("Αγνοουμεν τομο", 0.83, box(0, 0, 400)),
         found("", 0.0, box(0, 100, 300)),
         found("nayg UsaIns", 0.77, box(0, 200, 300)),
-        found("Looking for my brother", 0.9, box(0, 300, 400)),
+        found("ωσω", 0.7, box(0, 300, 300)),
+        found("Looking for my brother", 0.9, box(0, 400, 400)),
     )
-    assert [line.text for line in lines] == ["", "", "", "Looking for my brother"]
+    assert [line.text for line in lines] == ["", "", "", "", "Looking for my brother"]
     assert lines[0].unreadable == "text in Greek, not readable here"
-    assert lines[1].unreadable == lines[2].unreadable
+    assert lines[1].unreadable == lines[2].unreadable == lines[3].unreadable
     assert lines[1].unreadable == "text in an unknown script, not readable here"
 
 

@@ -28,6 +28,8 @@ _LEAST_OF_A_FIGURE = 0.6
 
 _LEAST_LETTERS, _LEAST_OF_A_LETTER = 4, 0.9
 """So many letters, each so sure, are seen in no letters but Latin."""
+_LEAST_SEEN = 5
+"""Letters of a script that tell that a line is in it: round ones of Burmese look Greek."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +164,8 @@ def script_seen(text: str) -> str:
         text: what PP-OCR saw, which writes Latin letters for those that it does not know.
     """
     seen = main_script(text)
-    return seen if seen in NAMES and seen != "Latn" else ""
+    is_told = seen in NAMES and seen != "Latn" and scripts_in(text)[seen] >= _LEAST_SEEN
+    return seen if is_told else ""
 
 
 def unreadable_line(line: TextLine, script: str) -> TextLine:

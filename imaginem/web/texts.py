@@ -221,6 +221,8 @@ ENGLISH = {
     ),
     "faces.cut": "The {count} best are shown: there may be more.",
     "faces.nobody": "Nobody in the gallery looks like this face.",
+    "faces.nobody_else": "Nobody else in the gallery looks like this face.",
+    "faces.nobody_else_found": "Nobody else was found who looks like this face.",
     "faces.nobody_found": "Nobody was found who looks like this face.",
     "faces.nobody_comparable": (
         "Nobody was found who looks like this face, but the gallery also has faces of another "

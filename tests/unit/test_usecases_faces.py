@@ -1,5 +1,6 @@
 """Searching by a photo, and what people decide about two faces."""
 
+import hashlib
 import html
 import io
 import uuid
@@ -34,7 +35,7 @@ from imaginem.usecases.faces import (
     review_pair,
     search_faces,
 )
-from tests.dashboard import client, enrol, face, keep, pair, web_services
+from tests.dashboard import AlikeToAll, client, enrol, face, keep, pair, web_services
 
 PAGE = "photos/open/mine"
 ANN = Caller("Ann", "caseworker", frozenset({"red-group"}))
@@ -472,3 +473,25 @@ def test_as_many_matches_as_are_kept_are_not_told_as_all(services: MemoryService
     shown = io.StringIO()
     Console(file=shown, width=120).print(result_table(cast(Runtime, services), "open", ["mine"]))
     assert told in shown.getvalue()
+
+
+def test_a_search_that_finds_the_photo_itself_says_whether_anybody_else_is_alike() -> None:
+    services = web_services()
+    photo = photo_bytes(320, 240)
+    sha256 = hashlib.sha256(photo).hexdigest()
+    mine = face(services, ("b", "one"), sha256)
+    services.submissions.claim(("b", "one"), sha256)
+    other = face(services, ("b", "two"), "another")
+
+    def told(found: list[uuid.UUID]) -> str:
+        services.recognizer = AlikeToAll(found)
+        form = {"file": ("a.png", photo, "image/png")}
+        return client(services).post("/faces/search", files=form).text
+
+    alone = told([mine])
+    assert "The same photo, sent again (1)" in alone
+    # The gallery has faces of another model, too.
+    assert "Nobody else was found who looks like this face." in alone
+    beside = told([mine, other])
+    assert "The same photo, sent again (1)" in beside
+    assert "Nobody else" not in beside

@@ -407,3 +407,11 @@ def test_groups_of_a_number_stand_as_they_are_dialled_on_lines_from_right_to_lef
     assert 'الهاتف <bdi dir="ltr">0770 123 4567</bdi></button>' in page
     assert ">Tel 0770 123 4567</button>" in page
     assert ">هاتف 07701234567 &lt;b&gt;</button>" in page
+
+
+def test_a_long_text_of_signs_and_figures_is_shown_at_once() -> None:
+    services = web_services()
+    text = "م " + "+(" * 50_000 + "1-" * 50_000
+    line = {"text": text, "confidence": 0.9, "polygon": [0, 0, 9, 0, 9, 9, 0, 9]}
+    keep(services, ("b", "one"), {"ocr": {"full_text": "م", "lines": [line]}})
+    assert client(services).get("/photos/b/one").status_code == 200

@@ -29,7 +29,7 @@ _RUN = re.compile(
     rf"(?<!{LETTER})(?<!{LETTER}['-])(?P<plus>\+[ (]?)?[0-9]+(?:{_BETWEEN}[0-9]+)*"
     rf"(?!['-]?{LETTER})"
 )
-_FROM_RIGHT = re.compile(r"[\u0590-\u08ff]")
+FROM_RIGHT = re.compile(r"[\u0590-\u08ff]")
 """A letter of a script that runs from right to left. The groups of a number on such a line may
 stand either way: UAX 9 shows them from right to left, people write them from left to right."""
 _ZERO_AT_HOME = re.compile(r"\(0\)")
@@ -126,7 +126,7 @@ def number_tokens(folded: str) -> list[str]:
 
 def _joined(folded: str) -> Iterator[Number]:
     for line in folded.splitlines():
-        runs_left = _FROM_RIGHT.search(line) is not None
+        runs_left = FROM_RIGHT.search(line) is not None
         for found in _RUN.finditer(line):
             number = _number(found)
             yield from _parts(number)

@@ -14,6 +14,7 @@ from fastapi.responses import HTMLResponse
 from imaginem.assets.nodejs import find_package
 from imaginem.images.limits import FILE_ENDINGS
 from imaginem.ports.categories import category_title
+from imaginem.ports.text_search.numbers import FROM_RIGHT
 from imaginem.redaction import escaped
 from imaginem.usecases.access import Caller
 from imaginem.usecases.reasons import told
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-_FROM_RIGHT = re.compile(r"[\u0590-\u08ff]")
-_GROUPS = re.compile(r"(?<!\w)([+(]*\d[\d+\-./()]*(?: [+(]*\d[\d+\-./()]*)+)")
+# It begins where no number is going on: so a text is gone through once, whatever is in it.
+_GROUPS = re.compile(r"(?<![\w+\-./()])([+(]*\d[\d+\-./()]*(?: [+(]*\d[\d+\-./()]*)+)")
 """A number in groups."""
 _WEB = Path(__file__).parents[1]
 STATIC = _WEB / "static"
@@ -128,7 +129,7 @@ def _seen(text: object) -> "Markup":
     from markupsafe import Markup
 
     shown = _visible(text)
-    if not _FROM_RIGHT.search(shown):
+    if not FROM_RIGHT.search(shown):
         return Markup("{}").format(shown)
     pieces = _GROUPS.split(shown)  # every second one is a number
     number = Markup('<bdi dir="ltr">{}</bdi>')

@@ -155,6 +155,16 @@ def pair(services: MemoryServices, one: uuid.UUID, other: uuid.UUID) -> None:
     services.gallery.keep_matches([match])
 
 
+def two_alike(services: MemoryServices) -> tuple[uuid.UUID, uuid.UUID]:
+    """Enrol the faces of mine.jpg and other.jpg of batch b, which match; return their ids."""
+    (mine,) = enrol(services, ("b", "mine.jpg"), 1, "mine")
+    other = face(services, ("b", "other.jpg"), "other")
+    pair(services, mine, other)
+    for name, face_id in (("mine.jpg", mine), ("other.jpg", other)):
+        crop(services, "b", name, face_id)
+    return mine, other
+
+
 def principal(*roles: str, name: str = "Ann", groups: tuple[str, ...] = ()) -> dict[str, str]:
     """Return the header that platform authentication sets."""
     claims = [{"typ": "name", "val": name}, *({"typ": "roles", "val": role} for role in roles)]

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Request, Route, expect
 
 from imaginem.testing import photo_bytes
 from tests.browser.conftest import Dashboard, Window, in_memory
-from tests.dashboard import FACE, AlikeToAll, crop, enrol, face, keep, pair, web_services
+from tests.dashboard import FACE, AlikeToAll, keep, two_alike, web_services
 
 
 class SlowLine:
@@ -44,11 +44,7 @@ class SlowLine:
 @pytest.fixture(scope="module")
 def dashboard() -> Iterator[Dashboard]:
     services = web_services()
-    (mine,) = enrol(services, ("b", "mine.jpg"), 1, "mine")
-    other = face(services, ("b", "other.jpg"), "other")
-    pair(services, mine, other)
-    crop(services, "b", "mine.jpg", mine)
-    crop(services, "b", "other.jpg", other)
+    _, other = two_alike(services)
     outputs = {
         "facedetection": {"faces": [FACE]},
         "faceprint": {"faces": [{}]},

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, Route, expect
 
 from imaginem.testing import photo_bytes
 from tests.browser.conftest import Dashboard, Window, in_memory
-from tests.dashboard import FACE, crop, enrol, face, keep, pair, web_services
+from tests.dashboard import FACE, keep, two_alike, web_services
 
 PAGES = {
     "photo": "/photos/b/mine.jpg?text=maria",
@@ -37,11 +37,7 @@ PNG = {"width": 640, "height": 480, "format": "PNG"}
 @pytest.fixture(scope="module")
 def dashboard() -> Iterator[Dashboard]:
     services = web_services()
-    (mine,) = enrol(services, ("b", "mine.jpg"), 1, "mine")
-    other = face(services, ("b", "other.jpg"), "other")
-    pair(services, mine, other)
-    crop(services, "b", "mine.jpg", mine)
-    crop(services, "b", "other.jpg", other)
+    mine, _ = two_alike(services)
     outputs = {
         "generalclassification": {"tags": TAGS, "metadata": PNG},
         "ocr": {"full_text": "Maria", "lines": [{**WORD, "words": [WORD]}]},

@@ -14,13 +14,14 @@ from imaginem.cli.matched_photos import photos_of
 from imaginem.cli.shared import first_of
 from imaginem.cli.terminal import visible
 from imaginem.ports import JobResult
+from imaginem.ports.searchable import unread_text
 from imaginem.ports.seen_words import words_seen
 from imaginem.redaction import redact_shown
 from imaginem.runtime import Runtime
 from imaginem.usecases.access import EVERYTHING
 from imaginem.usecases.alike import may_have_more
 from imaginem.usecases.faces import matches_of_job
-from imaginem.usecases.findings import FOUND, Finding, findings_in, unread_text
+from imaginem.usecases.findings import FOUND, Finding, findings_in
 from imaginem.usecases.jobs import photo_name, visible_outputs
 from imaginem.usecases.other_models import OtherModels
 from imaginem.usecases.submit import job_id_of

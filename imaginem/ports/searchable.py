@@ -38,14 +38,22 @@ def labels_in(
         for item in _items(outputs, "generalclassification", field):
             name, score = item.get(name_field), item.get(score_field)
             if isinstance(name, str) and name and isinstance(score, int | float):
-                label = (kind, name.replace("\0", "")[:_NAME_LIMIT])
+                label = (kind, _kept(name))
                 best[label] = max(best.get(label, 0.0), float(score))
-    for line in _items(outputs, "ocr", "lines"):
-        if isinstance(told := line.get("unreadable"), str) and told:
-            best[UNREADABLE, told.replace("\0", "")[:_NAME_LIMIT]] = 1.0
+    best |= {(UNREADABLE, _kept(told)): 1.0 for told in unread_text(outputs)}
     for word, confidence in (*words_seen(outputs).items(), *(own.tags if own else {}).items()):
         best["tag", word] = max(best.get(("tag", word), 0.0), confidence)
     return best
+
+
+def _kept(name: str) -> str:
+    return name.replace("\0", "")[:_NAME_LIMIT]
+
+
+def unread_text(outputs: Mapping[str, Any]) -> list[str]:
+    """Return what is said of text that was seen and can't be read, each sentence once."""
+    told = [line.get("unreadable") for line in _items(outputs, "ocr", "lines")]
+    return list(dict.fromkeys(each for each in told if isinstance(each, str) and each))
 
 
 def text_in(outputs: Mapping[str, Any]) -> str:

@@ -12,12 +12,12 @@ from typing import Any
 from imaginem.pipeline.steps import Registry, default_registry
 from imaginem.ports import AuditDeed, AuditSubject, DashboardServices, FaceOwner, JobResult
 from imaginem.ports.categories import category_title
-from imaginem.ports.searchable import count_faces
+from imaginem.ports.searchable import count_faces, unread_text
 from imaginem.ports.seen_words import words_seen
 from imaginem.usecases.access import Caller
 from imaginem.usecases.alike import reviewed_matches
 from imaginem.usecases.audit.acting import note
-from imaginem.usecases.findings import FOUND, findings_in, unread_text
+from imaginem.usecases.findings import FOUND, findings_in
 from imaginem.usecases.jobs import given_name
 from imaginem.usecases.looked import has_looked
 from imaginem.usecases.other_models import OtherModels

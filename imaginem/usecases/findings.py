@@ -10,6 +10,7 @@ from typing import Any
 
 from imaginem.ports import JobResult
 from imaginem.ports.erasing import ERASED_FACES
+from imaginem.ports.searchable import unread_text
 from imaginem.ports.seen_words import words_seen
 from imaginem.usecases.jobs import JobView
 from imaginem.usecases.looked import Look, look_in_result, look_of, parts_left_out
@@ -75,7 +76,7 @@ def _findings(
     matches = told("facematch", _matches(outputs, other_models))
     return {
         "tags": told("generalclassification", _tags(outputs)),
-        "text": told("ocr", _text(_part(outputs, "ocr"))),
+        "text": told("ocr", _text(outputs)),
         "faces": told("facedetection", _faces(outputs)),
         "matches": Finding(FOUND, "facematch") if has_matches else matches,
     }
@@ -101,21 +102,9 @@ def _tags(outputs: Mapping[str, Any]) -> str:
     return "unsought" if found != FOUND and "tags" in parts_left_out(output) else found
 
 
-def _text(output: Mapping[str, Any]) -> str:
-    found = _listed(output, "full_text", str)
-    return "not_read" if found == "nothing" and _unread(output) else found
-
-
-def unread_text(outputs: Mapping[str, Any]) -> list[str]:
-    """Return what is said of text that was seen and can't be read, each sentence once."""
-    return _unread(_part(outputs, "ocr"))
-
-
-def _unread(text: Mapping[str, Any]) -> list[str]:
-    lines = text.get("lines")
-    listed = lines if isinstance(lines, list) else []
-    told = [line.get("unreadable") for line in listed if isinstance(line, dict)]
-    return list(dict.fromkeys(each for each in told if isinstance(each, str) and each))
+def _text(outputs: Mapping[str, Any]) -> str:
+    found = _listed(_part(outputs, "ocr"), "full_text", str)
+    return "not_read" if found == "nothing" and unread_text(outputs) else found
 
 
 def _faces(outputs: Mapping[str, Any]) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 import imaginem
 from imaginem.ports import BatchInfo, FoundPhoto, PoisonEntry
+from imaginem.ports.searchable import unread_text
 from imaginem.usecases import health
 from imaginem.usecases.admission import Admission
 from imaginem.usecases.alike import ReviewedMatch, may_have_more
 from imaginem.usecases.batches import BatchOverview
 from imaginem.usecases.faces import FaceSearch, SearchedFace
-from imaginem.usecases.findings import findings_of, unread_text
+from imaginem.usecases.findings import findings_of
 from imaginem.usecases.jobs import JobView
 from imaginem.usecases.poison import PoisonView
 from imaginem.usecases.poison_many import Handled

@@ -13,6 +13,8 @@ from imaginem.engines.local.scripts.cutting import along_cut
 from imaginem.engines.local.scripts.parting import Part, is_whole
 from imaginem.engines.local.scripts.tesseract import Reading, ReadWord, sure_by_signs
 
+AT_THE_END = ".,:;"
+"""Signs behind a number that are not a part of it."""
 HEBREW = "Hebr"
 _LIKE_HEBREW = re.compile("[01279]{3,}")
 
@@ -78,11 +80,12 @@ def has_all_numbers(answer: Answer, text: str) -> bool:
     if answer.reader.script != HEBREW:
         return False
     seen, own = _numbers_in(text), _numbers_in(answer.reading.text)
-    return bool(seen - own) and not own - seen and all(map(_LIKE_HEBREW.fullmatch, seen - own))
+    more = seen - own
+    return bool(more) and not own - seen and all(map(_LIKE_HEBREW.fullmatch, more))
 
 
 def _numbers_in(text: str) -> Counter[str]:
-    words = [word.rstrip(".,:;") for word in text.split()]
+    words = [word.rstrip(AT_THE_END) for word in text.split()]
     return Counter(word for word in words if figures_of(word) and not any(map(str.isalpha, word)))
 
 

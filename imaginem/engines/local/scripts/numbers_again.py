@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from itertools import groupby, takewhile
 from statistics import fmean
 
-from imaginem.engines.local.scripts.figures import is_mostly_figures, lacks_some, reading_of
+from imaginem.engines.local.scripts.figures import (
+    AT_THE_END,
+    is_mostly_figures,
+    lacks_some,
+    reading_of,
+)
 from imaginem.engines.local.scripts.tesseract import Reading, ReadWord
 
 _NUMBER = re.compile(r"[+(#]*\d[\d+\-./:,()]*", re.ASCII)
-_AT_THE_END = ".,:;"
 _LEAST_ALONE, _LEAST_WITH_SOME = 0.65, 0.5
 """Confidence of a number from which it is believed if the other reader saw none of it, or a part:
 of those that are wrong (462147 for 47) it is 0.2 to 0.4."""
@@ -82,7 +86,7 @@ def with_numbers_again(reading: Reading, latin: Reading, seen: str, runs_left: b
 
 def _at_end(words: Sequence[tuple[str, float]], from_right: bool) -> _Seen:
     """Return the number at one end of what stands in the photo from left to right."""
-    tidy = [(text.rstrip(_AT_THE_END), sure) for text, sure in words]
+    tidy = [(text.rstrip(AT_THE_END), sure) for text, sure in words]
     ordered = tidy[::-1] if from_right else tidy
     run = [*takewhile(lambda word: _NUMBER.fullmatch(word[0]), ordered)]
     if not run and ordered and from_right:
